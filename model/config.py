@@ -1,0 +1,111 @@
+"""Shape and solver settings of an LDEQ model, and the two presets."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from model.errors import ModelError
+
+LANDMARKS = 98
+HEATMAP_STRIDE = 4
+DEPTH = 4
+
+SOLVERS = ("fpi", "anderson", "broyden")
+
+
+@dataclass(frozen=True, slots=True)
+class LdeqConfig:
+    """Everything needed to build an LDEQ and to solve it as it was trained.
+
+    Attributes:
+        name: preset or model name, for people.
+        input_size: side of the square RGB crop in pixels, a multiple of 64.
+        injection: channels C of the injection u.
+        width: channels W of the hourglass at full heatmap resolution.
+        increment: channels added at each of the four levels.
+        kernel: kernel size of the residual convolution on the way up (3 or 5).
+        groups: GroupNorm groups in the cell.
+        beta: inverse temperature of the heatmap normalisation.
+        half_pixel: decode with heatmap columns at (j + 0.5) / n; the released
+            checkpoints use j / n.
+        crop_scale: side of the crop over the larger side of the landmark box.
+        solver: the cold solver, one of :data:`SOLVERS`.
+        max_steps: most solver steps of a cold solve.
+        tolerance: relative residual at which a cold solve stops.
+        extra_step: apply the cell once more after the solver, as the release does.
+    """
+
+    name: str = "ldeq-s"
+    input_size: int = 256
+    injection: int = 64
+    width: int = 64
+    increment: int = 32
+    kernel: int = 3
+    groups: int = 8
+    beta: float = 0.4
+    half_pixel: bool = True
+    crop_scale: float = 1.25
+    solver: str = "fpi"
+    max_steps: int = 4
+    tolerance: float = 5e-4
+    extra_step: bool = False
+
+    def __post_init__(self) -> None:
+        if self.input_size < 64 or self.input_size % 64:
+            raise ModelError(f"input_size must be a positive multiple of 64, not {self.input_size}")
+        if self.kernel not in (3, 5):
+            raise ModelError(f"kernel must be 3 or 5, not {self.kernel}")
+        if self.injection % 4:
+            raise ModelError(f"injection must be a multiple of 4, not {self.injection}")
+        for width in self.widths:
+            if width < 1 or width % self.groups:
+                raise ModelError(f"hourglass width {width} is not a multiple of {self.groups} groups")
+        if self.solver not in SOLVERS:
+            raise ModelError(f"solver must be one of {', '.join(SOLVERS)}, not {self.solver!r}")
+        if self.max_steps < 1 or self.tolerance < 0 or self.beta <= 0 or self.crop_scale <= 0:
+            raise ModelError("max_steps, beta and crop_scale must be positive, tolerance not negative")
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Channels at each hourglass level, finest first (five values)."""
+        return tuple(self.width + level * self.increment for level in range(DEPTH + 1))
+
+    @property
+    def heatmap_size(self) -> int:
+        """Side of a heatmap in cells."""
+        return self.input_size // HEATMAP_STRIDE
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON-ready values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> LdeqConfig:
+        """Build a config from JSON values.
+
+        Raises:
+            ModelError: for unknown names or values that make no model.
+        """
+        known = {field.name for field in fields(cls)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise ModelError(f"unknown model setting: {', '.join(unknown)}")
+        try:
+            return cls(**values)
+        except TypeError as error:
+            raise ModelError(f"model settings have wrong types: {error}") from error
+
+
+PRESETS: dict[str, LdeqConfig] = {
+    "ldeq-s": LdeqConfig(),
+    "ldeq-l": LdeqConfig(name="ldeq-l", injection=264, width=264, increment=24, kernel=5, beta=0.3),
+}
+
+
+def preset(name: str) -> LdeqConfig:
+    """Return the preset called ``name`` or raise :class:`ModelError` naming the choices."""
+    try:
+        return PRESETS[name]
+    except KeyError:
+        raise ModelError(f"no preset {name!r}; choose one of {', '.join(PRESETS)}") from None

@@ -1,0 +1,94 @@
+"""The square crop around a face: one rule for training, evaluation and live use.
+
+Frame coordinates have pixel centres at whole numbers (OpenCV's convention). Crop units run
+from 0 at the crop's left or top edge to 1 at the opposite one; pixel j of a crop of n pixels
+has its centre at (j + 0.5) / n.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from model.errors import ModelError
+
+Points = NDArray[np.float32]
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """An upright square in a frame.
+
+    Attributes:
+        centre_x: horizontal centre in frame pixels.
+        centre_y: vertical centre in frame pixels.
+        side: side in frame pixels.
+    """
+
+    centre_x: float
+    centre_y: float
+    side: float
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite([self.centre_x, self.centre_y, self.side]).all() and self.side > 0):
+            raise ModelError(f"not a crop: centre ({self.centre_x}, {self.centre_y}), side {self.side}")
+
+    @classmethod
+    def around_box(cls, x1: float, y1: float, x2: float, y2: float, scale: float) -> Crop:
+        """Return the square of ``scale`` x the larger side, centred on the box."""
+        return cls((x1 + x2) / 2, (y1 + y2) / 2, scale * max(x2 - x1, y2 - y1))
+
+    @classmethod
+    def around_points(cls, points: NDArray[np.floating], scale: float) -> Crop:
+        """Return the crop of the box around points (n, 2)."""
+        (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
+        return cls.around_box(float(x1), float(y1), float(x2), float(y2), scale)
+
+    @property
+    def left(self) -> float:
+        """Frame x of crop unit 0."""
+        return self.centre_x - self.side / 2
+
+    @property
+    def top(self) -> float:
+        """Frame y of crop unit 0."""
+        return self.centre_y - self.side / 2
+
+    def to_frame(self, points: NDArray[np.floating]) -> Points:
+        """Map points (..., 2) from crop units to frame pixels."""
+        return (points * self.side + (self.left, self.top)).astype(np.float32)
+
+    def to_crop(self, points: NDArray[np.floating]) -> Points:
+        """Map points (..., 2) from frame pixels to crop units."""
+        return ((points - (self.left, self.top)) / self.side).astype(np.float32)
+
+    def sampling_matrix(self, size: int) -> NDArray[np.float64]:
+        """Return the 2x3 matrix from crop pixel (column, row) of a ``size`` crop to frame pixels."""
+        step = self.side / size
+        return np.array([[step, 0.0, self.left + step / 2], [0.0, step, self.top + step / 2]])
+
+    def extract(self, image: Image, size: int) -> Image:
+        """Cut the crop out of ``image`` (h, w, 3) as (size, size, 3) uint8, edges replicated.
+
+        A crop much larger than ``size`` is averaged down first, so that it does not alias: aliasing
+        changes with every sub-pixel motion and would itself be flicker.
+        """
+        matrix = self.sampling_matrix(size)
+        factor = int(self.side / size)
+        if factor >= 2:
+            return self._extract_averaged(image, size, factor)
+        return cv2.warpAffine(
+            image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        )
+
+    def _extract_averaged(self, image: Image, size: int, factor: int) -> Image:
+        fine = size * factor
+        matrix = self.sampling_matrix(fine)
+        large = cv2.warpAffine(
+            image, matrix, (fine, fine), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        )
+        return cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,47 @@
+"""From heatmaps to points: the decode of LDEQ, for numpy arrays and torch tensors alike."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from array_api_compat import array_namespace, device
+
+MASS_FLOOR = 1e-4
+"""Added to the heatmap mass before dividing, as in the released decode."""
+
+
+def cell_centres(size: int, half_pixel: bool, like: Any) -> Any:
+    """Return the positions of ``size`` heatmap columns in [0, 1) as an array like ``like``."""
+    xp = array_namespace(like)
+    columns = xp.arange(size, dtype=xp.float32, device=device(like))
+    return (columns + (0.5 if half_pixel else 0.0)) / size
+
+
+def decode(heatmaps: Any, half_pixel: bool) -> tuple[Any, Any]:
+    """Read points and their spread off normalised heatmaps by soft-argmax.
+
+    With p = z / (1e-4 + sum z), a coordinate is the mean of p over the columns (rows)
+    and the spread is sqrt((var_x + var_y) / 2), the uncertainty of the LDEQ release.
+
+    Args:
+        heatmaps: z, shape (n, landmarks, size, size), non-negative.
+        half_pixel: column j sits at (j + 0.5) / size instead of j / size.
+
+    Returns:
+        landmarks (n, landmarks, 2) as x, y in crop units [0, 1], and spread
+        (n, landmarks) in the same units.
+    """
+    xp = array_namespace(heatmaps)
+    positions = cell_centres(heatmaps.shape[-1], half_pixel, heatmaps)
+    along_x = xp.sum(heatmaps, axis=-2)
+    along_y = xp.sum(heatmaps, axis=-1)
+    mass = MASS_FLOOR + xp.sum(along_x, axis=-1)
+    # Second moments about the mean, not E[x^2] - E[x]^2: float32 would cancel for sharp peaks.
+    means = []
+    variance = xp.zeros_like(mass)
+    for marginal in (along_x, along_y):
+        mean = xp.sum(marginal * positions, axis=-1) / mass
+        offset = positions - mean[..., None]
+        variance = variance + xp.sum(marginal * offset * offset, axis=-1) / mass
+        means.append(mean)
+    return xp.stack(means, axis=-1), xp.sqrt(variance / 2)

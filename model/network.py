@@ -1,0 +1,126 @@
+"""The LDEQ network: a stem that encodes the image once and a cell whose fixed point is the answer.
+
+    u = stem(x),   f(z, u) = norm(head(hourglass(tail([z, u])))),   z* = f(z*, u)
+
+Micaelli et al., CVPR 2023 (arXiv 2304.00600), written from the description in the paper.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from model.config import DEPTH, LANDMARKS, LdeqConfig
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+SLOPE = 0.01
+
+
+class ConvBlock(nn.Module):
+    """Convolution with bias, LeakyReLU(0.01), then normalisation; keeps the size at stride 1.
+
+    Maps (n, inputs, h, w) to (n, outputs, h / stride, w / stride).
+    """
+
+    def __init__(self, inputs: int, outputs: int, kernel: int, norm: nn.Module, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2)
+        self.norm = norm
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the block's output."""
+        out: Tensor = self.norm(F.leaky_relu(self.conv(x), SLOPE))
+        return out
+
+
+class Stem(nn.Module):
+    """Injection encoder: normalised RGB (n, 3, s, s) to u (n, C, s / 4, s / 4)."""
+
+    def __init__(self, config: LdeqConfig) -> None:
+        super().__init__()
+        c = config.injection
+        self.block1 = ConvBlock(3, c // 4, 7, nn.BatchNorm2d(c // 4), stride=2)
+        self.block2 = ConvBlock(c // 4, c // 2, 3, nn.BatchNorm2d(c // 2))
+        self.block3 = ConvBlock(c // 2, c, 3, nn.BatchNorm2d(c))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the injection u."""
+        out: Tensor = self.block3(F.max_pool2d(self.block2(self.block1(x)), 2))
+        return out
+
+
+class Hourglass(nn.Module):
+    """Four levels down and up; (n, W, h, h) to (n, W, h, h), h a multiple of 16."""
+
+    def __init__(self, config: LdeqConfig) -> None:
+        super().__init__()
+        widths = config.widths
+
+        def block(inputs: int, outputs: int, kernel: int) -> ConvBlock:
+            return ConvBlock(inputs, outputs, kernel, nn.GroupNorm(config.groups, outputs))
+
+        self.same = nn.ModuleList(block(w, w, 3) for w in widths[:DEPTH])
+        self.up_channel = nn.ModuleList(block(widths[i], widths[i + 1], 3) for i in range(DEPTH))
+        self.bottleneck = block(widths[DEPTH], widths[DEPTH], 3)
+        self.down_channel = nn.ModuleList(block(widths[i + 1], widths[i], 3) for i in range(DEPTH))
+        self.merge = nn.ModuleList(block(2 * w, w, 1) for w in widths[:DEPTH])
+        self.refine = nn.ModuleList(block(w, w, config.kernel) for w in widths[:DEPTH])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features at the input's resolution."""
+        skips = []
+        for same, up_channel in zip(self.same, self.up_channel, strict=True):
+            x = same(x)
+            skips.append(x)
+            x = up_channel(F.avg_pool2d(x, 2))
+        x = self.bottleneck(x)
+        for level in reversed(range(DEPTH)):
+            x = F.interpolate(self.down_channel[level](x), scale_factor=2.0, mode="nearest")
+            x = self.merge[level](torch.cat([skips[level], x], dim=1))
+            x = self.refine[level](x) + x
+        return x
+
+
+class Cell(nn.Module):
+    """f(z, u): one evaluation, heatmaps (n, 98, h, h) to heatmaps of the same shape."""
+
+    def __init__(self, config: LdeqConfig) -> None:
+        super().__init__()
+        self.beta = config.beta
+        inputs = LANDMARKS + config.injection
+        self.tail = ConvBlock(inputs, config.width, 1, nn.GroupNorm(config.groups, config.width))
+        self.hourglass = Hourglass(config)
+        self.head = nn.Conv2d(config.width, LANDMARKS, 1)
+
+    def forward(self, z: Tensor, u: Tensor) -> Tensor:
+        """Return f(z, u), every heatmap's peak at 1."""
+        logits = self.head(self.hourglass(self.tail(torch.cat([z, u], dim=1)))).float()
+        return torch.exp(self.beta * (logits - logits.amax(dim=(2, 3), keepdim=True)))
+
+
+class Ldeq(nn.Module):
+    """Stem and cell. The solver that looks for the fixed point lives in ``model.solvers``."""
+
+    def __init__(self, config: LdeqConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = Stem(config)
+        self.cell = Cell(config)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.xavier_normal_(module.weight)
+                assert module.bias is not None
+                nn.init.zeros_(module.bias)
+
+    def zero_state(self, u: Tensor) -> Tensor:
+        """Return z0 = 0, float32 (n, 98, h, h), for an injection u (n, C, h, h)."""
+        return u.new_zeros((u.shape[0], LANDMARKS, u.shape[2], u.shape[3]), dtype=torch.float32)
+
+
+def normalise_image(crops: Tensor) -> Tensor:
+    """Turn RGB crops (n, s, s, 3) of uint8 or [0, 255] floats into ImageNet-normalised (n, 3, s, s)."""
+    mean = torch.tensor(IMAGENET_MEAN, device=crops.device) * 255.0
+    std = torch.tensor(IMAGENET_STD, device=crops.device) * 255.0
+    return ((crops.float() - mean) / std).permute(0, 3, 1, 2)

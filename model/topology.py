@@ -1,0 +1,93 @@
+"""The 98 WFLW points: regions, colours, mirror map, eye corners and the 98-to-68 map.
+
+Every other module takes these facts from here. "Left" means left in the image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+POINTS = 98
+
+LEFT_EYE_OUTER = 60
+RIGHT_EYE_OUTER = 72
+"""The two points whose distance is the inter-ocular distance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A named group of points.
+
+    Attributes:
+        name: key used in tables and files.
+        points: indices of its points.
+        colour: RGB for drawing.
+        paths: polylines through the points, for drawing; a path that ends where it begins is closed.
+    """
+
+    name: str
+    points: tuple[int, ...]
+    colour: tuple[int, int, int]
+    paths: tuple[tuple[int, ...], ...]
+
+
+def _span(first: int, last: int, closed: bool = False) -> tuple[int, ...]:
+    points = tuple(range(first, last + 1))
+    return (*points, first) if closed else points
+
+
+REGIONS: tuple[Region, ...] = (
+    Region("contour", _span(0, 32), (90, 170, 255), (_span(0, 32),)),
+    Region("brows", _span(33, 50), (255, 190, 70), (_span(33, 41, True), _span(42, 50, True))),
+    Region("nose", _span(51, 59), (120, 230, 140), (_span(51, 54), _span(55, 59))),
+    Region("eyes", _span(60, 75), (80, 235, 235), (_span(60, 67, True), _span(68, 75, True))),
+    Region("mouth", _span(76, 95), (255, 110, 140), (_span(76, 87, True), _span(88, 95, True))),
+    Region("pupils", (96, 97), (255, 255, 255), ()),
+)
+
+REGION_OF_POINT: tuple[int, ...] = tuple(
+    next(i for i, region in enumerate(REGIONS) if point in region.points) for point in range(POINTS)
+)
+
+
+def _mirror() -> NDArray[np.intp]:
+    order = np.arange(POINTS)
+
+    def swap(left: list[int], right: list[int]) -> None:
+        order[left], order[right] = right, left
+
+    order[0:33] = np.arange(32, -1, -1)
+    swap([33, 34, 35, 36, 37], [46, 45, 44, 43, 42])
+    swap([38, 39, 40, 41], [50, 49, 48, 47])
+    order[55:60] = np.arange(59, 54, -1)
+    swap([60, 61, 62, 63, 64], [72, 71, 70, 69, 68])
+    swap([65, 66, 67], [75, 74, 73])
+    order[76:83] = np.arange(82, 75, -1)
+    order[83:88] = np.arange(87, 82, -1)
+    order[88:93] = np.arange(92, 87, -1)
+    order[93:96] = np.arange(95, 92, -1)
+    swap([96], [97])
+    return order
+
+
+MIRROR: NDArray[np.intp] = _mirror()
+"""MIRROR[i] is the point that point i becomes when the image is flipped left to right."""
+
+TO_68: NDArray[np.intp] = np.array(
+    [
+        *range(0, 33, 2),
+        *range(33, 38),
+        *range(42, 47),
+        *range(51, 60),
+        *(60, 61, 63, 64, 65, 67),
+        *(68, 69, 71, 72, 73, 75),
+        *range(76, 96),
+    ]
+)
+"""For each of the 68 points of 300W, its index among the 98."""
+
+EYES_AND_MOUTH: NDArray[np.intp] = np.arange(60, 96)
+"""The points that blinks and speech move."""

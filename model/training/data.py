@@ -1,0 +1,107 @@
+"""The shared training faces, decoded once into memory."""
+
+from __future__ import annotations
+
+import tarfile
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.errors import ModelError
+from model.topology import POINTS
+
+CANVAS = 320
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """Training faces, on one device.
+
+    Attributes:
+        images: (n, 320, 320, 3) uint8 RGB; smaller pictures sit top left, their edges replicated.
+        landmarks: (n, 98, 2) float32, pixels of the picture.
+        weights: (n, 98) float32, how far to trust each point.
+        sources: n names of where a face comes from.
+    """
+
+    images: Tensor
+    landmarks: Tensor
+    weights: Tensor
+    sources: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def draw_weights(self, factors: Mapping[str, float]) -> Tensor:
+        """Return the relative chance (n,) of drawing each face; sources not in ``factors`` have 1."""
+        return torch.tensor([factors.get(source, 1.0) for source in self.sources.tolist()], dtype=torch.float32)
+
+
+def load_faces(folder: Path, device: torch.device, limit: int | None = None) -> Faces:
+    """Read ``labels.npz`` and the ``faces-*.tar`` beside it.
+
+    Args:
+        folder: holds labels.npz and one or more tars of pictures named in it.
+        device: where the tensors go.
+        limit: take only this many faces, spread evenly (for a quick check of the recipe).
+
+    Raises:
+        ModelError: where a file is missing or a picture cannot be read.
+    """
+    labels_path = folder / "labels.npz"
+    tars = sorted(folder.glob("faces-*.tar"))
+    if not labels_path.is_file() or not tars:
+        raise ModelError(f"no training faces in {folder}: it must hold labels.npz and faces-*.tar")
+    with np.load(labels_path, allow_pickle=False) as labels:
+        names, sources = labels["name"], labels["source"]
+        landmarks = labels["landmarks"].astype(np.float32)
+        weights = labels["weight"].astype(np.float32)
+    if landmarks.shape[1:] != (POINTS, 2) or weights.shape != landmarks.shape[:2]:
+        raise ModelError(f"{labels_path} does not hold {POINTS} weighted points a face")
+    if limit is not None:
+        chosen = np.unique(np.linspace(0, len(names) - 1, limit).astype(int))
+        names, sources, landmarks, weights = names[chosen], sources[chosen], landmarks[chosen], weights[chosen]
+    images = _read_images(tars, {name: row for row, name in enumerate(names.tolist())})
+    return Faces(
+        torch.from_numpy(images).to(device),
+        torch.from_numpy(landmarks).to(device),
+        torch.from_numpy(weights).to(device),
+        sources,
+    )
+
+
+def _read_images(tars: list[Path], rows: dict[str, int]) -> NDArray[np.uint8]:
+    images = np.zeros((len(rows), CANVAS, CANVAS, 3), np.uint8)
+    missing = set(rows)
+
+    def decode(name: str, data: bytes) -> None:
+        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if picture is None or max(picture.shape[:2]) > CANVAS:
+            raise ModelError(f"{name} is not a picture of at most {CANVAS} px")
+        height, width = picture.shape[:2]
+        images[rows[name]] = cv2.copyMakeBorder(
+            picture, 0, CANVAS - height, 0, CANVAS - width, cv2.BORDER_REPLICATE
+        )
+
+    with ThreadPoolExecutor() as pool:
+        pending = []
+        for path in tars:
+            with tarfile.open(path) as tar:
+                for member in tar:
+                    name = Path(member.name).name
+                    stream = tar.extractfile(member) if name in missing else None
+                    if stream is not None:
+                        pending.append(pool.submit(decode, name, stream.read()))
+                        missing.discard(name)
+        for future in pending:
+            future.result()
+    if missing:
+        raise ModelError(f"{len(missing)} labelled pictures are in no tar, {min(missing)} for one")
+    return images

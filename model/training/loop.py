@@ -1,0 +1,205 @@
+"""The training loop: time-budgeted, resumable, CPU (bf16) or CUDA (bf16)."""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from model.errors import ModelError
+from model.network import Ldeq, normalise_image
+from model.training.augment import augment
+from model.training.data import Faces
+from model.training.objective import jfb_state, landmark_loss
+from model.training.recipe import Recipe
+from model.weights import read_state, save_weights
+
+CHECKPOINT = "checkpoint.pt"
+CHECKPOINT_SECONDS = 180.0
+REPORT_SECONDS = 20.0
+
+Validate = Callable[[Ldeq], dict[str, float]]
+
+
+@dataclass(slots=True)
+class _Run:
+    model: Ldeq
+    average: Ldeq
+    optimiser: torch.optim.Optimizer
+    seconds: float = 0.0
+    steps: int = 0
+    samples: int = 0
+
+
+def train(
+    faces: Faces,
+    recipe: Recipe,
+    out: Path,
+    *,
+    init: Path | None = None,
+    resume: bool = False,
+    validate: Validate | None = None,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train a model and write its averaged weights.
+
+    Args:
+        faces: training data; its device is the one trained on.
+        recipe: what to do.
+        out: folder for the checkpoint, the log and the weights; made if missing.
+        init: weights to start from.
+        resume: continue from the checkpoint in ``out``.
+        validate: called with the averaged model at every checkpoint; its figures go into the log.
+        report: where progress lines go.
+
+    Returns:
+        Path of the safetensors file, written at every checkpoint and at the end.
+
+    Raises:
+        ModelError: nothing to resume, or weights that do not fit the recipe's model.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    device = faces.images.device
+    torch.manual_seed(recipe.seed)
+    run = _start(recipe, device, init)
+    if resume:
+        _load_checkpoint(out / CHECKPOINT, run)
+        report(f"resumed at step {run.steps}, {run.seconds / 60:.1f} of {recipe.minutes:g} minutes")
+    weights_path = out / f"{recipe.model.name}.safetensors"
+    (out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2))
+    draws = {id(stage): faces.draw_weights(stage.draw) for stage in recipe.stages}
+    budget = recipe.minutes * 60
+    saved = reported = time.perf_counter()
+    losses: list[float] = []
+
+    while run.seconds < budget:
+        started = time.perf_counter()
+        stage = recipe.stage_at(run.seconds / budget)
+        chosen = torch.multinomial(draws[id(stage)], stage.batch, replacement=True).to(device)
+        _set_learning_rate(run.optimiser, recipe, run.seconds / budget)
+        losses.append(_step(run, recipe, faces, chosen, stage.input_size))
+        run.steps += 1
+        run.samples += stage.batch
+        now = time.perf_counter()
+        run.seconds += now - started
+        if now - reported > REPORT_SECONDS:
+            reported = now
+            report(
+                f"{run.seconds / 60:6.1f} min  step {run.steps}  {run.samples} faces  {stage.input_size} px  "
+                f"loss {np.mean(losses):.3f}"
+            )
+            losses.clear()
+        if now - saved > CHECKPOINT_SECONDS or run.seconds >= budget:
+            saved = now
+            _save_checkpoint(out / CHECKPOINT, run)
+            figures = validate(run.average) if validate else {}
+            _log(out / "log.jsonl", run, stage.input_size, figures)
+            save_weights(weights_path, run.average, {"minutes": run.seconds / 60, "samples": run.samples, **figures})
+            if figures:
+                report("         " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    return weights_path
+
+
+def _start(recipe: Recipe, device: torch.device, init: Path | None) -> _Run:
+    model = Ldeq(recipe.model)
+    if init is not None:
+        try:
+            model.load_state_dict(read_state(init))
+        except RuntimeError as error:
+            raise ModelError(f"{init} does not fit the model {recipe.model.name}: {error}") from error
+    model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimiser = torch.optim.AdamW(
+        model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    average = copy.deepcopy(model).requires_grad_(False).eval()
+    return _Run(model.train(), average, optimiser)
+
+
+def _set_learning_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, progress: float) -> None:
+    if progress < recipe.warmup:
+        factor = progress / recipe.warmup
+    else:
+        along = (progress - recipe.warmup) / (1 - recipe.warmup)
+        factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along))
+    for group in optimiser.param_groups:
+        group["lr"] = recipe.learning_rate * factor
+
+
+def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, size: int) -> float:
+    with torch.no_grad():
+        crops, landmarks, weights = augment(
+            faces.images[chosen],
+            faces.landmarks[chosen],
+            faces.weights[chosen],
+            size,
+            recipe.model.crop_scale,
+            recipe.augmentation,
+        )
+        x = normalise_image(crops.permute(0, 2, 3, 1)).contiguous(memory_format=torch.channels_last)
+    untracked = int(torch.multinomial(torch.tensor(recipe.untracked), 1))
+    with torch.autocast(x.device.type, torch.bfloat16):
+        u = run.model.stem(x)
+        z = jfb_state(run.model, u, untracked, recipe.warm_chance, recipe.warm_shift)
+    loss = landmark_loss(z, landmarks, weights, recipe.model.half_pixel, recipe.spread_weight)
+    run.optimiser.zero_grad(set_to_none=True)
+    loss.backward()  # type: ignore[no-untyped-call]
+    torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip_norm, error_if_nonfinite=False)
+    value = float(loss.detach())
+    if math.isfinite(value):
+        run.optimiser.step()
+        _average(run, recipe.ema_decay)
+    return value
+
+
+@torch.no_grad()
+def _average(run: _Run, decay: float) -> None:
+    # A short memory at first: the average must not carry the initial weights along.
+    decay = min(decay, (1 + run.steps) / (10 + run.steps))
+    averaged = [p for p in run.average.state_dict().values() if p.is_floating_point()]
+    current = [p for p in run.model.state_dict().values() if p.is_floating_point()]
+    torch._foreach_lerp_(averaged, current, 1 - decay)
+
+
+def _save_checkpoint(path: Path, run: _Run) -> None:
+    state = {
+        "model": run.model.state_dict(),
+        "average": run.average.state_dict(),
+        "optimiser": run.optimiser.state_dict(),
+        "seconds": run.seconds,
+        "steps": run.steps,
+        "samples": run.samples,
+        "random": torch.get_rng_state(),
+    }
+    temporary = path.with_suffix(".tmp")
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def _load_checkpoint(path: Path, run: _Run) -> None:
+    if not path.is_file():
+        raise ModelError(f"nothing to resume: {path} does not exist; run without --resume to start")
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        run.model.load_state_dict(state["model"])
+        run.average.load_state_dict(state["average"])
+        run.optimiser.load_state_dict(state["optimiser"])
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise ModelError(f"{path} belongs to another model; use another --out folder: {error}") from error
+    run.seconds, run.steps, run.samples = state["seconds"], state["steps"], state["samples"]
+    torch.set_rng_state(state["random"])
+
+
+def _log(path: Path, run: _Run, size: int, figures: dict[str, float]) -> None:
+    entry = {"minutes": run.seconds / 60, "steps": run.steps, "samples": run.samples, "input_size": size, **figures}
+    with path.open("a") as log:
+        log.write(json.dumps(entry) + "\n")

@@ -1,0 +1,108 @@
+"""What a training run does: model, budget, stages, sampling, loss. Validates itself, saves as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from model.config import LdeqConfig, preset
+from model.errors import ModelError
+from model.training.augment import Augmentation
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the run.
+
+    Attributes:
+        share: part of the time budget; the shares of a recipe sum to 1.
+        input_size: crop side in pixels.
+        batch: faces a step.
+        draw: relative chance of drawing a face by its source; others have 1.
+    """
+
+    share: float
+    input_size: int
+    batch: int
+    draw: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A whole training run.
+
+    Attributes:
+        model: what is trained.
+        minutes: time budget of training steps; the learning rate follows the share of it used.
+        stages: resolution and sampling over time.
+        learning_rate: peak, reached after ``warmup`` of the budget, then a cosine to 1 % of it.
+        warmup: share of the budget.
+        weight_decay: of AdamW.
+        clip_norm: gradient norm limit.
+        ema_decay: of the averaged weights, the ones that are shipped.
+        untracked: chance of 0, 1, 2, ... evaluations before the one that carries the gradient (JFB).
+        warm_chance: chance that a face's state is moved before the tracked evaluation, as if the head
+            had moved since the last frame.
+        warm_shift: standard deviation of that move, in crop sides.
+        spread_weight: weight of the mean heatmap spread in the loss.
+        augmentation: strengths.
+        seed: of every random draw.
+    """
+
+    model: LdeqConfig
+    minutes: float
+    stages: tuple[Stage, ...]
+    learning_rate: float = 1.5e-3
+    warmup: float = 0.02
+    weight_decay: float = 1e-2
+    clip_norm: float = 10.0
+    ema_decay: float = 0.9995
+    untracked: tuple[float, ...] = (0.0, 0.4, 0.35, 0.25)
+    warm_chance: float = 0.25
+    warm_shift: float = 0.02
+    spread_weight: float = 0.05
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.minutes <= 0 or not self.stages:
+            raise ModelError("a recipe needs a positive number of minutes and at least one stage")
+        if abs(sum(stage.share for stage in self.stages) - 1) > 1e-6:
+            raise ModelError("the shares of a recipe's stages must sum to 1")
+        if abs(sum(self.untracked) - 1) > 1e-6 or min(self.untracked) < 0:
+            raise ModelError("the chances of untracked evaluations must sum to 1")
+
+    def stage_at(self, progress: float) -> Stage:
+        """Return the stage at ``progress`` in [0, 1] of the budget."""
+        end = 0.0
+        for stage in self.stages:
+            end += stage.share
+            if progress < end:
+                return stage
+        return self.stages[-1]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON-ready values."""
+        return asdict(self)
+
+
+WARM_UP_DRAW = {"wflw": 3.0, "300w": 2.0}
+FINAL_DRAW = {"wflw": 6.0, "300w": 2.0, "ensemble-utk": 0.5, "ensemble-udacity": 0.5}
+
+
+def recipe_for(name: str, minutes: float | None = None) -> Recipe:
+    """Return the recipe of a preset.
+
+    ``ldeq-s`` suits two CPU cores: most faces are seen at 128 px, where a step is cheapest, and the
+    last third at the resolution that is shipped. ``ldeq-l`` is meant for one CUDA GPU.
+    """
+    model = preset(name)
+    if name == "ldeq-l":
+        stages = (Stage(0.6, 128, 64, WARM_UP_DRAW), Stage(0.4, 256, 32, FINAL_DRAW))
+        return Recipe(model, minutes or 25.0, stages, learning_rate=6e-4)
+    stages = (
+        Stage(0.45, 128, 32, WARM_UP_DRAW),
+        Stage(0.25, 192, 32, WARM_UP_DRAW),
+        Stage(0.30, model.input_size, 32, FINAL_DRAW),
+    )
+    return Recipe(model, minutes or 110.0, stages)

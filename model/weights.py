@@ -1,0 +1,131 @@
+"""Weights on disk: a safetensors file and a JSON beside it (config, checksum, figures). No pickles."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from model.config import LdeqConfig
+from model.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from model.network import Ldeq
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class WeightsCard:
+    """What the JSON beside a weights file says.
+
+    Attributes:
+        path: the safetensors file.
+        config: the model's shape and solver.
+        files: SHA-256 by file name, for the weights and the graphs made from them.
+        notes: everything else: data, date, measured figures.
+    """
+
+    path: Path
+    config: LdeqConfig
+    files: dict[str, str]
+    notes: dict[str, Any]
+
+
+def sha256(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def read_card(path: Path) -> WeightsCard:
+    """Read the JSON beside ``path`` (a .safetensors file).
+
+    Raises:
+        ModelError: where a file is missing or the JSON is not a weights card.
+    """
+    if not path.is_file():
+        raise ModelError(f"no weights at {path}; give a .safetensors file with its .json beside it")
+    card_path = path.with_suffix(".json")
+    if not card_path.is_file():
+        raise ModelError(f"{card_path.name} is missing beside {path}; weights need both files")
+    try:
+        values = json.loads(card_path.read_text(encoding="utf-8"))
+        if values["format"] != FORMAT:
+            raise ModelError(f"{card_path} has format {values['format']}, this version reads {FORMAT}")
+        config = LdeqConfig.from_dict(values["config"])
+        files, notes = dict(values["files"]), dict(values.get("notes", {}))
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ModelError(f"{card_path} is not a weights description: {error!r}") from error
+    return WeightsCard(path, config, files, notes)
+
+
+def verify(card: WeightsCard, path: Path) -> None:
+    """Check ``path`` against the checksum its card lists.
+
+    Raises:
+        ModelError: where the file is missing, not listed or changed.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; restore it or fetch the weights again")
+    expected = card.files.get(path.name)
+    if expected is None:
+        raise ModelError(f"{card.path.with_suffix('.json')} lists no checksum for {path.name}")
+    if sha256(path) != expected:
+        raise ModelError(f"{path} does not match its checksum: it is damaged or was changed; fetch it again")
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a safetensors file, checked against its card's checksum.
+
+    Raises:
+        ModelError: where the file is missing, damaged or not safetensors.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    verify(read_card(path), path)
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ModelError(f"{path} is not a safetensors file: {error}") from error
+
+
+def load_weights(path: Path) -> Ldeq:
+    """Build the model a weights file describes, in evaluation mode on the CPU.
+
+    Raises:
+        ModelError: where a file is missing, damaged, or its shapes do not fit its config.
+    """
+    from model.network import Ldeq
+
+    model = Ldeq(read_card(path).config)
+    try:
+        model.load_state_dict(read_state(path))
+    except RuntimeError as error:
+        raise ModelError(f"{path} does not fit the model its JSON describes: {error}") from error
+    return model.eval()
+
+
+def save_weights(path: Path, model: Ldeq, notes: dict[str, Any]) -> None:
+    """Write ``model`` as safetensors with its JSON; each file appears whole or not at all."""
+    from safetensors.torch import save_file
+
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    temporary = path.with_suffix(".tmp")
+    save_file(state, temporary)
+    os.replace(temporary, path)
+    write_card(WeightsCard(path, model.config, {path.name: sha256(path)}, notes))
+
+
+def write_card(card: WeightsCard) -> None:
+    """Write the JSON of a card beside its weights."""
+    values = {"format": FORMAT, "config": card.config.to_dict(), "files": card.files, "notes": card.notes}
+    temporary = card.path.with_suffix(".json.tmp")
+    temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    os.replace(temporary, card.path.with_suffix(".json"))
