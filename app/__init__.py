@@ -1,0 +1,1 @@
+"""LDEQ Live, the application around the ``model`` library."""

@@ -1,0 +1,63 @@
+"""Settings that the command line, the window and saved choices all fill. They validate themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.errors import UserError
+
+ENGINES = ("auto", "onnx", "torch")
+DEVICES = ("auto", "cpu", "cuda")
+WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
+DEFAULT_WEIGHTS = WEIGHTS_FOLDER / "ldeq-s.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Which model runs, and on what.
+
+    Attributes:
+        weights: a .safetensors file with its .json.
+        engine: "onnx", "torch", or "auto": onnxruntime, torch where there are no graphs.
+        device: "cpu", "cuda", or "auto": CUDA where it works.
+        threads: CPU threads of the engine; None leaves it to the library.
+    """
+
+    weights: Path = DEFAULT_WEIGHTS
+    engine: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise UserError(f"The engine must be one of {', '.join(ENGINES)}, not {self.engine!r}.")
+        if self.device not in DEVICES:
+            raise UserError(f"The device must be one of {', '.join(DEVICES)}, not {self.device!r}.")
+        if self.threads is not None and self.threads < 1:
+            raise UserError(f"The number of threads must be at least 1, not {self.threads}.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingSettings:
+    """How faces are followed; may change from frame to frame.
+
+    Attributes:
+        rwr: start each solve at the last frame's fixed point and stop early.
+        compare: solve both modes on every frame, with separate states.
+        max_faces: most faces followed at once.
+        measure_flicker: run the live flicker meter.
+        detect_every: frames between two looks for newcomers and for faces that left.
+    """
+
+    rwr: bool = True
+    compare: bool = False
+    max_faces: int = 1
+    measure_flicker: bool = True
+    detect_every: int = 30
+
+    def __post_init__(self) -> None:
+        if self.max_faces < 1:
+            raise UserError(f"At least 1 face must be followed, not {self.max_faces}.")
+        if self.detect_every < 1:
+            raise UserError(f"detect_every must be at least 1 frame, not {self.detect_every}.")

@@ -1,0 +1,43 @@
+"""The one interface the solver sees: encode a crop, evaluate the cell, decode heatmaps."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.config import LdeqConfig
+
+State = Any
+"""An array of the engine's own kind (numpy or torch): heatmaps z or injection u, batch first."""
+
+
+class Engine(Protocol):
+    """Runs an LDEQ. States stay where the engine keeps them (GPU memory, numpy) between calls."""
+
+    @property
+    def config(self) -> LdeqConfig:
+        """Shape and solver of the model."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Library and device that really run, for people: "onnxruntime, CPU", "torch, CUDA: RTX 4060"."""
+        ...
+
+    def encode(self, crops: NDArray[np.uint8]) -> State:
+        """Return the injection u for RGB crops (n, input_size, input_size, 3)."""
+        ...
+
+    def zero_state(self, count: int) -> State:
+        """Return z0 = 0, (count, 98, heatmap_size, heatmap_size) float32."""
+        ...
+
+    def evaluate(self, z: State, u: State) -> State:
+        """Return f(z, u)."""
+        ...
+
+    def decode(self, z: State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return landmarks (n, 98, 2) and spread (n, 98) in crop units."""
+        ...
