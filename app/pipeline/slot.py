@@ -1,0 +1,56 @@
+"""A place for the newest value: writers never wait, readers never see an old one twice."""
+
+from __future__ import annotations
+
+import threading
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class LatestSlot(Generic[T]):
+    """Holds at most one value. A new value replaces one that nobody took."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._value: T | None = None
+        self._closed = False
+        self._replaced = 0
+
+    @property
+    def replaced(self) -> int:
+        """How many values were overwritten before anyone took them."""
+        with self._condition:
+            return self._replaced
+
+    @property
+    def closed(self) -> bool:
+        """Whether no further value will come."""
+        with self._condition:
+            return self._closed
+
+    def put(self, value: T) -> None:
+        """Store ``value``; ignored after :meth:`close`."""
+        with self._condition:
+            if self._closed:
+                return
+            if self._value is not None:
+                self._replaced += 1
+            self._value = value
+            self._condition.notify_all()
+
+    def take(self, timeout: float | None = 0.0) -> T | None:
+        """Return the value and empty the slot, waiting up to ``timeout`` seconds (None: for ever).
+
+        Returns None when nothing came in time or the slot is closed and empty.
+        """
+        with self._condition:
+            self._condition.wait_for(lambda: self._value is not None or self._closed, timeout)
+            value, self._value = self._value, None
+            return value
+
+    def close(self) -> None:
+        """Wake every reader; a value already stored can still be taken."""
+        with self._condition:
+            self._closed = True
+            self._condition.notify_all()
