@@ -114,11 +114,11 @@ def load_weights(path: Path) -> Ldeq:
 
 def save_weights(path: Path, model: Ldeq, notes: dict[str, Any]) -> None:
     """Write ``model`` as safetensors with its JSON; each file appears whole or not at all."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     temporary = path.with_suffix(".tmp")
-    save_file(state, temporary)
+    temporary.write_bytes(save(state))
     os.replace(temporary, path)
     write_card(WeightsCard(path, model.config, {path.name: sha256(path)}, notes))
 

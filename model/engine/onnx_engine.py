@@ -1,0 +1,93 @@
+"""The onnxruntime engine: two graphs, stem and cell, with the solver loop outside. Needs no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.config import LANDMARKS, LdeqConfig
+from model.errors import ModelError
+from model.heatmap import decode
+from model.weights import read_card, verify
+
+CPU_PROVIDER = "CPUExecutionProvider"
+CUDA_PROVIDER = "CUDAExecutionProvider"
+SILENT = 4
+"""onnxruntime log level: fatal only. It prints pages when CUDA libraries are missing; we say it in a sentence."""
+
+
+def graph_paths(weights: Path) -> tuple[Path, Path]:
+    """Return where the stem and cell graphs of a weights file live."""
+    return weights.with_name(f"{weights.stem}-stem.onnx"), weights.with_name(f"{weights.stem}-cell.onnx")
+
+
+class OnnxEngine:
+    """Runs the exported graphs with onnxruntime on the CPU or CUDA; states are float32 numpy arrays."""
+
+    def __init__(self, weights: Path, device: str = "cpu", threads: int | None = None) -> None:
+        """Load the graphs made from ``weights`` onto ``device`` ("cpu" or "cuda").
+
+        Raises:
+            ModelError: where a graph is missing, damaged or not of these weights, or CUDA does not bind.
+        """
+        card = read_card(weights)
+        stem_path, cell_path = graph_paths(weights)
+        self._config = card.config
+        for path in (stem_path, cell_path):
+            verify(card, path)
+        self._stem = _session(stem_path, device, threads)
+        self._cell = _session(cell_path, device, threads)
+        self._device = device
+
+    @property
+    def config(self) -> LdeqConfig:
+        """Shape and solver of the model."""
+        return self._config
+
+    @property
+    def name(self) -> str:
+        """Library and device that really run."""
+        return f"onnxruntime, {self._device.upper()}"
+
+    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the injection u for RGB crops (n, input_size, input_size, 3)."""
+        u: NDArray[np.float32] = self._stem.run(None, {"crops": crops})[0]
+        return u
+
+    def zero_state(self, count: int) -> NDArray[np.float32]:
+        """Return z0 = 0."""
+        size = self._config.heatmap_size
+        return np.zeros((count, LANDMARKS, size, size), np.float32)
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return f(z, u)."""
+        new: NDArray[np.float32] = self._cell.run(None, {"z": z, "u": u})[0]
+        return new
+
+    def decode(self, z: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return landmarks (n, 98, 2) and spread (n, 98) in crop units."""
+        return decode(z, self._config.half_pixel)
+
+
+def _session(path: Path, device: str, threads: int | None) -> Any:
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.log_severity_level = SILENT
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    providers = [CUDA_PROVIDER, CPU_PROVIDER] if device == "cuda" else [CPU_PROVIDER]
+    if device == "cuda":
+        if hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()  # finds the CUDA libraries that pip installed beside torch
+        ort.set_default_logger_severity(SILENT)
+    try:
+        session = ort.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime raises many types of its own
+        raise ModelError(f"onnxruntime cannot load {path.name}: {str(error).splitlines()[0]}") from error
+    if device == "cuda" and CUDA_PROVIDER not in session.get_providers():
+        raise ModelError("onnxruntime found no usable CUDA; use --device cpu, or install CUDA 12 and cuDNN 9")
+    return session

@@ -1,0 +1,67 @@
+"""Choose and open an engine; falls back from CUDA to the CPU and says so."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from model.engine.base import Engine
+from model.engine.onnx_engine import CUDA_PROVIDER, OnnxEngine, graph_paths
+from model.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+
+def open_engine(weights: Path, engine: str = "auto", device: str = "auto", threads: int | None = None) -> Engine:
+    """Open the engine that runs ``weights``.
+
+    Args:
+        weights: a .safetensors file with its .json and, for onnxruntime, its graphs.
+        engine: "onnx", "torch", or "auto": onnxruntime where the graphs are there, else torch.
+        device: "cpu", "cuda", or "auto": CUDA where it binds, else the CPU with a logged warning.
+        threads: CPU threads; None leaves it to the library.
+
+    Raises:
+        ModelError: for unusable weights, or where an explicitly chosen device is not there.
+    """
+    if engine == "auto":
+        engine = "onnx" if all(path.is_file() for path in graph_paths(weights)) else "torch"
+    if device == "auto":
+        if _cuda_offered(engine):
+            try:
+                return _open(weights, engine, "cuda", threads)
+            except ModelError as error:
+                log.warning("CUDA is installed but does not run here, so the CPU is used: %s", error)
+        device = "cpu"
+    return _open(weights, engine, device, threads)
+
+
+def _open(weights: Path, engine: str, device: str, threads: int | None) -> Engine:
+    if engine == "torch":
+        from model.engine.torch_engine import TorchEngine
+
+        return TorchEngine(weights, device, threads)
+    return OnnxEngine(weights, device, threads)
+
+
+def _cuda_offered(engine: str) -> bool:
+    """Whether a CUDA card seems to be there at all; a machine without one needs no warning."""
+    if engine == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    import onnxruntime as ort
+
+    return CUDA_PROVIDER in ort.get_available_providers() and _nvidia_driver_present()
+
+
+def _nvidia_driver_present() -> bool:
+    import ctypes
+    import sys
+
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True

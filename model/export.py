@@ -1,0 +1,65 @@
+"""Export of a trained model to ONNX: the stem and the cell as two graphs."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from model.config import LANDMARKS
+from model.engine.onnx_engine import graph_paths
+from model.network import IMAGENET_MEAN, IMAGENET_STD, Stem
+from model.weights import load_weights, read_card, sha256, write_card
+
+OPSET = 18
+
+
+class _StemFromPixels(nn.Module):
+    """uint8 RGB (n, s, s, 3) to the injection, with the image normalisation inside."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, stem: Stem) -> None:
+        super().__init__()
+        self.stem = stem
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN) * 255)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD) * 255)
+
+    def forward(self, crops: Tensor) -> Tensor:
+        out: Tensor = self.stem(((crops.float() - self.mean) / self.std).permute(0, 3, 1, 2))
+        return out
+
+
+def export_onnx(weights: Path) -> tuple[Path, Path]:
+    """Write the stem and cell graphs beside ``weights`` and enter their checksums in its JSON.
+
+    Returns:
+        Paths of the stem and the cell graph.
+    """
+    model = load_weights(weights)
+    config = model.config
+    size, cells = config.input_size, config.heatmap_size
+    stem_path, cell_path = graph_paths(weights)
+    crops = torch.zeros(1, size, size, 3, dtype=torch.uint8)
+    z, u = torch.zeros(1, LANDMARKS, cells, cells), torch.zeros(1, config.injection, cells, cells)
+    for module, inputs, names, output, path in (
+        (_StemFromPixels(model.stem), (crops,), ["crops"], "u", stem_path),
+        (model.cell, (z, u), ["z", "u"], "f", cell_path),
+    ):
+        torch.onnx.export(
+            module.eval(),
+            inputs,
+            str(path),
+            input_names=names,
+            output_names=[output],
+            dynamic_axes={name: {0: "n"} for name in [*names, output]},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    card = read_card(weights)
+    files = {path.name: sha256(path) for path in (weights, stem_path, cell_path)}
+    write_card(dataclasses.replace(card, files=files))
+    return stem_path, cell_path
