@@ -1,0 +1,182 @@
+"""The live pipeline: a capture thread, an inference thread, and the newest result for whoever paints."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.errors import UserError
+from app.pipeline.frame import Frame, FrameResult
+from app.pipeline.pipeline import Pipeline
+from app.pipeline.slot import LatestSlot
+from app.settings import TrackingSettings
+from app.sources.base import Source, SourceInfo
+from app.sources.capture import CaptureThread
+from model.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+OPENING, RUNNING, ENDED, FAILED, STOPPED = "opening", "running", "ended", "failed", "stopped"
+WAIT_SECONDS = 0.2
+
+Consumer = Callable[[FrameResult], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStatus:
+    """What a live run is doing.
+
+    Attributes:
+        state: "opening", "running", "ended", "failed" or "stopped".
+        info: facts about the source once it is open.
+        engine: library and device that really run, "" until known.
+        error: one sentence when failed, "" otherwise.
+        captured: frames read from the source.
+        processed: frames solved.
+        skipped: frames replaced by a newer one before they were solved.
+    """
+
+    state: str
+    info: SourceInfo | None = None
+    engine: str = ""
+    error: str = ""
+    captured: int = 0
+    processed: int = 0
+    skipped: int = 0
+
+
+class LivePipeline:
+    """Runs one source through one pipeline on its own threads, until stopped, ended or failed.
+
+    Consumers are called on the inference thread with every result and must not block. Painting takes
+    the newest result from :attr:`results`. An object runs once; make a new one to start again.
+    """
+
+    def __init__(
+        self, open_source: Callable[[], Source], build: Callable[[], Pipeline], settings: TrackingSettings
+    ) -> None:
+        self.results: LatestSlot[FrameResult] = LatestSlot()
+        self._open_source = open_source
+        self._build = build
+        self._lock = threading.Lock()
+        self._settings = settings
+        self._consumers: tuple[Consumer, ...] = ()
+        self._state = OPENING
+        self._info: SourceInfo | None = None
+        self._engine = ""
+        self._error = ""
+        self._processed = 0
+        self._frames: LatestSlot[Frame] = LatestSlot()
+        self._capture: CaptureThread | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+
+    @property
+    def status(self) -> LiveStatus:
+        """A snapshot of the run."""
+        with self._lock:
+            captured = self._capture.captured if self._capture else 0
+            return LiveStatus(
+                self._state, self._info, self._engine, self._error, captured, self._processed, self._frames.replaced
+            )
+
+    def start(self) -> None:
+        """Start the threads; opening the source and the engine happens on them."""
+        self._thread.start()
+
+    def configure(self, settings: TrackingSettings) -> None:
+        """Use ``settings`` from the next frame on."""
+        with self._lock:
+            self._settings = settings
+
+    def add_consumer(self, consumer: Consumer) -> None:
+        """Call ``consumer`` with every result from now on; it must not block."""
+        with self._lock:
+            self._consumers = (*self._consumers, consumer)
+
+    def remove_consumer(self, consumer: Consumer) -> None:
+        """Stop calling ``consumer``; ignored if it is not there."""
+        with self._lock:
+            self._consumers = tuple(known for known in self._consumers if known != consumer)
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """Ask the threads to end and wait for them up to ``timeout`` seconds; safe to call twice.
+
+        Returns:
+            Whether they ended; a source that hangs inside its driver is left to its daemon thread.
+        """
+        self._stop.set()
+        self._frames.close()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        self.results.close()
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        pipeline: Pipeline | None = None
+        try:
+            source = self._open_source()
+            with self._lock:
+                self._info = source.info
+                self._capture = capture = CaptureThread(source, self._frames)
+            if self._stop.is_set():
+                source.close()
+                return
+            # The engine first: frames captured while it loads would only grow stale.
+            try:
+                pipeline = self._build()
+            except BaseException:
+                source.close()
+                raise
+            with self._lock:
+                self._engine, self._state = pipeline.engine_name, RUNNING
+            capture.start()
+            self._loop(pipeline, capture)
+        except (UserError, ModelError) as error:
+            self._fail(str(error))
+        except Exception as error:
+            log.exception("the live pipeline failed")
+            self._fail(f"Tracking stopped because of an internal error: {error!r}; the log has the details.")
+        finally:
+            if self._capture is not None:
+                self._capture.stop(timeout=2.0)
+            if pipeline is not None:
+                pipeline.close()
+            with self._lock:
+                if self._state in (OPENING, RUNNING):
+                    self._state = STOPPED
+            self.results.close()
+
+    def _fail(self, message: str) -> None:
+        with self._lock:
+            self._state, self._error = FAILED, message
+
+    def _loop(self, pipeline: Pipeline, capture: CaptureThread) -> None:
+        applied = pipeline.settings
+        while not self._stop.is_set():
+            frame = self._frames.take(WAIT_SECONDS)
+            if frame is None:
+                if capture.error is not None:
+                    raise capture.error
+                if capture.ended:
+                    with self._lock:
+                        self._state = ENDED
+                    return
+                continue
+            with self._lock:
+                settings, consumers = self._settings, self._consumers
+            if settings != applied:
+                pipeline.configure(settings)
+                applied = settings
+            result = pipeline.process(frame)
+            with self._lock:
+                self._processed += 1
+            self.results.put(result)
+            for consumer in consumers:
+                try:
+                    consumer(result)
+                except Exception:
+                    log.exception("a consumer of results failed and is dropped")
+                    self.remove_consumer(consumer)

@@ -1,0 +1,239 @@
+"""One frame's way from picture to landmarks, synchronous: the live window, ``track``, the benchmarks and
+the tests all drive this object."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.detector import Detection, Detector, MediaPipeDetector
+from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
+from app.pipeline.scene import CutDetector
+from app.pipeline.tracker import Policy, Track, doubt, drop_overlapping, loss, match, next_crop
+from app.settings import EngineSettings, TrackingSettings
+from model.engine.base import Engine, State
+from model.engine.open import open_engine
+from model.flicker import FlickerMeter, FlickerReading
+from model.geometry import Crop
+from model.rwr import Recurrence, Solution, cold_solve
+
+SCENE_CUT = "scene cut"
+RWR_ON = "RwR turned on"
+
+
+@dataclass(slots=True)
+class _Face:
+    """Everything remembered of one followed face."""
+
+    track: Track
+    recurrence: Recurrence
+    meter: FlickerMeter = field(default_factory=FlickerMeter)
+
+
+class Pipeline:
+    """Follows faces through frames that are given to it in order. Used by one thread at a time."""
+
+    def __init__(
+        self, engine: Engine, detector: Detector, settings: TrackingSettings, policy: Policy | None = None
+    ) -> None:
+        self._engine = engine
+        self._detector = detector
+        self._settings = settings
+        self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
+        self._cuts = CutDetector()
+        self._faces: list[_Face] = []
+        self._next_face = 0
+        self._since_look = 0
+        self._seconds: dict[str, float] = {}
+
+    @property
+    def engine_name(self) -> str:
+        """Library and device that really run."""
+        return self._engine.name
+
+    @property
+    def settings(self) -> TrackingSettings:
+        """The settings in force."""
+        return self._settings
+
+    def configure(self, settings: TrackingSettings) -> None:
+        """Use ``settings`` from the next frame on."""
+        if (settings.rwr or settings.compare) and not (self._settings.rwr or self._settings.compare):
+            for face in self._faces:
+                face.recurrence.reset(RWR_ON)
+        self._settings = settings
+
+    def forget(self) -> None:
+        """Drop every face, as before the first frame: for a new source."""
+        self._faces.clear()
+        self._cuts = CutDetector()
+
+    def close(self) -> None:
+        """Release the detector."""
+        self._detector.close()
+
+    def process(self, frame: Frame) -> FrameResult:
+        """Find and solve the faces of one frame."""
+        started = time.perf_counter()
+        self._seconds = {}
+        notes = []
+        if self._cuts.is_cut(frame.image):
+            notes.append(SCENE_CUT)
+            self._faces.clear()
+        newcomers = self._look(frame, notes)
+        known = list(self._faces)
+        solutions = self._solve(frame.image, known)
+        for face in newcomers:
+            solutions.append(self._solve_first(frame.image, face))
+        results = []
+        for face, (crop, solution) in zip(known + newcomers, solutions, strict=True):
+            result = self._accept(frame, face, crop, solution, notes)
+            if result is not None:
+                results.append(result)
+        self._remove_twins()
+        alive = {face.track.face for face in self._faces}
+        results = [result for result in results if result.face in alive]
+        results.sort(key=lambda result: result.crop.side, reverse=True)
+        self._seconds["total"] = time.perf_counter() - started
+        return FrameResult(frame, tuple(results), self._seconds, "; ".join(notes))
+
+    @contextmanager
+    def _timed(self, stage: str) -> Iterator[None]:
+        started = time.perf_counter()
+        yield
+        self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - started
+
+    def _look(self, frame: Frame, notes: list[str]) -> list[_Face]:
+        """Run the detector if a track needs it; drop faces it no longer finds; return newcomers."""
+        self._since_look += 1
+        due = self._since_look >= self._settings.detect_every
+        doubted = any(face.track.doubt or face.track.misses for face in self._faces)
+        if self._faces and not doubted and not due:
+            return []
+        self._since_look = 0
+        with self._timed("detect"):
+            detections = self._detector.detect(frame.image)
+        owned, strangers = match([face.track for face in self._faces], detections, self._policy)
+        kept = []
+        for face in self._faces:
+            reason = self._verdict(face, owned.get(face.track.face))
+            if reason:
+                notes.append(f"lost face {face.track.face}: {reason}")
+            else:
+                kept.append(face)
+        self._faces = kept
+        room = self._settings.max_faces - len(self._faces)
+        return [self._newcomer(detection, notes) for detection in strangers[: max(0, room)]]
+
+    def _verdict(self, face: _Face, detection: Detection | None) -> str:
+        """Return why a face is lost after a look, "" if it stays."""
+        track = face.track
+        if detection is not None:
+            if track.doubt:
+                track.crop = detection.crop(self._policy.crop_scale)
+                face.recurrence.reset(track.doubt)
+            track.misses, track.doubt = 0, ""
+            return ""
+        track.misses += 1
+        if track.doubt and track.misses >= self._policy.doubted_misses:
+            return track.doubt
+        return "not seen by the detector" if track.misses >= self._policy.misses else ""
+
+    def _newcomer(self, detection: Detection, notes: list[str]) -> _Face:
+        track = Track(self._next_face, detection.crop(self._policy.crop_scale))
+        self._next_face += 1
+        notes.append(f"found face {track.face}")
+        return _Face(track, Recurrence(self._engine))
+
+    def _encode(self, image: NDArray[np.uint8], crops: Sequence[Crop]) -> State:
+        size = self._engine.config.input_size
+        with self._timed("crop"):
+            pictures = np.stack([crop.extract(image, size) for crop in crops])
+        with self._timed("encode"):
+            return self._engine.encode(pictures)
+
+    def _solve(self, image: NDArray[np.uint8], faces: Sequence[_Face]) -> list[tuple[Crop, dict[str, Solution]]]:
+        if not faces:
+            return []
+        crops = [face.track.crop for face in faces]
+        injections = self._encode(image, crops)
+        return [
+            (crop, self._solve_modes(face, injections[i : i + 1], crop))
+            for i, (face, crop) in enumerate(zip(faces, crops, strict=True))
+        ]
+
+    def _solve_modes(self, face: _Face, u: State, crop: Crop) -> dict[str, Solution]:
+        settings = self._settings
+        solutions = {}
+        with self._timed("solve"):
+            if settings.rwr or settings.compare:
+                solutions[RWR] = face.recurrence.solve(u, crop)
+            if not settings.rwr or settings.compare:
+                solutions[COLD] = cold_solve(self._engine, u, crop)
+        return solutions
+
+    def _solve_first(self, image: NDArray[np.uint8], face: _Face) -> tuple[Crop, dict[str, Solution]]:
+        """Solve a newcomer twice: the detector's box is rougher than the box of its landmarks."""
+        rough = self._encode(image, [face.track.crop])
+        with self._timed("solve"):
+            first = cold_solve(self._engine, rough, face.track.crop)
+        self._faces.append(face)
+        if np.isfinite(first.landmarks).all():
+            face.track.crop = Crop.around_points(first.landmarks, self._policy.crop_scale)
+        crop, solutions = self._solve(image, [face])[0]
+        extra = first.report.evaluations
+        return crop, {
+            mode: replace(
+                solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra)
+            )
+            for mode, solution in solutions.items()
+        }
+
+    def _accept(
+        self, frame: Frame, face: _Face, crop: Crop, solutions: dict[str, Solution], notes: list[str]
+    ) -> FaceResult | None:
+        """Turn a face's solutions into its result and next crop; None where it is lost."""
+        mode = RWR if self._settings.rwr else COLD
+        main = solutions[mode]
+        height, width = frame.image.shape[:2]
+        gone = loss(main.landmarks, width, height, self._policy)
+        if gone:
+            notes.append(f"lost face {face.track.face}: {gone}")
+            self._faces.remove(face)
+            return None
+        readings: dict[str, FlickerReading | None] = {}
+        if self._settings.measure_flicker:
+            with self._timed("flicker"):
+                landmarks = {name: solution.landmarks for name, solution in solutions.items()}
+                readings = face.meter.measure(frame.image, crop, landmarks)
+        track = face.track
+        track.doubt = doubt(track.landmarks, main.landmarks, main.uncertainty, self._policy)
+        track.landmarks = main.landmarks
+        track.crop = next_crop(crop, main.landmarks, self._policy)
+        estimates = {
+            name: Estimate(name, solution.landmarks, solution.uncertainty, solution.report, readings.get(name))
+            for name, solution in solutions.items()
+        }
+        other = next((estimate for name, estimate in estimates.items() if name != mode), None)
+        return FaceResult(track.face, crop, estimates[mode], other)
+
+    def _remove_twins(self) -> None:
+        if len(self._faces) > 1:
+            kept = {track.face for track in drop_overlapping([face.track for face in self._faces], self._policy)}
+            self._faces = [face for face in self._faces if face.track.face in kept]
+
+
+def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeline:
+    """Open the engine and the detector and put them together.
+
+    Raises:
+        UserError: where the detector's model is missing.
+        ModelError: for unusable weights or devices.
+    """
+    opened = open_engine(engine.weights, engine.engine, engine.device, engine.threads)
+    return Pipeline(opened, MediaPipeDetector(), tracking)

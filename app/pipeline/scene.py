@@ -1,0 +1,27 @@
+"""Scene cuts: whether a frame continues the one before."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+THUMBNAIL = (32, 18)
+CUT_DIFFERENCE = 45.0
+"""Mean absolute grey difference of two thumbnails, of 255, above which a cut is assumed."""
+
+
+class CutDetector:
+    """Compares each frame's thumbnail with the last one's, after removing the mean brightness."""
+
+    def __init__(self) -> None:
+        self._last: NDArray[np.float32] | None = None
+
+    def is_cut(self, image: NDArray[np.uint8]) -> bool:
+        """Note an RGB frame (h, w, 3) and return whether it starts a new scene; False for the first."""
+        rows = image[:: max(1, image.shape[0] // 72), :: max(1, image.shape[1] // 128)]
+        small = cv2.resize(np.ascontiguousarray(rows), THUMBNAIL, interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        grey -= grey.mean()
+        last, self._last = self._last, grey
+        return last is not None and float(np.abs(grey - last).mean()) > CUT_DIFFERENCE

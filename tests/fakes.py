@@ -1,0 +1,103 @@
+"""Stand-ins for the network, the detector and the camera, with known right answers."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.detector import Detection
+from model.config import LANDMARKS, LdeqConfig
+from model.heatmap import decode
+
+GAUSSIAN_CELLS = 1.2
+
+
+def face_points(centre_x: float, centre_y: float, side: float) -> NDArray[np.float32]:
+    """Return 98 points spread over a square, the outer eye corners half a side apart."""
+    angle = np.arange(LANDMARKS) / LANDMARKS * 2 * np.pi
+    points = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * side / 2
+    points[60], points[72] = (-side / 4, -side / 8), (side / 4, -side / 8)
+    return (points + (centre_x, centre_y)).astype(np.float32)
+
+
+def face_image(
+    width: int, height: int, centre_x: float, centre_y: float, side: float, background: int = 40
+) -> NDArray[np.uint8]:
+    """Draw a bright square, the only thing :class:`SquareEngine` and :class:`SquareDetector` see."""
+    image = np.full((height, width, 3), background, np.uint8)
+    x1, y1 = max(0, round(centre_x - side / 2)), max(0, round(centre_y - side / 2))
+    x2, y2 = round(centre_x + side / 2), round(centre_y + side / 2)
+    image[y1 : max(y1, y2), x1 : max(x1, x2)] = 220
+    return image
+
+
+class SquareEngine:
+    """An "LDEQ" whose fixed point is the bright square's landmarks, approached by half each evaluation.
+
+    Evaluations of a warm start are therefore visible: fewer are needed for the same residual.
+    """
+
+    name = "fake, CPU"
+
+    def __init__(self, config: LdeqConfig | None = None) -> None:
+        self.config = config or LdeqConfig(input_size=64, max_steps=6)
+        self.evaluations = 0
+        self.poison = 0
+        """How many of the next evaluations return NaN."""
+
+    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.stack([self._target(crop) for crop in crops])
+
+    def _target(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        size = self.config.heatmap_size
+        rows, columns = np.nonzero(crop[:, :, 0] > 128)
+        if len(rows) == 0:
+            return np.full((LANDMARKS, size, size), 1e-3, np.float32)
+        scale = size / self.config.input_size
+        centre_x, centre_y = (columns.mean() + 0.5) * scale, (rows.mean() + 0.5) * scale
+        side = np.sqrt(len(rows)) * scale
+        points = face_points(centre_x, centre_y, side)
+        axis = np.arange(size) + 0.5
+        x = np.exp(-0.5 * ((axis - points[:, :1]) / GAUSSIAN_CELLS) ** 2)
+        y = np.exp(-0.5 * ((axis - points[:, 1:]) / GAUSSIAN_CELLS) ** 2)
+        heatmaps: NDArray[np.float32] = (y[:, :, None] * x[:, None, :]).astype(np.float32)
+        return heatmaps
+
+    def zero_state(self, count: int) -> NDArray[np.float32]:
+        size = self.config.heatmap_size
+        return np.zeros((count, LANDMARKS, size, size), np.float32)
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.evaluations += 1
+        if self.poison:
+            self.poison -= 1
+            return np.full_like(z, np.nan)
+        return z + (u - z) * np.float32(0.5)
+
+    def decode(self, z: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        landmarks, spread = decode(z, self.config.half_pixel)
+        return landmarks, spread
+
+
+class SquareDetector:
+    """Finds bright squares (connected bright areas), as the engine's "faces"."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.closed = False
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        import cv2
+
+        self.looks += 1
+        bright = (image[:, :, 0] > 128).astype(np.uint8)
+        count, _, stats, _ = cv2.connectedComponentsWithStats(bright)
+        faces = [
+            Detection(float(x), float(y), float(x + w), float(y + h), 0.9)
+            for x, y, w, h, area in stats[1:count]
+            if area > 100
+        ]
+        return sorted(faces, key=lambda face: face.x2 - face.x1, reverse=True)
+
+    def close(self) -> None:
+        self.closed = True
