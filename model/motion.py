@@ -1,0 +1,148 @@
+"""How a face's points move between two frames, as far as the two images tell.
+
+Dense optical flow sees where texture went, but at single points it is noisy, and inside an occluder it sees
+the occluder. A similarity fitted robustly to the flow at all 98 points sees where the head went, but not
+the mouth. The estimate is the similarity, plus the local flow where it differs from it by no more than an
+expression could move a point in one frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from model.geometry import Crop
+from model.metrics import inter_ocular
+
+Image = NDArray[np.uint8]
+Array = NDArray[np.float64]
+Floats = NDArray[np.float32]
+
+CROP_SIZE = 160
+"""Side of the grey crop on which flow is computed, in pixels: about 60 pixels between the eyes."""
+EXPRESSION_LIMIT = 0.035
+"""Local motion against the head's, in inter-ocular distances, of which half is believed."""
+SHIFT_FROM = 0.02
+"""Motion in crop sides from which on the last frame's crop is moved along before computing flow."""
+FIT_STEPS = 5
+FIT_SPREAD = 1.5
+"""Residuals beyond this many median residuals lose weight quickly in the fit of the similarity."""
+FIT_FLOOR = 0.05
+"""Least residual scale of that fit, in pixels of the grey crop: the accuracy of the flow at its best."""
+MIN_POINTS = 20
+"""Least number of points inside the picture for which a motion is estimated."""
+
+
+class MotionEstimate(Protocol):
+    """Tells where points of a face went from one frame to the next."""
+
+    def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
+        """Return the motion (98, 2) of the points ``before`` in frame pixels, None where there is no telling.
+
+        Args:
+            old: the last frame, RGB (h, w, 3).
+            new: this frame, the same size.
+            crop: the square around the face in this frame.
+            before: landmarks (98, 2) in the last frame, frame pixels.
+            after: landmarks (98, 2) in this frame; a hint where to look, never an answer.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class _Grey:
+    """The grey crop of a frame, kept because the next frame usually asks for it again."""
+
+    image: Image
+    crop: Crop
+    pixels: Image
+
+
+class FlowMotion:
+    """Dense flow (Kroeger et al., 2016, as in OpenCV) and a robust similarity, see the module's docstring."""
+
+    def __init__(self) -> None:
+        flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        flow.setFinestScale(1)
+        flow.setPatchStride(4)
+        flow.setGradientDescentIterations(16)
+        flow.setVariationalRefinementIterations(2)
+        self._flow = flow
+        self._last: _Grey | None = None
+
+    def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
+        """Return the motion of the points ``before``; see :class:`MotionEstimate`."""
+        height, width = old.shape[:2]
+        inside = np.asarray(((before >= 0) & (before <= (width - 1, height - 1))).all(axis=1), np.float64)
+        if np.count_nonzero(inside) < MIN_POINTS:
+            return None
+        now = self._grey(new, crop)
+        source, then = self._align(old, now, crop, np.median(after - before, axis=0))
+        self._last = _Grey(new, crop, now)
+        pixel = crop.side / CROP_SIZE
+        points = source.to_crop(before) * CROP_SIZE - np.float32(0.5)
+        start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
+        local = _sample(np.asarray(self._flow.calc(then, now, start), np.float32), points)
+        head = fit_similarity(points.astype(np.float64), local, inside)
+        limit = max(EXPRESSION_LIMIT * float(inter_ocular(before)) / pixel, FIT_FLOOR)
+        difference = local - head
+        believed = inside / (1.0 + (np.linalg.norm(difference, axis=1) / limit) ** 4)
+        shift = (crop.centre_x - source.centre_x, crop.centre_y - source.centre_y)
+        return np.asarray((head + believed[:, None] * difference) * pixel + shift)
+
+    def _align(self, old: Image, now: Image, crop: Crop, shift: Array) -> tuple[Crop, Image]:
+        """Return the crop of the last frame that resembles ``now`` most: the same one or one moved along."""
+        then = self._grey(old, crop)
+        if np.abs(shift).max() <= SHIFT_FROM * crop.side:
+            return crop, then
+        moved = Crop(crop.centre_x - float(shift[0]), crop.centre_y - float(shift[1]), crop.side)
+        candidate = self._grey(old, moved)
+        better = cv2.norm(candidate, now, cv2.NORM_L1) < cv2.norm(then, now, cv2.NORM_L1)
+        return (moved, candidate) if better else (crop, then)
+
+    def _grey(self, image: Image, crop: Crop) -> Image:
+        last = self._last
+        if last is not None and last.image is image and last.crop == crop:
+            return last.pixels
+        return np.asarray(cv2.cvtColor(crop.extract(image, CROP_SIZE), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _sample(flow: Floats, points: Floats) -> Array:
+    """Read a flow field (h, w, 2) at points (n, 2), bilinearly, the nearest edge value outside."""
+    where = np.ascontiguousarray(points[:, None])
+    unused = np.empty(0, np.float32)
+    values = cv2.remap(flow, where, unused, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values[:, 0], np.float64)
+
+
+def fit_similarity(points: Array, motion: Array, trust: Array) -> Array:
+    """Return at every point the motion of the similarity that most points follow.
+
+    Iteratively reweighted least squares with weights 1 / (1 + (residual / scale)^2)^2, started at the median
+    motion; the scale follows the median residual. In complex numbers a similarity's motion is a + b z.
+
+    Args:
+        points: (n, 2).
+        motion: (n, 2), same unit.
+        trust: (n,) weights of the points, not all 0.
+    """
+    z = points[:, 0] + 1j * points[:, 1]
+    z = z - z.mean()
+    moved = motion[:, 0] + 1j * motion[:, 1]
+    trusted = moved[trust > 0]
+    a, b = complex(np.median(trusted.real), np.median(trusted.imag)), 0j
+    for _ in range(FIT_STEPS):
+        residual = np.abs(moved - a - b * z)
+        scale = max(FIT_SPREAD * float(np.median(residual[trust > 0])), FIT_FLOOR)
+        weight = trust / (1.0 + (residual / scale) ** 2) ** 2
+        total = weight.sum()
+        z_mean, moved_mean = (weight * z).sum() / total, (weight * moved).sum() / total
+        arm = z - z_mean
+        b = (weight * (moved - moved_mean) * arm.conj()).sum() / max((weight * np.abs(arm) ** 2).sum(), 1e-9)
+        a = moved_mean - b * z_mean
+    fitted = a + b * z
+    return np.stack([fitted.real, fitted.imag], axis=-1)
