@@ -9,7 +9,7 @@ from app.pipeline.detector import Detection
 from model.config import LANDMARKS, LdeqConfig
 from model.heatmap import decode
 
-GAUSSIAN_CELLS = 1.2
+GAUSSIAN_CELLS = 0.8
 
 
 def face_points(centre_x: float, centre_y: float, side: float) -> NDArray[np.float32]:
@@ -39,8 +39,9 @@ class SquareEngine:
 
     name = "fake, CPU"
 
-    def __init__(self, config: LdeqConfig | None = None) -> None:
-        self.config = config or LdeqConfig(input_size=64, max_steps=6)
+    def __init__(self, config: LdeqConfig | None = None, blur: float = GAUSSIAN_CELLS) -> None:
+        self.config = config or LdeqConfig(input_size=128, max_steps=6)
+        self.blur = blur
         self.evaluations = 0
         self.poison = 0
         """How many of the next evaluations return NaN."""
@@ -58,8 +59,8 @@ class SquareEngine:
         side = np.sqrt(len(rows)) * scale
         points = face_points(centre_x, centre_y, side)
         axis = np.arange(size) + 0.5
-        x = np.exp(-0.5 * ((axis - points[:, :1]) / GAUSSIAN_CELLS) ** 2)
-        y = np.exp(-0.5 * ((axis - points[:, 1:]) / GAUSSIAN_CELLS) ** 2)
+        x = np.exp(-0.5 * ((axis - points[:, :1]) / self.blur) ** 2)
+        y = np.exp(-0.5 * ((axis - points[:, 1:]) / self.blur) ** 2)
         heatmaps: NDArray[np.float32] = (y[:, :, None] * x[:, None, :]).astype(np.float32)
         return heatmaps
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.pipeline.detector import Detection, Detector, MediaPipeDetector
 from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
 from app.pipeline.scene import CutDetector
-from app.pipeline.tracker import Policy, Track, doubt, drop_overlapping, loss, match, next_crop
+from app.pipeline.tracker import UNCERTAIN, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
 from app.settings import EngineSettings, TrackingSettings
 from model.engine.base import Engine, State
 from model.engine.open import open_engine
@@ -134,10 +134,10 @@ class Pipeline:
         """Return why a face is lost after a look, "" if it stays."""
         track = face.track
         if detection is not None:
-            if track.doubt:
+            if track.doubt and not agrees(track.crop, detection, self._policy):
                 track.crop = detection.crop(self._policy.crop_scale)
                 face.recurrence.reset(track.doubt)
-            track.misses, track.doubt = 0, ""
+            track.misses, track.doubt, track.trust = 0, "", self._policy.trust
             return ""
         track.misses += 1
         if track.doubt and track.misses >= self._policy.doubted_misses:
@@ -212,7 +212,9 @@ class Pipeline:
                 landmarks = {name: solution.landmarks for name, solution in solutions.items()}
                 readings = face.meter.measure(frame.image, crop, landmarks)
         track = face.track
-        track.doubt = doubt(track.landmarks, main.landmarks, main.uncertainty, self._policy)
+        reason = doubt(track.landmarks, main.landmarks, main.uncertainty, self._policy)
+        track.doubt = "" if track.trust and reason == UNCERTAIN else reason
+        track.trust = max(0, track.trust - 1)
         track.landmarks = main.landmarks
         track.crop = next_crop(crop, main.landmarks, self._policy)
         estimates = {

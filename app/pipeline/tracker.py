@@ -15,6 +15,9 @@ from app.pipeline.detector import Detection
 from model.geometry import Crop
 
 
+UNCERTAIN = "uncertain landmarks"
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """Named tunables of the tracker.
@@ -31,7 +34,10 @@ class Policy:
         misses: looks in a row without a detection after which a face is lost; the detector misses
             profiles and covered faces that the landmarks still follow well.
         doubted_misses: the same for a face whose landmarks are in doubt as well.
+        trust: frames for which uncertain landmarks raise no doubt once the detector has seen the face.
         match_distance: a detection is a track's own within this share of the larger side.
+        agree_distance: a detection confirms a doubted track's crop within this share of its side.
+        agree_growth: and within this factor of its side; otherwise the track moves to the detection.
     """
 
     crop_scale: float = 1.25
@@ -43,7 +49,10 @@ class Policy:
     min_side: float = 12.0
     misses: int = 15
     doubted_misses: int = 3
+    trust: int = 10
     match_distance: float = 0.5
+    agree_distance: float = 0.25
+    agree_growth: float = 1.5
 
 
 @dataclass(slots=True)
@@ -56,6 +65,7 @@ class Track:
         landmarks: last landmarks (98, 2) in frame pixels; None before the first solve.
         misses: looks in a row in which the detector did not see this face.
         doubt: why the last result is doubted, "" if it is not.
+        trust: frames left in which uncertain landmarks raise no doubt.
     """
 
     face: int
@@ -63,6 +73,7 @@ class Track:
     landmarks: NDArray[np.float32] | None = None
     misses: int = 0
     doubt: str = ""
+    trust: int = 0
 
 
 def box_side(landmarks: NDArray[np.floating]) -> float:
@@ -105,7 +116,7 @@ def doubt(
     """Return why a result should be checked with the detector, "" if it looks right."""
     side = box_side(landmarks)
     if float(uncertainty.mean()) > policy.max_spread * side:
-        return "uncertain landmarks"
+        return UNCERTAIN
     if previous is not None:
         old_side = box_side(previous)
         if float(np.linalg.norm(box_centre(landmarks) - box_centre(previous))) > policy.max_jump * old_side:
@@ -137,6 +148,14 @@ def match(
             owned[face] = detections[index]
             taken.add(index)
     return owned, [detection for index, detection in enumerate(detections) if index not in taken]
+
+
+def agrees(crop: Crop, detection: Detection, policy: Policy) -> bool:
+    """Return whether a detection shows the face where ``crop`` has it."""
+    seen = detection.crop(policy.crop_scale)
+    distance = float(np.hypot(seen.centre_x - crop.centre_x, seen.centre_y - crop.centre_y))
+    near = distance <= policy.agree_distance * crop.side
+    return near and 1 / policy.agree_growth < seen.side / crop.side < policy.agree_growth
 
 
 def drop_overlapping(tracks: Sequence[Track], policy: Policy) -> list[Track]:

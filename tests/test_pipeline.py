@@ -1,0 +1,154 @@
+"""The synchronous pipeline over frames with known squares for faces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.frame import COLD, RWR, Frame, FrameResult
+from app.pipeline.pipeline import RWR_ON, Pipeline
+from app.pipeline.tracker import Policy
+from app.settings import TrackingSettings
+from model.rwr import FIRST_FRAME, RWR_OFF
+from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
+
+SIDE = 120.0
+
+
+def image(x: float | None, y: float = 180.0) -> NDArray[np.uint8]:
+    if x is None:
+        return np.full((360, 640, 3), 40, np.uint8)
+    return face_image(640, 360, x, y, SIDE)
+
+
+def build(**settings: object) -> Pipeline:
+    return Pipeline(SquareEngine(), SquareDetector(), TrackingSettings(**settings), Policy(misses=4))  # type: ignore[arg-type]
+
+
+def play(pipeline: Pipeline, images: Iterable[NDArray[np.uint8]]) -> list[FrameResult]:
+    return [pipeline.process(Frame(i, i / 30, picture, 0.0)) for i, picture in enumerate(images)]
+
+
+def test_follows_a_moving_face_with_one_identity() -> None:
+    results = play(build(), [image(200 + 4 * t) for t in range(30)])
+    assert [len(result.faces) for result in results] == [1] * 30
+    assert {result.faces[0].face for result in results} == {0}
+    last = results[-1].faces[0].estimate.landmarks
+    assert np.abs(last - face_points(200 + 4 * 29, 180, SIDE)).mean() < 6
+
+
+def test_rwr_spends_fewer_evaluations_than_cold() -> None:
+    pictures = [image(300)] * 5
+    warm = play(build(rwr=True), pictures)[-1].faces[0].estimate
+    cold = play(build(rwr=False), pictures)[-1].faces[0].estimate
+    assert (warm.mode, warm.report.warm, warm.report.evaluations) == (RWR, True, 2)
+    assert (cold.mode, cold.report.warm, cold.report.reason) == (COLD, False, RWR_OFF)
+    assert cold.report.evaluations == SquareEngine().config.max_steps
+
+
+def test_first_frame_counts_both_of_its_solves() -> None:
+    report = play(build(), [image(300)])[0].faces[0].estimate.report
+    assert report.reason == FIRST_FRAME
+    assert report.evaluations == 2 * SquareEngine().config.max_steps
+
+
+def test_compare_solves_both_modes_with_their_own_states() -> None:
+    results = play(build(compare=True), [image(300 + t) for t in range(6)])
+    face = results[-1].faces[0]
+    assert face.other is not None
+    assert (face.estimate.mode, face.other.mode) == (RWR, COLD)
+    assert face.estimate.report.warm
+    assert not face.other.report.warm
+    alone = play(build(), [image(300 + t) for t in range(6)])[-1].faces[0]
+    np.testing.assert_array_equal(face.estimate.landmarks, alone.estimate.landmarks)
+
+
+def test_turning_rwr_on_starts_cold_and_says_so() -> None:
+    pipeline = build(rwr=False)
+    play(pipeline, [image(300)] * 3)
+    pipeline.configure(TrackingSettings(rwr=True))
+    reports = [result.faces[0].estimate.report for result in play(pipeline, [image(300)] * 2)]
+    assert [report.reason for report in reports] == [RWR_ON, ""]
+    assert [report.warm for report in reports] == [False, True]
+
+
+def test_detector_runs_only_when_needed() -> None:
+    detector = SquareDetector()
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=10))
+    play(pipeline, [image(300)] * 21)
+    assert detector.looks == 3
+
+
+def test_a_face_that_leaves_is_lost_and_its_successor_is_new() -> None:
+    pipeline = build(detect_every=2)
+    gone = play(pipeline, [image(300)] * 3 + [image(None)] * 12)
+    assert gone[2].faces
+    assert not gone[-1].faces
+    assert any("lost face 0" in result.note for result in gone)
+    back = play(pipeline, [image(320)] * 2)
+    assert [face.face for face in back[0].faces] == [1]
+    assert not back[0].faces[0].estimate.report.warm
+
+
+def test_an_uncertain_face_that_the_detector_sees_stays_warm() -> None:
+    detector = SquareDetector()
+    pipeline = Pipeline(SquareEngine(blur=3.0), detector, TrackingSettings())
+    results = play(pipeline, [image(300)] * 30)
+    assert all(result.faces[0].estimate.report.warm for result in results[1:])
+    assert detector.looks < 8
+
+
+def test_a_scene_cut_starts_over() -> None:
+    cut = np.zeros((360, 640, 3), np.uint8)
+    cut[:, 320:] = 255
+    results = play(build(), [image(300)] * 3 + [cut])
+    assert "scene cut" in results[-1].note
+    assert "scene cut" not in results[-2].note
+
+
+def test_several_faces_keep_their_identities_largest_first() -> None:
+    def pair(t: int) -> NDArray[np.uint8]:
+        left, right = face_image(640, 360, 120 + 2 * t, 150, 80), face_image(640, 360, 450 - 2 * t, 200, 130)
+        return np.maximum(left, right)
+
+    results = play(build(max_faces=3), [pair(t) for t in range(15)])
+    assert [len(result.faces) for result in results] == [2] * 15
+    ids = [[face.face for face in result.faces] for result in results]
+    assert ids == [ids[0]] * 15
+    assert results[-1].faces[0].crop.side > results[-1].faces[1].crop.side
+
+
+def test_only_max_faces_are_followed() -> None:
+    both = np.maximum(face_image(640, 360, 120, 150, 80), face_image(640, 360, 450, 200, 130))
+    faces = play(build(max_faces=1), [both])[0].faces
+    assert len(faces) == 1
+    assert faces[0].crop.centre_x == pytest.approx(450, abs=8)
+
+
+def test_no_face_for_a_long_time_is_quiet_and_recovers() -> None:
+    results = play(build(), [image(None)] * 200 + [image(300)] * 2)
+    assert all(not result.faces for result in results[:200])
+    assert len(results[-1].faces) == 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(9, 17), (1, 1), (2, 900)])
+def test_tiny_pictures_pass_through(height: int, width: int) -> None:
+    assert play(build(), [np.full((height, width, 3), 30, np.uint8)] * 2)[-1].faces == ()
+
+
+def test_flicker_is_measured_for_both_modes_from_the_second_frame() -> None:
+    results = play(build(compare=True), [image(300)] * 3)
+    first, third = results[0].faces[0], results[2].faces[0]
+    assert first.estimate.flicker is None
+    assert third.estimate.flicker is not None
+    assert third.other is not None
+    assert third.other.flicker is not None
+
+
+def test_stage_times_add_up() -> None:
+    seconds = play(build(), [image(300)] * 2)[-1].seconds
+    assert {"crop", "encode", "solve", "total"} <= set(seconds)
+    assert sum(value for stage, value in seconds.items() if stage != "total") <= seconds["total"]

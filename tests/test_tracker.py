@@ -1,0 +1,82 @@
+"""The tracker's rules, on plain numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.pipeline.detector import Detection
+from app.pipeline.tracker import Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
+from model.geometry import Crop
+from tests.fakes import face_points
+
+POLICY = Policy()
+FACE = face_points(300, 200, 100)
+CERTAIN = np.full(98, 1.0, np.float32)
+
+
+def test_crop_stays_while_the_face_jitters() -> None:
+    crop = Crop.around_points(FACE, POLICY.crop_scale)
+    assert next_crop(crop, FACE + np.float32(1.5), POLICY) is crop
+
+
+def test_crop_follows_a_face_that_moves_or_grows() -> None:
+    crop = Crop.around_points(FACE, POLICY.crop_scale)
+    moved = next_crop(crop, FACE + np.float32(20), POLICY)
+    assert (moved.centre_x, moved.centre_y) == (crop.centre_x + 20, crop.centre_y + 20)
+    grown = next_crop(crop, face_points(300, 200, 120), POLICY)
+    assert grown.side > 1.15 * crop.side
+
+
+def test_loss_names_its_reason() -> None:
+    assert loss(FACE, 640, 480, POLICY) == ""
+    assert loss(FACE + np.float32(500), 640, 480, POLICY) == "face left the picture"
+    assert loss(face_points(300, 200, 8), 640, 480, POLICY) == "face too small"
+    assert loss(np.full((98, 2), np.nan, np.float32), 640, 480, POLICY) == "landmarks not finite"
+
+
+def test_doubt_names_its_reason() -> None:
+    assert doubt(None, FACE, CERTAIN, POLICY) == ""
+    assert doubt(FACE, FACE + np.float32(5), CERTAIN, POLICY) == ""
+    assert doubt(FACE, FACE, CERTAIN * 10, POLICY) == "uncertain landmarks"
+    assert doubt(FACE, FACE + np.float32(80), CERTAIN, POLICY) == "face jumped"
+    assert doubt(FACE, face_points(300, 200, 170), CERTAIN, POLICY) == "face changed size"
+
+
+def detection(centre_x: float, side: float = 100.0) -> Detection:
+    return Detection(centre_x - side / 2, 150, centre_x + side / 2, 150 + side, 0.9)
+
+
+def track(face: int, centre_x: float) -> Track:
+    return Track(face, detection(centre_x).crop(POLICY.crop_scale))
+
+
+def test_each_detection_goes_to_the_nearest_track() -> None:
+    tracks = [track(0, 200), track(1, 260)]
+    owned, strangers = match(tracks, [detection(255), detection(210), detection(500)], POLICY)
+    assert {face: found.x1 for face, found in owned.items()} == {0: 160.0, 1: 205.0}
+    assert [found.x1 for found in strangers] == [450.0]
+
+
+def test_a_track_far_from_every_detection_gets_none() -> None:
+    owned, strangers = match([track(7, 100)], [detection(400)], POLICY)
+    assert owned == {}
+    assert len(strangers) == 1
+
+
+def test_the_younger_of_two_tracks_on_one_face_is_dropped() -> None:
+    kept = drop_overlapping([track(3, 205), track(1, 200), track(2, 400)], POLICY)
+    assert [track.face for track in kept] == [1, 2]
+
+
+def test_detector_box_asks_for_the_landmark_box() -> None:
+    crop = detection(200).crop(1.25)
+    assert crop.centre_x == 200
+    assert crop.centre_y > 200
+    assert 110 < crop.side < 130
+
+
+def test_a_detection_confirms_only_a_crop_of_its_place_and_size() -> None:
+    crop = detection(200).crop(POLICY.crop_scale)
+    assert agrees(crop, detection(210), POLICY)
+    assert not agrees(crop, detection(260), POLICY)
+    assert not agrees(crop, detection(200, side=40), POLICY)
