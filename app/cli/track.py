@@ -1,0 +1,268 @@
+"""``main.py track``: follow the faces in a video, picture, folder or stream without a window."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from tqdm import tqdm
+
+from app.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
+from app.pipeline.frame import RWR, Frame, FrameResult
+from app.recording.audio import AudioCopy, SourceTiming, probe_timing
+from app.recording.outputs import PICTURE_SUFFIXES, OutputPlan, Outputs
+from app.recording.video import VIDEO_SUFFIXES
+from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings, TrackingSettings
+from app.sources.base import Source
+from model.errors import ModelError
+
+EVERY_FACE = 64
+"""Most faces followed with ``--every-face``."""
+
+
+class Processor(Protocol):
+    """The part of :class:`app.pipeline.pipeline.Pipeline` that this command drives."""
+
+    def process(self, frame: Frame) -> FrameResult: ...
+
+    def close(self) -> None: ...
+
+
+OpenSource = Callable[[str], Source]
+BuildPipeline = Callable[[EngineSettings, TrackingSettings], Processor]
+
+
+@dataclass(slots=True)
+class TrackReport:
+    """What a run found; grows frame by frame.
+
+    Attributes:
+        frames: frames tracked.
+        with_face: frames with at least one face.
+        faces: identities seen.
+        solves: faces solved, over all frames.
+        evaluations: evaluations of the cell, over all frames and faces.
+        resets: how often RwR started cold, by reason.
+    """
+
+    frames: int = 0
+    with_face: int = 0
+    faces: set[int] = field(default_factory=set)
+    solves: int = 0
+    evaluations: int = 0
+    resets: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: FrameResult) -> None:
+        """Count one result."""
+        self.frames += 1
+        self.with_face += bool(result.faces)
+        for face in result.faces:
+            report = face.estimate.report
+            self.faces.add(face.face)
+            self.solves += 1
+            self.evaluations += report.evaluations
+            if face.estimate.mode == RWR and not report.warm:
+                self.resets[report.reason] += 1
+
+    def lines(self, seconds: float, interrupted: bool, plan: OutputPlan) -> list[str]:
+        """Return the summary for people."""
+        speed = self.frames / seconds if seconds > 0 else 0.0
+        verb = "Interrupted after" if interrupted else "Tracked"
+        lines = [f"{verb} {_count(self.frames, 'frame')} ({speed:.1f} fps)"]
+        if self.faces:
+            lines.append(f"{_count(len(self.faces), 'face')}, at least one in {self.with_face} of {self.frames} frames")
+            lines.append(f"{self.evaluations / self.solves:.2f} evaluations per face and frame")
+        elif self.frames:
+            lines.append(f"No face was found in {_count(self.frames, 'frame')}")
+        if self.resets:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in self.resets.most_common())
+            lines.append(f"{_count(self.resets.total(), 'cold start')}: {reasons}")
+        written = ([plan.view] if plan.view is not None else []) + list(plan.tables)
+        return [*lines, f"Written: {', '.join(map(str, written))}"] if self.frames else lines
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the ``track`` command; its namespace goes to :func:`run`."""
+    parser = subparsers.add_parser(
+        "track",
+        help="track a video, picture, folder or stream without a window",
+        description="Track the faces of a video, a picture, a folder of pictures or a stream and write an "
+        "annotated copy, with the source's exact timing and its audio, and a table of landmarks.",
+    )
+    parser.add_argument("input", metavar="INPUT", help="video, picture, folder of pictures or stream URL")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="OUT",
+        help=f"annotated video ({', '.join(VIDEO_SUFFIXES)}), or a picture or folder where INPUT is one",
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="landmark table as CSV")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="landmark table as Parquet")
+    parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
+    faces = parser.add_mutually_exclusive_group()
+    faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
+    faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
+    parser.add_argument("--no-audio", action="store_true", help="leave the audio out of the annotated video")
+    parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(
+    args: argparse.Namespace,
+    *,
+    open_source: OpenSource | None = None,
+    build_pipeline: BuildPipeline | None = None,
+    stop: threading.Event | None = None,
+) -> int:
+    """Track ``args.input`` and write what was asked for.
+
+    Args:
+        args: from :func:`add_parser`.
+        open_source: opens the input; the application's own if not given.
+        build_pipeline: makes what finds landmarks; the application's own if not given.
+        stop: ends the run as Ctrl-C does once it is set.
+
+    Returns:
+        The exit code: 0, or 130 where Ctrl-C ended the run (every output is finished then, too).
+
+    Raises:
+        UserError: for inputs, weights and outputs that cannot be used. What was tracked before the
+            error has been written.
+    """
+    tracking = TrackingSettings(rwr=args.rwr == "on", max_faces=EVERY_FACE if args.every_face else args.max_faces)
+    engine = EngineSettings(args.weights, args.engine, args.device, args.threads)
+    plan = _plan(args)
+    plan.check([*plan.pictures, Path(args.input)] if Path(args.input).exists() else [])
+    stop = stop or threading.Event()
+    report = TrackReport()
+    with ExitStack() as stack:
+        stack.enter_context(_interrupts(stop))
+        source = (open_source or _application_source)(args.input)
+        stack.callback(source.close)
+        try:
+            pipeline = (build_pipeline or _application_pipeline)(engine, tracking)
+        except ModelError as error:
+            raise UserError(f"The model cannot be used: {error}.") from error
+        stack.callback(pipeline.close)
+        outputs = _open_outputs(args, plan, source)
+        started = time.monotonic()
+        problem = _track(source, pipeline, outputs, report, stop)
+        seconds = time.monotonic() - started
+    interrupted = stop.is_set()
+    if not (report.frames or problem or interrupted):
+        problem = SourceError(f"{args.input} holds no pictures that can be read; choose another input.")
+    for line in report.lines(seconds, interrupted, plan):
+        print(line)
+    if problem is not None:
+        raise problem
+    return EXIT_INTERRUPTED if interrupted else EXIT_OK
+
+
+def _track(
+    source: Source, pipeline: Processor, outputs: Outputs, report: TrackReport, stop: threading.Event
+) -> UserError | None:
+    """Drive every frame through; the outputs are finished whatever happens.
+
+    Returns:
+        The error that ended the run early, if one did.
+    """
+    problem: UserError | None = None
+    complete = False
+    try:
+        with tqdm(total=source.info.frames, unit="frame", disable=None, file=sys.stderr, smoothing=0.1) as bar:
+            while not stop.is_set():
+                frame = source.read()
+                if frame is None:
+                    complete = True
+                    break
+                result = pipeline.process(frame)
+                outputs.write(result)
+                report.add(result)
+                bar.update()
+    except UserError as error:
+        problem = error
+    finally:
+        try:
+            outputs.close(complete=complete)
+        except UserError as error:
+            problem = problem or error
+    return problem
+
+
+def _plan(args: argparse.Namespace) -> OutputPlan:
+    tables = tuple(path for path in (args.csv, args.parquet) if path is not None)
+    for path, suffix in ((args.csv, ".csv"), (args.parquet, ".parquet")):
+        if path is not None and path.suffix.lower() != suffix:
+            raise UserError(f"{path} is to hold {suffix[1:].upper()}: give a name that ends in {suffix}.")
+    return OutputPlan(args.output, tables, args.overwrite, _pictures(args.input))
+
+
+def _pictures(spec: str) -> tuple[Path, ...]:
+    path = Path(spec)
+    if path.is_dir():
+        return tuple(sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES))
+    return (path,) if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES else ()
+
+
+def _open_outputs(args: argparse.Namespace, plan: OutputPlan, source: Source) -> Outputs:
+    path, info = Path(args.input), source.info
+    timing: SourceTiming | None = None
+    audio: AudioCopy | None = None
+    if path.is_file() and not plan.pictures:
+        timing = probe_timing(path)
+        if timing is not None and plan.view is not None and not args.no_audio:
+            audio = AudioCopy(path, timing.start)
+    return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, audio=audio)
+
+
+@contextmanager
+def _interrupts(stop: threading.Event) -> Iterator[None]:
+    """Let Ctrl-C (and a polite kill) finish the current frame and the files; a second one breaks off."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(number: int, stack: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, handle) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _application_source(spec: str) -> Source:
+    from app.sources.open import open_source
+
+    return open_source(spec)
+
+
+def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Processor:
+    from app.pipeline.pipeline import build_pipeline
+
+    return build_pipeline(engine, tracking)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

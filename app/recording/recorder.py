@@ -1,0 +1,252 @@
+"""Records live results: a thread of its own draws, encodes and tabulates, the tracker never waits."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from app.errors import RecordingError
+from app.overlay import draw_overlay
+from app.pipeline.frame import Frame, FrameResult
+from app.recording.paths import check_writable
+from app.recording.tables import LandmarkTable, open_table
+from app.recording.video import FINE_TIME_BASE, LIVE_PRESET, VideoWriter, letterbox
+
+QUEUE_BYTES = 256 << 20
+QUEUE_FRAMES = 32
+STOP_SECONDS = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSummary:
+    """What became of a recording.
+
+    Attributes:
+        path: the video; it exists only if ``frames`` is not 0.
+        frames: pictures in it.
+        dropped: results that came faster than they could be encoded, or after an error.
+        seconds: playing time.
+        error: one sentence, None if all went well. What was written before it stays playable.
+        damaged: results that could not be drawn or encoded and were left out.
+        table: the landmark table, if one was asked for.
+    """
+
+    path: Path
+    frames: int
+    dropped: int
+    seconds: float
+    error: str | None = None
+    damaged: int = 0
+    table: Path | None = None
+
+
+class RecordingClock:
+    """Turns frames into playing times that run like the clock on the wall.
+
+    The source's own time stamps are used for their regularity as long as they keep step with the
+    moments the frames were captured; where they jump or run away (a clip that starts over, another
+    source, a clock that drifts) they are tied anew to those moments.
+    """
+
+    TOLERANCE = 0.25
+    """Seconds that time stamps may differ from the wall clock before they are tied anew."""
+    SHORTEST = 0.001
+    """Least seconds between two frames."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None
+        self._offset = 0.0
+        self._last = 0.0
+
+    def time(self, frame: Frame) -> float:
+        """Return when ``frame`` is shown, in seconds; 0 for the first, always later than the last."""
+        if self._start is None:
+            self._start = frame.captured
+            self._offset = -frame.timestamp
+            return 0.0
+        wall = frame.captured - self._start
+        time = frame.timestamp + self._offset
+        if not (abs(time - wall) <= self.TOLERANCE and time > self._last):
+            time = max(wall, self._last + self.SHORTEST)
+            self._offset = time - frame.timestamp
+        self._last = time
+        return time
+
+
+class Recorder:
+    """Writes results to a video, and to a table if asked, from the moment it is made until :meth:`stop`.
+
+    The picture keeps the first frame's size; later frames of another size are letterboxed into it.
+
+    Args:
+        path: of the video, a name that is free.
+        overlay: draw the landmarks into the picture.
+        table: also write the landmarks of the recorded frames here (.csv or .parquet).
+        frame_rate: expected frames per second, for the encoder's rate control.
+        queue_frames: most results that may wait; fewer where the pictures are large.
+        overwrite: replace existing files.
+
+    Raises:
+        RecordingError: where a file cannot be created.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        overlay: bool = True,
+        table: Path | None = None,
+        frame_rate: float | None = None,
+        queue_frames: int = QUEUE_FRAMES,
+        overwrite: bool = False,
+    ) -> None:
+        check_writable(path, overwrite=overwrite)
+        self._path = path
+        self._overlay = overlay
+        self._frame_rate = Fraction(frame_rate).limit_denominator(1001) if frame_rate else None
+        self._overwrite = overwrite
+        self._table: LandmarkTable | None = open_table(table, overwrite=overwrite) if table is not None else None
+        self._table_path = table
+        self._clock = RecordingClock()
+        self._writer: VideoWriter | None = None
+        self._queue: queue.Queue[FrameResult | None] = queue.Queue(queue_frames)
+        self._lock = threading.Lock()
+        self._waiting_bytes = 0
+        self._frames = self._dropped = self._damaged = 0
+        self._seconds = 0.0
+        self._error: str | None = None
+        self._stopping = False
+        self._thread = threading.Thread(target=self._work, name="recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def path(self) -> Path:
+        """The video file."""
+        return self._path
+
+    @property
+    def dropped(self) -> int:
+        """Results left out so far because encoding could not keep up, or after an error."""
+        with self._lock:
+            return self._dropped
+
+    @property
+    def frames(self) -> int:
+        """Pictures written so far."""
+        with self._lock:
+            return self._frames
+
+    @property
+    def seconds(self) -> float:
+        """Playing time written so far."""
+        with self._lock:
+            return self._seconds
+
+    @property
+    def error(self) -> str | None:
+        """The sentence to show once the recording has failed; :meth:`stop` it then."""
+        with self._lock:
+            return self._error
+
+    def offer(self, result: FrameResult) -> None:
+        """Hand over a result without ever waiting; counted in :attr:`dropped` where there is no room."""
+        size = result.frame.image.nbytes
+        with self._lock:
+            full = self._waiting_bytes > 0 and self._waiting_bytes + size > QUEUE_BYTES
+            if self._stopping or self._error is not None or full:
+                self._dropped += 1
+                return
+            try:
+                self._queue.put_nowait(result)
+            except queue.Full:
+                self._dropped += 1
+            else:
+                self._waiting_bytes += size
+
+    def stop(self, timeout: float = STOP_SECONDS) -> RecordingSummary:
+        """Write what waits, finish the files and end the thread; safe to call twice.
+
+        Args:
+            timeout: most seconds to wait; after them the summary carries an error, and the file
+                plays up to what had been written.
+        """
+        with self._lock:
+            first, self._stopping = not self._stopping, True
+        if first:
+            # Nothing enters the queue any more and the thread empties it, so there will be room.
+            try:
+                self._queue.put(None, timeout=timeout)
+            except queue.Full:
+                _log.warning("the recorder is stuck, %s stays unfinished", self._path)
+        self._thread.join(timeout)
+        with self._lock:
+            error = self._error
+            if error is None and self._thread.is_alive():
+                error = f"{self._path} was not finished within {timeout:g} seconds; it plays up to its last full part."
+            return RecordingSummary(
+                self._path, self._frames, self._dropped, self._seconds, error, self._damaged, self._table_path
+            )
+
+    def _work(self) -> None:
+        while (result := self._queue.get()) is not None:
+            with self._lock:
+                self._waiting_bytes -= result.frame.image.nbytes
+                failed = self._error is not None
+                self._dropped += failed
+            if not failed:
+                self._record(result)
+        self._finish()
+
+    def _record(self, result: FrameResult) -> None:
+        try:
+            image = draw_overlay(result) if self._overlay else result.frame.image
+            if self._writer is None:
+                self._writer = self._open(image.shape[1], image.shape[0])
+            time = self._clock.time(result.frame)
+            self._writer.write(letterbox(image, *self._writer.size), time)
+            if self._table is not None:
+                self._table.write(result, time)
+        except RecordingError as error:
+            self._fail(str(error))
+        except Exception:  # one bad frame must not end a recording
+            _log.exception("frame %s could not be recorded", result.frame.index)
+            with self._lock:
+                self._damaged += 1
+        else:
+            with self._lock:
+                self._frames, self._seconds = self._writer.frames, self._writer.seconds
+
+    def _open(self, width: int, height: int) -> VideoWriter:
+        return VideoWriter(
+            self._path,
+            width,
+            height,
+            time_base=FINE_TIME_BASE,
+            frame_rate=self._frame_rate,
+            preset=LIVE_PRESET,
+            threads=1,
+            overwrite=self._overwrite,
+        )
+
+    def _finish(self) -> None:
+        for file in (self._writer, self._table):
+            try:
+                if file is not None:
+                    file.close()
+            except RecordingError as error:
+                self._fail(str(error))
+            except Exception:
+                _log.exception("%s could not be finished", file.path if file is not None else None)
+                self._fail(f"{self._path} could not be finished; it plays up to its last full part.")
+
+    def _fail(self, sentence: str) -> None:
+        _log.error(sentence)
+        with self._lock:
+            if self._error is None:
+                self._error = sentence
