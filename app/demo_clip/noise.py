@@ -30,7 +30,7 @@ class SensorNoise:
         rows, columns = height + _SPARE, width + _SPARE
         grey = random.standard_normal((rows, columns, 1), dtype=np.float32)
         colour = random.standard_normal((rows // 2, columns // 2, 3), dtype=np.float32)
-        colour = cv2.resize(colour, (columns, rows), interpolation=cv2.INTER_NEAREST)
+        colour = colour.repeat(2, axis=0).repeat(2, axis=1)
         self._size = (height, width)
         self._noise = np.rint(NOISE * grey + COLOUR_NOISE * colour).astype(np.int16)
 

@@ -102,8 +102,8 @@ def _card_picture() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         cv2.line(card, (54, line), (168, line), (120.0, 120.0, 118.0), 2, cv2.LINE_AA)
     alpha = np.zeros((height, width), np.float32)
     cv2.rectangle(alpha, (8, 8), (width - 9, height - 9), 1.0, -1)
-    card, alpha = cv2.GaussianBlur(card, (0, 0), 1.2), cv2.GaussianBlur(alpha, (0, 0), 2.0)
-    return card.astype(np.float32, copy=False), alpha.astype(np.float32, copy=False)
+    soft_card, soft_alpha = cv2.GaussianBlur(card, (0, 0), 1.2), cv2.GaussianBlur(alpha, (0, 0), 2.0)
+    return soft_card.astype(np.float32, copy=False), soft_alpha.astype(np.float32, copy=False)
 
 
 def _apply_inverse(matrix: NDArray[np.float64], points: NDArray[np.float64]) -> NDArray[np.float64]:

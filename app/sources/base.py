@@ -20,6 +20,8 @@ class SourceInfo:
         frames: how many frames will come; None for live sources.
         live: frames come in real time and stale ones may be skipped.
         demo: the built-in demo clip.
+        patience: seconds that one ``read`` may take before the source counts as stalled; sources that
+            reconnect or that wait on purpose give more.
     """
 
     name: str
@@ -29,6 +31,7 @@ class SourceInfo:
     frames: int | None
     live: bool
     demo: bool = False
+    patience: float = 5.0
 
 
 class Source(Protocol):
