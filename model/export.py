@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from pathlib import Path
 
 import torch
@@ -49,16 +50,20 @@ def export_onnx(weights: Path) -> tuple[Path, Path]:
         (_StemFromPixels(model.stem), (crops,), ["crops"], "u", stem_path),
         (model.cell, (z, u), ["z", "u"], "f", cell_path),
     ):
-        torch.onnx.export(
-            module.eval(),
-            inputs,
-            str(path),
-            input_names=names,
-            output_names=[output],
-            dynamic_axes={name: {0: "n"} for name in [*names, output]},
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        with warnings.catch_warnings():
+            # The TorchScript exporter is deprecated, but writes GroupNorm in operators that every
+            # onnxruntime provider has kernels for.
+            warnings.simplefilter("ignore")
+            torch.onnx.export(
+                module.eval(),
+                inputs,
+                str(path),
+                input_names=names,
+                output_names=[output],
+                dynamic_axes={name: {0: "n"} for name in [*names, output]},
+                opset_version=OPSET,
+                dynamo=False,
+            )
     card = read_card(weights)
     files = {path.name: sha256(path) for path in (weights, stem_path, cell_path)}
     write_card(dataclasses.replace(card, files=files))

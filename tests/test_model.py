@@ -1,0 +1,118 @@
+"""Network, decode, crop geometry, topology, configuration."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from model.config import PRESETS, LdeqConfig, preset
+from model.errors import ModelError
+from model.geometry import Crop
+from model.heatmap import decode
+from model.network import Ldeq
+from model.topology import MIRROR, POINTS, REGIONS, TO_68
+
+SMALL = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
+
+
+def test_released_size_has_the_published_number_of_parameters() -> None:
+    model = Ldeq(preset("ldeq-l"))
+    assert sum(p.numel() for p in model.parameters()) / 1e6 == pytest.approx(21.8, abs=0.05)
+
+
+@torch.inference_mode()
+def test_cell_keeps_the_state_shape_and_every_peak_at_one() -> None:
+    torch.manual_seed(0)
+    model = Ldeq(SMALL).eval()
+    u = model.stem(torch.randn(2, 3, 64, 64))
+    z = model.cell(model.zero_state(u), u)
+    assert z.shape == (2, POINTS, 16, 16)
+    torch.testing.assert_close(z.amax(dim=(2, 3)), torch.ones(2, POINTS))
+    assert z.min() >= 0
+
+
+def gaussian(x: float, y: float, size: int, sigma: float, offset: float) -> np.ndarray:
+    axis = np.arange(size) + offset
+    heatmap = np.exp(-((axis[None, :] - x) ** 2 + (axis[:, None] - y) ** 2) / (2 * sigma**2))
+    return heatmap.astype(np.float32)[None, None]
+
+
+@pytest.mark.parametrize("half_pixel", [True, False])
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_decode_reads_place_and_spread_of_a_gaussian(half_pixel: bool, backend: str) -> None:
+    heatmap = gaussian(20.3, 41.8, 64, 2.0, 0.5 if half_pixel else 0.0)
+    points, spread = decode(torch.from_numpy(heatmap) if backend == "torch" else heatmap, half_pixel)
+    np.testing.assert_allclose(np.asarray(points)[0, 0] * 64, [20.3, 41.8], atol=2e-3)
+    assert float(spread[0, 0]) * 64 == pytest.approx(2.0, abs=1e-2)
+
+
+def test_crop_maps_there_and_back() -> None:
+    crop = Crop.around_box(100, 50, 180, 150, 1.25)
+    assert (crop.centre_x, crop.centre_y, crop.side) == (140, 100, 125)
+    points = np.array([[100.0, 50.0], [140.0, 100.0]])
+    np.testing.assert_allclose(crop.to_frame(crop.to_crop(points)), points, atol=1e-4)
+    np.testing.assert_allclose(crop.to_crop(points)[1], [0.5, 0.5])
+
+
+@pytest.mark.parametrize("side", [64.0, 100.0, 300.0, 1000.0])
+def test_extracted_crop_shows_the_point_where_the_geometry_says(side: float) -> None:
+    image = np.zeros((1200, 1400, 3), np.uint8)
+    x, y = 700, 520
+    half = max(3, round(side / 40))
+    image[y - half : y + half + 1, x - half : x + half + 1] = 255
+    crop = Crop(690.0, 540.0, side)
+    size = 128
+    picture = crop.extract(image, size)
+    assert picture.shape == (size, size, 3)
+    weight = picture[:, :, 0].astype(float)
+    columns, rows = np.meshgrid(np.arange(size), np.arange(size))
+    found = np.array([(weight * columns).sum(), (weight * rows).sum()]) / weight.sum()
+    expected = crop.to_crop(np.array([[x, y]]))[0] * size - 0.5
+    np.testing.assert_allclose(found, expected, atol=0.1)
+
+
+def test_crop_outside_the_picture_replicates_the_edge() -> None:
+    image = np.full((20, 20, 3), 77, np.uint8)
+    assert (Crop(-50.0, 200.0, 30.0).extract(image, 64) == 77).all()
+
+
+@pytest.mark.parametrize("side", [0.0, -3.0, float("nan"), float("inf")])
+def test_impossible_crops_are_refused(side: float) -> None:
+    with pytest.raises(ModelError, match="not a crop"):
+        Crop(0.0, 0.0, side)
+
+
+def test_regions_cover_every_point_once() -> None:
+    assert sorted(point for region in REGIONS for point in region.points) == list(range(POINTS))
+
+
+def test_mirror_is_its_own_inverse_and_keeps_regions() -> None:
+    np.testing.assert_array_equal(MIRROR[MIRROR], np.arange(POINTS))
+    for region in REGIONS:
+        assert {int(MIRROR[point]) for point in region.points} == set(region.points)
+
+
+def test_68_points_are_distinct() -> None:
+    assert len(set(TO_68.tolist())) == 68
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"input_size": 100}, "multiple of 64"),
+        ({"width": 30}, "multiple of 8 groups"),
+        ({"kernel": 4}, "3 or 5"),
+        ({"solver": "newton"}, "fpi, anderson, broyden"),
+        ({"colour": "red"}, "unknown model setting: colour"),
+        ({"width": "wide"}, "wrong types"),
+    ],
+)
+def test_impossible_models_are_refused(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        LdeqConfig.from_dict(values)
+
+
+def test_config_survives_json() -> None:
+    for config in PRESETS.values():
+        assert LdeqConfig.from_dict(config.to_dict()) == config
