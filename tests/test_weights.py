@@ -30,7 +30,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights with spaces ü") / "tiny.safetensors"
     model = Ldeq(TINY)
     with torch.no_grad():
-        model.cell.head.weight.mul_(0.2)  # a random cell of full strength is chaotic: it amplifies rounding
+        model.cell.head.weight.mul_(0.02)  # a random cell of full strength is chaotic: it amplifies rounding
     save_weights(path, model, {"purpose": "test"})
     export_onnx(path)
     return path
@@ -89,7 +89,7 @@ def test_rwr_runs_on_both_engines_alike(weights: Path) -> None:
             solution = recurrence.solve(engine.encode(picture), Crop(100 + shift, 100.0, 80.0))
         results.append(solution)
     np.testing.assert_allclose(results[0].landmarks, results[1].landmarks, atol=1e-2)
-    assert results[0].report.residuals == pytest.approx(results[1].report.residuals, rel=1e-3)
+    assert results[0].report.residuals == pytest.approx(results[1].report.residuals, abs=1e-4)
 
 
 def test_auto_takes_torch_where_there_are_no_graphs(weights: Path) -> None:
