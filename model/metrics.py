@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.integrate import simpson
 
 from model.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 
@@ -24,7 +23,7 @@ def inter_ocular(landmarks: NDArray[np.floating]) -> Array:
     return np.asarray(np.linalg.norm(corners, axis=-1))
 
 
-def nme(prediction: NDArray[np.floating], truth: NDArray[np.floating]) -> Array:
+def nme(prediction: NDArray[np.floating], truth: NDArray[np.floating], points: NDArray[np.intp] | None = None) -> Array:
     """Normalised mean error per face, as a fraction (multiply by 100 for the published figure).
 
     Mean point distance over the inter-ocular distance of the ground truth.
@@ -32,12 +31,14 @@ def nme(prediction: NDArray[np.floating], truth: NDArray[np.floating]) -> Array:
     Args:
         prediction: (n, 98, 2).
         truth: (n, 98, 2) in the same units.
+        points: indices of the points to average over; all by default.
 
     Returns:
         (n,) errors.
     """
     distance = np.linalg.norm(prediction.astype(np.float64) - truth, axis=-1)
-    return np.asarray(distance.mean(axis=-1) / inter_ocular(truth))
+    counted = distance if points is None else distance[..., points]
+    return np.asarray(counted.mean(axis=-1) / inter_ocular(truth))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ def accuracy(errors: NDArray[np.floating]) -> Accuracy:
 
     The area integrates the cumulative error distribution with Simpson's rule at steps of 1e-4.
     """
+    from scipy.integrate import simpson  # here: the live window needs this module but never this import
+
     thresholds = np.arange(0.0, FAILURE_THRESHOLD + AUC_STEP / 2, AUC_STEP)
     cumulative = np.searchsorted(np.sort(errors), thresholds, side="right") / len(errors)
     return Accuracy(
