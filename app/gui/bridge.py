@@ -1,0 +1,70 @@
+"""From the pipeline's threads to the window's: a small thread that waits, scales and signals."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from PySide6.QtCore import QObject, Signal
+
+from app.gui.picture import Picture, prepare
+from app.pipeline.frame import FrameResult
+from app.pipeline.slot import LatestSlot
+
+WAIT_SECONDS = 0.1
+IDLE_SECONDS = 0.03
+
+
+class FrameBridge(QObject):
+    """Takes the newest result, makes its picture and tells the window that one is ready.
+
+    The window takes the newest picture with :meth:`take`; pictures it had no time for are replaced.
+
+    Args:
+        results: returns the slot to wait on, None while nothing plays.
+    """
+
+    ready = Signal()
+
+    def __init__(self, results: Callable[[], LatestSlot[FrameResult] | None]) -> None:
+        super().__init__()
+        self._results = results
+        self._pictures: LatestSlot[Picture] = LatestSlot()
+        self._view: tuple[int, int, bool] = (1, 1, False)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="live-bridge", daemon=True)
+
+    def start(self) -> None:
+        """Begin to wait for results."""
+        self._thread.start()
+
+    def show_at(self, width: int, height: int, mirrored: bool) -> None:
+        """Make pictures for a view of so many device pixels."""
+        self._view = (max(1, width), max(1, height), mirrored)
+
+    def take(self) -> Picture | None:
+        """Return the newest picture, None if it was taken already."""
+        return self._pictures.take()
+
+    def stop(self, timeout: float = 2.0) -> bool:
+        """End the thread; return whether it ended in time."""
+        self._stopped.set()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            slot = self._results()
+            result = slot.take(WAIT_SECONDS) if slot is not None else None
+            if result is None:
+                # A closed slot answers at once: do not spin on it.
+                if slot is None or slot.closed:
+                    self._stopped.wait(IDLE_SECONDS)
+                continue
+            width, height, mirrored = self._view
+            picture = prepare(result, (width, height), mirrored)
+            # Another source may have been chosen meanwhile; the last one's picture is of no use then.
+            if self._results() is slot and not self._stopped.is_set():
+                self._pictures.put(picture)
+                self.ready.emit()

@@ -1,0 +1,95 @@
+"""Messages in the window: what happened, in one sentence, with a way out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+
+from app.gui.presenters import actions
+from app.gui.presenters.state import ENDED, FAILED, SessionState
+from app.recording.recorder import RecordingSummary
+
+INFO = "info"
+GOOD = "good"
+ERROR = "error"
+
+NO_CAMERA = "No camera found; playing the demo clip instead."
+NOTICE_SECONDS = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """One message.
+
+    Attributes:
+        key: tells two occasions of the same message apart.
+        tone: "info", "good" or "error".
+        text: one sentence.
+        offers: ways out, names in ``actions.OFFERS``.
+        seconds: how long it stays; None until it is dismissed or no longer true.
+    """
+
+    key: Hashable
+    tone: str
+    text: str
+    offers: tuple[str, ...] = ()
+    seconds: float | None = None
+
+
+class Banners:
+    """Decides which message is shown. Messages about the session follow from its state alone."""
+
+    def __init__(self) -> None:
+        self._dismissed: set[Hashable] = set()
+        self._notice: Banner | None = None
+        self._shown_since: dict[Hashable, float] = {}
+
+    def post(self, banner: Banner) -> None:
+        """Show a message that does not follow from the session's state, such as a saved snapshot."""
+        self._notice = banner
+
+    def dismiss(self, banner: Banner) -> None:
+        """Do not show this occasion of the message again."""
+        self._dismissed.add(banner.key)
+
+    def current(self, state: SessionState, now: float) -> Banner | None:
+        """Return the message to show at ``now``, the most pressing first."""
+        for banner in (_source_trouble(state), self._notice, _finished(state.finished), _no_camera(state)):
+            if banner is not None and banner.key not in self._dismissed and not self._over(banner, now):
+                return banner
+        return None
+
+    def _over(self, banner: Banner, now: float) -> bool:
+        since = self._shown_since.setdefault(banner.key, now)
+        return banner.seconds is not None and now - since > banner.seconds
+
+
+def _source_trouble(state: SessionState) -> Banner | None:
+    if state.stage == FAILED:
+        error = state.status.error if state.status is not None else ""
+        text = state.problem or error or "The source stopped."
+        others = () if state.source == "demo" else (actions.DEMO,)
+        return Banner((FAILED, state.play), ERROR, text, (actions.RETRY, actions.CHOOSE, *others))
+    if state.stage == ENDED:
+        name = state.info.name if state.info is not None else "The source"
+        return Banner((ENDED, state.play), INFO, f"{name} has ended.", (actions.RETRY, actions.CHOOSE))
+    return None
+
+
+def _finished(finished: RecordingSummary | None) -> Banner | None:
+    if finished is None:
+        return None
+    key = ("finished", finished)
+    if finished.error:
+        return Banner(key, ERROR, finished.error, (actions.SHOW_FOLDER,) if finished.frames else ())
+    if not finished.frames:
+        return Banner(key, INFO, "Nothing was recorded: it ended before the first frame.", (), NOTICE_SECONDS)
+    missing = f", {finished.dropped} frames dropped" if finished.dropped else ""
+    text = f"Saved {finished.path.name}: {finished.seconds:.1f} s{missing}."
+    return Banner(key, GOOD, text, (actions.SHOW_FOLDER,), NOTICE_SECONDS)
+
+
+def _no_camera(state: SessionState) -> Banner | None:
+    if not state.no_camera:
+        return None
+    return Banner(("no camera", state.play), INFO, NO_CAMERA, (actions.CHOOSE,))

@@ -1,0 +1,49 @@
+"""The upper end of an axis: round, and calm while the data move."""
+
+from __future__ import annotations
+
+import math
+
+STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0)
+SHRINK_BELOW = 0.45
+PATIENCE = 16
+"""Looks in a row at which the data must be small before the axis shrinks: about 2 seconds."""
+
+
+class GrowingScale:
+    """Grows at once when the data need it and shrinks only after they stayed small for a while.
+
+    Args:
+        floor: the axis never ends below this.
+    """
+
+    def __init__(self, floor: float) -> None:
+        self._floor = floor
+        self._top = floor
+        self._small = 0
+
+    @property
+    def top(self) -> float:
+        """Where the axis ends."""
+        return self._top
+
+    def see(self, largest: float) -> float:
+        """Take the largest value in view and return where the axis ends now."""
+        needed = max(self._floor, round_up(largest)) if math.isfinite(largest) else self._floor
+        if needed > self._top:
+            self._top, self._small = needed, 0
+        elif largest < SHRINK_BELOW * self._top:
+            self._small += 1
+            if self._small >= PATIENCE:
+                self._top, self._small = needed, 0
+        else:
+            self._small = 0
+        return self._top
+
+
+def round_up(value: float) -> float:
+    """Return the next number of :data:`STEPS` x a power of ten that is not below ``value``."""
+    if value <= 0 or not math.isfinite(value):
+        return 0.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next((step * power for step in STEPS if step * power >= value * (1 - 1e-9)), 10.0 * power)

@@ -1,0 +1,301 @@
+"""Start, stop, change and record the source: one thread makes what is true equal to what is wanted.
+
+The window only says what it wants, which never waits. The session's thread compares that with what
+is, and closes, opens, starts and finishes until both agree, so any order of clicks ends well.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.errors import UserError
+from app.gui.presenters.state import (
+    ENDED,
+    FAILED,
+    Live,
+    Recording,
+    RecordingState,
+    SessionState,
+)
+from app.pipeline.frame import FrameResult
+from app.pipeline.slot import LatestSlot
+from app.recording.paths import failure
+from app.recording.recorder import RecordingSummary
+from app.settings import TrackingSettings
+from app.sources.base import SourceInfo
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+STOP_SECONDS = 5.0
+FINISH_SECONDS = 20.0
+DEMO_SOURCE = "demo"
+
+Consumer = Callable[[FrameResult], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What a session is made of; tests put in their own.
+
+    Attributes:
+        live: makes a pipeline for a source.
+        recorder: makes a recorder for a file and a source.
+        cameras: lists the sources to try when none was chosen, best first; may take a while.
+    """
+
+    live: Callable[[str, TrackingSettings], Live]
+    recorder: Callable[[Path, SourceInfo], Recording]
+    cameras: Callable[[], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    source: str | None
+    play: int
+    playing: bool
+    tracking: TrackingSettings
+    record: Path | None = None
+    closed: bool = False
+
+
+class LiveSession:
+    """Owns the pipeline and the recorder of one window.
+
+    Args:
+        parts: how to make them.
+        tracking: settings to begin with.
+        consumers: called with every processed frame, on the pipeline's worker.
+        changed: called after anything in :attr:`state` changed, on the thread that changed it.
+        emptied: called when the last source will deliver nothing more, on the session's thread.
+    """
+
+    def __init__(
+        self,
+        parts: SessionParts,
+        tracking: TrackingSettings,
+        consumers: Sequence[Consumer] = (),
+        changed: Callable[[], None] = lambda: None,
+        emptied: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._parts = parts
+        self._consumers = tuple(consumers)
+        self._changed = changed
+        self._emptied = emptied
+        self._condition = threading.Condition()
+        self._wanted = _Wanted(source=None, play=0, playing=False, tracking=tracking)
+        self._state = SessionState(tracking=tracking)
+        self._stir = False
+        # Below: used by the session's thread alone, but for _live, which readers take as a whole.
+        self._live: Live | None = None
+        self._play = 0
+        self._candidates: list[str] = []
+        self._applied = tracking
+        self._recorder: Recording | None = None
+        self._thread = threading.Thread(target=self._run, name="live-session", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> SessionState:
+        """What the session is doing right now."""
+        with self._condition:
+            # Switches follow the person at once; everything else is what really happened.
+            state = replace(self._state, tracking=self._wanted.tracking, playing=self._wanted.playing)
+            live = self._live
+        return replace(state, status=live.status) if live is not None else state
+
+    @property
+    def results(self) -> LatestSlot[FrameResult] | None:
+        """Where the newest result comes in; None when nothing plays."""
+        live = self._live
+        return live.results if live is not None else None
+
+    def play(self, source: str | None) -> None:
+        """Play ``source`` instead of what plays now; None looks for a camera and falls back to the demo."""
+        self._want(lambda w: replace(w, source=source, play=w.play + 1, playing=True, record=None))
+
+    def stop(self) -> None:
+        """Stop the source; a recording is finished first."""
+        self._want(lambda w: replace(w, play=w.play + 1, playing=False, record=None))
+
+    def configure(self, tracking: TrackingSettings) -> None:
+        """Use other settings from the next frame on."""
+        self._want(lambda w: replace(w, tracking=tracking))
+
+    def record(self, path: Path) -> None:
+        """Record what plays into ``path``; nothing happens while nothing plays."""
+        self._want(lambda w: replace(w, record=path if w.playing else None))
+
+    def finish_recording(self) -> None:
+        """End the recording and keep its file."""
+        self._want(lambda w: replace(w, record=None))
+
+    def close(self) -> None:
+        """Finish the recording, stop everything and end the thread; returns at once, see :meth:`join`."""
+        self._want(lambda w: replace(w, play=w.play + 1, playing=False, record=None, closed=True))
+
+    def join(self, timeout: float = STOP_SECONDS + FINISH_SECONDS) -> bool:
+        """Wait for the end after :meth:`close`; return whether it came in time."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _want(self, change: Callable[[_Wanted], _Wanted]) -> None:
+        with self._condition:
+            if self._wanted.closed:
+                return
+            self._wanted = change(self._wanted)
+            self._stir = True
+            self._condition.notify_all()
+        self._changed()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._stir, POLL_SECONDS)
+                self._stir = False
+                wanted = self._wanted
+            try:
+                self._reconcile(wanted)
+            except Exception as error:
+                # The window must stay usable whatever a driver or library throws at this thread.
+                log.exception("the session could not do what was asked")
+                self._publish(problem=f"The source could not be started ({error}); choose another one.")
+            if wanted.closed:
+                self._publish(closed=True)
+                return
+
+    def _reconcile(self, wanted: _Wanted) -> None:
+        if wanted.play != self._play:
+            self._play = wanted.play
+            self._finish()
+            self._stop_live()
+            self._publish(play=wanted.play, no_camera=False, problem="")
+            if wanted.playing:
+                self._begin(wanted)
+        if wanted.tracking != self._applied:
+            self._applied = wanted.tracking
+            if self._live is not None:
+                self._live.configure(wanted.tracking)
+        self._watch_source()
+        self._watch_recording(wanted)
+
+    def _begin(self, wanted: _Wanted) -> None:
+        if wanted.source is not None:
+            self._candidates = []
+            self._start_live(wanted.source)
+            return
+        self._publish(source=None)
+        self._candidates = [*self._find_cameras(), DEMO_SOURCE]
+        self._start_next_candidate()
+
+    def _find_cameras(self) -> list[str]:
+        try:
+            return list(self._parts.cameras())
+        except Exception:
+            log.exception("listing cameras failed")
+            return []
+
+    def _start_next_candidate(self) -> None:
+        source = self._candidates.pop(0)
+        self._start_live(source)
+        self._publish(no_camera=not self._candidates)
+
+    def _start_live(self, source: str) -> None:
+        live = self._parts.live(source, self._applied)
+        for consumer in self._consumers:
+            live.add_consumer(consumer)
+        live.start()
+        with self._condition:
+            self._live = live
+        self._publish(source=source)
+
+    def _stop_live(self) -> None:
+        live = self._live
+        if live is None:
+            return
+        with self._condition:
+            self._live = None
+        live.stop(STOP_SECONDS)
+        for consumer in self._consumers:
+            live.remove_consumer(consumer)  # a source that hangs must not report into the next one's meters
+        self._emptied()
+
+    def _watch_source(self) -> None:
+        """Try the next camera when one that nobody chose does not even open."""
+        if not self._candidates or self._live is None:
+            return
+        status = self._live.status
+        if status.state == FAILED and status.info is None:
+            self._stop_live()
+            self._start_next_candidate()
+        elif status.info is not None:
+            self._candidates = []
+
+    def _watch_recording(self, wanted: _Wanted) -> None:
+        failed = self._recorder is not None and self._recorder.error is not None
+        over = failed or self.state.stage in (ENDED, FAILED)
+        if self._recorder is not None and (wanted.record != self._recording_path or over):
+            self._finish()
+        if over:
+            self._forget_record(wanted)
+        elif wanted.record is not None and self._recorder is None and self.state.can_record:
+            self._start_recording(wanted)
+        elif self._recorder is not None and self._state.recording is not None:
+            dropped = self._recorder.dropped
+            if dropped != self._state.recording.dropped:
+                self._publish(recording=replace(self._state.recording, dropped=dropped))
+
+    @property
+    def _recording_path(self) -> Path | None:
+        return self._state.recording.path if self._state.recording is not None else None
+
+    def _start_recording(self, wanted: _Wanted) -> None:
+        live, info, path = self._live, self.state.info, wanted.record
+        if live is None or info is None or path is None:
+            return
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            recorder = self._parts.recorder(path, info)
+        except (UserError, OSError) as error:
+            self._publish(finished=_failed(error, path))
+            self._forget_record(wanted)
+            return
+        self._recorder = recorder
+        live.add_consumer(recorder.offer)
+        self._publish(recording=RecordingState(path, time.perf_counter()))
+
+    def _finish(self) -> None:
+        recorder, path = self._recorder, self._recording_path
+        if recorder is None or path is None:
+            return
+        if self._live is not None:
+            with contextlib.suppress(ValueError):
+                self._live.remove_consumer(recorder.offer)
+        try:
+            summary = recorder.stop(FINISH_SECONDS)
+        except (UserError, OSError) as error:
+            summary = _failed(error, path)
+        self._recorder = None
+        self._publish(recording=None, finished=summary)
+
+    def _forget_record(self, seen: _Wanted) -> None:
+        with self._condition:
+            if self._wanted.record is not None and self._wanted.record == seen.record:
+                self._wanted = replace(self._wanted, record=None)
+
+    def _publish(self, **changes: object) -> None:
+        with self._condition:
+            self._state = replace(self._state, **changes)  # type: ignore[arg-type]
+        self._changed()
+
+
+def _failed(error: Exception, path: Path) -> RecordingSummary:
+    if isinstance(error, OSError):
+        error = failure(path, error)
+    return RecordingSummary(path, 0, 0, 0.0, str(error))

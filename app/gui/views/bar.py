@@ -1,0 +1,123 @@
+"""The bar under the picture: source, start and stop, record, snapshot, mirror, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
+
+from app.gui import theme
+from app.gui.presenters import actions
+from app.gui.presenters.actions import BY_NAME
+from app.gui.presenters.chooser import Choice
+from app.gui.presenters.state import SessionState
+from app.gui.views.icons import SIZE, icon
+
+SOURCE_WIDTH = 230
+
+
+class _SourceButton(QPushButton):
+    """A button with the small arrow that says "a menu"."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(theme.DIM), 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        x, y = self.width() - 18.0, self.height() / 2
+        painter.drawPolyline(QPolygonF([QPointF(x - 4, y - 2), QPointF(x, y + 2), QPointF(x + 4, y - 2)]))
+
+
+class ControlBar(QWidget):
+    """Buttons; ``asked`` carries the name of the action a person clicked.
+
+    Signals:
+        asked: an action's name.
+        chosen: a source's ``Choice.spec``.
+        menu_opened: the list of sources is about to be read; it may be brought up to date.
+    """
+
+    asked = Signal(str)
+    chosen = Signal(str)
+    menu_opened = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("bar")
+        self.source = self._dress(_SourceButton(), actions.SOURCE, "source")
+        self.source.setFixedWidth(SOURCE_WIDTH)
+        self.menu = QMenu(self)
+        self.menu.aboutToShow.connect(self.menu_opened)
+        self.source.setMenu(self.menu)
+        self.play = self._button(actions.PLAY, "stop")
+        self.record = self._button(actions.RECORD, "record", theme.RECORD)
+        self.record.setCheckable(True)
+        self.snapshot = self._button(actions.SNAPSHOT, "camera")
+        self.mirror = self._button(actions.MIRROR, "mirror")
+        self.mirror.setCheckable(True)
+        self.keys = self._button(actions.KEYS, "keys")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 10, 8, 12)
+        layout.setSpacing(8)
+        layout.addWidget(self.source)
+        layout.addWidget(self.play)
+        layout.addStretch(1)
+        layout.addWidget(self.record)
+        layout.addWidget(self.snapshot)
+        layout.addStretch(1)
+        layout.addWidget(self.mirror)
+        layout.addWidget(self.keys)
+        self._active: bool | None = None
+        self._recording: bool | None = None
+
+    def show_choices(self, choices: Sequence[Choice], current: str | None) -> None:
+        """Fill the source menu."""
+        self.menu.clear()
+        for choice in choices:
+            if choice.begins_group:
+                self.menu.addSeparator()
+            entry = self.menu.addAction(choice.label)
+            entry.setEnabled(bool(choice.spec))
+            if choice.spec and choice.spec == current:
+                entry.setCheckable(True)
+                entry.setChecked(True)
+            entry.triggered.connect(lambda _checked=False, spec=choice.spec: self.chosen.emit(spec))
+
+    def show_state(self, state: SessionState, source_name: str, mirrored: bool, has_picture: bool) -> None:
+        """Show what can be done now."""
+        room = SOURCE_WIDTH - SIZE - 58
+        name = self.source.fontMetrics().elidedText(source_name, Qt.TextElideMode.ElideMiddle, room)
+        if self.source.text() != f"  {name}":
+            self.source.setText(f"  {name}")
+        if state.active != self._active:
+            self._active = state.active
+            self.play.setText("  Stop" if state.active else "  Start")
+            self.play.setIcon(icon("stop" if state.active else "play"))
+        recording = state.recording is not None
+        if recording != self._recording:
+            self._recording = recording
+            self.record.setText("  Finish" if recording else "  Record")
+            self.record.setIcon(icon("stop", "#1b0506") if recording else icon("record", theme.RECORD))
+        self.record.setChecked(recording)
+        self.record.setEnabled(recording or state.can_record)
+        self.snapshot.setEnabled(has_picture)
+        self.mirror.setChecked(mirrored)
+
+    def _button(self, name: str, shape: str, colour: str = theme.TEXT) -> QPushButton:
+        button = self._dress(QPushButton(), name, shape, colour)
+        button.clicked.connect(lambda _checked=False: self.asked.emit(name))
+        return button
+
+    def _dress(self, button: QPushButton, name: str, shape: str, colour: str = theme.TEXT) -> QPushButton:
+        action = BY_NAME[name]
+        button.setObjectName(name)
+        button.setText(f"  {action.label}")
+        button.setIcon(icon(shape, colour))
+        button.setIconSize(QSize(SIZE, SIZE))
+        button.setToolTip(action.tooltip)
+        button.setAccessibleName(action.label)
+        # Space records whatever was clicked last, so no button may take the keyboard.
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        return button

@@ -1,0 +1,90 @@
+"""The few icons of the window, drawn rather than shipped as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
+
+from app.gui import theme
+
+SIZE = 18
+FINE = 3
+"""Pixmaps are drawn so many times larger, for dense screens."""
+
+
+def icon(name: str, colour: str = theme.TEXT) -> QIcon:
+    """Return the icon ``name``, a key of :data:`SHAPES`, greyed out when its button is off."""
+    result = QIcon()
+    result.addPixmap(_pixmap(SHAPES[name], QColor(colour)), QIcon.Mode.Normal)
+    result.addPixmap(_pixmap(SHAPES[name], QColor(theme.FAINT)), QIcon.Mode.Disabled)
+    return result
+
+
+def _pixmap(shape: Callable[[QPainter, QColor], None], colour: QColor) -> QPixmap:
+    pixmap = QPixmap(SIZE * FINE, SIZE * FINE)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    pixmap.setDevicePixelRatio(FINE)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(colour, 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+    shape(painter, colour)
+    painter.end()
+    return pixmap
+
+
+def _fill(painter: QPainter, colour: QColor) -> None:
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(colour)
+
+
+def _play(painter: QPainter, colour: QColor) -> None:
+    _fill(painter, colour)
+    painter.drawPolygon(QPolygonF([QPointF(5, 3), QPointF(15, 9), QPointF(5, 15)]))
+
+
+def _stop(painter: QPainter, colour: QColor) -> None:
+    _fill(painter, colour)
+    painter.drawRoundedRect(QRectF(4, 4, 10, 10), 1.5, 1.5)
+
+
+def _record(painter: QPainter, colour: QColor) -> None:
+    _fill(painter, colour)
+    painter.drawEllipse(QPointF(9, 9), 5.5, 5.5)
+
+
+def _camera(painter: QPainter, colour: QColor) -> None:
+    painter.drawRoundedRect(QRectF(2, 5, 14, 10), 2, 2)
+    painter.drawEllipse(QPointF(9, 10), 2.7, 2.7)
+    painter.drawPolyline(QPolygonF([QPointF(6, 5), QPointF(7.2, 3), QPointF(10.8, 3), QPointF(12, 5)]))
+
+
+def _source(painter: QPainter, colour: QColor) -> None:
+    painter.drawRoundedRect(QRectF(1.5, 5, 10.5, 8.5), 2, 2)
+    painter.drawPolygon(QPolygonF([QPointF(12, 8.2), QPointF(16.2, 6), QPointF(16.2, 12.5), QPointF(12, 10.3)]))
+
+
+def _mirror(painter: QPainter, colour: QColor) -> None:
+    painter.drawLine(QPointF(9, 2.5), QPointF(9, 15.5))
+    painter.drawPolygon(QPolygonF([QPointF(6.4, 5), QPointF(6.4, 13), QPointF(2, 13)]))
+    painter.setBrush(colour)
+    painter.drawPolygon(QPolygonF([QPointF(11.6, 5), QPointF(11.6, 13), QPointF(16, 13)]))
+
+
+def _keys(painter: QPainter, colour: QColor) -> None:
+    painter.drawRoundedRect(QRectF(1.5, 4.5, 15, 9.5), 2, 2)
+    for x in (5, 9, 13):
+        painter.drawPoint(QPointF(x, 7.8))
+    painter.drawLine(QPointF(6, 11), QPointF(12, 11))
+
+
+SHAPES: dict[str, Callable[[QPainter, QColor], None]] = {
+    "play": _play,
+    "stop": _stop,
+    "record": _record,
+    "camera": _camera,
+    "source": _source,
+    "mirror": _mirror,
+    "keys": _keys,
+}

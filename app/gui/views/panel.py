@@ -1,0 +1,86 @@
+"""The side panel: switches, flicker and performance."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from app.gui import theme
+from app.gui.presenters.actions import BY_NAME, COMPARE, RWR
+from app.gui.presenters.readouts import Facts, headline, rows, verdict
+from app.gui.views.bars import RegionBars
+from app.gui.views.numbers import FlickerNumbers
+from app.gui.views.switch import SwitchRow
+from app.gui.views.table import RowTable
+from app.gui.views.trace import FlickerTrace
+
+WIDTH = 320
+
+
+class SidePanel(QScrollArea):
+    """Everything to read beside the picture; ``rwr`` and ``compare`` are its two switches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedWidth(WIDTH)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.rwr = SwitchRow(BY_NAME[RWR], "Recurrence (RwR)", theme.MODE_COLOURS["rwr"])
+        self.compare = SwitchRow(BY_NAME[COMPARE], "Compare both modes", theme.MODE_COLOURS["cold"])
+        self._headline = _label("", "dim")
+        self._verdict = _label("", "verdict")
+        self._numbers = FlickerNumbers()
+        self._bars = RegionBars()
+        self._trace = FlickerTrace()
+        self._table = RowTable()
+
+        panel = QWidget()
+        panel.setObjectName("panel")
+        layout = QVBoxLayout(panel)
+        layout.setContentsMargins(6, 14, 14, 14)
+        layout.setSpacing(10)
+        layout.addWidget(_label("LDEQ Live", "title"))
+        layout.addWidget(self._headline)
+        layout.addWidget(_card("", self.rwr, self.compare))
+        layout.addWidget(_card("FLICKER", self._numbers, self._verdict, self._trace, self._bars))
+        layout.addWidget(_card("PERFORMANCE", self._table))
+        layout.addStretch(1)
+        self.setWidget(panel)
+
+    def show_facts(self, facts: Facts) -> None:
+        """Bring every readout up to date."""
+        tracking = facts.state.tracking
+        self.rwr.show_state(tracking.rwr)
+        self.compare.show_state(tracking.compare)
+        _set(self._headline, headline(facts))
+        _set(self._verdict, verdict(facts) or " ")
+        self._numbers.show_flicker(facts.flicker)
+        self._bars.show_flicker(facts.flicker)
+        self._trace.show_flicker(facts.flicker)
+        self._table.show_rows(rows(facts))
+
+
+def _label(text: str, name: str) -> QLabel:
+    label = QLabel(text)
+    label.setObjectName(name)
+    return label
+
+
+def _set(label: QLabel, text: str) -> None:
+    if label.text() != text:
+        label.setText(text)
+
+
+def _card(heading: str, *widgets: QWidget) -> QFrame:
+    card = QFrame()
+    card.setObjectName("card")
+    layout = QVBoxLayout(card)
+    layout.setContentsMargins(14, 12, 14, 12)
+    layout.setSpacing(9)
+    if heading:
+        layout.addWidget(_label(heading, "heading"))
+    for widget in widgets:
+        layout.addWidget(widget)
+    return card

@@ -1,0 +1,86 @@
+"""Opens the live window on the real pipeline, sources and recorder."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.gui.environment import forget_opencv_plugins
+from app.gui.presenters.chooser import CameraChoice
+from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.settings import LiveSettings
+from app.pipeline.live import LivePipeline
+from app.pipeline.pipeline import build_pipeline
+from app.recording.recorder import Recorder
+from app.settings import TrackingSettings
+from app.sources.base import SourceInfo
+
+if TYPE_CHECKING:
+    from app.gui.live_window import LiveWindow
+
+log = logging.getLogger(__name__)
+
+
+def run_window(settings: LiveSettings) -> int:
+    """Show the live window until it is closed; return the exit code of the process."""
+    forget_opencv_plugins()
+    from PySide6.QtWidgets import QApplication
+
+    from app.gui.theme import dress
+
+    application = QApplication.instance()
+    if not isinstance(application, QApplication):
+        application = QApplication(sys.argv[:1])
+    application.setApplicationName("LDEQ Live")
+    dress(application)
+    window = make_window(settings)
+    # Ctrl+C in the terminal finishes a recording like closing the window does; the window's timer lets
+    # Python notice it.
+    before = signal.signal(signal.SIGINT, lambda *_: window.close())
+    try:
+        window.show()
+        window.begin()
+        code = application.exec()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if not window.desk.session.join(1.0):
+        log.warning("a source did not let go; it ends with the process")
+    return code
+
+
+def make_window(settings: LiveSettings) -> LiveWindow:
+    """Return the window with the real parts, not yet shown; a QApplication must exist."""
+    from app.gui.live_window import LiveWindow
+
+    parts = live_parts(settings)
+    return LiveWindow(settings, partial(LiveSession, parts), find_cameras)
+
+
+def live_parts(settings: LiveSettings) -> SessionParts:
+    """Return what the session is made of outside tests."""
+
+    def live(source: str, tracking: TrackingSettings) -> LivePipeline:
+        from app.sources.open import open_source
+
+        loop = settings.realtime_loop
+        return LivePipeline(
+            partial(open_source, source, realtime=loop, loop=loop),
+            partial(build_pipeline, settings.engine, tracking),
+            tracking,
+        )
+
+    def recorder(path: Path, info: SourceInfo) -> Recorder:
+        return Recorder(path, frame_rate=info.fps)
+
+    return SessionParts(live, recorder, lambda: [camera.spec for camera in find_cameras()])
+
+
+def find_cameras() -> list[CameraChoice]:
+    """List the cameras in the order in which they are opened."""
+    from app.sources.camera import list_cameras
+
+    return [CameraChoice(f"camera:{camera.index}", camera.name) for camera in list_cameras()]
