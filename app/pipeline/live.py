@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 OPENING, RUNNING, ENDED, FAILED, STOPPED = "opening", "running", "ended", "failed", "stopped"
 WAIT_SECONDS = 0.2
+STOP_SECONDS = 2.0
 
 Consumer = Callable[[FrameResult], None]
 
@@ -50,6 +51,9 @@ class LiveStatus:
 class LivePipeline:
     """Runs one source through one pipeline on its own threads, until stopped, ended or failed.
 
+    Live sources are captured on a thread of their own and only their newest frame is solved; of a file every
+    frame is.
+
     Consumers are called on the inference thread with every result and must not block. Painting takes
     the newest result from :attr:`results`. An object runs once; make a new one to start again.
     """
@@ -68,6 +72,7 @@ class LivePipeline:
         self._engine = ""
         self._error = ""
         self._processed = 0
+        self._read_from_file = 0
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._capture: CaptureThread | None = None
         self._stop = threading.Event()
@@ -77,7 +82,7 @@ class LivePipeline:
     def status(self) -> LiveStatus:
         """A snapshot of the run."""
         with self._lock:
-            captured = self._capture.captured if self._capture else 0
+            captured = self._capture.captured if self._capture else self._read_from_file
             return LiveStatus(
                 self._state, self._info, self._engine, self._error, captured, self._processed, self._frames.replaced
             )
@@ -115,68 +120,79 @@ class LivePipeline:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        source: Source | None = None
         pipeline: Pipeline | None = None
         try:
             source = self._open_source()
             with self._lock:
                 self._info = source.info
-                self._capture = capture = CaptureThread(source, self._frames)
-            if self._stop.is_set():
-                source.close()
-                return
-            # The engine first: frames captured while it loads would only grow stale.
-            try:
-                pipeline = self._build()
-            except BaseException:
-                source.close()
-                raise
+            # The engine before the first frame: frames captured while it loads would only grow stale.
+            pipeline = self._build()
             with self._lock:
                 self._engine, self._state = pipeline.engine_name, RUNNING
-            capture.start()
-            self._loop(pipeline, capture)
+            if source.info.live:
+                self._follow_live(pipeline, source)
+            else:
+                self._follow_file(pipeline, source)
         except (UserError, ModelError) as error:
             self._fail(str(error))
         except Exception as error:
             log.exception("the live pipeline failed")
-            self._fail(f"Tracking stopped because of an internal error: {error!r}; the log has the details.")
+            self._fail(f"Tracking stopped because of an internal error ({error!r}); the log has the details.")
         finally:
-            if self._capture is not None:
-                self._capture.stop(timeout=2.0)
+            if source is not None:
+                source.close()
             if pipeline is not None:
                 pipeline.close()
             with self._lock:
                 if self._state in (OPENING, RUNNING):
-                    self._state = STOPPED
+                    self._state = STOPPED if self._stop.is_set() else ENDED
             self.results.close()
 
     def _fail(self, message: str) -> None:
         with self._lock:
             self._state, self._error = FAILED, message
 
-    def _loop(self, pipeline: Pipeline, capture: CaptureThread) -> None:
-        applied = pipeline.settings
-        while not self._stop.is_set():
-            frame = self._frames.take(WAIT_SECONDS)
-            if frame is None:
-                if capture.error is not None:
-                    raise capture.error
-                if capture.ended:
-                    with self._lock:
-                        self._state = ENDED
+    def _follow_live(self, pipeline: Pipeline, source: Source) -> None:
+        """Solve the newest frame, again and again; frames that come meanwhile are skipped."""
+        capture = CaptureThread(source, self._frames)
+        with self._lock:
+            self._capture = capture
+        capture.start()
+        try:
+            while not self._stop.is_set():
+                frame = self._frames.take(WAIT_SECONDS)
+                if frame is not None:
+                    self._solve(pipeline, frame)
+                elif self._frames.closed:
+                    if capture.error is not None:
+                        raise capture.error
                     return
-                continue
+        finally:
+            capture.stop(timeout=STOP_SECONDS)
+
+    def _follow_file(self, pipeline: Pipeline, source: Source) -> None:
+        """Solve every frame, as fast as it goes."""
+        while not self._stop.is_set():
+            frame = source.read()
+            if frame is None:
+                return
             with self._lock:
-                settings, consumers = self._settings, self._consumers
-            if settings != applied:
-                pipeline.configure(settings)
-                applied = settings
-            result = pipeline.process(frame)
-            with self._lock:
-                self._processed += 1
-            self.results.put(result)
-            for consumer in consumers:
-                try:
-                    consumer(result)
-                except Exception:
-                    log.exception("a consumer of results failed and is dropped")
-                    self.remove_consumer(consumer)
+                self._read_from_file += 1
+            self._solve(pipeline, frame)
+
+    def _solve(self, pipeline: Pipeline, frame: Frame) -> None:
+        with self._lock:
+            settings, consumers = self._settings, self._consumers
+        if settings != pipeline.settings:
+            pipeline.configure(settings)
+        result = pipeline.process(frame)
+        with self._lock:
+            self._processed += 1
+        self.results.put(result)
+        for consumer in consumers:
+            try:
+                consumer(result)
+            except Exception:
+                log.exception("a consumer of results failed and is dropped")
+                self.remove_consumer(consumer)

@@ -1,0 +1,170 @@
+"""The live pipeline's threads, with sources and engines that behave and misbehave."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from app.errors import SourceError, UserError
+from app.pipeline.frame import Frame, FrameResult
+from app.pipeline.live import ENDED, FAILED, RUNNING, STOPPED, LivePipeline
+from app.pipeline.pipeline import Pipeline
+from app.settings import TrackingSettings
+from app.sources.base import SourceInfo
+from model.errors import ModelError
+from tests.fakes import SquareDetector, SquareEngine, face_image
+
+DEADLINE = 20.0
+
+
+class FakeSource:
+    """Frames of a still face; ``frames`` of them, then the end, an error, or silence."""
+
+    def __init__(self, frames: int = 10**9, live: bool = True, then: str = "end", patience: float = 5.0) -> None:
+        self.info = SourceInfo("fake", 320, 240, 30.0, None if live else frames, live, patience=patience)
+        self.frames = frames
+        self.then = then
+        self.index = 0
+        self.closed = threading.Event()
+        self.image = face_image(320, 240, 160, 120, 80)
+
+    def read(self) -> Frame | None:
+        if self.index >= self.frames:
+            if self.then == "raise":
+                raise SourceError("The camera was unplugged; plug it in again.")
+            if self.then == "silence":
+                self.closed.wait()
+            return None
+        if self.info.live:
+            self.closed.wait(0.002)
+        frame = Frame(self.index, self.index / 30, self.image, time.perf_counter())
+        self.index += 1
+        return frame
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def build(settings: TrackingSettings | None = None) -> Pipeline:
+    return Pipeline(SquareEngine(), SquareDetector(), settings or TrackingSettings())
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + DEADLINE
+    while not condition():
+        assert time.monotonic() < end, "nothing happened in time"
+        time.sleep(0.005)
+
+
+def test_results_flow_until_stopped() -> None:
+    source, seen = FakeSource(), list[FrameResult]()
+    live = LivePipeline(lambda: source, build, TrackingSettings())
+    live.add_consumer(seen.append)
+    live.start()
+    wait_for(lambda: len(seen) >= 5)
+    assert live.status.state == RUNNING
+    assert live.status.engine == "fake, CPU"
+    assert live.status.info == source.info
+    assert live.stop()
+    assert live.status.state == STOPPED
+    assert source.closed.is_set()
+    assert all(result.faces for result in seen)
+    assert [result.frame.index for result in seen] == sorted({result.frame.index for result in seen})
+
+
+def test_every_frame_of_a_file_is_solved_once() -> None:
+    seen: list[int] = []
+    live = LivePipeline(lambda: FakeSource(60, live=False), build, TrackingSettings())
+    live.add_consumer(lambda result: seen.append(result.frame.index))
+    live.start()
+    wait_for(lambda: live.status.state == ENDED)
+    assert seen == list(range(60))
+    assert (live.status.captured, live.status.processed, live.status.skipped) == (60, 60, 0)
+    live.stop()
+
+
+def test_skipped_frames_are_counted() -> None:
+    live = LivePipeline(lambda: FakeSource(200), build, TrackingSettings())
+    live.add_consumer(lambda result: time.sleep(0.02))
+    live.start()
+    wait_for(lambda: live.status.state == ENDED)
+    status = live.status
+    assert status.skipped > 0
+    assert status.processed + status.skipped == status.captured == 200
+    live.stop()
+
+
+def test_settings_take_effect_without_a_restart() -> None:
+    modes: list[str] = []
+    live = LivePipeline(FakeSource, build, TrackingSettings())
+    live.add_consumer(lambda result: modes.extend(face.estimate.mode for face in result.faces))
+    live.start()
+    wait_for(lambda: "rwr" in modes)
+    live.configure(TrackingSettings(rwr=False))
+    wait_for(lambda: "cold" in modes)
+    live.stop()
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (lambda: FakeSource(5, then="raise"), "unplugged"),
+        (lambda: FakeSource(5, then="silence", patience=0.4), "stopped delivering"),
+    ],
+    ids=["unplugged", "silent"],
+)
+def test_a_source_that_fails_ends_with_its_sentence(source: Callable[[], FakeSource], message: str) -> None:
+    live = LivePipeline(source, build, TrackingSettings())
+    live.start()
+    wait_for(lambda: live.status.state == FAILED)
+    assert message in live.status.error
+    assert live.stop()
+
+
+def refuse(error: Exception) -> Callable[[], object]:
+    def opener() -> object:
+        raise error
+
+    return opener
+
+
+@pytest.mark.parametrize("error", [UserError("Not there; look elsewhere."), ModelError("wrong weights"), OSError("no")])
+def test_what_cannot_be_opened_is_reported(error: Exception) -> None:
+    for opener, builder in ((refuse(error), build), (FakeSource, refuse(error))):
+        live = LivePipeline(opener, builder, TrackingSettings())  # type: ignore[arg-type]
+        live.start()
+        wait_for(lambda live=live: live.status.state == FAILED)  # type: ignore[misc]
+        assert str(error) in live.status.error
+        assert live.stop()
+
+
+def test_source_is_closed_when_the_engine_fails() -> None:
+    source = FakeSource()
+    live = LivePipeline(lambda: source, refuse(ModelError("wrong weights")), TrackingSettings())  # type: ignore[arg-type]
+    live.start()
+    wait_for(lambda: live.status.state == FAILED)
+    assert source.closed.wait(DEADLINE)
+
+
+def test_a_failing_consumer_stops_nobody() -> None:
+    seen: list[int] = []
+    live = LivePipeline(FakeSource, build, TrackingSettings())
+    live.add_consumer(lambda result: 1 // 0)
+    live.add_consumer(lambda result: seen.append(1))
+    live.start()
+    wait_for(lambda: len(seen) > 3)
+    assert live.status.state == RUNNING
+    live.stop()
+
+
+def test_threads_end_with_every_run() -> None:
+    before = threading.active_count()
+    for frames in (0, 1, 3, 10**9, 10**9):
+        live = LivePipeline(lambda frames=frames: FakeSource(frames), build, TrackingSettings())  # type: ignore[misc]
+        live.start()
+        assert live.stop()
+        assert live.stop()
+    wait_for(lambda: threading.active_count() <= before)
