@@ -1,0 +1,147 @@
+"""``main.py evaluate wflw`` and ``main.py evaluate wflw-v``: the published figures, on labelled data."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+from app.errors import EXIT_OK, UserError
+from app.evaluation.predict import Predictor, open_predictor
+from app.evaluation.report import (
+    check_writable,
+    provenance,
+    wflw_table,
+    wflw_v_table,
+    wflw_v_values,
+    wflw_values,
+    write_json,
+)
+from app.evaluation.settings import (
+    CROPS,
+    DEFAULT_SCALE,
+    MODES,
+    OFF,
+    RECT,
+    TRACK,
+    EvaluationSettings,
+    SmoothingSettings,
+)
+from app.evaluation.wflw import check_images, evaluate_wflw, read_list
+from app.evaluation.wflw_v import evaluate_wflw_v, find_videos
+from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings
+from model.errors import ModelError
+from model.weights import read_card
+
+OpenPredictor = Callable[[EvaluationSettings], Predictor]
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the ``evaluate`` command; its namespace goes to :func:`run`."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure accuracy and flicker on labelled data",
+        description="Measure accuracy on WFLW faces, or accuracy and flicker on WFLW-V videos, and print a table.",
+    )
+    parser.set_defaults(run=run)
+    datasets = parser.add_subparsers(dest="dataset", metavar="DATASET", required=True)
+
+    faces = datasets.add_parser("wflw", help="still faces: NME, FR@10, AUC@10, per attribute")
+    faces.add_argument("--list", type=Path, required=True, metavar="LIST", help="a WFLW list file")
+    faces.add_argument("--images", type=Path, required=True, metavar="DIR", help="the folder its paths start from")
+    _add_shared(faces, "faces")
+
+    videos = datasets.add_parser("wflw-v", help="videos: NME and NMF, per video and on average")
+    videos.add_argument(
+        "--root", type=Path, required=True, metavar="DIR", help="folder with videos, landmarks and bboxes"
+    )
+    videos.add_argument("--ids", type=Path, metavar="FILE", help="evaluate only the IDs in this file, one a line")
+    videos.add_argument(
+        "--mode", choices=MODES, default=OFF, help="every frame cold, RwR, or a filter over cold landmarks"
+    )
+    defaults = SmoothingSettings()
+    for name, meaning in (
+        ("alpha", "weight of the new frame in mode ema"),
+        ("min-cutoff", "cut-off at rest in mode one-euro, Hz"),
+        ("beta", "Hz added per inter-ocular distance a second in mode one-euro"),
+        ("d-cutoff", "cut-off of the speed in mode one-euro, Hz"),
+    ):
+        default = getattr(defaults, name.replace("-", "_"))
+        videos.add_argument(f"--{name}", type=float, default=default, help=f"{meaning} (default: {default})")
+    _add_shared(videos, "videos")
+    return parser
+
+
+def _add_shared(parser: argparse.ArgumentParser, things: str) -> None:
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures as JSON")
+    parser.add_argument("--crop", choices=CROPS, default=RECT, help="the data's boxes, or the live tracker's own crops")
+    parser.add_argument(
+        "--scale", type=float, metavar="S", help=f"crop side over the box's larger side (default: {DEFAULT_SCALE})"
+    )
+    parser.add_argument("--limit", type=int, metavar="N", help=f"only the first N {things}")
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
+
+
+def run(args: argparse.Namespace, *, open_predictor: OpenPredictor = open_predictor) -> int:
+    """Evaluate, print the table and write the JSON.
+
+    Args:
+        args: from :func:`add_parser`.
+        open_predictor: opens what is evaluated; the application's own if not given.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for data, weights and outputs that cannot be used.
+    """
+    settings = _settings(args)
+    if args.json is not None:
+        check_writable(args.json)
+    try:
+        values = _measure(args, settings, open_predictor)
+    except ModelError as error:
+        raise UserError(f"The model cannot be used: {error}.") from error
+    if args.json is not None:
+        write_json(args.json, values)
+        print(f"Written: {args.json}")
+    return EXIT_OK
+
+
+def _settings(args: argparse.Namespace) -> EvaluationSettings:
+    if args.crop == TRACK and args.scale is not None:
+        raise UserError("--scale goes with --crop rect; the live tracker has its own scale.")
+    engine = EngineSettings(args.weights, args.engine, args.device, args.threads)
+    scale = DEFAULT_SCALE if args.scale is None else args.scale
+    if args.dataset == "wflw":
+        return EvaluationSettings(engine, args.crop, scale, limit=args.limit)
+    smoothing = SmoothingSettings(args.alpha, args.min_cutoff, args.beta, args.d_cutoff)
+    return EvaluationSettings(engine, args.crop, scale, args.mode, smoothing, args.limit)
+
+
+def _measure(
+    args: argparse.Namespace, settings: EvaluationSettings, open_predictor: OpenPredictor
+) -> dict[str, object]:
+    """Check the data, then open the model, then measure and print; returns the JSON's values."""
+    if args.dataset == "wflw":
+        faces = read_list(args.list)[: settings.limit]
+        check_images(args.images, faces)
+    else:
+        videos = find_videos(args.root, args.ids)[: settings.limit]
+    card = read_card(settings.engine.weights)
+    with closing(open_predictor(settings)) as predictor:
+        source = provenance(settings, card, predictor.engine_name)
+        if args.dataset == "wflw":
+            still = evaluate_wflw(predictor, faces, args.images)
+            source["list"] = args.list.name
+            source["box"] = "landmarks" if faces[0].attributes is None else "list"
+            print(wflw_table(still))
+            return wflw_values(still) | source
+        results = evaluate_wflw_v(predictor, videos)
+        source["ids"] = None if args.ids is None else args.ids.name
+        print(wflw_v_table(results))
+        return wflw_v_values(results) | {"mode": settings.mode} | source

@@ -1,0 +1,213 @@
+"""Landmarks for one labelled face per frame: with the data set's boxes, or with the tracker's own crops."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.evaluation import settings as choices
+from app.evaluation.settings import EvaluationSettings, SmoothingSettings
+from app.pipeline.frame import FaceResult, Frame
+from app.pipeline.pipeline import Pipeline
+from app.settings import TrackingSettings
+from model.engine.base import Engine
+from model.filters import Ema, LandmarkFilter, OneEuro
+from model.geometry import Crop
+from model.metrics import inter_ocular
+from model.rwr import Recurrence, Solution, cold_solve
+
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in frame pixels."""
+
+MAX_FACES = 16
+"""Most faces the tracker follows while the labelled one is looked for among them."""
+OWN_FACE = 0.5
+"""A tracked face is the labelled one if their centres are within this share of the box's larger side."""
+NEW_SEQUENCE = "new sequence"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """One frame's answer.
+
+    Attributes:
+        landmarks: (98, 2), frame pixels.
+        evaluations: how often the cell was evaluated for it.
+        face: identity; a change means that what came before belongs to another face.
+    """
+
+    landmarks: NDArray[np.float32]
+    evaluations: int
+    face: int = 0
+
+
+class Predictor(Protocol):
+    """Finds one labelled face's landmarks, frame by frame."""
+
+    @property
+    def engine_name(self) -> str:
+        """Library and device that really run."""
+        ...
+
+    def start(self) -> None:
+        """Forget everything: the next frame begins a new video or picture."""
+        ...
+
+    def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+        """Return the landmarks of the face in ``box``; None where the tracker did not find it."""
+        ...
+
+    def close(self) -> None:
+        """Release what was opened."""
+        ...
+
+
+class RectPredictor:
+    """Solves the square around the given box."""
+
+    def __init__(self, engine: Engine, scale: float, recurrent: bool) -> None:
+        self._engine = engine
+        self._scale = scale
+        self._recurrence = Recurrence(engine) if recurrent else None
+
+    @property
+    def engine_name(self) -> str:
+        """Library and device that really run."""
+        return self._engine.name
+
+    def start(self) -> None:
+        """Forget the last frame."""
+        if self._recurrence is not None:
+            self._recurrence.reset(NEW_SEQUENCE)
+
+    def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+        """Return the landmarks of the face in ``box``."""
+        crop = Crop.around_box(*box, self._scale)
+        solution = self._solve(crop.extract(image, self._engine.config.input_size), crop)
+        return Prediction(solution.landmarks, solution.report.evaluations)
+
+    def close(self) -> None:
+        """Nothing to release: the engine goes with its last reference."""
+
+    def _solve(self, picture: NDArray[np.uint8], crop: Crop) -> Solution:
+        u = self._engine.encode(picture[None])
+        return cold_solve(self._engine, u, crop) if self._recurrence is None else self._recurrence.solve(u, crop)
+
+
+class TrackPredictor:
+    """Runs the live pipeline and takes, of the faces it follows, the one nearest to the given box."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._index = 0
+
+    @property
+    def engine_name(self) -> str:
+        """Library and device that really run."""
+        return self._pipeline.engine_name
+
+    def start(self) -> None:
+        """Drop every face."""
+        self._pipeline.forget()
+        self._index = 0
+
+    def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+        """Return the landmarks of the followed face nearest to ``box``; None where none is near it."""
+        result = self._pipeline.process(Frame(self._index, seconds, image, time.perf_counter()))
+        self._index += 1
+        if not result.faces:
+            return None
+        face = min(result.faces, key=lambda face: _distance(face, box))
+        if _distance(face, box) > OWN_FACE:
+            return None
+        return Prediction(face.estimate.landmarks, face.estimate.report.evaluations, face.face)
+
+    def close(self) -> None:
+        """Release the detector."""
+        self._pipeline.close()
+
+
+def _distance(face: FaceResult, box: Box) -> float:
+    """Return how far a face's centre is from a box's, in larger sides of the box."""
+    landmarks = face.estimate.landmarks
+    centre = (landmarks.min(axis=0) + landmarks.max(axis=0)) / 2
+    x1, y1, x2, y2 = box
+    return float(np.hypot(centre[0] - (x1 + x2) / 2, centre[1] - (y1 + y2) / 2) / max(x2 - x1, y2 - y1, 1e-6))
+
+
+class Smoother:
+    """A predictor whose landmarks pass a filter that starts anew with every sequence, gap and identity.
+
+    The filter sees inter-ocular distances of its first frame, not pixels, so that one ``beta`` of the 1 euro
+    filter fits faces of any size.
+    """
+
+    def __init__(self, inner: Predictor, smoothing: LandmarkFilter) -> None:
+        self._inner = inner
+        self._filter = smoothing
+        self._face: int | None = None
+        self._unit = 1.0
+
+    @property
+    def engine_name(self) -> str:
+        """Library and device that really run."""
+        return self._inner.engine_name
+
+    def start(self) -> None:
+        """Forget everything."""
+        self._inner.start()
+        self._face = None
+
+    def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+        """Return the filtered landmarks."""
+        raw = self._inner.predict(image, seconds, box)
+        if raw is None:
+            self._face = None
+            return None
+        if raw.face != self._face:
+            self._filter.reset()
+            self._face = raw.face
+            self._unit = max(float(inter_ocular(raw.landmarks)), 1.0)
+        smooth = self._filter.update(raw.landmarks / self._unit, seconds) * np.float32(self._unit)
+        return Prediction(smooth, raw.evaluations, raw.face)
+
+    def close(self) -> None:
+        """Release what was opened."""
+        self._inner.close()
+
+
+def make_filter(mode: str, smoothing: SmoothingSettings) -> LandmarkFilter | None:
+    """Return the filter of a mode; None for the modes that are not filters."""
+    if mode == choices.EMA:
+        return Ema(smoothing.alpha)
+    if mode == choices.ONE_EURO:
+        return OneEuro(smoothing.min_cutoff, smoothing.beta, smoothing.d_cutoff)
+    return None
+
+
+def open_predictor(settings: EvaluationSettings) -> Predictor:
+    """Open the engine, and the tracker where it is asked for.
+
+    Raises:
+        UserError: where the detector's model is missing.
+        ModelError: for unusable weights, devices or filter settings.
+    """
+    smoothing = make_filter(settings.mode, settings.smoothing)
+    recurrent = settings.mode == choices.RWR
+    wanted = settings.engine
+    predictor: Predictor
+    if settings.crop == choices.TRACK:
+        from app.pipeline.pipeline import build_pipeline
+
+        tracking = TrackingSettings(rwr=recurrent, max_faces=MAX_FACES, measure_flicker=False)
+        predictor = TrackPredictor(build_pipeline(wanted, tracking))
+    else:
+        from model.engine.open import open_engine
+
+        engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
+        predictor = RectPredictor(engine, settings.scale, recurrent)
+    return predictor if smoothing is None else Smoother(predictor, smoothing)

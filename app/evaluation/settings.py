@@ -1,0 +1,69 @@
+"""What an evaluation is asked to do, checked before anything is opened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.errors import UserError
+from app.settings import EngineSettings
+
+RECT = "rect"
+TRACK = "track"
+CROPS = (RECT, TRACK)
+
+OFF = "off"
+RWR = "rwr"
+EMA = "ema"
+ONE_EURO = "one-euro"
+MODES = (OFF, RWR, EMA, ONE_EURO)
+
+DEFAULT_SCALE = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothingSettings:
+    """The filters of modes ``ema`` and ``one-euro``, see :mod:`model.filters`.
+
+    Attributes:
+        alpha: weight of the new frame in the moving average.
+        min_cutoff: cut-off of the 1 euro filter at rest, in Hz.
+        beta: what a speed of one inter-ocular distance a second adds to that cut-off, in Hz.
+        d_cutoff: cut-off of the speed, in Hz.
+    """
+
+    alpha: float = 0.5
+    min_cutoff: float = 2.0
+    beta: float = 10.0
+    d_cutoff: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationSettings:
+    """How an evaluation runs.
+
+    Attributes:
+        engine: which model runs, and on what.
+        crop: "rect": square of ``scale`` x the larger side of the data set's box; "track": the live tracker's
+            own crops.
+        scale: see ``crop``.
+        mode: "off" (every frame cold), "rwr", or a filter over the cold landmarks: "ema", "one-euro".
+        smoothing: of the two filters.
+        limit: evaluate only so many faces or videos, from the start.
+    """
+
+    engine: EngineSettings = field(default_factory=EngineSettings)
+    crop: str = RECT
+    scale: float = DEFAULT_SCALE
+    mode: str = OFF
+    smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.crop not in CROPS:
+            raise UserError(f"The crop must be one of {', '.join(CROPS)}, not {self.crop!r}.")
+        if self.mode not in MODES:
+            raise UserError(f"The mode must be one of {', '.join(MODES)}, not {self.mode!r}.")
+        if not 0.1 <= self.scale <= 10:
+            raise UserError(f"The scale must be between 0.1 and 10, not {self.scale}.")
+        if self.limit is not None and self.limit < 1:
+            raise UserError(f"The limit must be at least 1, not {self.limit}.")
