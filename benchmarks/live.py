@@ -1,0 +1,215 @@
+"""End-to-end speed of the live window: frames tracked per second and capture-to-paint latency.
+
+    python -m benchmarks.live [--video FILE] [--fps 120] [--seconds 10] [--rounds 3] [--json OUT]
+
+Plays a video as a live source faster than it can be tracked, so that the figures show the capacity and not
+the clip's own rate, in the real window (offscreen unless QT_QPA_PLATFORM says otherwise). The conditions
+take turns within one run, round by round: plain, recording, compare, RwR off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.pipeline.frame import Frame, FrameResult
+from app.sources.base import Source, SourceInfo
+
+if TYPE_CHECKING:
+    from app.gui.live_window import LiveWindow
+
+DEMO = Path(__file__).resolve().parent.parent / "app" / "assets" / "demo.mp4"
+CONDITIONS = ("plain", "recording", "compare", "rwr off")
+SETTLE_SECONDS = 2.0
+
+
+class Retimed:
+    """A file source whose frames claim to come at another rate."""
+
+    def __init__(self, inner: Source, fps: float) -> None:
+        self._inner = inner
+        self._fps = fps
+        self._count = 0
+
+    @property
+    def info(self) -> SourceInfo:
+        """The inner source's facts at the new rate."""
+        return replace(self._inner.info, fps=self._fps)
+
+    def read(self) -> Frame | None:
+        """Return the next frame with its new timestamp."""
+        frame = self._inner.read()
+        if frame is None:
+            return None
+        self._count += 1
+        return replace(frame, timestamp=(self._count - 1) / self._fps)
+
+    def close(self) -> None:
+        """Close the inner source."""
+        self._inner.close()
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened during one condition of one round."""
+
+    tracked: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+    latencies: list[float] | None = None
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--video", type=Path, default=DEMO)
+    parser.add_argument("--fps", type=float, default=120.0, help="rate of the live source")
+    parser.add_argument("--seconds", type=float, default=10.0, help="per condition and round")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--weights", type=Path)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    figures = run(arguments)
+    print(f"{'condition':<10} {'fps':>7} {'fps ratio':>10} {'p50 ms':>8} {'p95 ms':>8} {'evaluations':>12}")
+    for name, row in figures["conditions"].items():
+        print(
+            f"{name:<10} {row['fps']:7.1f} {row['fps_ratio']:10.3f} {row['p50_ms']:8.1f} {row['p95_ms']:8.1f} "
+            f"{row['evaluations']:12.2f}"
+        )
+    print(f"{figures['engine']}; recorder dropped {figures['dropped']} of {figures['offered']} frames")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Play, switch through the conditions, and return the figures."""
+    from app.gui.environment import forget_opencv_plugins
+
+    forget_opencv_plugins()
+    from PySide6.QtWidgets import QApplication
+
+    from app.gui.presenters import actions
+    from app.gui.theme import dress
+
+    application = QApplication([])
+    dress(application)
+    with tempfile.TemporaryDirectory() as folder:
+        window = open_window(arguments, Path(folder))
+        tally = Tally()
+
+        def count(result: FrameResult) -> None:
+            tally.tracked += 1
+            tally.evaluations += sum(face.estimate.report.evaluations for face in result.faces)
+
+        def painted(captured: float, now: float) -> None:
+            if tally.latencies is not None:
+                tally.latencies.append(now - captured)
+
+        def spin(seconds: float) -> None:
+            end = time.perf_counter() + seconds
+            while time.perf_counter() < end:
+                application.processEvents()
+                time.sleep(0.001)
+
+        window.view.painted.connect(painted)
+        window.resize(1440, 860)
+        window.show()
+        window.begin()
+        session = window.desk.session
+        end = time.perf_counter() + 60
+        while not session.state.info and time.perf_counter() < end:
+            spin(0.05)
+        live = session._live
+        assert live is not None, "the source did not open"
+        live.add_consumer(count)
+        rounds: dict[str, list[dict[str, float]]] = {name: [] for name in CONDITIONS}
+        toggles = {"recording": actions.RECORD, "compare": actions.COMPARE, "rwr off": actions.RWR}
+        dropped = offered = 0
+        for _ in range(arguments.rounds):
+            for name in CONDITIONS:
+                if name in toggles:
+                    window.act(toggles[name])
+                spin(SETTLE_SECONDS)
+                tally.tracked = tally.evaluations = 0
+                tally.latencies = []
+                started = time.perf_counter()
+                spin(arguments.seconds)
+                elapsed = time.perf_counter() - started
+                rounds[name].append(summary(tally, elapsed))
+                tally.latencies = None
+                if name == "recording":
+                    recording = session.state.recording
+                    assert recording is not None, session.state.finished
+                if name in toggles:
+                    window.act(toggles[name])
+                    spin(SETTLE_SECONDS)
+                if name == "recording":
+                    finished = session.state.finished
+                    assert finished is not None
+                    assert not finished.error, finished.error
+                    dropped += finished.dropped
+                    offered += finished.dropped + finished.frames
+        engine = session.state.status.engine if session.state.status else ""
+        window.close()
+        session.join()
+        spin(0.3)
+    plain = rounds["plain"]
+    table = {}
+    for name, rows in rounds.items():
+        ratios = [row["fps"] / base["fps"] for row, base in zip(rows, plain, strict=True)]
+        table[name] = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+        table[name]["fps_ratio"] = statistics.median(ratios)
+    return {"engine": engine, "conditions": table, "dropped": dropped, "offered": offered, "rounds": rounds}
+
+
+def summary(tally: Tally, seconds: float) -> dict[str, float]:
+    """Return one condition's figures."""
+    latencies = sorted(tally.latencies or [float("nan")])
+    return {
+        "fps": tally.tracked / seconds,
+        "p50_ms": 1e3 * latencies[len(latencies) // 2],
+        "p95_ms": 1e3 * latencies[min(len(latencies) - 1, int(0.95 * len(latencies)))],
+        "evaluations": tally.evaluations / max(1, tally.tracked),
+        "painted_fps": len(tally.latencies or ()) / seconds,
+    }
+
+
+def open_window(arguments: argparse.Namespace, folder: Path) -> LiveWindow:
+    """Return the real window on the re-timed video."""
+    from app.gui.live_window import LiveWindow
+    from app.gui.presenters.session import LiveSession
+    from app.gui.settings import LiveSettings
+    from app.gui.window import live_parts
+    from app.pipeline.live import LivePipeline
+    from app.pipeline.pipeline import build_pipeline
+    from app.settings import DEFAULT_WEIGHTS, EngineSettings, TrackingSettings
+    from app.sources.paced import PacedSource
+    from app.sources.video import VideoSource
+
+    engine = EngineSettings(weights=arguments.weights or DEFAULT_WEIGHTS, threads=arguments.threads)
+    settings = LiveSettings(source=str(arguments.video), engine=engine, record_folder=folder)
+
+    def live(source: str, tracking: TrackingSettings) -> LivePipeline:
+        def reopen() -> Source:
+            return Retimed(VideoSource(Path(source)), arguments.fps)
+
+        return LivePipeline(
+            lambda: PacedSource(reopen, loop=True), partial(build_pipeline, engine, tracking), tracking
+        )
+
+    parts = replace(live_parts(settings), live=live)
+    return LiveWindow(settings, partial(LiveSession, parts), lambda: [])
+
+
+if __name__ == "__main__":
+    main()
