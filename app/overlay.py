@@ -165,9 +165,9 @@ def _write_figures(image: Image, result: FrameResult) -> None:
             lines.append((number + describe(face.other), OTHER_COLOUR))
         if several:
             _write(image, f"#{face.face}", face.crop.left, face.crop.top + size, size, TEXT_COLOUR)
-    fit = max(1, height // (3 * size))  # with many faces the figures of the largest, in a third of the height
-    lines = lines[:fit] if lines else [("no face", TEXT_COLOUR)]
     step = round(1.4 * size)
+    fit = max(1, height // (3 * step))  # with many faces the figures of the largest, in a third of the height
+    lines = lines[:fit] if lines else [("no face", TEXT_COLOUR)]
     for row, (line, colour) in enumerate(reversed(lines)):
         _write(image, line, size, height - size - row * step, size, colour)
 

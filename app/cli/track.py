@@ -20,10 +20,12 @@ from tqdm import tqdm
 from app.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.pipeline.frame import RWR, Frame, FrameResult
 from app.recording.audio import AudioCopy, SourceTiming, probe_timing
-from app.recording.outputs import PICTURE_SUFFIXES, OutputPlan, Outputs
+from app.recording.outputs import OutputPlan, Outputs
 from app.recording.video import VIDEO_SUFFIXES
 from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings, TrackingSettings
 from app.sources.base import Source
+from app.sources.images import PICTURE_SUFFIXES, ImageSource, list_pictures
+from app.sources.video import VideoSource
 from model.errors import ModelError
 
 EVERY_FACE = 64
@@ -167,7 +169,7 @@ def run(
     interrupted = stop.is_set()
     if not (report.frames or problem or interrupted):
         problem = SourceError(f"{args.input} holds no pictures that can be read; choose another input.")
-    for line in report.lines(seconds, interrupted, plan):
+    for line in [*report.lines(seconds, interrupted, plan), *_remarks(args, source, outputs)]:
         print(line)
     if problem is not None:
         raise problem
@@ -214,9 +216,10 @@ def _plan(args: argparse.Namespace) -> OutputPlan:
 
 
 def _pictures(spec: str) -> tuple[Path, ...]:
+    """Return the input's picture files, in the order in which the source counts them."""
     path = Path(spec)
     if path.is_dir():
-        return tuple(sorted(p for p in path.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES))
+        return list_pictures(path)
     return (path,) if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES else ()
 
 
@@ -229,6 +232,21 @@ def _open_outputs(args: argparse.Namespace, plan: OutputPlan, source: Source) ->
         if timing is not None and plan.view is not None and not args.no_audio:
             audio = AudioCopy(path, timing.start)
     return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, audio=audio)
+
+
+def _remarks(args: argparse.Namespace, source: Source, outputs: Outputs) -> list[str]:
+    """Return sentences about what could not be read or copied."""
+    note = source.note if isinstance(source, VideoSource | ImageSource) else ""
+    remarks = [note] if note else []
+    if outputs.audio is not None:
+        if outputs.audio.left_out:
+            names = ", ".join(outputs.audio.left_out)
+            remarks.append(
+                f"Audio in {names} does not fit into {args.output.suffix} and was left out; .mkv can hold it."
+            )
+        if outputs.audio.damaged:
+            remarks.append(f"The audio of {args.input} is damaged; what could be read was copied.")
+    return remarks
 
 
 @contextmanager

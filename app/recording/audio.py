@@ -10,7 +10,8 @@ from pathlib import Path
 import av
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
-from av.error import FFmpegError
+
+from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container
 
 _Item = tuple[int, av.Packet, float]
 
@@ -35,16 +36,18 @@ class SourceTiming:
 def probe_timing(path: Path) -> SourceTiming | None:
     """Read the clock of a video file; None where it is no video that FFmpeg can read."""
     try:
-        with av.open(str(path)) as container:
-            stream = container.streams.video[0]
-            frame = next(container.decode(stream))
-            base = stream.time_base
-            if base is None or frame.pts is None:
+        with open_container(str(path)) as container:
+            stream = find_pictures(container)
+            base = None if stream is None else stream.time_base
+            if stream is None or base is None:
+                return None
+            frame = next(container.decode(stream), None)
+            if frame is None or frame.pts is None:
                 return None
             first = frame.pts * base
             opening = min(first, Fraction(container.start_time or 0, av.time_base))
-            return SourceTiming(base, stream.average_rate, opening // base * base, first)
-    except (OSError, FFmpegError, IndexError, StopIteration):
+            return SourceTiming(base, frame_rate(stream), opening // base * base, first)
+    except READ_ERRORS:
         return None
 
 
@@ -68,12 +71,13 @@ class AudioCopy:
         self.left_out: tuple[str, ...] = ()
         self.damaged = False
         self._start = start
-        self._input: InputContainer = av.open(str(path))
+        self._input: InputContainer = open_container(str(path))
         self._output: OutputContainer | None = None
         self._streams: dict[int, av.AudioStream] = {}
         self._filters: dict[int, BitStreamFilterContext] = {}
         self._packets: Iterator[_Item] = iter(())
         self._held: _Item | None = None
+        self._earliest = float("-inf")
 
     def attach(self, output: OutputContainer) -> None:
         """Add a stream to ``output`` for each audio stream that its format can hold."""
@@ -86,6 +90,8 @@ class AudioCopy:
             self._streams[stream.index] = output.add_stream_from_template(stream)
             if name == "aac" and not stream.codec_context.extradata:  # broadcast framing, as in .ts and .aac
                 self._filters[stream.index] = BitStreamFilterContext("aac_adtstoasc", stream)
+        if output.format.name == "matroska":  # has no times below 0 and would shift the pictures instead
+            self._earliest = 0.0
         self.left_out = tuple(left_out)
         self._output = output
         if self._streams:
@@ -132,8 +138,10 @@ class AudioCopy:
                 if packet.pts is not None:
                     packet.pts -= shift
                 when = float((packet.dts if packet.pts is None else packet.pts) * base)
+                if when < self._earliest:
+                    continue
                 bare = self._filters.get(index)
                 for ready in (packet,) if bare is None else bare.filter(packet):
                     yield index, ready, when
-        except (OSError, FFmpegError):
+        except READ_ERRORS:
             self.damaged = True

@@ -144,6 +144,9 @@ class Outputs:
         live: the input runs in real time, so its wall clock counts.
         timing: the clock of an input file.
         audio: audio of the input to copy into a video.
+
+    Attributes:
+        audio: the same.
     """
 
     def __init__(
@@ -158,7 +161,7 @@ class Outputs:
         self._plan = plan
         self._timing = timing
         self._rate = Fraction(frame_rate).limit_denominator(1001) if frame_rate else None
-        self._audio = audio
+        self.audio = audio
         self._clock: Timeline = RecordingClock() if live else FileClock(timing)
         self._view: View | None = None
         self._last = 0.0
@@ -195,8 +198,8 @@ class Outputs:
             RecordingError: for the first file whose end could not be written.
         """
         with ExitStack() as closing:
-            if self._audio is not None:
-                closing.callback(self._audio.close)
+            if self.audio is not None:
+                closing.callback(self.audio.close)
             for table in self._tables:
                 closing.callback(table.close)
             if self._view is not None:
@@ -215,7 +218,7 @@ class Outputs:
                     height,
                     time_base=base,
                     frame_rate=rate,
-                    audio=self._audio,
+                    audio=self.audio,
                     overwrite=self._plan.overwrite,
                 )
             )

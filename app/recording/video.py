@@ -8,6 +8,7 @@ The encoder holds no frames back: no B-frames and no look-ahead.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -21,11 +22,13 @@ from numpy.typing import NDArray
 
 from app.errors import RecordingError
 from app.recording.paths import check_writable, failure
+from app.recording.safe_file import SafeFile
 
 if TYPE_CHECKING:
     from app.recording.audio import AudioCopy
 
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv")
+_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
+VIDEO_SUFFIXES = tuple(_FORMATS)
 FINE_TIME_BASE = Fraction(1, 90000)
 FRAGMENT_SECONDS = 0.25
 KEYFRAME_SECONDS = 2
@@ -88,11 +91,18 @@ class VideoWriter:
         self._closed = False
         self._audio = audio
         try:
-            self._container = av.open(str(path), "w", options=_container_options(path, time_base))
+            self._file = SafeFile(path)
+        except OSError as error:
+            raise failure(path, error) from error
+        try:
+            self._container = av.open(
+                self._file, "w", format=_FORMATS[path.suffix.lower()], options=_container_options(path, time_base)
+            )
             self._stream = self._open_stream(frame_rate or Fraction(30), preset, threads)
             if audio is not None:
                 audio.attach(self._container)
         except (OSError, FFmpegError, ValueError) as error:
+            self._file.close()
             raise self._failure(error) from error
 
     @property
@@ -131,6 +141,8 @@ class VideoWriter:
         width, height = self._size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
             raise ValueError(f"expected a picture of {(height, width, 3)} uint8, got {image.shape} {image.dtype}")
+        if not math.isfinite(time):
+            raise ValueError(f"expected a time in seconds, got {time}")
         pts = round(Fraction(time) / self._time_base)
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)
@@ -144,6 +156,9 @@ class VideoWriter:
                 self._audio.copy_until(float(pts * self._time_base))
         except (OSError, FFmpegError) as error:
             raise self._failure(error) from error
+        if self._file.error is not None:
+            raise failure(self._path, self._file.error) from self._file.error
+        self._file.mark()
         self._frames += 1
 
     def close(self, *, audio_end: float | None = None) -> None:
@@ -164,6 +179,7 @@ class VideoWriter:
             self._mux(self._stream.encode(None))
             if self._audio is not None:
                 self._audio.finish(audio_end)
+            self._file.mark()
         except (OSError, FFmpegError) as error:
             problem = error
         try:
@@ -171,8 +187,10 @@ class VideoWriter:
         except (OSError, FFmpegError) as error:
             problem = problem or error
         finally:
+            self._file.close()
             if self._audio is not None:
                 self._audio.close()
+        problem = self._file.error or problem
         if problem is not None:
             raise self._failure(problem) from problem
         if not self._path.exists():
@@ -212,7 +230,7 @@ class VideoWriter:
             self._container.mux(packet)
 
     def _failure(self, error: BaseException) -> RecordingError:
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and not isinstance(error, FFmpegError):
             return failure(self._path, error)
         return RecordingError(f"Cannot write {self._path}: the video encoder said {str(error)!r}; try another format.")
 

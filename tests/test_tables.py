@@ -1,0 +1,164 @@
+"""Landmark tables in CSV and Parquet."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from app.errors import RecordingError
+from app.pipeline.frame import COLD, RWR, Estimate
+from app.recording import tables
+from app.recording.tables import COLUMNS, CsvTable, open_table
+from model.solvers import SolveReport
+from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
+
+
+def write(path, *results):
+    table = open_table(path)
+    for item in results:
+        table.write(item, item.frame.timestamp)
+    table.close()
+    return table
+
+
+def read(path):
+    """Return rows as dicts of text or None, from either format."""
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            return [{k: v or None for k, v in row.items()} for row in csv.DictReader(file)]
+    return pyarrow.parquet.read_table(path).to_pylist()
+
+
+@pytest.fixture(params=[".csv", ".parquet"])
+def path(request, tmp_path):
+    return tmp_path / f"out{request.param}"
+
+
+def test_columns_are_the_documented_ones(path):
+    write(path, result(0))
+    row = read(path)[0]
+    assert tuple(row) == COLUMNS
+    assert len(row) == 4 + 3 * 98 + 4
+
+
+def test_values_come_back(path):
+    points = landmarks() + np.float32(0.1234)
+    write(path, result(7, 0.25, faces=[estimate(points=points, spread=2.5)]))
+    (row,) = read(path)
+    assert (int(row["frame"]), float(row["time"]), int(row["face"]), row["mode"]) == (7, 0.25, 0, RWR)
+    found = np.array([[float(row[f"x{i}"]), float(row[f"y{i}"])] for i in range(98)])
+    assert np.abs(found - points).max() <= 0.0006
+    assert {float(row[f"u{i}"]) for i in range(98)} == {2.5}
+    assert (int(row["evaluations"]), float(row["residual"]), int(row["warm"])) == (2, 0.0625, 1)
+    assert not row["reset_reason"]
+
+
+def test_a_frame_without_faces_keeps_its_row(path):
+    write(path, result(0), result(1, faces=[]), result(2))
+    rows = read(path)
+    assert [int(row["frame"]) for row in rows] == [0, 1, 2]
+    assert {name for name, value in rows[1].items() if value is not None} == {"frame", "time"}
+
+
+def test_faces_and_compared_modes_have_rows_of_their_own(path):
+    table = write(path, result(0, faces=[estimate(), estimate()], other=COLD_ESTIMATE))
+    rows = read(path)
+    assert [(int(row["face"]), row["mode"]) for row in rows] == [(0, RWR), (0, COLD), (1, RWR), (1, COLD)]
+    assert [row["reset_reason"] for row in rows][1] == "RwR off"
+    assert table.rows == 4
+
+
+def test_reasons_with_commas_and_missing_residuals(path):
+    base = estimate()
+    report = SolveReport(1, (), -1, "budget spent", False, 'lost, "found" again')
+    write(path, result(0, faces=[Estimate(RWR, base.landmarks, base.uncertainty, report)]))
+    (row,) = read(path)
+    assert row["reset_reason"] == 'lost, "found" again'
+    assert row["residual"] is None
+    assert int(row["warm"]) == 0
+
+
+def test_large_parquet_has_row_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "ROW_GROUP", 10)
+    path = tmp_path / "out.parquet"
+    write(
+        path, *[result(i, faces=[] if i % 3 else [estimate()], image=np.zeros((2, 2, 3), np.uint8)) for i in range(25)]
+    )
+    file = pyarrow.parquet.ParquetFile(path)
+    assert file.num_row_groups == 3
+    assert file.read().column("frame").to_pylist() == list(range(25))
+
+
+def test_parquet_gets_its_name_when_it_is_complete(tmp_path):
+    path = tmp_path / "out.parquet"
+    table = open_table(path)
+    table.write(result(0), 0.0)
+    assert not path.exists()
+    table.close()
+    table.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["out.parquet"]
+
+
+def test_whole_lines_reach_the_disk_while_writing(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "FLUSH_SECONDS", 0.0)
+    table = CsvTable(tmp_path / "out.csv")
+    for index in range(5):
+        table.write(result(index), index / 30)
+        lines = (tmp_path / "out.csv").read_bytes().split(b"\n")
+        assert lines[-1] == b""
+        assert len(lines) == index + 3
+    table.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+def test_a_killed_csv_keeps_its_rows(tmp_path):
+    code = """
+import os, signal, sys, time
+from pathlib import Path
+from app.recording.tables import open_table
+from tests.recording_fakes import result
+table = open_table(Path(sys.argv[1]))
+started = time.monotonic()
+index = 0
+while time.monotonic() - started < 1.5:
+    table.write(result(index, image=__import__("numpy").zeros((2, 2, 3), "uint8")), index / 100)
+    index += 1
+    time.sleep(0.01)
+print(index, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    path = tmp_path / "out.csv"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=Path(__file__).parent.parent,
+        check=False,
+    )
+    assert done.returncode == -9, done.stderr
+    rows = read(path)
+    assert [int(row["frame"]) for row in rows] == list(range(len(rows)))
+    assert len(rows) >= 1
+    assert len(rows) >= int(done.stdout) - 100
+
+
+@pytest.mark.parametrize("name", ["out.txt", "out", "missing/out.csv", "missing/out.parquet"])
+def test_places_that_cannot_be_written(tmp_path, name):
+    with pytest.raises(RecordingError, match="Cannot write"):
+        open_table(tmp_path / name)
+
+
+def test_existing_tables_are_kept_unless_told_otherwise(path):
+    write(path, result(0))
+    with pytest.raises(RecordingError, match="exists already"):
+        open_table(path)
+    table = open_table(path, overwrite=True)
+    table.close()
+    assert read(path) == []

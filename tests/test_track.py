@@ -1,0 +1,305 @@
+"""The track command on fakes of the pipeline and, where it matters, of the source."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import signal
+import threading
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pyarrow.parquet
+import pytest
+
+from app.cli import track
+from app.errors import RecordingError, SourceError, UserError
+from model.errors import ModelError
+from tests.recording_fakes import (
+    COLD_ESTIMATE,
+    NTSC,
+    FakePipeline,
+    FileSource,
+    PictureSource,
+    make_video,
+    picture,
+    read_video,
+    result,
+)
+
+
+def parse(*words):
+    parser = argparse.ArgumentParser()
+    track.add_parser(parser.add_subparsers())
+    return parser.parse_args(["track", *map(str, words)])
+
+
+def run(*words, source=None, pipeline=None, stop=None, tracked=None):
+    """Run the command; ``tracked`` collects the settings that the pipeline was built with."""
+
+    def build(engine, tracking):
+        if tracked is not None:
+            tracked.append((engine, tracking))
+        return pipeline or FakePipeline()
+
+    return track.run(parse(*words), open_source=source or FileSource, build_pipeline=build, stop=stop)
+
+
+def rows(path):
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def video(tmp_path):
+    path = tmp_path / "in.mp4"
+    make_video(path, [1001 * k for k in range(20)], Fraction(1, 30000), NTSC)
+    return path
+
+
+def test_writes_video_audio_and_tables(video, tmp_path, capsys):
+    out, table, columns = tmp_path / "out.mp4", tmp_path / "out.csv", tmp_path / "out.parquet"
+    pipeline = FakePipeline()
+    assert run(video, "-o", out, "--csv", table, "--parquet", columns, pipeline=pipeline) == 0
+    assert pipeline.closed
+    before, after = read_video(video), read_video(out)
+    assert (after.times, after.rate, after.audio) == (before.times, NTSC, before.audio)
+    assert max(np.ptp(image) for image in after.images) > 60
+    assert [float(row["time"]) for row in rows(table)] == pytest.approx([float(t) for t in before.times], abs=1e-6)
+    assert [row["warm"] for row in rows(table)] == ["0"] + ["1"] * 19
+    assert pyarrow.parquet.read_table(columns).num_rows == 20
+    summary = capsys.readouterr().out
+    assert "Tracked 20 frames" in summary
+    assert "1 face, at least one in 20 of 20 frames" in summary
+    assert f"{(5 + 19 * 2) / 20:.2f} evaluations" in summary
+    assert "1 cold start: first frame 1" in summary
+    assert str(out) in summary
+    assert str(columns) in summary
+
+
+def test_tables_alone_and_no_audio(video, tmp_path):
+    assert run(video, "--csv", tmp_path / "only.csv") == 0
+    assert len(rows(tmp_path / "only.csv")) == 20
+    assert run(video, "-o", tmp_path / "mute.mp4", "--no-audio") == 0
+    assert read_video(tmp_path / "mute.mp4").audio == []
+
+
+def test_options_reach_the_settings(video, tmp_path):
+    tracked = []
+    run(video, "--csv", tmp_path / "a.csv", tracked=tracked)
+    run(video, "--csv", tmp_path / "b.csv", "--rwr", "off", "--every-face", tracked=tracked)
+    words = (
+        "--max-faces",
+        3,
+        "--engine",
+        "torch",
+        "--device",
+        "cpu",
+        "--threads",
+        2,
+        "--weights",
+        tmp_path / "w.safetensors",
+    )
+    run(video, "--csv", tmp_path / "c.csv", *words, tracked=tracked)
+    assert [(t.rwr, t.max_faces) for _, t in tracked] == [(True, 1), (False, track.EVERY_FACE), (True, 3)]
+    engine = tracked[2][0]
+    assert (engine.engine, engine.device, engine.threads) == ("torch", "cpu", 2)
+    assert engine.weights == tmp_path / "w.safetensors"
+
+
+def test_no_face_anywhere_is_said_and_the_video_is_written(video, tmp_path, capsys):
+    assert run(video, "-o", tmp_path / "out.mp4", "--csv", tmp_path / "o.csv", pipeline=FakePipeline(blind=True)) == 0
+    assert "No face was found in 20 frames" in capsys.readouterr().out
+    assert len(read_video(tmp_path / "out.mp4").times) == 20
+    assert {row["face"] for row in rows(tmp_path / "o.csv")} == {""}
+
+
+class Interrupting(FakePipeline):
+    """Behaves as if Ctrl-C were pressed while frame ``at`` is solved."""
+
+    def __init__(self, interrupt, at=8):
+        super().__init__()
+        self.interrupt, self.at = interrupt, at
+
+    def process(self, frame):
+        if frame.index == self.at:
+            self.interrupt()
+        return super().process(frame)
+
+
+def test_ctrl_c_finishes_the_files(video, tmp_path, capsys):
+    out = tmp_path / "out.mp4"
+    before = signal.getsignal(signal.SIGINT)
+    pipeline = Interrupting(lambda: signal.raise_signal(signal.SIGINT))
+    assert run(video, "-o", out, "--csv", tmp_path / "out.csv", pipeline=pipeline) == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    copy = read_video(out)
+    assert len(copy.times) == len(rows(tmp_path / "out.csv")) == 9
+    assert copy.audio[-1][0] <= copy.times[-1]
+    assert "Interrupted after 9 frames" in capsys.readouterr().out
+
+
+def test_a_second_ctrl_c_breaks_off(video, tmp_path):
+    def twice():
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(video, "-o", tmp_path / "out.mp4", pipeline=Interrupting(twice))
+    assert len(read_video(tmp_path / "out.mp4").times) == 8
+
+
+def test_stopping_from_another_thread(video, tmp_path):
+    stop = threading.Event()
+    codes = []
+    pipeline = Interrupting(stop.set, at=2)
+    worker = threading.Thread(
+        target=lambda: codes.append(run(video, "--csv", tmp_path / "o.csv", pipeline=pipeline, stop=stop))
+    )
+    worker.start()
+    worker.join(30)
+    assert codes == [130]
+    assert len(rows(tmp_path / "o.csv")) == 3
+
+
+def test_a_source_that_breaks_leaves_what_was_tracked(video, tmp_path, capsys):
+    out = tmp_path / "out.mp4"
+    with pytest.raises(SourceError, match="damaged"):
+        run(video, "-o", out, "--csv", tmp_path / "o.csv", source=lambda spec: FileSource(video, breaks_after=12))
+    assert len(read_video(out).times) == len(rows(tmp_path / "o.csv")) == 12
+    assert "Tracked 12 frames" in capsys.readouterr().out
+
+
+def test_a_pipeline_that_breaks_leaves_what_was_tracked(video, tmp_path):
+    def broken():
+        raise ZeroDivisionError
+
+    pipeline = Interrupting(broken, at=5)
+    with pytest.raises(ZeroDivisionError):
+        run(video, "-o", tmp_path / "out.mp4", pipeline=pipeline)
+    assert pipeline.closed
+    assert len(read_video(tmp_path / "out.mp4").times) == 5
+
+
+def test_an_empty_source_is_an_error(video, tmp_path):
+    with pytest.raises(SourceError, match="no pictures"):
+        run(video, "-o", tmp_path / "out.mp4", source=lambda spec: PictureSource([]))
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def test_unusable_weights_are_a_user_error(video, tmp_path):
+    def build(engine, tracking):
+        raise ModelError("no weights there")
+
+    with pytest.raises(UserError, match="no weights there"):
+        track.run(parse(video, "-o", tmp_path / "out.mp4"), open_source=FileSource, build_pipeline=build)
+    assert not (tmp_path / "out.mp4").exists()
+
+
+def never(*_):
+    raise AssertionError("work began before the outputs were checked")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "nothing to write"),
+        (("-o", "in.mp4", "--overwrite"), "input itself"),
+        (("-o", "./missing/../in.mp4", "--overwrite"), "input itself"),
+        (("-o", "missing/out.mp4"), "does not exist"),
+        (("-o", "there.mp4"), "exists already"),
+        (("-o", "out.avi"), "ends in"),
+        (("-o", "out"), "ends in"),
+        (("-o", "out.png"), "more than one"),
+        (("-o", "ok.mp4", "--csv", "missing/out.csv"), "does not exist"),
+        (("--csv", "out.txt"), "ends in .csv"),
+        (("--parquet", "out.csv"), "ends in .parquet"),
+        (("--csv", "folder.csv"), "folder"),
+        (("--csv", "out.csv", "--max-faces", "0"), "At least 1 face"),
+        (("--csv", "out.csv", "--threads", "0"), "threads"),
+    ],
+)
+def test_bad_outputs_are_found_before_any_work(video, tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.mp4").write_text("precious")
+    (tmp_path / "folder.csv").mkdir()
+    original = video.read_bytes()
+    listing = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(UserError, match=message) as caught:
+        track.run(parse("in.mp4", *words), open_source=never, build_pipeline=never)
+    assert caught.value.exit_code == 2
+    assert video.read_bytes() == original
+    assert (tmp_path / "there.mp4").read_text() == "precious"
+    assert sorted(path.name for path in tmp_path.iterdir()) == listing
+
+
+def test_overwriting_when_told_to(video, tmp_path):
+    out = tmp_path / "out.mp4"
+    out.write_text("old")
+    assert run(video, "-o", out, "--overwrite") == 0
+    assert len(read_video(out).times) == 20
+
+
+@pytest.fixture
+def folder(tmp_path):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name in ("2.png", "10.png", "1.png"):
+        cv2.imwrite(str(pictures / name), picture(int(name.split(".")[0])))
+    return pictures
+
+
+def folder_source(spec):
+    return PictureSource([picture(1), picture(2), picture(10)])
+
+
+def brightness(path):
+    return int(np.median(cv2.imread(str(path))))
+
+
+def test_a_folder_becomes_a_folder_under_the_same_names(folder, tmp_path):
+    out = tmp_path / "new" / "annotated"
+    assert run(folder, "-o", out, source=folder_source) == 0
+    assert sorted(path.name for path in out.iterdir()) == ["1.png", "10.png", "2.png"]
+    assert [brightness(out / f"{n}.png") for n in (1, 2, 10)] == [brightness(folder / f"{n}.png") for n in (1, 2, 10)]
+    assert (cv2.imread(str(out / "1.png")) != cv2.imread(str(folder / "1.png"))).any()
+
+
+def test_a_folder_becomes_a_video(folder, tmp_path):
+    assert run(folder, "-o", tmp_path / "out.mp4", source=folder_source) == 0
+    assert [float(time) for time in read_video(tmp_path / "out.mp4").times] == pytest.approx([0, 0.04, 0.08], abs=1e-4)
+
+
+@pytest.mark.parametrize("name", ["out.png", "out.jpg", "new"])
+def test_a_picture_becomes_a_picture(folder, tmp_path, name):
+    assert run(folder / "2.png", "-o", tmp_path / name, source=lambda spec: PictureSource([picture(2)])) == 0
+    written = tmp_path / name / "2.png" if name == "new" else tmp_path / name
+    assert cv2.imread(str(written)).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize(("given", "output"), [(".", "."), ("1.png", "1.png"), ("1.png", ".")])
+def test_pictures_are_never_written_over_the_input(folder, given, output):
+    with pytest.raises(RecordingError, match="input itself"):
+        run(folder / given, "-o", folder / output, "--overwrite", source=never)
+
+
+def test_a_live_source_starts_at_zero_and_takes_the_pictures_it_gets(tmp_path):
+    def stream(spec):
+        assert spec == "rtsp://camera/1"
+        return PictureSource([picture(k) for k in range(6)], live=True)
+
+    assert run("rtsp://camera/1", "-o", tmp_path / "out.mp4", source=stream) == 0
+    video = read_video(tmp_path / "out.mp4")
+    assert [float(time) for time in video.times] == pytest.approx([k / 25 for k in range(6)], abs=1e-4)
+
+
+def test_cold_solves_are_no_resets_where_rwr_is_off(tmp_path, video, capsys):
+    class Cold(FakePipeline):
+        def process(self, frame):
+            return result(frame.index, frame.timestamp, faces=[COLD_ESTIMATE], image=frame.image)
+
+    run(video, "--csv", tmp_path / "o.csv", "--rwr", "off", pipeline=Cold())
+    summary = capsys.readouterr().out
+    assert "5.00 evaluations" in summary
+    assert "cold start" not in summary
