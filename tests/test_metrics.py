@@ -1,0 +1,144 @@
+"""Metrics against values worked out by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model.metrics import accuracy, inter_ocular, nad, nme, nmf
+from model.topology import EYES_AND_MOUTH, LEFT_EYE_OUTER, MIRROR, POINTS, REGION_OF_POINT, REGIONS, RIGHT_EYE_OUTER, TO_68
+
+
+def face(width: float = 200.0, height: float = 200.0) -> NDArray[np.float32]:
+    """98 points in a box of the given size at (0, 0), outer eye corners 100 apart."""
+    points = np.full((POINTS, 2), (width / 2, height / 2), np.float32)
+    points[0], points[32] = (0, 0), (width, height)
+    points[LEFT_EYE_OUTER], points[RIGHT_EYE_OUTER] = (50, 60), (150, 60)
+    return points
+
+
+def test_inter_ocular_is_the_distance_of_points_60_and_72() -> None:
+    assert inter_ocular(face()) == pytest.approx(100.0)
+    assert inter_ocular(np.stack([face(), face() * 2])) == pytest.approx([100.0, 200.0])
+
+
+def test_nme_of_a_constant_offset() -> None:
+    truth = face()[None]
+    assert nme(truth + np.float32([3, 4]), truth) == pytest.approx([0.05])
+
+
+def test_nme_is_normalised_by_the_truth_not_the_prediction() -> None:
+    truth = face()[None]
+    prediction = truth.copy()
+    prediction[0, RIGHT_EYE_OUTER] += (98, 0)
+    assert nme(prediction, truth) == pytest.approx([98 / 98 / 100])
+
+
+def test_nme_over_chosen_points() -> None:
+    truth = face()[None]
+    prediction = truth.copy()
+    prediction[0, 0] += (0, 49)
+    prediction[0, 60] += (0, 18)
+    assert nme(prediction, truth) == pytest.approx([(49 + 18) / 98 / 100])
+    assert nme(prediction, truth, EYES_AND_MOUTH) == pytest.approx([18 / 36 / 100])
+
+
+def test_failure_rate_counts_errors_above_ten_percent() -> None:
+    summary = accuracy(np.array([0.05, 0.0999, 0.10, 0.1001]))
+    assert summary.faces == 4
+    assert summary.fr10 == pytest.approx(25.0)
+    assert summary.nme == pytest.approx(100 * (0.05 + 0.0999 + 0.10 + 0.1001) / 4)
+
+
+def test_auc_of_a_step_is_the_share_right_of_it() -> None:
+    assert accuracy(np.zeros(3)).auc10 == pytest.approx(1.0)
+    assert accuracy(np.array([0.04])).auc10 == pytest.approx(0.6, abs=1e-3)
+    assert accuracy(np.array([0.04, 0.08])).auc10 == pytest.approx((0.6 + 0.2) / 2, abs=1e-3)
+    assert accuracy(np.array([0.2])).auc10 == 0.0
+
+
+def test_auc_of_a_uniform_distribution_is_one_half() -> None:
+    errors = np.linspace(0, 0.1, 2001)
+    assert accuracy(errors).auc10 == pytest.approx(0.5, abs=1e-3)
+
+
+def test_nmf_of_one_jump() -> None:
+    # One of 98 points jumps by 3 pixels once in two steps; the box is 1024 x 64, so d = 256.
+    truth = np.stack([face(1024, 64)] * 3)
+    prediction = truth.copy()
+    prediction[1:, 40] += (3, 0)
+    expected = 100 * 256 * np.sqrt((9 / 98 / 256**2 + 0) / 2)
+    assert nmf(prediction, truth) == pytest.approx(expected)
+    assert expected == pytest.approx(100 * np.sqrt(9 / 98 / 2))
+
+
+def test_nmf_does_not_depend_on_the_unit_or_a_constant_error() -> None:
+    rng = np.random.default_rng(1)
+    truth = np.stack([face()] * 6) + rng.normal(size=(6, 1, 2)).astype(np.float32)
+    prediction = truth + rng.normal(size=truth.shape).astype(np.float32)
+    assert nmf(prediction * 3, truth * 3) == pytest.approx(nmf(prediction, truth), rel=1e-5)
+    assert nmf(prediction + np.float32(7), truth) == pytest.approx(nmf(prediction, truth), rel=1e-4)
+    assert nmf(truth + np.float32(7), truth) == pytest.approx(0.0, abs=1e-2)
+
+
+def test_nmf_uses_the_later_frames_face_size() -> None:
+    truth = np.stack([face(), face() * 2])
+    prediction = truth.copy()
+    prediction[1] += (8, 0)
+    assert nmf(prediction, truth) == pytest.approx(100 * 256 * 8 / 400)
+
+
+def test_nmf_is_a_root_mean_square_over_landmarks_and_frames() -> None:
+    truth = np.stack([face()] * 3)
+    prediction = truth.copy()
+    prediction[1, :49] += (2, 0)  # step 1: half the points by 2, step 2: the same back and the other half by 4
+    prediction[2, 49:] += (0, 4)
+    squares = [49 / 98 * 4, 49 / 98 * 4 + 49 / 98 * 16]
+    assert nmf(prediction, truth) == pytest.approx(100 * 256 / 200 * np.sqrt(np.mean(squares)))
+
+
+def noisy_clip(frames: int = 40) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    rng = np.random.default_rng(2)
+    truth = np.stack([face() + np.float32(t) for t in range(frames)])
+    return truth + rng.normal(size=truth.shape).astype(np.float32), truth
+
+
+def test_nad_at_lag_one_is_nmf_over_root_two() -> None:
+    prediction, truth = noisy_clip()
+    assert nad(prediction, truth, 1) == pytest.approx(nmf(prediction, truth) / np.sqrt(2))
+
+
+def test_nad_of_two_frame_averages_by_hand() -> None:
+    # Residuals 0, 2, 4, 8 on every point: averages of two frames 1, 3, 6; changes over two frames: 6 - 1.
+    truth = np.stack([face()] * 4)
+    prediction = truth.copy()
+    prediction[:, :, 0] += np.array([0, 2, 4, 8], np.float32)[:, None]
+    assert nad(prediction, truth, 2) == pytest.approx(100 * 256 / 200 * 5 / np.sqrt(2))
+
+
+def test_nad_falls_with_the_lag_for_jitter_and_rises_for_drift() -> None:
+    jitter, truth = noisy_clip()
+    assert nad(jitter, truth, 4) < 0.6 * nad(jitter, truth, 1)
+    drift = truth + np.linspace(0, 10, len(truth), dtype=np.float32)[:, None, None]
+    assert nad(drift, truth, 4) == pytest.approx(4 * nad(drift, truth, 1), rel=1e-3)
+
+
+def test_mirror_is_an_involution_that_keeps_regions() -> None:
+    assert sorted(MIRROR) == list(range(POINTS))
+    np.testing.assert_array_equal(MIRROR[MIRROR], np.arange(POINTS))
+    regions = np.array(REGION_OF_POINT)
+    np.testing.assert_array_equal(regions[MIRROR], regions)
+    assert MIRROR[LEFT_EYE_OUTER] == RIGHT_EYE_OUTER
+    assert [int(MIRROR[i]) for i in (0, 16, 33, 38, 51, 57, 64, 66, 76, 79, 85, 88, 94, 96)] == [
+        *(32, 16, 46, 50, 51, 57, 68, 74, 82, 79, 85, 92, 94, 97)
+    ]
+
+
+def test_regions_share_out_every_point_once() -> None:
+    assert sorted(point for region in REGIONS for point in region.points) == list(range(POINTS))
+
+
+def test_the_68_points_are_distinct_and_leave_out_the_pupils() -> None:
+    assert len(set(TO_68.tolist())) == len(TO_68) == 68
+    assert not {96, 97} & set(TO_68.tolist())
