@@ -1,0 +1,224 @@
+"""Cameras, listed and opened through one library so that names and devices agree."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import SourceError, UserError
+from app.pipeline.frame import Frame
+from app.sources.base import SourceInfo
+from app.sources.opencv import cv2, quiet_opencv
+from app.sources.release import ReleaseGuard
+
+OPEN_SECONDS = 8.0
+"""How long a camera may take to deliver its first picture."""
+FAIL_SECONDS = 3.0
+"""How long reads may fail before the camera counts as unplugged."""
+_RETRY_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class CameraInfo:
+    """One camera that can be opened.
+
+    Attributes:
+        index: OpenCV's number of the device under ``backend``.
+        backend: OpenCV's number of the capture backend.
+        name: as the system calls it; made unique by " #2" where two are called the same.
+    """
+
+    index: int
+    backend: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFormat:
+    """What to ask of a camera; it may deliver the nearest it can."""
+
+    width: int = 1280
+    height: int = 720
+    fps: float = 30.0
+    fourcc: str = "MJPG"
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1 or self.fps <= 0:
+            raise UserError("A camera's width, height and frames per second must be above 0.")
+        if len(self.fourcc) != 4:
+            raise UserError(f"A camera's pixel format has four letters such as MJPG, not {self.fourcc!r}.")
+
+
+def list_cameras() -> list[CameraInfo]:
+    """Return the cameras of this computer in the order of their numbers; empty where there is none."""
+    from cv2_enumerate_cameras import enumerate_cameras
+
+    backend = _backend()
+    try:
+        with quiet_opencv():
+            found = enumerate_cameras(backend)
+    except (NotImplementedError, OSError):
+        return []
+    cameras: list[CameraInfo] = []
+    seen: dict[str, int] = {}
+    for device in sorted(found, key=lambda device: device.index):
+        name = (device.name or f"Camera {device.index}").strip()
+        seen[name] = seen.get(name, 0) + 1
+        unique = name if seen[name] == 1 else f"{name} #{seen[name]}"
+        cameras.append(CameraInfo(device.index, device.backend, unique))
+    return cameras
+
+
+def find_camera(wanted: str = "") -> CameraInfo:
+    """Return the camera with this number or name, the first one for "".
+
+    A name matches as a whole, or in part if that is true of one camera only; case does not matter.
+
+    Raises:
+        SourceError: no such camera.
+    """
+    cameras = list_cameras()
+    wanted = wanted.strip()
+    if wanted.isdecimal():
+        index = int(wanted)
+        listed = [camera for camera in cameras if camera.index == index]
+        return listed[0] if listed else CameraInfo(index, _backend(), f"Camera {index}")
+    if not cameras:
+        raise SourceError("No camera was found: connect one and try again, or open a video file or the demo.")
+    if not wanted:
+        return cameras[0]
+    whole = [camera for camera in cameras if camera.name.casefold() == wanted.casefold()]
+    part = [camera for camera in cameras if wanted.casefold() in camera.name.casefold()]
+    matches = whole or part
+    if len(matches) == 1:
+        return matches[0]
+    names = ", ".join(f"{camera.index}: {camera.name}" for camera in matches or cameras)
+    if matches:
+        raise SourceError(f"More than one camera is called {wanted!r}: choose one of {names}.")
+    raise SourceError(f"There is no camera called {wanted!r}: choose one of {names}.")
+
+
+def open_camera(wanted: str = "", request: CameraFormat | None = None) -> CameraSource:
+    """Open the camera that :func:`find_camera` finds and wait for its first picture.
+
+    Raises:
+        SourceError: no such camera, or it delivers nothing within :data:`OPEN_SECONDS`.
+    """
+    camera = find_camera(wanted)
+    request = request or CameraFormat()
+    with quiet_opencv():
+        capture = cv2.VideoCapture(camera.index, camera.backend)
+        if not capture.isOpened():
+            capture.release()
+            raise SourceError(
+                f"{camera.name} cannot be opened: check that it is connected, that no other program uses it and "
+                "that this program may use cameras."
+            )
+        # The order matters: a new size resets the rate, and the pixel format decides which of both are possible.
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, request.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, request.height)
+        capture.set(cv2.CAP_PROP_FPS, request.fps)
+        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*request.fourcc))
+    try:
+        return CameraSource(capture, camera.name)
+    except BaseException:
+        capture.release()
+        raise
+
+
+class CameraSource:
+    """An open camera. ``timestamp`` is the time since opening at which a picture arrived.
+
+    The driver's own clock is not used: backends report it in different units, repeat it, or not at all.
+    A ``read`` that blocks inside the driver is noticed by the capture thread's watchdog.
+    """
+
+    def __init__(self, capture: Any, name: str) -> None:
+        self._capture = capture
+        self._guard = ReleaseGuard(capture.release)
+        self._name = name
+        self._start = time.perf_counter()
+        self._index = 0
+        self._last = -1.0
+        first = self._picture(OPEN_SECONDS)
+        if first is None:
+            raise SourceError(
+                f"{name} delivers no picture: check that no other program uses it "
+                "and that this program may use cameras."
+            )
+        self._first: NDArray[np.uint8] | None = first
+        fps = float(capture.get(cv2.CAP_PROP_FPS))
+        self._info = SourceInfo(
+            name=name,
+            width=first.shape[1],
+            height=first.shape[0],
+            fps=fps if 1.0 <= fps <= 1000.0 else None,
+            frames=None,
+            live=True,
+            patience=FAIL_SECONDS + 2.0,
+        )
+
+    @property
+    def info(self) -> SourceInfo:
+        """Facts about the camera; the size is that of its first picture."""
+        return self._info
+
+    def read(self) -> Frame | None:
+        """Return the next picture; None once closed.
+
+        Raises:
+            SourceError: no read succeeded for :data:`FAIL_SECONDS`.
+        """
+        image, self._first = self._first, None
+        if image is None:
+            image = self._picture(FAIL_SECONDS)
+        if self._guard.closed:
+            return None
+        if image is None:
+            raise SourceError(
+                f"{self._name} stopped delivering pictures for {FAIL_SECONDS:g} s: check its cable and open it again."
+            )
+        captured = time.perf_counter()
+        self._last = max(captured - self._start, np.nextafter(self._last, np.inf))
+        frame = Frame(self._index, float(self._last), image, captured)
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        """Release the camera, once a read in progress has returned."""
+        self._guard.close()
+
+    def _picture(self, seconds: float) -> NDArray[np.uint8] | None:
+        """Read until a picture comes; None if closed or if none came for ``seconds``."""
+        deadline = time.perf_counter() + seconds
+        while True:
+            with self._guard.using() as usable:
+                good, image = self._capture.read() if usable else (False, None)
+            if good and image is not None and image.size:
+                return _as_rgb(image)
+            if time.perf_counter() >= deadline or self._guard.wait_closed(_RETRY_SECONDS):
+                return None
+
+
+def _as_rgb(image: NDArray[Any]) -> NDArray[np.uint8]:
+    if image.dtype == np.uint16:
+        image = (image >> 8).astype(np.uint8)
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    code = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}[channels]
+    return cv2.cvtColor(image, code).astype(np.uint8, copy=False)
+
+
+def _backend() -> int:
+    """The backend that both lists and opens: one per system, so that numbers mean the same device."""
+    if sys.platform == "win32":
+        return int(cv2.CAP_MSMF)
+    if sys.platform == "darwin":
+        return int(cv2.CAP_AVFOUNDATION)
+    if sys.platform.startswith("linux"):
+        return int(cv2.CAP_V4L2)
+    return int(cv2.CAP_ANY)

@@ -1,0 +1,91 @@
+"""What video files and network streams share: opening with PyAV, choosing the picture track, upright RGB."""
+
+from __future__ import annotations
+
+import struct
+from fractions import Fraction
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+from av.container import InputContainer
+from av.sidedata.sidedata import Type
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.reformatter import Colorspace
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+READ_ERRORS = (av.error.FFmpegError, OSError)
+"""What PyAV raises for input that is missing, damaged or too late."""
+_UNSPECIFIED = 2
+_HD_HEIGHT = 720
+
+
+def open_container(
+    target: str, options: dict[str, str] | None = None, timeout: tuple[float, float] | None = None
+) -> InputContainer:
+    """Open ``target`` for reading; ``timeout`` is (open, read) in seconds.
+
+    Raises:
+        OSError, av.error.FFmpegError: as in :data:`READ_ERRORS`.
+    """
+    # Names inside files may be in any encoding; a stray byte in a title is no reason to refuse the pictures.
+    return av.open(target, mode="r", options=options or {}, timeout=timeout, metadata_errors="replace")
+
+
+def find_pictures(container: InputContainer) -> VideoStream | None:
+    """Return the video track; None where there is none (the cover of an audio file does not count)."""
+    for stream in container.streams.video:
+        if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
+            stream.thread_type = "AUTO"
+            return stream
+    return None
+
+
+def frame_rate(stream: VideoStream) -> Fraction | None:
+    """Return the nominal frame rate exactly, such as 30000/1001; None if the file does not know."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate is not None and rate > 0:
+            return Fraction(rate)
+    return None
+
+
+def upright_rgb(frame: VideoFrame) -> NDArray[np.uint8]:
+    """Return the picture as (h, w, 3) uint8 RGB, turned and mirrored as its display matrix says."""
+    options: dict[str, Any] = {}
+    if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_HEIGHT:
+        options["src_colorspace"] = Colorspace.ITU709  # as players take untagged HD; swscale would take BT.601
+    image = np.asarray(frame.to_ndarray(format="rgb24", **options), np.uint8)
+    return np.ascontiguousarray(_turn(image, _display_matrix(frame)))
+
+
+def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
+    """Return the signs (a, b, c, d) of x' = a x + c y, y' = b x + d y; None if upright or at an odd angle."""
+    side_data: Any = frame.side_data
+    data = side_data.get(Type.DISPLAYMATRIX)
+    if data is None:
+        return None
+    numbers = struct.unpack("=9i", bytes(data)[:36])
+    parts = (numbers[0], numbers[1], numbers[3], numbers[4])
+    largest = max(abs(part) for part in parts)
+    signs = tuple((abs(part) * 2 > largest) * (1 if part > 0 else -1) for part in parts)
+    a, b, c, d = signs
+    if largest == 0 or not ((a and d and not b and not c) or (b and c and not a and not d)):
+        return None
+    return a, b, c, d
+
+
+def _turn(image: NDArray[np.uint8], matrix: tuple[int, int, int, int] | None) -> NDArray[np.uint8]:
+    if matrix is None:
+        return image
+    a, b, c, d = matrix
+    if b and c:
+        image = image.swapaxes(0, 1)
+        a, d = c, b
+    if a < 0:
+        image = image[:, ::-1]
+    if d < 0:
+        image = image[::-1]
+    return image

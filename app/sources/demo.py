@@ -1,0 +1,88 @@
+"""The built-in demo: a clip of a face whose true motion is known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.demo_clip.noise import SensorNoise
+from app.pipeline.frame import Frame
+from app.sources.base import SourceInfo
+from app.sources.paced import PacedSource
+from app.sources.video import VideoSource
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+CLIP = ASSETS / "demo.mp4"
+MOTION = ASSETS / "demo_motion.npz"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DemoTruth:
+    """What is known about the n frames of the clip.
+
+    Attributes:
+        matrix: (n, 2, 3) float64, portrait pixels to frame pixels; holds for the whole head but for ...
+        blink: (n,) ... the eyelids while this is above 0, and ...
+        mouth: (n,) ... mouth and jaw while this is above 0.
+        still: (n,) bool, the head keeps nearly still.
+        occluded: (n,) bool, a folder passes through the picture.
+    """
+
+    matrix: NDArray[np.float64]
+    blink: NDArray[np.float32]
+    mouth: NDArray[np.float32]
+    still: NDArray[np.bool_]
+    occluded: NDArray[np.bool_]
+
+
+class DemoClip:
+    """Every frame of the clip once, with the sensor's noise; the same pictures each time."""
+
+    def __init__(self) -> None:
+        self._video = VideoSource(CLIP)
+        self._noise = _sensor_noise(self._video.info.width, self._video.info.height)
+        self._info = replace(self._video.info, name="Demo clip", demo=True)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Facts about the clip."""
+        return self._info
+
+    def read(self) -> Frame | None:
+        """Return the next frame; None at the end or once closed."""
+        frame = self._video.read()
+        return None if frame is None else replace(frame, image=self._noise.add(frame.image, frame.index))
+
+    def close(self) -> None:
+        """Close the clip's file."""
+        self._video.close()
+
+
+def open_demo() -> PacedSource:
+    """Open the demo as a live source that never ends; ``info.demo`` is True."""
+    return PacedSource(DemoClip, loop=True)
+
+
+@cache
+def demo_truth() -> DemoTruth:
+    """Return what is known about the clip's frames."""
+    with np.load(MOTION) as data:
+        return DemoTruth(**{name: data[name] for name in ("matrix", "blink", "mouth", "still", "occluded")})
+
+
+def true_motion(frame_index: int) -> NDArray[np.float64]:
+    """Return the (2, 3) similarity from portrait pixels to pixels of frame ``frame_index``, in any loop.
+
+    Pixel centres have integer coordinates. See :class:`DemoTruth` for the parts of the face that it does not move.
+    """
+    matrix = demo_truth().matrix
+    return np.array(matrix[frame_index % len(matrix)])
+
+
+@cache
+def _sensor_noise(width: int, height: int) -> SensorNoise:
+    return SensorNoise(width, height)

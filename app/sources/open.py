@@ -1,0 +1,82 @@
+"""Turns what a person writes into an open source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from app.errors import SourceError
+from app.sources.base import Source
+
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+def open_source(spec: str, *, realtime: bool = False, loop: bool = False) -> Source:
+    """Open ``spec`` and wait until it delivers.
+
+    Args:
+        spec: "camera" (the first one), "camera:1", "camera:NAME", "demo", a stream's URL, or the path of a
+            video, a picture or a folder of pictures.
+        realtime: play what is not live at its own speed, as a live source.
+        loop: with ``realtime``, start again at the end.
+
+    Raises:
+        SourceError: one sentence that says what is wrong and what to do.
+    """
+    reopen = _opener(spec.strip())
+    source = reopen()
+    if not realtime or source.info.live:
+        return source
+    from app.sources.paced import PacedSource
+
+    return PacedSource(reopen, loop=loop, opened=source)
+
+
+def _opener(spec: str) -> Callable[[], Source]:
+    """Return what opens ``spec``. Libraries for one kind of source are not imported for the others."""
+    if not spec:
+        raise SourceError("No source was named: give a camera, a file, a folder, a stream's URL or demo.")
+    kind, _, detail = spec.partition(":")
+    if kind.lower() == "camera":
+        return lambda: _open_camera(detail)
+    if spec.lower() == "demo":
+        return _open_demo_clip
+    if _URL.match(spec):
+        return lambda: _open_stream(spec)
+    path = Path(spec).expanduser()
+    return lambda: _open_path(path)
+
+
+def _open_camera(wanted: str) -> Source:
+    from app.sources.camera import open_camera
+
+    return open_camera(wanted)
+
+
+def _open_demo_clip() -> Source:
+    from app.sources.demo import DemoClip
+
+    return DemoClip()
+
+
+def _open_stream(url: str) -> Source:
+    from app.sources.stream import StreamSource
+
+    return StreamSource(url)
+
+
+def _open_path(path: Path) -> Source:
+    from app.sources.images import PICTURE_SUFFIXES, open_folder, open_picture
+
+    if not path.exists():
+        raise SourceError(
+            f"There is no file or folder {path}: check its name, or give camera, demo or a stream's URL instead."
+        )
+    if path.is_dir():
+        return open_folder(path)
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return open_picture(path)
+    from app.sources.video import VideoSource
+
+    return VideoSource(path)

@@ -1,0 +1,36 @@
+"""The one place where OpenCV is imported for sources, with its side effects put right.
+
+Import it from here: ``from app.sources.opencv import cv2``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Read once, when OpenCV's Media Foundation backend loads; with it on, a Windows webcam takes up to a minute to open.
+os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
+
+import cv2
+
+# OpenCV's wheel points Qt at its own plugins, which break PySide6 in the same process.
+for _name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
+    if "cv2" in os.environ.get(_name, ""):
+        del os.environ[_name]
+
+_SILENT = 0
+
+
+@contextmanager
+def quiet_opencv() -> Iterator[None]:
+    """Keep OpenCV from writing to stderr about devices that are not there; the caller says it better."""
+    before = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(before)
+
+
+__all__ = ["cv2", "quiet_opencv"]

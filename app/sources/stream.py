@@ -1,0 +1,243 @@
+"""Network streams (RTSP, HTTP, UDP, ...), with time limits and a limited number of new attempts."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from app.errors import SourceError
+from app.pipeline.frame import Frame
+from app.sources.base import SourceInfo
+from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container, upright_rgb
+from app.sources.release import ReleaseGuard
+
+OPEN, RECONNECTING, FAILED, CLOSED = "open", "reconnecting", "failed", "closed"
+_MOST_WAIT = 8.0
+_LEAST_STEP = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How long to wait for a stream.
+
+    Attributes:
+        open_seconds: for the connection and the stream's description.
+        read_seconds: for the next packet.
+        attempts: new connections to try after one was lost; the count starts again with every frame.
+        wait_seconds: before the first new attempt; doubles with each.
+    """
+
+    open_seconds: float = 8.0
+    read_seconds: float = 5.0
+    attempts: int = 3
+    wait_seconds: float = 1.0
+
+    @property
+    def longest_read(self) -> float:
+        """The longest time one ``read`` can take before it gives up, in seconds."""
+        waits = sum(self.wait_before(attempt) for attempt in range(1, self.attempts + 1))
+        return self.read_seconds + waits + self.attempts * (self.open_seconds + self.read_seconds)
+
+    def wait_before(self, attempt: int) -> float:
+        """Seconds to wait before attempt 1, 2, ..."""
+        return float(min(self.wait_seconds * 2 ** (attempt - 1), _MOST_WAIT))
+
+
+class StreamSource:
+    """Frames of a stream. One that has an end (a video file on a web server) is read like a file.
+
+    ``timestamp`` starts at 0 and follows the stream's own clock; after a lost connection it goes on from the
+    time that really passed.
+
+    Attributes:
+        reconnects: how often a lost connection was made again.
+
+    Raises:
+        SourceError: the stream cannot be opened.
+    """
+
+    def __init__(self, url: str, limits: StreamLimits | None = None) -> None:
+        self.reconnects = 0
+        self._url = url
+        self._name = without_password(url)
+        self._limits = limits or StreamLimits()
+        self._container: InputContainer | None = None
+        self._decoded: Iterator[VideoFrame] = iter(())
+        self._first: VideoFrame | None = None
+        self._rate: Fraction | None = None
+        self._guard = ReleaseGuard(self._drop)
+        self._state = OPEN
+        self._attempt = 0
+        self._index = 0
+        self._last = -math.inf
+        self._origin: float | None = None
+        self._shift = 0.0
+        self._start = time.perf_counter()
+        try:
+            self._connect()
+            self._first = next(self._decoded, None)
+            if self._first is None:
+                raise SourceError(f"{self._name} delivers no picture; check the address.")
+        except READ_ERRORS as error:
+            self._drop()
+            raise SourceError(f"{self._name} cannot be opened ({_reason(error)}); check the address.") from error
+        except SourceError:
+            self._drop()
+            raise
+        height, width = upright_rgb(self._first).shape[:2]
+        duration = self._container.duration if self._container is not None else None
+        self._finite = duration is not None and duration > 0
+        rate = self._rate
+        self._info = SourceInfo(
+            name=self._name,
+            width=width,
+            height=height,
+            fps=float(rate) if rate else None,
+            frames=max(1, round(Fraction(duration, av.time_base) * rate)) if duration and rate else None,
+            live=not self._finite,
+            patience=self._limits.longest_read + 2.0,
+        )
+
+    @property
+    def info(self) -> SourceInfo:
+        """Facts about the stream; its name is the address without a password."""
+        return self._info
+
+    @property
+    def state(self) -> str:
+        """:data:`OPEN`, :data:`RECONNECTING`, :data:`FAILED` or :data:`CLOSED`."""
+        return CLOSED if self._guard.closed else self._state
+
+    @property
+    def note(self) -> str:
+        """One sentence while the connection is lost, "" otherwise."""
+        if self.state != RECONNECTING:
+            return ""
+        tries = f"attempt {self._attempt} of {self._limits.attempts}"
+        return f"The connection to {self._name} was lost; {tries} to restore it."
+
+    def read(self) -> Frame | None:
+        """Return the next frame, connecting again if need be; None at the end or once closed.
+
+        Raises:
+            SourceError: the connection was lost and could not be restored.
+        """
+        while not self._guard.closed:
+            with self._guard.using() as usable:
+                if not usable:
+                    return None
+                decoded, reason = self._next()
+                if decoded is not None:
+                    self._attempt, self._state = 0, OPEN
+                    return self._frame(decoded)
+            if not self._finite:
+                self._reconnect(reason)
+            elif reason is None:
+                return None
+            else:
+                self._state = FAILED
+                raise SourceError(
+                    f"The connection to {self._name} was lost after {self._index} frames ({_reason(reason)}); "
+                    "open it again."
+                )
+        return None
+
+    def close(self) -> None:
+        """Hang up, once a read in progress has returned."""
+        self._guard.close()
+
+    def _next(self) -> tuple[VideoFrame | None, BaseException | None]:
+        """The next decoded frame, or none and why; no reason means the other side ended it."""
+        try:
+            decoded, self._first = self._first or next(self._decoded, None), None
+        except READ_ERRORS as error:
+            return None, error
+        return decoded, None
+
+    def _reconnect(self, reason: BaseException | None) -> None:
+        """Connect again, after a wait, as often as the limits allow since the last frame."""
+        while self._attempt < self._limits.attempts:
+            self._attempt += 1
+            self._state = RECONNECTING
+            if self._guard.wait_closed(self._limits.wait_before(self._attempt)):
+                return
+            with self._guard.using() as usable:
+                if not usable:
+                    return
+                self._drop()
+                try:
+                    self._connect()
+                except (*READ_ERRORS, SourceError) as error:
+                    reason = error
+                    continue
+            self.reconnects += 1
+            return
+        self._state = FAILED
+        why = _reason(reason) if reason is not None else "the other side ended it"
+        tries = "1 attempt" if self._limits.attempts == 1 else f"{self._limits.attempts} attempts"
+        raise SourceError(
+            f"The connection to {self._name} was lost ({why}) and {tries} to restore it failed; check the stream."
+        )
+
+    def _connect(self) -> None:
+        scheme = self._url.split(":", 1)[0].lower()
+        # Live pictures: deliver at once instead of collecting; RTSP over TCP, since lost UDP packets smear faces.
+        options = {"fflags": "nobuffer", "flags": "low_delay"}
+        if scheme in ("rtsp", "rtsps"):
+            options["rtsp_transport"] = "tcp"
+        self._container = open_container(self._url, options, (self._limits.open_seconds, self._limits.read_seconds))
+        stream = find_pictures(self._container)
+        if stream is None:
+            raise SourceError(f"{self._name} has no video; check the address.")
+        stream.thread_type = "SLICE"  # threads by frame would hold back as many frames as there are threads
+        self._rate = frame_rate(stream)
+        self._origin = None
+        self._decoded = self._decode(self._container, stream)
+
+    def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
+        for packet in container.demux(stream):
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
+                continue  # joined in the middle, or a damaged packet; the next key frame puts it right
+            yield from (frame for frame in frames if isinstance(frame, VideoFrame))
+
+    def _frame(self, decoded: VideoFrame) -> Frame:
+        now = time.perf_counter()
+        own = decoded.time
+        if self._origin is None:
+            self._origin = own or 0.0
+            self._shift = 0.0 if self._index == 0 else now - self._start
+            if self._index == 0:
+                self._start = now
+        when = self._shift + own - self._origin if own is not None else now - self._start
+        self._last = max(when, self._last + _LEAST_STEP)
+        frame = Frame(self._index, self._last, upright_rgb(decoded), now)
+        self._index += 1
+        return frame
+
+    def _drop(self) -> None:
+        self._decoded = iter(())
+        self._first = None
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+
+
+def without_password(url: str) -> str:
+    """Return ``url`` without user name, password and query, which may be secret, for people to see."""
+    return re.sub(r"//[^/@]*@", "//", url).split("?", 1)[0]
+
+
+def _reason(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return "no answer in time" if isinstance(error, (av.error.ExitError, TimeoutError)) else str(text)
