@@ -1,0 +1,131 @@
+"""The command line's entry: finds the command, runs it, and turns errors into one sentence."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+from app.cli.log import start_log
+from app.errors import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.version import VERSION
+
+log = logging.getLogger(__name__)
+
+COMMANDS = ("live", "track", "evaluate", "train", "doctor", "test")
+DEFAULT_COMMAND = "live"
+ANSWERED_HERE = ("-h", "--help", "--version")
+
+DESCRIPTION = "LDEQ Live: 98 steady facial landmarks from a camera or video. Without a command the live window opens."
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: arguments without the program's name; those of the process if None.
+
+    Returns:
+        The exit code: 0, 1 for failures, 2 for bad input, 130 after Ctrl-C.
+    """
+    argv = sys.argv[1:] if argv is None else argv
+    debug = "--debug" in argv[: _command_index(argv)]
+    log_path = start_log(debug)
+    try:
+        return _run(argv)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_BAD_INPUT
+    except UserError as error:
+        return _fail(str(error), error.exit_code, debug)
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        _silence_output()
+        return EXIT_FAILURE
+    except Exception as error:
+        from model.errors import ModelError  # the library takes a while to import
+
+        if isinstance(error, ModelError):
+            return _fail(str(error), EXIT_BAD_INPUT, debug)
+        return _fail(_unexpected(error, log_path), EXIT_FAILURE, debug)
+
+
+def _run(argv: Sequence[str]) -> int:
+    index = _command_index(argv)
+    before, after = list(argv[:index]), list(argv[index:])
+    if not after or after[0].startswith("-"):
+        after = [*after] if any(word in ANSWERED_HERE for word in before) else [DEFAULT_COMMAND, *after]
+    if "--version" in before:
+        print(f"LDEQ Live {VERSION}")
+        return EXIT_OK
+    command = after[0] if after else None
+    rest: list[str] = []
+    if command == "test" and not {"-h", "--help"} & set(after[1:2]):
+        # pytest's options are its own; argparse would take some of them for ours.
+        after, rest = after[:1], after[1:]
+    args = _parser(command).parse_args([*before, *after])
+    args.rest = rest
+    code: int = _module(args.command).run(args)
+    sys.stdout.flush()
+    return code
+
+
+def _command_index(argv: Sequence[str]) -> int:
+    """Return where the options that concern every command end."""
+    for index, word in enumerate(argv):
+        if word != "--debug" and word not in ANSWERED_HERE:
+            return index
+    return len(argv)
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="main.py", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="store_true", help="show the version and end")
+    parser.add_argument("--debug", action="store_true", help="log more and print tracebacks")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    # Only the module that is going to run is imported; a general --help, or a wrong name, needs them all.
+    for name in (command,) if command in COMMANDS else COMMANDS:
+        _module(name).add_parser(subparsers)
+    return parser
+
+
+def _module(command: str) -> ModuleType:
+    return importlib.import_module(f"app.cli.{command}")
+
+
+def _unexpected(error: Exception, log_path: Path | None) -> str:
+    log.critical("the program ended with an error", exc_info=error)
+    if isinstance(error, ModuleNotFoundError) and (error.name or "app").split(".")[0] not in ("app", "model"):
+        return (
+            f"the package {error.name} is missing in {sys.executable}; start with python3 main.py without "
+            "LDEQ_PYTHON_ENV, or install requirements.txt there"
+        )
+    kind = type(error).__name__
+    what = f"{kind}: {error}" if str(error) else kind
+    where = f"the details are in {log_path}" if log_path else "start again with --debug to see the details"
+    return f"an unexpected error ended the program ({what.splitlines()[0]}); {where}"
+
+
+def _fail(sentence: str, code: int, debug: bool) -> int:
+    if debug and sys.exc_info()[0] is not None:
+        import traceback
+
+        traceback.print_exc()
+    print(f"ldeq-live: {sentence}", file=sys.stderr)
+    return code
+
+
+def _silence_output() -> None:
+    """Keep the interpreter from complaining about the closed pipe when it flushes at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, sys.stdout.fileno())
+    except (OSError, ValueError):
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (lives as long as the process)
+    finally:
+        os.close(devnull)

@@ -1,0 +1,3 @@
+"""The version of LDEQ Live."""
+
+VERSION = "0.1.0"

@@ -1,0 +1,43 @@
+"""Start LDEQ Live: ``python3 main.py [command] [options]``, on Python 3.11 to 3.13.
+
+The first start makes a ``.venv`` folder beside this file and installs requirements.txt into it; later starts
+only check a stamp. This file keeps to syntax that older Pythons read, so that they can say what is wrong.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+
+
+def main() -> int:
+    """Start the program, or say in one sentence which Python it needs."""
+    running = sys.version_info[:2]
+    if running < OLDEST or running > NEWEST:
+        sys.stderr.write(wrong_python(running, os.path.basename(sys.argv[0]) or "main.py"))
+        return 2
+    from app.bootstrap.start import start
+
+    return start(sys.argv[1:])
+
+
+def wrong_python(running, script):  # type: ignore[no-untyped-def]
+    """Return the sentence for an unsupported Python, naming a better one where there is one."""
+    names = ["python{}.{}".format(OLDEST[0], minor) for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]  # noqa: UP032
+    found = [name for name in names if starts(name)]
+    advice = "start it with: {} {}".format(found[0], script) if found else "get one from https://www.python.org"  # noqa: UP032
+    return "ldeq-live: Python 3.11, 3.12 or 3.13 is needed, this is {}.{}; {}\n".format(running[0], running[1], advice)  # noqa: UP032
+
+
+def starts(name):  # type: ignore[no-untyped-def]
+    """Return whether this command is there and runs; version managers leave names behind that do not."""
+    if not shutil.which(name):
+        return False
+    with open(os.devnull, "w") as silence:
+        return subprocess.call([name, "-c", "pass"], stdout=silence, stderr=silence) == 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
