@@ -1,0 +1,63 @@
+"""Cameras and the window."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from app.doctor.finding import OK, PROBLEM, WARNING, Finding
+from app.gui.system import window_problem
+
+QT_SECONDS = 60.0
+QT_SCRIPT = """
+from app.gui.environment import forget_opencv_plugins
+forget_opencv_plugins()
+from PySide6.QtGui import QGuiApplication
+application = QGuiApplication([])
+screen = application.primaryScreen()
+print(application.platformName(), *screen.size().toTuple(), sep="|")
+"""
+
+
+def check_cameras() -> list[Finding]:
+    """List the cameras by name. None is no problem: the window then plays the demo."""
+    from app.sources.camera import list_cameras
+
+    cameras = list_cameras()
+    if not cameras:
+        advice = "connect one and check that this program may use cameras; files, streams and the demo work without"
+        return [Finding("Cameras", WARNING, "none found", advice)]
+    names = ", ".join(f"{camera.index}: {camera.name}" for camera in cameras)
+    return [Finding("Cameras", OK, names)]
+
+
+def check_window() -> list[Finding]:
+    """Start Qt as the window does, in a process of its own: Qt ends the process where it fails."""
+    problem = window_problem(sys.platform, os.environ)
+    if problem is not None:
+        # Headless commands work all the same.
+        return [Finding("Window", WARNING, problem, "track, evaluate and train need no window")]
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", QT_SCRIPT],
+            cwd=_root(),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=QT_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return [Finding("Window", PROBLEM, f"Qt did not start within {QT_SECONDS:.0f} s", "check the desktop session")]
+    if done.returncode:
+        lines = (done.stderr.strip() or "it gave no reason").splitlines()
+        reason = next((line for line in lines if "plugin" in line or "Error" in line), lines[-1]).strip()
+        return [Finding("Window", PROBLEM, f"Qt cannot start: {reason}", "install what it names; on Linux see README")]
+    plugin, width, height = done.stdout.strip().splitlines()[-1].split("|")
+    return [Finding("Window", OK, f"Qt runs with its {plugin} plugin on a {width}x{height} screen")]
+
+
+def _root() -> str:
+    from app.doctor.computer import REQUIREMENTS
+
+    return str(REQUIREMENTS.parent)

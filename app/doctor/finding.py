@@ -1,0 +1,40 @@
+"""One line of the doctor's report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+OK = "ok"
+WARNING = "warning"
+PROBLEM = "problem"
+"""The program cannot run before this is put right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What was found about one thing.
+
+    Attributes:
+        topic: e.g. "Python", "Weights".
+        status: :data:`OK`, :data:`WARNING` or :data:`PROBLEM`.
+        text: what was found.
+        advice: what to do; "" where nothing is to be done.
+    """
+
+    topic: str
+    status: str
+    text: str
+    advice: str = ""
+
+
+Check = Callable[[], list[Finding]]
+
+
+def findings_of(topic: str, check: Check) -> list[Finding]:
+    """Run a check; a check that breaks is itself a finding."""
+    try:
+        return check()
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        return [Finding(topic, PROBLEM, f"the check broke: {what}", "report it with the output of doctor --debug")]

@@ -1,0 +1,1 @@
+"""What a training run needs from the application: labelled faces to validate on."""
