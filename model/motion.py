@@ -25,7 +25,7 @@ Floats = NDArray[np.float32]
 CROP_SIZE = 160
 """Side of the grey crop on which flow is computed, in pixels: about 60 pixels between the eyes."""
 EXPRESSION_LIMIT = 0.035
-"""Local motion against the head's, in inter-ocular distances, of which half is believed."""
+"""Local motion against the head's believed by half, see :class:`FlowMotion`; 0.025 to 0.06 do as well."""
 SHIFT_FROM = 0.02
 """Motion in crop sides from which on the last frame's crop is moved along before computing flow."""
 FIT_STEPS = 5
@@ -33,6 +33,8 @@ FIT_SPREAD = 1.5
 """Residuals beyond this many median residuals lose weight quickly in the fit of the similarity."""
 FIT_FLOOR = 0.05
 """Least residual scale of that fit, in pixels of the grey crop: the accuracy of the flow at its best."""
+SMALLEST_LIMIT = 1e-3
+"""Keeps the limit above 0 for eyes that coincide, in pixels of the grey crop."""
 MIN_POINTS = 20
 """Least number of points inside the picture for which a motion is estimated."""
 
@@ -63,15 +65,21 @@ class _Grey:
 
 
 class FlowMotion:
-    """Dense flow (Kroeger et al., 2016, as in OpenCV) and a robust similarity, see the module's docstring."""
+    """Dense flow (Kroeger et al., 2016, as in OpenCV) and a robust similarity, see the module's docstring.
 
-    def __init__(self) -> None:
+    Args:
+        expression_limit: local motion against the head's, in inter-ocular distances, of which half is
+            believed; 0 leaves the similarity alone, infinity the flow alone.
+    """
+
+    def __init__(self, expression_limit: float = EXPRESSION_LIMIT) -> None:
         flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         flow.setFinestScale(1)
         flow.setPatchStride(4)
         flow.setGradientDescentIterations(16)
         flow.setVariationalRefinementIterations(2)
         self._flow = flow
+        self._expression_limit = expression_limit
         self._last: _Grey | None = None
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
@@ -88,7 +96,7 @@ class FlowMotion:
         start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
         local = _sample(np.asarray(self._flow.calc(then, now, start), np.float32), points)
         head = fit_similarity(points.astype(np.float64), local, inside)
-        limit = max(EXPRESSION_LIMIT * float(inter_ocular(before)) / pixel, FIT_FLOOR)
+        limit = max(self._expression_limit * float(inter_ocular(before)) / pixel, SMALLEST_LIMIT)
         difference = local - head
         believed = inside / (1.0 + (np.linalg.norm(difference, axis=1) / limit) ** 4)
         shift = (crop.centre_x - source.centre_x, crop.centre_y - source.centre_y)
