@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from app.demo_clip.motion import FPS, FRAMES, HEIGHT, OCCLUDED, STILL, WIDTH, pose
 from app.demo_clip.render import Renderer

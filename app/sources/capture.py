@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 FAILURES_IN_A_ROW = 10
 """Unexpected errors of ``read`` without a frame in between that end the capture."""
 _RETRY_SECONDS = 0.05
-_FIRST_JOIN = 0.25
+_FIRST_JOIN = 0.1
 
 
 class CaptureThread:

@@ -69,7 +69,11 @@ def _open_stream(url: str) -> Source:
 def _open_path(path: Path) -> Source:
     from app.sources.images import PICTURE_SUFFIXES, open_folder, open_picture
 
-    if not path.exists():
+    try:
+        found = path.exists()
+    except (OSError, ValueError):  # too long or impossible as a name
+        found = False
+    if not found:
         raise SourceError(
             f"There is no file or folder {path}: check its name, or give camera, demo or a stream's URL instead."
         )

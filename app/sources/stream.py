@@ -190,10 +190,9 @@ class StreamSource:
 
     def _connect(self) -> None:
         scheme = self._url.split(":", 1)[0].lower()
-        # Live pictures: deliver at once instead of collecting; RTSP over TCP, since lost UDP packets smear faces.
-        options = {"fflags": "nobuffer", "flags": "low_delay"}
-        if scheme in ("rtsp", "rtsps"):
-            options["rtsp_transport"] = "tcp"
+        # Over TCP, since lost UDP packets smear faces. FFmpeg's "nobuffer" is not used: it throws away the first
+        # key frame, and the capture thread catches up with the newest frame anyway.
+        options = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}
         self._container = open_container(self._url, options, (self._limits.open_seconds, self._limits.read_seconds))
         stream = find_pictures(self._container)
         if stream is None:

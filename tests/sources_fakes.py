@@ -1,0 +1,133 @@
+"""Tiny videos and stand-ins for devices, for the tests of sources."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import SourceError
+from app.pipeline.frame import Frame
+from app.sources.base import SourceInfo
+
+
+def numbered(index: int, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
+    """A picture whose grey level tells its index."""
+    return np.full((height, width, 3), 20 + index * 5 % 200, np.uint8)
+
+
+def write_video(
+    path: Path,
+    pictures: Sequence[NDArray[np.uint8]],
+    *,
+    rate: Fraction = Fraction(30),
+    times: Iterable[int] | None = None,
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    rotation: float | None = None,
+    mirrored: bool = False,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """Write RGB pictures; ``times`` are presentation times in periods of the rate."""
+    height, width = pictures[0].shape[:2]
+    with av.open(str(path), "w", options=options or {}) as container:
+        stream = container.add_stream(codec, rate=rate, options={"crf": "10"} if codec == "libx264" else {})
+        stream.width, stream.height, stream.pix_fmt = width, height, pixels
+        stream.codec_context.thread_count = 1
+        stream.time_base = 1 / rate
+        if rotation is not None:
+            stream.set_display_rotation(rotation, hflip=mirrored)
+        for when, picture in zip(times or range(len(pictures)), pictures, strict=True):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = when, 1 / rate
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def read_all(source: object) -> list[Frame]:
+    """Every frame of a source."""
+    frames = []
+    while (frame := source.read()) is not None:  # type: ignore[attr-defined]
+        frames.append(frame)
+    return frames
+
+
+class ScriptedSource:
+    """A live source that follows a script: an int gives that many frames, an exception is raised,
+    "block" waits until closed, "end" ends."""
+
+    def __init__(self, *script: int | str | Exception, patience: float = 60.0) -> None:
+        self._script: list[int | str | Exception] = []
+        for step in script:
+            self._script += [1] * step if isinstance(step, int) else [step]
+        self.info = SourceInfo("Scripted", 4, 4, 30.0, None, live=True, patience=patience)
+        self.closed = threading.Event()
+        self.closes = 0
+        self.blocked = threading.Event()
+        self.unblock = threading.Event()
+        self._index = 0
+
+    def read(self) -> Frame | None:
+        step = self._script.pop(0) if self._script else "block"
+        if isinstance(step, Exception):
+            raise step
+        if step == "end":
+            return None
+        if step == "block":
+            self.blocked.set()
+            self.closed.wait(20)
+            return None
+        if step == "hang":  # as a driver that does not come back when the device is closed
+            self.blocked.set()
+            self.unblock.wait(20)
+            raise SourceError("too late")
+        frame = Frame(self._index, self._index / 30, np.zeros((4, 4, 3), np.uint8), time.perf_counter())
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        self.closes += 1
+        self.closed.set()
+
+
+class FakeCapture:
+    """Stands in for ``cv2.VideoCapture``: delivers BGR pictures, then fails, after ``pictures`` of them."""
+
+    opened: list[FakeCapture]
+    pictures = 1000
+    present = True
+    image = np.zeros((72, 128, 3), np.uint8)
+    rate = 30.0
+
+    def __init__(self, index: int, backend: int) -> None:
+        self.index, self.backend = index, backend
+        self.settings: list[int] = []
+        self.reads = 0
+        self.released = 0
+        type(self).opened.append(self)
+
+    def isOpened(self) -> bool:
+        return self.present
+
+    def set(self, name: int, value: float) -> bool:
+        self.settings.append(name)
+        return True
+
+    def get(self, name: int) -> float:
+        return self.rate
+
+    def read(self) -> tuple[bool, NDArray[np.uint8] | None]:
+        self.reads += 1
+        if self.reads > self.pictures or self.released:
+            return False, None
+        return True, self.image.copy()
+
+    def release(self) -> None:
+        self.released += 1

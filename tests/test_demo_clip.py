@@ -1,0 +1,147 @@
+"""The demo: the clip shows the motion it claims, loops, and can be made again."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.demo_clip.make import ASSETS, read_portrait
+from app.demo_clip.motion import FACE_CENTRE, FRAMES, HEIGHT, WIDTH, pose, similarity
+from app.demo_clip.noise import NOISE, SensorNoise
+from app.demo_clip.render import Renderer
+from app.sources.demo import DemoClip, demo_truth, open_demo, true_motion
+from app.sources.video import VideoSource
+
+FACE = (slice(88, 180), slice(184, 268))
+"""Rows and columns of the face in the portrait."""
+
+
+@cache
+def frames(*indices: int) -> dict[int, NDArray[np.uint8]]:
+    """Some frames of the committed clip."""
+    with av.open(str(ASSETS / "demo.mp4")) as container:
+        container.streams.video[0].thread_type = "AUTO"
+        decoded = enumerate(container.decode(video=0))
+        return {index: np.asarray(frame.to_ndarray(format="rgb24")) for index, frame in decoded if index in indices}
+
+
+@cache
+def renderer() -> Renderer:
+    """One for all tests."""
+    return Renderer(read_portrait(ASSETS / "portrait.jpg"))
+
+
+SAMPLES = (0, 60, 75, 140, 165, 190, 329)
+
+
+def agreement(image: NDArray[np.uint8], matrix: NDArray[np.float64]) -> float:
+    """Correlation of the face in the portrait with the face in ``image``, brought back by ``matrix``."""
+    portrait = cv2.cvtColor(read_portrait(ASSETS / "portrait.jpg"), cv2.COLOR_RGB2GRAY)
+    back = cv2.warpAffine(image, matrix, (512, 512), flags=cv2.INTER_AREA | cv2.WARP_INVERSE_MAP)
+    face = cv2.GaussianBlur(cv2.cvtColor(back, cv2.COLOR_RGB2GRAY), (0, 0), 0.8)[FACE]
+    return float(np.corrcoef(portrait[FACE].ravel(), face.ravel())[0, 1])
+
+
+@pytest.mark.parametrize("index", SAMPLES)
+def test_true_motion_is_where_the_face_is(index: int) -> None:
+    image, truth = frames(*SAMPLES)[index], true_motion(index)
+    best = agreement(image, truth)
+    assert best > 0.95
+    # A deviation of 3 pixels or 1 degree in any direction fits worse.
+    for shift in ((3, 0), (-3, 0), (0, 3), (0, -3)):
+        moved = truth.copy()
+        moved[:, 2] += shift
+        assert agreement(image, moved) < best
+    centre = tuple(truth @ [*FACE_CENTRE, 1.0])
+    for degrees in (-1.0, 1.0):
+        turn = np.vstack([similarity(1.0, degrees, centre, centre), [0, 0, 1]])
+        assert agreement(image, (turn @ np.vstack([truth, [0, 0, 1]]))[:2]) < best
+
+
+def test_motion_file_belongs_to_the_script_and_the_clip() -> None:
+    truth = demo_truth()
+    assert len(truth.matrix) == FRAMES == VideoSource(ASSETS / "demo.mp4").info.frames
+    for index in (0, 100, 250):
+        assert truth.matrix[index] == pytest.approx(pose(index / 30).head)
+    assert np.array_equal(true_motion(FRAMES + 7), true_motion(7))
+
+
+def test_motion_is_a_similarity_that_loops_smoothly() -> None:
+    matrix = demo_truth().matrix
+    linear = matrix[:, :, :2]
+    assert linear[:, 0, 0] == pytest.approx(linear[:, 1, 1])
+    assert linear[:, 0, 1] == pytest.approx(-linear[:, 1, 0])
+    centre = matrix @ [*FACE_CENTRE, 1.0]
+    step = np.linalg.norm(centre - np.roll(centre, 1, axis=0), axis=1)
+    assert step.max() < 20
+    assert step[0] < 6  # over the seam
+    assert step[demo_truth().still].max() < 0.4
+    assert step.max() > 8  # fast enough to blur
+
+
+def test_face_has_a_good_size_and_stays_in_the_picture() -> None:
+    corners = np.array([[184, 70, 1], [268, 70, 1], [184, 185, 1], [268, 185, 1]], float)
+    boxes = corners @ demo_truth().matrix.transpose(0, 2, 1)
+    heights = np.ptp(boxes[..., 1], axis=1)
+    assert heights.min() > 250
+    assert heights.max() < 480
+    assert boxes.min() > 0
+    assert boxes[..., 0].max() < WIDTH
+    assert boxes[..., 1].max() < HEIGHT
+
+
+def test_rendering_again_gives_the_committed_frame() -> None:
+    again = renderer().frame(75).astype(int)
+    assert np.abs(again - frames(*SAMPLES)[75]).mean() < 3
+    assert np.abs(again - frames(*SAMPLES)[60]).mean() > 6
+
+
+def test_eyes_close_mouth_opens_and_the_folder_passes() -> None:
+    truth = demo_truth()
+    blink, mouth = int(truth.blink.argmax()), int(truth.mouth.argmax())
+    assert truth.blink[blink] > 0.9
+    assert truth.mouth[mouth] > 0.8
+
+    def portrait_view(index: int, rows: slice, columns: slice) -> float:
+        image = cv2.warpAffine(renderer().frame(index), truth.matrix[index], (512, 512), flags=cv2.WARP_INVERSE_MAP)
+        return float(image[rows, columns].mean())
+
+    pupils = (slice(99, 103), slice(200, 205))
+    assert portrait_view(blink, *pupils) > portrait_view(blink - 12, *pupils) + 20
+    middle = int(np.flatnonzero(truth.occluded).mean())
+    image = renderer().frame(middle).astype(int)
+    blue = (image[..., 2] > image[..., 0] + 40) & (image[..., 1] < 130)
+    assert blue[400:600, 480:800].mean() > 0.5
+
+
+def test_noise_has_its_strength_and_never_repeats_nearby() -> None:
+    noise = SensorNoise(320, 180)
+    flat = np.full((180, 320, 3), 128, np.uint8)
+    views = [noise.add(flat, index).astype(float) - 128 for index in range(6)]
+    assert np.array_equal(noise.add(flat, 3), noise.add(flat, 3))
+    assert abs(views[0].mean(axis=2).std() - NOISE) < 0.5
+    for one in range(6):
+        for other in range(one):
+            assert abs(np.corrcoef(views[one].ravel(), views[other].ravel())[0, 1]) < 0.02
+    assert (noise.add(np.full((180, 320, 3), 255, np.uint8), 0) >= 230).all()  # saturates, does not wrap
+
+
+def test_demo_clip_is_finite_and_open_demo_is_live() -> None:
+    clip = DemoClip()
+    assert clip.info.demo
+    assert not clip.info.live
+    assert clip.info.frames == FRAMES
+    frame = clip.read()
+    assert frame is not None
+    assert frame.image.shape == (HEIGHT, WIDTH, 3)
+    clip.close()
+    assert clip.read() is None
+    demo = open_demo()
+    assert (demo.info.name, demo.info.demo, demo.info.live, demo.info.frames) == ("Demo clip", True, True, None)
+    assert demo.read() is not None
+    demo.close()

@@ -1,0 +1,179 @@
+"""Cameras, with OpenCV's device replaced by a fake."""
+
+from __future__ import annotations
+
+import itertools
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import SourceError, UserError
+from app.sources import camera
+from app.sources.camera import CameraFormat, find_camera, list_cameras, open_camera
+from tests.sources_fakes import FakeCapture
+
+BACKEND = cv2.CAP_V4L2
+
+
+@pytest.fixture
+def capture(monkeypatch: pytest.MonkeyPatch) -> type[FakeCapture]:
+    """The class that stands in for the device; change its attributes to change the camera."""
+
+    class Capture(FakeCapture):
+        opened: list[FakeCapture] = []  # noqa: RUF012
+
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
+    monkeypatch.setattr(camera, "_backend", lambda: BACKEND)
+    monkeypatch.setattr(camera, "FAIL_SECONDS", 0.1)
+    monkeypatch.setattr(camera, "OPEN_SECONDS", 0.1)
+    return Capture
+
+
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
+    """What the system lists, out of order as on Linux."""
+    listed = [
+        SimpleNamespace(index=4, backend=BACKEND, name="USB Camera"),
+        SimpleNamespace(index=0, backend=BACKEND, name="Integrated Camera"),
+        SimpleNamespace(index=2, backend=BACKEND, name="USB Camera"),
+    ]
+    monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", lambda backend: listed)
+    return listed
+
+
+def test_list_is_in_order_with_unique_names(devices: list[SimpleNamespace]) -> None:
+    assert [(c.index, c.name) for c in list_cameras()] == [
+        (0, "Integrated Camera"),
+        (2, "USB Camera"),
+        (4, "USB Camera #2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [("", 0), ("2", 2), ("7", 7), ("USB Camera", 2), ("usb camera #2", 4), ("integrated", 0), (" 4 ", 4)],
+)
+def test_find_by_number_or_name(devices: list[SimpleNamespace], wanted: str, index: int) -> None:
+    assert find_camera(wanted).index == index
+
+
+def test_find_says_what_there_is(devices: list[SimpleNamespace]) -> None:
+    with pytest.raises(SourceError, match=r"no camera called 'foo': choose one of 0: Integrated Camera, 2: USB"):
+        find_camera("foo")
+    with pytest.raises(SourceError, match="More than one camera"):
+        find_camera("camera")
+    devices.clear()
+    with pytest.raises(SourceError, match="No camera was found"):
+        find_camera("")
+
+
+def test_listed_camera_is_the_one_opened(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
+    source = open_camera("USB Camera #2")
+    assert [(c.index, c.backend) for c in capture.opened] == [(4, BACKEND)]
+    assert source.info.name == "USB Camera #2"
+    source.close()
+    assert capture.opened[0].released == 1
+
+
+def test_size_then_rate_then_pixel_format(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
+    open_camera("0", CameraFormat(640, 480, 25.0))
+    assert capture.opened[0].settings == [
+        cv2.CAP_PROP_FRAME_WIDTH,
+        cv2.CAP_PROP_FRAME_HEIGHT,
+        cv2.CAP_PROP_FPS,
+        cv2.CAP_PROP_FOURCC,
+    ]
+
+
+def test_frames_are_rgb_with_increasing_times(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
+    capture.image = np.full((72, 128, 3), (10, 20, 30), np.uint8)
+    source = open_camera()
+    frames = [source.read() for _ in range(50)]
+    assert (source.info.width, source.info.height, source.info.fps) == (128, 72, 30.0)
+    assert source.info.live
+    assert source.info.frames is None
+    assert frames[0].image[0, 0].tolist() == [30, 20, 10]
+    assert [f.index for f in frames] == list(range(50))
+    assert all(b.timestamp > a.timestamp for a, b in itertools.pairwise(frames))
+
+
+def test_times_increase_even_if_the_clock_stands_still(
+    capture: type[FakeCapture], devices: list[SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_camera()
+    monkeypatch.setattr(camera, "time", SimpleNamespace(perf_counter=lambda: 5.0))
+    times = [source.read().timestamp for _ in range(3)]
+    assert times[0] < times[1] < times[2]
+
+
+@pytest.mark.parametrize("shape", [(72, 128), (72, 128, 1), (72, 128, 4)])
+def test_grey_and_four_channel_cameras(
+    capture: type[FakeCapture], devices: list[SimpleNamespace], shape: tuple[int, ...]
+) -> None:
+    capture.image = np.full(shape, 50, np.uint8)
+    image = open_camera().read().image
+    assert image.shape == (72, 128, 3)
+    assert (image == 50).all()
+
+
+@pytest.mark.parametrize("rate", [0.0, -1.0, 1e9])
+def test_nonsense_rate_is_unknown(capture: type[FakeCapture], devices: list[SimpleNamespace], rate: float) -> None:
+    capture.rate = rate
+    assert open_camera().info.fps is None
+
+
+def test_unplugged_camera_is_an_error_after_the_stated_time(
+    capture: type[FakeCapture], devices: list[SimpleNamespace]
+) -> None:
+    capture.pictures = 3
+    source = open_camera()
+    for _ in range(3):
+        assert source.read() is not None
+    with pytest.raises(SourceError, match=r"Integrated Camera stopped delivering pictures for 0.1 s: check its cable"):
+        source.read()
+    assert capture.opened[0].reads > 4  # it was asked again, not given up at the first miss
+
+
+def test_one_missed_picture_is_no_error(
+    capture: type[FakeCapture], devices: list[SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_camera()
+    source.read()
+    good = capture.read
+    misses = iter([True, True, False])
+    monkeypatch.setattr(capture, "read", lambda self: (False, None) if next(misses, False) else good(self))
+    assert source.read().index == 1
+
+
+def test_camera_that_cannot_be_opened_is_released(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
+    capture.present = False
+    with pytest.raises(SourceError, match="Integrated Camera cannot be opened"):
+        open_camera()
+    assert capture.opened[0].released == 1
+    capture.present, capture.pictures = True, 0
+    with pytest.raises(SourceError, match="delivers no picture"):
+        open_camera()
+    assert capture.opened[1].released == 1
+
+
+def test_missing_camera_writes_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SourceError, match="Camera 93 cannot be opened"):
+        open_camera("93")
+    assert capfd.readouterr().err == ""
+
+
+def test_closed_camera_gives_none(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
+    source = open_camera()
+    source.close()
+    source.close()
+    assert source.read() is None
+    assert capture.opened[0].released == 1
+
+
+def test_formats_validate_themselves() -> None:
+    with pytest.raises(UserError, match="above 0"):
+        CameraFormat(width=0)
+    with pytest.raises(UserError, match="four letters"):
+        CameraFormat(fourcc="H")

@@ -1,0 +1,139 @@
+"""Pictures of every kind, and folders of them."""
+
+from __future__ import annotations
+
+import itertools
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import SourceError
+from app.sources.images import list_pictures, open_folder, open_picture, read_picture
+from tests.sources_fakes import read_all
+
+
+def save(path: Path, image: np.ndarray) -> Path:
+    """Write RGB(A) or grey as OpenCV wants it."""
+    if image.ndim == 3:
+        image = image[..., [2, 1, 0, 3][: image.shape[2]]]
+    assert cv2.imwrite(str(path), image)
+    return path
+
+
+@pytest.fixture
+def gradient() -> np.ndarray:
+    rows, columns = np.mgrid[0:48, 0:64]
+    return np.stack([rows * 4, columns * 3, rows + columns], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".webp", ".tiff", ".ppm"])
+def test_colours_and_shape(tmp_path: Path, gradient: np.ndarray, suffix: str) -> None:
+    image = read_picture(save(tmp_path / f"a{suffix}", gradient))
+    assert image.dtype == np.uint8
+    assert image.flags.c_contiguous
+    assert np.abs(image.astype(int) - gradient).max() <= (12 if suffix == ".webp" else 0)
+
+
+def test_name_outside_ascii(tmp_path: Path, gradient: np.ndarray) -> None:
+    path = tmp_path / "gesicht-ä-顔.png"
+    path.write_bytes(cv2.imencode(".png", gradient[..., ::-1])[1].tobytes())
+    assert np.array_equal(read_picture(path), gradient)
+
+
+def test_tiny_picture(tmp_path: Path) -> None:
+    source = open_picture(save(tmp_path / "a.png", np.full((9, 17, 3), 7, np.uint8)))
+    assert (source.info.width, source.info.height, source.info.frames) == (17, 9, 1)
+    assert [f.image.shape for f in read_all(source)] == [(9, 17, 3)]
+
+
+def test_huge_picture(tmp_path: Path) -> None:
+    path = tmp_path / "huge.png"
+    cv2.imwrite(str(path), np.zeros((1500, 10000), np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    assert read_picture(path).shape == (1500, 10000, 3)
+
+
+def test_sixteen_bits(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 64, dtype=np.uint16)[None].repeat(8, axis=0)
+    colour = np.stack([ramp, ramp // 2, ramp * 0], axis=-1)
+    eight = read_picture(save(tmp_path / "c.png", colour))
+    assert np.abs(eight - colour / 257).max() <= 1
+    assert np.abs(read_picture(save(tmp_path / "g.png", ramp))[..., 1] - ramp / 257.0).max() <= 1
+    assert np.abs(read_picture(save(tmp_path / "t.tiff", ramp))[..., 0] - ramp / 257.0).max() <= 1
+
+
+def test_twelve_bits_in_sixteen_are_stretched(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 4095, 64, dtype=np.uint16)[None].repeat(8, axis=0)
+    image = read_picture(save(tmp_path / "a.png", ramp))
+    assert image.max() == 255
+    assert np.abs(image[..., 0] - ramp / 4095 * 255).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])
+def test_transparent_parts_become_white(tmp_path: Path, suffix: str) -> None:
+    image = np.zeros((16, 16, 4), np.uint8)
+    image[:, 8:] = (200, 100, 0, 255)
+    path = tmp_path / f"a{suffix}"
+    cv2.imwrite(str(path), image[..., [2, 1, 0, 3]], [cv2.IMWRITE_WEBP_QUALITY, 101] if suffix == ".webp" else [])
+    shown = read_picture(path)
+    assert shown.shape == (16, 16, 3)
+    assert (shown[:, :8] == 255).all()
+    assert np.abs(shown[:, 8:].astype(int) - [200, 100, 0]).max() <= 1
+
+
+def test_exif_rotation_is_applied(tmp_path: Path) -> None:
+    picture = np.zeros((32, 64, 3), np.uint8)
+    picture[:, :32] = 255  # white on the left
+    data = cv2.imencode(".jpg", picture)[1].tobytes()
+    tiff = b"II*\x00" + struct.pack("<IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)  # orientation 6: turn clockwise
+    body = b"Exif\x00\x00" + tiff
+    path = tmp_path / "turned.jpg"
+    path.write_bytes(data[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + data[2:])
+    image = read_picture(path)
+    assert image.shape == (64, 32, 3)
+    assert image[:28].mean() > 240
+    assert image[36:].mean() < 15
+
+
+def test_folder_in_natural_order_with_gaps_for_unreadable_ones(tmp_path: Path) -> None:
+    for number in (10, 2, 1):
+        save(tmp_path / f"face{number}.png", np.full((8, 8, 3), number, np.uint8))
+    (tmp_path / "face3.jpg").write_bytes(b"not a picture")
+    (tmp_path / "face4.png").touch()
+    (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / ".hidden.png").write_bytes(b"x")
+    source = open_folder(tmp_path)
+    assert [p.name for p in list_pictures(tmp_path)] == [
+        "face1.png", "face2.png", "face3.jpg", "face4.png", "face10.png",
+    ]  # fmt: skip
+    frames = read_all(source)
+    assert [(f.index, int(f.image[0, 0, 0])) for f in frames] == [(0, 1), (1, 2), (4, 10)]
+    assert source.paths[4].name == "face10.png"
+    assert [p.name for p in source.skipped] == ["face3.jpg", "face4.png"]
+    assert source.note == "2 pictures could not be read and were left out: face3.jpg, face4.png."
+    assert all(b.timestamp > a.timestamp for a, b in itertools.pairwise(frames))
+
+
+def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="holds no pictures"):
+        open_folder(tmp_path)
+    (tmp_path / "a.png").write_bytes(b"rubbish")
+    with pytest.raises(SourceError, match="cannot be read as a picture"):
+        open_picture(tmp_path / "a.png")
+    (tmp_path / "b.png").touch()
+    with pytest.raises(SourceError, match="None of the 2 pictures"):
+        open_folder(tmp_path)
+    with pytest.raises(SourceError, match="There is no file"):
+        open_picture(tmp_path / "missing.png")
+    with pytest.raises(SourceError, match="cannot be opened"):
+        open_folder(tmp_path / "missing")
+
+
+def test_close_ends_the_sequence(tmp_path: Path) -> None:
+    save(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))
+    source = open_folder(tmp_path)
+    source.close()
+    source.close()
+    assert source.read() is None

@@ -1,0 +1,168 @@
+"""From a word, path or address to the right source; files played in real time."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from subprocess import run
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from app.errors import SourceError
+from app.pipeline.frame import Frame
+from app.sources import paced
+from app.sources.images import ImageSource
+from app.sources.open import open_source
+from app.sources.paced import PacedSource
+from app.sources.video import VideoSource
+from tests.sources_fakes import ScriptedSource, numbered, read_all, write_video
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_video(tmp_path / "clip.mp4", [numbered(i) for i in range(5)])
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that only runs while somebody waits; gives the waits."""
+    now = [100.0]
+    waits: list[float] = []
+
+    class Event:
+        def __init__(self) -> None:
+            self.flag = False
+
+        def set(self) -> None:
+            self.flag = True
+
+        def is_set(self) -> bool:
+            return self.flag
+
+        def wait(self, seconds: float) -> bool:
+            waits.append(seconds)
+            now[0] += seconds
+            return self.flag
+
+    monkeypatch.setattr(paced, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(paced, "threading", SimpleNamespace(Event=Event, Lock=threading.Lock))
+    return waits
+
+
+def test_each_kind_of_path(tmp_path: Path, clip: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.PNG"), np.zeros((9, 17, 3), np.uint8))
+    video, picture, folder = open_source(str(clip)), open_source(str(tmp_path / "a.PNG")), open_source(str(tmp_path))
+    assert isinstance(video, VideoSource)
+    assert isinstance(picture, ImageSource)
+    assert isinstance(folder, ImageSource)
+    assert (picture.info.width, picture.info.height) == (17, 9)
+    assert folder.info.frames == 1
+
+
+def test_camera_specs(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    camera = ScriptedSource(1)
+
+    def fake(wanted: str) -> ScriptedSource:
+        asked.append(wanted)
+        return camera
+
+    monkeypatch.setattr("app.sources.camera.open_camera", fake)
+    for spec in ("camera", "camera:1", "camera:HD Pro: Webcam", "Camera"):
+        assert open_source(spec, realtime=True, loop=True) is camera  # live already
+    assert asked == ["", "1", "HD Pro: Webcam", ""]
+
+
+def test_stream_addresses_go_to_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.sources.stream.StreamSource", lambda url: ScriptedSource(len(url)))
+    for url in ("rtsp://10.0.0.2/live", "http://host/a.mp4", "udp://@:1234", "RTMP://x"):
+        assert isinstance(open_source(url), ScriptedSource)
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ("", "No source was named"),
+        ("missing.mp4", "There is no file or folder missing.mp4"),
+        ("C:\\missing.mp4", "There is no file or folder"),
+        ("x" * 5000, "There is no file or folder"),
+        ("a\0b", "There is no file or folder"),
+    ],
+)
+def test_anything_else_is_one_sentence(spec: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words):
+        open_source(spec)
+
+
+def test_paced_file_is_live_and_waits_for_its_times(clip: Path, no_waiting: list[float]) -> None:
+    source = open_source(str(clip), realtime=True)
+    assert source.info.live
+    assert source.info.frames is None
+    frames = read_all(source)
+    assert [f.index for f in frames] == list(range(5))
+    assert [f.timestamp for f in frames] == pytest.approx([i / 30 for i in range(5)])
+    assert no_waiting == pytest.approx([0, *[1 / 30] * 4])
+    assert frames[3].captured - frames[0].captured == pytest.approx(3 / 30)
+
+
+def test_loops_without_a_seam(clip: Path, no_waiting: list[float]) -> None:
+    source = open_source(str(clip), realtime=True, loop=True)
+    frames: list[Frame] = [f for f in (source.read() for _ in range(17)) if f is not None]
+    assert [f.index for f in frames] == list(range(17))
+    assert np.diff([f.timestamp for f in frames]) == pytest.approx(1 / 30)
+    assert frames[12].image.mean() == pytest.approx(frames[2].image.mean())
+    assert frames[12].image.mean() != pytest.approx(frames[3].image.mean())
+    source.close()
+    assert source.read() is None
+
+
+def test_late_reader_catches_up_and_a_long_pause_is_forgotten(
+    clip: Path, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = open_source(str(clip), realtime=True, loop=True)
+    source.read()
+    clock = paced.time.perf_counter
+    monkeypatch.setattr(paced.time, "perf_counter", lambda: clock() + 0.1)
+    no_waiting.clear()
+    for _ in range(4):
+        source.read()
+    assert no_waiting == pytest.approx([0, 0, 0, 1 / 30])  # the three late frames come at once
+    monkeypatch.setattr(paced.time, "perf_counter", lambda: clock() + 60.0)
+    no_waiting.clear()
+    for _ in range(3):
+        source.read()
+    assert no_waiting == pytest.approx([0, 1 / 30, 1 / 30])
+
+
+def test_one_picture_plays_on_and_on(tmp_path: Path, no_waiting: list[float]) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((9, 17, 3), 3, np.uint8))
+    source = open_source(str(tmp_path / "a.png"), realtime=True, loop=True)
+    frames = [source.read() for _ in range(4)]
+    assert all(f is not None and f.image.shape == (9, 17, 3) for f in frames)
+    assert np.diff([f.timestamp for f in frames if f]) == pytest.approx(1 / 30)
+
+
+def test_loop_over_nothing_ends() -> None:
+    assert PacedSource(lambda: ScriptedSource("end"), loop=True).read() is None
+
+
+def test_close_interrupts_the_wait(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "slow.mkv", [numbered(0), numbered(1)], times=[0, 30 * 3600])
+    source = open_source(str(path), realtime=True)
+    source.read()
+    timer = threading.Timer(0.05, source.close)
+    timer.start()
+    assert source.read() is None  # or it would take an hour
+    timer.join()
+
+
+def test_importing_and_playing_needs_neither_torch_nor_qt() -> None:
+    code = (
+        "import sys; from app.sources.open import open_source; import app.sources.capture; s = open_source('demo'); "
+        "s.read(); sys.exit(sum(name in sys.modules for name in ('torch', 'PySide6', 'mediapipe')))"
+    )
+    assert run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False).returncode == 0

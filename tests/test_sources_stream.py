@@ -1,0 +1,169 @@
+"""Streams, from a small server inside the test: lost connections, new attempts, time limits."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app.errors import SourceError
+from app.sources.stream import CLOSED, FAILED, OPEN, RECONNECTING, StreamLimits, StreamSource, without_password
+from tests.sources_fakes import numbered, read_all, write_video
+
+FAST = StreamLimits(open_seconds=2.0, read_seconds=0.4, attempts=2, wait_seconds=0.01)
+HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: video/x-flv\r\n"
+
+
+class Server:
+    """Answers each connection with the next of ``answers``: bytes, then hang up; "stall" keeps silent; None refuses."""
+
+    def __init__(self, *answers: bytes | str | None) -> None:
+        self.answers = list(answers)
+        self.served = 0
+        self._closing = False
+        self._held: list[socket.socket] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/live"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            if self._closing:
+                connection.close()
+                self._socket.close()
+                return
+            answer = self.answers.pop(0) if self.answers else None
+            self.served += 1
+            connection.recv(4096)
+            stall = isinstance(answer, str)
+            if isinstance(answer, bytes):
+                stall = answer.endswith(b"STALL")
+                connection.sendall(answer.removesuffix(b"STALL"))
+            if stall:
+                self._held.append(connection)
+            else:
+                connection.close()
+
+    def close(self) -> None:
+        self._closing = True
+        with socket.create_connection(self._socket.getsockname()):
+            pass  # wakes the thread
+        for connection in self._held:
+            connection.close()
+        self._thread.join(5)
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Twelve frames of a stream without a known length."""
+    path = tmp_path_factory.mktemp("stream") / "a.flv"
+    options = {"flvflags": "no_duration_filesize"}
+    write_video(path, [numbered(i) for i in range(12)], codec="flv1", options=options)
+    return HEAD + b"\r\n" + path.read_bytes()
+
+
+@pytest.fixture
+def serve() -> Iterator[object]:
+    servers: list[Server] = []
+
+    def start(*answers: bytes | str | None) -> Server:
+        servers.append(Server(*answers))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def test_lost_connection_is_restored_and_times_go_on(serve: type[Server], live: bytes) -> None:
+    server = serve(live, live, None, live)
+    source = StreamSource(server.url, FAST)
+    assert source.info.live
+    assert source.info.frames is None
+    assert (source.info.width, source.info.height) == (64, 48)
+    frames = [source.read() for _ in range(36)]
+    assert [f.index for f in frames if f] == list(range(36))
+    times = [f.timestamp for f in frames if f]
+    assert times[0] == 0.0
+    assert all(b > a for a, b in itertools.pairwise(times))
+    assert source.reconnects == 2
+    assert source.state == OPEN
+    source.close()
+    assert source.state == CLOSED
+    assert source.read() is None
+
+
+def test_gives_up_after_the_stated_attempts(serve: type[Server], live: bytes) -> None:
+    server = serve(live)
+    source = StreamSource(server.url, FAST)
+    for _ in range(12):
+        assert source.read() is not None
+    with pytest.raises(SourceError, match=r"was lost \(.+\) and 2 attempts to restore it failed") as caught:
+        source.read()
+    assert source.state == FAILED
+    assert server.served == 3
+    assert "\n" not in str(caught.value)
+
+
+def test_state_is_visible_while_reconnecting(serve: type[Server], live: bytes) -> None:
+    source = StreamSource(serve(live).url, StreamLimits(2.0, 0.4, attempts=3, wait_seconds=30.0))
+    for _ in range(12):
+        source.read()
+    result: list[object] = []
+    reader = threading.Thread(target=lambda: result.append(source.read()))
+    reader.start()
+    while source.state != RECONNECTING and reader.is_alive():
+        reader.join(0.01)
+    assert "attempt 1 of 3" in source.note
+    source.close()  # ends the half minute of waiting
+    reader.join(10)
+    assert result == [None]
+    assert source.note == ""
+
+
+def test_silent_server_runs_into_the_time_limit(serve: type[Server], live: bytes) -> None:
+    server = serve(live + b"STALL", live)
+    source = StreamSource(server.url, FAST)
+    assert len([source.read() for _ in range(24)]) == 24
+    assert source.reconnects == 1
+    with pytest.raises(SourceError, match="no answer in time"):
+        StreamSource(serve("stall").url, StreamLimits(0.3, 0.3))
+
+
+def test_unusable_addresses_are_one_sentence(serve: type[Server]) -> None:
+    for answer in (None, HEAD + b"\r\n" + b"<html>hello</html>" * 50, b"HTTP/1.0 404 Not Found\r\n\r\n"):
+        with pytest.raises(SourceError, match="cannot be opened") as caught:
+            StreamSource(serve(answer).url, FAST)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(SourceError, match="cannot be opened"):
+        StreamSource("nonsense://host/x", FAST)
+
+
+def test_video_file_on_a_server_is_read_to_its_end(serve: type[Server], tmp_path: Path) -> None:
+    data = write_video(tmp_path / "a.mkv", [numbered(i) for i in range(20)]).read_bytes()
+    whole = HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data
+    source = StreamSource(serve(whole).url, FAST)
+    assert not source.info.live
+    assert source.info.frames == 20
+    assert [f.timestamp for f in read_all(source)] == pytest.approx([i / 30 for i in range(20)], abs=2e-3)
+    assert source.reconnects == 0
+
+
+def test_password_stays_secret(serve: type[Server]) -> None:
+    assert without_password("rtsp://me:secret@cam.local:554/live?token=7") == "rtsp://cam.local:554/live"
+    url = serve(None).url.replace("http://", "http://me:secret@")
+    with pytest.raises(SourceError) as caught:
+        StreamSource(url, FAST)
+    assert "secret" not in str(caught.value)
+
+
+def test_patience_covers_every_attempt() -> None:
+    limits = StreamLimits(open_seconds=8, read_seconds=5, attempts=3, wait_seconds=1)
+    assert limits.longest_read == 5 + (1 + 2 + 4) + 3 * 13
+    assert StreamLimits(attempts=9, wait_seconds=1).wait_before(9) == 8.0
