@@ -23,7 +23,7 @@ def main() -> int:
     return start(sys.argv[1:])
 
 
-def wrong_python(running, script):  # type: ignore[no-untyped-def]
+def wrong_python(running: tuple, script: str) -> str:
     """Return the sentence for an unsupported Python, naming a better one where there is one."""
     names = ["python{}.{}".format(OLDEST[0], minor) for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]  # noqa: UP032
     found = [name for name in names if starts(name)]
@@ -31,7 +31,7 @@ def wrong_python(running, script):  # type: ignore[no-untyped-def]
     return "ldeq-live: Python 3.11, 3.12 or 3.13 is needed, this is {}.{}; {}\n".format(running[0], running[1], advice)  # noqa: UP032
 
 
-def starts(name):  # type: ignore[no-untyped-def]
+def starts(name: str) -> bool:
     """Return whether this command is there and runs; version managers leave names behind that do not."""
     if not shutil.which(name):
         return False

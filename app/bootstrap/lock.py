@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +44,7 @@ class SetupLock:
             self._stream = None
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _try_lock(stream: IO[bytes]) -> bool:

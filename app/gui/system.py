@@ -13,12 +13,13 @@ NEEDS_NO_SCREEN = ("offscreen", "minimal", "vnc", "linuxfb", "eglfs")
 QT_LIBRARIES = {
     "libEGL.so.1": "libegl1",
     "libGL.so.1": "libgl1",
+    "libGLESv2.so.2": "libgles2",
     "libfontconfig.so.1": "libfontconfig1",
     "libglib-2.0.so.0": "libglib2.0-0",
     "libdbus-1.so.3": "libdbus-1-3",
     "libxkbcommon.so.0": "libxkbcommon0",
 }
-"""Libraries that Qt and OpenCV need on any Linux screen, with their Debian packages."""
+"""Libraries that Qt, OpenCV and MediaPipe need on any Linux screen, with their Debian packages."""
 
 X11_LIBRARIES = {
     "libxcb-cursor.so.0": "libxcb-cursor0",

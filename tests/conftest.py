@@ -1,0 +1,21 @@
+"""What all tests share: no screen, and nothing written outside temporary folders."""
+
+from __future__ import annotations
+
+import os
+
+os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+import pytest
+
+from app.cli import log
+from app.gui.environment import forget_opencv_plugins
+
+forget_opencv_plugins()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_log_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep log files of tests out of the person's."""
+    folder = tmp_path_factory.mktemp("log")
+    log.log_folder = lambda: folder

@@ -1,0 +1,111 @@
+"""The house rules: who may know whom, and what no file may hold."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+QT = ("PySide6", "shiboken6", "pyqtgraph")
+LONGEST_FILE = 320
+
+FORBIDDEN = {
+    "model": ("app", "mediapipe", "tests", *QT),
+    "app/pipeline": ("app.gui", "app.cli", *QT),
+    "app/sources": ("app.gui", "app.cli", "app.recording", *QT),
+    "app/recording": ("app.gui", "app.cli", *QT),
+    "app/evaluation": ("app.gui", "app.cli", *QT),
+    "app/training": ("app.gui", "app.cli", *QT),
+    "app/gui": ("app.cli", "app.evaluation"),
+    "app": ("tests",),
+}
+
+
+def sources(*folders: str) -> list[Path]:
+    return [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+
+
+def is_within(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+def parse(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_rooms_know_only_whom_they_may(folder: str) -> None:
+    paths = sources(folder)
+    assert paths, f"{folder} holds no code"
+    broken = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in paths
+        for name in imported(parse(path))
+        if any(is_within(name, package) for package in FORBIDDEN[folder])
+    ]
+    assert not broken
+
+
+def test_the_bootstrap_needs_the_standard_library_only() -> None:
+    allowed = (*sys.stdlib_module_names, "app.bootstrap", "app.cli.main", "msvcrt", "fcntl")
+    broken = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for path in [ROOT / "main.py", *sources("app/bootstrap")]
+        for name in imported(parse(path))
+        if not any(is_within(name, package) for package in allowed)
+    ]
+    assert not broken
+
+
+@pytest.mark.parametrize("path", [*sources("app", "model"), ROOT / "main.py"], ids=lambda path: str(path.name))
+def test_files_keep_the_house_rules(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    assert path.name not in ("utils.py", "helpers.py", "misc.py", "common.py")
+    assert len(text.splitlines()) <= LONGEST_FILE, "split it: one idea a file"
+    if tree.body:
+        assert ast.get_docstring(tree), "say in a docstring what the file is for"
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert all(name.name != "*" for name in node.names), f"star import in line {node.lineno}"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec"), f"{node.func.id} in line {node.lineno}"
+
+
+def modules_after(statement: str) -> set[str]:
+    """Return the top-level modules a fresh Python holds after ``statement``."""
+    script = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("statement", "unwanted"),
+    [
+        ("import model, model.engine.onnx_engine", {"torch", "onnxruntime", "mediapipe", "PySide6", "scipy"}),
+        (
+            "import app.pipeline.live, app.pipeline.pipeline, app.sources.open, app.recording.recorder",
+            {"torch", "PySide6"},
+        ),
+        ("import app.gui.window, app.cli.live, app.cli.track", {"torch", "scipy"}),
+        ("import app.cli.main", {"torch", "numpy", "cv2", "PySide6", "onnxruntime"}),
+        ("import app.cli.train, app.cli.doctor", {"torch", "numpy", "cv2", "PySide6", "onnxruntime"}),
+    ],
+)
+def test_imports_stay_light(statement: str, unwanted: set[str]) -> None:
+    assert not modules_after(statement) & unwanted

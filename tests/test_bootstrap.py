@@ -1,0 +1,250 @@
+"""The setup's decisions, one by one; the setup as a whole is in test_bootstrap_start.py."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+import main as starter
+from app.bootstrap import setup, start, torch_build
+from app.bootstrap.environment import STAMP, Environment
+from app.bootstrap.errors import SetupError
+from app.bootstrap.lock import SetupLock
+from app.bootstrap.pip import explain
+
+LOG = Path("setup.log")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """An environment that looks complete, without packages."""
+    (tmp_path / "requirements.txt").write_text("tiny==1.0\n")
+    environment = Environment(tmp_path)
+    environment.python.parent.mkdir(parents=True)
+    environment.python.touch()
+    return environment
+
+
+def test_a_stamp_makes_ready_and_new_requirements_unmake_it(environment: Environment) -> None:
+    assert not environment.is_ready()
+    environment.mark_started()
+    assert not environment.is_ready()
+    assert environment.was_interrupted()
+    environment.mark_ready()
+    assert environment.is_ready()
+    assert not environment.was_interrupted()
+    environment.requirements.write_text("tiny==1.0\r\n")
+    assert environment.is_ready(), "line ends are no change"
+    environment.requirements.write_text("tiny==1.1\n")
+    assert not environment.is_ready()
+
+
+def test_a_vanished_python_and_a_torn_stamp_are_not_ready(environment: Environment) -> None:
+    environment.mark_ready()
+    stamp = environment.folder / STAMP
+    whole = stamp.read_text()
+    stamp.write_text(whole[:10])
+    assert not environment.is_ready()
+    stamp.write_text(whole)
+    environment.python.unlink()
+    assert not environment.is_ready()
+
+
+def package(environment: Environment, name: str) -> Path:
+    """Install a package of one file; return that file."""
+    folder = environment.site_packages()
+    record = folder / f"{name}-1.0.dist-info"
+    record.mkdir(parents=True)
+    file = folder / f"{name}.py"
+    file.write_text("VALUE = 1\n")
+    (record / "METADATA").write_text(f"Name: {name}\n")
+    with (record / "RECORD").open("w", newline="") as lines:
+        csv.writer(lines).writerows(
+            [
+                (file.name, "", file.stat().st_size),
+                (f"__pycache__/{name}.pyc", "", 5),
+                (f"{record.name}/RECORD", "", ""),
+            ]
+        )
+    return file
+
+
+def test_damaged_packages_are_forgotten_whole_ones_kept(environment: Environment) -> None:
+    if os.name != "nt":
+        (environment.folder / "lib" / "python3.11" / "site-packages").mkdir(parents=True)
+    files = {name: package(environment, name) for name in ("whole", "cut", "gone", "bare")}
+    files["cut"].write_text("VAL")
+    files["gone"].unlink()
+    (environment.site_packages() / "bare-1.0.dist-info" / "RECORD").unlink()
+    assert environment.forget_damaged_packages() == ["bare", "cut", "gone"]
+    assert environment.has_package("whole", "1.0")
+    assert not environment.has_package("cut", "1.0")
+
+
+@pytest.mark.parametrize(
+    ("log", "sentence"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "The disk is full"),
+        (
+            "NewConnectionError: Temporary failure in name resolution\nERROR: No matching distribution found for av==1",
+            "check the network",
+        ),
+        ("ERROR: No matching distribution found for torch==2.13.0\n", "torch==2.13.0 is not offered"),
+        ("PermissionError: [Errno 13] Permission denied: '/x'", "who owns"),
+        ("something else", "pip's log"),
+    ],
+)
+def test_pip_failures_become_one_sentence_with_the_log(log: str, sentence: str) -> None:
+    message = explain(log, LOG)
+    assert sentence in message
+    assert str(LOG) in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("platform", "nvidia", "wanted"),
+    [("linux", False, True), ("linux", True, False), ("darwin", False, False), ("win32", False, False)],
+)
+def test_the_cpu_build_is_for_linux_without_nvidia(platform: str, nvidia: bool, wanted: bool) -> None:
+    assert torch_build.wants_cpu_build(platform, nvidia) is wanted
+
+
+def test_the_index_page_must_list_the_pin_for_this_python() -> None:
+    page = '<a href="/whl/cpu/torch-2.13.0%2Bcpu-cp312-cp312-manylinux_2_28_x86_64.whl">x</a>'
+    assert torch_build.index_offers(page, "2.13.0", (3, 12))
+    assert not torch_build.index_offers(page, "2.13.0", (3, 11))
+    assert not torch_build.index_offers(page, "2.13.1", (3, 12))
+    assert not torch_build.index_offers(page.replace("torch-", "torchx-"), "2.13.0", (3, 12))
+
+
+def test_the_pin_is_read_from_the_projects_requirements() -> None:
+    text = (start.ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert torch_build.pinned_version(text) is not None
+    assert torch_build.pinned_version("torchvision==0.1\n# torch==3") is None
+
+
+class FakeInstalls:
+    """Stands in for pip and for PyTorch's index."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, page: str | None, nvidia: bool, fails: bool = False) -> None:
+        self.calls: list[list[str]] = []
+        self.said: list[str] = []
+        self.fails = fails
+        monkeypatch.setattr(torch_build, "fetch_index", lambda: page)
+        monkeypatch.setattr(torch_build, "nvidia_driver_present", lambda: nvidia)
+        monkeypatch.setattr(torch_build, "current_platform", lambda: "linux")
+        monkeypatch.setattr(setup.pip, "install", self.install)
+        monkeypatch.setattr(Environment, "python_version", lambda _: (3, 12))
+
+    def install(self, environment: Environment, arguments: list[str]) -> None:
+        self.calls.append(arguments)
+        if self.fails:
+            raise SetupError("no")
+
+
+CPU_PAGE = "torch-2.13.0%2Bcpu-cp312-cp312-"
+
+
+@pytest.mark.parametrize(
+    ("page", "nvidia", "fails", "calls", "told"),
+    [
+        (CPU_PAGE, False, False, 1, "CPU build"),
+        (CPU_PAGE, False, True, 1, "standard build"),
+        (None, False, False, 0, "does not answer"),
+        ("nothing", False, False, 0, "does not offer"),
+        (CPU_PAGE, True, False, 0, "standard build"),
+    ],
+)
+def test_torch_comes_from_the_cpu_index_or_falls_back(
+    monkeypatch: pytest.MonkeyPatch,
+    environment: Environment,
+    page: str | None,
+    nvidia: bool,
+    fails: bool,
+    calls: int,
+    told: str,
+) -> None:
+    environment.requirements.write_text("torch==2.13.0\n")
+    fake = FakeInstalls(monkeypatch, page, nvidia, fails)
+    setup._install_torch(environment, fake.said.append)
+    assert len(fake.calls) == calls
+    if calls:
+        # --index-url would hide an index that the person configured.
+        assert fake.calls[0] == ["torch==2.13.0", "--extra-index-url", torch_build.CPU_INDEX]
+    assert told in " ".join(fake.said)
+
+
+def test_a_full_disk_is_noticed_before_the_download(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="free some space"):
+        setup._check_space(tmp_path, 10**18)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, environment: Environment
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SetupError, match="copy the project") as caught:
+        setup.set_up(environment, lambda line: None)
+    assert "LDEQ_PYTHON_ENV=current" in str(caught.value)
+
+
+def test_a_missing_venv_module_names_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def refuse(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 1, "The virtual environment was not created ... ensurepip is not", "")
+
+    monkeypatch.setattr(subprocess, "run", refuse)
+    with pytest.raises(SetupError, match="apt install python3-venv"):
+        Environment(tmp_path).make()
+
+
+def test_the_second_owner_of_the_lock_waits_for_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    waiting, order = threading.Event(), []
+
+    def second() -> None:
+        with SetupLock(path, waiting.set):
+            order.append("second")
+
+    with SetupLock(path, lambda: None):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert waiting.wait(20)
+        order.append("first")
+    thread.join(20)
+    assert order == ["first", "second"]
+
+
+def test_an_unknown_choice_of_python_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(start.CHOICE, "conda")
+    assert start.start([]) == start.EXIT_USAGE
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_child_hands_back_its_exit_code() -> None:
+    assert start.run_child([sys.executable, "-c", "raise SystemExit(7)"], dict(os.environ)) == 7
+
+
+def test_old_pythons_are_told_which_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(starter, "starts", lambda name: name == "python3.12")
+    sentence = starter.wrong_python((3, 8), "main.py")
+    assert "this is 3.8" in sentence
+    assert "python3.12 main.py" in sentence
+    monkeypatch.setattr(starter, "starts", lambda name: False)
+    assert "python.org" in starter.wrong_python((3, 14), "main.py")
+
+
+def test_main_keeps_to_syntax_that_old_pythons_read() -> None:
+    import ast
+
+    ast.parse((start.ROOT / "main.py").read_text(encoding="utf-8"), feature_version=(3, 4))

@@ -1,0 +1,246 @@
+"""The command line: which command runs, what errors look like, and the exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from app.cli import live, log
+from app.cli import main as cli
+from app.cli import test as test_command
+from app.errors import UserError
+from app.settings import DEFAULT_WEIGHTS
+from app.version import VERSION
+from model.errors import ModelError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(autouse=True)
+def _restored_logging() -> Iterator[None]:
+    root = logging.getLogger()
+    level = root.level
+    yield
+    for handler in [handler for handler in root.handlers if handler.get_name() == log.NAME]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+
+
+def replaced(monkeypatch: pytest.MonkeyPatch, command: str, run: object) -> None:
+    """Put ``run`` in place of a command's own, behind its real parser."""
+    real = cli._module
+
+    def module(name: str) -> object:
+        return SimpleNamespace(add_parser=real(name).add_parser, run=run) if name == command else real(name)
+
+    monkeypatch.setattr(cli, "_module", module)
+
+
+def raising(error: BaseException) -> object:
+    def run(args: argparse.Namespace) -> int:
+        raise error
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("argv", "source", "rwr"),
+    [([], None, "on"), (["--source", "demo"], "demo", "on"), (["live", "--rwr", "off"], None, "off")],
+)
+def test_without_a_command_the_window_opens(
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], source: str | None, rwr: str
+) -> None:
+    seen: list[argparse.Namespace] = []
+    replaced(monkeypatch, "live", lambda args: seen.append(args) or 0)
+    assert cli.main(argv) == 0
+    assert (seen[0].command, seen[0].source, seen[0].rwr) == ("live", source, rwr)
+
+
+def test_options_of_every_command_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[argparse.Namespace] = []
+    replaced(monkeypatch, "doctor", lambda args: seen.append(args) or 0)
+    assert cli.main(["--debug", "doctor", "--json"]) == 0
+    assert seen[0].debug
+    assert seen[0].json
+
+
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"    {command} " in out for command in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "--help"]) == 0
+    assert command in capsys.readouterr().out
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"LDEQ Live {VERSION}\n"
+
+
+@pytest.mark.parametrize("argv", [["lvie"], ["live", "--rwr", "perhaps"], ["train"], ["live", "--what"]])
+def test_wrong_arguments_end_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(argv) == 2
+    assert "error" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "sentence"),
+    [
+        (UserError("Plug it in."), 2, "ldeq-live: Plug it in.\n"),
+        (UserError("It broke.", exit_code=1), 1, "ldeq-live: It broke.\n"),
+        (ModelError("wrong weights"), 2, "ldeq-live: wrong weights\n"),
+        (KeyboardInterrupt(), 130, ""),
+        (SystemExit(5), 5, ""),
+    ],
+)
+def test_errors_end_with_one_sentence_and_their_code(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    code: int,
+    sentence: str,
+) -> None:
+    replaced(monkeypatch, "live", raising(error))
+    assert cli.main([]) == code
+    assert capsys.readouterr().err == sentence
+
+
+def test_other_errors_name_the_log_that_holds_the_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(log, "log_folder", lambda: tmp_path / "log")
+    replaced(monkeypatch, "live", raising(ZeroDivisionError("by\nzero")))
+    assert cli.main([]) == 1
+    err = capsys.readouterr().err
+    path = tmp_path / "log" / log.FILE_NAME
+    assert err.count("\n") == 1
+    assert str(path) in err
+    assert "ZeroDivisionError: by" in err
+    assert "Traceback" in path.read_text()
+    assert cli.main(["--debug"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    replaced(monkeypatch, "live", raising(ModuleNotFoundError("No module named 'av'", name="av")))
+    assert cli.main([]) == 1
+    assert "the package av is missing" in capsys.readouterr().err
+
+
+def test_a_log_folder_that_cannot_be_made_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(log, "log_folder", lambda: tmp_path / "file" / "log")
+    monkeypatch.setattr(log.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
+    replaced(monkeypatch, "live", raising(ValueError()))
+    assert cli.main([]) == 1
+    assert "--debug" in capsys.readouterr().err
+
+
+def test_a_log_that_grew_starts_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(log, "log_folder", lambda: tmp_path)
+    monkeypatch.setattr(log, "LARGEST", 10)
+    path = tmp_path / log.FILE_NAME
+    path.write_text("x" * 11)
+    log.start_log(debug=False)
+    logging.getLogger("app").info("new")
+    assert "new" in path.read_text()
+    assert "x" not in path.read_text()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe is another error on Windows")
+def test_a_closed_pipe_is_no_traceback() -> None:
+    # Wrapped in a script, so that the output is larger than a pipe holds.
+    script = (
+        "import app.cli.main as m\n"
+        "from types import SimpleNamespace as N\n"
+        "real = m._module\n"
+        "m._module = lambda name: N(add_parser=real(name).add_parser, run=lambda a: print('x' * 10**7) or 0)\n"
+        "raise SystemExit(m.main(['live']))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(60) == 1
+    process.stderr.close()
+
+
+def test_live_fills_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from app.gui import window
+
+    weights = tmp_path / "w.safetensors"
+    weights.touch()
+    config = {"name": "w"}
+    weights.with_suffix(".json").write_text(json.dumps({"format": 1, "config": config, "files": {}}))
+    seen = []
+    monkeypatch.setattr(window, "run_window", lambda settings: seen.append(settings) or 0)
+    argv = ["live", "--source", "camera:1", "--no-loop", "--rwr", "off", "--compare", "--max-faces", "3", "--no-mirror"]
+    argv += ["--weights", str(weights), "--engine", "onnx", "--device", "cpu", "--threads", "2"]
+    assert cli.main([*argv, "--record-dir", str(tmp_path)]) == 0
+    settings = seen[0]
+    assert (settings.source, settings.realtime_loop, settings.mirror) == ("camera:1", False, False)
+    assert settings.record_folder == tmp_path
+    assert (settings.tracking.rwr, settings.tracking.compare, settings.tracking.max_faces) == (False, True, 3)
+    engine = settings.engine
+    assert (engine.weights, engine.engine, engine.device, engine.threads) == (weights, "onnx", "cpu", 2)
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--source", "nowhere.mp4"], "nowhere.mp4"),
+        (["--weights", "nowhere.safetensors"], "nowhere.safetensors"),
+        (["--max-faces", "0"], "face"),
+        (["--threads", "0"], "threads"),
+    ],
+)
+def test_live_says_what_is_wrong_before_a_window_opens(
+    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["live", *argv]) == 2
+    err = capsys.readouterr().err
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("spec", ["camera", "camera:2", "Camera:Integrated", "demo", "rtsp://there/1", str(ROOT)])
+def test_sources_that_may_be_there_pass(spec: str) -> None:
+    live.check_source(spec)
+
+
+def test_the_test_command_runs_all_three_and_hands_on_arguments(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        steps.append(command[2:])
+        return subprocess.CompletedProcess(command, 1 if command[2] == "mypy" else 0)
+
+    monkeypatch.setattr(test_command.subprocess, "run", run)
+    assert cli.main(["test", "-k", "nothing", "--debug", "-x"]) == 1
+    assert steps == [["ruff", "check", "."], ["mypy"], ["pytest", "-k", "nothing", "--debug", "-x"]]
+    assert "failed: mypy" in capsys.readouterr().out
+
+
+def test_the_default_weights_are_the_shipped_ones() -> None:
+    assert DEFAULT_WEIGHTS.parent == ROOT / "weights"

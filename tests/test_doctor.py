@@ -1,0 +1,194 @@
+"""The doctor: what it calls a problem, and why."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.cli import doctor
+from app.cli import main as cli
+from app.doctor import acceleration, computer, devices, weights
+from app.doctor.finding import OK, PROBLEM, WARNING, Finding, findings_of
+from app.gui.system import QT_LIBRARIES, X11_LIBRARIES, window_problem
+from app.settings import EngineSettings
+from model.config import LdeqConfig
+from model.export import export_onnx
+from model.network import Ldeq
+from model.weights import save_weights
+
+
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Small untrained weights with their graphs."""
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save_weights(path, Ldeq(LdeqConfig(name="small", input_size=64, injection=8, width=8, increment=8)), {})
+    export_onnx(path)
+    return path
+
+
+def status(findings: list[Finding]) -> list[str]:
+    return [finding.status for finding in findings]
+
+
+def test_the_report_ends_with_0_only_if_nothing_is_a_problem(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = [Finding("A", OK, "fine"), Finding("B", WARNING, "odd", "look")]
+    monkeypatch.setattr(doctor, "checks", lambda settings: [("A", lambda: good)])
+    assert cli.main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "warning" in out
+    assert "To do: look" in out
+    monkeypatch.setattr(doctor, "checks", lambda settings: [("A", lambda: [*good, Finding("C", PROBLEM, "no", "x")])])
+    assert cli.main(["doctor", "--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is False
+    assert [finding["status"] for finding in report["findings"]] == [OK, WARNING, PROBLEM]
+
+
+def test_every_check_runs_on_this_computer(model_file: Path) -> None:
+    findings = list(doctor.examine(EngineSettings(model_file, threads=1)))
+    topics = {finding.topic for finding in findings}
+    assert {"Python", "Packages", "torch", "onnxruntime", "Weights", "Engine", "Cameras", "Window"} <= topics
+    assert not [finding for finding in findings if "the check broke" in finding.text]
+    engine = next(finding for finding in findings if finding.topic == "Engine")
+    assert engine.status == OK
+    assert "cold solve" in engine.text
+    assert "evaluations" in engine.text
+
+
+def test_a_check_that_breaks_is_a_finding() -> None:
+    def check() -> list[Finding]:
+        raise RuntimeError("oh\nno")
+
+    (finding,) = findings_of("X", check)
+    assert finding.status == PROBLEM
+    assert "RuntimeError: oh" in finding.text
+    assert "\n" not in finding.text
+
+
+def test_packages_that_are_missing_or_other(capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = {"torch": "2.13.0", "av": "18.1.0"}
+    assert status(computer.compare_packages(wanted, {"torch": "2.13.0+cpu", "av": "18.1.0"})) == [OK]
+    (missing,) = computer.compare_packages(wanted, {"torch": "2.13.0"})
+    assert (missing.status, "av" in missing.text) == (PROBLEM, True)
+    (other,) = computer.compare_packages(wanted, {"torch": "2.12.0", "av": "18.1.0"})
+    assert (other.status, "2.12.0 instead of 2.13.0" in other.text) == (WARNING, True)
+
+
+def test_the_projects_requirements_are_pinned_for_this_computer() -> None:
+    pins = computer.pinned_packages(computer.REQUIREMENTS.read_text(encoding="utf-8"))
+    assert {"torch", "mediapipe", "pyside6-essentials", "opencv-contrib-python"} <= set(pins)
+    assert ("onnxruntime" in pins) != ("onnxruntime-gpu" in pins)
+    assert all(version and version[0].isdigit() for version in pins.values())
+
+
+def test_two_opencv_packages_are_a_problem() -> None:
+    assert status(computer.check_opencv({"opencv-contrib-python": "5"})) == [OK]
+    (finding,) = computer.check_opencv({"opencv-contrib-python": "5", "opencv-python": "4"})
+    assert finding.status == PROBLEM
+    assert "pip uninstall opencv-python opencv-contrib-python" in finding.advice
+
+
+def test_weights_are_verified_file_by_file(model_file: Path, tmp_path: Path) -> None:
+    assert status(weights.check_weights(model_file, model_file.parent)) == [OK]
+    for file in model_file.parent.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    chosen = tmp_path / model_file.name
+    graph = tmp_path / "small-cell.onnx"
+    graph.write_bytes(graph.read_bytes()[:-1] + b"x")
+    (finding,) = weights.check_weights(chosen, tmp_path)
+    assert finding.status == PROBLEM
+    assert "small-cell.onnx" in finding.text
+    # Damaged weights that nobody asked for are worth a warning only.
+    assert sorted(status(weights.check_weights(model_file, tmp_path))) == [OK, WARNING]
+
+
+def test_missing_weights_are_a_problem_of_weights_and_engine(tmp_path: Path) -> None:
+    path = tmp_path / "none.safetensors"
+    assert status(weights.check_weights(path, tmp_path)) == [PROBLEM]
+    assert status(weights.check_solves(EngineSettings(path))) == [PROBLEM]
+
+
+def test_no_camera_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.sources import camera
+
+    monkeypatch.setattr(camera, "list_cameras", list)
+    assert status(devices.check_cameras()) == [WARNING]
+    monkeypatch.setattr(
+        camera, "list_cameras", lambda: [camera.CameraInfo(0, 0, "Desk"), camera.CameraInfo(2, 0, "Top")]
+    )
+    (finding,) = devices.check_cameras()
+    assert (finding.status, finding.text) == (OK, "0: Desk, 2: Top")
+
+
+def test_qt_that_ends_its_process_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "QT_SCRIPT", "import os, sys; sys.stderr.write('no plugin could start'); os.abort()")
+    (finding,) = devices.check_window()
+    assert finding.status == PROBLEM
+    assert "no plugin could start" in finding.text
+
+
+X11 = {"DISPLAY": ":0"}
+
+
+@pytest.mark.parametrize(
+    ("platform", "environ", "missing", "says"),
+    [
+        ("linux", {}, (), "no screen"),
+        ("linux", X11, (), None),
+        ("linux", {"WAYLAND_DISPLAY": "w"}, tuple(X11_LIBRARIES), None),
+        ("linux", X11, ("libxcb-cursor.so.0",), "apt install libxcb-cursor0"),
+        ("linux", {"QT_QPA_PLATFORM": "offscreen"}, tuple(X11_LIBRARIES), None),
+        ("linux", {"QT_QPA_PLATFORM": "offscreen"}, tuple(QT_LIBRARIES), "libegl1 libgl1"),
+        ("win32", {}, tuple(QT_LIBRARIES), None),
+        ("darwin", {}, tuple(QT_LIBRARIES), None),
+    ],
+)
+def test_why_no_window_can_be_shown(
+    platform: str, environ: dict[str, str], missing: tuple[str, ...], says: str | None
+) -> None:
+    problem = window_problem(platform, environ, lambda library: library not in missing)
+    assert problem is None if says is None else says in (problem or "")
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        (
+            "\x1b[1;31m[E:onnxruntime] Failed to load library libonnxruntime_providers_cuda.so with error: "
+            "libcublasLt.so.13: cannot open shared object file: No such file or directory\x1b[m",
+            "libcublasLt.so.13 is missing",
+        ),
+        (
+            'Error loading "x.dll" which depends on "cudnn64_9.dll" which is missing. (Error 126)',
+            "cudnn64_9.dll is missing",
+        ),
+        ("Failed to create CUDAExecutionProvider. Require cuDNN 9.* and CUDA 13.*. Please", "require cudnn 9"),
+        ("", "no reason"),
+    ],
+)
+def test_why_cuda_does_not_bind(messages: str, reason: str) -> None:
+    assert reason in acceleration.cuda_reason(messages)
+
+
+def test_onnxruntime_without_a_driver_is_fine(monkeypatch: pytest.MonkeyPatch, model_file: Path) -> None:
+    monkeypatch.setattr(acceleration, "nvidia_driver_present", lambda: False)
+    (finding,) = acceleration.check_onnxruntime(model_file)
+    assert finding.status == OK
+    assert "CPU" in finding.text
+
+
+def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
+    monkeypatch: pytest.MonkeyPatch, model_file: Path
+) -> None:
+    import onnxruntime as ort
+
+    if acceleration.nvidia_driver_present() or acceleration.CUDA_PROVIDER not in ort.get_available_providers():
+        pytest.skip("needs onnxruntime-gpu on a computer without an NVIDIA driver")
+    monkeypatch.setattr(acceleration, "nvidia_driver_present", lambda: True)
+    (finding,) = acceleration.check_onnxruntime(model_file.with_name("small-stem.onnx"))
+    assert finding.status == WARNING
+    assert "missing" in finding.text or "CUDA" in finding.text
