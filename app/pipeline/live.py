@@ -37,6 +37,7 @@ class LiveStatus:
         captured: frames read from the source.
         processed: frames solved.
         skipped: frames replaced by a newer one before they were solved.
+        note: what the source has to say about itself, such as a lost connection; "" if nothing.
     """
 
     state: str
@@ -46,6 +47,7 @@ class LiveStatus:
     captured: int = 0
     processed: int = 0
     skipped: int = 0
+    note: str = ""
 
 
 class LivePipeline:
@@ -74,6 +76,7 @@ class LivePipeline:
         self._processed = 0
         self._read_from_file = 0
         self._frames: LatestSlot[Frame] = LatestSlot()
+        self._source: Source | None = None
         self._capture: CaptureThread | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
@@ -84,7 +87,14 @@ class LivePipeline:
         with self._lock:
             captured = self._capture.captured if self._capture else self._read_from_file
             return LiveStatus(
-                self._state, self._info, self._engine, self._error, captured, self._processed, self._frames.replaced
+                self._state,
+                self._info,
+                self._engine,
+                self._error,
+                captured,
+                self._processed,
+                self._frames.replaced,
+                str(getattr(self._source, "note", "")),
             )
 
     def start(self) -> None:
@@ -125,7 +135,7 @@ class LivePipeline:
         try:
             source = self._open_source()
             with self._lock:
-                self._info = source.info
+                self._info, self._source = source.info, source
             # The engine before the first frame: frames captured while it loads would only grow stale.
             pipeline = self._build()
             with self._lock:
