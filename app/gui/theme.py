@@ -47,7 +47,6 @@ QPushButton:pressed {{ background: {LINE}; }}
 QPushButton:disabled {{ color: {FAINT}; background: {CARD}; }}
 QPushButton:checked {{ background: {HOVER}; color: {TEXT}; }}
 QPushButton#record:checked {{ background: {RECORD}; color: #1b0506; }}
-QPushButton#source {{ text-align: left; padding: 0 28px 0 12px; }}
 QPushButton::menu-indicator {{ image: none; width: 0; }}
 QPushButton#quiet {{ background: transparent; min-height: 28px; padding: 0 8px; }}
 QPushButton#quiet:hover {{ background: {HOVER}; }}

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.gui.presenters import actions
 from app.gui.presenters.banners import ERROR, GOOD, NOTICE_SECONDS, Banner, Banners
 from app.gui.presenters.flicker import FlickerHistory
-from app.gui.presenters.readouts import Facts, source_name
+from app.gui.presenters.readouts import Facts, is_camera, source_name
 from app.gui.presenters.session import Consumer, LiveSession
 from app.gui.presenters.timing import LatencyMeter, RateMeter
 from app.gui.settings import LiveSettings
@@ -56,8 +56,7 @@ class LiveDesk:
         """Whether the picture is flipped: as the person chose, otherwise for cameras only."""
         if self._mirror is not None:
             return self._mirror
-        source = self.session.state.source
-        return source is not None and source.startswith("camera:")
+        return is_camera(self.session.state.source)
 
     @property
     def source_name(self) -> str:
@@ -125,8 +124,7 @@ class LiveDesk:
         )
 
     def _asked_size(self) -> tuple[int, int] | None:
-        source = self.session.state.source
-        if source is None or not source.startswith("camera:"):
+        if not is_camera(self.session.state.source):
             return None
         asked = CameraFormat()
         return asked.width, asked.height

@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 import threading
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.pipeline.frame import COLD, RWR, FrameResult
-from model.flicker import FlickerReading
+from model.flicker import FlickerReading, FlickerWindow
 
 TRACE_SECONDS = 10.0
 RECENT_SECONDS = 5.0
 NOW_SECONDS = 0.5
 """One frame's reading is too restless to read; "now" is the last half second."""
+
+STALL_SECONDS = 0.5
+"""A source that stands still so long leaves a gap in the traces instead of a straight line."""
 
 MODES = (RWR, COLD)
 GAP = math.nan
@@ -56,11 +58,33 @@ class FlickerView:
         return None if rwr is None or not cold else rwr / cold - 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    time: float
-    face: int
-    readings: dict[str, FlickerReading]
+class _ModeHistory:
+    """One mode's windows and trace."""
+
+    def __init__(self) -> None:
+        self._latest = FlickerWindow(NOW_SECONDS)
+        self._recent = FlickerWindow(RECENT_SECONDS)
+        self._trace: deque[float] = deque()
+
+    def add(self, time: float, reading: FlickerReading | None) -> None:
+        self._latest.add(time, reading)
+        self._recent.add(time, reading)
+        self._trace.append(GAP if reading is None else reading.overall)
+
+    def add_gap(self) -> None:
+        self._trace.append(GAP)
+
+    def forget_oldest(self) -> None:
+        self._trace.popleft()
+
+    def view(self) -> ModeFlicker:
+        latest, recent = self._latest.reading(), self._recent.reading()
+        return ModeFlicker(
+            now=None if latest is None else latest.overall,
+            recent=None if recent is None else recent.overall,
+            regions=None if recent is None else recent.regions,
+            trace=tuple(self._trace),
+        )
 
 
 class FlickerHistory:
@@ -70,64 +94,42 @@ class FlickerHistory:
     """
 
     def __init__(self) -> None:
-        self._samples: deque[_Sample] = deque()
         self._lock = threading.Lock()
-
-    def add(self, result: FrameResult) -> None:
-        """Take the readings of one frame; a frame without a face leaves a gap in the traces."""
-        readings: dict[str, FlickerReading] = {}
-        face = -1
-        if result.faces:
-            first = result.faces[0]
-            face = first.face
-            for estimate in (first.estimate, first.other):
-                if estimate is not None and estimate.flicker is not None:
-                    readings[estimate.mode] = estimate.flicker
-        now = result.frame.captured
-        with self._lock:
-            self._samples.append(_Sample(now, face, readings))
-            while self._samples and now - self._samples[0].time > TRACE_SECONDS:
-                self._samples.popleft()
+        self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:
-            self._samples.clear()
+            self._times: deque[float] = deque()
+            self._modes = {mode: _ModeHistory() for mode in MODES}
+
+    def add(self, result: FrameResult) -> None:
+        """Take the readings of one frame; a frame without a face leaves a gap in the traces."""
+        estimates = (result.faces[0].estimate, result.faces[0].other) if result.faces else ()
+        readings = {estimate.mode: estimate.flicker for estimate in estimates if estimate is not None}
+        time = result.frame.captured
+        with self._lock:
+            if self._times and time - self._times[-1] > STALL_SECONDS:
+                self._times.append(time)
+                for history in self._modes.values():
+                    history.add_gap()
+            self._times.append(time)
+            for mode, history in self._modes.items():
+                history.add(time, readings.get(mode))
+            self._forget(time)
 
     def view(self, now: float) -> FlickerView:
         """Return what there is to show at ``now`` (seconds of ``time.perf_counter``)."""
         with self._lock:
-            samples = [sample for sample in self._samples if now - sample.time <= TRACE_SECONDS]
-        recent = [sample for sample in samples if now - sample.time <= RECENT_SECONDS]
-        latest = [sample for sample in samples if now - sample.time <= NOW_SECONDS]
-        times = tuple(sample.time - now for sample in samples)
-        return FlickerView(times, {mode: _mode_flicker(mode, samples, recent, latest) for mode in MODES})
+            self._forget(now)
+            if not self._times or now - self._times[-1] > RECENT_SECONDS:
+                return FlickerView()
+            return FlickerView(
+                tuple(time - now for time in self._times), {mode: self._modes[mode].view() for mode in MODES}
+            )
 
-
-def _mode_flicker(
-    mode: str, samples: Sequence[_Sample], recent: Sequence[_Sample], latest: Sequence[_Sample]
-) -> ModeFlicker:
-    readings = _readings(mode, recent)
-    regions = None
-    if readings:
-        regions = tuple(
-            _root_mean_square([reading.regions[i] for reading in readings]) for i in range(len(readings[0].regions))
-        )
-    return ModeFlicker(
-        now=_overall(_readings(mode, latest)),
-        recent=_overall(readings),
-        regions=regions,
-        trace=tuple(sample.readings[mode].overall if mode in sample.readings else GAP for sample in samples),
-    )
-
-
-def _readings(mode: str, samples: Sequence[_Sample]) -> list[FlickerReading]:
-    return [sample.readings[mode] for sample in samples if mode in sample.readings]
-
-
-def _overall(readings: Sequence[FlickerReading]) -> float | None:
-    return _root_mean_square([reading.overall for reading in readings]) if readings else None
-
-
-def _root_mean_square(values: Sequence[float]) -> float:
-    return math.sqrt(math.fsum(value * value for value in values) / len(values))
+    def _forget(self, now: float) -> None:
+        while self._times and now - self._times[0] > TRACE_SECONDS:
+            self._times.popleft()
+            for history in self._modes.values():
+                history.forget_oldest()

@@ -171,10 +171,9 @@ def _mode(facts: Facts) -> str:
 def _message(facts: Facts) -> str:
     state = facts.state
     if state.stage == OPENING or (state.stage == RUNNING and facts.result is None):
-        if state.source is None:
-            return "Looking for a camera…"
-        name = state.info.name if state.info is not None else source_name(state.source)
-        return f"Opening {name}…"
+        if state.info is not None:
+            return "Loading the model…"
+        return "Looking for a camera…" if state.source is None else f"Opening {source_name(state.source)}…"
     if state.stage == STOPPED:
         return "Stopped. Press S to start."
     return ""
@@ -189,14 +188,19 @@ def _notice(facts: Facts) -> str:
     return f"{faces} faces" if faces > 1 else ""
 
 
+def is_camera(source: str | None) -> bool:
+    """Whether a source as ``open_source`` takes it is a camera."""
+    return source is not None and source.partition(":")[0].strip().lower() == "camera"
+
+
 def source_name(source: str | None) -> str:
     """Return a short name for a source that is not open yet."""
     if source is None:
         return "Automatic"
     if source == "demo":
         return "Demo clip"
-    if source.startswith("camera:"):
-        return f"Camera {source.removeprefix('camera:')}"
+    if is_camera(source):
+        return f"Camera {source.partition(':')[2]}".strip()
     if "://" in source:
         return source
     return source.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or source
@@ -205,4 +209,4 @@ def source_name(source: str | None) -> str:
 def _number(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value:.2f}"
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"

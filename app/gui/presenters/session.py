@@ -105,9 +105,12 @@ class LiveSession:
     def state(self) -> SessionState:
         """What the session is doing right now."""
         with self._condition:
-            # Switches follow the person at once; everything else is what really happened.
-            state = replace(self._state, tracking=self._wanted.tracking, playing=self._wanted.playing)
-            live = self._live
+            state, live, wanted = self._state, self._live, self._wanted
+        # What a person switched shows at once; everything else is what really happened.
+        state = replace(state, tracking=wanted.tracking, playing=wanted.playing)
+        if wanted.play != state.play:
+            source = wanted.source if wanted.playing else state.source
+            return replace(state, source=source, no_camera=False, problem="")
         return replace(state, status=live.status) if live is not None else state
 
     @property
@@ -175,7 +178,8 @@ class LiveSession:
             self._play = wanted.play
             self._finish()
             self._stop_live()
-            self._publish(play=wanted.play, no_camera=False, problem="")
+            source = wanted.source if wanted.playing else self._state.source
+            self._publish(play=wanted.play, source=source, no_camera=False, problem="")
             if wanted.playing:
                 self._begin(wanted)
         if wanted.tracking != self._applied:
@@ -190,7 +194,6 @@ class LiveSession:
             self._candidates = []
             self._start_live(wanted.source)
             return
-        self._publish(source=None)
         self._candidates = [*self._find_cameras(), DEMO_SOURCE]
         self._start_next_candidate()
 

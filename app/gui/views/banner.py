@@ -45,12 +45,11 @@ class BannerView(QFrame):
         sentence.addWidget(self._text, 1)
         sentence.addLayout(self._beside)
         sentence.addWidget(close)
-        self._below.setContentsMargins(20, 0, 0, 4)
         for row in (self._beside, self._below):
             row.setSpacing(8)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 10, 8, 10)
-        layout.setSpacing(8)
+        layout.setSpacing(0)
         layout.addLayout(sentence)
         layout.addLayout(self._below)
         self.hide()
@@ -78,7 +77,7 @@ class BannerView(QFrame):
     def press(self, offer: str) -> None:
         """Take the way out called ``offer``, as a click on its button does."""
         for button in self.findChildren(QPushButton, "offer"):
-            if button.text() == OFFERS[offer] and button.isVisibleTo(self):
+            if button.text() == OFFERS[offer]:
                 button.click()
                 return
 
@@ -91,6 +90,7 @@ class BannerView(QFrame):
             pass
         # One way out fits beside the sentence; several would squeeze it.
         row = self._beside if len(offers) == 1 else self._below
+        self._below.setContentsMargins(20, 8 if row is self._below and offers else 0, 0, 0)
         for offer in offers:
             button = QPushButton(OFFERS[offer])
             button.setObjectName("offer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QPointF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
@@ -19,15 +19,39 @@ SOURCE_WIDTH = 230
 
 
 class _SourceButton(QPushButton):
-    """A button with the small arrow that says "a menu"."""
+    """Shows icon, name and the small arrow that says "a menu", which no style sheet places well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = ""
+
+    @property
+    def name(self) -> str:
+        """The name shown, as a whole."""
+        return self._name
+
+    def show_name(self, name: str) -> None:
+        """Show ``name``, shortened in the middle where it is long."""
+        if name != self._name:
+            self._name = name
+            self.setAccessibleName(f"Source: {name}")
+            self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = self.height() / 2
+        icon("source").paint(painter, 13, round(middle - SIZE / 2), SIZE, SIZE)
+        room = QRectF(40, 0, self.width() - 70, self.height())
+        text = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, int(room.width()))
+        painter.setPen(QColor(theme.TEXT))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
         painter.setPen(QPen(QColor(theme.DIM), 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
-        x, y = self.width() - 18.0, self.height() / 2
-        painter.drawPolyline(QPolygonF([QPointF(x - 4, y - 2), QPointF(x, y + 2), QPointF(x + 4, y - 2)]))
+        x = self.width() - 18.0
+        painter.drawPolyline(
+            QPolygonF([QPointF(x - 4, middle - 2), QPointF(x, middle + 2), QPointF(x + 4, middle - 2)])
+        )
 
 
 class ControlBar(QWidget):
@@ -46,7 +70,9 @@ class ControlBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("bar")
-        self.source = self._dress(_SourceButton(), actions.SOURCE, "source")
+        self.source = _SourceButton()
+        self.source.setToolTip(BY_NAME[actions.SOURCE].tooltip)
+        self.source.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.source.setFixedWidth(SOURCE_WIDTH)
         self.menu = QMenu(self)
         self.menu.aboutToShow.connect(self.menu_opened)
@@ -87,10 +113,7 @@ class ControlBar(QWidget):
 
     def show_state(self, state: SessionState, source_name: str, mirrored: bool, has_picture: bool) -> None:
         """Show what can be done now."""
-        room = SOURCE_WIDTH - SIZE - 58
-        name = self.source.fontMetrics().elidedText(source_name, Qt.TextElideMode.ElideMiddle, room)
-        if self.source.text() != f"  {name}":
-            self.source.setText(f"  {name}")
+        self.source.show_name(source_name)
         if state.active != self._active:
             self._active = state.active
             self.play.setText("  Stop" if state.active else "  Start")
@@ -106,18 +129,13 @@ class ControlBar(QWidget):
         self.mirror.setChecked(mirrored)
 
     def _button(self, name: str, shape: str, colour: str = theme.TEXT) -> QPushButton:
-        button = self._dress(QPushButton(), name, shape, colour)
-        button.clicked.connect(lambda _checked=False: self.asked.emit(name))
-        return button
-
-    def _dress(self, button: QPushButton, name: str, shape: str, colour: str = theme.TEXT) -> QPushButton:
         action = BY_NAME[name]
+        button = QPushButton(icon(shape, colour), f"  {action.label}")
         button.setObjectName(name)
-        button.setText(f"  {action.label}")
-        button.setIcon(icon(shape, colour))
         button.setIconSize(QSize(SIZE, SIZE))
         button.setToolTip(action.tooltip)
         button.setAccessibleName(action.label)
         # Space records whatever was clicked last, so no button may take the keyboard.
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        button.clicked.connect(lambda _checked=False: self.asked.emit(name))
         return button

@@ -1,0 +1,391 @@
+"""What the live window shows, tested without a window."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.errors import RecordingError
+from app.gui.picture import Placement, prepare
+from app.gui.presenters import actions
+from app.gui.presenters.banners import ERROR, NO_CAMERA, NOTICE_SECONDS, Banners
+from app.gui.presenters.chooser import DEMO_SPEC, OPEN_FILE, OPEN_STREAM, CameraChoice, choices
+from app.gui.presenters.flicker import FlickerHistory, FlickerView, ModeFlicker
+from app.gui.presenters.readouts import NOTHING, Facts, flicker_texts, headline, hud, rows, source_name, verdict
+from app.gui.presenters.scale import PATIENCE, GrowingScale, round_up
+from app.gui.presenters.state import RecordingState, SessionState
+from app.gui.presenters.timing import Latency, LatencyMeter, RateMeter
+from app.gui.settings import LiveSettings
+from app.gui.snapshot import save_snapshot
+from app.pipeline.frame import COLD, RWR, FrameResult
+from app.pipeline.live import LiveStatus
+from app.recording.recorder import RecordingSummary
+from app.settings import TrackingSettings
+from app.sources.base import SourceInfo
+from tests.gui_fakes import frame_result
+
+CAMERA = SourceInfo("Integrated Camera", 1280, 720, 30.0, None, True)
+DEMO = SourceInfo("Demo clip", 1280, 720, 30.0, 300, True, True)
+
+
+def running(info: SourceInfo = CAMERA, **changes: Any) -> SessionState:
+    status = LiveStatus("running", info, "onnxruntime, CPU", "", 100, 95, 5)
+    return replace(SessionState(source="camera:0", play=1, playing=True, status=status), **changes)
+
+
+def facts(state: SessionState | None = None, result: FrameResult | None = None, **changes: Any) -> Facts:
+    base = Facts(state or running(), result, FlickerView(), 30.0, Latency(0.031, 0.058), False, None, 100.0)
+    return replace(base, **changes)
+
+
+def values(given: Facts) -> dict[str, str]:
+    return {row.name: row.value for row in rows(given)}
+
+
+class TestRate:
+    def test_counts_events_per_second(self) -> None:
+        meter = RateMeter(2.0)
+        for i in range(41):
+            meter.tick(i * 0.05)
+        assert meter.rate(2.0) == pytest.approx(20.0)
+
+    def test_falls_when_nothing_comes_any_more(self) -> None:
+        meter = RateMeter(2.0)
+        for i in range(41):
+            meter.tick(i * 0.05)
+        assert (meter.rate(3.0) or 0) < 14
+        assert meter.rate(5.0) is None
+
+    def test_one_event_is_no_rate(self) -> None:
+        meter = RateMeter()
+        meter.tick(1.0)
+        assert meter.rate(1.0) is None
+
+
+class TestLatency:
+    def test_percentiles_of_the_last_seconds(self) -> None:
+        meter = LatencyMeter(5.0)
+        meter.add(0.0, 1.0)  # an old, slow one
+        for i in range(100):
+            meter.add(10.0 + i / 100, 10.0 + i / 100 + (i + 1) / 1000)
+        latency = meter.latency(11.2)
+        assert latency is not None
+        assert latency.p50 == pytest.approx(0.0505, abs=1e-6)
+        assert latency.p95 == pytest.approx(0.095, abs=1e-3)
+
+    def test_nothing_painted_lately(self) -> None:
+        meter = LatencyMeter(5.0)
+        meter.add(0.0, 0.1)
+        assert meter.latency(20.0) is None
+
+
+class TestFlickerHistory:
+    compare = TrackingSettings(compare=True)
+
+    def add(self, history: FlickerHistory, time: float, rwr: float, cold: float) -> None:
+        history.add(frame_result(captured=time, tracking=self.compare, flicker={RWR: rwr, COLD: cold}))
+
+    def test_both_modes_now_and_recently(self) -> None:
+        history = FlickerHistory()
+        for i in range(100):
+            late = i >= 90
+            self.add(history, i * 0.05, 3.0 if late else 1.0, 2.0)
+        view = history.view(4.95)
+        assert view.modes[RWR].now == pytest.approx(3.0)
+        assert view.modes[RWR].recent == pytest.approx(math.sqrt((90 + 10 * 9) / 100))
+        assert view.modes[COLD].now == view.modes[COLD].recent == pytest.approx(2.0)
+        assert view.change == pytest.approx(math.sqrt(1.8) / 2 - 1)
+
+    def test_regions_keep_their_order(self) -> None:
+        history = FlickerHistory()
+        self.add(history, 0.0, 1.0, 2.0)
+        regions = history.view(0.0).modes[COLD].regions
+        assert regions == pytest.approx((2.0, 2.2, 2.4, 2.6, 2.8, 3.0))
+
+    def test_a_mode_that_is_not_solved_has_no_figures(self) -> None:
+        history = FlickerHistory()
+        history.add(frame_result(captured=0.0))
+        cold = history.view(0.0).modes[COLD]
+        assert (cold.now, cold.recent, cold.regions) == (None, None, None)
+        assert history.view(0.0).change is None
+
+    def test_a_frame_without_face_is_a_gap_in_the_trace(self) -> None:
+        history = FlickerHistory()
+        self.add(history, 0.0, 1.0, 2.0)
+        history.add(frame_result(captured=0.1, faces=0))
+        self.add(history, 0.2, 1.5, 2.0)
+        view = history.view(0.2)
+        assert view.times == pytest.approx((-0.2, -0.1, 0.0))
+        assert view.modes[RWR].trace == pytest.approx((1.0, math.nan, 1.5), nan_ok=True)
+
+    def test_a_stall_is_a_gap_in_the_trace(self) -> None:
+        history = FlickerHistory()
+        self.add(history, 0.0, 1.0, 2.0)
+        self.add(history, 2.0, 1.0, 2.0)
+        assert history.view(2.0).modes[RWR].trace == pytest.approx((1.0, math.nan, 1.0), nan_ok=True)
+
+    def test_forgets_after_ten_seconds_and_on_request(self) -> None:
+        history = FlickerHistory()
+        for i in range(3000):
+            self.add(history, i * 0.01, 1.0, 2.0)
+        view = history.view(30.0)
+        assert len(view.times) == len(view.modes[RWR].trace) == len(view.modes[COLD].trace) <= 1001
+        history.clear()
+        assert history.view(30.0) == FlickerView()
+
+    def test_old_figures_are_not_shown_as_new(self) -> None:
+        history = FlickerHistory()
+        self.add(history, 0.0, 1.0, 2.0)
+        assert history.view(8.0).modes[RWR].now is None
+
+
+class TestScale:
+    @pytest.mark.parametrize(("value", "end"), [(0.0, 0.0), (0.41, 0.5), (1.0, 1.0), (1.2, 1.5), (6.0, 7.5), (71, 75)])
+    def test_ends_at_a_round_number(self, value: float, end: float) -> None:
+        assert round_up(value) == pytest.approx(end)
+
+    def test_grows_at_once_and_shrinks_with_patience(self) -> None:
+        scale = GrowingScale(0.5)
+        assert scale.see(2.4) == 3.0
+        for _ in range(PATIENCE - 1):
+            assert scale.see(0.2) == 3.0
+        assert scale.see(0.2) == 0.5
+
+    def test_nonsense_leaves_the_floor(self) -> None:
+        assert GrowingScale(0.5).see(math.nan) == 0.5
+
+
+class TestReadouts:
+    def test_a_tracked_face(self) -> None:
+        shown = values(facts(result=frame_result()))
+        assert shown["Tracking"] == "30.0 fps"
+        assert shown["Latency"] == "31 / 58 ms"
+        assert shown["Evaluations"] == "2"
+        assert shown["Residual"] == "2.0e-02"
+        assert shown["Start"] == "warm"
+        assert shown["Engine"] == "onnxruntime, CPU"
+        assert shown["Skipped"] == "5 of 100"
+
+    def test_says_why_a_solve_was_cold(self) -> None:
+        shown = values(facts(result=frame_result(tracking=TrackingSettings(rwr=False))))
+        assert shown["Start"] == "cold, first frame"
+
+    def test_size_asked_and_got(self) -> None:
+        assert values(facts(asked=(1280, 720)))["Source"] == "1280 \u00d7 720, 30 fps"
+        assert values(facts(asked=(640, 480)))["Source"].endswith("(asked 640 \u00d7 480)")
+
+    def test_nothing_known_is_a_dash_and_never_an_error(self) -> None:
+        empty = facts(SessionState(), fps=None, latency=None)
+        assert set(values(empty).values()) == {NOTHING}
+        assert [row.name for row in rows(empty)] == [row.name for row in rows(facts())]
+
+    def test_no_face(self) -> None:
+        assert hud(facts(result=frame_result(faces=0))).notice == "No face in view"
+        assert hud(facts(result=frame_result(faces=2))).notice == "2 faces"
+        assert hud(facts(result=frame_result())).notice == ""
+
+    def test_the_demo_is_always_labelled(self) -> None:
+        assert hud(facts(running(DEMO))).demo
+        assert not hud(facts(running(CAMERA))).demo
+
+    def test_recording_shows_time_and_losses(self) -> None:
+        recording = RecordingState(Path("a.mp4"), started=25.0)
+        assert hud(facts(running(recording=recording))).recording == "REC 01:15"
+        lossy = replace(recording, dropped=3)
+        assert hud(facts(running(recording=lossy))).recording == "REC 01:15  \u00b7  3 dropped"
+
+    def test_modes_on_the_picture(self) -> None:
+        compare = TrackingSettings(rwr=False, compare=True)
+        assert hud(facts()).mode == "● RwR"
+        assert hud(facts(running(tracking=compare))).mode == "● Cold   ○ RwR"
+
+    @pytest.mark.parametrize(
+        ("state", "message"),
+        [
+            (SessionState(playing=True), "Looking for a camera…"),
+            (SessionState(source="demo", playing=True), "Opening Demo clip…"),
+            (SessionState(source="camera:0", playing=False), "Stopped. Press S to start."),
+            (running(), "Loading the model…"),
+        ],
+    )
+    def test_message_while_there_is_no_picture(self, state: SessionState, message: str) -> None:
+        assert hud(facts(state)).message == message
+
+    def test_headline(self) -> None:
+        assert headline(facts()) == "Live  \u00b7  30 fps"
+        assert headline(facts(SessionState())) == "Stopped"
+
+    def test_verdict_only_for_modes_solved_on_the_same_frames(self) -> None:
+        both = FlickerView(modes={RWR: ModeFlicker(recent=0.6), COLD: ModeFlicker(recent=1.0)})
+        compare = running(tracking=TrackingSettings(compare=True))
+        assert verdict(facts(compare, flicker=both)) == "RwR flickers 40% less"
+        assert verdict(facts(flicker=both)) == ""
+        worse = FlickerView(modes={RWR: ModeFlicker(recent=1.5), COLD: ModeFlicker(recent=1.0)})
+        assert verdict(facts(compare, flicker=worse)) == "RwR flickers 50% more"
+
+    def test_figures(self) -> None:
+        view = FlickerView(modes={RWR: ModeFlicker(now=0.414, recent=71.47), COLD: ModeFlicker()})
+        assert (flicker_texts(view, RWR).now, flicker_texts(view, RWR).recent) == ("0.41", "71.5")
+        assert flicker_texts(view, COLD).now == NOTHING
+
+    @pytest.mark.parametrize(
+        ("spec", "name"),
+        [
+            (None, "Automatic"),
+            ("demo", "Demo clip"),
+            ("camera:1", "Camera 1"),
+            ("camera", "Camera"),
+            ("/videos/talk.mp4", "talk.mp4"),
+            ("C:\\videos\\talk.mp4", "talk.mp4"),
+            ("rtsp://host/stream", "rtsp://host/stream"),
+        ],
+    )
+    def test_names_of_sources(self, spec: str | None, name: str) -> None:
+        assert source_name(spec) == name
+
+
+class TestBanners:
+    def failed(self, play: int = 1, source: str = "camera:0") -> SessionState:
+        status = LiveStatus("failed", None, error="The camera is gone; plug it in again.")
+        return SessionState(source=source, play=play, playing=True, status=status)
+
+    def test_a_failure_has_ways_out(self) -> None:
+        banner = Banners().current(self.failed(), 0.0)
+        assert banner is not None
+        assert (banner.tone, banner.text) == (ERROR, "The camera is gone; plug it in again.")
+        assert banner.offers == (actions.RETRY, actions.CHOOSE, actions.DEMO)
+        assert set(banner.offers) <= set(actions.OFFERS)
+
+    def test_a_broken_demo_does_not_offer_the_demo(self) -> None:
+        banner = Banners().current(self.failed(source="demo"), 0.0)
+        assert banner is not None
+        assert actions.DEMO not in banner.offers
+
+    def test_dismissed_until_it_happens_again(self) -> None:
+        banners = Banners()
+        first = banners.current(self.failed(), 0.0)
+        assert first is not None
+        banners.dismiss(first)
+        assert banners.current(self.failed(), 1.0) is None
+        assert banners.current(self.failed(play=2), 2.0) is not None
+
+    def test_no_camera(self) -> None:
+        banner = Banners().current(running(DEMO, no_camera=True), 0.0)
+        assert banner is not None
+        assert banner.text == NO_CAMERA == "No camera found; playing the demo clip instead."
+
+    def test_a_saved_recording_is_told_for_a_while(self) -> None:
+        banners = Banners()
+        state = running(finished=RecordingSummary(Path("x/a.mp4"), 90, 4, 3.0))
+        banner = banners.current(state, 10.0)
+        assert banner is not None
+        assert banner.text == "Saved a.mp4: 3.0 s, 4 frames dropped."
+        assert banners.current(state, 10.0 + NOTICE_SECONDS + 0.1) is None
+
+    def test_a_failed_recording_stays_until_dismissed(self) -> None:
+        state = running(finished=RecordingSummary(Path("a.mp4"), 0, 0, 0.0, "The disk is full; free some space."))
+        banners = Banners()
+        banner = banners.current(state, 0.0)
+        assert banner is not None
+        assert (banner.tone, banner.text) == (ERROR, "The disk is full; free some space.")
+        assert banners.current(state, 1e6) == banner
+
+    def test_an_empty_recording_is_not_called_saved(self) -> None:
+        banner = Banners().current(running(finished=RecordingSummary(Path("a.mp4"), 0, 0, 0.0)), 0.0)
+        assert banner is not None
+        assert "Nothing was recorded" in banner.text
+
+    def test_trouble_comes_before_good_news(self) -> None:
+        state = replace(self.failed(), finished=RecordingSummary(Path("a.mp4"), 90, 0, 3.0))
+        banner = Banners().current(state, 0.0)
+        assert banner is not None
+        assert banner.tone == ERROR
+
+    def test_nothing_to_say(self) -> None:
+        assert Banners().current(running(), 0.0) is None
+
+
+class TestChooser:
+    def test_cameras_by_name_and_the_rest(self) -> None:
+        menu = choices([CameraChoice("camera:0", "HD Webcam"), CameraChoice("camera:2", "Phone")])
+        assert [(choice.spec, choice.label) for choice in menu[:2]] == [
+            ("camera:0", "HD Webcam"),
+            ("camera:2", "Phone"),
+        ]
+        assert [choice.spec for choice in menu[2:]] == [OPEN_FILE, OPEN_STREAM, DEMO_SPEC]
+
+    def test_says_when_there_is_none_or_it_still_looks(self) -> None:
+        assert choices([])[0].label == "No camera found"
+        assert choices(None)[0].label == "Looking for cameras…"
+        assert choices(None)[0].spec == ""
+
+
+def test_every_key_is_used_once_and_explained() -> None:
+    keys = [action.key for action in actions.ACTIONS]
+    assert len(set(keys)) == len(keys)
+    assert {"R", "C", "M", "S", "Space", "P", "?"} <= set(keys)
+    for action in actions.ACTIONS:
+        assert action.help
+        assert action.tooltip.endswith(f"({action.key})")
+
+
+def test_settings_default_to_the_videos_folder(tmp_path: Path) -> None:
+    assert LiveSettings().folder.name == "LDEQ Live"
+    assert LiveSettings(record_folder=tmp_path).folder == tmp_path
+
+
+class TestPicture:
+    def test_keeps_the_shape(self) -> None:
+        placement = Placement.fit(200, 100, 400, 400)
+        assert (placement.left, placement.top, placement.scale) == (0, 100, 2)
+
+    def test_places_pixel_centres(self) -> None:
+        placement = Placement.fit(200, 100, 400, 400)
+        assert placement.place(np.array([[0.0, 0.0], [199.0, 99.0]])).tolist() == [[1, 101], [399, 299]]
+
+    def test_mirrors_points_with_the_picture(self) -> None:
+        image = np.zeros((10, 20, 3), np.uint8)
+        image[4, 3] = (200, 100, 50)
+        picture = prepare(frame_result(image=image), (20, 10), mirrored=True)
+        row, column = np.argwhere(picture.pixels[:, :, 2] == 200)[0]
+        placed = Placement.fit(20, 10, 20, 10, mirrored=True).place(np.array([[3.0, 4.0]]))
+        assert placed.tolist() == [[column + 0.5, row + 0.5]]
+
+    @pytest.mark.parametrize("size", [(17, 9), (1, 300), (4000, 30)])
+    def test_fits_any_picture(self, size: tuple[int, int]) -> None:
+        image = np.full((size[1], size[0], 3), (10, 20, 30), np.uint8)
+        picture = prepare(frame_result(image=image), (640, 480), mirrored=False)
+        height, width, _ = picture.pixels.shape
+        assert 1 <= width <= 640
+        assert 1 <= height <= 480
+        assert picture.pixels[0, 0].tolist() == [30, 20, 10, 255]
+
+
+class TestSnapshot:
+    def read(self, path: Path) -> NDArray[Any]:
+        image = cv2.imread(str(path))
+        assert image is not None
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+    def test_two_pictures_one_clean(self, tmp_path: Path) -> None:
+        result = frame_result()
+        annotated, clean = save_snapshot(result, tmp_path / "new")
+        assert np.array_equal(self.read(clean), result.frame.image)
+        assert not np.array_equal(self.read(annotated), result.frame.image)
+
+    def test_never_overwrites(self, tmp_path: Path) -> None:
+        for _ in range(3):
+            save_snapshot(frame_result(), tmp_path)
+        assert len(list(tmp_path.glob("*.png"))) == 6
+
+    def test_a_folder_that_cannot_be_is_one_sentence(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("in the way")
+        with pytest.raises(RecordingError, match="choose"):
+            save_snapshot(frame_result(), tmp_path / "file" / "folder")

@@ -1,0 +1,128 @@
+"""Fifty random clicks on real threads and a real encoder: no hang, no leaked thread, no lost file."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import av
+import pytest
+from pytestqt.qtbot import QtBot
+
+from app.errors import SourceError
+from app.gui.live_window import LiveWindow
+from app.gui.presenters import actions
+from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.settings import LiveSettings
+from app.pipeline.frame import Frame
+from app.pipeline.live import LivePipeline
+from app.pipeline.pipeline import Pipeline
+from app.recording.recorder import Recorder
+from app.settings import TrackingSettings
+from app.sources.base import Source, SourceInfo
+from tests.fakes import SquareDetector, SquareEngine, face_image
+
+WIDTH, HEIGHT = 160, 120
+CLICKS_A_WINDOW = 10
+WINDOWS = 5
+WAIT_MS = 30000
+
+
+class MovingSquare:
+    """A live source at up to 200 frames per second; it ends after ``frames``."""
+
+    def __init__(self, name: str, frames: int) -> None:
+        self.info = SourceInfo(name, WIDTH, HEIGHT, 200.0, None, True)
+        self._frames = frames
+        self._index = 0
+        self._closed = threading.Event()
+
+    def read(self) -> Frame | None:
+        if self._closed.wait(0.005) or self._index >= self._frames:
+            return None
+        image = face_image(WIDTH, HEIGHT, 80 + self._index % 10, 60, 60)
+        frame = Frame(self._index, self._index * 0.005, image, time.perf_counter())
+        self._index += 1
+        return frame
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class Workshop:
+    """Real pipelines and recorders on fake engines and sources; remembers every recorder."""
+
+    def __init__(self) -> None:
+        self.recorders: list[Recorder] = []
+        self.parts = SessionParts(self.live, self.recorder, lambda: ["camera:0"])
+
+    def live(self, source: str, tracking: TrackingSettings) -> LivePipeline:
+        def opened() -> Source:
+            if source == "missing.mp4":
+                raise SourceError("There is no missing.mp4; choose another source.")
+            return MovingSquare(source, 12 if source == "short.mp4" else 10**9)
+
+        return LivePipeline(opened, lambda: Pipeline(SquareEngine(), SquareDetector(), tracking), tracking)
+
+    def recorder(self, path: Path, info: SourceInfo) -> Recorder:
+        self.recorders.append(Recorder(path, frame_rate=info.fps))
+        return self.recorders[-1]
+
+
+def clicks(window: LiveWindow) -> Sequence[Callable[[], object]]:
+    """What a person may do, recording twice as often as the rest."""
+    names = [actions.RECORD, actions.RECORD, actions.PLAY, actions.RWR, actions.COMPARE, actions.MIRROR]
+    sources = ["demo", "camera:0", "short.mp4", "missing.mp4"]
+    return [
+        *(lambda name=name: window.act(name) for name in names),
+        *(lambda source=source: window.desk.play(source) for source in sources),
+    ]
+
+
+def frames_in(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+@pytest.mark.parametrize("seed", range(WINDOWS))
+def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    dice = random.Random(seed)
+    workshop = Workshop()
+    window = LiveWindow(
+        LiveSettings(source="demo", record_folder=tmp_path), lambda *args: LiveSession(workshop.parts, *args), list
+    )
+    window.show()
+    window.begin()
+    for _ in range(CLICKS_A_WINDOW):
+        dice.choice(clicks(window))()
+        qtbot.wait(dice.choice((0, 10, 60, 250)))
+    session = window.desk.session
+    if session.state.recording is None:
+        if session.state.stage != "running" or session.state.source not in ("demo", "camera:0"):
+            window.desk.play("demo")
+        qtbot.waitUntil(lambda: session.state.can_record, timeout=WAIT_MS)
+        window.act(actions.RECORD)
+        qtbot.waitUntil(lambda: session.state.recording is not None, timeout=WAIT_MS)
+    last = workshop.recorders[-1]
+    qtbot.waitUntil(lambda: last.frames > 0, timeout=WAIT_MS)
+    window.close()
+    qtbot.waitUntil(lambda: session.state.closed and not window._timer.isActive(), timeout=WAIT_MS)
+    assert session.join(10)
+
+    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=WAIT_MS)
+    assert last.frames > 0
+    for recorder in workshop.recorders:
+        assert recorder.error is None
+        if recorder.frames:
+            assert frames_in(recorder.path) == recorder.frames
+    kept = {recorder.path for recorder in workshop.recorders if recorder.frames}
+    assert set(tmp_path.glob("*.mp4")) == kept
+    window.deleteLater()

@@ -1,0 +1,343 @@
+"""Start, stop, change and record, without a window: what is true becomes what is wanted."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.errors import RecordingError
+from app.gui.presenters import actions
+from app.gui.presenters.desk import LiveDesk
+from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.presenters.state import SessionState
+from app.gui.settings import LiveSettings
+from app.settings import TrackingSettings
+from app.sources.base import SourceInfo
+from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
+
+WAIT = 20.0
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+class Bench:
+    """A session whose pipelines and recorders are remembered."""
+
+    def __init__(self, cameras: Sequence[str] = ("camera:0",)) -> None:
+        self.lives: list[FakeLive] = []
+        self.recorders: list[FakeRecorder] = []
+        self.emptied = 0
+        self.session = LiveSession(
+            SessionParts(self.live, self.recorder, lambda: cameras), TrackingSettings(), emptied=self.count
+        )
+
+    def live(self, source: str, tracking: TrackingSettings) -> FakeLive:
+        self.lives.append(FakeLive(source, tracking))
+        return self.lives[-1]
+
+    def recorder(self, path: Path, info: SourceInfo) -> FakeRecorder:
+        if path.name == "forbidden.mp4":
+            raise RecordingError("The folder is closed to you; choose another one.")
+        self.recorders.append(FakeRecorder(path, info))
+        return self.recorders[-1]
+
+    def count(self) -> None:
+        self.emptied += 1
+
+    @property
+    def state(self) -> SessionState:
+        return self.session.state
+
+    def reach(self, stage: str) -> None:
+        wait_for(lambda: self.state.stage == stage)
+
+    def record(self, path: Path) -> FakeRecorder:
+        self.session.record(path)
+        wait_for(lambda: self.state.recording is not None and self.recorders[-1].frames > 0)
+        return self.recorders[-1]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.session.close()
+    assert bench.session.join(WAIT)
+    assert not any(live._thread.is_alive() for live in bench.lives)
+
+
+def test_plays_stops_and_starts_again(bench: Bench) -> None:
+    assert bench.state.stage == "stopped"
+    bench.session.play("demo")
+    bench.reach("running")
+    assert bench.state.info is not None
+    assert bench.state.info.demo
+    bench.session.stop()
+    assert bench.state.stage == "stopped"
+    wait_for(lambda: not bench.lives[0]._thread.is_alive())
+    bench.session.play("demo")
+    bench.reach("running")
+    assert len(bench.lives) == 2
+
+
+def test_another_source_replaces_the_first(bench: Bench) -> None:
+    bench.session.play("one.mp4")
+    bench.reach("running")
+    bench.session.play("two.mp4")
+    assert bench.state.stage == "opening"
+    wait_for(lambda: bench.state.source == "two.mp4" and bench.state.stage == "running")
+    assert not bench.lives[0]._thread.is_alive()
+    assert bench.emptied == 1
+
+
+def test_without_a_choice_the_first_camera_that_opens(bench: Bench) -> None:
+    bench.session.play(None)
+    bench.reach("running")
+    assert bench.state.source == "camera:0"
+    assert not bench.state.no_camera
+
+
+@pytest.mark.parametrize("cameras", [(), ("camera:9",), ("camera:9", "camera:9")])
+def test_no_camera_plays_the_demo_and_says_so(cameras: tuple[str, ...]) -> None:
+    bench = Bench(cameras)
+    bench.session.play(None)
+    wait_for(lambda: bench.state.stage == "running")
+    assert bench.state.source == "demo"
+    assert bench.state.no_camera
+    bench.session.play("camera:0")
+    wait_for(lambda: bench.state.source == "camera:0")
+    assert not bench.state.no_camera
+    bench.session.close()
+    assert bench.session.join(WAIT)
+
+
+def test_a_second_camera_is_tried_before_the_demo() -> None:
+    bench = Bench(("camera:9", "camera:1"))
+    bench.session.play(None)
+    wait_for(lambda: bench.state.stage == "running")
+    assert bench.state.source == "camera:1"
+    bench.session.close()
+    assert bench.session.join(WAIT)
+
+
+def test_a_chosen_camera_that_fails_is_not_replaced(bench: Bench) -> None:
+    bench.session.play("camera:9")
+    bench.reach("failed")
+    assert bench.state.status is not None
+    assert "choose another source" in bench.state.status.error
+
+
+def test_switching_rwr_does_not_restart(bench: Bench) -> None:
+    bench.session.play("demo")
+    bench.reach("running")
+    bench.session.configure(TrackingSettings(rwr=False, compare=True))
+    assert bench.state.tracking.compare
+    wait_for(lambda: bench.lives[0].tracking == TrackingSettings(rwr=False, compare=True))
+    assert len(bench.lives) == 1
+
+
+def test_settings_changed_while_stopped_apply_to_the_next_start(bench: Bench) -> None:
+    bench.session.configure(TrackingSettings(rwr=False))
+    bench.session.play("demo")
+    bench.reach("running")
+    assert not bench.lives[0].tracking.rwr
+
+
+def test_records_and_finishes(bench: Bench, tmp_path: Path) -> None:
+    bench.session.play("demo")
+    bench.reach("running")
+    recorder = bench.record(tmp_path / "new" / "a.mp4")
+    bench.session.finish_recording()
+    wait_for(lambda: bench.state.finished is not None)
+    assert recorder.stopped
+    assert bench.state.recording is None
+    assert (tmp_path / "new").is_dir()
+    frames = recorder.frames
+    wait_for(lambda: bench.lives[0].status.processed > 2 * frames)
+    assert recorder.frames == frames
+
+
+@pytest.mark.parametrize("end", ["stop", "change", "close"])
+def test_whatever_ends_the_source_finishes_the_file(bench: Bench, tmp_path: Path, end: str) -> None:
+    bench.session.play("demo")
+    bench.reach("running")
+    recorder = bench.record(tmp_path / "a.mp4")
+    {"stop": bench.session.stop, "change": lambda: bench.session.play("two.mp4"), "close": bench.session.close}[end]()
+    wait_for(lambda: bench.state.finished is not None)
+    assert recorder.stopped
+    assert bench.state.finished is not None
+    assert bench.state.finished.frames == recorder.frames
+
+
+@pytest.mark.parametrize(("source", "stage"), [("short.mp4", "ended"), ("unplugged", "failed")])
+def test_a_source_that_ends_by_itself_finishes_the_file(bench: Bench, tmp_path: Path, source: str, stage: str) -> None:
+    bench.session.play("demo")
+    bench.reach("running")
+    bench.session.play(source)
+    wait_for(lambda: bench.state.source == source and bench.state.stage in ("running", stage))
+    bench.session.record(tmp_path / "a.mp4")
+    bench.reach(stage)
+    wait_for(lambda: bench.state.recording is None)
+    assert all(recorder.stopped for recorder in bench.recorders)
+    bench.session.play("demo")  # the wish to record does not outlive its source
+    bench.reach("running")
+    time.sleep(0.3)
+    assert bench.state.recording is None
+
+
+def test_dropped_frames_are_shown(bench: Bench, tmp_path: Path) -> None:
+    bench.session.play("demo")
+    bench.reach("running")
+    bench.record(tmp_path / "a.mp4").dropped = 7
+    wait_for(lambda: bench.state.recording is not None and bench.state.recording.dropped == 7)
+
+
+def test_a_recording_that_breaks_is_ended_and_told(bench: Bench, tmp_path: Path) -> None:
+    bench.session.play("demo")
+    bench.reach("running")
+    bench.record(tmp_path / "a.mp4").error = "The disk is full; free some space."
+    wait_for(lambda: bench.state.finished is not None)
+    assert bench.state.finished is not None
+    assert bench.state.finished.error == "The disk is full; free some space."
+    assert bench.state.stage == "running"
+    assert bench.state.recording is None
+
+
+def test_a_recording_that_cannot_begin_is_told(bench: Bench, tmp_path: Path) -> None:
+    bench.session.play("demo")
+    bench.reach("running")
+    bench.session.record(tmp_path / "forbidden.mp4")
+    wait_for(lambda: bench.state.finished is not None)
+    assert bench.state.finished is not None
+    assert "choose another one" in (bench.state.finished.error or "")
+    (tmp_path / "file").write_text("in the way")
+    bench.session.record(tmp_path / "file" / "a.mp4")
+    wait_for(lambda: bench.state.finished is not None and bench.state.finished.path.name == "a.mp4")
+    assert bench.state.stage == "running"
+
+
+def test_a_driver_that_throws_leaves_the_session_alive() -> None:
+    broken = [True]
+
+    def live(source: str, tracking: TrackingSettings) -> FakeLive:
+        if broken.pop() if broken else False:
+            raise RuntimeError("driver")
+        return FakeLive(source, tracking)
+
+    session = LiveSession(SessionParts(live, FakeRecorder, tuple), TrackingSettings())
+    session.play("demo")
+    wait_for(lambda: session.state.stage == "failed")
+    assert "choose another one" in session.state.problem
+    session.play("demo")
+    wait_for(lambda: session.state.stage == "running")
+    session.close()
+    assert session.join(WAIT)
+
+
+def test_nothing_happens_after_close(bench: Bench) -> None:
+    bench.session.close()
+    assert bench.session.join(WAIT)
+    bench.session.play("demo")
+    assert bench.state.closed
+    assert bench.lives == []
+
+
+def test_threads_are_gone_after_close(tmp_path: Path) -> None:
+    before = set(threading.enumerate())
+    bench = Bench()
+    bench.session.play("demo")
+    bench.reach("running")
+    bench.session.record(tmp_path / "a.mp4")
+    bench.session.close()
+    assert bench.session.join(WAIT)
+    assert set(threading.enumerate()) <= before
+
+
+class TestDesk:
+    """What the keys do."""
+
+    @pytest.fixture
+    def desk(self, tmp_path: Path) -> Iterator[LiveDesk]:
+        def make(*args: Any) -> LiveSession:
+            return LiveSession(fake_parts(), *args)
+
+        desk = LiveDesk(LiveSettings(record_folder=tmp_path / "out"), make, lambda: None)
+        desk.begin()
+        wait_for(lambda: desk.session.state.stage == "running")
+        yield desk
+        desk.session.close()
+        assert desk.session.join(WAIT)
+
+    def test_toggles(self, desk: LiveDesk) -> None:
+        assert desk.toggle(actions.RWR)
+        assert desk.toggle(actions.COMPARE)
+        assert desk.session.state.tracking == TrackingSettings(rwr=False, compare=True)
+        desk.toggle(actions.RWR)
+        assert desk.session.state.tracking.rwr
+        assert not desk.toggle(actions.KEYS)
+
+    def test_cameras_are_mirrored_until_the_person_decides(self, desk: LiveDesk) -> None:
+        assert desk.mirrored
+        desk.play("talk.mp4")
+        wait_for(lambda: desk.session.state.source == "talk.mp4")
+        assert not desk.mirrored
+        desk.toggle(actions.MIRROR)
+        assert desk.mirrored
+
+    def test_start_and_stop(self, desk: LiveDesk) -> None:
+        desk.toggle(actions.PLAY)
+        assert desk.session.state.stage == "stopped"
+        desk.toggle(actions.PLAY)
+        wait_for(lambda: desk.session.state.stage == "running")
+        assert desk.session.state.source == "camera:0"
+
+    def test_every_frame_counts_and_a_new_source_starts_afresh(self, desk: LiveDesk) -> None:
+        wait_for(lambda: len(desk.facts(None).flicker.times) > 10)
+        assert desk.facts(None).fps is not None
+        desk.play("missing.mp4")
+        wait_for(lambda: desk.session.state.stage == "failed")
+        assert desk.facts(None).flicker.times == ()
+        assert desk.facts(None).fps is None
+        banner = desk.banner()
+        assert banner is not None
+        desk.dismiss(banner)
+        assert desk.banner() is None
+        desk.toggle(actions.RETRY)
+        wait_for(lambda: desk.banner() is not None)
+
+    def test_record_needs_a_running_source(self, desk: LiveDesk) -> None:
+        desk.toggle(actions.RECORD)
+        wait_for(lambda: desk.session.state.recording is not None)
+        desk.toggle(actions.RECORD)
+        wait_for(lambda: desk.session.state.finished is not None)
+        desk.toggle(actions.PLAY)
+        desk.toggle(actions.RECORD)
+        time.sleep(0.25)
+        assert desk.session.state.recording is None
+
+    def test_latency_is_from_capture_to_paint(self, desk: LiveDesk) -> None:
+        now = time.perf_counter()
+        desk.painted(now - 0.04, now)
+        latency = desk.facts(frame_result()).latency
+        assert latency is not None
+        assert latency.p50 == pytest.approx(0.04)
+
+    def test_tells_of_snapshots(self, desk: LiveDesk, tmp_path: Path) -> None:
+        desk.saved(tmp_path / "a.png", "")
+        banner = desk.banner()
+        assert banner is not None
+        assert "a.png" in banner.text
+        desk.saved(None, "The disk is full; free some space.")
+        banner = desk.banner()
+        assert banner is not None
+        assert banner.text == "The disk is full; free some space."

@@ -1,0 +1,361 @@
+"""The live window itself, without a screen: what a person sees and presses."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtWidgets import QApplication, QPushButton
+from pytestqt.qtbot import QtBot
+
+from app.gui import theme
+from app.gui.environment import forget_opencv_plugins
+from app.gui.live_window import LiveWindow
+from app.gui.overlay import draw_faces
+from app.gui.picture import Placement, prepare
+from app.gui.presenters import actions
+from app.gui.presenters.banners import NO_CAMERA
+from app.gui.presenters.chooser import OPEN_STREAM, CameraChoice
+from app.gui.presenters.readouts import Hud
+from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.settings import LiveSettings
+from app.gui.views.video import VideoView
+from app.pipeline.frame import Estimate, FaceResult
+from app.settings import TrackingSettings
+from model.topology import REGIONS
+from tests.gui_fakes import SIZE, fake_parts, frame_result
+
+WAIT_MS = 20000
+
+
+@pytest.fixture(scope="session")
+def qapp_args() -> list[str]:
+    forget_opencv_plugins()
+    return ["ldeq-live"]
+
+
+@pytest.fixture(scope="session")
+def application(qapp: QApplication) -> QApplication:
+    theme.dress(qapp)
+    return qapp
+
+
+Open = Callable[..., LiveWindow]
+Points = NDArray[np.float32]
+
+
+@pytest.fixture
+def open_window(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
+    windows: list[LiveWindow] = []
+
+    def open_one(parts: SessionParts | None = None, **settings: Any) -> LiveWindow:
+        chosen = LiveSettings(**{"source": "demo", "record_folder": tmp_path / "out", **settings})
+        window = LiveWindow(
+            chosen,
+            lambda *args: LiveSession(parts or fake_parts(), *args),
+            lambda: [CameraChoice("camera:0", "HD Webcam")],
+        )
+        windows.append(window)
+        window.show()
+        window.begin()
+        qtbot.waitUntil(window.isActiveWindow, timeout=WAIT_MS)  # keys go to the active window
+        return window
+
+    yield open_one
+    for window in windows:
+        close(window, qtbot)
+        window.deleteLater()
+
+
+def close(window: LiveWindow, qtbot: QtBot) -> None:
+    window.close()
+    qtbot.waitUntil(lambda: window.desk.session.state.closed, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
+    assert window.desk.session.join(5)
+
+
+def wait_for_picture(window: LiveWindow, qtbot: QtBot) -> None:
+    qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
+
+
+def rgb(colour: QColor) -> tuple[int, int, int]:
+    return colour.red(), colour.green(), colour.blue()
+
+
+def press(window: LiveWindow, qtbot: QtBot, key: Qt.Key) -> None:
+    qtbot.keyClick(window, key)
+
+
+def test_frames_reach_the_screen_and_their_latency_is_known(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    qtbot.waitUntil(lambda: window.desk.facts(None).latency is not None, timeout=WAIT_MS)
+    assert window.bar.source.name == "Demo"
+
+
+def test_keys_switch_the_modes(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    press(window, qtbot, Qt.Key.Key_R)
+    assert not window.desk.session.state.tracking.rwr
+    assert not window.panel.rwr.switch.isChecked()
+    press(window, qtbot, Qt.Key.Key_C)
+    assert window.panel.compare.switch.isChecked()
+    qtbot.mouseClick(window.panel.rwr.switch, Qt.MouseButton.LeftButton)
+    assert window.desk.session.state.tracking == TrackingSettings(rwr=True, compare=True)
+
+    def both_drawn() -> bool:
+        picture = window.view.picture
+        return picture is not None and picture.result.faces[0].other is not None
+
+    qtbot.waitUntil(both_drawn, timeout=WAIT_MS)
+
+
+def test_start_and_stop(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    press(window, qtbot, Qt.Key.Key_S)
+    assert window.view.picture is None
+    assert window.bar.play.text().strip() == "Start"
+    assert not window.bar.record.isEnabled()
+    assert not window.bar.snapshot.isEnabled()
+    qtbot.wait(150)
+    assert window.view.picture is None
+    press(window, qtbot, Qt.Key.Key_S)
+    wait_for_picture(window, qtbot)
+    assert window.bar.play.text().strip() == "Stop"
+
+
+def test_mirror_flips_the_picture(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    assert not window.bar.mirror.isChecked()
+    press(window, qtbot, Qt.Key.Key_M)
+    assert window.bar.mirror.isChecked()
+    qtbot.waitUntil(lambda: window.view.picture is not None and window.view.picture.mirrored, timeout=WAIT_MS)
+
+
+def test_space_records_even_after_a_button_was_clicked(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    qtbot.mouseClick(window.bar.mirror, Qt.MouseButton.LeftButton)
+    press(window, qtbot, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.desk.session.state.recording is not None, timeout=WAIT_MS)
+    window.refresh()
+    assert window.bar.record.isChecked()
+    assert window.bar.mirror.isChecked()
+    press(window, qtbot, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.desk.session.state.finished is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
+    assert not window.bar.record.isChecked()
+
+
+def test_snapshot(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    press(window, qtbot, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
+    pictures = sorted((tmp_path / "out").glob("*.png"))
+    assert len(pictures) == 2
+    assert all(QImage(str(path)).size().toTuple() == SIZE for path in pictures)
+
+
+def test_key_list(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    press(window, qtbot, Qt.Key.Key_Question)
+    assert window.keys.isVisible()
+    press(window, qtbot, Qt.Key.Key_Escape)
+    assert not window.keys.isVisible()
+
+
+def test_a_source_that_fails_is_a_banner_with_ways_out(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(source="missing.mp4")
+    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
+    assert window.banner.banner is not None
+    assert "choose another source" in window.banner.banner.text
+    assert QApplication.activeModalWidget() is None
+    first = window.banner.banner
+    window.banner.press(actions.RETRY)
+    qtbot.waitUntil(lambda: window.banner.banner not in (None, first), timeout=WAIT_MS)
+    window.banner.press(actions.DEMO)
+    wait_for_picture(window, qtbot)
+    window.refresh()
+    assert not window.banner.isVisible()
+    assert window.view._hud.demo
+
+
+def test_an_unplugged_camera_clears_the_picture(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(source="unplugged")
+    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
+    window.refresh()
+    assert window.view.picture is None
+    press(window, qtbot, Qt.Key.Key_Escape)
+    assert not window.banner.isVisible()
+
+
+def test_no_camera_plays_the_demo_and_says_so(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(fake_parts(cameras=()), source=None)
+    wait_for_picture(window, qtbot)
+    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
+    assert window.banner.banner is not None
+    assert window.banner.banner.text == NO_CAMERA
+    assert window.view._hud.demo
+
+
+def test_no_face_in_view(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(fake_parts(faces=0))
+    qtbot.waitUntil(lambda: window.view._hud.notice == "No face in view", timeout=WAIT_MS)
+
+
+def test_the_source_menu_names_cameras_and_asks_for_streams(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    qtbot.waitUntil(lambda: window._finder.cameras is not None, timeout=WAIT_MS)
+    window._fill_sources()
+    entries = {entry.text(): entry for entry in window.bar.menu.actions() if entry.text()}
+    assert list(entries) == ["HD Webcam", "Open file…", "Open stream…", "Demo clip"]
+    entries["HD Webcam"].trigger()
+    qtbot.waitUntil(lambda: window.desk.session.state.source == "camera:0", timeout=WAIT_MS)
+    window._choose(OPEN_STREAM)
+    assert window.address.isVisible()
+    qtbot.keyClicks(window.address.line, "rtsp://cam/sr")  # letters are text here, not keys
+    assert window.desk.session.state.tracking.rwr
+    qtbot.keyClick(window.address.line, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: window.desk.session.state.source == "rtsp://cam/sr", timeout=WAIT_MS)
+    assert not window.address.isVisible()
+
+
+def test_every_control_has_a_tooltip_with_its_key(open_window: Open) -> None:
+    window = open_window()
+    buttons = list(window.bar.findChildren(QPushButton))
+    assert len(buttons) == 6
+    for button in [*buttons, window.panel.rwr.switch, window.panel.compare.switch]:
+        assert button.toolTip().endswith(")"), button.text()
+        assert button.focusPolicy() == Qt.FocusPolicy.NoFocus
+
+
+def test_closing_while_recording_finishes_the_file(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    window.act(actions.RECORD)
+    qtbot.waitUntil(lambda: window.desk.session.state.recording is not None, timeout=WAIT_MS)
+    close(window, qtbot)
+    assert window.desk.session.state.finished is not None
+    assert window.desk.session.state.recording is None
+
+
+class TestVideoView:
+    @pytest.fixture
+    def view(self, application: QApplication, qtbot: QtBot) -> VideoView:
+        view = VideoView()
+        qtbot.addWidget(view)
+        view.resize(640, 480)
+        view.show()
+        return view
+
+    def test_keeps_the_shape_and_paints_once_for_each_picture(self, view: VideoView, qtbot: QtBot) -> None:
+        image = np.full((180, 320, 3), (0, 200, 0), np.uint8)
+        with qtbot.waitSignal(view.painted, timeout=WAIT_MS) as painted:
+            view.show_picture(prepare(frame_result(image=image, captured=1.5, faces=0), view.device_size, False))
+        assert painted.args[0] == 1.5
+        shown = view.grab().toImage()
+        assert rgb(shown.pixelColor(320, 240)) == (0, 200, 0)
+        assert shown.pixelColor(320, 20).green() < 30  # above the 16:9 picture in a 4:3 view
+        with qtbot.assertNotEmitted(view.painted, wait=50):
+            view.update()
+
+    def test_a_picture_for_another_size_is_scaled(self, view: VideoView) -> None:
+        image = np.full((180, 320, 3), (200, 0, 0), np.uint8)
+        view.show_picture(prepare(frame_result(image=image, faces=0), (160, 90), False))
+        assert view.grab().toImage().pixelColor(5, 240).red() == 200
+
+    def test_demo_and_recording_are_marked(self, view: VideoView) -> None:
+        plain = view.grab().toImage()
+        view.show_hud(Hud(demo=True, recording="REC 00:01", mode="● RwR", notice="No face in view", message="hello"))
+        marked = view.grab().toImage()
+        assert marked.pixelColor(18, 27) != plain.pixelColor(18, 27)
+        assert marked.pixelColor(640 - 20, 27).red() > 150
+
+
+class TestOverlay:
+    def paint(self, face: FaceResult, mirrored: bool = False) -> QImage:
+        image = QImage(320, 180, QImage.Format.Format_RGB32)
+        image.fill(0)
+        painter = QPainter(image)
+        draw_faces(painter, [face], Placement.fit(320, 180, 320, 180, mirrored))
+        painter.end()
+        return image
+
+    def face(self, points: Points, spread: float = 1.0, other: Points | None = None) -> FaceResult:
+        result = frame_result().faces[0]
+        main = replace(result.estimate, landmarks=points, uncertainty=np.full(98, spread, np.float32))
+        second: Estimate | None = None if other is None else replace(result.estimate, landmarks=other)
+        return replace(result, estimate=main, other=second)
+
+    def spread_points(self) -> Points:
+        index = np.arange(98)
+        return np.stack([20 + (index % 14) * 20, 20 + (index // 14) * 22], -1).astype(np.float32)
+
+    def test_points_have_their_regions_colours(self, application: QApplication) -> None:
+        points = self.spread_points()
+        image = self.paint(self.face(points))
+        for region in REGIONS:
+            x, y = points[region.points[-1]].astype(int)
+            assert rgb(image.pixelColor(int(x), int(y))) == pytest.approx(region.colour, abs=40)
+
+    def test_mirrored_points_keep_their_colours(self, application: QApplication) -> None:
+        points = self.spread_points()
+        image = self.paint(self.face(points), mirrored=True)
+        x, y = points[60].astype(int)
+        assert rgb(image.pixelColor(319 - int(x), int(y))) == pytest.approx(REGIONS[3].colour, abs=40)
+
+    def test_uncertainty_is_visible(self, application: QApplication) -> None:
+        points = np.tile(np.array([[160.0, 90.0]], np.float32), (98, 1))
+        sure, unsure = (self.paint(self.face(points, spread)) for spread in (1.0, 25.0))
+        assert sure.pixelColor(160 + 15, 90 + 8).value() == 0
+        assert unsure.pixelColor(160 + 15, 90 + 8).value() > 0
+
+    def test_the_other_mode_is_hollow(self, application: QApplication) -> None:
+        points = self.spread_points()
+        moved = points + np.array([0, 10], np.float32)
+        image = self.paint(self.face(points, other=moved))
+        x, y = (int(value) for value in points[96])
+        lit = [image.pixelColor(x + dx, y + 10).value() for dx in range(-6, 7)]
+        assert max(lit) > 60
+        assert lit[6] < 20
+
+    def test_landmarks_that_are_not_numbers_do_not_stop_painting(self, application: QApplication) -> None:
+        points = self.spread_points()
+        points[40] = np.nan
+        self.paint(self.face(points, spread=float("nan")))
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="None is immortal")
+def test_painting_gives_no_reference_to_none_away(application: QApplication) -> None:
+    """PySide6 6.12.0 does, and the process dies after some seconds of painting."""
+    face = frame_result(tracking=TrackingSettings(compare=True)).faces[0]
+    overlay = TestOverlay()
+    overlay.paint(face)
+    before = sys.getrefcount(None)
+    for _ in range(5):
+        overlay.paint(face)
+    assert sys.getrefcount(None) > before - 200
+
+
+def test_opencv_plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM_PLUGIN_PATH", "/somewhere/cv2/qt/plugins")
+    monkeypatch.setenv("QT_QPA_FONTDIR", "/my/fonts")
+    forget_opencv_plugins()
+    assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ
+    assert os.environ["QT_QPA_FONTDIR"] == "/my/fonts"
