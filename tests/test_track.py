@@ -284,6 +284,43 @@ def test_pictures_are_never_written_over_the_input(folder, given, output):
         run(folder / given, "-o", folder / output, "--overwrite", source=never)
 
 
+def real(*words):
+    """Run the command with the application's own sources."""
+    return track.run(parse(*words), build_pipeline=lambda engine, tracking: FakePipeline())
+
+
+def test_the_applications_own_video_source(video, tmp_path):
+    assert real(video, "-o", tmp_path / "out.mp4") == 0
+    before, after = read_video(video), read_video(tmp_path / "out.mp4")
+    assert (after.times, after.rate, after.audio) == (before.times, NTSC, before.audio)
+
+
+def test_variable_times_and_late_starts_with_the_applications_own_source(tmp_path):
+    path = tmp_path / "in.mkv"
+    make_video(path, [250, 283, 400, 1000, 1017, 2000], Fraction(1, 1000))
+    assert real(path, "-o", tmp_path / "out.mp4", "--csv", tmp_path / "out.csv") == 0
+    before, after = read_video(path), read_video(tmp_path / "out.mp4")
+    zero = min(Fraction(0), before.times[0])
+    assert after.times == [time - zero for time in before.times]
+    assert [float(row["time"]) for row in rows(tmp_path / "out.csv")] == [float(time) for time in after.times]
+
+
+def test_an_unreadable_picture_does_not_shift_the_names(folder, tmp_path, capsys):
+    (folder / "2.png").write_bytes(b"no picture")
+    assert real(folder, "-o", tmp_path / "out") == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png", "10.png"]
+    assert brightness(tmp_path / "out" / "10.png") == brightness(folder / "10.png")
+    assert "2.png" in capsys.readouterr().out
+
+
+def test_missing_and_broken_inputs_leave_nothing_behind(tmp_path):
+    (tmp_path / "broken.mp4").write_bytes(b"nothing")
+    for name in ("missing.mp4", "broken.mp4"):
+        with pytest.raises(SourceError):
+            real(tmp_path / name, "-o", tmp_path / "out.mp4", "--csv", tmp_path / "out.csv")
+    assert [path.name for path in tmp_path.iterdir()] == ["broken.mp4"]
+
+
 def test_a_live_source_starts_at_zero_and_takes_the_pictures_it_gets(tmp_path):
     def stream(spec):
         assert spec == "rtsp://camera/1"

@@ -150,7 +150,8 @@ def run(
     tracking = TrackingSettings(rwr=args.rwr == "on", max_faces=EVERY_FACE if args.every_face else args.max_faces)
     engine = EngineSettings(args.weights, args.engine, args.device, args.threads)
     plan = _plan(args)
-    plan.check([*plan.pictures, Path(args.input)] if Path(args.input).exists() else [])
+    path = _path(args.input)
+    plan.check([*plan.pictures, path] if path.exists() else [])
     stop = stop or threading.Event()
     report = TrackReport()
     with ExitStack() as stack:
@@ -215,16 +216,20 @@ def _plan(args: argparse.Namespace) -> OutputPlan:
     return OutputPlan(args.output, tables, args.overwrite, _pictures(args.input))
 
 
+def _path(spec: str) -> Path:
+    return Path(spec.strip()).expanduser()
+
+
 def _pictures(spec: str) -> tuple[Path, ...]:
     """Return the input's picture files, in the order in which the source counts them."""
-    path = Path(spec)
+    path = _path(spec)
     if path.is_dir():
         return list_pictures(path)
     return (path,) if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES else ()
 
 
 def _open_outputs(args: argparse.Namespace, plan: OutputPlan, source: Source) -> Outputs:
-    path, info = Path(args.input), source.info
+    path, info = _path(args.input), source.info
     timing: SourceTiming | None = None
     audio: AudioCopy | None = None
     if path.is_file() and not plan.pictures:

