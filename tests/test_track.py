@@ -313,6 +313,17 @@ def test_an_unreadable_picture_does_not_shift_the_names(folder, tmp_path, capsys
     assert "2.png" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("size", [(17, 9), (10_000, 200)])
+@pytest.mark.parametrize("name", ["out.png", "out.mp4"])
+def test_tiny_and_huge_pictures(tmp_path, size, name):
+    cv2.imwrite(str(tmp_path / "in.png"), picture(2, *size))
+    assert real(tmp_path / "in.png", "-o", tmp_path / name) == 0
+    out = tmp_path / name
+    shape = cv2.imread(str(out)).shape if name.endswith("png") else read_video(out).images[0].shape
+    even = (size[1] + size[1] % 2, size[0] + size[0] % 2)
+    assert shape[:2] == (size[::-1] if name.endswith("png") else even)
+
+
 def test_missing_and_broken_inputs_leave_nothing_behind(tmp_path):
     (tmp_path / "broken.mp4").write_bytes(b"nothing")
     for name in ("missing.mp4", "broken.mp4"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections import deque
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from time import monotonic
 
 from app.errors import RecordingError
 from app.overlay import draw_overlay
@@ -18,6 +20,8 @@ from app.recording.video import FINE_TIME_BASE, LIVE_PRESET, VideoWriter, letter
 
 QUEUE_BYTES = 256 << 20
 QUEUE_FRAMES = 32
+QUEUE_SECONDS = 0.5
+"""A result that waited this long keeps new ones out: what waits is lost if the process is killed."""
 STOP_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
@@ -89,7 +93,7 @@ class Recorder:
         overlay: draw the landmarks into the picture.
         table: also write the landmarks of the recorded frames here (.csv or .parquet).
         frame_rate: expected frames per second, for the encoder's rate control.
-        queue_frames: most results that may wait; fewer where the pictures are large.
+        queue_frames: most results that may wait; fewer where the pictures are large or encoding is late.
         overwrite: replace existing files.
 
     Raises:
@@ -119,7 +123,8 @@ class Recorder:
         # Bounded by the counts below, not by itself, so that the sentinel at the end always finds room.
         self._queue: queue.SimpleQueue[FrameResult | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._waiting = self._waiting_bytes = 0
+        self._waiting: deque[float] = deque()
+        self._waiting_bytes = 0
         self._frames = self._dropped = self._damaged = 0
         self._seconds = 0.0
         self._error: str | None = None
@@ -160,11 +165,10 @@ class Recorder:
         """Hand over a result without ever waiting; counted in :attr:`dropped` where there is no room."""
         size = result.frame.image.nbytes
         with self._lock:
-            full = self._waiting >= self._room or (self._waiting and self._waiting_bytes + size > QUEUE_BYTES)
-            if full or self._stopping or self._error is not None:
+            if self._is_full(size) or self._stopping or self._error is not None:
                 self._dropped += 1
             else:
-                self._waiting += 1
+                self._waiting.append(monotonic())
                 self._waiting_bytes += size
                 self._queue.put(result)
 
@@ -188,10 +192,17 @@ class Recorder:
                 self._path, self._frames, self._dropped, self._seconds, error, self._damaged, self._table_path
             )
 
+    def _is_full(self, size: int) -> bool:
+        """Whether a result of ``size`` bytes has no room; asked with the lock held."""
+        if not self._waiting:
+            return False
+        late = monotonic() - self._waiting[0] > QUEUE_SECONDS
+        return late or len(self._waiting) >= self._room or self._waiting_bytes + size > QUEUE_BYTES
+
     def _work(self) -> None:
         while (result := self._queue.get()) is not None:
             with self._lock:
-                self._waiting -= 1
+                self._waiting.popleft()
                 self._waiting_bytes -= result.frame.image.nbytes
                 failed = self._error is not None
                 self._dropped += failed
