@@ -191,6 +191,12 @@ class TestReadouts:
         assert hud(facts(result=frame_result(faces=2))).notice == "2 faces"
         assert hud(facts(result=frame_result())).notice == ""
 
+    def test_what_the_source_says_comes_first(self) -> None:
+        state = running()
+        assert isinstance(state.status, LiveStatus)
+        noted = replace(state, status=replace(state.status, note="Connection lost; trying again."))
+        assert hud(facts(noted, frame_result(faces=0))).notice == "Connection lost; trying again."
+
     def test_the_demo_is_always_labelled(self) -> None:
         assert hud(facts(running(DEMO))).demo
         assert not hud(facts(running(CAMERA))).demo

@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.gui import theme
+from app.gui import window as window_module
 from app.gui.environment import forget_opencv_plugins
 from app.gui.live_window import LiveWindow
 from app.gui.overlay import draw_faces
@@ -32,6 +33,7 @@ from app.gui.presenters.readouts import Hud
 from app.gui.presenters.session import LiveSession, SessionParts
 from app.gui.settings import LiveSettings
 from app.gui.views.video import VideoView
+from app.gui.window import run_window
 from app.pipeline.frame import Estimate, FaceResult
 from app.settings import TrackingSettings
 from model.topology import REGIONS
@@ -253,6 +255,26 @@ def test_closing_while_recording_finishes_the_file(open_window: Open, qtbot: QtB
     close(window, qtbot)
     assert window.desk.session.state.finished is not None
     assert window.desk.session.state.recording is None
+
+
+def test_run_window_ends_when_the_window_is_closed(
+    application: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(window_module, "live_parts", lambda settings: fake_parts())
+    monkeypatch.setattr(window_module, "find_cameras", list)
+
+    def record_then_close() -> None:
+        window = next(
+            widget for widget in application.topLevelWidgets() if isinstance(widget, LiveWindow) and widget.isVisible()
+        )
+        if window.desk.session.state.recording is None:
+            window.act(actions.RECORD)
+            QTimer.singleShot(50, record_then_close)
+        else:
+            window.close()
+
+    QTimer.singleShot(50, record_then_close)
+    assert run_window(LiveSettings(source="demo", record_folder=tmp_path)) == 0
 
 
 class TestVideoView:

@@ -50,7 +50,12 @@ class LiveWindow(QMainWindow):
         settings: how to begin.
         make_session: makes the session; tests put in their own.
         find_cameras: lists the cameras for the source menu; may take a while.
+
+    Signals:
+        released: after the window was closed, once files are finished and threads have ended.
     """
+
+    released = Signal()
 
     def __init__(
         self,
@@ -125,6 +130,7 @@ class LiveWindow(QMainWindow):
             self._bridge.stop()
             self._finder.stop(0.5)
             event.accept()
+            self.released.emit()
         else:
             event.ignore()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from functools import partial
@@ -38,6 +39,9 @@ def run_window(settings: LiveSettings) -> int:
     application.setApplicationName("LDEQ Live")
     dress(application)
     window = make_window(settings)
+    # The window hides at once when it is closed and then finishes its work.
+    application.setQuitOnLastWindowClosed(False)
+    window.released.connect(application.quit)
     # Ctrl+C in the terminal finishes a recording like closing the window does; the window's timer lets
     # Python notice it.
     before = signal.signal(signal.SIGINT, lambda *_: window.close())
@@ -47,8 +51,15 @@ def run_window(settings: LiveSettings) -> int:
         code = application.exec()
     finally:
         signal.signal(signal.SIGINT, before)
-    if not window.desk.session.join(1.0):
+    window.desk.session.join(1.0)
+    if window.desk.session.left_behind:
+        # Files are finished by now. A thread that hangs in a driver can crash Python's own way out, which
+        # would look as if something had been lost.
         log.warning("a source did not let go; it ends with the process")
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
     return code
 
 

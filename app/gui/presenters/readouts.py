@@ -57,7 +57,7 @@ class Hud:
         recording: time and dropped frames, "" when nothing is recorded.
         mode: which points are drawn how.
         message: in the middle, when there is no picture yet.
-        notice: at the lower edge, about the faces.
+        notice: at the lower edge, about the source's connection or the faces.
     """
 
     demo: bool = False
@@ -180,6 +180,9 @@ def _message(facts: Facts) -> str:
 
 
 def _notice(facts: Facts) -> str:
+    status = facts.state.status
+    if status is not None and status.note and facts.state.active:
+        return status.note
     if facts.state.stage != RUNNING or facts.result is None:
         return ""
     faces = len(facts.result.faces)

@@ -98,6 +98,7 @@ class LiveSession:
         self._candidates: list[str] = []
         self._applied = tracking
         self._recorder: Recording | None = None
+        self._left_behind = False
         self._thread = threading.Thread(target=self._run, name="live-session", daemon=True)
         self._thread.start()
 
@@ -112,6 +113,11 @@ class LiveSession:
             source = wanted.source if wanted.playing else state.source
             return replace(state, source=source, no_camera=False, problem="")
         return replace(state, status=live.status) if live is not None else state
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether a source hung inside its driver and still holds a thread."""
+        return self._left_behind or self._thread.is_alive()
 
     @property
     def results(self) -> LatestSlot[FrameResult] | None:
@@ -224,7 +230,9 @@ class LiveSession:
             return
         with self._condition:
             self._live = None
-        live.stop(STOP_SECONDS)
+        if not live.stop(STOP_SECONDS):
+            log.warning("%s did not let go within %g seconds", self._state.source, STOP_SECONDS)
+            self._left_behind = True
         for consumer in self._consumers:
             live.remove_consumer(consumer)  # a source that hangs must not report into the next one's meters
         self._emptied()
