@@ -38,10 +38,10 @@ FACE = face_points(*CENTRE, SIDE)
 
 def moved(dx: float, dy: float, turn: float = 0.0, growth: float = 1.0) -> tuple[NDArray[np.uint8], Points]:
     """Return the picture and the face after a similarity about the face's centre; ``turn`` in degrees."""
-    matrix = cv2.getRotationMatrix2D(CENTRE, turn, growth)
-    matrix[:, 2] += (dx, dy)
+    matrix = np.asarray(cv2.getRotationMatrix2D(CENTRE, turn, growth), np.float64)
+    matrix[:, 2] += np.array([dx, dy])
     picture = cv2.warpAffine(TEXTURE, matrix, (400, 360), borderMode=cv2.BORDER_REFLECT)
-    return picture, (FACE @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+    return np.asarray(picture, np.uint8), (FACE @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def crop_of(points: Points) -> Crop:
@@ -185,9 +185,9 @@ def test_a_face_that_left_the_picture_has_no_reading() -> None:
 
 
 def test_a_face_half_outside_is_judged_by_the_half_inside() -> None:
-    at_edge = FACE + np.float32((-CENTRE[0], 0))
+    at_edge = FACE - np.array([CENTRE[0], 0], np.float32)
     picture, _ = moved(2, 0)
-    ridden = read((TEXTURE, at_edge), (picture, at_edge + np.float32((2, 0))))
+    ridden = read((TEXTURE, at_edge), (picture, at_edge + np.array([2, 0], np.float32)))
     assert ridden.overall < 1.0
 
 

@@ -7,7 +7,16 @@ import pytest
 from numpy.typing import NDArray
 
 from model.metrics import accuracy, inter_ocular, nad, nme, nmf
-from model.topology import EYES_AND_MOUTH, LEFT_EYE_OUTER, MIRROR, POINTS, REGION_OF_POINT, REGIONS, RIGHT_EYE_OUTER, TO_68
+from model.topology import (
+    EYES_AND_MOUTH,
+    LEFT_EYE_OUTER,
+    MIRROR,
+    POINTS,
+    REGION_OF_POINT,
+    REGIONS,
+    RIGHT_EYE_OUTER,
+    TO_68,
+)
 
 
 def face(width: float = 200.0, height: float = 200.0) -> NDArray[np.float32]:
@@ -25,7 +34,7 @@ def test_inter_ocular_is_the_distance_of_points_60_and_72() -> None:
 
 def test_nme_of_a_constant_offset() -> None:
     truth = face()[None]
-    assert nme(truth + np.float32([3, 4]), truth) == pytest.approx([0.05])
+    assert nme(truth + np.array([3, 4], np.float32), truth) == pytest.approx([0.05])
 
 
 def test_nme_is_normalised_by_the_truth_not_the_prediction() -> None:
@@ -100,7 +109,7 @@ def test_nmf_is_a_root_mean_square_over_landmarks_and_frames() -> None:
 
 def noisy_clip(frames: int = 40) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     rng = np.random.default_rng(2)
-    truth = np.stack([face() + np.float32(t) for t in range(frames)])
+    truth = face() + np.arange(frames, dtype=np.float32)[:, None, None]
     return truth + rng.normal(size=truth.shape).astype(np.float32), truth
 
 

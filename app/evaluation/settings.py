@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from app.errors import UserError
 from app.settings import EngineSettings
+from model.errors import ModelError
+from model.filters import Ema, OneEuro
 
 RECT = "rect"
 TRACK = "track"
@@ -35,6 +37,13 @@ class SmoothingSettings:
     min_cutoff: float = 2.0
     beta: float = 10.0
     d_cutoff: float = 1.0
+
+    def __post_init__(self) -> None:
+        try:
+            Ema(self.alpha)
+            OneEuro(self.min_cutoff, self.beta, self.d_cutoff)
+        except ModelError as error:
+            raise UserError(f"The filter cannot be used: {error}.") from error
 
 
 @dataclass(frozen=True, slots=True)

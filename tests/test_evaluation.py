@@ -1,0 +1,421 @@
+"""The evaluate commands on tiny data sets of bright squares, whose landmarks are known."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.cli import evaluate
+from app.errors import EXIT_BAD_INPUT, EXIT_OK, UserError
+from app.evaluation.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor, make_filter
+from app.evaluation.settings import EMA, RWR, EvaluationSettings, SmoothingSettings
+from app.evaluation.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
+from app.evaluation.wflw_v import evaluate_video, find_videos
+from app.pipeline.pipeline import Pipeline
+from app.pipeline.tracker import Policy
+from app.settings import TrackingSettings
+from model.config import LdeqConfig
+from model.metrics import nme, nmf
+from model.weights import WeightsCard, write_card
+from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
+
+SIDE = 100.0
+Points = NDArray[np.float32]
+
+
+class Offset:
+    """A predictor that is off by a known amount, or finds nothing."""
+
+    engine_name = "fake"
+
+    def __init__(self, truths: list[Points], offsets: list[tuple[float, float] | None]) -> None:
+        self.answers = list(zip(truths, offsets, strict=True))
+        self.starts = 0
+        self.closed = False
+
+    def start(self) -> None:
+        self.starts += 1
+
+    def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+        truth, offset = self.answers.pop(0)
+        return None if offset is None else Prediction(truth + np.array(offset, np.float32), 3)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def list_line(points: Points, flags: str | None, path: str) -> str:
+    (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
+    middle = [] if flags is None else [f"{x1:.0f} {y1:.0f} {x2:.0f} {y2:.0f}", " ".join(flags)]
+    return " ".join([*(f"{value:.4f}" for value in points.ravel()), *middle, path])
+
+
+@pytest.fixture
+def wflw(tmp_path: Path) -> Path:
+    """Three pictures and their list; the third face has no attribute."""
+    (tmp_path / "images" / "0--Parade").mkdir(parents=True)
+    lines = []
+    for i, flags in enumerate(("100000", "100001", "000000")):
+        x = 120 + 10 * i
+        name = f"0--Parade/face {i}.png"
+        cv2.imwrite(str(tmp_path / "images" / name), face_image(320, 240, x, 120, SIDE))
+        lines.append(list_line(face_points(x, 120, SIDE), flags, name))
+    (tmp_path / "list.txt").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def write_video(path: Path, pictures: list[NDArray[np.uint8]]) -> None:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=Fraction(25))
+        stream.height, stream.width = pictures[0].shape[:2]
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 4_000_000
+        for picture in pictures:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def add_video(root: Path, name: str, frames: int = 6) -> Points:
+    """Add one video of a drifting square in WFLW-V form; returns its landmarks."""
+    for folder in ("videos", "landmarks", "bboxes"):
+        (root / folder).mkdir(exist_ok=True)
+    centres = [150 + 3 * t for t in range(frames)]
+    truth = np.stack([face_points(x, 120, SIDE) for x in centres])
+    write_video(root / "videos" / f"{name}.mp4", [face_image(320, 240, x, 120, SIDE) for x in centres])
+    np.save(root / "landmarks" / f"{name}.npy", truth)
+    np.save(root / "bboxes" / f"{name}.npy", np.hstack([truth.min(axis=1), truth.max(axis=1), np.ones((frames, 1))]))
+    return truth
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> Path:
+    for name in ("a", "b"):
+        add_video(tmp_path, name)
+    return tmp_path
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.safetensors"
+    path.write_bytes(b"not read by the fake engine")
+    write_card(WeightsCard(path, LdeqConfig(name="tiny"), {path.name: "c0ffee"}, {}))
+    return path
+
+
+def square_predictor(settings: EvaluationSettings) -> Predictor:
+    """What ``open_predictor`` builds, over the fake engine and detector."""
+    recurrent = settings.mode == RWR
+    predictor: Predictor
+    if settings.crop == "track":
+        tracking = TrackingSettings(rwr=recurrent, max_faces=4, measure_flicker=False)
+        predictor = TrackPredictor(Pipeline(SquareEngine(), SquareDetector(), tracking, Policy()))
+    else:
+        predictor = RectPredictor(SquareEngine(), settings.scale, recurrent)
+    smoothing = make_filter(settings.mode, settings.smoothing)
+    return predictor if smoothing is None else Smoother(predictor, smoothing)
+
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def command(tmp_path: Path, weights: Path) -> Run:
+    """Run ``evaluate`` with the fake engine and return the JSON it wrote."""
+
+    def run(*arguments: str | Path) -> dict[str, Any]:
+        parser = argparse.ArgumentParser()
+        evaluate.add_parser(parser.add_subparsers())
+        out = tmp_path / "out.json"
+        args = parser.parse_args(["evaluate", *map(str, arguments), "--weights", str(weights), "--json", str(out)])
+        assert args.run is evaluate.run
+        assert evaluate.run(args, open_predictor=square_predictor) == EXIT_OK
+        values: dict[str, Any] = json.loads(out.read_text())
+        return values
+
+    return run
+
+
+def test_list_with_boxes_and_attributes(wflw: Path) -> None:
+    faces = read_list(wflw / "list.txt")
+    assert [face.path for face in faces] == [f"0--Parade/face {i}.png" for i in range(3)]
+    assert faces[1].attributes == (True, False, False, False, False, True)
+    assert faces[0].box == (70, 70, 170, 170)
+    np.testing.assert_allclose(faces[0].landmarks, face_points(120, 120, SIDE), atol=1e-3)
+    assert faces[2].where.endswith("list.txt, line 3")
+
+
+def test_subset_list_has_the_landmarks_box(tmp_path: Path) -> None:
+    points = face_points(100, 90, 80)
+    (tmp_path / "list_98pt_test_pose.txt").write_text(list_line(points, None, "7--x/1 2.png"))
+    face = read_list(tmp_path / "list_98pt_test_pose.txt")[0]
+    assert face.attributes is None
+    assert face.path == "7--x/1 2.png"
+    assert face.box == pytest.approx((*points.min(axis=0), *points.max(axis=0)), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda line: line.replace(" ", " x", 1), r"line 2: expected 196 coordinates.*found 1 numbers"),
+        (lambda line: " ".join(line.split()[:150]), r"line 2: expected 196 coordinates"),
+        (lambda line: line.replace(" 1 0 0 0 0 1 ", " 1 0 0 0 0 7 "), r"line 2: the six attribute flags"),
+        (lambda line: "nan" + line[line.index(" ") :], r"line 2: the coordinates must be finite"),
+    ],
+)
+def test_a_bad_line_is_named(wflw: Path, damage: Callable[[str], str], message: str) -> None:
+    path = wflw / "list.txt"
+    lines = path.read_text().splitlines()
+    lines[1] = damage(lines[1])
+    path.write_text("\n".join(lines))
+    with pytest.raises(UserError, match=message) as caught:
+        read_list(path)
+    assert caught.value.exit_code == EXIT_BAD_INPUT
+
+
+def test_a_missing_or_broken_picture_names_the_line(wflw: Path) -> None:
+    faces = read_list(wflw / "list.txt")
+    picture = wflw / "images" / faces[2].path
+    picture.write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"line 3: .*face 2.png is not a picture"):
+        evaluate_wflw(RectPredictor(SquareEngine(), 1.25, False), faces, wflw / "images")
+    picture.unlink()
+    with pytest.raises(UserError, match=r"line 3: the picture .*face 2.png is missing"):
+        check_images(wflw / "images", faces)
+
+
+def test_missing_and_empty_lists(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        read_list(tmp_path / "none.txt")
+    (tmp_path / "empty.txt").write_text("\n\n")
+    with pytest.raises(UserError, match="is empty"):
+        read_list(tmp_path / "empty.txt")
+
+
+def test_wflw_figures_by_hand(wflw: Path) -> None:
+    faces = read_list(wflw / "list.txt")
+    truths = [face.landmarks for face in faces]
+    # Eye corners are 50 apart: offsets of 2, 6 and 1 pixels are 4 %, 12 % and 2 %.
+    result = evaluate_wflw(Offset(truths, [(2, 0), (0, 6), (1, 0)]), faces, wflw / "images")
+    assert result.overall.nme == pytest.approx((4 + 12 + 2) / 3, rel=1e-3)
+    assert result.overall.fr10 == pytest.approx(100 / 3)
+    assert result.overall.auc10 == pytest.approx((0.6 + 0 + 0.8) / 3, abs=2e-3)
+    assert set(result.attributes) == {"pose", "blur"} < set(ATTRIBUTES)
+    assert (result.attributes["pose"].faces, result.attributes["blur"].faces) == (2, 1)
+    assert result.attributes["pose"].nme == pytest.approx(8, rel=1e-3)
+    assert result.attributes["blur"].fr10 == 100
+    assert (result.missed, result.evaluations) == (0, 3)
+
+
+def test_a_missed_face_is_a_failure_without_an_nme(wflw: Path) -> None:
+    faces = read_list(wflw / "list.txt")
+    truths = [face.landmarks for face in faces]
+    result = evaluate_wflw(Offset(truths, [(2, 0), None, (float("nan"), 0)]), faces, wflw / "images")
+    assert result.overall.nme == pytest.approx(4, rel=1e-3)
+    assert result.overall.fr10 == pytest.approx(200 / 3)
+    assert result.missed == 2
+    assert "blur" not in result.attributes
+    with pytest.raises(UserError, match="found none of the faces"):
+        evaluate_wflw(Offset(truths, [None] * 3), faces, wflw / "images")
+
+
+def test_wflw_command(wflw: Path, command: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    values = command("wflw", "--list", wflw / "list.txt", "--images", wflw / "images")
+    assert values["nme"] < 2
+    assert values["fr10"] == 0
+    assert values["auc10"] > 0.8
+    assert set(values["nme_by_attribute"]) == {"pose", "blur"}
+    assert values["evaluations_per_face"] == 6
+    assert values["weights"] == {"name": "tiny", "file": "tiny.safetensors", "sha256": "c0ffee"}
+    assert values["engine"] == "fake, CPU"
+    assert values["settings"]["scale"] == 1.25
+    printed = capsys.readouterr().out
+    assert "NME" in printed
+    assert "pose" in printed
+
+
+def test_wflw_command_with_the_trackers_crops(wflw: Path, command: Run) -> None:
+    values = command("wflw", "--list", wflw / "list.txt", "--images", wflw / "images", "--crop", "track", "--limit", 2)
+    assert values["nme"] < 2
+    assert (values["faces"], values["missed"]) == (2, 0)
+    assert values["settings"]["scale"] is None
+
+
+def test_tracked_face_is_the_one_in_the_box(tmp_path: Path) -> None:
+    image = np.maximum(face_image(640, 240, 120, 120, SIDE), face_image(640, 240, 480, 120, 80))
+    predictor = square_predictor(EvaluationSettings(crop="track"))
+    found = predictor.predict(image, 0.0, (440, 80, 520, 160))
+    assert found is not None
+    assert np.abs(found.landmarks - face_points(480, 120, 80)).mean() < 3
+    assert predictor.predict(image, 0.04, (250, 70, 350, 170)) is None
+    predictor.close()
+
+
+def test_wflw_v_figures_by_hand(tmp_path: Path) -> None:
+    truth = add_video(tmp_path, "clip", frames=4)
+    offsets: list[tuple[float, float] | None] = [(1, 0), (1, 0), (3, 0), (3, 0)]
+    predictor = Offset(list(truth), offsets)
+    result = evaluate_video(predictor, find_videos(tmp_path)[0])
+    assert predictor.starts == 1
+    assert [result.nme, result.nme_eyes_mouth] == pytest.approx([100 * 2 / 50] * 2, rel=1e-4)
+    assert result.nmf == pytest.approx(25600 * np.sqrt(4 / 3) / SIDE, rel=1e-3)
+    assert (result.frames, result.missed, result.evaluations) == (4, 0, 3)
+
+
+def test_missed_frames_count_in_no_figure_and_break_no_pair(tmp_path: Path) -> None:
+    truth = add_video(tmp_path, "clip", frames=6)
+    offsets: list[tuple[float, float] | None] = [(1, 0), (3, 0), None, (9, 0), (9, 0), (9, 2)]
+    result = evaluate_video(Offset(list(truth), offsets), find_videos(tmp_path)[0])
+    assert result.missed == 1
+    # Pairs: 1 -> 3, and 9 -> 9 -> 9 with 2 down; the jump over the gap is no pair.
+    assert result.nmf == pytest.approx(25600 * np.sqrt((4 + 0 + 4) / 3) / SIDE, rel=1e-3)
+    with pytest.raises(UserError, match="never found the face"):
+        evaluate_video(Offset(list(truth), [None] * 6), find_videos(tmp_path)[0])
+
+
+@pytest.mark.parametrize("crop", ["rect", "track"])
+@pytest.mark.parametrize("mode", ["off", "rwr", "ema", "one-euro"])
+def test_wflw_v_command(clips: Path, command: Run, mode: str, crop: str) -> None:
+    values = command("wflw-v", "--root", clips, "--mode", mode, "--crop", crop)
+    assert [video["id"] for video in values["videos"]] == ["a", "b"]
+    assert values["mode"] == mode
+    for key in ("nme", "nmf", "nme_eyes_mouth"):
+        assert values[key] == pytest.approx(np.mean([video[key] for video in values["videos"]]))
+    assert 0 < values["nme"] < 6
+    if crop == "rect":
+        # Cold solves take all 6 steps of the fake; RwR takes 6 on the first of 6 frames and 2 on the others.
+        assert values["evaluations_per_frame"] == pytest.approx((6 + 5 * 2) / 6 if mode == "rwr" else 6)
+    assert (values["settings"]["smoothing"] is None) is (mode in ("off", "rwr"))
+
+
+def test_each_video_starts_anew(clips: Path, command: Run) -> None:
+    both = command("wflw-v", "--root", clips, "--mode", "ema")
+    assert both["videos"][0]["nme"] == pytest.approx(both["videos"][1]["nme"])
+
+
+def test_ema_mode_is_the_filter_over_the_cold_landmarks(tmp_path: Path) -> None:
+    truth = add_video(tmp_path, "clip")
+    jitter = [(0.0, 0.0), (4.0, 0.0), (0.0, 0.0), (4.0, 0.0), (0.0, 0.0), (4.0, 0.0)]
+    smoothing = make_filter(EMA, SmoothingSettings(alpha=0.5))
+    assert smoothing is not None
+    result = evaluate_video(Smoother(Offset(list(truth), [*jitter]), smoothing), find_videos(tmp_path)[0])
+    expected = (truth + np.array(jitter, np.float32)[:, None]).astype(np.float64)
+    for t in range(1, 6):
+        expected[t] = (expected[t] + expected[t - 1]) / 2
+    assert result.nme == pytest.approx(100 * nme(expected, truth).mean(), rel=1e-4)
+    assert result.nmf == pytest.approx(nmf(expected, truth), rel=1e-3)
+
+
+def test_a_filter_starts_anew_with_another_face_and_after_a_gap() -> None:
+    class Script:
+        engine_name = "fake"
+
+        def __init__(self, answers: list[Prediction | None]) -> None:
+            self.answers = answers
+
+        def start(self) -> None: ...
+
+        def close(self) -> None: ...
+
+        def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+            return self.answers.pop(0)
+
+    near, far = face_points(0, 0, SIDE), face_points(300, 0, SIDE)
+    script: list[Prediction | None] = [Prediction(near, 1, 0), Prediction(far, 1, 1), None, Prediction(near, 1, 1)]
+    smoothing = make_filter(EMA, SmoothingSettings(alpha=0.1))
+    assert smoothing is not None
+    smoother = Smoother(Script(script), smoothing)
+    answers = [smoother.predict(np.zeros((1, 1, 3), np.uint8), 0.0, (0, 0, 1, 1)) for _ in range(4)]
+    for answer, expected in zip(answers, (near, far, None, near), strict=True):
+        if expected is None:
+            assert answer is None
+        else:
+            assert answer is not None
+            np.testing.assert_allclose(answer.landmarks, expected, atol=1e-3)
+
+
+def test_ids_choose_videos_and_name_the_line_of_a_missing_one(clips: Path) -> None:
+    ids = clips / "ids.txt"
+    ids.write_text("b\n\n")
+    assert [files.name for files in find_videos(clips, ids)] == ["b"]
+    ids.write_text("a\nc\n")
+    with pytest.raises(UserError, match=r"ids.txt, line 2: .*c.mp4 is missing"):
+        find_videos(clips, ids)
+    (clips / "landmarks" / "a.npy").unlink()
+    with pytest.raises(UserError, match=r"a.npy is missing"):
+        find_videos(clips)
+
+
+def test_frame_count_mismatch_names_both_files(clips: Path) -> None:
+    truth = np.load(clips / "landmarks" / "a.npy")
+    for count in (5, 7):
+        longer = np.concatenate([truth, truth])[:count]
+        np.save(clips / "landmarks" / "a.npy", longer)
+        np.save(clips / "bboxes" / "a.npy", np.hstack([longer.min(axis=1), longer.max(axis=1)]))
+        with pytest.raises(UserError, match=rf"a.mp4 has 6 frames, but .*a.npy has landmarks for {count}"):
+            evaluate_video(RectPredictor(SquareEngine(), 1.25, False), find_videos(clips)[0])
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("landmarks/a.npy", np.zeros((6, 68, 2)), r"must hold finite \(frames, 98, 2\)"),
+        ("bboxes/a.npy", np.zeros((6, 4)), "does not run from x1 y1"),
+        ("bboxes/a.npy", np.zeros((5, 4)), "one box x1 y1 x2 y2 for each of the 6 frames"),
+        ("landmarks/a.npy", b"noise", "not a numpy array"),
+        ("videos/a.mp4", b"noise", "cannot be decoded"),
+    ],
+)
+def test_unusable_files_are_named(clips: Path, file: str, content: Any, message: str) -> None:
+    if isinstance(content, bytes):
+        (clips / file).write_bytes(content)
+    else:
+        np.save(clips / file, content)
+    with pytest.raises(UserError, match=message) as caught:
+        evaluate_video(RectPredictor(SquareEngine(), 1.25, False), find_videos(clips)[0])
+    assert Path(file).name in str(caught.value)
+
+
+def test_a_folder_that_is_no_wflw_v_is_refused(clips: Path) -> None:
+    with pytest.raises(UserError, match="no folder 'videos'"):
+        find_videos(clips / "videos")
+    (clips / "ids.txt").write_text("\n")
+    with pytest.raises(UserError, match="names no video"):
+        find_videos(clips, clips / "ids.txt")
+
+
+def parse(*arguments: str | Path) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    evaluate.add_parser(parser.add_subparsers())
+    return parser.parse_args(["evaluate", *map(str, arguments)])
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--crop", "track", "--scale", "1.2"], "--scale goes with --crop rect"),
+        (["--scale", "0"], "scale must be between"),
+        (["--limit", "0"], "limit must be at least 1"),
+        (["--threads", "0"], "threads must be at least 1"),
+        (["--weights", "none.safetensors"], "The model cannot be used: no weights at none.safetensors"),
+        (["--json", "nowhere/out.json"], "does not exist"),
+    ],
+)
+def test_bad_settings_are_one_sentence(clips: Path, extra: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        evaluate.run(parse("wflw-v", "--root", clips, *extra), open_predictor=square_predictor)
+
+
+def test_bad_filter_settings_are_one_sentence(clips: Path, weights: Path) -> None:
+    args = parse("wflw-v", "--root", clips, "--mode", "ema", "--alpha", "2", "--weights", weights)
+    with pytest.raises(UserError, match=r"^The filter cannot be used: .* above 0 and at most 1"):
+        evaluate.run(args, open_predictor=square_predictor)
