@@ -1,0 +1,357 @@
+"""Training: the data format, the augmentation's geometry, the loop, and the command."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from app.cli import main as cli
+from app.cli import train as train_command
+from app.errors import UserError
+from model.config import LdeqConfig
+from model.errors import ModelError
+from model.network import Ldeq
+from model.topology import MIRROR, POINTS
+from model.training import loop
+from model.training.augment import Augmentation, augment
+from model.training.data import CANVAS, Faces, load_faces
+from model.training.loop import CHECKPOINT, train
+from model.training.recipe import Recipe, Stage, recipe_for
+from model.weights import load_weights, read_card, save_weights
+
+CONFIG = LdeqConfig(name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2)
+GEOMETRY_ONLY = Augmentation(
+    mirror_chance=0.0,
+    colour_chance=0.0,
+    grey_chance=0.0,
+    blur_chance=0.0,
+    low_resolution_chance=0.0,
+    noise_chance=0.0,
+    occluder_chance=0.0,
+)
+SIDE = 160
+
+
+def face(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Draw a "face": a bright ellipse with eyes, and 98 points on it."""
+    random = np.random.default_rng(seed)
+    picture = np.full((SIDE, SIDE, 3), 40, np.uint8)
+    centre = (float(random.uniform(65, 95)), float(random.uniform(65, 95)))
+    radius = float(random.uniform(35, 45))
+    cv2.circle(picture, (round(centre[0]), round(centre[1])), round(radius), (210, 180, 150), -1)
+    for side in (-1, 1):
+        eye = (round(centre[0] + side * radius / 2), round(centre[1] - radius / 3))
+        cv2.circle(picture, eye, 5, (20, 20, 60), -1)
+    angle = np.arange(POINTS) / POINTS * 2 * np.pi
+    points = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * radius + centre
+    points[60] = (centre[0] - radius / 2, centre[1] - radius / 3)
+    points[72] = (centre[0] + radius / 2, centre[1] - radius / 3)
+    return picture, points.astype(np.float32)
+
+
+def write_faces(folder: Path, count: int) -> Path:
+    """Write faces in the format of the training data: labels.npz and two tars of webp pictures."""
+    folder.mkdir()
+    drawn = [face(seed) for seed in range(count)]
+    names = [f"face{row:03}.webp" for row in range(count)]
+    for number in range(2):
+        with tarfile.open(folder / f"faces-{number}.tar", "w") as tar:
+            for row in range(number, count, 2):
+                picture = cv2.cvtColor(drawn[row][0], cv2.COLOR_RGB2BGR)
+                data = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
+                entry = tarfile.TarInfo(f"faces/{names[row]}")
+                entry.size = len(data)
+                tar.addfile(entry, io.BytesIO(data))
+    np.savez(
+        folder / "labels.npz",
+        name=np.array(names),
+        source=np.array(["wflw" if row % 2 else "drawn" for row in range(count)]),
+        landmarks=np.stack([points for _, points in drawn]),
+        weight=np.ones((count, POINTS), np.float32),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_faces(tmp_path_factory.mktemp("data") / "faces", 12)
+
+
+@pytest.fixture(scope="module")
+def faces(folder: Path) -> Faces:
+    return load_faces(folder, torch.device("cpu"))
+
+
+def recipe(seconds: float, **changes: object) -> Recipe:
+    stage = Stage(1.0, CONFIG.input_size, 4, {})
+    plain = Recipe(
+        CONFIG, seconds / 60, (stage,), learning_rate=5e-3, warmup=0.0, ema_decay=0.9, augmentation=GEOMETRY_ONLY
+    )
+    return dataclasses.replace(plain, **changes)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _one_thread() -> Iterator[None]:
+    """Tiny layers gain nothing from threads, and waiting threads hold up whatever else runs."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+class StepClock:
+    """A clock that ticks half a second at each look, so that a run has the same steps on any computer."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 0.5
+        return self.now
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make a second of budget two training steps."""
+    monkeypatch.setattr(loop.time, "perf_counter", StepClock())
+
+
+def test_faces_are_read_in_the_labels_order(faces: Faces) -> None:
+    assert faces.images.shape == (12, CANVAS, CANVAS, 3)
+    for row in (0, 5, 11):
+        picture, points = face(row)
+        assert np.array_equal(faces.images[row, :SIDE, :SIDE].numpy(), picture)
+        assert np.allclose(faces.landmarks[row].numpy(), points)
+    assert (faces.images[3, SIDE:, :SIDE] == faces.images[3, SIDE - 1, :SIDE]).all(), "edges are replicated"
+    assert faces.draw_weights({"wflw": 3.0}).tolist() == [1.0, 3.0] * 6
+
+
+def test_a_limit_takes_faces_from_all_over(folder: Path) -> None:
+    some = load_faces(folder, torch.device("cpu"), 3)
+    assert len(some) == 3
+    assert np.allclose(some.landmarks[-1].numpy(), face(11)[1])
+
+
+def test_data_that_is_not_there_or_not_whole_is_said(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"labels\.npz"):
+        load_faces(tmp_path, torch.device("cpu"))
+    for path in folder.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "faces-1.tar").unlink()
+    with pytest.raises(ModelError, match="6 labelled pictures are in no tar"):
+        load_faces(tmp_path, torch.device("cpu"))
+
+
+def dotted(count: int) -> tuple[torch.Tensor, torch.Tensor, tuple[int, ...]]:
+    """Return pictures with three marked landmarks, each dot of its own colour."""
+    marked = (0, 60, 76)
+    colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
+    spots = ((100, 90), (220, 95), (150, 205))
+    random = np.random.default_rng(3)
+    images = np.zeros((count, CANVAS, CANVAS, 3), np.uint8)
+    points = random.uniform(110, 190, (count, POINTS, 2)).astype(np.float32)
+    for spot, colour, landmark in zip(spots, colours, marked, strict=True):
+        points[:, landmark] = spot
+        for picture in images:
+            cv2.circle(picture, spot, 4, colour, -1)
+    return torch.from_numpy(images), torch.from_numpy(points), marked
+
+
+def dot_positions(crop: torch.Tensor) -> list[NDArray[np.float64]]:
+    """Return the centres of the three dots in crop units, in the order of :func:`dotted`."""
+    size = crop.shape[-1]
+    axis = (np.arange(size) + 0.5) / size
+    masks = crop.double().numpy()
+    return [np.array([(mask.sum(0) * axis).sum(), (mask.sum(1) * axis).sum()]) / mask.sum() for mask in masks]
+
+
+def test_landmarks_stay_on_their_features() -> None:
+    images, points, marked = dotted(6)
+    torch.manual_seed(0)
+    weights = torch.rand(6, POINTS)
+    crops, moved, kept = augment(images, points, weights, 256, 2.2, GEOMETRY_ONLY)
+    assert crops.shape == (6, 3, 256, 256)
+    assert torch.equal(kept, weights)
+    for crop, landmarks in zip(crops, moved.numpy(), strict=True):
+        for landmark, dot in zip(marked, dot_positions(crop), strict=True):
+            assert np.abs(landmarks[landmark] - dot).max() < 1.5 / 256
+    assert float(moved.std(dim=0)[list(marked)].min()) > 0.01, "every face is moved another way"
+
+
+def test_mirrored_landmarks_and_weights_change_places() -> None:
+    images, points, marked = dotted(4)
+    torch.manual_seed(0)
+    weights = torch.rand(4, POINTS)
+    settings = dataclasses.replace(GEOMETRY_ONLY, mirror_chance=1.0)
+    crops, moved, kept = augment(images, points, weights, 256, 2.2, settings)
+    assert torch.equal(kept, weights[:, torch.as_tensor(MIRROR)])
+    for crop, landmarks in zip(crops, moved.numpy(), strict=True):
+        for landmark, dot in zip(marked, dot_positions(crop), strict=True):
+            # What was point 0 is now seen where point 32 belongs.
+            assert np.abs(landmarks[MIRROR[landmark]] - dot).max() < 1.5 / 256
+
+
+def test_the_full_augmentation_keeps_shape_and_range(faces: Faces) -> None:
+    torch.manual_seed(0)
+    always = Augmentation(
+        colour_chance=1, grey_chance=0.5, blur_chance=1, low_resolution_chance=1, noise_chance=1, occluder_chance=1
+    )
+    crops, points, _ = augment(faces.images, faces.landmarks, faces.weights, 64, 1.25, always)
+    assert torch.isfinite(crops).all()
+    assert float(crops.min()) >= 0
+    assert float(crops.max()) <= 255
+    assert crops.shape == (12, 3, 64, 64)
+    assert 0.4 < float(points.mean()) < 0.6
+
+
+@pytest.mark.usefixtures("steps")
+def test_the_loss_falls(faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
+    lines: list[str] = []
+    path = train(faces, recipe(15), tmp_path, report=lines.append)
+    losses = [float(line.rsplit(" ", 1)[1]) for line in lines]
+    assert len(losses) > 20
+    assert np.mean(losses[-5:]) < 0.85 * np.mean(losses[:5])
+    model = load_weights(path)
+    assert model.config == CONFIG
+    assert read_card(path).notes["samples"] == 4 * len(losses)
+    assert json.loads((tmp_path / "recipe.json").read_text())["model"]["name"] == "tiny"
+
+
+@pytest.mark.usefixtures("steps")
+def test_a_resumed_run_goes_on_where_it_was(faces: Faces, tmp_path: Path) -> None:
+    train(faces, recipe(4), tmp_path / "parts", report=lambda line: None)
+    first = torch.load(tmp_path / "parts" / CHECKPOINT, weights_only=True)
+    lines: list[str] = []
+    train(faces, recipe(8), tmp_path / "parts", resume=True, report=lines.append)
+    second = torch.load(tmp_path / "parts" / CHECKPOINT, weights_only=True)
+    assert lines[0].startswith(f"resumed at step {first['steps']}")
+    assert second["steps"] == 2 * first["steps"]
+    assert second["seconds"] == pytest.approx(8)
+    log = [json.loads(line) for line in (tmp_path / "parts" / "log.jsonl").read_text().splitlines()]
+    assert [entry["steps"] for entry in log] == [first["steps"], second["steps"]]
+
+
+@pytest.mark.usefixtures("steps")
+def test_the_figures_of_a_validation_are_kept(faces: Faces, tmp_path: Path) -> None:
+    path = train(faces, recipe(1), tmp_path, validate=lambda model: {"nme": 12.5}, report=lambda line: None)
+    assert read_card(path).notes["nme"] == 12.5
+    assert json.loads((tmp_path / "log.jsonl").read_text())["nme"] == 12.5
+
+
+def test_a_wrong_resume_says_so(faces: Faces, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="nothing to resume"):
+        train(faces, recipe(1), tmp_path, resume=True, report=lambda line: None)
+    (tmp_path / CHECKPOINT).unlink(missing_ok=True)
+    train(faces, recipe(0.01), tmp_path, report=lambda line: None)
+    other = recipe(1, model=dataclasses.replace(CONFIG, width=24))
+    with pytest.raises(ModelError, match="another model"):
+        train(faces, other, tmp_path, resume=True, report=lambda line: None)
+
+
+def test_weights_to_start_from_must_fit(faces: Faces, tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    save_weights(start, Ldeq(dataclasses.replace(CONFIG, width=24)), {})
+    with pytest.raises(ModelError, match="does not fit"):
+        train(faces, recipe(1), tmp_path / "out", init=start, report=lambda line: None)
+
+
+def write_list(folder: Path) -> Path:
+    """Write two of the faces as a WFLW list with pictures."""
+    folder.mkdir()
+    lines = []
+    for row in (0, 1):
+        picture, points = face(row)
+        cv2.imwrite(str(folder / f"{row}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        box = [*points.min(axis=0), *points.max(axis=0)]
+        numbers = " ".join(f"{value:.3f}" for value in [*points.reshape(-1), *box])
+        lines.append(f"{numbers} 0 0 0 0 0 0 {row}.png")
+    path = folder / "list.txt"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.mark.usefixtures("steps")
+def test_the_command_trains_validates_exports_and_resumes(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from model.training import recipe as recipes
+
+    monkeypatch.setattr(recipes, "recipe_for", lambda name, minutes: recipe((minutes or 1) * 60))
+    labelled = write_list(tmp_path / "labelled")
+    out = tmp_path / "out"
+    line = ["train", "--data", str(folder), "--out", str(out), "--device", "cpu"]
+    line += ["--validate-list", str(labelled), "--validate-images", str(labelled.parent)]
+    assert cli.main([*line, "--minutes", "0.02", "--limit-faces", "8"]) == 0
+    printed = capsys.readouterr().out
+    assert "8 faces" in printed
+    assert "nme" in printed
+    card = read_card(out / "tiny.safetensors")
+    assert {"tiny.safetensors", "tiny-stem.onnx", "tiny-cell.onnx"} == set(card.files)
+    assert card.notes["nme"] > 0
+
+    assert cli.main([*line, "--minutes", "0.04"]) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert cli.main([*line, "--minutes", "0.04", "--resume"]) == 0
+    assert "resumed" in capsys.readouterr().out
+
+
+def test_validation_measures_the_model_it_is_given(tmp_path: Path) -> None:
+    from app.training.validation import WflwValidation
+
+    labelled = write_list(tmp_path / "labelled")
+    validate = WflwValidation(labelled, labelled.parent, CONFIG)
+    assert len(validate) == 2
+    model = Ldeq(CONFIG).eval()
+    figures = validate(model)
+    assert set(figures) == {"nme", "fr10", "auc10"}
+    assert figures["nme"] > 10, "an untrained model finds nothing"
+    assert validate(model) == figures
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--minutes", "0"], "--minutes must be positive"),
+        (["--minutes", "nan"], "--minutes must be positive"),
+        (["--limit-faces", "-1"], "--limit-faces must be positive"),
+        (["--validate-list", "x"], "both --validate-list"),
+        ([], "no training faces"),
+    ],
+)
+def test_the_command_says_what_is_wrong(
+    options: list[str], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["train", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--device", "cpu"]
+    assert cli.main([*line, *options]) == 2
+    err = capsys.readouterr().err
+    assert sentence in err
+    assert err.count("\n") == 1
+
+
+def test_an_output_that_is_a_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").touch()
+    assert cli.main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "another --out" in capsys.readouterr().err
+
+
+def test_cuda_is_taken_where_it_is_and_refused_where_not() -> None:
+    assert train_command._device("auto", True) == "cuda"
+    assert train_command._device("auto", False) == "cpu"
+    assert train_command._device("cpu", True) == "cpu"
+    with pytest.raises(UserError, match="doctor"):
+        train_command._device("cuda", False)
+
+
+def test_the_command_offers_exactly_the_presets() -> None:
+    assert [recipe_for(name).model.name for name in train_command.CONFIGS] == list(train_command.CONFIGS)
