@@ -82,9 +82,8 @@ class TrackReport:
         verb = "Interrupted after" if interrupted else "Tracked"
         lines = [f"{verb} {_count(self.frames, 'frame')} ({speed:.1f} fps)"]
         if self.faces:
-            lines.append(
-                f"{_count(len(self.faces), 'face')}, at least one in {self.with_face} of {_count(self.frames, 'frame')}"
-            )
+            frames = _count(self.frames, "frame")
+            lines.append(f"{_count(len(self.faces), 'face')}, at least one in {self.with_face} of {frames}")
             lines.append(f"{self.evaluations / self.solves:.2f} evaluations per face and frame")
         elif self.frames:
             lines.append(f"No face was found in {_count(self.frames, 'frame')}")
