@@ -15,6 +15,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (1440, 860)
+OPEN_SECONDS = 60.0
 
 
 def main() -> int:
@@ -23,7 +24,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--weights", type=Path)
     parser.add_argument("--source", default="demo")
-    parser.add_argument("--seconds", type=float, default=9.0, help="how long to play before each picture")
+    parser.add_argument("--seconds", type=float, default=11.0, help="how long to play before each picture")
     args = parser.parse_args()
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
     sys.path.insert(0, str(ROOT))
@@ -64,6 +65,9 @@ def take(folder: Path, source: str, weights: Path | None, seconds: float) -> Non
     def save(name: str) -> None:
         window.grab().save(str(folder / f"{name}.png"))
 
+    deadline = time.monotonic() + OPEN_SECONDS
+    while window.view.picture is None and time.monotonic() < deadline:
+        play(0.1)
     play(seconds)
     save("compare")
     window.act(actions.COMPARE)
@@ -74,7 +78,7 @@ def take(folder: Path, source: str, weights: Path | None, seconds: float) -> Non
     save("keys")
     window.act(actions.KEYS)
     window.desk.play("no such clip.mp4")
-    play(1.0)
+    play(6.0)
     save("trouble")
     window.close()
     until = time.monotonic() + 10

@@ -244,6 +244,28 @@ def test_a_driver_that_throws_leaves_the_session_alive() -> None:
     assert session.join(WAIT)
 
 
+def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> None:
+    class Hanging(FakeLive):
+        def stop(self, timeout: float = 5.0) -> bool:
+            self.results.close()
+            return False  # and its thread goes on
+
+    heard: list[int] = []
+    stuck = Hanging("camera:0", TrackingSettings())
+    lives = [stuck, FakeLive("demo", TrackingSettings())]
+    parts = SessionParts(lambda source, tracking: lives.pop(0), FakeRecorder, tuple)
+    session = LiveSession(parts, TrackingSettings(), [lambda result: heard.append(result.frame.index)])
+    session.play("camera:0")
+    wait_for(lambda: len(heard) > 3)
+    session.play("demo")
+    wait_for(lambda: session.state.source == "demo" and session.state.stage == "running")
+    assert session.left_behind
+    assert stuck._consumers == ()
+    session.close()
+    assert session.join(WAIT)
+    FakeLive.stop(stuck)
+
+
 def test_nothing_happens_after_close(bench: Bench) -> None:
     bench.session.close()
     assert bench.session.join(WAIT)

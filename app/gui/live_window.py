@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from app.gui.bridge import FrameBridge
 from app.gui.cameras import CameraFinder
@@ -22,6 +22,7 @@ from app.gui.settings import LiveSettings
 from app.gui.snapshot import save_in_background
 from app.gui.views.banner import AddressEntry, BannerView
 from app.gui.views.bar import ControlBar
+from app.gui.views.files import ask_for_file
 from app.gui.views.keys import KeyList
 from app.gui.views.panel import SidePanel
 from app.gui.views.video import VideoView
@@ -29,11 +30,10 @@ from app.gui.views.video import VideoView
 log = logging.getLogger(__name__)
 
 REFRESH_MS = 125
-CLOSE_SECONDS = 25.0
+CLOSE_SECONDS = 30.0
 START_SIZE = (1440, 860)
 BANNER_WIDTH = 720
 BANNER_TOP = 50
-FILE_KINDS = "Videos and pictures (*.mp4 *.mov *.mkv *.avi *.webm *.m4v *.jpg *.jpeg *.png *.webp *.bmp);;All files (*)"
 
 
 class _Signals(QObject):
@@ -245,11 +245,7 @@ class LiveWindow(QMainWindow):
 
     def _choose(self, spec: str) -> None:
         if spec == OPEN_FILE:
-            dialog = QFileDialog(self, "Open a video or a picture", str(Path.home()), FILE_KINDS)
-            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-            dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-            dialog.fileSelected.connect(self._play)
-            dialog.open()
+            ask_for_file(self, self._play)
         elif spec == OPEN_STREAM:
             self.address.ask()
             self._place_banner()

@@ -6,35 +6,23 @@ is, and closes, opens, starts and finishes until both agree, so any order of cli
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.errors import UserError
-from app.gui.presenters.state import (
-    ENDED,
-    FAILED,
-    Live,
-    Recording,
-    RecordingState,
-    SessionState,
-)
+from app.gui.presenters.state import ENDED, FAILED, Live, SessionState
+from app.gui.presenters.tape import FINISH_SECONDS, MakeRecorder, Tape
 from app.pipeline.frame import FrameResult
 from app.pipeline.slot import LatestSlot
-from app.recording.paths import failure
 from app.recording.recorder import RecordingSummary
 from app.settings import TrackingSettings
-from app.sources.base import SourceInfo
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
-FINISH_SECONDS = 20.0
 DEMO_SOURCE = "demo"
 
 Consumer = Callable[[FrameResult], None]
@@ -51,7 +39,7 @@ class SessionParts:
     """
 
     live: Callable[[str, TrackingSettings], Live]
-    recorder: Callable[[Path, SourceInfo], Recording]
+    recorder: MakeRecorder
     cameras: Callable[[], Sequence[str]]
 
 
@@ -97,7 +85,7 @@ class LiveSession:
         self._play = 0
         self._candidates: list[str] = []
         self._applied = tracking
-        self._recorder: Recording | None = None
+        self._tape: Tape | None = None
         self._left_behind = False
         self._thread = threading.Thread(target=self._run, name="live-session", daemon=True)
         self._thread.start()
@@ -249,51 +237,34 @@ class LiveSession:
             self._candidates = []
 
     def _watch_recording(self, wanted: _Wanted) -> None:
-        failed = self._recorder is not None and self._recorder.error is not None
-        over = failed or self.state.stage in (ENDED, FAILED)
-        if self._recorder is not None and (wanted.record != self._recording_path or over):
+        over = self.state.stage in (ENDED, FAILED) or (self._tape is not None and self._tape.broken)
+        if self._tape is not None and (over or wanted.record != self._tape.path):
             self._finish()
         if over:
             self._forget_record(wanted)
-        elif wanted.record is not None and self._recorder is None and self.state.can_record:
-            self._start_recording(wanted)
-        elif self._recorder is not None and self._state.recording is not None:
-            dropped = self._recorder.dropped
-            if dropped != self._state.recording.dropped:
-                self._publish(recording=replace(self._state.recording, dropped=dropped))
+        elif self._tape is not None:
+            if self._tape.state != self._state.recording:
+                self._publish(recording=self._tape.state)
+        elif wanted.record is not None and self.state.can_record:
+            self._start_recording(wanted, wanted.record)
 
-    @property
-    def _recording_path(self) -> Path | None:
-        return self._state.recording.path if self._state.recording is not None else None
-
-    def _start_recording(self, wanted: _Wanted) -> None:
-        live, info, path = self._live, self.state.info, wanted.record
-        if live is None or info is None or path is None:
+    def _start_recording(self, wanted: _Wanted, path: Path) -> None:
+        live, info = self._live, self.state.info
+        if live is None or info is None:
             return
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            recorder = self._parts.recorder(path, info)
-        except (UserError, OSError) as error:
-            self._publish(finished=_failed(error, path))
+        tape = Tape.start(self._parts.recorder, live, info, path)
+        if isinstance(tape, RecordingSummary):
+            self._publish(finished=tape)
             self._forget_record(wanted)
             return
-        self._recorder = recorder
-        live.add_consumer(recorder.offer)
-        self._publish(recording=RecordingState(path, time.perf_counter()))
+        self._tape = tape
+        self._publish(recording=tape.state)
 
     def _finish(self) -> None:
-        recorder, path = self._recorder, self._recording_path
-        if recorder is None or path is None:
-            return
-        if self._live is not None:
-            with contextlib.suppress(ValueError):
-                self._live.remove_consumer(recorder.offer)
-        try:
-            summary = recorder.stop(FINISH_SECONDS)
-        except (UserError, OSError) as error:
-            summary = _failed(error, path)
-        self._recorder = None
-        self._publish(recording=None, finished=summary)
+        if self._tape is not None:
+            summary = self._tape.finish()
+            self._tape = None
+            self._publish(recording=None, finished=summary)
 
     def _forget_record(self, seen: _Wanted) -> None:
         with self._condition:
@@ -304,9 +275,3 @@ class LiveSession:
         with self._condition:
             self._state = replace(self._state, **changes)  # type: ignore[arg-type]
         self._changed()
-
-
-def _failed(error: Exception, path: Path) -> RecordingSummary:
-    if isinstance(error, OSError):
-        error = failure(path, error)
-    return RecordingSummary(path, 0, 0, 0.0, str(error))

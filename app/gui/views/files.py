@@ -1,0 +1,22 @@
+"""Asks for a file; the video goes on meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+VIDEOS = "*.mp4 *.mov *.mkv *.avi *.webm *.m4v"
+PICTURES = "*.jpg *.jpeg *.png *.webp *.bmp"
+
+
+def ask_for_file(parent: QWidget, chosen: Callable[[str], None]) -> None:
+    """Show the system's file dialog and call ``chosen`` with the path, unless the person cancels."""
+    dialog = QFileDialog(parent, "Open a video or a picture", str(Path.home()))
+    dialog.setNameFilters([f"Videos and pictures ({VIDEOS} {PICTURES})", "All files (*)"])
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.fileSelected.connect(chosen)
+    dialog.open()
