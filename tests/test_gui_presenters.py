@@ -61,7 +61,13 @@ class TestRate:
         for i in range(41):
             meter.tick(i * 0.05)
         assert (meter.rate(3.0) or 0) < 14
-        assert meter.rate(5.0) is None
+        assert 0 < (meter.rate(5.0) or 0) < 1
+
+    def test_less_than_one_event_in_its_window_is_still_a_rate(self) -> None:
+        meter = RateMeter(2.0)
+        for time in (0.0, 4.0, 8.0):
+            meter.tick(time)
+        assert meter.rate(8.5) == pytest.approx(0.25)
 
     def test_one_event_is_no_rate(self) -> None:
         meter = RateMeter()
@@ -128,8 +134,8 @@ class TestFlickerHistory:
     def test_a_stall_is_a_gap_in_the_trace(self) -> None:
         history = FlickerHistory()
         self.add(history, 0.0, 1.0, 2.0)
-        self.add(history, 2.0, 1.0, 2.0)
-        assert history.view(2.0).modes[RWR].trace == pytest.approx((1.0, math.nan, 1.0), nan_ok=True)
+        self.add(history, 2.5, 1.0, 2.0)
+        assert history.view(2.5).modes[RWR].trace == pytest.approx((1.0, math.nan, 1.0), nan_ok=True)
 
     def test_forgets_after_ten_seconds_and_on_request(self) -> None:
         history = FlickerHistory()

@@ -15,7 +15,7 @@ RECENT_SECONDS = 5.0
 NOW_SECONDS = 0.5
 """One frame's reading is too restless to read; "now" is the last half second."""
 
-STALL_SECONDS = 1.0
+STALL_SECONDS = 2.0
 """A source that stands still so long leaves a gap in the traces instead of a straight line."""
 
 MODES = (RWR, COLD)

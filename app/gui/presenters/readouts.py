@@ -95,7 +95,7 @@ def headline(facts: Facts) -> str:
     """The line under the title: what runs and how fast."""
     stage = facts.state.stage
     if stage == RUNNING:
-        return "Live" if facts.fps is None else f"Live  ·  {facts.fps:.0f} fps"
+        return "Live" if facts.fps is None else f"Live  ·  {facts.fps:.{0 if facts.fps >= 10 else 1}f} fps"
     return {OPENING: "Opening…", STOPPED: "Stopped", "ended": "Ended", "failed": "Not running"}.get(stage, stage)
 
 

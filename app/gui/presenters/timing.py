@@ -27,7 +27,7 @@ class RateMeter:
             self._forget(now)
 
     def rate(self, now: float) -> float | None:
-        """Events per second, or None before two events were seen lately."""
+        """Events per second, or None before two events were seen."""
         with self._lock:
             self._forget(now)
             if len(self._times) < 2:
@@ -45,7 +45,8 @@ class RateMeter:
             self._times.clear()
 
     def _forget(self, now: float) -> None:
-        while self._times and now - self._times[0] > self._seconds:
+        # The last two stay, so that less than one event per window still has a rate.
+        while len(self._times) > 2 and now - self._times[0] > self._seconds:
             self._times.popleft()
 
 
