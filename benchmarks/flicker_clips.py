@@ -100,7 +100,7 @@ def load(files: VideoFiles, engine: Engine | None, seed: int) -> Clip:
         unit = np.float32(inter_ocular(cold).mean())
         model_modes = {"cold": cold, "rwr": track(engine, files, images, recurrent=True)}
         model_modes |= {f"EMA {alpha}": smooth(Ema(alpha), cold, times) for alpha in (0.7, 0.5, 0.3)}
-        for cutoff, beta in ((2.0, 10.0), (0.5, 2.0)):
+        for cutoff, beta in ((4.0, 5.0), (1.0, 2.0)):
             one_euro = smooth(OneEuro(cutoff, beta), cold / unit, times) * unit
             model_modes[f"one-euro {cutoff} {beta}"] = one_euro
     crops = [Crop.around_box(x1, y1, x2, y2, DEFAULT_SCALE) for x1, y1, x2, y2 in boxes.tolist()]

@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,16 @@ def live_measure(landmarks: Points, motion: Array) -> float:
 
 
 Pair = tuple[str, str]
+"""Clip and mode."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFacts:
+    """What is kept of a clip: its name, whether it is animated, whether its labels are trusted."""
+
+    name: str
+    animated: bool
+    trusted: bool
 
 
 def correlation(live: dict[Pair, float], true: dict[Pair, float], pairs: Sequence[Pair]) -> float:
@@ -86,49 +97,56 @@ def correlation(live: dict[Pair, float], true: dict[Pair, float], pairs: Sequenc
     return float(spearmanr([live[pair] for pair in pairs], [true[pair] for pair in pairs]).statistic)
 
 
-def summary(
-    live: dict[Pair, float], true: dict[Pair, float], clips: Sequence[Clip], distrusted: set[str]
-) -> list[float]:
-    """Return the correlations of the table's columns: all, animated, real, real trusted, within clips."""
-    groups = [
-        {clip.name for clip in clips if clip.name not in distrusted},
-        {clip.name for clip in clips if clip.animated},
-        {clip.name for clip in clips if not clip.animated and clip.name not in distrusted},
-        {clip.name for clip in clips if not clip.animated},
-    ]
-    values = [correlation(live, true, [pair for pair in live if pair[0] in group]) for group in groups]
-    inside = [correlation(live, true, [pair for pair in live if pair[0] == name]) for name in sorted(groups[0])]
-    return [*values, float(np.mean(inside)), float(np.min(inside))]
-
-
 COLUMNS = ("all", "animated", "real", "real, all clips", "within clips", "worst clip")
 
 
-def measure(clips: Sequence[Clip]) -> dict[str, Any]:
-    """Run every design over every clip and return the figures, JSON-ready."""
-    true = {(clip.name, mode): nmf(points, clip.truth) for clip in clips for mode, points in clip.modes.items()}
-    distrusted = {clip.name for clip in clips if not clip.animated and labels_ignore_repeats(clip)}
-    designs: dict[str, Any] = {}
-    pairs: list[dict[str, Any]] = []
-    for name, make in DESIGNS.items():
-        live: dict[Pair, float] = {}
-        errors, seconds = [], []
-        for clip in tqdm(clips, desc=name, unit="clip", disable=None):
+def summary(live: dict[Pair, float], true: dict[Pair, float], facts: Sequence[ClipFacts]) -> dict[str, float]:
+    """Return the correlations by :data:`COLUMNS`; clips whose labels are not trusted are in one of them only."""
+    groups = [
+        {clip.name for clip in facts if clip.trusted},
+        {clip.name for clip in facts if clip.animated},
+        {clip.name for clip in facts if not clip.animated and clip.trusted},
+        {clip.name for clip in facts if not clip.animated},
+    ]
+    values = [correlation(live, true, [pair for pair in live if pair[0] in group]) for group in groups]
+    inside = [correlation(live, true, [pair for pair in live if pair[0] == name]) for name in sorted(groups[0])]
+    return dict(zip(COLUMNS, [*values, float(np.mean(inside)), float(np.min(inside))], strict=True))
+
+
+def measure(clips: Iterable[Clip]) -> dict[str, Any]:
+    """Run every design over every clip, one clip in memory at a time; return the figures, JSON-ready."""
+    true: dict[Pair, float] = {}
+    live: dict[str, dict[Pair, float]] = {name: {} for name in DESIGNS}
+    errors: dict[str, list[float]] = {name: [] for name in DESIGNS}
+    seconds: dict[str, list[float]] = {name: [] for name in DESIGNS}
+    facts: list[ClipFacts] = []
+    model_modes: set[str] = set()
+    for clip in clips:
+        facts.append(ClipFacts(clip.name, clip.animated, clip.animated or not labels_ignore_repeats(clip)))
+        model_modes.update(clip.model_modes)
+        true |= {(clip.name, mode): nmf(points, clip.truth) for mode, points in clip.modes.items()}
+        for name, make in DESIGNS.items():
             motion, cost = explained_motion(clip, make())
-            seconds.append(cost)
-            live |= {(clip.name, mode): live_measure(points, motion) for mode, points in clip.modes.items()}
+            seconds[name].append(cost)
+            live[name] |= {(clip.name, mode): live_measure(points, motion) for mode, points in clip.modes.items()}
             if clip.animated:
-                errors.append(live_measure(clip.truth, motion))
-        model = {pair: value for pair, value in live.items() if pair[1] in clips[0].model_modes}
+                errors[name].append(live_measure(clip.truth, motion))
+    designs: dict[str, Any] = {}
+    for name, values in live.items():
+        model = {pair: value for pair, value in values.items() if pair[1] in model_modes}
         designs[name] = {
-            "milliseconds": 1000 * float(np.median(seconds)),
-            "motion_error": float(np.median(errors)) if errors else None,
-            "model_modes": dict(zip(COLUMNS, summary(model, true, clips, distrusted), strict=True)) if model else None,
-            "all_modes": dict(zip(COLUMNS, summary(live, true, clips, distrusted), strict=True)),
+            "milliseconds": 1000 * float(np.median(seconds[name])),
+            "motion_error": float(np.median(errors[name])) if errors[name] else None,
+            "model_modes": summary(model, true, facts) if model else None,
+            "all_modes": summary(values, true, facts),
         }
-        if name == PRODUCT:
-            pairs = [{"clip": c, "mode": m, "live": live[c, m], "nmf": true[c, m]} for c, m in live]
-    return {"designs": designs, "labels_not_trusted": sorted(distrusted), "pairs": pairs}
+    pairs = [{"clip": c, "mode": m, "live": value, "nmf": true[c, m]} for (c, m), value in live[PRODUCT].items()]
+    return {
+        "designs": designs,
+        "clips": {"animated": [f.name for f in facts if f.animated], "real": [f.name for f in facts if not f.animated]},
+        "labels_not_trusted": [f.name for f in facts if not f.trusted],
+        "pairs": pairs,
+    }
 
 
 def report(values: dict[str, Any]) -> str:
@@ -144,14 +162,13 @@ def report(values: dict[str, Any]) -> str:
         if rows:
             parts += [f"Spearman correlation of the live measure with NMF, {title}:"]
             parts += [table(("motion estimate", "ms/frame", "error %", *COLUMNS), rows), ""]
-    modes = list(dict.fromkeys(pair["mode"] for pair in values["pairs"]))
     rows = []
-    for mode in modes:
+    for mode in dict.fromkeys(pair["mode"] for pair in values["pairs"]):
         row = [mode]
-        for animated in (True, False):
-            chosen = [p for p in values["pairs"] if p["mode"] == mode and p["clip"].startswith("anim") is animated]
-            cells = [f"{np.mean([p[key] for p in chosen]):.2f}" if chosen else "-" for key in ("live", "nmf")]
-            row += cells
+        for group in values["clips"].values():
+            clips = set(group) - set(values["labels_not_trusted"])
+            chosen = [pair for pair in values["pairs"] if pair["mode"] == mode and pair["clip"] in clips]
+            row += [f"{np.mean([pair[key] for pair in chosen]):.2f}" if chosen else "-" for key in ("live", "nmf")]
         rows.append(row)
     parts += ["Mean over clips (live in % of the inter-ocular distance):"]
     parts += [table(("mode", "animated live", "animated NMF", "real live", "real NMF"), rows)]
@@ -185,10 +202,7 @@ def main() -> int:
         if not args.no_model:
             engine = open_engine(args.weights, args.engine, args.device, args.threads)
             weights = read_card(args.weights).files.get(args.weights.name)
-        clips = [
-            load(files, engine, seed)
-            for seed, files in enumerate(tqdm(videos, desc="track", unit="clip", disable=None))
-        ]
+        clips = (load(files, engine, seed) for seed, files in enumerate(tqdm(videos, unit="clip", disable=None)))
         values = measure(clips) | {"weights": weights, "engine": None if engine is None else engine.name}
         print(report(values))
         if args.json is not None:

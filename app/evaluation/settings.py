@@ -34,8 +34,8 @@ class SmoothingSettings:
     """
 
     alpha: float = 0.5
-    min_cutoff: float = 2.0
-    beta: float = 10.0
+    min_cutoff: float = 4.0
+    beta: float = 5.0
     d_cutoff: float = 1.0
 
     def __post_init__(self) -> None:
