@@ -36,7 +36,7 @@ def test_a_stamp_makes_ready_and_new_requirements_unmake_it(environment: Environ
     environment.mark_started()
     assert not environment.is_ready()
     assert environment.was_interrupted()
-    environment.mark_ready()
+    environment.mark_ready((3, 12))
     assert environment.is_ready()
     assert not environment.was_interrupted()
     environment.requirements.write_text("tiny==1.0\r\n")
@@ -46,7 +46,7 @@ def test_a_stamp_makes_ready_and_new_requirements_unmake_it(environment: Environ
 
 
 def test_a_vanished_python_and_a_torn_stamp_are_not_ready(environment: Environment) -> None:
-    environment.mark_ready()
+    environment.mark_ready((3, 12))
     stamp = environment.folder / STAMP
     whole = stamp.read_text()
     stamp.write_text(whole[:10])
@@ -140,7 +140,6 @@ class FakeInstalls:
         monkeypatch.setattr(torch_build, "nvidia_driver_present", lambda: nvidia)
         monkeypatch.setattr(torch_build, "current_platform", lambda: "linux")
         monkeypatch.setattr(setup.pip, "install", self.install)
-        monkeypatch.setattr(Environment, "python_version", lambda _: (3, 12))
 
     def install(self, environment: Environment, arguments: list[str]) -> None:
         self.calls.append(arguments)
@@ -172,7 +171,7 @@ def test_torch_comes_from_the_cpu_index_or_falls_back(
 ) -> None:
     environment.requirements.write_text("torch==2.13.0\n")
     fake = FakeInstalls(monkeypatch, page, nvidia, fails)
-    setup._install_torch(environment, fake.said.append)
+    setup._install_torch(environment, (3, 12), fake.said.append)
     assert len(fake.calls) == calls
     if calls:
         # --index-url would hide an index that the person configured.

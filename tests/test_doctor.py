@@ -51,10 +51,21 @@ def test_the_report_ends_with_0_only_if_nothing_is_a_problem(
 def test_every_check_runs_on_this_computer(model_file: Path) -> None:
     findings = list(doctor.examine(EngineSettings(model_file, threads=1)))
     topics = {finding.topic for finding in findings}
-    assert {"Python", "Packages", "torch", "onnxruntime", "Weights", "Engine", "Cameras", "Window"} <= topics
+    assert {
+        "Python",
+        "Packages",
+        "torch",
+        "onnxruntime",
+        "Weights",
+        "Engine",
+        "Detector",
+        "Cameras",
+        "Window",
+    } <= topics
     assert not [finding for finding in findings if "the check broke" in finding.text]
     engine = next(finding for finding in findings if finding.topic == "Engine")
-    assert engine.status == OK
+    detector = next(finding for finding in findings if finding.topic == "Detector")
+    assert (engine.status, detector.status) == (OK, OK)
     assert "cold solve" in engine.text
     assert "evaluations" in engine.text
 

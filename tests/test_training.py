@@ -218,7 +218,7 @@ def test_the_full_augmentation_keeps_shape_and_range(faces: Faces) -> None:
 def test_the_loss_falls(faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
     lines: list[str] = []
-    path = train(faces, recipe(15), tmp_path, report=lines.append)
+    path = train(faces, recipe(11), tmp_path, report=lines.append)
     losses = [float(line.rsplit(" ", 1)[1]) for line in lines]
     assert len(losses) > 20
     assert np.mean(losses[-5:]) < 0.85 * np.mean(losses[:5])

@@ -74,12 +74,14 @@ class Environment:
         """Note that packages are being installed, so that an interruption is noticed."""
         self._write_stamp("", None)
 
-    def mark_ready(self) -> None:
-        """Write the stamp that later starts look for."""
-        self._write_stamp(self._fingerprint(), self.python_version())
+    def mark_ready(self, python: tuple[int, int]) -> None:
+        """Write the stamp that later starts look for; ``python`` is the version of the environment's Python."""
+        self._write_stamp(self._fingerprint(), python)
 
     def python_version(self) -> tuple[int, int] | None:
         """Return the (major, minor) of the environment's Python if it and its pip work, else None."""
+        if not self.python.exists():
+            return None
         script = "import sys, pip._internal.cli.main; print(*sys.version_info[:2])"
         try:
             done = subprocess.run([self.python, "-I", "-c", script], capture_output=True, text=True, timeout=120)
@@ -87,10 +89,6 @@ class Environment:
         except (OSError, ValueError, subprocess.TimeoutExpired):
             return None
         return (major, minor) if done.returncode == 0 else None
-
-    def is_usable(self) -> bool:
-        """Whether packages can be installed into what is there."""
-        return self.folder.is_dir() and self.python_version() in SUPPORTED
 
     def make(self) -> None:
         """Make the environment anew, without packages.

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.bootstrap import pip, torch_build
-from app.bootstrap.environment import Environment
+from app.bootstrap.environment import SUPPORTED, Environment
 from app.bootstrap.errors import SetupError
 from app.bootstrap.lock import SetupLock
 
@@ -46,31 +46,34 @@ def set_up(environment: Environment, say: Say = say) -> None:
 
 def _install(environment: Environment, say: Say) -> None:
     started = time.monotonic()
-    if not environment.is_usable():
+    python = environment.python_version()
+    if python not in SUPPORTED:
         nvidia = torch_build.nvidia_driver_present()
         _check_space(environment.root, SPACE_WITH_CUDA if nvidia else SPACE)
         again = " again" if environment.folder.exists() else ""
         say(f"step 1 of 3: making the environment {environment.folder}{again}")
         environment.make()
+        python = environment.python_version()
     elif environment.was_interrupted():
         damaged = environment.forget_damaged_packages()
         what = f"; installing {', '.join(damaged)} again" if damaged else ""
         say(f"step 1 of 3: continuing an interrupted setup{what}")
     else:
         say(f"step 1 of 3: the environment {environment.folder} is there, checking its packages")
+    if python is None:
+        raise SetupError(f"The Python in {environment.folder} does not work; delete that folder and start again")
     environment.mark_started()
-    _install_torch(environment, say)
+    _install_torch(environment, python, say)
     say("step 3 of 3: installing the other packages (about 700 MB to download the first time)")
     pip.install(environment, ["--requirement", str(environment.requirements)])
-    environment.mark_ready()
+    environment.mark_ready(python)
     say(f"the environment is ready after {time.monotonic() - started:.0f} s")
 
 
-def _install_torch(environment: Environment, say: Say) -> None:
+def _install_torch(environment: Environment, python: tuple[int, int], say: Say) -> None:
     """Get the small CPU build where it is the better one; otherwise leave torch to the last step."""
     version = torch_build.pinned_version(environment.requirements.read_text(encoding="utf-8"))
-    python = environment.python_version()
-    if version is None or python is None or environment.has_package("torch", version):
+    if version is None or environment.has_package("torch", version):
         say("step 2 of 3: PyTorch needs nothing of its own")
         return
     if not torch_build.wants_cpu_build(torch_build.current_platform(), torch_build.nvidia_driver_present()):

@@ -79,6 +79,11 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
 
         return check_cameras()
 
+    def detector() -> list[Finding]:
+        from app.doctor.devices import check_detector
+
+        return check_detector()
+
     def window() -> list[Finding]:
         from app.doctor.devices import check_window
 
@@ -112,6 +117,7 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
         ("onnxruntime", onnxruntime),
         ("Weights", weights),
         ("Engine", engine),
+        ("Detector", detector),
         ("Cameras", cameras),
         ("Window", window),
     ]

@@ -1,13 +1,18 @@
-"""Cameras and the window."""
+"""Cameras, the face detector and the window."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 from app.doctor.finding import OK, PROBLEM, WARNING, Finding
 from app.gui.system import window_problem
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PORTRAIT = ROOT / "app" / "assets" / "portrait.jpg"
 
 QT_SECONDS = 60.0
 QT_SCRIPT = """
@@ -32,6 +37,25 @@ def check_cameras() -> list[Finding]:
     return [Finding("Cameras", OK, names)]
 
 
+def check_detector() -> list[Finding]:
+    """Look for the face in the demo's portrait."""
+    from app.pipeline.detector import MediaPipeDetector
+    from app.sources.images import read_picture
+
+    portrait = read_picture(PORTRAIT)
+    detector = MediaPipeDetector()
+    try:
+        started = time.perf_counter()
+        found = detector.detect(portrait)
+        milliseconds = (time.perf_counter() - started) * 1e3
+    finally:
+        detector.close()
+    if len(found) == 1:
+        return [Finding("Detector", OK, f"MediaPipe finds the face in the demo's portrait, {milliseconds:.0f} ms")]
+    text = f"MediaPipe finds {len(found)} faces in the demo's portrait instead of one"
+    return [Finding("Detector", PROBLEM, text, "fetch the project's weights folder again")]
+
+
 def check_window() -> list[Finding]:
     """Start Qt as the window does, in a process of its own: Qt ends the process where it fails."""
     problem = window_problem(sys.platform, os.environ)
@@ -41,7 +65,7 @@ def check_window() -> list[Finding]:
     try:
         done = subprocess.run(
             [sys.executable, "-c", QT_SCRIPT],
-            cwd=_root(),
+            cwd=ROOT,
             capture_output=True,
             text=True,
             errors="replace",
@@ -55,9 +79,3 @@ def check_window() -> list[Finding]:
         return [Finding("Window", PROBLEM, f"Qt cannot start: {reason}", "install what it names; on Linux see README")]
     plugin, width, height = done.stdout.strip().splitlines()[-1].split("|")
     return [Finding("Window", OK, f"Qt runs with its {plugin} plugin on a {width}x{height} screen")]
-
-
-def _root() -> str:
-    from app.doctor.computer import REQUIREMENTS
-
-    return str(REQUIREMENTS.parent)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+
+log = logging.getLogger(__name__)
 
 OK = "ok"
 WARNING = "warning"
@@ -36,5 +39,6 @@ def findings_of(topic: str, check: Check) -> list[Finding]:
     try:
         return check()
     except Exception as error:
+        log.info("the check of %s broke", topic, exc_info=error)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        return [Finding(topic, PROBLEM, f"the check broke: {what}", "report it with the output of doctor --debug")]
+        return [Finding(topic, PROBLEM, f"the check broke: {what}", "report it with the output of main.py --debug doctor")]
