@@ -96,15 +96,17 @@ class MediaPipeDetector:
 
     def close(self) -> None:
         """Release both models."""
-        for model in (self._short, self._full):
-            if model is not None:
-                model.close()
+        with _native_messages_hidden():
+            for model in (self._short, self._full):
+                if model is not None:
+                    model.close()
 
 
 def _load(path: Path) -> Any:
     if not path.is_file():
         raise UserError(f"The face detector {path} is missing; restore it from the repository.")
     with _native_messages_hidden():
+        import mediapipe as mp
         from mediapipe.tasks.python import BaseOptions, vision
 
         options = vision.FaceDetectorOptions(
@@ -112,12 +114,15 @@ def _load(path: Path) -> Any:
             base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
             min_detection_confidence=MIN_CONFIDENCE,
         )
-        return vision.FaceDetector.create_from_options(options)
+        detector = vision.FaceDetector.create_from_options(options)
+        # The first look is the slow one, and it writes a warning.
+        detector.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=np.zeros((128, 128, 3), np.uint8)))
+        return detector
 
 
 @contextlib.contextmanager
 def _native_messages_hidden() -> Iterator[None]:
-    """Silence the native library's start-up log, dozens of lines that mean nothing to a user."""
+    """Silence the native library's log at start and end, dozens of lines that mean nothing to a user."""
     try:
         stderr = sys.__stderr__.fileno() if sys.__stderr__ else -1
         saved = os.dup(stderr)
