@@ -41,4 +41,5 @@ def findings_of(topic: str, check: Check) -> list[Finding]:
     except Exception as error:
         log.info("the check of %s broke", topic, exc_info=error)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        return [Finding(topic, PROBLEM, f"the check broke: {what}", "report it with the output of main.py --debug doctor")]
+        advice = "report it with the output of main.py --debug doctor"
+        return [Finding(topic, PROBLEM, f"the check broke: {what}", advice)]

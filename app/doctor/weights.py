@@ -44,7 +44,7 @@ def check_solves(settings: EngineSettings) -> list[Finding]:
     try:
         engine = open_engine(settings.weights, settings.engine, settings.device, settings.threads)
     except ModelError as error:
-        return [Finding("Engine", PROBLEM, str(error), "run main.py doctor without --weights, --engine and --device")]
+        return [Finding("Engine", PROBLEM, str(error), "put the weights right, or choose another engine or device")]
     size = engine.config.input_size
     picture = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
     crop = Crop(size / 2, size / 2, size)
