@@ -203,9 +203,7 @@ def open_window(arguments: argparse.Namespace, folder: Path) -> LiveWindow:
         def reopen() -> Source:
             return Retimed(VideoSource(Path(source)), arguments.fps)
 
-        return LivePipeline(
-            lambda: PacedSource(reopen, loop=True), partial(build_pipeline, engine, tracking), tracking
-        )
+        return LivePipeline(lambda: PacedSource(reopen, loop=True), partial(build_pipeline, engine, tracking), tracking)
 
     parts = replace(live_parts(settings), live=live)
     return LiveWindow(settings, partial(LiveSession, parts), lambda: [])

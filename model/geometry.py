@@ -77,18 +77,20 @@ class Crop:
         A crop much larger than ``size`` is averaged down first, so that it does not alias: aliasing
         changes with every sub-pixel motion and would itself be flicker.
         """
-        matrix = self.sampling_matrix(size)
         factor = int(self.side / size)
-        if factor >= 2:
-            return self._extract_averaged(image, size, factor)
-        return cv2.warpAffine(
-            image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-        )
+        if factor < 2:
+            return self._warp(image, size)
+        large = self._warp(image, size * factor)
+        return np.asarray(cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA), np.uint8)
 
-    def _extract_averaged(self, image: Image, size: int, factor: int) -> Image:
-        fine = size * factor
-        matrix = self.sampling_matrix(fine)
-        large = cv2.warpAffine(
-            image, matrix, (fine, fine), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    def _warp(self, image: Image, size: int) -> Image:
+        return np.asarray(
+            cv2.warpAffine(
+                image,
+                self.sampling_matrix(size),
+                (size, size),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
+            ),
+            np.uint8,
         )
-        return cv2.resize(large, (size, size), interpolation=cv2.INTER_AREA)

@@ -146,7 +146,7 @@ def anderson(f: Function, z0: Array, max_steps: int, tolerance: float) -> tuple[
         state = xp.reshape(mixed, z0.shape)
         new = f(state)
         slot = (step + 2) % ANDERSON_MEMORY
-        inputs[slot:slot + 1], outputs[slot:slot + 1] = [mixed], [_flat(new)]
+        inputs[slot : slot + 1], outputs[slot : slot + 1] = [mixed], [_flat(new)]
         if best.offer(state, _mean(relative_residual(new, state))):
             break
     return best.result(xp.reshape(outputs[1], z0.shape), 2 + len(best.residuals))

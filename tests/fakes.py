@@ -17,7 +17,7 @@ def face_points(centre_x: float, centre_y: float, side: float) -> NDArray[np.flo
     angle = np.arange(LANDMARKS) / LANDMARKS * 2 * np.pi
     points = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * side / 2
     points[60], points[72] = (-side / 4, -side / 8), (side / 4, -side / 8)
-    return (points + (centre_x, centre_y)).astype(np.float32)
+    return (points + np.array([centre_x, centre_y])).astype(np.float32)
 
 
 def face_image(

@@ -188,9 +188,7 @@ class Pipeline:
         crop, solutions = self._solve(image, [face])[0]
         extra = first.report.evaluations
         return crop, {
-            mode: replace(
-                solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra)
-            )
+            mode: replace(solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra))
             for mode, solution in solutions.items()
         }
 

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from app.pipeline.detector import Detection
 from model.geometry import Crop
 
-
 UNCERTAIN = "uncertain landmarks"
 
 

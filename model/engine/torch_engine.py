@@ -31,12 +31,13 @@ class TorchEngine:
             torch.set_num_threads(threads)
         self._device = torch.device(device)
         model = load_weights(weights)
+        self._config = model.config
         self._model = model.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def config(self) -> LdeqConfig:
         """Shape and solver of the model."""
-        return self._model.config
+        return self._config
 
     @property
     def name(self) -> str:

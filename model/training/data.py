@@ -86,9 +86,7 @@ def _read_images(tars: list[Path], rows: dict[str, int]) -> NDArray[np.uint8]:
         if picture is None or max(picture.shape[:2]) > CANVAS:
             raise ModelError(f"{name} is not a picture of at most {CANVAS} px")
         height, width = picture.shape[:2]
-        images[rows[name]] = cv2.copyMakeBorder(
-            picture, 0, CANVAS - height, 0, CANVAS - width, cv2.BORDER_REPLICATE
-        )
+        images[rows[name]] = cv2.copyMakeBorder(picture, 0, CANVAS - height, 0, CANVAS - width, cv2.BORDER_REPLICATE)
 
     with ThreadPoolExecutor() as pool:
         pending = []

@@ -97,6 +97,7 @@ def recipe_for(name: str, minutes: float | None = None) -> Recipe:
     last third at the resolution that is shipped. ``ldeq-l`` is meant for one CUDA GPU.
     """
     model = preset(name)
+    stages: tuple[Stage, ...]
     if name == "ldeq-l":
         stages = (Stage(0.6, 128, 64, WARM_UP_DRAW), Stage(0.4, 256, 32, FINAL_DRAW))
         return Recipe(model, minutes or 25.0, stages, learning_rate=6e-4)
