@@ -37,7 +37,7 @@ class LdeqConfig:
     """
 
     name: str = "ldeq-s"
-    input_size: int = 256
+    input_size: int = 192
     injection: int = 64
     width: int = 64
     increment: int = 32
@@ -99,7 +99,7 @@ class LdeqConfig:
 
 PRESETS: dict[str, LdeqConfig] = {
     "ldeq-s": LdeqConfig(),
-    "ldeq-l": LdeqConfig(name="ldeq-l", injection=264, width=264, increment=24, kernel=5, beta=0.3),
+    "ldeq-l": LdeqConfig(name="ldeq-l", input_size=256, injection=264, width=264, increment=24, kernel=5, beta=0.3),
 }
 
 

@@ -243,6 +243,23 @@ def test_a_resumed_run_goes_on_where_it_was(faces: Faces, tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("steps")
+def test_an_interrupted_run_keeps_every_step(faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step, calls = loop._step, 0
+
+    def interrupted(*arguments: object) -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
+            raise KeyboardInterrupt
+        return step(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(faces, recipe(10), tmp_path, report=lambda line: None)
+    assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["steps"] == 2
+
+
+@pytest.mark.usefixtures("steps")
 def test_the_figures_of_a_validation_are_kept(faces: Faces, tmp_path: Path) -> None:
     path = train(faces, recipe(1), tmp_path, validate=lambda model: {"nme": 12.5}, report=lambda line: None)
     assert read_card(path).notes["nme"] == 12.5

@@ -7,7 +7,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from model.network import Ldeq, normalise_image
 from model.training.augment import augment
 from model.training.data import Faces
 from model.training.objective import jfb_state, landmark_loss
-from model.training.recipe import Recipe
+from model.training.recipe import Recipe, Stage
 from model.weights import read_state, save_weights
 
 CHECKPOINT = "checkpoint.pt"
@@ -82,32 +82,41 @@ def train(
     saved = reported = time.perf_counter()
     losses: list[float] = []
 
-    while run.seconds < budget:
-        started = time.perf_counter()
-        stage = recipe.stage_at(run.seconds / budget)
-        chosen = torch.multinomial(draws[id(stage)], stage.batch, replacement=True).to(device)
-        _set_learning_rate(run.optimiser, recipe, run.seconds / budget)
-        losses.append(_step(run, recipe, faces, chosen, stage.input_size))
-        run.steps += 1
-        run.samples += stage.batch
-        now = time.perf_counter()
-        run.seconds += now - started
-        if now - reported > REPORT_SECONDS:
-            reported = now
-            report(
-                f"{run.seconds / 60:6.1f} min  step {run.steps}  {run.samples} faces  {stage.input_size} px  "
-                f"loss {np.mean(losses):.3f}"
-            )
-            losses.clear()
-        if now - saved > CHECKPOINT_SECONDS or run.seconds >= budget:
-            saved = now
-            _save_checkpoint(out / CHECKPOINT, run)
-            figures = validate(run.average) if validate else {}
-            _log(out / "log.jsonl", run, stage.input_size, figures)
-            save_weights(weights_path, run.average, {"minutes": run.seconds / 60, "samples": run.samples, **figures})
-            if figures:
-                report("         " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+    try:
+        while run.seconds < budget:
+            started = time.perf_counter()
+            stage = recipe.stage_at(run.seconds / budget)
+            chosen = torch.multinomial(draws[id(stage)], stage.batch, replacement=True).to(device)
+            _set_learning_rate(run.optimiser, recipe, run.seconds / budget)
+            losses.append(_step(run, recipe, faces, chosen, stage.input_size))
+            run.steps += 1
+            run.samples += stage.batch
+            now = time.perf_counter()
+            run.seconds += now - started
+            if now - reported > REPORT_SECONDS:
+                reported = now
+                report(_progress(run, stage, losses))
+                losses.clear()
+            if now - saved > CHECKPOINT_SECONDS or run.seconds >= budget:
+                _save_checkpoint(out / CHECKPOINT, run)
+                figures = validate(run.average) if validate else {}
+                _log(out / "log.jsonl", run, stage.input_size, figures)
+                notes = {"minutes": run.seconds / 60, "samples": run.samples, **figures}
+                save_weights(weights_path, run.average, notes)
+                if figures:
+                    report("         " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+                saved = time.perf_counter()
+    except KeyboardInterrupt:
+        _save_checkpoint(out / CHECKPOINT, run)
+        raise
     return weights_path
+
+
+def _progress(run: _Run, stage: Stage, losses: Sequence[float]) -> str:
+    return (
+        f"{run.seconds / 60:6.1f} min  step {run.steps}  {run.samples} faces  {stage.input_size} px  "
+        f"loss {np.mean(losses):.3f}"
+    )
 
 
 def _start(recipe: Recipe, device: torch.device, init: Path | None) -> _Run:
