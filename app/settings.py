@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.errors import UserError
+from model.rwr import RwrSettings
 
 ENGINES = ("auto", "onnx", "torch")
 DEVICES = ("auto", "cpu", "cuda")
@@ -48,6 +49,7 @@ class TrackingSettings:
         max_faces: most faces followed at once.
         measure_flicker: run the live flicker meter.
         detect_every: frames between two looks for newcomers and for faces that left.
+        recurrence: how RwR goes.
     """
 
     rwr: bool = True
@@ -55,6 +57,7 @@ class TrackingSettings:
     max_faces: int = 1
     measure_flicker: bool = True
     detect_every: int = 30
+    recurrence: RwrSettings = field(default_factory=RwrSettings)
 
     def __post_init__(self) -> None:
         if self.max_faces < 1:

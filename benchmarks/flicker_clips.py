@@ -17,6 +17,7 @@ from model.engine.base import Engine
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.geometry import Crop
 from model.metrics import inter_ocular
+from model.rwr import RELEASED, RwrSettings
 
 Points = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -46,10 +47,12 @@ class Clip:
         return self.name.startswith("anim")
 
 
-def track(engine: Engine, clip: VideoFiles, images: Sequence[NDArray[np.uint8]], recurrent: bool) -> Points:
+def track(
+    engine: Engine, clip: VideoFiles, images: Sequence[NDArray[np.uint8]], recurrence: RwrSettings | None
+) -> Points:
     """Return the model's landmarks (n, 98, 2) with the clip's boxes."""
     _, boxes = read_labels(clip)
-    predictor = RectPredictor(engine, DEFAULT_SCALE, recurrent)
+    predictor = RectPredictor(engine, DEFAULT_SCALE, recurrence)
     predictor.start()
     found = []
     for image, (x1, y1, x2, y2) in zip(images, boxes.tolist(), strict=True):
@@ -96,9 +99,13 @@ def load(files: VideoFiles, engine: Engine | None, seed: int) -> Clip:
     modes = synthetic(truth, times, np.random.default_rng(seed))
     model_modes: dict[str, Points] = {}
     if engine is not None:
-        cold = track(engine, files, images, recurrent=False)
+        cold = track(engine, files, images, None)
         unit = np.float32(inter_ocular(cold).mean())
-        model_modes = {"cold": cold, "rwr": track(engine, files, images, recurrent=True)}
+        model_modes = {
+            "cold": cold,
+            "rwr": track(engine, files, images, RwrSettings()),
+            "rwr released": track(engine, files, images, RELEASED),
+        }
         model_modes |= {f"EMA {alpha}": smooth(Ema(alpha), cold, times) for alpha in (0.7, 0.5, 0.3)}
         for cutoff, beta in ((4.0, 5.0), (1.0, 2.0)):
             one_euro = smooth(OneEuro(cutoff, beta), cold / unit, times) * unit

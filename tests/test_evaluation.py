@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from app.cli import evaluate
 from app.errors import EXIT_BAD_INPUT, EXIT_OK, UserError
 from app.evaluation.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor, make_filter
-from app.evaluation.settings import EMA, RWR, EvaluationSettings, SmoothingSettings
+from app.evaluation.settings import EMA, RWR, RWR_RELEASED, EvaluationSettings, SmoothingSettings
 from app.evaluation.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
 from app.evaluation.wflw_v import evaluate_video, find_videos
 from app.pipeline.pipeline import Pipeline
@@ -26,6 +26,7 @@ from app.pipeline.tracker import Policy
 from app.settings import TrackingSettings
 from model.config import LdeqConfig
 from model.metrics import nme, nmf
+from model.rwr import RELEASED, RwrSettings
 from model.weights import WeightsCard, write_card
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 
@@ -114,13 +115,15 @@ def weights(tmp_path: Path) -> Path:
 
 def square_predictor(settings: EvaluationSettings) -> Predictor:
     """What ``open_predictor`` builds, over the fake engine and detector."""
-    recurrent = settings.mode == RWR
+    recurrence = {RWR: RwrSettings(), RWR_RELEASED: RELEASED}.get(settings.mode)
     predictor: Predictor
     if settings.crop == "track":
-        tracking = TrackingSettings(rwr=recurrent, max_faces=4, measure_flicker=False)
+        tracking = TrackingSettings(
+            rwr=recurrence is not None, max_faces=4, measure_flicker=False, recurrence=recurrence or RwrSettings()
+        )
         predictor = TrackPredictor(Pipeline(SquareEngine(), SquareDetector(), tracking, Policy()))
     else:
-        predictor = RectPredictor(SquareEngine(), settings.scale, recurrent)
+        predictor = RectPredictor(SquareEngine(), settings.scale, recurrence)
     smoothing = make_filter(settings.mode, settings.smoothing)
     return predictor if smoothing is None else Smoother(predictor, smoothing)
 
@@ -187,7 +190,7 @@ def test_a_missing_or_broken_picture_names_the_line(wflw: Path) -> None:
     picture = wflw / "images" / faces[2].path
     picture.write_bytes(b"no picture")
     with pytest.raises(UserError, match=r"line 3: .*face 2.png is not a picture"):
-        evaluate_wflw(RectPredictor(SquareEngine(), 1.25, False), faces, wflw / "images")
+        evaluate_wflw(RectPredictor(SquareEngine(), 1.25, None), faces, wflw / "images")
     picture.unlink()
     with pytest.raises(UserError, match=r"line 3: the picture .*face 2.png is missing"):
         check_images(wflw / "images", faces)
@@ -283,7 +286,7 @@ def test_missed_frames_count_in_no_figure_and_break_no_pair(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("crop", ["rect", "track"])
-@pytest.mark.parametrize("mode", ["off", "rwr", "ema", "one-euro"])
+@pytest.mark.parametrize("mode", ["off", "rwr", "rwr-released", "ema", "one-euro"])
 def test_wflw_v_command(clips: Path, command: Run, mode: str, crop: str) -> None:
     values = command("wflw-v", "--root", clips, "--mode", mode, "--crop", crop)
     assert [video["id"] for video in values["videos"]] == ["a", "b"]
@@ -292,9 +295,10 @@ def test_wflw_v_command(clips: Path, command: Run, mode: str, crop: str) -> None
         assert values[key] == pytest.approx(np.mean([video[key] for video in values["videos"]]))
     assert 0 < values["nme"] < 6
     if crop == "rect":
-        # Cold solves take all 6 steps of the fake; RwR takes 6 on the first of 6 frames and 2 on the others.
-        assert values["evaluations_per_frame"] == pytest.approx((6 + 5 * 2) / 6 if mode == "rwr" else 6)
-    assert (values["settings"]["smoothing"] is None) is (mode in ("off", "rwr"))
+        # Cold solves take all 6 steps of the fake. RwR does so on the first of 6 frames only.
+        warm = {"rwr": 1, "rwr-released": 2}.get(mode, 6)
+        assert values["evaluations_per_frame"] == pytest.approx((6 + 5 * warm) / 6)
+    assert (values["settings"]["smoothing"] is None) is (mode not in ("ema", "one-euro"))
 
 
 def test_each_video_starts_anew(clips: Path, command: Run) -> None:
@@ -362,7 +366,7 @@ def test_frame_count_mismatch_names_both_files(clips: Path) -> None:
         np.save(clips / "landmarks" / "a.npy", longer)
         np.save(clips / "bboxes" / "a.npy", np.hstack([longer.min(axis=1), longer.max(axis=1)]))
         with pytest.raises(UserError, match=rf"a.mp4 has 6 frames, but .*a.npy has landmarks for {count}"):
-            evaluate_video(RectPredictor(SquareEngine(), 1.25, False), find_videos(clips)[0])
+            evaluate_video(RectPredictor(SquareEngine(), 1.25, None), find_videos(clips)[0])
 
 
 @pytest.mark.parametrize(
@@ -381,7 +385,7 @@ def test_unusable_files_are_named(clips: Path, file: str, content: Any, message:
     else:
         np.save(clips / file, content)
     with pytest.raises(UserError, match=message) as caught:
-        evaluate_video(RectPredictor(SquareEngine(), 1.25, False), find_videos(clips)[0])
+        evaluate_video(RectPredictor(SquareEngine(), 1.25, None), find_videos(clips)[0])
     assert Path(file).name in str(caught.value)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +12,17 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
-from model.rwr import FIRST_FRAME, NON_FINITE_STATE, RWR_OFF, Recurrence, RwrSettings, cold_solve, move_state
+from model.rwr import (
+    FIRST_FRAME,
+    NON_FINITE_STATE,
+    RELEASED,
+    RWR_OFF,
+    Recurrence,
+    RwrSettings,
+    cold_solve,
+    cold_state,
+    move_state,
+)
 from tests.fakes import SquareEngine, face_image, face_points
 
 CROP = Crop(100.0, 90.0, 80.0)
@@ -118,12 +130,80 @@ def test_following_the_crop_beats_carrying_the_state_raw() -> None:
     moved = Crop(112.0, 90.0, 80.0)
     residuals = []
     for follow in (True, False):
-        recurrence = Recurrence(engine, RwrSettings(evaluations=1, follow_crop=follow))
+        recurrence = Recurrence(engine, RwrSettings(1, recurrence_weight=0.0, follow_crop=follow))
         recurrence.solve(injection(engine), CROP)
         residuals.append(recurrence.solve(injection(engine, crop=moved), moved).report.residual)
     assert residuals[0] < 0.5 * residuals[1]
 
 
-def test_settings_refuse_a_budget_of_nothing() -> None:
-    with pytest.raises(ModelError, match="at least 1 evaluation"):
-        RwrSettings(evaluations=0)
+def test_released_settings_are_plain_iteration_from_the_raw_state() -> None:
+    engine = SquareEngine()
+    recurrence = Recurrence(engine, RELEASED)
+    recurrence.solve(injection(engine), CROP)
+    z, _ = cold_state(engine, injection(engine))
+    for x in (103.0, 107.0):
+        moved = Crop(x, 90.0, 80.0)
+        u = injection(engine, x + 1, moved)
+        solution = recurrence.solve(u, moved)
+        z = engine.evaluate(engine.evaluate(z, u), u)
+        np.testing.assert_array_equal(solution.landmarks, moved.to_frame(decode(z, True)[0][0]))
+        assert solution.report.evaluations == 2
+
+
+def warm_run(settings: RwrSettings, places: list[float], jitter: float = 0.0) -> NDArray[np.float32]:
+    """Return the landmarks over frames with the face at each of the places."""
+    random = np.random.default_rng(2)
+    engine = JitteryEngine(jitter, random)
+    recurrence = Recurrence(engine, settings)
+    return np.stack([recurrence.solve(injection(engine, x), CROP).landmarks for x in places])
+
+
+class JitteryEngine(SquareEngine):
+    """Finds the fixed point in one evaluation, each landmark's heatmap off by a random fraction of a cell."""
+
+    def __init__(self, jitter: float, random: np.random.Generator) -> None:
+        super().__init__(LdeqConfig(input_size=128, max_steps=2))
+        self.jitter, self.random = jitter, random
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        shift = self.random.normal(size=(98, 2)) * self.jitter / self.config.heatmap_size
+        moved: NDArray[np.float32] = move_state(u, CROP, CROP, True, shift)
+        return moved
+
+
+def test_recurrence_weight_calms_jitter() -> None:
+    flicker = []
+    for weight in (0.0, 1.0):
+        landmarks = warm_run(RwrSettings(1, weight), [100.0] * 40, jitter=0.6)
+        flicker.append(np.sqrt(np.mean(np.diff(landmarks[5:], axis=0) ** 2)))
+    assert flicker[1] < 0.55 * flicker[0]
+
+
+def test_recurrence_weight_does_not_lag_behind_the_head() -> None:
+    places = [90.0 + 2 * t for t in range(10)]
+    plain, pulled = (warm_run(RwrSettings(1, weight), places) for weight in (0.0, 1.0))
+    assert np.abs(pulled - plain).max() < 0.35
+
+
+def test_a_moved_heatmap_moves_its_landmark_alone() -> None:
+    engine = SquareEngine()
+    z = injection(engine, side=30)
+    motion = np.zeros((98, 2))
+    motion[7] = (0.05, -0.03)
+    before, after = decode(z, True)[0][0], decode(move_state(z, CROP, CROP, True, motion), True)[0][0]
+    np.testing.assert_allclose(after[7] - before[7], motion[7], atol=2e-3)
+    np.testing.assert_allclose(np.delete(after, 7, 0), np.delete(before, 7, 0), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"evaluations": 0}, "at least 1 evaluation"),
+        ({"recurrence_weight": -1.0}, "must not be negative"),
+        ({"recurrence_weight": float("nan")}, "must not be negative"),
+        ({"recurrence_weight": 1.0, "follow_crop": False}, "needs follow_crop"),
+    ],
+)
+def test_impossible_settings_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        RwrSettings(**arguments)

@@ -18,7 +18,7 @@ from model.engine.base import Engine
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.geometry import Crop
 from model.metrics import inter_ocular
-from model.rwr import Recurrence, Solution, cold_solve
+from model.rwr import RELEASED, Recurrence, RwrSettings, Solution, cold_solve
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in frame pixels."""
@@ -69,10 +69,10 @@ class Predictor(Protocol):
 class RectPredictor:
     """Solves the square around the given box."""
 
-    def __init__(self, engine: Engine, scale: float, recurrent: bool) -> None:
+    def __init__(self, engine: Engine, scale: float, recurrence: RwrSettings | None) -> None:
         self._engine = engine
         self._scale = scale
-        self._recurrence = Recurrence(engine) if recurrent else None
+        self._recurrence = None if recurrence is None else Recurrence(engine, recurrence)
 
     @property
     def engine_name(self) -> str:
@@ -197,17 +197,22 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
         ModelError: for unusable weights, devices or filter settings.
     """
     smoothing = make_filter(settings.mode, settings.smoothing)
-    recurrent = settings.mode == choices.RWR
+    recurrence = {choices.RWR: RwrSettings(), choices.RWR_RELEASED: RELEASED}.get(settings.mode)
     wanted = settings.engine
     predictor: Predictor
     if settings.crop == choices.TRACK:
         from app.pipeline.pipeline import build_pipeline
 
-        tracking = TrackingSettings(rwr=recurrent, max_faces=MAX_FACES, measure_flicker=False)
+        tracking = TrackingSettings(
+            rwr=recurrence is not None,
+            max_faces=MAX_FACES,
+            measure_flicker=False,
+            recurrence=recurrence or RwrSettings(),
+        )
         predictor = TrackPredictor(build_pipeline(wanted, tracking))
     else:
         from model.engine.open import open_engine
 
         engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
-        predictor = RectPredictor(engine, settings.scale, recurrent)
+        predictor = RectPredictor(engine, settings.scale, recurrence)
     return predictor if smoothing is None else Smoother(predictor, smoothing)

@@ -15,9 +15,10 @@ CROPS = (RECT, TRACK)
 
 OFF = "off"
 RWR = "rwr"
+RWR_RELEASED = "rwr-released"
 EMA = "ema"
 ONE_EURO = "one-euro"
-MODES = (OFF, RWR, EMA, ONE_EURO)
+MODES = (OFF, RWR, RWR_RELEASED, EMA, ONE_EURO)
 
 DEFAULT_SCALE = 1.25
 
@@ -55,7 +56,8 @@ class EvaluationSettings:
         crop: "rect": square of ``scale`` x the larger side of the data set's box; "track": the live tracker's
             own crops.
         scale: see ``crop``.
-        mode: "off" (every frame cold), "rwr", or a filter over the cold landmarks: "ema", "one-euro".
+        mode: "off" (every frame cold), "rwr", "rwr-released" (only the warm start, as in the authors' released
+            code), or a filter over the cold landmarks: "ema", "one-euro".
         smoothing: of the two filters.
         limit: evaluate only so many faces or videos, from the start.
     """

@@ -66,6 +66,8 @@ class Pipeline:
         if (settings.rwr or settings.compare) and not (self._settings.rwr or self._settings.compare):
             for face in self._faces:
                 face.recurrence.reset(RWR_ON)
+        for face in self._faces:
+            face.recurrence.configure(settings.recurrence)
         self._settings = settings
 
     def forget(self) -> None:
@@ -148,7 +150,7 @@ class Pipeline:
         track = Track(self._next_face, detection.crop(self._policy.crop_scale))
         self._next_face += 1
         notes.append(f"found face {track.face}")
-        return _Face(track, Recurrence(self._engine))
+        return _Face(track, Recurrence(self._engine, self._settings.recurrence))
 
     def _encode(self, image: NDArray[np.uint8], crops: Sequence[Crop]) -> State:
         size = self._engine.config.input_size
