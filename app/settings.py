@@ -22,7 +22,7 @@ class EngineSettings:
         weights: a .safetensors file with its .json.
         engine: "onnx", "torch", or "auto": onnxruntime, torch where there are no graphs.
         device: "cpu", "cuda", or "auto": CUDA where it works.
-        threads: CPU threads of the engine; None leaves it to the library.
+        threads: CPU threads of the engine; None takes half of the processors, at most 4.
     """
 
     weights: Path = DEFAULT_WEIGHTS

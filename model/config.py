@@ -47,7 +47,7 @@ class LdeqConfig:
     half_pixel: bool = True
     crop_scale: float = 1.25
     solver: str = "fpi"
-    max_steps: int = 4
+    max_steps: int = 3
     tolerance: float = 5e-4
     extra_step: bool = False
 
@@ -99,7 +99,7 @@ class LdeqConfig:
 
 PRESETS: dict[str, LdeqConfig] = {
     "ldeq-s": LdeqConfig(),
-    "ldeq-l": LdeqConfig(name="ldeq-l", input_size=256, injection=264, width=264, increment=24, kernel=5, beta=0.3),
+    "ldeq-l": LdeqConfig(name="ldeq-l", input_size=256, injection=264, width=264, increment=24, kernel=5, beta=0.3, max_steps=5),
 }
 
 

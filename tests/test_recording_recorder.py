@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import os
+import sys
 import threading
 from datetime import datetime
 from itertools import pairwise
@@ -14,6 +16,7 @@ from app.errors import RecordingError
 from app.pipeline.frame import Frame
 from app.recording import recorder as module
 from app.recording.paths import check_writable, unique_path
+from app.recording.priority import NICENESS, yield_to_others
 from app.recording.recorder import Recorder, RecordingClock
 from app.recording.video import VideoWriter
 from tests.recording_fakes import COLD_ESTIMATE, picture, read_video, result
@@ -248,3 +251,19 @@ def test_names_are_never_used_twice(tmp_path):
     assert second.name == "face-20260131-142501-2.mp4"
     check_writable(second)
     assert not second.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread's niceness")
+def test_the_encoder_steps_back_and_nobody_else_does() -> None:
+    seen: list[int] = []
+
+    def work() -> None:
+        yield_to_others()
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [max(before, NICENESS)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

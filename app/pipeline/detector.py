@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,9 +121,19 @@ def _load(path: Path) -> Any:
         return detector
 
 
+_hiding = threading.Lock()
+"""Two threads that redirect the same descriptor at once would leave it redirected."""
+
+
 @contextlib.contextmanager
 def _native_messages_hidden() -> Iterator[None]:
     """Silence the native library's log at start and end, dozens of lines that mean nothing to a user."""
+    with _hiding, _standard_error_hidden():
+        yield
+
+
+@contextlib.contextmanager
+def _standard_error_hidden() -> Iterator[None]:
     try:
         stderr = sys.__stderr__.fileno() if sys.__stderr__ else -1
         saved = os.dup(stderr)

@@ -15,6 +15,7 @@ from app.errors import RecordingError
 from app.overlay import draw_overlay
 from app.pipeline.frame import Frame, FrameResult
 from app.recording.paths import check_writable
+from app.recording.priority import yield_to_others
 from app.recording.tables import LandmarkTable, open_table
 from app.recording.video import FINE_TIME_BASE, LIVE_PRESET, VideoWriter, letterbox
 
@@ -200,6 +201,7 @@ class Recorder:
         return late or len(self._waiting) >= self._room or self._waiting_bytes + size > QUEUE_BYTES
 
     def _work(self) -> None:
+        yield_to_others()  # tracking comes first; what cannot be encoded in time is dropped and counted
         while (result := self._queue.get()) is not None:
             with self._lock:
                 self._waiting.popleft()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 from model.engine.base import Engine
@@ -10,6 +11,8 @@ from model.engine.onnx_engine import CUDA_PROVIDER, OnnxEngine, graph_paths
 from model.errors import ModelError
 
 log = logging.getLogger(__name__)
+
+MOST_THREADS = 4
 
 
 def open_engine(weights: Path, engine: str = "auto", device: str = "auto", threads: int | None = None) -> Engine:
@@ -19,11 +22,12 @@ def open_engine(weights: Path, engine: str = "auto", device: str = "auto", threa
         weights: a .safetensors file with its .json and, for onnxruntime, its graphs.
         engine: "onnx", "torch", or "auto": onnxruntime where the graphs are there, else torch.
         device: "cpu", "cuda", or "auto": CUDA where it binds, else the CPU with a logged warning.
-        threads: CPU threads; None leaves it to the library.
+        threads: CPU threads; None takes :func:`default_threads`.
 
     Raises:
         ModelError: for unusable weights, or where an explicitly chosen device is not there.
     """
+    threads = default_threads() if threads is None else threads
     if engine == "auto":
         engine = "onnx" if all(path.is_file() for path in graph_paths(weights)) else "torch"
     if device == "auto":
@@ -34,6 +38,15 @@ def open_engine(weights: Path, engine: str = "auto", device: str = "auto", threa
                 log.warning("CUDA is installed but does not run here, so the CPU is used: %s", error)
         device = "cpu"
     return _open(weights, engine, device, threads)
+
+
+def default_threads() -> int:
+    """Return half of the processors, from 1 to 4.
+
+    Capture, painting and encoding need the others: a pool that takes every core waits at each layer for
+    the thread that was pushed aside, which made solves many times slower beside other work.
+    """
+    return max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
 
 
 def _open(weights: Path, engine: str, device: str, threads: int | None) -> Engine:
