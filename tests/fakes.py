@@ -40,7 +40,7 @@ class SquareEngine:
     name = "fake, CPU"
 
     def __init__(self, config: LdeqConfig | None = None, blur: float = GAUSSIAN_CELLS) -> None:
-        self.config = config or LdeqConfig(input_size=128, max_steps=6)
+        self.config = config or LdeqConfig(input_size=192, max_steps=6)
         self.blur = blur
         self.evaluations = 0
         self.poison = 0

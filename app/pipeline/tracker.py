@@ -26,7 +26,8 @@ class Policy:
         centre_slack: the crop stays while the face's centre is within this share of its side. A crop
             that moves with every jitter would itself make the landmarks flicker.
         side_slack: the crop stays while the wanted side differs by less than this share.
-        max_spread: mean uncertainty over the landmark box side above which the face is doubted.
+        max_spread: mean uncertainty over the landmark box side above which the face is doubted. With
+            ``ldeq-s`` 99 % of the validation faces are below it and half of the face-free crops above.
         max_jump: centre movement in one frame, in box sides, above which the face is doubted.
         max_growth: factor of box side change in one frame above which the face is doubted.
         min_side: landmark box side in pixels below which a face is lost.
@@ -42,7 +43,7 @@ class Policy:
     crop_scale: float = 1.25
     centre_slack: float = 0.03
     side_slack: float = 0.05
-    max_spread: float = 0.06
+    max_spread: float = 0.026
     max_jump: float = 0.5
     max_growth: float = 1.5
     min_side: float = 12.0
