@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.errors import UserError
-from model.rwr import RwrSettings
+
+if TYPE_CHECKING:
+    from model.rwr import RwrSettings
 
 ENGINES = ("auto", "onnx", "torch")
 DEVICES = ("auto", "cpu", "cuda")
@@ -49,7 +52,7 @@ class TrackingSettings:
         max_faces: most faces followed at once.
         measure_flicker: run the live flicker meter.
         detect_every: frames between two looks for newcomers and for faces that left.
-        recurrence: how RwR goes.
+        recurrence: how RwR goes; None takes the library's defaults.
     """
 
     rwr: bool = True
@@ -57,7 +60,7 @@ class TrackingSettings:
     max_faces: int = 1
     measure_flicker: bool = True
     detect_every: int = 30
-    recurrence: RwrSettings = field(default_factory=RwrSettings)
+    recurrence: RwrSettings | None = None
 
     def __post_init__(self) -> None:
         if self.max_faces < 1:

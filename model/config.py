@@ -99,7 +99,9 @@ class LdeqConfig:
 
 PRESETS: dict[str, LdeqConfig] = {
     "ldeq-s": LdeqConfig(),
-    "ldeq-l": LdeqConfig(name="ldeq-l", input_size=256, injection=264, width=264, increment=24, kernel=5, beta=0.3, max_steps=5),
+    "ldeq-l": LdeqConfig(
+        name="ldeq-l", input_size=256, injection=264, width=264, increment=24, kernel=5, beta=0.3, max_steps=5
+    ),
 }
 
 

@@ -113,9 +113,9 @@ class Recurrence:
         self._memory: _Memory | None = None
         self._reason = FIRST_FRAME
 
-    def configure(self, settings: RwrSettings) -> None:
-        """Use ``settings`` from the next frame on; the state is kept."""
-        self._settings = settings
+    def configure(self, settings: RwrSettings | None) -> None:
+        """Use ``settings`` (None: the defaults) from the next frame on; the state is kept."""
+        self._settings = settings or RwrSettings()
 
     def reset(self, reason: str) -> None:
         """Forget the last frame; the next solve is cold and reports ``reason``."""

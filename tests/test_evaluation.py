@@ -119,7 +119,7 @@ def square_predictor(settings: EvaluationSettings) -> Predictor:
     predictor: Predictor
     if settings.crop == "track":
         tracking = TrackingSettings(
-            rwr=recurrence is not None, max_faces=4, measure_flicker=False, recurrence=recurrence or RwrSettings()
+            rwr=recurrence is not None, max_faces=4, measure_flicker=False, recurrence=recurrence
         )
         predictor = TrackPredictor(Pipeline(SquareEngine(), SquareDetector(), tracking, Policy()))
     else:

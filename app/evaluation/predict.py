@@ -207,7 +207,7 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
             rwr=recurrence is not None,
             max_faces=MAX_FACES,
             measure_flicker=False,
-            recurrence=recurrence or RwrSettings(),
+            recurrence=recurrence,
         )
         predictor = TrackPredictor(build_pipeline(wanted, tracking))
     else:
