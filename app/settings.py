@@ -59,7 +59,7 @@ class TrackingSettings:
     compare: bool = False
     max_faces: int = 1
     measure_flicker: bool = True
-    detect_every: int = 30
+    detect_every: int = 15
     recurrence: RwrSettings | None = None
 
     def __post_init__(self) -> None:

@@ -9,9 +9,10 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.frame import COLD, RWR, Frame, FrameResult
-from app.pipeline.pipeline import RWR_ON, Pipeline
-from app.pipeline.tracker import Policy
+from app.pipeline.pipeline import DRIFTED, RWR_ON, Pipeline
+from app.pipeline.tracker import UNCERTAIN, Policy
 from app.settings import TrackingSettings
+from model.geometry import Crop
 from model.rwr import FIRST_FRAME, RWR_OFF
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 
@@ -99,6 +100,17 @@ def test_an_uncertain_face_that_the_detector_sees_stays_warm() -> None:
     results = play(pipeline, [image(300)] * 30)
     assert all(result.faces[0].estimate.report.warm for result in results[1:])
     assert detector.looks < 8
+
+
+def test_a_crop_that_drifted_off_its_face_is_brought_back() -> None:
+    pipeline = build(detect_every=5)
+    play(pipeline, [image(300)] * 2)
+    track = pipeline._faces[0].track
+    track.crop = Crop(track.crop.centre_x + 20, track.crop.centre_y, track.crop.side * 0.4)
+    reports = [result.faces[0].estimate.report for result in play(pipeline, [image(300)] * 6)]
+    assert any(report.reason in (DRIFTED, UNCERTAIN) for report in reports)
+    face = play(pipeline, [image(300)] * 2)[-1].faces[0]
+    assert face.crop.side == pytest.approx(SIDE * 1.25, rel=0.1)
 
 
 def test_a_scene_cut_starts_over() -> None:

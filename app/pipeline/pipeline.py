@@ -23,6 +23,7 @@ from model.geometry import Crop
 from model.rwr import Recurrence, Solution, cold_solve
 
 SCENE_CUT = "scene cut"
+DRIFTED = "seen elsewhere by the detector"
 RWR_ON = "RwR turned on"
 
 
@@ -136,9 +137,9 @@ class Pipeline:
         """Return why a face is lost after a look, "" if it stays."""
         track = face.track
         if detection is not None:
-            if track.doubt and not agrees(track.crop, detection, self._policy):
+            if not agrees(track.crop, detection, self._policy):
                 track.crop = detection.crop(self._policy.crop_scale)
-                face.recurrence.reset(track.doubt)
+                face.recurrence.reset(track.doubt or DRIFTED)
             track.misses, track.doubt, track.trust = 0, "", self._policy.trust
             return ""
         track.misses += 1

@@ -36,7 +36,7 @@ class Policy:
         doubted_misses: the same for a face whose landmarks are in doubt as well.
         trust: frames for which uncertain landmarks raise no doubt once the detector has seen the face.
         match_distance: a detection is a track's own within this share of the larger side.
-        agree_distance: a detection confirms a doubted track's crop within this share of its side.
+        agree_distance: a detection confirms a track's crop within this share of its side.
         agree_growth: and within this factor of its side; otherwise the track moves to the detection.
     """
 
