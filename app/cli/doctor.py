@@ -7,11 +7,11 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from pathlib import Path
 
+from app.cli.engine_options import add_engine_options, engine_settings
 from app.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, findings_of
 from app.errors import EXIT_FAILURE, EXIT_OK
-from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings
+from app.settings import EngineSettings
 
 WIDTH = 12
 COLOURS = {OK: "32", WARNING: "33", PROBLEM: "31"}
@@ -25,10 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Check everything the program needs. Ends with 0 if it can run, with 1 if not.",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
+    add_engine_options(parser)
     return parser
 
 
@@ -38,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     Returns:
         0 if the program can run here, 1 if something must be put right first.
     """
-    settings = EngineSettings(args.weights, args.engine, args.device, args.threads)
+    settings = engine_settings(args)
     findings = []
     for finding in examine(settings):
         findings.append(finding)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+from app.cli.engine_options import add_engine_options, engine_settings
 from app.errors import EXIT_OK, UserError
 from app.evaluation.predict import Predictor, open_predictor
 from app.evaluation.report import (
@@ -30,7 +31,6 @@ from app.evaluation.settings import (
 )
 from app.evaluation.wflw import check_images, evaluate_wflw, read_list
 from app.evaluation.wflw_v import evaluate_wflw_v, find_videos
-from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings
 from model.errors import ModelError
 from model.weights import read_card
 
@@ -80,10 +80,7 @@ def _add_shared(parser: argparse.ArgumentParser, things: str) -> None:
         "--scale", type=float, metavar="S", help=f"crop side over the box's larger side (default: {DEFAULT_SCALE})"
     )
     parser.add_argument("--limit", type=int, metavar="N", help=f"only the first N {things}")
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
+    add_engine_options(parser)
 
 
 def run(args: argparse.Namespace, *, open_predictor: OpenPredictor = open_predictor) -> int:
@@ -115,7 +112,7 @@ def run(args: argparse.Namespace, *, open_predictor: OpenPredictor = open_predic
 def _settings(args: argparse.Namespace) -> EvaluationSettings:
     if args.crop == TRACK and args.scale is not None:
         raise UserError("--scale goes with --crop rect; the live tracker has its own scale.")
-    engine = EngineSettings(args.weights, args.engine, args.device, args.threads)
+    engine = engine_settings(args)
     scale = DEFAULT_SCALE if args.scale is None else args.scale
     if args.dataset == "wflw":
         return EvaluationSettings(engine, args.crop, scale, limit=args.limit)

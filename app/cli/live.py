@@ -7,8 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+from app.cli.engine_options import add_engine_options, engine_settings
 from app.errors import SourceError, UserError
-from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings, TrackingSettings
+from app.settings import TrackingSettings
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -38,10 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--mirror", action=argparse.BooleanOptionalAction, help="flip the picture left to right (default: cameras only)"
     )
     parser.add_argument("--record-dir", type=Path, metavar="DIR", help="where recordings and snapshots go")
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
+    add_engine_options(parser)
     return parser
 
 
@@ -63,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         source=args.source,
         realtime_loop=args.loop,
         tracking=TrackingSettings(rwr=args.rwr == "on", compare=args.compare, max_faces=args.max_faces),
-        engine=EngineSettings(args.weights, args.engine, args.device, args.threads),
+        engine=engine_settings(args),
         mirror=args.mirror,
         record_folder=args.record_dir,
     )

@@ -17,12 +17,13 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from app.cli.engine_options import add_engine_options, engine_settings
 from app.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.pipeline.frame import RWR, Frame, FrameResult
 from app.recording.audio import AudioCopy, SourceTiming, probe_timing
 from app.recording.outputs import OutputPlan, Outputs
 from app.recording.video import VIDEO_SUFFIXES
-from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings, TrackingSettings
+from app.settings import EngineSettings, TrackingSettings
 from app.sources.base import Source
 from app.sources.images import PICTURE_SUFFIXES, ImageSource, list_pictures
 from app.sources.video import VideoSource
@@ -116,10 +117,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     faces = parser.add_mutually_exclusive_group()
     faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
     faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
+    add_engine_options(parser)
     parser.add_argument("--no-audio", action="store_true", help="leave the audio out of the annotated video")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
     parser.set_defaults(run=run)
@@ -149,7 +147,7 @@ def run(
             error has been written.
     """
     tracking = TrackingSettings(rwr=args.rwr == "on", max_faces=EVERY_FACE if args.every_face else args.max_faces)
-    engine = EngineSettings(args.weights, args.engine, args.device, args.threads)
+    engine = engine_settings(args)
     plan = _plan(args)
     path = _path(args.input)
     plan.check([*plan.pictures, path] if path.exists() else [])

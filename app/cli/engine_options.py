@@ -1,0 +1,27 @@
+"""The options of every command that runs the model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--weights``, ``--engine``, ``--device`` and ``--threads``; :func:`engine_settings` reads them."""
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
+    parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, at most 4)"
+    )
+
+
+def engine_settings(args: argparse.Namespace) -> EngineSettings:
+    """Return what the options say.
+
+    Raises:
+        UserError: for values that cannot be used.
+    """
+    return EngineSettings(args.weights, args.engine, args.device, args.threads)
