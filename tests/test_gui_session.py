@@ -330,12 +330,12 @@ class TestDesk:
         wait_for(lambda: desk.session.state.stage == "failed")
         assert desk.facts(None).flicker.times == ()
         assert desk.facts(None).fps is None
-        banner = desk.banner()
+        banner = desk.banner(desk.session.state)
         assert banner is not None
         desk.dismiss(banner)
-        assert desk.banner() is None
+        assert desk.banner(desk.session.state) is None
         desk.toggle(actions.RETRY)
-        wait_for(lambda: desk.banner() is not None)
+        wait_for(lambda: desk.banner(desk.session.state) is not None)
 
     def test_record_needs_a_running_source(self, desk: LiveDesk) -> None:
         desk.toggle(actions.RECORD)
@@ -356,10 +356,10 @@ class TestDesk:
 
     def test_tells_of_snapshots(self, desk: LiveDesk, tmp_path: Path) -> None:
         desk.saved(tmp_path / "a.png", "")
-        banner = desk.banner()
+        banner = desk.banner(desk.session.state)
         assert banner is not None
         assert "a.png" in banner.text
         desk.saved(None, "The disk is full; free some space.")
-        banner = desk.banner()
+        banner = desk.banner(desk.session.state)
         assert banner is not None
         assert banner.text == "The disk is full; free some space."

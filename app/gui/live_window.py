@@ -114,7 +114,7 @@ class LiveWindow(QMainWindow):
         self.panel.show_facts(facts)
         self.view.show_hud(hud(facts))
         self.bar.show_state(facts.state, self.desk.source_name, facts.mirrored, self.view.picture is not None)
-        self.banner.show_banner(self.desk.banner())
+        self.banner.show_banner(self.desk.banner(facts.state))
         self._place_banner()
         self._tell_bridge()
 

@@ -12,6 +12,7 @@ from app.gui.presenters.banners import ERROR, GOOD, NOTICE_SECONDS, Banner, Bann
 from app.gui.presenters.flicker import FlickerHistory
 from app.gui.presenters.readouts import Facts, is_camera, source_name
 from app.gui.presenters.session import Consumer, LiveSession
+from app.gui.presenters.state import SessionState
 from app.gui.presenters.timing import LatencyMeter, RateMeter
 from app.gui.settings import LiveSettings
 from app.pipeline.frame import FrameResult
@@ -101,9 +102,9 @@ class LiveDesk:
             text = f"Saved {path.name}, and the same picture without landmarks."
             self._banners.post(Banner(key, GOOD, text, (actions.SHOW_FOLDER,), NOTICE_SECONDS))
 
-    def banner(self) -> Banner | None:
-        """Return the message to show."""
-        return self._banners.current(self.session.state, time.perf_counter())
+    def banner(self, state: SessionState) -> Banner | None:
+        """Return the message to show beside what else ``state`` shows."""
+        return self._banners.current(state, time.perf_counter())
 
     def dismiss(self, banner: Banner) -> None:
         """Do not show this message again."""
