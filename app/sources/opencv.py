@@ -14,10 +14,17 @@ os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
 
 import cv2
 
-# OpenCV's wheel points Qt at its own plugins, which break PySide6 in the same process.
-for _name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
-    if "cv2" in os.environ.get(_name, ""):
-        del os.environ[_name]
+QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
+
+
+def forget_qt_plugins() -> None:
+    """Remove the variables with which OpenCV's wheel points Qt at its own plugins; PySide6 cannot load those."""
+    for name in QT_VARIABLES:
+        if "cv2" in os.environ.get(name, ""):
+            del os.environ[name]
+
+
+forget_qt_plugins()
 
 _SILENT = 0
 
@@ -33,4 +40,4 @@ def quiet_opencv() -> Iterator[None]:
         cv2.utils.logging.setLogLevel(before)
 
 
-__all__ = ["cv2", "quiet_opencv"]
+__all__ = ["cv2", "forget_qt_plugins", "quiet_opencv"]
