@@ -20,12 +20,14 @@ from app.cli import train as train_command
 from app.errors import UserError
 from model.config import LdeqConfig
 from model.errors import ModelError
+from model.heatmap import decode
 from model.network import Ldeq
-from model.topology import MIRROR, POINTS
+from model.topology import MIRROR, POINTS, REGIONS
 from model.training import loop
-from model.training.augment import Augmentation, augment
+from model.training.augment import Augmentation, augment, augment_twice
 from model.training.data import CANVAS, Faces, load_faces
 from model.training.loop import CHECKPOINT, train
+from model.training.objective import LossWeights, Moves, landmark_loss, moved_state
 from model.training.recipe import Recipe, Stage, recipe_for
 from model.weights import load_weights, read_card, save_weights
 
@@ -152,6 +154,16 @@ def test_data_that_is_not_there_or_not_whole_is_said(folder: Path, tmp_path: Pat
         load_faces(tmp_path, torch.device("cpu"))
 
 
+def test_other_labels_take_the_place_of_the_folders_own(folder: Path, tmp_path: Path) -> None:
+    with np.load(folder / "labels.npz") as labels:
+        other = dict(labels)
+    np.savez(tmp_path / "other.npz", **{**other, "landmarks": other["landmarks"] + 3})
+    moved = load_faces(folder, torch.device("cpu"), labels_path=tmp_path / "other.npz")
+    assert np.allclose(moved.landmarks.numpy(), other["landmarks"] + 3)
+    with pytest.raises(ModelError, match=r"none\.npz"):
+        load_faces(folder, torch.device("cpu"), labels_path=tmp_path / "none.npz")
+
+
 def dotted(count: int) -> tuple[torch.Tensor, torch.Tensor, tuple[int, ...]]:
     """Return pictures with three marked landmarks, each dot of its own colour."""
     marked = (0, 60, 76)
@@ -212,6 +224,66 @@ def test_the_full_augmentation_keeps_shape_and_range(faces: Faces) -> None:
     assert float(crops.max()) <= 255
     assert crops.shape == (12, 3, 64, 64)
     assert 0.4 < float(points.mean()) < 0.6
+
+
+def test_two_photographs_share_the_geometry_and_nothing_else(faces: Faces) -> None:
+    torch.manual_seed(0)
+    noisy = dataclasses.replace(GEOMETRY_ONLY, noise_chance=1.0)
+    earlier, now, points, _ = augment_twice(faces.images, faces.landmarks, faces.weights, 64, 1.25, noisy)
+    assert points.shape == (12, POINTS, 2)
+    difference = now - earlier
+    assert 0.5 < float(difference.std()) < 20, "the noise is drawn anew"
+    assert abs(float(difference.mean())) < 0.2
+    torch.manual_seed(0)
+    still = augment_twice(faces.images, faces.landmarks, faces.weights, 64, 1.25, GEOMETRY_ONLY)
+    assert torch.equal(still[0], still[1])
+
+
+def blobs(count: int) -> torch.Tensor:
+    """Return a state with a blob of peak 1 in the middle of each heatmap."""
+    axis = torch.linspace(-1, 1, 33)
+    blob = torch.exp(-(axis[:, None] ** 2 + axis[None] ** 2) * 60)
+    return blob.expand(count, POINTS, 33, 33).clone()
+
+
+def test_moved_states_move_faces_as_a_whole_and_one_region_besides() -> None:
+    torch.manual_seed(1)
+    rigid = Moves(shift=0.05, scale=0.0, turn=0.0, region_chance=0.0)
+    before = blobs(40)
+    shift = decode(moved_state(before, 0.5, rigid), True)[0] - decode(before, True)[0]
+    moved = shift.abs().amax(dim=(1, 2)) > 1e-4
+    assert 10 <= int(moved.sum()) <= 30, "half of the faces"
+    assert float((shift - shift[:, :1]).abs().max()) < 1e-3, "all landmarks of a face alike"
+
+    regional = Moves(shift=0.0, scale=0.0, turn=0.0, region_chance=1.0, region_shift=0.05)
+    shift = (decode(moved_state(before, 1.0, regional), True)[0] - decode(before, True)[0]).abs().amax(dim=(0, 2))
+    (own,) = (region for region in REGIONS if float(shift[list(region.points)].min()) > 1e-3)
+    others = [point for point in range(POINTS) if point not in own.points]
+    assert float(shift[others].max()) < 1e-4
+
+
+def test_the_flicker_part_counts_the_change_of_the_error() -> None:
+    now, earlier = blobs(1), blobs(1).roll(3, dims=3)
+    truth = decode(now, True)[0]
+    weights = torch.ones(1, POINTS)
+    still = landmark_loss(now, truth, weights, True, LossWeights(0.0, 0.5), now)
+    changed = landmark_loss(now, truth, weights, True, LossWeights(0.0, 0.5), earlier)
+    assert float(still) == pytest.approx(0.015, abs=2e-3)  # the root's own floor, 1e-4 crop sides twice
+    assert float(changed - still) == pytest.approx(0.5 * 100 * 3 / 33, rel=0.02)
+
+
+def test_workers_share_the_weights_and_average_their_gradients(faces: Faces) -> None:
+    run = loop._start(recipe(1), torch.device("cpu"), None, workers=2)
+    first, second = run.workers
+    chosen = torch.arange(8)
+    loop._step(run, recipe(1), faces, chosen, 64)
+    for own, shared in zip(second.parameters(), first.parameters(), strict=True):
+        assert own.data_ptr() == shared.data_ptr()
+    for worker, value in zip(run.workers, (1.0, 3.0), strict=True):
+        for parameter in worker.parameters():
+            parameter.grad = torch.full_like(parameter, value)
+    loop._gather_gradients(run.workers)
+    assert all((parameter.grad == 2.0).all() for parameter in first.parameters() if parameter.grad is not None)
 
 
 @pytest.mark.usefixtures("steps")

@@ -63,18 +63,43 @@ def augment(
         crops (n, 3, size, size) float32 in [0, 255], landmarks (n, 98, 2) in crop units, and their
         weights; the last two are reordered where a face was mirrored.
     """
+    crops, points, weights = _place(images, landmarks, weights, size, crop_scale, settings)
+    return _photograph(crops, settings), points, weights
+
+
+def augment_twice(
+    images: Tensor, landmarks: Tensor, weights: Tensor, size: int, crop_scale: float, settings: Augmentation
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Cut a crop out of each picture and photograph it twice, as if in two frames of a video.
+
+    Both share geometry and occluders and differ in blur, light and noise. Arguments as for :func:`augment`.
+
+    Returns:
+        the earlier and the present crops, landmarks and weights.
+    """
+    crops, points, weights = _place(images, landmarks, weights, size, crop_scale, settings)
+    return _photograph(crops, settings), _photograph(crops, settings), points, weights
+
+
+def _place(
+    images: Tensor, landmarks: Tensor, weights: Tensor, size: int, crop_scale: float, settings: Augmentation
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what is before the camera: the face in its place, perhaps partly covered."""
     crops, points, mirrored = _warp(images, landmarks, size, crop_scale, settings)
     order = torch.as_tensor(MIRROR, device=images.device)
     points = torch.where(mirrored[:, None, None], points[:, order], points)
     weights = torch.where(mirrored[:, None], weights[:, order], weights)
-    crops = _occlude(crops, settings)
-    crops = _blur(crops, settings)
-    crops = _reduce(crops, settings)
-    crops = _recolour(crops, settings)
+    return _occlude(crops, settings), points, weights
+
+
+def _photograph(crops: Tensor, settings: Augmentation) -> Tensor:
+    """Return what the camera makes of it: blur, resolution, light, noise."""
+    crops = _recolour(_reduce(_blur(crops, settings), settings), settings)
     noisy = _chosen(len(crops), settings.noise_chance, crops.device)
     strength = _uniform(len(noisy), 1.0, 14.0, crops.device).view(-1, 1, 1, 1)
-    crops[noisy] += strength * torch.randn_like(crops[noisy])
-    return crops.clamp_(0, 255), points, weights
+    noise = torch.zeros_like(crops)
+    noise[noisy] = strength * torch.randn_like(crops[noisy])
+    return (crops + noise).clamp_(0, 255)
 
 
 def _warp(

@@ -18,6 +18,7 @@ from model.errors import ModelError
 from model.topology import POINTS
 
 CANVAS = 320
+LABELS = "labels.npz"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +45,22 @@ class Faces:
         return torch.tensor([factors.get(source, 1.0) for source in self.sources.tolist()], dtype=torch.float32)
 
 
-def load_faces(folder: Path, device: torch.device, limit: int | None = None) -> Faces:
-    """Read ``labels.npz`` and the ``faces-*.tar`` beside it.
+def load_faces(folder: Path, device: torch.device, limit: int | None = None, labels_path: Path | None = None) -> Faces:
+    """Read labels and the ``faces-*.tar`` that hold their pictures.
 
     Args:
         folder: holds labels.npz and one or more tars of pictures named in it.
         device: where the tensors go.
         limit: take only this many faces, spread evenly (for a quick check of the recipe).
+        labels_path: other labels of the same pictures, in the form of labels.npz.
 
     Raises:
         ModelError: where a file is missing or a picture cannot be read.
     """
-    labels_path = folder / "labels.npz"
+    labels_path = labels_path or folder / LABELS
     tars = sorted(folder.glob("faces-*.tar"))
     if not labels_path.is_file() or not tars:
-        raise ModelError(f"no training faces in {folder}: it must hold labels.npz and faces-*.tar")
+        raise ModelError(f"no training faces: {labels_path} and {folder / 'faces-*.tar'} must exist")
     with np.load(labels_path, allow_pickle=False) as labels:
         names, sources = labels["name"], labels["source"]
         landmarks = labels["landmarks"].astype(np.float32)

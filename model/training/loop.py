@@ -8,6 +8,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,9 @@ from torch import Tensor
 
 from model.errors import ModelError
 from model.network import Ldeq, normalise_image
-from model.training.augment import augment
+from model.training.augment import augment, augment_twice
 from model.training.data import Faces
-from model.training.objective import jfb_state, landmark_loss
+from model.training.objective import landmark_loss, moved_state, untracked_state
 from model.training.recipe import Recipe, Stage
 from model.weights import read_state, save_weights
 
@@ -33,9 +34,13 @@ Validate = Callable[[Ldeq], dict[str, float]]
 
 @dataclass(slots=True)
 class _Run:
+    """A run's state. The workers are replicas that share the model's weights; the first is the model itself."""
+
     model: Ldeq
     average: Ldeq
     optimiser: torch.optim.Optimizer
+    workers: list[Ldeq]
+    pool: ThreadPoolExecutor
     seconds: float = 0.0
     steps: int = 0
     samples: int = 0
@@ -48,6 +53,7 @@ def train(
     *,
     init: Path | None = None,
     resume: bool = False,
+    workers: int = 1,
     validate: Validate | None = None,
     report: Callable[[str], None] = print,
 ) -> Path:
@@ -59,6 +65,8 @@ def train(
         out: folder for the checkpoint, the log and the weights; made if missing.
         init: weights to start from.
         resume: continue from the checkpoint in ``out``.
+        workers: threads that share each batch; on a CPU one single-threaded worker per core is faster than
+            one worker with many threads, and suffers less from other programs.
         validate: called with the averaged model at every checkpoint; its figures go into the log.
         report: where progress lines go.
 
@@ -71,7 +79,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     device = faces.images.device
     torch.manual_seed(recipe.seed)
-    run = _start(recipe, device, init)
+    run = _start(recipe, device, init, workers)
     if resume:
         _load_checkpoint(out / CHECKPOINT, run)
         report(f"resumed at step {run.steps}, {run.seconds / 60:.1f} of {recipe.minutes:g} minutes")
@@ -119,7 +127,7 @@ def _progress(run: _Run, stage: Stage, losses: Sequence[float]) -> str:
     )
 
 
-def _start(recipe: Recipe, device: torch.device, init: Path | None) -> _Run:
+def _start(recipe: Recipe, device: torch.device, init: Path | None, workers: int = 1) -> _Run:
     model = Ldeq(recipe.model)
     if init is not None:
         try:
@@ -131,7 +139,15 @@ def _start(recipe: Recipe, device: torch.device, init: Path | None) -> _Run:
         model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     average = copy.deepcopy(model).requires_grad_(False).eval()
-    return _Run(model.train(), average, optimiser)
+    replicas = [_replica(model) for _ in range(workers - 1)]
+    return _Run(model.train(), average, optimiser, [model, *replicas], ThreadPoolExecutor(workers))
+
+
+def _replica(model: Ldeq) -> Ldeq:
+    replica = copy.deepcopy(model).train()
+    for own, shared in zip(replica.parameters(), model.parameters(), strict=True):
+        own.data = shared.data
+    return replica
 
 
 def _set_learning_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, progress: float) -> None:
@@ -145,29 +161,63 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, progres
 
 
 def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, size: int) -> float:
-    with torch.no_grad():
-        crops, landmarks, weights = augment(
-            faces.images[chosen],
-            faces.landmarks[chosen],
-            faces.weights[chosen],
-            size,
-            recipe.model.crop_scale,
-            recipe.augmentation,
-        )
-        x = normalise_image(crops.permute(0, 2, 3, 1)).contiguous(memory_format=torch.channels_last)
-    untracked = int(torch.multinomial(torch.tensor(recipe.untracked), 1))
-    with torch.autocast(x.device.type, torch.bfloat16):
-        u = run.model.stem(x)
-        z = jfb_state(run.model, u, untracked, recipe.warm_chance, recipe.warm_shift)
-    loss = landmark_loss(z, landmarks, weights, recipe.model.half_pixel, recipe.spread_weight)
+    """Take one step; every worker computes the gradient of its part of the batch."""
+    parts = chosen.chunk(len(run.workers))
     run.optimiser.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    jobs = [
+        run.pool.submit(_gradient, worker, recipe, faces, part, size)
+        for worker, part in zip(run.workers, parts, strict=False)
+    ]
+    value = float(np.mean([job.result() for job in jobs]))
+    _gather_gradients(run.workers[: len(jobs)])
     torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip_norm, error_if_nonfinite=False)
-    value = float(loss.detach())
     if math.isfinite(value):
         run.optimiser.step()
         _average(run, recipe.ema_decay)
     return value
+
+
+def _gradient(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, size: int) -> float:
+    """Leave the gradient of some faces' loss in ``model`` and return the loss."""
+    model.zero_grad(set_to_none=True)
+    paired = bool(torch.rand(()) < recipe.pair_chance)
+    untracked = int(torch.multinomial(torch.tensor(recipe.untracked), 1))
+    pictures = faces.images[chosen], faces.landmarks[chosen], faces.weights[chosen]
+    how = size, recipe.model.crop_scale, recipe.augmentation
+    # The geometry of augmentation and moves stays in float32: bfloat16 would round half a cell away.
+    half = torch.autocast(pictures[0].device.type, torch.bfloat16)
+    earlier = None
+    if paired:
+        before, now, landmarks, weights = augment_twice(*pictures, *how)
+        with half, torch.no_grad():
+            earlier = untracked_state(model, model.stem(_network_input(before)), max(untracked, 1))
+        z = moved_state(earlier, 1.0, recipe.moves)
+        with half:
+            u = model.stem(_network_input(now))
+    else:
+        now, landmarks, weights = augment(*pictures, *how)
+        with half:
+            u = model.stem(_network_input(now))
+            z = untracked_state(model, u, untracked)
+        if untracked:
+            z = moved_state(z, recipe.warm_chance, recipe.moves)
+    with half:
+        z = model.cell(z, u)
+    loss = landmark_loss(z, landmarks, weights, recipe.model.half_pixel, recipe.loss, earlier)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return float(loss.detach())
+
+
+def _network_input(crops: Tensor) -> Tensor:
+    return normalise_image(crops.permute(0, 2, 3, 1)).contiguous(memory_format=torch.channels_last)
+
+
+def _gather_gradients(workers: Sequence[Ldeq]) -> None:
+    """Average the workers' gradients into the first worker's."""
+    for together in zip(*(worker.parameters() for worker in workers), strict=True):
+        found = [p.grad for p in together if p.grad is not None]
+        if found:
+            together[0].grad = found[0] if len(found) == 1 else torch.stack(found).mean(dim=0)
 
 
 @torch.no_grad()

@@ -2,63 +2,119 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from model.heatmap import decode
 from model.network import Ldeq
+from model.topology import REGIONS
+
+LEAST_MOVE = 0.05
+"""Smallest strength of a move; strengths are spread evenly on a logarithmic scale up to 1."""
 
 
-def jfb_state(model: Ldeq, u: Tensor, untracked: int, warm_chance: float, warm_shift: float) -> Tensor:
-    """Run the cell from z = 0 and return its last, tracked evaluation (n, 98, h, h).
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """How far a state is moved to look like the last frame's; standard deviations at full strength.
 
-    ``untracked`` evaluations carry no gradient (Fung et al., 2022, "JFB"). Then the states of some
-    faces are moved: to the cell they look like the last frame's fixed point after the head moved, so
-    still pictures teach it to correct a warm start.
+    Attributes:
+        shift: in crop sides.
+        scale: relative change of size.
+        turn: in radians.
+        region_chance: chance that one region (brows, eyes, mouth, ...) moves by itself, as expressions do.
+        region_shift: in crop sides.
     """
+
+    shift: float = 0.02
+    scale: float = 0.04
+    turn: float = 0.05
+    region_chance: float = 0.5
+    region_shift: float = 0.015
+
+
+def untracked_state(model: Ldeq, u: Tensor, evaluations: int) -> Tensor:
+    """Return the state (n, 98, h, h) after ``evaluations`` of the cell from z = 0, without a graph."""
     z = model.zero_state(u).contiguous(memory_format=torch.channels_last)
-    fixed = u.detach()
     with torch.no_grad():
-        for _ in range(untracked):
-            z = model.cell(z, fixed)
-        if untracked and warm_chance > 0:
-            z = _moved(z, warm_chance, warm_shift)
-    out: Tensor = model.cell(z, u)
-    return out
-
-
-def _moved(z: Tensor, chance: float, shift: float) -> Tensor:
-    chosen = (torch.rand(len(z), device=z.device) < chance).nonzero().squeeze(1)
-    if not len(chosen):
-        return z
-    count = len(chosen)
-    theta = torch.zeros(count, 2, 3, device=z.device)
-    scale = 1 + 0.04 * torch.randn(count, device=z.device)
-    turn = 0.05 * torch.randn(count, device=z.device)
-    theta[:, 0, 0] = theta[:, 1, 1] = scale
-    theta[:, 0, 1], theta[:, 1, 0] = -turn, turn
-    theta[:, :, 2] = 2 * shift * torch.randn(count, 2, device=z.device)
-    part = z[chosen]
-    grid = F.affine_grid(theta, list(part.shape), align_corners=False)
-    z = z.clone()
-    z[chosen] = F.grid_sample(part, grid, align_corners=False)
+        for _ in range(evaluations):
+            z = model.cell(z, u.detach())
     return z
 
 
-def landmark_loss(z: Tensor, landmarks: Tensor, weights: Tensor, half_pixel: bool, spread_weight: float) -> Tensor:
-    """Weighted mean point distance plus the mean heatmap spread, both in percent of the crop side.
+@torch.no_grad()
+def moved_state(z: Tensor, chance: float, moves: Moves) -> Tensor:
+    """Move the states of some faces (drawn with ``chance``), as if the heads had moved since.
+
+    To the cell such a state looks like the last frame's fixed point, so still pictures teach it to correct a
+    warm start.
+    """
+    chosen = (torch.rand(len(z), device=z.device) < chance).nonzero().squeeze(1)
+    if not len(chosen):
+        return z
+    z = z.clone()
+    z[chosen] = _sampled(z[chosen], moves.shift, moves.scale, moves.turn)
+    region = REGIONS[int(torch.randint(len(REGIONS), (1,)))]
+    own = chosen[torch.rand(len(chosen), device=z.device) < moves.region_chance]
+    if len(own):
+        index = own[:, None], torch.tensor(region.points, device=z.device)[None]
+        z[index] = _sampled(z[index], moves.region_shift, 0.0, 0.0)
+    return z
+
+
+def _sampled(z: Tensor, shift: float, scale: float, turn: float) -> Tensor:
+    count, device = len(z), z.device
+    strength = LEAST_MOVE ** torch.rand(count, device=device)
+    size = 1 + scale * strength * torch.randn(count, device=device)
+    angle = turn * strength * torch.randn(count, device=device)
+    theta = torch.zeros(count, 2, 3, device=device)
+    theta[:, 0, 0] = theta[:, 1, 1] = size
+    theta[:, 0, 1], theta[:, 1, 0] = -angle, angle
+    theta[:, :, 2] = 2 * shift * strength[:, None] * torch.randn(count, 2, device=device)
+    grid = F.affine_grid(theta, list(z.shape), align_corners=False)
+    return F.grid_sample(z, grid, align_corners=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LossWeights:
+    """What counts how much; every part is in percent of the crop side.
+
+    Attributes:
+        spread: the mean heatmap spread, which encourages sharp heatmaps and so convergence.
+        flicker: the change of the error from an earlier view of the same face to this one, NMF's own idea.
+    """
+
+    spread: float = 0.05
+    flicker: float = 0.5
+
+
+def landmark_loss(
+    z: Tensor,
+    landmarks: Tensor,
+    weights: Tensor,
+    half_pixel: bool,
+    parts: LossWeights,
+    earlier: Tensor | None = None,
+) -> Tensor:
+    """Weighted mean point distance plus the parts of :class:`LossWeights`, in percent of the crop side.
 
     Args:
         z: heatmaps (n, 98, h, h).
         landmarks: truth (n, 98, 2) in crop units.
         weights: (n, 98).
         half_pixel: see :func:`model.heatmap.decode`.
-        spread_weight: weight of the spread, which encourages sharp heatmaps and so convergence.
+        parts: weights of the parts.
+        earlier: heatmaps of an earlier view with the same truth.
     """
     points, spread = decode(z, half_pixel)
-    offset = points - landmarks
-    distance = torch.sqrt((offset * offset).sum(-1) + 1e-8)
-    total = weights.sum().clamp_min(1e-6)
-    value: Tensor = ((distance + spread_weight * spread) * weights).sum() / total * 100
-    return value
+    value = _length(points - landmarks) + parts.spread * spread
+    if earlier is not None and parts.flicker:
+        value = value + parts.flicker * _length(points - decode(earlier, half_pixel)[0])
+    mean: Tensor = (value * weights).sum() / weights.sum().clamp_min(1e-6) * 100
+    return mean
+
+
+def _length(offset: Tensor) -> Tensor:
+    return torch.sqrt((offset * offset).sum(-1) + 1e-8)

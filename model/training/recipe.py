@@ -8,6 +8,7 @@ from typing import Any
 from model.config import LdeqConfig, preset
 from model.errors import ModelError
 from model.training.augment import Augmentation
+from model.training.objective import LossWeights, Moves
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,11 @@ class Recipe:
         clip_norm: gradient norm limit.
         ema_decay: of the averaged weights, the ones that are shipped.
         untracked: chance of 0, 1, 2, ... evaluations before the one that carries the gradient (JFB).
-        warm_chance: chance that a face's state is moved before the tracked evaluation, as if the head
-            had moved since the last frame.
-        warm_shift: standard deviation of that move, in crop sides.
-        spread_weight: weight of the mean heatmap spread in the loss.
+        pair_chance: chance that a batch is photographed twice, so that the tracked evaluation starts from the
+            moved state of an earlier view, as in a video.
+        warm_chance: chance that a face's state is moved in the other batches.
+        moves: how far states are moved.
+        loss: weights of the parts of the loss.
         augmentation: strengths.
         seed: of every random draw.
     """
@@ -58,9 +60,10 @@ class Recipe:
     clip_norm: float = 10.0
     ema_decay: float = 0.9995
     untracked: tuple[float, ...] = (0.0, 0.4, 0.35, 0.25)
+    pair_chance: float = 0.4
     warm_chance: float = 0.25
-    warm_shift: float = 0.02
-    spread_weight: float = 0.05
+    moves: Moves = field(default_factory=Moves)
+    loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
     seed: int = 0
 
