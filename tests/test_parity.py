@@ -1,4 +1,4 @@
-"""Against what the released implementation computes for deterministic weights and images.
+"""Against what the released implementation computes for deterministic weights and images, by way of the import.
 
 The fixture is research data outside the repository; without it these tests are skipped.
 """
@@ -7,21 +7,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
-from model.config import LdeqConfig
-from model.heatmap import decode
-from model.network import Ldeq
-from model.official import our_name, released_uncertainty
+from app.cli import main as cli
+from model.engine.torch_engine import TorchEngine
+from model.geometry import Crop
+from model.official.uncertainty import released_uncertainty
+from model.rwr import RELEASED, Recurrence, cold_state
 from model.solvers import SOLVER_FUNCTIONS
+from tests.official_fakes import WFLW_ARGUMENTS, deterministic_state, released_shapes, write_checkpoint
 
 FIXTURE = Path(__file__).resolve().parents[2] / "shared" / "data" / "official_parity_small.json"
 pytestmark = pytest.mark.skipif(not FIXTURE.is_file(), reason="the parity fixture is not beside the repository")
+UNIT = Crop(0.5, 0.5, 1.0)
+"""The crop whose frame coordinates are crop units."""
 
 
 @pytest.fixture(scope="module")
@@ -30,26 +36,14 @@ def fixture() -> dict[str, Any]:
     return values
 
 
-def deterministic_state(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
-    """Build the weights of the fixture's recipe under our names."""
-    state = {}
-    for i, (name, shape) in enumerate(shapes.items()):
-        if name.endswith("num_batches_tracked"):
-            continue
-        t = np.arange(int(np.prod(shape)), dtype=np.float64)
-        base = np.sin(0.731 * t + 1.37 * i) + 0.5 * np.sin(0.113 * t + 0.29 * i)
-        if name.endswith("running_var"):
-            values = 1 + 0.3 * np.abs(base)
-        elif name.endswith("running_mean"):
-            values = 0.1 * base
-        elif name.endswith("norm.weight"):
-            values = 1 + 0.1 * base
-        elif name.endswith("bias"):
-            values = 0.05 * base
-        else:
-            values = base * np.sqrt(1.2 / np.prod(shape[1:]))
-        state[our_name(name)] = torch.from_numpy(values.reshape(shape).astype(np.float32))
-    return state
+@pytest.fixture(scope="module")
+def imported(fixture: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The fixture's weights, saved as the authors save theirs and imported with the command."""
+    shapes = {name: tuple(shape) for name, shape in fixture["state_dict_shapes"].items()}
+    folder = tmp_path_factory.mktemp("parity")
+    checkpoint = write_checkpoint(folder / "final.pth.tar", deterministic_state(shapes), WFLW_ARGUMENTS)
+    assert cli.main(["import-official", str(checkpoint), "-o", str(folder / "small.safetensors")]) == 0
+    return folder / "small.safetensors"
 
 
 @pytest.fixture(autouse=True)
@@ -61,38 +55,75 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def image(t: int) -> torch.Tensor:
+class FixtureEngine(TorchEngine):
+    """The engine on the fixture's images, which are neither uint8 nor to be normalised, with another solver."""
+
+    def __init__(self, weights: Path, **solver: Any) -> None:
+        super().__init__(weights, "cpu", threads=1)
+        self._model.to(memory_format=torch.contiguous_format)  # the release's; another one sums in another order
+        self._config = replace(super().config, **solver)
+
+    @torch.inference_mode()
+    def encode(self, crops: NDArray[Any]) -> torch.Tensor:
+        u: torch.Tensor = self._model.stem(torch.from_numpy(crops))
+        return u
+
+
+def image(t: int) -> NDArray[np.float32]:
     k, y, x = np.meshgrid(np.arange(3.0), np.arange(256.0), np.arange(256.0), indexing="ij")
     values = np.sin(x / (11 + 3 * k) + 0.05 * t) + np.cos(y / (17 - 2 * k) - 0.03 * t) + 0.3 * np.sin((x + y) / 7 + k)
-    return torch.from_numpy(values[None].astype(np.float32))
+    return values[None].astype(np.float32)
 
 
-@pytest.mark.parametrize(("case", "tolerance"), [(0, 1e-5), (1, 1e-5), (2, 1e-4)], ids=["anderson", "fpi", "broyden"])
-@torch.inference_mode()
-def test_matches_released_implementation(fixture: dict[str, Any], case: int, tolerance: float) -> None:
+def solver_of(settings: dict[str, Any]) -> dict[str, Any]:
+    return {"solver": settings["solver"], "max_steps": settings["iters"], "tolerance": settings["rel"]}
+
+
+def test_the_fakes_have_the_released_form(fixture: dict[str, Any]) -> None:
+    released = {name: tuple(shape) for name, shape in fixture["state_dict_shapes"].items()}
+    assert list(released_shapes().items()) == list(released.items())
+
+
+def test_the_import_says_all_that_the_first_case_needs(fixture: dict[str, Any], imported: Path) -> None:
+    settings, config = fixture["cases"][0]["config"], TorchEngine(imported).config
+    assert solver_of(settings) == {name: getattr(config, name) for name in ("solver", "max_steps", "tolerance")}
+    assert (config.injection, config.width, config.increment) == (settings["inj"], settings["base"], settings["inc"])
+    assert (config.beta, config.groups) == (settings["beta"], settings["groups"])
+
+
+SOLVERS = pytest.mark.parametrize(
+    ("case", "tolerance"), [(0, 1e-5), (1, 1e-5), (2, 1e-4)], ids=["anderson", "fpi", "broyden"]
+)
+
+
+@SOLVERS
+def test_still_image(fixture: dict[str, Any], imported: Path, case: int, tolerance: float) -> None:
     settings, expected = fixture["cases"][case]["config"], fixture["cases"][case]["expected"]
-    config = LdeqConfig(
-        injection=settings["inj"], width=settings["base"], increment=settings["inc"], kernel=5,
-        groups=settings["groups"], beta=settings["beta"], half_pixel=False,
-    )  # fmt: skip
-    model = Ldeq(config).eval()
-    missing, unexpected = model.load_state_dict(deterministic_state(fixture["state_dict_shapes"]), strict=False)
-    assert not unexpected
-    assert all(name.endswith("num_batches_tracked") for name in missing)
+    engine = FixtureEngine(imported, **solver_of(settings))
+    z, _ = cold_state(engine, engine.encode(image(0)))
+    points, spread = engine.decode(z)[0][0], released_uncertainty(z)[0].numpy()
+    assert np.abs(points - expected["still_keypoints"]).max() < tolerance
+    assert np.abs(spread - expected["still_uncertainty"]).max() < tolerance
+
+
+@SOLVERS
+def test_rwr_with_one_step_of_the_solver(fixture: dict[str, Any], imported: Path, case: int, tolerance: float) -> None:
+    settings, expected = fixture["cases"][case]["config"], fixture["cases"][case]["expected"]
+    engine = FixtureEngine(imported)
     solve = SOLVER_FUNCTIONS[settings["solver"]]
-
-    def run(u: torch.Tensor, z: torch.Tensor, steps: int) -> torch.Tensor:
-        state, _ = solve(lambda z: model.cell(z, u), z, steps, settings["rel"])
-        return model.cell(state, u)
-
-    u = model.stem(image(0))
-    still = run(u, model.zero_state(u), settings["iters"])
-    points, spread = decode(still, half_pixel=False)[0], released_uncertainty(still)
-    assert np.abs(points[0].numpy() - np.array(expected["still_keypoints"])).max() < tolerance
-    assert np.abs(spread[0].numpy() - np.array(expected["still_uncertainty"])).max() < tolerance
-
-    z = model.zero_state(u)
+    z = engine.zero_state(1)
     for t, keypoints in enumerate(expected["rwr_keypoints"]):
-        z = run(model.stem(image(t)), z, 1)
-        points, _ = decode(z, half_pixel=False)
-        assert np.abs(points[0].numpy() - np.array(keypoints)).max() < tolerance
+        u = engine.encode(image(t))
+        state, _ = solve(lambda z, u=u: engine.evaluate(z, u), z, 1, settings["rel"])
+        z = engine.evaluate(state, u)
+        assert np.abs(engine.decode(z)[0][0] - keypoints).max() < tolerance
+
+
+def test_released_rwr_by_the_recurrence_of_the_live_window(fixture: dict[str, Any], imported: Path) -> None:
+    settings, expected = fixture["cases"][1]["config"], fixture["cases"][1]["expected"]
+    engine = FixtureEngine(imported, **solver_of(settings) | {"max_steps": 1})
+    recurrence = Recurrence(engine, RELEASED)
+    for t, keypoints in enumerate(expected["rwr_keypoints"]):
+        solution = recurrence.solve(engine.encode(image(t)), UNIT)
+        assert (solution.report.warm, solution.report.evaluations) == (t > 0, 2)
+        assert np.abs(solution.landmarks - keypoints).max() < 1e-5

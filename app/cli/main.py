@@ -17,7 +17,7 @@ from app.version import VERSION
 
 log = logging.getLogger(__name__)
 
-COMMANDS = ("live", "track", "evaluate", "train", "doctor", "test")
+COMMANDS = ("live", "track", "evaluate", "train", "import-official", "doctor", "test")
 DEFAULT_COMMAND = "live"
 ANSWERED_HERE = ("-h", "--help", "--version")
 
@@ -95,7 +95,7 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
 
 
 def _module(command: str) -> ModuleType:
-    return importlib.import_module(f"app.cli.{command}")
+    return importlib.import_module(f"app.cli.{command.replace('-', '_')}")
 
 
 def _unexpected(error: Exception, log_path: Path | None) -> str:
