@@ -8,6 +8,9 @@ from typing import Any
 from model.errors import ModelError
 
 LANDMARKS = 98
+"""The WFLW points, which the application follows."""
+SCHEMES = (LANDMARKS, 68)
+"""How many points a model may have: those of WFLW, or the 68 of 300W."""
 HEATMAP_STRIDE = 4
 DEPTH = 4
 
@@ -34,6 +37,7 @@ class LdeqConfig:
         max_steps: most solver steps of a cold solve.
         tolerance: relative residual at which a cold solve stops.
         extra_step: apply the cell once more after the solver, as the release does.
+        landmarks: how many points it finds, one of :data:`SCHEMES`.
     """
 
     name: str = "ldeq-s"
@@ -50,6 +54,7 @@ class LdeqConfig:
     max_steps: int = 3
     tolerance: float = 5e-4
     extra_step: bool = False
+    landmarks: int = LANDMARKS
 
     def __post_init__(self) -> None:
         if self.input_size < 64 or self.input_size % 64:
@@ -61,6 +66,8 @@ class LdeqConfig:
         for width in self.widths:
             if width < 1 or width % self.groups:
                 raise ModelError(f"hourglass width {width} is not a multiple of {self.groups} groups")
+        if self.landmarks not in SCHEMES:
+            raise ModelError(f"landmarks must be one of {', '.join(map(str, SCHEMES))}, not {self.landmarks}")
         if self.solver not in SOLVERS:
             raise ModelError(f"solver must be one of {', '.join(SOLVERS)}, not {self.solver!r}")
         if self.max_steps < 1 or self.tolerance < 0 or self.beta <= 0 or self.crop_scale <= 0:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from model.topology import (
+    LEFT_EYE_68,
+    LEFT_EYE_OUTER,
+    LEFT_EYE_OUTER_68,
+    RIGHT_EYE_68,
+    RIGHT_EYE_OUTER,
+    RIGHT_EYE_OUTER_68,
+)
 
 Array = NDArray[np.float64]
 
@@ -21,6 +28,21 @@ def inter_ocular(landmarks: NDArray[np.floating]) -> Array:
     """Return the distance of the outer eye corners, (...,), for 98 points (..., 98, 2)."""
     corners = landmarks[..., RIGHT_EYE_OUTER, :].astype(np.float64) - landmarks[..., LEFT_EYE_OUTER, :]
     return np.asarray(np.linalg.norm(corners, axis=-1))
+
+
+def inter_ocular_68(landmarks: NDArray[np.floating]) -> Array:
+    """Return the distance of the outer eye corners, (...,), for the 68 points of 300W (..., 68, 2)."""
+    corners = landmarks[..., RIGHT_EYE_OUTER_68, :].astype(np.float64) - landmarks[..., LEFT_EYE_OUTER_68, :]
+    return np.asarray(np.linalg.norm(corners, axis=-1))
+
+
+def inter_pupil_68(landmarks: NDArray[np.floating]) -> Array:
+    """Return the distance of the eyes' centres, (...,), for the 68 points of 300W (..., 68, 2).
+
+    300W has no pupils; each eye's centre is the mean of its six points, as in the published figures.
+    """
+    left, right = (landmarks[..., eye, :].astype(np.float64).mean(axis=-2) for eye in (LEFT_EYE_68, RIGHT_EYE_68))
+    return np.asarray(np.linalg.norm(right - left, axis=-1))
 
 
 def nme(prediction: NDArray[np.floating], truth: NDArray[np.floating], points: NDArray[np.intp] | None = None) -> Array:

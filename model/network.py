@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.config import DEPTH, LANDMARKS, LdeqConfig
+from model.config import DEPTH, LdeqConfig
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -84,15 +84,15 @@ class Hourglass(nn.Module):
 
 
 class Cell(nn.Module):
-    """f(z, u): one evaluation, heatmaps (n, 98, h, h) to heatmaps of the same shape."""
+    """f(z, u): one evaluation, heatmaps (n, landmarks, h, h) to heatmaps of the same shape."""
 
     def __init__(self, config: LdeqConfig) -> None:
         super().__init__()
         self.beta = config.beta
-        inputs = LANDMARKS + config.injection
+        inputs = config.landmarks + config.injection
         self.tail = ConvBlock(inputs, config.width, 1, nn.GroupNorm(config.groups, config.width))
         self.hourglass = Hourglass(config)
-        self.head = nn.Conv2d(config.width, LANDMARKS, 1)
+        self.head = nn.Conv2d(config.width, config.landmarks, 1)
 
     def forward(self, z: Tensor, u: Tensor) -> Tensor:
         """Return f(z, u), every heatmap's peak at 1."""
@@ -115,8 +115,8 @@ class Ldeq(nn.Module):
                 nn.init.zeros_(module.bias)
 
     def zero_state(self, u: Tensor) -> Tensor:
-        """Return z0 = 0, float32 (n, 98, h, h), for an injection u (n, C, h, h)."""
-        return u.new_zeros((u.shape[0], LANDMARKS, u.shape[2], u.shape[3]), dtype=torch.float32)
+        """Return z0 = 0, float32 (n, landmarks, h, h), for an injection u (n, C, h, h)."""
+        return u.new_zeros((u.shape[0], self.config.landmarks, u.shape[2], u.shape[3]), dtype=torch.float32)
 
 
 def normalise_image(crops: Tensor) -> Tensor:

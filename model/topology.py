@@ -1,4 +1,4 @@
-"""The 98 WFLW points: regions, colours, mirror map, eye corners and the 98-to-68 map.
+"""The 98 WFLW points: regions, colours, mirror map, eye corners, and the 68 points of 300W among them.
 
 Every other module takes these facts from here. "Left" means left in the image.
 """
@@ -88,6 +88,26 @@ TO_68: NDArray[np.intp] = np.array(
     ]
 )
 """For each of the 68 points of 300W, its index among the 98."""
+
+MIRROR_68: NDArray[np.intp] = np.argsort(TO_68)[np.searchsorted(np.sort(TO_68), MIRROR[TO_68])]
+""":data:`MIRROR` for the 68 points."""
+
+LEFT_EYE_68: NDArray[np.intp] = np.arange(36, 42)
+RIGHT_EYE_68: NDArray[np.intp] = np.arange(42, 48)
+"""The eyes among the 68 points; each begins at its left corner, so 36 and 45 are the outer corners."""
+LEFT_EYE_OUTER_68 = 36
+RIGHT_EYE_OUTER_68 = 45
+
+
+def mirror_map(count: int) -> NDArray[np.intp]:
+    """Return the mirror map of a scheme of ``count`` points, 98 or 68."""
+    return {POINTS: MIRROR, len(TO_68): MIRROR_68}[count]
+
+
+def region_points(region: Region, count: int) -> NDArray[np.intp]:
+    """Return a region's indices in a scheme of ``count`` points; the 68 points have no pupils."""
+    return np.array(region.points) if count == POINTS else np.flatnonzero(np.isin(TO_68, region.points))
+
 
 EYES_AND_MOUTH: NDArray[np.intp] = np.arange(60, 96)
 """The points that blinks and speech move."""

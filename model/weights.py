@@ -112,6 +112,41 @@ def load_weights(path: Path) -> Ldeq:
     return model.eval()
 
 
+def load_restricted(path: Path, config: LdeqConfig) -> Ldeq:
+    """Build a model of 68 points from the weights of one of 98; the points keep what was learned of them.
+
+    Of the 98 channels at the tail's input and the head's output only those of the 68 points remain
+    (:data:`model.topology.TO_68`). Everything else is carried over as it is.
+
+    Args:
+        path: weights of a model with 98 points.
+        config: of the new model, with 68; its shape must be that of ``path`` but for the input size.
+
+    Raises:
+        ModelError: for weights that cannot be read or have another shape.
+    """
+    import torch
+
+    from model.network import Ldeq
+    from model.topology import POINTS, TO_68
+
+    old = read_card(path).config
+    if (old.landmarks, config.landmarks) != (POINTS, len(TO_68)):
+        raise ModelError(f"{path} has {old.landmarks} points; {config.landmarks} points are taken from {POINTS} only")
+    points = torch.from_numpy(TO_68)
+    state = read_state(path)
+    tail = state["cell.tail.conv.weight"]
+    state["cell.tail.conv.weight"] = torch.cat([tail[:, points], tail[:, POINTS:]], dim=1)
+    for name in ("cell.head.weight", "cell.head.bias"):
+        state[name] = state[name][points]
+    model = Ldeq(config)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise ModelError(f"{path} cannot start a model of another shape: {error}") from error
+    return model.eval()
+
+
 def save_weights(path: Path, model: Ldeq, notes: dict[str, Any]) -> None:
     """Write ``model`` as safetensors with its JSON; each file appears whole or not at all."""
     from safetensors.torch import save

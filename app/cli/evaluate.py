@@ -1,4 +1,4 @@
-"""``main.py evaluate wflw`` and ``main.py evaluate wflw-v``: the published figures, on labelled data."""
+"""``main.py evaluate wflw``, ``300w`` and ``wflw-v``: the published figures, on labelled data."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from app.evaluation.predict import Predictor, open_predictor
 from app.evaluation.report import (
     check_writable,
     provenance,
+    w300_table,
+    w300_values,
     wflw_table,
     wflw_v_table,
     wflw_v_values,
@@ -29,6 +31,7 @@ from app.evaluation.settings import (
     EvaluationSettings,
     SmoothingSettings,
 )
+from app.evaluation.w300 import evaluate_w300, find_faces
 from app.evaluation.wflw import check_images, evaluate_wflw, read_list
 from app.evaluation.wflw_v import evaluate_wflw_v, find_videos
 from model.errors import ModelError
@@ -42,7 +45,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "evaluate",
         help="measure accuracy and flicker on labelled data",
-        description="Measure accuracy on WFLW faces, or accuracy and flicker on WFLW-V videos, and print a table.",
+        description="Measure accuracy on WFLW or 300W faces, or accuracy and flicker on WFLW-V videos, and print a "
+        "table.",
     )
     parser.set_defaults(run=run)
     datasets = parser.add_subparsers(dest="dataset", metavar="DATASET", required=True)
@@ -51,6 +55,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     faces.add_argument("--list", type=Path, required=True, metavar="LIST", help="a WFLW list file")
     faces.add_argument("--images", type=Path, required=True, metavar="DIR", help="the folder its paths start from")
     _add_shared(faces, "faces")
+
+    points68 = datasets.add_parser("300w", help="still faces with 68 points: NME by inter-pupil and inter-ocular")
+    points68.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of pictures and .pts files")
+    _add_shared(points68, "faces")
 
     videos = datasets.add_parser("wflw-v", help="videos: NME and NMF, per video and on average")
     videos.add_argument(
@@ -114,7 +122,7 @@ def _settings(args: argparse.Namespace) -> EvaluationSettings:
         raise UserError("--scale goes with --crop rect; the live tracker has its own scale.")
     engine = engine_settings(args)
     scale = DEFAULT_SCALE if args.scale is None else args.scale
-    if args.dataset == "wflw":
+    if args.dataset != "wflw-v":
         return EvaluationSettings(engine, args.crop, scale, limit=args.limit)
     smoothing = SmoothingSettings(args.alpha, args.min_cutoff, args.beta, args.d_cutoff)
     return EvaluationSettings(engine, args.crop, scale, args.mode, smoothing, args.limit)
@@ -127,6 +135,8 @@ def _measure(
     if args.dataset == "wflw":
         faces = read_list(args.list)[: settings.limit]
         check_images(args.images, faces)
+    elif args.dataset == "300w":
+        faces_68 = find_faces(args.root)[: settings.limit]
     else:
         videos = find_videos(args.root, args.ids)[: settings.limit]
     card = read_card(settings.engine.weights)
@@ -138,6 +148,10 @@ def _measure(
             source["box"] = "landmarks" if faces[0].attributes is None else "list"
             print(wflw_table(still))
             return wflw_values(still) | source
+        if args.dataset == "300w":
+            points_68 = evaluate_w300(predictor, faces_68)
+            print(w300_table(points_68))
+            return w300_values(points_68) | source
         results = evaluate_wflw_v(predictor, videos)
         source["ids"] = None if args.ids is None else args.ids.name
         print(wflw_v_table(results))

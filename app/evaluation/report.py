@@ -15,6 +15,7 @@ import numpy as np
 from app.errors import UserError
 from app.evaluation import settings as choices
 from app.evaluation.settings import EvaluationSettings
+from app.evaluation.w300 import W300Result
 from app.evaluation.wflw import WflwResult
 from app.evaluation.wflw_v import VideoResult
 from model.metrics import Accuracy
@@ -65,6 +66,39 @@ def wflw_values(result: WflwResult) -> dict[str, Any]:
         "evaluations_per_face": result.evaluations,
         "nme_by_attribute": {name: summary.nme for name, summary in result.attributes.items()},
         "attributes": {name: asdict(summary) for name, summary in result.attributes.items()},
+    }
+
+
+def w300_table(result: W300Result) -> str:
+    """Return the table of a 300W evaluation."""
+    rows = [
+        _accuracy_row("inter-pupil", result.inter_pupil),
+        _accuracy_row("inter-ocular", result.inter_ocular),
+    ]
+    regions = ", ".join(f"{name} {value:.2f}" for name, value in result.regions.items())
+    lines = [
+        table(("normalised by", "faces", "NME", "FR@10", "AUC@10"), rows),
+        f"NME by region, inter-pupil: {regions}",
+        f"{result.evaluations:.2f} evaluations per face",
+    ]
+    if result.missed:
+        lines.append(f"{result.missed} faces were not found; they count as failures and not in the NME")
+    return "\n".join(lines)
+
+
+def w300_values(result: W300Result) -> dict[str, Any]:
+    """Return a 300W evaluation as JSON-ready values; the NME of a face that was missed is null."""
+    return {
+        "dataset": "300w",
+        "inter_pupil": asdict(result.inter_pupil),
+        "inter_ocular": asdict(result.inter_ocular),
+        "nme_by_region": result.regions,
+        "missed": result.missed,
+        "evaluations_per_face": result.evaluations,
+        "faces": [
+            {"name": name, "nme": _number(float(error))}
+            for name, error in zip(result.names, result.errors, strict=True)
+        ],
     }
 
 

@@ -14,7 +14,7 @@ State = Any
 
 
 class Engine(Protocol):
-    """Runs an LDEQ. States stay where the engine keeps them (GPU memory, numpy) between calls."""
+    """Runs an LDEQ of k landmarks. States stay where the engine keeps them (GPU memory, numpy) between calls."""
 
     @property
     def config(self) -> LdeqConfig:
@@ -31,7 +31,7 @@ class Engine(Protocol):
         ...
 
     def zero_state(self, count: int) -> State:
-        """Return z0 = 0, (count, 98, heatmap_size, heatmap_size) float32."""
+        """Return z0 = 0, (count, k, heatmap_size, heatmap_size) float32."""
         ...
 
     def evaluate(self, z: State, u: State) -> State:
@@ -39,5 +39,5 @@ class Engine(Protocol):
         ...
 
     def decode(self, z: State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return landmarks (n, 98, 2) and spread (n, 98) in crop units."""
+        """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
         ...

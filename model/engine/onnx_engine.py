@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.config import LANDMARKS, LdeqConfig
+from model.config import LdeqConfig
 from model.errors import ModelError
 from model.heatmap import decode
 from model.weights import read_card, verify
@@ -60,7 +60,7 @@ class OnnxEngine:
     def zero_state(self, count: int) -> NDArray[np.float32]:
         """Return z0 = 0."""
         size = self._config.heatmap_size
-        return np.zeros((count, LANDMARKS, size, size), np.float32)
+        return np.zeros((count, self._config.landmarks, size, size), np.float32)
 
     def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return f(z, u)."""
@@ -68,7 +68,7 @@ class OnnxEngine:
         return new
 
     def decode(self, z: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return landmarks (n, 98, 2) and spread (n, 98) in crop units."""
+        """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
         return decode(z, self._config.half_pixel)
 
 

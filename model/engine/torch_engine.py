@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.config import LANDMARKS, LdeqConfig
+from model.config import LdeqConfig
 from model.errors import ModelError
 from model.heatmap import decode
 from model.network import normalise_image
@@ -56,7 +56,7 @@ class TorchEngine:
     def zero_state(self, count: int) -> Tensor:
         """Return z0 = 0."""
         size = self.config.heatmap_size
-        return torch.zeros(count, LANDMARKS, size, size, device=self._device)
+        return torch.zeros(count, self._config.landmarks, size, size, device=self._device)
 
     @torch.inference_mode()
     def evaluate(self, z: Tensor, u: Tensor) -> Tensor:
@@ -66,6 +66,6 @@ class TorchEngine:
 
     @torch.inference_mode()
     def decode(self, z: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return landmarks (n, 98, 2) and spread (n, 98) in crop units."""
+        """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
         landmarks, spread = decode(z, self.config.half_pixel)
         return landmarks.cpu().numpy(), spread.cpu().numpy()

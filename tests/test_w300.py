@@ -1,0 +1,170 @@
+"""300W: reading .pts files, the two normalisations, and the 68 points of a model with 98."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from app.cli import evaluate
+from app.errors import UserError
+from app.evaluation.predict import Box, Prediction, RectPredictor
+from app.evaluation.w300 import evaluate_w300, find_faces, read_pts
+from model.config import LdeqConfig
+from model.errors import ModelError
+from model.metrics import inter_ocular_68, inter_pupil_68
+from model.network import Ldeq
+from model.topology import MIRROR_68, REGIONS, TO_68, mirror_map, region_points
+from model.weights import WeightsCard, load_restricted, save_weights, write_card
+from tests.fakes import SquareEngine, face_image, face_points
+
+SIDE = 100.0
+TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
+
+
+def write_pts(path: Path, points: NDArray[np.floating]) -> None:
+    lines = "\n".join(f"{x + 1:.4f} {y + 1:.4f}" for x, y in points)
+    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n")
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    folder = tmp_path / "common set"
+    folder.mkdir()
+    for i in range(3):
+        x = 120 + 10 * i
+        cv2.imwrite(str(folder / f"helen_{i}.png"), face_image(320, 240, x, 120, SIDE))
+        write_pts(folder / f"helen_{i}.pts", face_points(x, 120, SIDE)[TO_68])
+    return folder
+
+
+class Shifted:
+    """A predictor that knows the truth, moves it, and misses what it is told to miss."""
+
+    engine_name = "fake"
+
+    def __init__(self, truths: list[NDArray[np.float32]], shift: float, missed: int | None = None) -> None:
+        self.truths = truths
+        self.shift = shift
+        self.missed = missed
+        self.boxes: list[Box] = []
+
+    def start(self) -> None: ...
+
+    def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+        index = len(self.boxes)
+        self.boxes.append(box)
+        if index == self.missed:
+            return None
+        return Prediction(self.truths[index] + np.float32([self.shift, 0.0]), 4)
+
+    def close(self) -> None: ...
+
+
+def test_pts_count_pixels_from_one(faces: Path) -> None:
+    np.testing.assert_allclose(read_pts(faces / "helen_1.pts"), face_points(130, 120, SIDE)[TO_68], atol=1e-3)
+
+
+def test_both_normalisations_see_a_known_shift(faces: Path) -> None:
+    found = find_faces(faces)
+    predictor = Shifted([face.landmarks for face in found], shift=3.0)
+    result = evaluate_w300(predictor, found)
+    truth = np.stack([face.landmarks for face in found])
+    assert result.inter_pupil.nme == pytest.approx(100 * float(np.mean(3.0 / inter_pupil_68(truth))))
+    assert result.inter_ocular.nme == pytest.approx(100 * float(np.mean(3.0 / inter_ocular_68(truth))))
+    assert result.inter_pupil.nme != pytest.approx(result.inter_ocular.nme, rel=1e-3)
+    assert result.errors.mean() == pytest.approx(result.inter_pupil.nme)
+    low, high = truth[0].min(axis=0), truth[0].max(axis=0)
+    np.testing.assert_allclose(predictor.boxes[0], [*low, *high])
+
+
+def test_inter_pupil_is_between_the_eyes_centres() -> None:
+    points = np.zeros((68, 2))
+    points[36:42] = np.random.default_rng(0).normal(size=(6, 2)) + np.array([-20, 5])
+    points[42:48] = points[36:42] + np.array([40, 9])
+    assert float(inter_pupil_68(points)) == pytest.approx(41.0)
+
+
+def test_ninety_eight_points_are_mapped_to_the_68(faces: Path) -> None:
+    found = find_faces(faces)
+    every = [face_points(120 + 10 * i, 120, SIDE) for i in range(3)]
+    assert evaluate_w300(Shifted(every, 0.0), found).inter_pupil.nme == pytest.approx(0, abs=1e-3)
+
+
+def test_missed_faces_are_failures_without_an_nme(faces: Path) -> None:
+    found = find_faces(faces)
+    result = evaluate_w300(Shifted([face.landmarks for face in found], 0.0, missed=1), found)
+    assert result.missed == 1
+    assert result.inter_pupil.nme == pytest.approx(0)
+    assert result.inter_pupil.fr10 == pytest.approx(100 / 3)
+    assert np.isinf(result.errors[1])
+
+
+@pytest.mark.parametrize("text", ["", "version: 1\n{\n1 2 3\n}", "version: 1\n{\n1 x\n}", "version: 1\n{\n1 2\n3 4\n}"])
+def test_other_files_are_refused_by_name(faces: Path, text: str) -> None:
+    (faces / "helen_0.pts").write_text(text)
+    with pytest.raises(UserError, match=r"helen_0\.pts"):
+        find_faces(faces)
+
+
+def test_missing_pictures_and_folders_are_named(faces: Path) -> None:
+    (faces / "helen_2.png").unlink()
+    with pytest.raises(UserError, match="no picture"):
+        find_faces(faces)
+    with pytest.raises(UserError, match=r"no \.pts files"):
+        find_faces(faces / "nowhere")
+
+
+def test_command_writes_every_face(faces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights = tmp_path / "tiny.safetensors"
+    weights.write_bytes(b"not read by the fake engine")
+    write_card(WeightsCard(weights, TINY, {weights.name: "c0ffee"}, {}))
+    parser = argparse.ArgumentParser()
+    evaluate.add_parser(parser.add_subparsers())
+    out = tmp_path / "out.json"
+    words = ["evaluate", "300w", "--root", str(faces), "--weights", str(weights), "--limit", "2", "--json", str(out)]
+    code = evaluate.run(parser.parse_args(words), open_predictor=lambda _: RectPredictor(SquareEngine(), 1.25, None))
+    values = json.loads(out.read_text())
+    assert code == 0
+    assert [face["name"] for face in values["faces"]] == ["helen_0.png", "helen_1.png"]
+    assert values["inter_pupil"]["nme"] == pytest.approx(np.mean([face["nme"] for face in values["faces"]]))
+    assert "inter-ocular" in capsys.readouterr().out
+
+
+def test_mirror_and_regions_agree_between_the_schemes() -> None:
+    np.testing.assert_array_equal(TO_68[MIRROR_68], mirror_map(98)[TO_68])
+    np.testing.assert_array_equal(mirror_map(68), MIRROR_68)
+    together = np.concatenate([region_points(region, 68) for region in REGIONS])
+    assert sorted(together) == list(range(68))
+
+
+@torch.inference_mode()
+def test_a_68_point_model_begins_as_part_of_the_98_point_one(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    whole = Ldeq(TINY).eval()
+    path = tmp_path / "whole.safetensors"
+    save_weights(path, whole, {})
+    part = load_restricted(path, LdeqConfig.from_dict({**TINY.to_dict(), "landmarks": 68}))
+    u = whole.stem(torch.randn(2, 3, 64, 64))
+    z = torch.rand(2, 98, 16, 16)
+    points = torch.from_numpy(TO_68)
+    with_others_silent = torch.zeros_like(z)
+    with_others_silent[:, points] = z[:, points]
+    torch.testing.assert_close(part.cell(z[:, points], u), whole.cell(with_others_silent, u)[:, points])
+
+
+def test_points_cannot_be_taken_from_a_model_without_them(tmp_path: Path) -> None:
+    small = LdeqConfig.from_dict({**TINY.to_dict(), "landmarks": 68})
+    path = tmp_path / "small.safetensors"
+    save_weights(path, Ldeq(small), {})
+    with pytest.raises(ModelError, match="68 points are taken from 98 only"):
+        load_restricted(path, small)
+    save_weights(path, Ldeq(TINY), {})
+    with pytest.raises(ModelError, match="another shape"):
+        load_restricted(path, LdeqConfig.from_dict({**small.to_dict(), "width": 24}))
