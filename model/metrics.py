@@ -22,6 +22,10 @@ FAILURE_THRESHOLD = 0.10
 AUC_STEP = 1e-4
 NMF_SCALE = 100.0 * 256.0
 """The LDEQ release divides by sqrt(w h / 256^2) and multiplies by 100."""
+FURTHEST_LAG = 8
+"""Delays up to this many frames are looked for, early and late."""
+LEAST_CORRELATION = 0.15
+"""A lower peak of the cross-correlation tells nothing: about twice what chance gives over 75 frames."""
 
 
 def inter_ocular(landmarks: NDArray[np.floating]) -> Array:
@@ -100,7 +104,7 @@ def _box_side(truth: NDArray[np.floating]) -> Array:
     return np.asarray(np.sqrt(extent[:, 0] * extent[:, 1]))
 
 
-def nmf(prediction: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
+def nmf(prediction: NDArray[np.floating], truth: NDArray[np.floating], points: NDArray[np.intp] | None = None) -> float:
     """Normalised mean flicker of one video (Micaelli et al., 2023, as released).
 
     With r_t = prediction - truth and d_t = sqrt(w_t h_t) of the ground-truth landmark box,
@@ -109,8 +113,10 @@ def nmf(prediction: NDArray[np.floating], truth: NDArray[np.floating]) -> float:
     Args:
         prediction: (frames, landmarks, 2), at least two frames.
         truth: the same shape and units.
+        points: indices of the points to average over, all by default; d is the whole face's in any case.
     """
-    squared = (_residual_steps(prediction, truth, 1) ** 2).sum(axis=-1).mean(axis=-1)
+    steps = (_residual_steps(prediction, truth, 1) ** 2).sum(axis=-1)
+    squared = (steps if points is None else steps[:, points]).mean(axis=-1)
     return float(np.sqrt(np.mean(squared / _box_side(truth)[1:] ** 2)) * NMF_SCALE)
 
 
@@ -119,6 +125,11 @@ def nad(prediction: NDArray[np.floating], truth: NDArray[np.floating], lag: int)
 
     Half the mean squared change, over ``lag`` frames, of the residual's average over ``lag`` frames.
     Jitter makes it fall with the lag, drift makes it rise.
+
+    Args:
+        prediction: (frames, landmarks, 2), at least 2 ``lag`` frames.
+        truth: the same shape and units.
+        lag: frames, at least 1.
     """
     residual = prediction.astype(np.float64) - truth
     total = np.concatenate([np.zeros_like(residual[:1]), np.cumsum(residual, axis=0)])
@@ -127,3 +138,58 @@ def nad(prediction: NDArray[np.floating], truth: NDArray[np.floating], lag: int)
     side = _box_side(truth)[2 * lag - 1 :]
     squared = (change**2).sum(axis=-1).mean(axis=-1) / side**2
     return float(np.sqrt(np.mean(squared) / 2) * NMF_SCALE)
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How late one motion is against another.
+
+    Attributes:
+        frames: delay in frames, positive where the prediction comes late; NaN where it cannot be told.
+        correlation: height of the cross-correlation at the best whole delay, at most 1.
+    """
+
+    frames: float
+    correlation: float
+
+
+def velocity_lag(steps: NDArray[np.floating], true_steps: NDArray[np.floating], furthest: int = FURTHEST_LAG) -> Lag:
+    """Delay of a motion against the true one, from the peak of the cross-correlation of their velocities.
+
+    With v_t the motion from frame t - 1 to t, less its mean over time, g_t the same for the truth, and sums over
+    all frames both have, all landmarks and both coordinates,
+
+        c(k) = sum_t v_t+k . g_t / sqrt( sum_t |v_t+k|^2  sum_t |g_t|^2 )
+        C(k) = ( c(k - 1) + 2 c(k) + c(k + 1) ) / 4,      k = -furthest ... furthest
+
+    The delay is where the parabola through the highest C(k) and its two neighbours peaks; the smoothing keeps a
+    video that stutters, whose c has two peaks beside each other, from choosing between them. The delay is NaN
+    where the peak is at the end of the range or lower than :data:`LEAST_CORRELATION`. Jitter that has nothing
+    to do with the motion lowers C everywhere and moves no peak; where some landmarks are later than others the
+    result lies between, nearer to those that move more.
+
+    Args:
+        steps: (frames, landmarks, 2) motion between successive frames.
+        true_steps: the same shape and units.
+        furthest: longest delay in frames; less where the frames are too few for it.
+    """
+    late, true = (np.asarray(each, np.float64).reshape(len(each), -1) for each in (steps, true_steps))
+    late, true = late - late.mean(axis=0), true - true.mean(axis=0)
+    furthest = min(furthest, len(true) // 2 - 1)
+    if furthest < 1:
+        return Lag(float("nan"), 0.0)
+    raw = [_correlation(late[max(k, 0) :], true[max(-k, 0) :]) for k in range(-furthest - 1, furthest + 2)]
+    heights = np.convolve(raw, (0.25, 0.5, 0.25), "valid")
+    best = int(heights.argmax())
+    if not 0 < best < len(heights) - 1 or heights[best] < LEAST_CORRELATION:
+        return Lag(float("nan"), float(heights[best]))
+    before, peak, after = heights[best - 1 : best + 2]
+    return Lag(float(best - furthest + (before - after) / (2 * (before - 2 * peak + after))), float(peak))
+
+
+def _correlation(first: Array, second: Array) -> float:
+    """Return the cosine of two motions (frames, k) over the frames both have; 0 where one of them rests."""
+    count = min(len(first), len(second))
+    first, second = first[:count], second[:count]
+    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    return float((first * second).sum()) / size if size > 0 else 0.0

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.metrics import accuracy, inter_ocular, nad, nme, nmf
+from model.expression import expression_steps
+from model.metrics import accuracy, inter_ocular, nad, nme, nmf, velocity_lag
 from model.topology import (
     EYES_AND_MOUTH,
     LEFT_EYE_OUTER,
@@ -131,6 +132,84 @@ def test_nad_falls_with_the_lag_for_jitter_and_rises_for_drift() -> None:
     assert nad(jitter, truth, 4) < 0.6 * nad(jitter, truth, 1)
     drift = truth + np.linspace(0, 10, len(truth), dtype=np.float32)[:, None, None]
     assert nad(drift, truth, 4) == pytest.approx(4 * nad(drift, truth, 1), rel=1e-3)
+
+
+def test_nmf_over_chosen_points_keeps_the_whole_faces_size() -> None:
+    truth = np.stack([face()] * 2)
+    prediction = truth.copy()
+    prediction[1, 60] += (6, 0)
+    prediction[1, 0] += (50, 0)
+    assert nmf(prediction, truth, EYES_AND_MOUTH) == pytest.approx(100 * 256 / 200 * 6 / np.sqrt(36))
+
+
+def moving_face(late: float = 0.0, frames: int = 120, expression_late: float | None = None) -> NDArray[np.float64]:
+    """A head that shifts, turns and grows, and a mouth and eyes that move on their own, late by so many frames."""
+    t = np.arange(frames) - late
+    rest = face().astype(np.float64) + np.random.default_rng(5).uniform(-40, 40, (POINTS, 2))
+    shift = np.stack([40 * np.sin(t / 9) + 8 * np.sin(t / 2.3), 20 * np.cos(t / 7)], axis=-1)
+    turn = np.exp(0.1 * np.sin(t / 8) + 0.15j * np.sin(t / 6))
+    centred = (rest - rest.mean(axis=0)) @ np.array([1, 1j])
+    turned = turn[:, None] * centred
+    points = np.stack([turned.real, turned.imag], axis=-1) + shift[:, None]
+    t = np.arange(frames) - (late if expression_late is None else expression_late)
+    points[:, 76:96, 1] += (3 * np.sin(t / 1.9) + 4 * np.sin(t / 3.1 + 1))[:, None]
+    points[:, 60:68, 1] += (2 * np.sin(t / 2.1))[:, None]
+    return points
+
+
+def steps(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.diff(points, axis=0)
+
+
+@pytest.mark.parametrize("late", [-1.0, 0.0, 0.3, 0.5, 1.0, 2.0, 4.75])
+def test_lag_finds_a_delay_under_jitter(late: float) -> None:
+    rng = np.random.default_rng(6)
+    seen = moving_face(late) + rng.normal(size=(120, POINTS, 2))
+    lag = velocity_lag(steps(seen), steps(moving_face()))
+    assert lag.frames == pytest.approx(late, abs=0.1)
+    assert 0.5 < lag.correlation < 0.99
+
+
+@pytest.mark.parametrize("late", [0.0, 0.5, 1.0, 2.0])
+def test_lag_of_expressions_is_told_apart_from_the_heads(late: float) -> None:
+    """The head comes in time, eyes and mouth do not."""
+    seen = moving_face(expression_late=late) + np.random.default_rng(7).normal(size=(120, POINTS, 2)) * 0.5
+    truth = moving_face()
+    assert velocity_lag(expression_steps(seen), expression_steps(truth)).frames == pytest.approx(late, abs=0.1)
+
+
+def test_lag_of_a_moving_average_is_the_published_one() -> None:
+    """A two-frame mean is half a frame late, whatever the motion."""
+    truth = moving_face()
+    seen = truth.copy()
+    seen[1:] = (truth[1:] + truth[:-1]) / 2
+    assert velocity_lag(steps(seen), steps(truth)).frames == pytest.approx(0.5, abs=0.05)
+
+
+def test_lag_of_a_stuttering_video_is_its_mean() -> None:
+    """Every other frame repeats the one before: half of the motion is in time, half a frame late."""
+    truth = moving_face()
+    seen = truth[np.arange(len(truth)) // 2 * 2]
+    assert velocity_lag(steps(seen), steps(truth)).frames == pytest.approx(0.5, abs=0.1)
+
+
+def test_lag_needs_motion_that_is_seen() -> None:
+    rng = np.random.default_rng(8)
+    noise = rng.normal(size=(120, POINTS, 2))
+    assert np.isnan(velocity_lag(steps(noise), steps(moving_face())).frames)
+    assert np.isnan(velocity_lag(steps(moving_face(20)), steps(moving_face()), furthest=2).frames)
+    still = np.zeros((119, POINTS, 2))
+    assert np.isnan(velocity_lag(still, still).frames)
+    assert np.isnan(velocity_lag(steps(moving_face(frames=4)), steps(moving_face(frames=4))).frames)
+
+
+def test_a_rigid_face_has_no_expression() -> None:
+    rigid = moving_face()
+    assert np.abs(expression_steps(rigid)).max() > 0.03
+    rigid = np.stack([face() * (1 + 0.02 * t) + np.float32(3 * t) for t in range(10)])
+    rng = np.random.default_rng(9)
+    rigid += rng.normal(size=(1, POINTS, 2)).astype(np.float32)
+    assert np.abs(expression_steps(rigid)).max() < 0.02
 
 
 def test_mirror_is_an_involution_that_keeps_regions() -> None:

@@ -1,0 +1,175 @@
+"""The laboratory measures what ``evaluate wflw-v`` measures, and delay besides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.errors import UserError
+from app.evaluation.predict import Predictor, RectPredictor, Smoother
+from app.evaluation.wflw_v import evaluate_video, find_videos
+from app.lab.clips import EncodedClip, encode_clip, encode_clips, find_clips
+from app.lab.figures import ClipFigures, measure, measure_track, run, summarise
+from app.lab.methods import Cold, Filtered, Method, Track, rwr
+from model.filters import Ema, OneEuro
+from model.geometry import Crop
+from model.rwr import RELEASED, RwrSettings
+from tests.fakes import SquareEngine, face_points
+from tests.test_evaluation import add_video
+
+Points = NDArray[np.float32]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three clips in two groups."""
+    for name, frames in (("a", 12), ("b", 9), ("c", 8)):
+        add_video(tmp_path, name, frames)
+    (tmp_path / "drawn_ids.txt").write_text("c\n")
+    (tmp_path / "filmed_ids.txt").write_text("a\nb\n")
+    return tmp_path
+
+
+def rect(recurrence: RwrSettings | None) -> Predictor:
+    return RectPredictor(SquareEngine(), 1.25, recurrence)
+
+
+@pytest.mark.parametrize(
+    ("method", "predictor"),
+    [
+        (Cold(), lambda: rect(None)),
+        (rwr(SquareEngine(), RwrSettings()), lambda: rect(RwrSettings())),
+        (rwr(SquareEngine(), RELEASED, "released"), lambda: rect(RELEASED)),
+        (Filtered("EMA", "EMA 0.5", lambda: Ema(0.5)), lambda: Smoother(rect(None), Ema(0.5))),
+        (Filtered("1 euro", "1 euro", lambda: OneEuro(4, 5)), lambda: Smoother(rect(None), OneEuro(4, 5))),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_figures_are_those_of_evaluate(folder: Path, method: Method, predictor: Callable[[], Predictor]) -> None:
+    clips = list(encode_clips(SquareEngine(), find_clips(folder)))
+    expected = {files.name: evaluate_video(predictor(), files) for files in find_videos(folder)}
+    for own in measure(method, clips):
+        other = expected[own.clip]
+        assert (own.nme, own.nme_eyes_mouth) == (other.nme, other.nme_eyes_mouth)
+        assert own.nmf == pytest.approx(other.nmf, rel=1e-12)
+        assert (own.frames, own.evaluations) == (other.frames, other.evaluations)
+
+
+def test_groups_come_from_the_id_files(folder: Path) -> None:
+    assert [(clip.files.name, clip.group) for clip in find_clips(folder)] == [
+        *(("c", "drawn"), ("a", "filmed"), ("b", "filmed")),
+    ]
+    other = folder / "mine.txt"
+    other.write_text("b\n")
+    assert [(clip.files.name, clip.group) for clip in find_clips(folder, [other])] == [("b", "mine")]
+    with pytest.raises(UserError, match=r"names the clip b a second time"):
+        find_clips(folder, [other, folder / "filmed_ids.txt"])
+    for path in folder.glob("*_ids.txt"):
+        path.unlink()
+    assert {clip.group for clip in find_clips(folder)} == {"all"}
+
+
+def test_only_the_first_frames(folder: Path) -> None:
+    clip = encode_clip(SquareEngine(), find_clips(folder)[1], frames=5)
+    assert (len(clip.times), len(clip.crops), len(clip.pictures), len(clip.u)) == (5, 5, 5, 5)
+    assert clip.cold.shape == clip.truth.shape == (5, 98, 2)
+    with pytest.raises(UserError, match="at least 3"):
+        encode_clip(SquareEngine(), find_clips(folder)[1], frames=2)
+
+
+def test_a_video_shorter_than_its_labels_is_refused(folder: Path) -> None:
+    truth, boxes = (np.load(folder / kind / "a.npy") for kind in ("landmarks", "bboxes"))
+    np.save(folder / "landmarks" / "a.npy", np.concatenate([truth, truth]))
+    np.save(folder / "bboxes" / "a.npy", np.concatenate([boxes, boxes]))
+    with pytest.raises(UserError, match=r"a.mp4 has 12 frames, but .*a.npy labels 24"):
+        encode_clip(SquareEngine(), find_clips(folder)[1])
+
+
+def clip_of(truth: NDArray[np.floating], group: str = "g") -> EncodedClip:
+    """A clip without pictures, for figures only."""
+    frames = len(truth)
+    return EncodedClip(
+        name=f"clip of {frames}",
+        group=group,
+        times=tuple(t / 30 for t in range(frames)),
+        crops=tuple(Crop(0, 0, 100) for _ in range(frames)),
+        pictures=np.zeros((frames, 1, 1, 3), np.uint8),
+        u=tuple(None for _ in range(frames)),
+        cold=truth.astype(np.float32),
+        cold_evaluations=np.full(frames, 3),
+        truth=truth.astype(np.float32),
+    )
+
+
+def swinging(frames: int = 60, late: float = 0.0, size: float = 10.0) -> NDArray[np.float64]:
+    t = np.arange(frames) - late
+    return face_points(0, 0, 200) + (size * np.stack([np.sin(t / 3), np.cos(t / 4)], axis=-1))[:, None]
+
+
+def figures_of(landmarks: NDArray[np.floating], clip: EncodedClip) -> ClipFigures:
+    return measure_track(Track(landmarks.astype(np.float32), clip.cold_evaluations), clip)
+
+
+def test_lag_needs_a_clip_that_moves() -> None:
+    moving, still = clip_of(swinging()), clip_of(swinging(size=0.01))
+    assert figures_of(swinging(late=1), moving).lag == pytest.approx(1, abs=0.05)
+    assert math.isnan(figures_of(swinging(late=1, size=0.01), still).lag)
+    # The face is rigid: there is no expression whose lag could be told.
+    assert math.isnan(figures_of(swinging(late=1), moving).lag_expressions)
+
+
+def test_regions_and_nad() -> None:
+    clip = clip_of(swinging(9))
+    found = swinging(9)
+    found[4, 76:96] += (5, 0)  # one jump of the mouth; the eye corners are 100 apart, the box 200 x 200
+    own = figures_of(found, clip)
+    assert own.regions["mouth"].nme == pytest.approx(100 * 5 / 100 / 9, rel=1e-3)
+    assert own.regions["mouth"].nmf == pytest.approx(25600 / 200 * np.sqrt(25 * 2 / 8), rel=1e-3)
+    assert own.regions["eyes"].nme == pytest.approx(0, abs=1e-4)
+    assert set(own.regions) == {"contour", "brows", "nose", "eyes", "mouth", "pupils"}
+    assert set(own.nad) == {1, 2, 4}
+    assert own.nad[1] == pytest.approx(own.nmf / np.sqrt(2))
+
+
+def test_group_figures_are_means_over_clips() -> None:
+    clips = [clip_of(swinging(40)), clip_of(swinging(20)), clip_of(swinging(30), "other")]
+    cold = [figures_of(clip.truth + np.array([2, 0]), clip) for clip in clips]
+    own = [
+        figures_of(clip.truth + np.array([offset, 0]), clip)
+        for clip, offset in zip(clips, (1.0, 2.0, 4.0), strict=True)
+    ]
+    groups = summarise(own, cold)
+    assert groups["g"].clips == 2
+    assert groups["g"].nme == pytest.approx(1.5, rel=1e-4)
+    assert groups["g"].nme_ratio == pytest.approx(0.75, rel=1e-4)
+    assert groups["other"].nme_ratio == pytest.approx(2, rel=1e-4)
+    assert set(groups["g"].nad) == {1, 2, 4, 8}
+    assert groups["g"].regions["nose"].nme == pytest.approx(1.5, rel=1e-4)
+
+
+def test_mean_lag_leaves_out_still_clips_and_weighs_slow_ones_less() -> None:
+    still, slow, fast = (clip_of(swinging(size=size)) for size in (0.01, 0.7, 20))
+    clips = [still, slow, fast]
+    cold = [figures_of(clip.truth, clip) for clip in clips]
+    sizes, delays = (0.01, 0.7, 20), (3, 2, 1)
+    own = [
+        figures_of(swinging(late=late, size=size), clip) for clip, size, late in zip(clips, sizes, delays, strict=True)
+    ]
+    group = summarise(own, cold)["g"]
+    assert 1 < group.lag < 1.5
+    assert group.lag_more == pytest.approx(group.lag, abs=1e-3)
+
+
+def test_run_measures_methods_against_cold(folder: Path) -> None:
+    engine = SquareEngine()
+    results = run([Cold(), rwr(engine, RELEASED, "released")], list(encode_clips(engine, find_clips(folder), 6)))
+    assert set(results) == {"cold", "released"}
+    assert set(results["cold"]) == {"drawn", "filmed"}
+    assert results["cold"]["filmed"].nmf_ratio == 1
+    # The fake's cold solve takes 6 evaluations, a warm frame 2.
+    assert results["released"]["filmed"].evaluations == pytest.approx((6 + 5 * 2) / 6)
