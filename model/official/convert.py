@@ -62,14 +62,18 @@ def _skeleton(config: LdeqConfig) -> Ldeq:
 def _check_names(tensors: dict[str, Tensor], expected: set[str]) -> None:
     missing = sorted(name for name in expected - set(tensors) if not name.endswith(COUNTER))
     if missing:
-        raise ModelError(f"{_count(len(missing))} of a released LDEQ missing from the checkpoint, such as {missing[0]}")
+        raise ModelError(f"the checkpoint lacks {_count(missing)} of a released LDEQ: {_listed(missing)}")
     unknown = sorted(set(tensors) - expected)
     if unknown:
-        raise ModelError(f"{_count(len(unknown))} in the checkpoint that no released LDEQ has, such as {unknown[0]}")
+        raise ModelError(f"the checkpoint holds {_count(unknown)} that no released LDEQ has: {_listed(unknown)}")
 
 
-def _count(weights: int) -> str:
-    return f"{weights} weights are" if weights > 1 else "1 weight is"
+def _count(names: list[str]) -> str:
+    return "1 weight" if len(names) == 1 else f"{len(names)} weights"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:2]) + (", ..." if len(names) > 2 else "")
 
 
 def _config(tensors: dict[str, Tensor], variant: Variant) -> LdeqConfig:
