@@ -7,8 +7,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from model.solvers import BUDGET, CONVERGED, NOT_FINITE, SOLVER_FUNCTIONS, fixed_point_iteration, relative_residual
+from model.solvers import (
+    BUDGET,
+    CONVERGED,
+    NOT_FINITE,
+    SOLVER_FUNCTIONS,
+    fixed_point_iteration,
+    progress,
+    relative_residual,
+)
 
 SIZE = 12
 
@@ -82,3 +92,238 @@ def test_returns_the_state_of_lowest_residual(name: str) -> None:
 def test_residual_is_the_mean_over_samples_of_the_relative_change() -> None:
     old, new = np.zeros((2, 3)), np.array([[3.0, 0, 4], [0, 0, 1]])
     np.testing.assert_allclose(relative_residual(new, old), [5 / (5 + 1e-5), 1 / (1 + 1e-5)])
+
+
+@pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
+def test_a_gradient_can_pass_the_whole_solve(name: str) -> None:
+    """Unrolling: with a graph in force nothing is cut off. d/dc of the fixed point c / (1 - 0.5) is 2."""
+    c = torch.tensor([[1.0], [3.0]], dtype=torch.float64, requires_grad=True)
+    z, report = SOLVER_FUNCTIONS[name](lambda z: 0.5 * z + c, torch.zeros_like(c), 60, 1e-9)
+    assert report.stopped == CONVERGED
+    z.sum().backward()
+    np.testing.assert_allclose(c.grad, 2.0, rtol=1e-4)
+
+
+def batch_problem(backend: str, rates: list[float], dtype: Any = np.float64) -> tuple[Any, Any, Any]:
+    """Return f(z) = A_i z + b_i with another contraction rate for each sample, z0, and f of one sample alone."""
+    generator = np.random.default_rng(5)
+    matrices = np.stack([rate * np.linalg.qr(generator.normal(size=(SIZE, SIZE)))[0] for rate in rates]).astype(dtype)
+    offsets = generator.normal(size=(len(rates), SIZE, 1)).astype(dtype)
+    if backend != "numpy":
+        where = "cuda" if backend == "cuda" else "cpu"
+        matrices, offsets = torch.from_numpy(matrices).to(where), torch.from_numpy(offsets).to(where)
+
+    def f(z: Any) -> Any:
+        return matrices @ z + offsets
+
+    def alone(index: int) -> Any:
+        return lambda z: matrices[index : index + 1] @ z + offsets[index : index + 1]
+
+    return f, offsets * 0, alone
+
+
+RATES = [0.05, 0.6, 0.0, 0.95]
+
+
+@pytest.fixture(params=["numpy", "torch", "on device"])
+def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where states live. "on device" is torch, treated as if reading a value made the processor wait."""
+    if request.param == "on device":
+        monkeypatch.setattr(progress, "reading_waits", lambda state: True)
+        return "torch"
+    return str(request.param)
+
+
+@pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
+def test_every_sample_of_a_batch_is_solved_as_if_alone(name: str, backend: str) -> None:
+    f, z0, alone = batch_problem(backend, RATES)
+    z, report = SOLVER_FUNCTIONS[name](f, z0, 25, 1e-5)
+    for index, sample in enumerate(report.per_sample):
+        own, expected = SOLVER_FUNCTIONS[name](alone(index), z0[:1], 25, 1e-5)
+        np.testing.assert_allclose(np.asarray(z[index]), np.asarray(own[0]), rtol=1e-9, atol=1e-12)
+        (single,) = expected.per_sample
+        assert (sample.evaluations, sample.best_step, sample.stopped) == (
+            single.evaluations,
+            single.best_step,
+            single.stopped,
+        )
+        # Near 1e-10 a residual is rounding.
+        np.testing.assert_allclose(sample.residuals, single.residuals, rtol=1e-6, atol=1e-10)
+    evaluations = [sample.evaluations for sample in report.per_sample]
+    assert min(evaluations) < max(evaluations) <= report.evaluations
+
+
+@pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
+def test_a_sample_that_has_converged_no_longer_changes(name: str, backend: str) -> None:
+    f, z0, _ = batch_problem(backend, RATES)
+    seen: list[Any] = []
+
+    def recorded(z: Any) -> Any:
+        seen.append(np.asarray(z).copy())
+        return f(z)
+
+    z, report = SOLVER_FUNCTIONS[name](recorded, z0, 25, 1e-5)
+    first = report.per_sample[0]
+    assert first.stopped == CONVERGED
+    assert first.evaluations < len(seen) - 2
+    for state in seen[first.evaluations :]:
+        np.testing.assert_array_equal(state[0], np.asarray(z[0]))
+
+
+def test_the_batch_report_sums_up_its_samples() -> None:
+    f, z0, _ = batch_problem("numpy", RATES)
+    _, report = fixed_point_iteration(f, z0, 25, 1e-5)
+    assert report.stopped == BUDGET
+    assert [sample.stopped for sample in report.per_sample] == [CONVERGED, CONVERGED, CONVERGED, BUDGET]
+    assert report.residuals[0] == pytest.approx(np.mean([sample.residuals[0] for sample in report.per_sample]))
+    last = [sample.residuals[-1] for sample in report.per_sample]
+    assert report.residuals[-1] == pytest.approx(np.mean(last))
+    assert report.residual == pytest.approx(np.mean(last))
+
+
+@pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
+def test_a_sample_that_is_lost_does_not_disturb_the_others(name: str, backend: str) -> None:
+    f, z0, alone = batch_problem(backend, [0.5, 0.5, 0.6])
+    calls = 0
+
+    def broken(z: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        new = f(z) + 0  # a copy
+        if calls > 4:
+            new[1, 0] = float("nan")
+        return new
+
+    z, report = SOLVER_FUNCTIONS[name](broken, z0, 25, 1e-6)
+    assert report.not_finite == (1,)
+    assert report.stopped == NOT_FINITE
+    assert np.isfinite(np.asarray(z)).all()
+    assert np.isfinite(report.residuals).all()
+    for index in (0, 2):
+        own, _ = SOLVER_FUNCTIONS[name](alone(index), z0[:1], 25, 1e-6)
+        np.testing.assert_allclose(np.asarray(z[index]), np.asarray(own[0]), rtol=1e-9)
+    lost = report.per_sample[1]
+    assert lost.evaluations == 5
+    # What is kept is what the solver would have returned one evaluation earlier.
+    steps = {"fpi": 4, "anderson": 2, "broyden": 3}[name]
+    before, _ = SOLVER_FUNCTIONS[name](alone(1), z0[:1], steps, 1e-6)
+    np.testing.assert_allclose(np.asarray(z[1]), np.asarray(before[0]), rtol=1e-9)
+    assert lost.residual == min(lost.residuals[:-1])
+
+
+@pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
+def test_without_any_finite_state_the_start_is_returned(name: str, backend: str) -> None:
+    f, z0, _ = batch_problem(backend, [0.5, 0.5])
+    start = z0 + 1
+
+    def broken(z: Any) -> Any:
+        new = f(z) + 0
+        new[0] = float("inf")
+        return new
+
+    z, report = SOLVER_FUNCTIONS[name](broken, start, 25, 1e-3)
+    np.testing.assert_array_equal(np.asarray(z[0]), np.asarray(start[0]))
+    assert report.not_finite == (0,)
+    assert report.per_sample[0].residual == float("inf")
+    assert report.per_sample[1].stopped == CONVERGED
+
+
+@pytest.mark.parametrize("backend", ["numpy", "torch"])
+def test_anderson_survives_a_singular_system(backend: str) -> None:
+    """Residuals so large and alike that the ridge is rounded away leave one sample's system singular."""
+    f, z0, alone = batch_problem(backend, [0.5, 0.5], np.float32)
+
+    def stuck(z: Any) -> Any:
+        new = f(z) + 0
+        new[0] = z[0] + 2.0**20
+        return new
+
+    z, report = SOLVER_FUNCTIONS["anderson"](stuck, z0, 10, 1e-3)
+    assert report.not_finite == (0,)
+    assert np.isfinite(np.asarray(z)).all()
+    own, _ = SOLVER_FUNCTIONS["anderson"](alone(1), z0[:1], 10, 1e-3)
+    assert report.per_sample[1].stopped == CONVERGED
+    np.testing.assert_allclose(np.asarray(z[1]), np.asarray(own[0]), rtol=1e-4, atol=1e-5)
+
+
+class _NoReading(TorchFunctionMode):
+    """Fails on everything that takes a value from a tensor to Python."""
+
+    FORBIDDEN = ("item", "tolist", "numpy", "__bool__", "__float__", "__int__", "__index__", "cpu", "nonzero")
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        assert getattr(func, "__name__", "") not in self.FORBIDDEN, f"{func.__name__} reads a value inside the loop"
+        return func(*args, **(kwargs or {}))
+
+
+class _NoReadingOperators(TorchDispatchMode):
+    """The same one level lower, for what operators read themselves."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = str(func)
+        assert not any(word in name for word in ("_local_scalar_dense", "nonzero", "is_nonzero", "equal.")), name
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
+def test_on_device_nothing_is_read_before_the_report(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    f, z0, _ = batch_problem("torch", RATES)
+    monkeypatch.setattr(progress, "reading_waits", lambda state: True)
+    evaluations, reads = 0, []
+
+    def counted(z: Any) -> Any:
+        nonlocal evaluations
+        evaluations += 1
+        return f(z)
+
+    def read(values: Any) -> Any:
+        with torch._C.DisableTorchFunction():
+            reads.append(evaluations)
+            return values.numpy().tolist()
+
+    monkeypatch.setattr(progress, "read", read)
+    with _NoReading(), _NoReadingOperators():
+        _, report = SOLVER_FUNCTIONS[name](counted, z0, 8, 1e-5)
+    assert reads == [evaluations] == [report.evaluations]
+
+
+def test_the_guards_against_reading_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    f, z0, _ = batch_problem("torch", RATES)
+    with _NoReading(), pytest.raises(AssertionError, match="tolist reads a value"):
+        fixed_point_iteration(f, z0, 8, 1e-5)
+    with _NoReadingOperators(), pytest.raises(AssertionError, match="_local_scalar_dense"):
+        float(z0.sum())
+
+
+@pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
+def test_on_device_no_step_depends_on_a_value(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meta tensors have no values at all: whatever asks for one fails."""
+    monkeypatch.setattr(progress, "reading_waits", lambda state: True)
+    monkeypatch.setattr(progress, "read", lambda values: [[0.5] * values.shape[1]] * values.shape[0])
+    start = torch.zeros(3, 5, 4, 4, device="meta")
+    z, report = SOLVER_FUNCTIONS[name](lambda z: z * 0.5 + 1, start, 8, 1e-3)
+    assert z.shape == start.shape
+    assert len(report.residuals) == 8
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
+def test_on_cuda_the_processor_never_waits_inside_the_loop(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    f, z0, _ = batch_problem("torch", RATES)
+    expected, expected_report = SOLVER_FUNCTIONS[name](f, z0, 25, 1e-5)
+    f, z0, _ = batch_problem("cuda", RATES)
+    SOLVER_FUNCTIONS[name](f, z0, 2, 1e-5)  # libraries may wait while they start
+    read = progress.read
+
+    def allowed(values: Any) -> Any:
+        torch.cuda.set_sync_debug_mode("default")
+        return read(values)
+
+    monkeypatch.setattr(progress, "read", allowed)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        z, report = SOLVER_FUNCTIONS[name](f, z0, 25, 1e-5)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    np.testing.assert_allclose(z.cpu().numpy(), expected.numpy(), rtol=1e-6, atol=1e-9)
+    assert [s.stopped for s in report.per_sample] == [s.stopped for s in expected_report.per_sample]

@@ -1,0 +1,29 @@
+"""Fixed-point solvers for z = f(z), on numpy arrays and torch tensors alike.
+
+Each solver has the same signature and returns the state and a :class:`SolveReport`. They know
+nothing of engines or faces.
+"""
+
+from __future__ import annotations
+
+from model.solvers.methods import Solver, anderson, broyden, fixed_point_iteration, relative_residual
+from model.solvers.report import BUDGET, CONVERGED, NOT_FINITE, SolveReport
+
+__all__ = [
+    "BUDGET",
+    "CONVERGED",
+    "NOT_FINITE",
+    "SOLVER_FUNCTIONS",
+    "SolveReport",
+    "Solver",
+    "anderson",
+    "broyden",
+    "fixed_point_iteration",
+    "relative_residual",
+]
+
+SOLVER_FUNCTIONS: dict[str, Solver] = {
+    "fpi": fixed_point_iteration,
+    "anderson": anderson,
+    "broyden": broyden,
+}
