@@ -8,6 +8,7 @@ are not independent, so videos are drawn whole.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,9 +44,11 @@ class Figure:
 
     def text(self, decimals: int) -> str:
         """Return the figure as ``4.82 [4.55, 5.11]``, without brackets where there is no interval."""
-        if math.isnan(self.low):
-            return f"{self.value:.{decimals}f}"
-        return f"{self.value:.{decimals}f} [{self.low:.{decimals}f}, {self.high:.{decimals}f}]"
+        return f"{self.value:.{decimals}f} {self.ends(decimals)}".rstrip()
+
+    def ends(self, decimals: int) -> str:
+        """Return the interval alone, ``[4.55, 5.11]``; "" where there is none."""
+        return "" if math.isnan(self.low) else f"[{self.low:.{decimals}f}, {self.high:.{decimals}f}]"
 
     @property
     def interval(self) -> tuple[float, float] | None:
@@ -145,7 +148,7 @@ def _mean(values: Array, axis: int = -1) -> Array:
 
 
 def _ratio(values: Array, baseline: Array, axis: int = -1) -> Array:
-    with np.errstate(divide="ignore", invalid="ignore"):  # a baseline of zeros has no ratio, and its figure says NaN
+    with np.errstate(divide="ignore", invalid="ignore"):  # a baseline of zeros has no ratio, and its figure says so
         return np.asarray(values.mean(axis=axis) / baseline.mean(axis=axis))
 
 
@@ -156,19 +159,24 @@ def _figure(statistic: Callable[..., Array], *samples: Array) -> Figure:
     value = float(statistic(*samples))
     if len(samples[0]) < 2 or not math.isfinite(value):
         return Figure(value)
-    if all(np.ptp(sample) == 0 for sample in samples):
-        return Figure(value, value, value)  # BCa has no correction for units that are all alike
-    from scipy.stats import bootstrap
+    from scipy.stats import DegenerateDataWarning, bootstrap
 
-    found = bootstrap(
-        samples,
-        statistic,
-        n_resamples=RESAMPLES,
-        batch=AT_ONCE,
-        vectorized=True,
-        paired=True,
-        confidence_level=LEVEL,
-        method="BCa",
-        rng=np.random.default_rng(SEED),
-    ).confidence_interval
-    return Figure(value, float(found.low), float(found.high))
+    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
+        warnings.simplefilter("ignore", DegenerateDataWarning)
+        drawn = bootstrap(
+            samples,
+            statistic,
+            n_resamples=RESAMPLES,
+            batch=AT_ONCE,
+            vectorized=True,
+            paired=True,
+            confidence_level=LEVEL,
+            method="BCa",
+            rng=np.random.default_rng(SEED),
+        )
+    low, high = float(drawn.confidence_interval.low), float(drawn.confidence_interval.high)
+    if math.isfinite(low) and math.isfinite(high):
+        return Figure(value, low, high)
+    # Where all resamples agree, BCa has nothing to correct; where some divide by zero, there is no interval.
+    agreed = bool(np.isclose(drawn.bootstrap_distribution, value, rtol=1e-9).all())
+    return Figure(value, value, value) if agreed else Figure(value)

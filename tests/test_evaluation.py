@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +20,7 @@ from app.cli import evaluate
 from app.errors import EXIT_BAD_INPUT, EXIT_OK, UserError
 from app.evaluation.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor, make_filter
 from app.evaluation.settings import EMA, RWR, RWR_RELEASED, EvaluationSettings, SmoothingSettings
+from app.evaluation.stills import StillVideo
 from app.evaluation.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
 from app.evaluation.wflw_v import evaluate_video, find_videos
 from app.pipeline.pipeline import Pipeline
@@ -209,22 +211,27 @@ def test_wflw_figures_by_hand(wflw: Path) -> None:
     truths = [face.landmarks for face in faces]
     # Eye corners are 50 apart: offsets of 2, 6 and 1 pixels are 4 %, 12 % and 2 %.
     result = evaluate_wflw(Offset(truths, [(2, 0), (0, 6), (1, 0)]), faces, wflw / "images")
-    assert result.overall.nme == pytest.approx((4 + 12 + 2) / 3, rel=1e-3)
-    assert result.overall.fr10 == pytest.approx(100 / 3)
-    assert result.overall.auc10 == pytest.approx((0.6 + 0 + 0.8) / 3, abs=2e-3)
+    assert result.overall.nme.value == pytest.approx((4 + 12 + 2) / 3, rel=1e-3)
+    assert result.overall.fr10.value == pytest.approx(100 / 3)
+    assert result.overall.auc10.value == pytest.approx((0.6 + 0 + 0.8) / 3, abs=2e-3)
     assert set(result.attributes) == {"pose", "blur"} < set(ATTRIBUTES)
     assert (result.attributes["pose"].faces, result.attributes["blur"].faces) == (2, 1)
-    assert result.attributes["pose"].nme == pytest.approx(8, rel=1e-3)
-    assert result.attributes["blur"].fr10 == 100
+    assert result.attributes["pose"].nme.value == pytest.approx(8, rel=1e-3)
+    assert result.attributes["blur"].fr10.value == 100
     assert (result.missed, result.evaluations) == (0, 3)
+    assert result.overall.nme.low < 6 < result.overall.nme.high
+    assert result.attributes["blur"].nme.interval is None, "one face has no interval"
+    assert result.faces.names == tuple(face.path for face in faces)
+    assert result.faces.nme == pytest.approx([4, 12, 2], rel=1e-3)
+    assert math.isnan(result.nmf.value), "one frame has no flicker"
 
 
 def test_a_missed_face_is_a_failure_without_an_nme(wflw: Path) -> None:
     faces = read_list(wflw / "list.txt")
     truths = [face.landmarks for face in faces]
     result = evaluate_wflw(Offset(truths, [(2, 0), None, (float("nan"), 0)]), faces, wflw / "images")
-    assert result.overall.nme == pytest.approx(4, rel=1e-3)
-    assert result.overall.fr10 == pytest.approx(200 / 3)
+    assert result.overall.nme.value == pytest.approx(4, rel=1e-3)
+    assert result.overall.fr10.value == pytest.approx(200 / 3)
     assert result.missed == 2
     assert "blur" not in result.attributes
     with pytest.raises(UserError, match="found none of the faces"):
@@ -241,9 +248,85 @@ def test_wflw_command(wflw: Path, command: Run, capsys: pytest.CaptureFixture[st
     assert values["weights"] == {"name": "tiny", "file": "tiny.safetensors", "sha256": "c0ffee"}
     assert values["engine"] == "fake, CPU"
     assert values["settings"]["scale"] == 1.25
+    assert [face["name"] for face in values["per_face"]] == [f"0--Parade/face {i}.png" for i in range(3)]
+    assert values["nme"] == pytest.approx(np.mean([face["nme"] for face in values["per_face"]]))
+    low, high = values["intervals"]["nme"]
+    assert low <= values["nme"] <= high
+    assert values["attributes"]["pose"]["intervals"]["nme"] is not None
+    assert values["attributes"]["blur"]["intervals"]["nme"] is None
     printed = capsys.readouterr().out
-    assert "NME" in printed
+    assert f"{values['nme']:.2f} [{low:.2f}, {high:.2f}]" in printed
     assert "pose" in printed
+
+
+def test_faces_of_one_picture_have_names_of_their_own(wflw: Path) -> None:
+    faces = [read_list(wflw / "list.txt")[i] for i in (0, 0, 1, 0)]
+    result = evaluate_wflw(RectPredictor(SquareEngine(), 1.25, None), faces, wflw / "images")
+    first, second = faces[0].path, faces[2].path
+    assert result.faces.names == (first, f"{first}#2", second, f"{first}#3")
+
+
+def test_a_still_as_a_video_reports_its_last_frame_and_its_flicker(wflw: Path) -> None:
+    faces = read_list(wflw / "list.txt")[:2]
+    offsets: list[tuple[float, float] | None] = [(5, 0), (3, 0), (2, 0), (1, 0), (1, 0), (1, 0)]
+    predictor = Offset([face.landmarks for face in faces for _ in range(3)], offsets)
+    result = evaluate_wflw(predictor, faces, wflw / "images", StillVideo(3))
+    assert predictor.starts == 2
+    assert result.faces.nme == pytest.approx([4, 2], rel=1e-3)
+    # The first face moves by 2 and then by 1 pixel, the second not at all.
+    assert result.faces.nmf == pytest.approx([25600 * np.sqrt((4 + 1) / 2) / SIDE, 0], rel=1e-3)
+    assert result.nmf.value == pytest.approx(result.faces.nmf.mean())
+    assert result.evaluations == 3
+
+
+def test_a_still_lost_in_its_last_frame_is_missed(wflw: Path) -> None:
+    faces = read_list(wflw / "list.txt")[:2]
+    offsets: list[tuple[float, float] | None] = [(1, 0), None, None, (1, 0)]
+    predictor = Offset([face.landmarks for face in faces for _ in range(2)], offsets)
+    result = evaluate_wflw(predictor, faces, wflw / "images", StillVideo(2))
+    assert (result.missed, result.overall.faces) == (1, 2)
+    assert math.isnan(result.faces.nme[0])
+    assert result.faces.nme[1] == pytest.approx(2, rel=1e-3)
+    assert np.isnan(result.faces.nmf).all(), "frames without a face have no flicker"
+
+
+def test_noise_and_jitter_are_fresh_in_every_frame_and_the_same_in_every_run() -> None:
+    image = np.full((200, 200, 3), 128, np.uint8)
+    box = (50.0, 60.0, 150.0, 140.0)
+    shown = StillVideo(40, noise=6.0, jitter=0.02)
+    frames = list(shown.play(image, box, 3))
+    assert [seconds for seconds, _, _ in frames[:3]] == pytest.approx([0, 1 / 30, 2 / 30])
+    noise = np.stack([picture for _, picture, _ in frames]).astype(float) - 128
+    assert noise.std() == pytest.approx(6, rel=0.02)
+    assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.02
+    moves = np.array([edges for _, _, edges in frames]) - box
+    assert moves.std() == pytest.approx(0.02 * 100, rel=0.2)
+    for again, other in ((3, False), (4, True)):
+        repeated = next(iter(shown.play(image, box, again)))
+        assert (repeated[2] != frames[0][2]) is other
+        assert bool((repeated[1] != frames[0][1]).any()) is other
+    dark = next(iter(StillVideo(1, noise=20.0).play(np.zeros((50, 50, 3), np.uint8), box, 0)))[1]
+    assert dark.max() < 128, "noise must not wrap around black"
+
+
+def test_a_still_shown_once_is_the_picture_itself() -> None:
+    image = np.arange(300, dtype=np.uint8).reshape(10, 10, 3)
+    ((seconds, picture, box),) = StillVideo().play(image, (1, 2, 3, 4), 0)
+    assert (seconds, box) == (0.0, (1, 2, 3, 4))
+    np.testing.assert_array_equal(picture, image)
+
+
+def test_rwr_on_stills_shown_as_videos(wflw: Path, command: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ("wflw", "--list", wflw / "list.txt", "--images", wflw / "images")
+    shown = ("--repeat", 5, "--noise", 3, "--jitter", 0.02)
+    cold, warm = command(*data, *shown), command(*data, *shown, "--mode", "rwr")
+    assert cold["still"] == {"frames": 5, "noise": 3.0, "jitter": 0.02}
+    assert (cold["mode"], warm["mode"]) == ("off", "rwr")
+    assert cold["evaluations_per_frame"] == 6
+    assert warm["evaluations_per_frame"] == pytest.approx((6 + 4 * 1) / 5)
+    assert 0 < warm["nmf"] < cold["nmf"]
+    assert len(warm["intervals"]["nmf"]) == 2
+    assert "over 5 frames of each still" in capsys.readouterr().out
 
 
 def test_wflw_command_with_the_trackers_crops(wflw: Path, command: Run) -> None:
@@ -293,6 +376,8 @@ def test_wflw_v_command(clips: Path, command: Run, mode: str, crop: str) -> None
     assert values["mode"] == mode
     for key in ("nme", "nmf", "nme_eyes_mouth"):
         assert values[key] == pytest.approx(np.mean([video[key] for video in values["videos"]]))
+        low, high = values["intervals"][key]
+        assert low <= values[key] <= high
     assert 0 < values["nme"] < 6
     if crop == "rect":
         # Cold solves take all 6 steps of the fake. RwR does so on the first of 6 frames only.
@@ -417,6 +502,22 @@ def parse(*arguments: str | Path) -> argparse.Namespace:
 def test_bad_settings_are_one_sentence(clips: Path, extra: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         evaluate.run(parse("wflw-v", "--root", clips, *extra), open_predictor=square_predictor)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        (["--mode", "rwr"], "Mode rwr needs more than one frame of each still; add --repeat"),
+        (["--repeat", "0"], "must be shown at least once"),
+        (["--repeat", "2", "--noise", "-1"], "noise must be between 0 and 255"),
+        (["--repeat", "2", "--jitter", "nan"], "jitter must be between 0 and 0.2"),
+        (["--repeat", "2", "--jitter", "0.1", "--crop", "track"], "--jitter goes with --crop rect"),
+    ],
+)
+def test_bad_stills_are_one_sentence(wflw: Path, weights: Path, extra: list[str], message: str) -> None:
+    args = parse("wflw", "--list", wflw / "list.txt", "--images", wflw / "images", "--weights", weights, *extra)
+    with pytest.raises(UserError, match=message):
+        evaluate.run(args, open_predictor=square_predictor)
 
 
 def test_bad_filter_settings_are_one_sentence(clips: Path, weights: Path) -> None:

@@ -1,4 +1,4 @@
-"""``main.py evaluate wflw``, ``300w`` and ``wflw-v``: the published figures, on labelled data."""
+"""``main.py evaluate wflw``, ``300w`` and ``wflw-v``: figures on labelled data; ``evaluate compare``: two of them."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.errors import EXIT_OK, UserError
+from app.evaluation.comparison import compare, comparison_table, comparison_values, read_evaluation
 from app.evaluation.predict import Predictor, open_predictor
 from app.evaluation.report import (
     check_writable,
@@ -31,6 +32,7 @@ from app.evaluation.settings import (
     EvaluationSettings,
     SmoothingSettings,
 )
+from app.evaluation.stills import StillVideo
 from app.evaluation.w300 import evaluate_w300, find_faces
 from app.evaluation.wflw import check_images, evaluate_wflw, read_list
 from app.evaluation.wflw_v import evaluate_wflw_v, find_videos
@@ -54,6 +56,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     faces = datasets.add_parser("wflw", help="still faces: NME, FR@10, AUC@10, per attribute")
     faces.add_argument("--list", type=Path, required=True, metavar="LIST", help="a WFLW list file")
     faces.add_argument("--images", type=Path, required=True, metavar="DIR", help="the folder its paths start from")
+    faces.add_argument(
+        "--repeat", type=int, default=1, metavar="N", help="show each still as a video of N frames; NME of the last"
+    )
+    faces.add_argument(
+        "--noise",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="sensor noise in each frame, standard deviation in grey levels",
+    )
+    faces.add_argument(
+        "--jitter", type=float, default=0.0, metavar="J", help="how far box edges jitter, as a share of the box's side"
+    )
+    _add_mode(faces)
     _add_shared(faces, "faces")
 
     points68 = datasets.add_parser("300w", help="still faces with 68 points: NME by inter-pupil and inter-ocular")
@@ -65,7 +81,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--root", type=Path, required=True, metavar="DIR", help="folder with videos, landmarks and bboxes"
     )
     videos.add_argument("--ids", type=Path, metavar="FILE", help="evaluate only the IDs in this file, one a line")
-    videos.add_argument(
+    _add_mode(videos)
+    _add_shared(videos, "videos")
+
+    two = datasets.add_parser(
+        "compare", help="two evaluations of the same data: ratios and differences, with intervals"
+    )
+    two.add_argument("baseline", type=Path, metavar="A.json", help="what evaluate wrote for the baseline")
+    two.add_argument("other", type=Path, metavar="B.json", help="what evaluate wrote for what is compared with it")
+    _add_json(two)
+    return parser
+
+
+def _add_mode(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--mode", choices=MODES, default=OFF, help="every frame cold, RwR, or a filter over cold landmarks"
     )
     defaults = SmoothingSettings()
@@ -76,13 +105,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         ("d-cutoff", "cut-off of the speed in mode one-euro, Hz"),
     ):
         default = getattr(defaults, name.replace("-", "_"))
-        videos.add_argument(f"--{name}", type=float, default=default, help=f"{meaning} (default: {default})")
-    _add_shared(videos, "videos")
-    return parser
+        parser.add_argument(f"--{name}", type=float, default=default, help=f"{meaning} (default: {default})")
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures as JSON")
 
 
 def _add_shared(parser: argparse.ArgumentParser, things: str) -> None:
-    parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures as JSON")
+    _add_json(parser)
     parser.add_argument("--crop", choices=CROPS, default=RECT, help="the data's boxes, or the live tracker's own crops")
     parser.add_argument(
         "--scale", type=float, metavar="S", help=f"crop side over the box's larger side (default: {DEFAULT_SCALE})"
@@ -104,13 +135,15 @@ def run(args: argparse.Namespace, *, open_predictor: OpenPredictor = open_predic
     Raises:
         UserError: for data, weights and outputs that cannot be used.
     """
-    settings = _settings(args)
     if args.json is not None:
         check_writable(args.json)
-    try:
-        values = _measure(args, settings, open_predictor)
-    except ModelError as error:
-        raise UserError(f"The model cannot be used: {error}.") from error
+    if args.dataset == "compare":
+        values = _compare(args.baseline, args.other)
+    else:
+        try:
+            values = _measure(args, _settings(args), open_predictor)
+        except ModelError as error:
+            raise UserError(f"The model cannot be used: {error}.") from error
     if args.json is not None:
         write_json(args.json, values)
         print(f"Written: {args.json}")
@@ -122,10 +155,27 @@ def _settings(args: argparse.Namespace) -> EvaluationSettings:
         raise UserError("--scale goes with --crop rect; the live tracker has its own scale.")
     engine = engine_settings(args)
     scale = DEFAULT_SCALE if args.scale is None else args.scale
-    if args.dataset != "wflw-v":
+    if args.dataset == "300w":
         return EvaluationSettings(engine, args.crop, scale, limit=args.limit)
     smoothing = SmoothingSettings(args.alpha, args.min_cutoff, args.beta, args.d_cutoff)
     return EvaluationSettings(engine, args.crop, scale, args.mode, smoothing, args.limit)
+
+
+def _still(args: argparse.Namespace) -> StillVideo:
+    still = StillVideo(args.repeat, args.noise, args.jitter)
+    if args.mode != OFF and still.frames == 1:
+        raise UserError(f"Mode {args.mode} needs more than one frame of each still; add --repeat 8, for example.")
+    if args.crop == TRACK and still.jitter:
+        raise UserError("--jitter goes with --crop rect; the live tracker has its own boxes.")
+    return still
+
+
+def _compare(baseline_path: Path, other_path: Path) -> dict[str, object]:
+    """Compare two evaluations and print; returns the JSON's values."""
+    baseline, other = read_evaluation(baseline_path), read_evaluation(other_path)
+    comparisons = compare(baseline, other)
+    print(comparison_table(baseline, other, comparisons))
+    return comparison_values(baseline, other, comparisons)
 
 
 def _measure(
@@ -133,6 +183,7 @@ def _measure(
 ) -> dict[str, object]:
     """Check the data, then open the model, then measure and print; returns the JSON's values."""
     if args.dataset == "wflw":
+        shown = _still(args)
         faces = read_list(args.list)[: settings.limit]
         check_images(args.images, faces)
     elif args.dataset == "300w":
@@ -143,11 +194,11 @@ def _measure(
     with closing(open_predictor(settings)) as predictor:
         source = provenance(settings, card, predictor.engine_name)
         if args.dataset == "wflw":
-            still = evaluate_wflw(predictor, faces, args.images)
+            still = evaluate_wflw(predictor, faces, args.images, shown)
             source["list"] = args.list.name
             source["box"] = "landmarks" if faces[0].attributes is None else "list"
-            print(wflw_table(still))
-            return wflw_values(still) | source
+            print(wflw_table(still, shown))
+            return wflw_values(still, shown) | {"mode": settings.mode} | source
         if args.dataset == "300w":
             points_68 = evaluate_w300(predictor, faces_68)
             print(w300_table(points_68))

@@ -15,11 +15,15 @@ import numpy as np
 from app.errors import UserError
 from app.evaluation import settings as choices
 from app.evaluation.settings import EvaluationSettings
+from app.evaluation.stills import StillVideo
 from app.evaluation.w300 import W300Result
 from app.evaluation.wflw import WflwResult
 from app.evaluation.wflw_v import VideoResult
 from model.metrics import Accuracy
+from model.statistics import LEVEL, RESAMPLES, AccuracyFigures, Figure, mean_figure
 from model.weights import WeightsCard
+
+INTERVALS = f"In brackets: {LEVEL:.0%} interval, bootstrap over {{units}}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -36,37 +40,67 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join([line(header), "  ".join("-" * width for width in widths), *(line(row) for row in rows)])
 
 
-def wflw_table(result: WflwResult) -> str:
+def wflw_table(result: WflwResult, still: StillVideo) -> str:
     """Return the table of a WFLW evaluation."""
-    rows = [_accuracy_row("all", result.overall)]
-    rows += [_accuracy_row(name, summary) for name, summary in result.attributes.items()]
+    rows = [_figures_row("all", result.overall)]
+    rows += [_figures_row(name, summary) for name, summary in result.attributes.items()]
+    each = "face" if still.frames == 1 else "frame"
     lines = [
         table(("subset", "faces", "NME", "FR@10", "AUC@10"), rows),
-        f"NME of eyes and mouth {result.nme_eyes_mouth:.2f}, {result.evaluations:.2f} evaluations per face",
+        f"NME of eyes and mouth {result.nme_eyes_mouth.text(2)}, {result.evaluations:.2f} evaluations per {each}",
     ]
+    if still.frames > 1:
+        lines.append(f"NMF {result.nmf.text(1)} over {still.frames} frames of each still; the NME is the last frame's")
     if result.missed:
         lines.append(f"{result.missed} faces were not found; they count as failures and not in the NME")
-    return "\n".join(lines)
+    return "\n".join([*lines, INTERVALS.format(units="faces")])
+
+
+def _figures_row(name: str, summary: AccuracyFigures) -> tuple[str, ...]:
+    return (name, f"{summary.faces}", summary.nme.text(2), summary.fr10.text(2), summary.auc10.text(4))
 
 
 def _accuracy_row(name: str, summary: Accuracy) -> tuple[str, ...]:
     return (name, f"{summary.faces}", f"{summary.nme:.2f}", f"{summary.fr10:.2f}", f"{summary.auc10:.4f}")
 
 
-def wflw_values(result: WflwResult) -> dict[str, Any]:
-    """Return a WFLW evaluation as JSON-ready values."""
+def wflw_values(result: WflwResult, still: StillVideo) -> dict[str, Any]:
+    """Return a WFLW evaluation as JSON-ready values; what could not be measured is null."""
+    faces = result.faces
+    per_face = zip(faces.names, faces.nme, faces.nme_eyes_mouth, faces.nmf, strict=True)
+    overall = _accuracy_values(result.overall)
+    figures = {"nme_eyes_mouth": result.nme_eyes_mouth, "nmf": result.nmf}
     return {
         "dataset": "wflw",
-        "nme": result.overall.nme,
-        "fr10": result.overall.fr10,
-        "auc10": result.overall.auc10,
-        "nme_eyes_mouth": result.nme_eyes_mouth,
-        "faces": result.overall.faces,
+        **overall,
+        **{name: number(figure.value) for name, figure in figures.items()},
+        "intervals": overall["intervals"] | _intervals(figures),
+        "bootstrap": bootstrap_values("faces"),
         "missed": result.missed,
-        "evaluations_per_face": result.evaluations,
-        "nme_by_attribute": {name: summary.nme for name, summary in result.attributes.items()},
-        "attributes": {name: asdict(summary) for name, summary in result.attributes.items()},
+        "evaluations_per_face" if still.frames == 1 else "evaluations_per_frame": result.evaluations,
+        "nme_by_attribute": {name: summary.nme.value for name, summary in result.attributes.items()},
+        "attributes": {name: _accuracy_values(summary) for name, summary in result.attributes.items()},
+        "still": asdict(still),
+        "per_face": [
+            {"name": name, "nme": number(nme), "nme_eyes_mouth": number(inner), "nmf": number(flicker)}
+            for name, nme, inner, flicker in per_face
+        ],
     }
+
+
+def _accuracy_values(summary: AccuracyFigures) -> dict[str, Any]:
+    figures = {"nme": summary.nme, "fr10": summary.fr10, "auc10": summary.auc10}
+    values = {name: figure.value for name, figure in figures.items()}
+    return {"faces": summary.faces, **values, "intervals": _intervals(figures)}
+
+
+def _intervals(figures: dict[str, Figure]) -> dict[str, tuple[float, float] | None]:
+    return {name: figure.interval for name, figure in figures.items()}
+
+
+def bootstrap_values(units: str) -> dict[str, Any]:
+    """Return how the intervals were made, JSON-ready."""
+    return {"over": units, "level": LEVEL, "method": "BCa", "resamples": RESAMPLES}
 
 
 def w300_table(result: W300Result) -> str:
@@ -96,30 +130,24 @@ def w300_values(result: W300Result) -> dict[str, Any]:
         "missed": result.missed,
         "evaluations_per_face": result.evaluations,
         "faces": [
-            {"name": name, "nme": _number(float(error))}
-            for name, error in zip(result.names, result.errors, strict=True)
+            {"name": name, "nme": number(float(error))} for name, error in zip(result.names, result.errors, strict=True)
         ],
     }
 
 
 def wflw_v_table(results: Sequence[VideoResult]) -> str:
-    """Return the table of a WFLW-V evaluation: a line per video and the mean."""
+    """Return the table of a WFLW-V evaluation: a line per video, the mean and its interval."""
     mean = _mean(results)
     rows = [
         (r.name, f"{r.frames}", f"{r.nme:.2f}", f"{r.nme_eyes_mouth:.2f}", f"{r.nmf:.1f}", f"{r.evaluations:.2f}")
         for r in results
     ]
+    decimals = {"nme": 2, "nme_eyes_mouth": 2, "nmf": 1}
     total = f"{sum(r.frames for r in results)}"
-    rows.append(
-        (
-            f"mean of {len(results)}",
-            total,
-            f"{mean['nme']:.2f}",
-            f"{mean['nme_eyes_mouth']:.2f}",
-            f"{mean['nmf']:.1f}",
-            f"{mean['evaluations_per_frame']:.2f}",
-        )
-    )
+    means = (f"{mean[name].value:.{places}f}" for name, places in decimals.items())
+    rows.append((f"mean of {len(results)}", total, *means, f"{_evaluations(results):.2f}"))
+    if len(results) > 1:
+        rows.append((f"{LEVEL:.0%} interval", "", *(mean[name].ends(places) for name, places in decimals.items()), ""))
     lines = [table(("video", "frames", "NME", "eyes+mouth", "NMF", "evaluations/frame"), rows)]
     missed = sum(r.missed for r in results)
     if missed:
@@ -127,16 +155,17 @@ def wflw_v_table(results: Sequence[VideoResult]) -> str:
     return "\n".join(lines)
 
 
-def _mean(results: Sequence[VideoResult]) -> dict[str, float]:
-    """Return plain means over videos, evaluations over frames; a video without an NMF is left out of its mean."""
-    flickers = [r.nmf for r in results if math.isfinite(r.nmf)]
-    found = [r.frames - r.missed for r in results]
+def _mean(results: Sequence[VideoResult]) -> dict[str, Figure]:
+    """Return plain means over videos; a video without an NMF is left out of its mean."""
     return {
-        "nme": float(np.mean([r.nme for r in results])),
-        "nme_eyes_mouth": float(np.mean([r.nme_eyes_mouth for r in results])),
-        "nmf": float(np.mean(flickers)) if flickers else math.nan,
-        "evaluations_per_frame": float(np.average([r.evaluations for r in results], weights=found)),
+        name: mean_figure(np.array([getattr(r, name) for r in results])) for name in ("nme", "nme_eyes_mouth", "nmf")
     }
+
+
+def _evaluations(results: Sequence[VideoResult]) -> float:
+    """Return the mean evaluations of the frames in which the face was found."""
+    found = [r.frames - r.missed for r in results]
+    return float(np.average([r.evaluations for r in results], weights=found))
 
 
 def wflw_v_values(results: Sequence[VideoResult]) -> dict[str, Any]:
@@ -145,7 +174,7 @@ def wflw_v_values(results: Sequence[VideoResult]) -> dict[str, Any]:
         {
             "id": r.name,
             "nme": r.nme,
-            "nmf": _number(r.nmf),
+            "nmf": number(r.nmf),
             "nme_eyes_mouth": r.nme_eyes_mouth,
             "evaluations_per_frame": r.evaluations,
             "frames": r.frames,
@@ -153,12 +182,21 @@ def wflw_v_values(results: Sequence[VideoResult]) -> dict[str, Any]:
         }
         for r in results
     ]
-    mean = {name: _number(value) for name, value in _mean(results).items()}
-    return {"dataset": "wflw-v", **mean, "frames": sum(r.frames for r in results), "videos": videos}
+    mean = _mean(results)
+    return {
+        "dataset": "wflw-v",
+        **{name: number(figure.value) for name, figure in mean.items()},
+        "intervals": _intervals(mean),
+        "bootstrap": bootstrap_values("videos"),
+        "evaluations_per_frame": _evaluations(results),
+        "frames": sum(r.frames for r in results),
+        "videos": videos,
+    }
 
 
-def _number(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def number(value: float) -> float | None:
+    """Return a JSON-ready number; None for what could not be measured."""
+    return float(value) if math.isfinite(value) else None
 
 
 def provenance(settings: EvaluationSettings, card: WeightsCard, engine_name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,10 @@ from tqdm import tqdm
 
 from app.errors import UserError
 from app.evaluation.predict import Box, Predictor
+from app.evaluation.stills import StillVideo
 from model.config import LANDMARKS
-from model.metrics import Accuracy, accuracy, nme
+from model.metrics import nme, nmf
+from model.statistics import AccuracyFigures, Figure, accuracy_figures, mean_figure
 from model.topology import EYES_AND_MOUTH
 
 COORDINATES = 2 * LANDMARKS
@@ -41,23 +44,44 @@ class WflwFace:
     where: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceErrors:
+    """What each of n faces measured, in the list's order.
+
+    Attributes:
+        names: picture, with ``#2`` for the second face of the same picture and so on.
+        nme: (n,) in percent, of the last frame where the face was shown as a video; NaN where it was missed.
+        nme_eyes_mouth: (n,) the same over the points of the eyes and the mouth.
+        nmf: (n,) flicker over the frames of a still shown as a video; NaN for one frame and for missed frames.
+    """
+
+    names: tuple[str, ...]
+    nme: NDArray[np.float64]
+    nme_eyes_mouth: NDArray[np.float64]
+    nmf: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class WflwResult:
     """Accuracy on a list, in percent where the published figures are.
 
     Attributes:
         overall: of all faces. Faces that the tracker missed count as failures and not in the NME.
         nme_eyes_mouth: NME over the points of the eyes and the mouth.
+        nmf: flicker of stills shown as videos, mean over faces; its value is NaN for one frame.
         attributes: accuracy of the faces with each attribute that occurs.
         missed: faces without landmarks: not found by the tracker, or not finite.
-        evaluations: mean evaluations of the cell per face found.
+        evaluations: mean evaluations of the cell per frame in which the face was found.
+        faces: what each face measured.
     """
 
-    overall: Accuracy
-    nme_eyes_mouth: float
-    attributes: dict[str, Accuracy]
+    overall: AccuracyFigures
+    nme_eyes_mouth: Figure
+    nmf: Figure
+    attributes: dict[str, AccuracyFigures]
     missed: int
     evaluations: float
+    faces: FaceErrors
 
 
 def read_list(path: Path) -> list[WflwFace]:
@@ -138,26 +162,35 @@ def read_image(folder: Path, face: WflwFace) -> NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def evaluate_wflw(predictor: Predictor, faces: Sequence[WflwFace], folder: Path) -> WflwResult:
+def evaluate_wflw(
+    predictor: Predictor, faces: Sequence[WflwFace], folder: Path, still: StillVideo | None = None
+) -> WflwResult:
     """Solve every face of a list and compare with its labels.
+
+    Args:
+        predictor: what is measured.
+        faces: the list.
+        folder: where its pictures are.
+        still: how often each picture is shown, and how; once and as it is if not given. The error is that of
+            the last frame.
 
     Raises:
         UserError: for pictures that cannot be read, and where no face at all was found.
     """
-    errors = np.full(len(faces), np.inf)
-    eyes_and_mouth: list[float] = []
+    still = still or StillVideo()
+    measured = np.full((3, len(faces)), np.nan)
     evaluations: list[int] = []
     for index, face in enumerate(tqdm(faces, unit="face", disable=None)):
-        image = read_image(folder, face)
+        frames = np.full((still.frames, LANDMARKS, 2), np.nan, np.float32)
         predictor.start()
-        prediction = predictor.predict(image, 0.0, face.box)
-        if prediction is None or not np.isfinite(prediction.landmarks).all():
-            continue
-        points, truth = prediction.landmarks[None], face.landmarks[None]
-        errors[index] = nme(points, truth)[0]
-        eyes_and_mouth.append(float(nme(points, truth, EYES_AND_MOUTH)[0]))
-        evaluations.append(prediction.evaluations)
-    if not evaluations:
+        for number, (seconds, image, box) in enumerate(still.play(read_image(folder, face), face.box, index)):
+            prediction = predictor.predict(image, seconds, box)
+            if prediction is not None:
+                frames[number] = prediction.landmarks
+                evaluations.append(prediction.evaluations)
+        measured[:, index] = _errors(frames, face.landmarks)
+    errors, eyes_and_mouth, flicker = measured
+    if np.isnan(errors).all():
         raise UserError("The tracker found none of the faces; try --crop rect.")
     attributes = {}
     for position, name in enumerate(ATTRIBUTES):
@@ -166,15 +199,35 @@ def evaluate_wflw(predictor: Predictor, faces: Sequence[WflwFace], folder: Path)
             attributes[name] = _summary(errors[chosen])
     return WflwResult(
         overall=_summary(errors),
-        nme_eyes_mouth=float(np.mean(eyes_and_mouth)) * 100,
+        nme_eyes_mouth=mean_figure(eyes_and_mouth),
+        nmf=mean_figure(flicker),
         attributes=attributes,
-        missed=len(faces) - len(evaluations),
+        missed=int(np.isnan(errors).sum()),
         evaluations=float(np.mean(evaluations)),
+        faces=FaceErrors(_names(faces), errors, eyes_and_mouth, flicker),
     )
 
 
-def _summary(errors: NDArray[np.float64]) -> Accuracy:
-    """Summarise errors of which infinite ones are missed faces: failures without an NME."""
-    found = accuracy(errors[np.isfinite(errors)])
-    everything = accuracy(errors)
-    return Accuracy(len(errors), found.nme, everything.fr10, everything.auc10)
+def _errors(frames: NDArray[np.float32], truth: NDArray[np.float32]) -> tuple[float, float, float]:
+    """Return the last frame's NME, that of eyes and mouth, in percent, and NMF; NaN for what cannot be measured."""
+    last = frames[-1:]
+    if not np.isfinite(last).all():
+        return np.nan, np.nan, np.nan
+    flicker = np.nan
+    if len(frames) > 1 and np.isfinite(frames).all():
+        flicker = nmf(frames, np.broadcast_to(truth, frames.shape))
+    return float(nme(last, truth[None])[0]) * 100, float(nme(last, truth[None], EYES_AND_MOUTH)[0]) * 100, flicker
+
+
+def _names(faces: Sequence[WflwFace]) -> tuple[str, ...]:
+    seen: Counter[str] = Counter()
+    names = []
+    for face in faces:
+        seen[face.path] += 1
+        names.append(face.path if seen[face.path] == 1 else f"{face.path}#{seen[face.path]}")
+    return tuple(names)
+
+
+def _summary(percent: NDArray[np.float64]) -> AccuracyFigures:
+    """Summarise errors in percent; NaN stands for a missed face: a failure without an NME."""
+    return accuracy_figures(np.where(np.isnan(percent), np.inf, percent / 100))
