@@ -76,8 +76,9 @@ def test_options_of_every_command_come_first(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
-    out = capsys.readouterr().out
-    assert all(f"    {command} " in out for command in cli.COMMANDS)
+    lines = capsys.readouterr().out.splitlines()
+    named = {line.split()[0] for line in lines if line.startswith("    ") and line.strip()}
+    assert set(cli.COMMANDS) <= named  # argparse gives a long name a line of its own
 
 
 @pytest.mark.parametrize("command", cli.COMMANDS)
