@@ -104,6 +104,13 @@ def mirror_map(count: int) -> NDArray[np.intp]:
     return {POINTS: MIRROR, len(TO_68): MIRROR_68}[count]
 
 
+def eye_corners(count: int) -> tuple[int, int]:
+    """Return the outer eye corners, left and right in the image, in a scheme of ``count`` points."""
+    if count == POINTS:
+        return LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+    return LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER_68
+
+
 def region_points(region: Region, count: int) -> NDArray[np.intp]:
     """Return a region's indices in a scheme of ``count`` points; the 68 points have no pupils."""
     return np.array(region.points) if count == POINTS else np.flatnonzero(np.isin(TO_68, region.points))

@@ -1,0 +1,68 @@
+"""What a model that is not being trained sees: its cold heatmaps of training faces."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from model.network import Ldeq, normalise_image
+from model.training.augment import Augmentation, augment
+
+PLAIN = Augmentation(
+    shift=0.0,
+    scale_low=1.0,
+    scale_high=1.0,
+    rotation=0.0,
+    mirror_chance=0.0,
+    colour_chance=0.0,
+    grey_chance=0.0,
+    blur_chance=0.0,
+    low_resolution_chance=0.0,
+    noise_chance=0.0,
+    occluder_chance=0.0,
+)
+"""Cuts the crop out and changes nothing."""
+
+
+def plain_crops(images: Tensor, landmarks: Tensor, size: int, crop_scale: float) -> tuple[Tensor, Tensor]:
+    """Cut the crops of training faces as evaluation does, by the box of their landmarks.
+
+    Args:
+        images: (n, h, w, 3) uint8 RGB.
+        landmarks: (n, k, 2) pixels of the pictures.
+        size: side of the crops in pixels.
+        crop_scale: side of the crop over the larger side of the landmark box.
+
+    Returns:
+        crops (n, 3, size, size) float32 in [0, 255] and the landmarks in crop units.
+    """
+    crops, points, _ = augment(images, landmarks, torch.ones_like(landmarks[..., 0]), size, crop_scale, PLAIN)
+    return crops, points
+
+
+def from_crop(points: Tensor, landmarks: Tensor, crop_scale: float) -> Tensor:
+    """Map points (n, k, 2) from the units of :func:`plain_crops`' crops of ``landmarks`` to picture pixels."""
+    low, high = landmarks.amin(dim=1, keepdim=True), landmarks.amax(dim=1, keepdim=True)
+    side = (high - low).amax(dim=2, keepdim=True) * crop_scale
+    return (low + high) / 2 + (points - 0.5) * side
+
+
+@torch.no_grad()
+def cold_heatmaps(model: Ldeq, crops: Tensor) -> Tensor:
+    """Return the state (n, k, h, h) float32 that ``max_steps`` evaluations from z = 0 reach.
+
+    All but the last evaluation are in bfloat16: they only say where to go on from. The last is exact, since
+    rounded logits would be steps in the heatmap.
+
+    Args:
+        model: in evaluation mode.
+        crops: (n, 3, s, s) in [0, 255].
+    """
+    x = normalise_image(crops.permute(0, 2, 3, 1)).contiguous(memory_format=torch.channels_last)
+    u: Tensor = model.stem(x)
+    z = model.zero_state(u).contiguous(memory_format=torch.channels_last)
+    with torch.autocast(u.device.type, torch.bfloat16):
+        for _ in range(model.config.max_steps - 1):
+            z = model.cell(z, u)
+    out: Tensor = model.cell(z, u)
+    return out

@@ -1,0 +1,183 @@
+"""The label search of semantic alignment over training faces; between two searches the network is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean, read_points
+from model.errors import ModelError
+from model.metrics import inter_ocular, inter_ocular_68
+from model.network import Ldeq
+from model.topology import POINTS, REGIONS, eye_corners, mirror_map, region_points
+from model.training.data import Faces
+from model.training.frozen import cold_heatmaps, from_crop, plain_crops
+
+NOISE_FACES = 768
+"""Faces from which the noise is estimated before the search; medians need no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """How far the labels of one region and source moved, in percent of the inter-ocular distance.
+
+    Attributes:
+        source: where the faces come from.
+        region: see :data:`model.topology.REGIONS`.
+        labels: how many counted (weight above 0).
+        median: of the distance moved.
+        high: its 90th percentile.
+        bias: length of the mean displacement, along and across the eyes' line: what all faces have in common.
+        apart: median distance between the given labels and the network's points.
+    """
+
+    source: str
+    region: str
+    labels: int
+    median: float
+    high: float
+    bias: float
+    apart: float
+
+
+def search_labels(
+    model: Ldeq,
+    faces: Faces,
+    settings: AlignmentSettings | None = None,
+    batch: int = 32,
+    report: Callable[[int], None] = lambda done: None,
+) -> tuple[Faces, list[Movement]]:
+    """Move every label to its most likely place, given a network that stays as it is.
+
+    The network sees each face plain and mirrored, and the mean of both heatmaps counts.
+
+    Args:
+        model: in evaluation mode, on the faces' device.
+        faces: with the given labels, never with ones found before: those are no second opinion.
+        settings: of the search.
+        batch: faces at a time.
+        report: called with the number of faces done.
+
+    Returns:
+        the faces with the labels found, and how far labels moved.
+
+    Raises:
+        ModelError: for a model that finds other points than the faces have, or whose heatmaps cannot be mirrored.
+    """
+    settings = settings or AlignmentSettings()
+    config = model.config
+    if not config.half_pixel:
+        raise ModelError("labels are searched with models whose heatmaps have half-pixel centres; this one has none")
+    if config.landmarks != faces.landmarks.shape[1]:
+        raise ModelError(f"the model finds {config.landmarks} points, the faces have {faces.landmarks.shape[1]}")
+    some = torch.linspace(0, len(faces) - 1, min(NOISE_FACES, len(faces))).long()
+    seen = [_seen(model, faces, part) for part in some.split(batch)]
+    points, spread = (torch.cat(parts) for parts in zip(*(read_points(z) for z, _ in seen), strict=True))
+    labels = torch.cat([labels for _, labels in seen])
+    noise = fit_noise(points, spread, labels, faces.weights[some], settings.label_share)
+    found, network = [], []
+    for part in torch.arange(len(faces)).split(batch):
+        landmarks, points = _search(model, faces, part, noise, settings)
+        found.append(landmarks)
+        network.append(points)
+        report(int(part[-1]) + 1)
+    aligned = replace(faces, landmarks=torch.cat(found))
+    return aligned, movements(faces, aligned.landmarks, torch.cat(network))
+
+
+def _seen(model: Ldeq, faces: Faces, chosen: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the heatmaps of some faces and their labels in crop units."""
+    config = model.config
+    crops, labels = plain_crops(faces.images[chosen], faces.landmarks[chosen], config.input_size, config.crop_scale)
+    mirror = torch.as_tensor(mirror_map(config.landmarks), device=crops.device)
+    return mirrored_mean(cold_heatmaps(model, crops), cold_heatmaps(model, crops.flip(3)), mirror), labels
+
+
+def _search(
+    model: Ldeq, faces: Faces, chosen: Tensor, noise: Noise, settings: AlignmentSettings
+) -> tuple[Tensor, Tensor]:
+    """Return the labels found and the network's own points, in picture pixels."""
+    heatmaps, labels = _seen(model, faces, chosen)
+    found = align(heatmaps, labels, faces.weights[chosen], noise, settings)
+    given = faces.landmarks[chosen]
+    moved = from_crop(found, given, model.config.crop_scale)
+    stayed = (found == labels).all(dim=-1, keepdim=True)
+    return torch.where(stayed, given, moved), from_crop(read_points(heatmaps)[0], given, model.config.crop_scale)
+
+
+def movements(faces: Faces, found: Tensor, network: Tensor) -> list[Movement]:
+    """Describe how far labels moved, for every source and region.
+
+    Args:
+        faces: with the given labels.
+        found: the labels found, (n, k, 2) in picture pixels.
+        network: the network's points, likewise.
+    """
+    given, weights = faces.landmarks.cpu().numpy(), faces.weights.cpu().numpy()
+    count = given.shape[1]
+    unit = inter_ocular(given) if count == POINTS else inter_ocular_68(given)
+    along = _eye_line(given, count)
+    step = (found.cpu().numpy() - given) / unit[:, None, None] * 100
+    turned = np.stack([(step * along).sum(-1), step[..., 1] * along[..., 0] - step[..., 0] * along[..., 1]], axis=-1)
+    apart = np.linalg.norm(network.cpu().numpy() - given, axis=-1) / unit[:, None] * 100
+    rows = []
+    for source in np.unique(faces.sources).tolist():
+        for region in REGIONS:
+            points = region_points(region, count)
+            own = np.ix_(faces.sources == source, points)
+            counted = weights[own] > 0
+            if not counted.any():
+                continue
+            length = np.linalg.norm(step[own], axis=-1)[counted]
+            each = [
+                np.linalg.norm(turned[own][:, i][counted[:, i]].mean(axis=0))
+                for i in range(len(points))
+                if counted[:, i].any()
+            ]
+            median, high = np.percentile(length, (50, 90))
+            rows.append(
+                Movement(
+                    source,
+                    region.name,
+                    int(counted.sum()),
+                    float(median),
+                    float(high),
+                    float(np.mean(each)),
+                    float(np.median(apart[own][counted])),
+                )
+            )
+    return rows
+
+
+def _eye_line(landmarks: NDArray[np.float32], count: int) -> NDArray[np.float32]:
+    """Return the unit vector from the left to the right eye's outer corner, (n, 1, 2)."""
+    left, right = eye_corners(count)
+    line = landmarks[:, right] - landmarks[:, left]
+    return np.asarray(line / np.linalg.norm(line, axis=-1, keepdims=True).clip(1e-6))[:, None]
+
+
+def write_labels(given: Path, out: Path, landmarks: Tensor) -> None:
+    """Write other landmarks in the form of the labels file ``given``, which keeps its names, weights and sources.
+
+    Args:
+        given: labels.npz, or a file of its form.
+        out: where to write.
+        landmarks: (n, 98, 2) in picture pixels, in the order of ``given``.
+
+    Raises:
+        ModelError: where the numbers of faces differ.
+    """
+    with np.load(given, allow_pickle=False) as labels:
+        values = {name: labels[name] for name in labels.files}
+    if values["landmarks"].shape != tuple(landmarks.shape):
+        raise ModelError(f"{given} holds landmarks {values['landmarks'].shape}, not {tuple(landmarks.shape)}")
+    values["landmarks"] = landmarks.cpu().numpy().astype(np.float32)
+    temporary = out.with_name(out.name + ".tmp.npz")
+    np.savez(temporary, **values)
+    temporary.replace(out)

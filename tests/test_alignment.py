@@ -1,0 +1,265 @@
+"""Semantic alignment: the search finds the place that the formulas say, and the files it leaves."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from model.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean
+from model.config import LdeqConfig
+from model.errors import ModelError
+from model.network import Ldeq
+from model.topology import MIRROR, POINTS, REGIONS
+from model.training import semantic
+from model.training.data import Faces
+from model.training.frozen import PLAIN, cold_heatmaps, from_crop, plain_crops
+from model.training.semantic import movements, search_labels, write_labels
+
+SIZE = 32
+TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
+
+
+def gaussians(places: Tensor, width_x: float, width_y: float | None = None) -> Tensor:
+    """Heatmaps (n, k, SIZE, SIZE) of peak about 1 at places (n, k, 2) in crop units; widths in cells."""
+    axis = (torch.arange(SIZE) + 0.5) / SIZE
+    x = torch.exp(-0.5 * ((axis - places[..., :1]) * SIZE / width_x) ** 2)
+    y = torch.exp(-0.5 * ((axis - places[..., 1:]) * SIZE / (width_y or width_x)) ** 2)
+    return y[..., :, None] * x[..., None, :]
+
+
+def noise(label: float, network: float, width: float, points: int = 1) -> Noise:
+    """In cells."""
+    return Noise(*(torch.full((points,), value / SIZE) for value in (label, network, width)))
+
+
+@pytest.mark.parametrize(("label", "network"), [(0.5, 0.5), (0.3, 0.6), (0.6, 0.3)])
+def test_a_gaussian_heatmap_and_a_label_meet_where_their_variances_say(label: float, network: float) -> None:
+    torch.manual_seed(0)
+    labels = 0.4 + 0.2 * torch.rand(40, 1, 2)
+    seen = labels + (torch.rand(40, 1, 2) - 0.5) * 1.6 / SIZE
+    settings = AlignmentSettings(floor=1e-4)
+    found = align(gaussians(seen, 1.0), labels, torch.ones(40, 1), noise(label, network, 1.0), settings)
+    share = label**2 / (label**2 + network**2)
+    torch.testing.assert_close(found, labels + share * (seen - labels), atol=0.06 / SIZE, rtol=0)
+
+
+def test_the_search_finds_the_best_of_the_written_formula() -> None:
+    """Against the formula spelt out for one odd heatmap, candidate by candidate."""
+    rng = np.random.default_rng(3)
+    axis = np.arange(SIZE) + 0.5
+    heatmap = sum(
+        a * np.exp(-0.5 * (((axis - x) / w) ** 2 + ((axis[:, None] - y) / v) ** 2))
+        for a, x, y, w, v in [(1, 15.2, 16.9, 0.8, 1.3), (0.6, 17.4, 15.1, 1.5, 0.7), (0.02, 9, 25, 6, 6)]
+    ) + 0.003 * rng.random((SIZE, SIZE))
+    label, s1, s2, width, patch, floor = np.array([16.3, 15.8]), 0.7, 0.55, 0.9, 3, 0.05
+    best, lowest = None, math.inf
+    steps = 4
+    for row in range(12, 20):
+        for column in range(12, 20):
+            part = heatmap[row - patch : row + patch + 1, column - patch : column + patch + 1]
+            part = part / part.sum()
+            for i in range(steps):
+                for j in range(steps):
+                    at = np.array([column + (j + 0.5) / steps, row + (i + 0.5) / steps])
+                    line = [
+                        np.exp(-0.5 * ((np.arange(-patch, patch + 1) + 0.5 + whole - place) / width) ** 2)
+                        for whole, place in ((column, at[0]), (row, at[1]))
+                    ]
+                    ideal = line[1][:, None] * line[0]
+                    ideal = (1 - floor) * ideal / ideal.sum() + floor / ideal.size
+                    pearson = ((part - ideal) ** 2 / ideal).sum()
+                    cost = ((at - label) ** 2).sum() / s1**2 + math.log(1 + pearson) / s2**2
+                    if cost < lowest and abs(at - label).max() < 0.06 * SIZE:
+                        best, lowest = at, cost
+    found = align(
+        torch.tensor(heatmap, dtype=torch.float32)[None, None],
+        torch.tensor(label / SIZE, dtype=torch.float32)[None, None],
+        torch.ones(1, 1),
+        noise(s1, s2 * width, width),
+        AlignmentSettings(patch=patch, floor=floor, steps=steps, seen=0.0),
+    )
+    assert best is not None
+    np.testing.assert_allclose(found[0, 0].numpy() * SIZE, best, atol=0.5 / steps)  # the parabola's refinement
+    assert np.abs(best - label).max() > 0.3
+
+
+def test_untrusted_labels_move_further_and_unknown_ones_stay() -> None:
+    labels = torch.full((1, 3, 2), 0.5)
+    seen = labels + 1.0 / SIZE
+    weights = torch.tensor([[1.0, 0.4, 0.0]])
+    found = align(gaussians(seen, 1.0), labels, weights, noise(0.5, 0.5, 1.0, 3), AlignmentSettings())
+    moved = (found - labels).norm(dim=-1)[0]
+    assert 0 < moved[0] < 0.85 * moved[1]
+    assert moved[2] == 0
+
+
+def test_a_point_seen_elsewhere_altogether_stays() -> None:
+    labels = torch.full((1, 1, 2), 0.5)
+    seen = labels + torch.tensor([10.0, 0.0]) / SIZE
+    assert torch.equal(
+        align(gaussians(seen, 1.0), labels, torch.ones(1, 1), noise(2, 0.1, 1), AlignmentSettings()), labels
+    )
+
+
+def test_no_point_leaves_its_window() -> None:
+    labels = torch.full((1, 1, 2), 0.5)
+    seen = labels + torch.tensor([3.0, 0.0]) / SIZE
+    settings = AlignmentSettings(window=0.05)
+    found = align(gaussians(seen, 1.0), labels, torch.ones(1, 1), noise(5.0, 0.1, 1.0), settings)
+    assert 0.03 < float((found - labels)[0, 0, 0]) <= 0.05 + 1e-6
+
+
+def test_along_an_edge_the_label_decides_and_across_it_the_network() -> None:
+    """A contour point's heatmap is long along the contour: there the network knows little."""
+    labels = torch.full((1, 1, 2), 0.5)
+    seen = labels + 1.0 / SIZE
+    found = align(gaussians(seen, 3.0, 0.8), labels, torch.ones(1, 1), noise(0.5, 0.5, 0.8), AlignmentSettings())
+    along, across = ((found - labels)[0, 0] * SIZE).tolist()
+    assert across > 0.1
+    assert abs(along) < across / 2
+
+
+def test_points_at_the_edge_of_the_crop_are_searched_too() -> None:
+    labels = torch.tensor([[[0.01, 0.99], [1.02, 0.5]]])
+    found = align(gaussians(labels, 1.0), labels, torch.ones(1, 2), noise(0.5, 0.5, 1.0, 2), AlignmentSettings())
+    assert torch.isfinite(found).all()
+    assert (found - labels).abs().max() < 0.06
+
+
+def test_noise_is_told_apart_by_its_share() -> None:
+    torch.manual_seed(1)
+    labels = 0.3 + 0.4 * torch.rand(4000, 2, 2)
+    points = labels + torch.randn(4000, 2, 2) * torch.tensor([[0.02], [0.005]])
+    points[::10] += 0.5  # faces that are labelled wrongly must not count
+    labels[:, :, 0][::7] = torch.nan
+    weights = torch.ones(4000, 2)
+    weights[::7] = 0
+    found = fit_noise(points, torch.full((4000, 2), 0.03), labels.nan_to_num(), weights, share=0.36)
+    np.testing.assert_allclose(found.label.numpy(), [0.6 * 0.02, 0.6 * 0.005], rtol=0.1)
+    np.testing.assert_allclose(found.network.numpy(), [0.8 * 0.02, 0.8 * 0.005], rtol=0.1)
+    np.testing.assert_allclose(found.width.numpy(), 0.03)
+
+
+@pytest.mark.parametrize("values", [{"window": 0}, {"steps": 0}, {"floor": 0}, {"label_share": 1}, {"seen": 1}])
+def test_impossible_settings_are_refused(values: dict[str, float]) -> None:
+    with pytest.raises(ModelError, match=r"window|floor"):
+        AlignmentSettings(**values)  # type: ignore[arg-type]
+
+
+def faces(count: int) -> Faces:
+    torch.manual_seed(2)
+    landmarks = torch.rand(count, POINTS, 2) * 100 + 60
+    landmarks[:, 60], landmarks[:, 72] = torch.tensor([80.0, 100.0]), torch.tensor([140.0, 100.0])
+    images = torch.randint(0, 255, (count, 320, 320, 3), dtype=torch.uint8)
+    sources = np.array(["wflw", "300w"])[np.arange(count) % 2]
+    return Faces(images, landmarks, torch.ones(count, POINTS), sources)
+
+
+def test_crops_are_plain_and_points_go_there_and_back() -> None:
+    some = faces(3)
+    crops, points = plain_crops(some.images, some.landmarks, 64, 1.25)
+    assert crops.shape == (3, 3, 64, 64)
+    low, high = points.amin(dim=1), points.amax(dim=1)
+    torch.testing.assert_close((low + high) / 2, torch.full((3, 2), 0.5))
+    torch.testing.assert_close((high - low).amax(dim=1), torch.full((3,), 0.8))
+    torch.testing.assert_close(from_crop(points, some.landmarks, 1.25), some.landmarks, atol=1e-3, rtol=0)
+    assert torch.equal(crops, plain_crops(some.images, some.landmarks, 64, 1.25)[0]), (
+        "PLAIN must leave nothing to chance"
+    )
+    assert PLAIN.occluder_chance == 0
+
+
+def test_a_frozen_model_sees_what_the_solver_reaches() -> None:
+    torch.manual_seed(4)
+    model = Ldeq(TINY).eval()
+    z = cold_heatmaps(model, torch.rand(2, 3, 64, 64) * 255)
+    assert z.shape == (2, POINTS, 16, 16)
+    assert z.dtype == torch.float32
+    torch.testing.assert_close(z.amax(dim=(2, 3)), torch.ones(2, POINTS))
+
+
+class Seer:
+    """Stands for a trained network: it sees every point a fixed step right of and below its label."""
+
+    def __init__(self, given: Faces, step: float) -> None:
+        self.config = LdeqConfig(input_size=4 * SIZE)
+        self.places = plain_crops(given.images, given.landmarks, 8, self.config.crop_scale)[1] + step
+        self.calls = 0
+
+    def heatmaps(self, model: object, crops: Tensor) -> Tensor:
+        """Called for a batch of one, plain and mirrored in turn."""
+        places = self.places[(self.calls // 2) % len(self.places)][None]
+        mirrored = self.calls % 2
+        self.calls += 1
+        if mirrored:
+            places = places[:, MIRROR].clone()
+            places[..., 0] = 1 - places[..., 0]
+        return gaussians(places, 1.0)
+
+
+def test_labels_move_part_of_the_way_to_what_the_network_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = faces(6)
+    seer = Seer(given, step=0.02)
+    monkeypatch.setattr(semantic, "cold_heatmaps", seer.heatmaps)
+    done: list[int] = []
+    settings = AlignmentSettings(label_share=0.5, floor=1e-3)
+    found, table = search_labels(seer, given, settings, batch=1, report=done.append)  # type: ignore[arg-type]
+    side = (given.landmarks.amax(dim=1) - given.landmarks.amin(dim=1)).amax(dim=1) * seer.config.crop_scale
+    share = (found.landmarks - given.landmarks) / side[:, None, None] / 0.02
+    assert float(share.mean()) == pytest.approx(0.5, abs=0.03)
+    assert done == [1, 2, 3, 4, 5, 6]
+    assert found.images is given.images
+    assert {row.source for row in table} == {"wflw", "300w"}
+    assert {row.region for row in table} == {region.name for region in REGIONS}
+    assert all(0.3 * row.apart < row.median < 0.7 * row.apart for row in table)
+    assert all(row.bias == pytest.approx(row.median, rel=0.2) for row in table), "all moved alike"
+
+
+def test_movement_without_a_common_direction_has_no_bias() -> None:
+    given = faces(400)
+    torch.manual_seed(0)
+    found = given.landmarks + torch.randn_like(given.landmarks) * 3
+    for row in movements(given, found, given.landmarks):
+        assert row.median == pytest.approx(100 * 3 * math.sqrt(2 * math.log(2)) / 60, rel=0.05)
+        assert row.bias < 0.2 * row.median
+        assert row.apart == 0
+
+
+def test_mirrored_heatmaps_are_turned_back() -> None:
+    places = 0.2 + 0.6 * torch.rand(1, POINTS, 2)
+    mirrored = places[:, MIRROR].clone()
+    mirrored[..., 0] = 1 - mirrored[..., 0]
+    mean = mirrored_mean(gaussians(places, 1.0), gaussians(mirrored, 1.0), torch.from_numpy(MIRROR))
+    torch.testing.assert_close(mean, gaussians(places, 1.0), atol=1e-5, rtol=0)
+
+
+def test_models_that_cannot_search_are_refused() -> None:
+    some = faces(1)
+    for config, message in (
+        (LdeqConfig.from_dict({**TINY.to_dict(), "half_pixel": False}), "half-pixel"),
+        (LdeqConfig.from_dict({**TINY.to_dict(), "landmarks": 68}), "finds 68 points"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            search_labels(Ldeq(config), some)
+
+
+def test_found_labels_are_written_in_the_form_of_the_given_ones(tmp_path: Path) -> None:
+    landmarks = np.random.default_rng(0).random((4, POINTS, 2)).astype(np.float32)
+    given = tmp_path / "labels.npz"
+    weight = np.full((4, POINTS), 0.6, np.float16)
+    np.savez(given, name=np.array(list("abcd")), landmarks=landmarks, weight=weight, source=np.array(["wflw"] * 4))
+    out = tmp_path / "found.npz"
+    write_labels(given, out, torch.from_numpy(landmarks + 1))
+    with np.load(given) as before, np.load(out) as after:
+        np.testing.assert_allclose(after["landmarks"], before["landmarks"] + 1)
+        for name in ("name", "weight", "source"):
+            np.testing.assert_array_equal(after[name], before[name])
+            assert after[name].dtype == before[name].dtype
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["found.npz", "labels.npz"]
+    with pytest.raises(ModelError, match="not"):
+        write_labels(given, out, torch.zeros(3, POINTS, 2))
