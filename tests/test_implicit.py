@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from benchmarks import training_memory
 from model.config import LANDMARKS, LdeqConfig
 from model.errors import ModelError
 from model.network import Ldeq
@@ -275,3 +276,20 @@ def test_a_solve_refuses_what_it_cannot_do() -> None:
         Solve("newton", 3, 0.1)
     with pytest.raises(ModelError, match="must not be negative"):
         Solve("fpi", -1, 0.1)
+
+
+@pytest.mark.parametrize("way", training_memory.WAYS)
+def test_memory_of_a_step_does_not_grow_with_iterations_unless_unrolled(
+    model: Ldeq, picture: Tensor, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KINETO_LOG_LEVEL", "99")
+    few, many = (training_memory.measure(model, picture, way, steps) for steps in (5, 10))
+    if way == "unrolled":
+        assert many.kept > 1.5 * few.kept
+        assert many.peak > 1.5 * few.peak
+    else:
+        assert many.kept == few.kept
+        # Beside its history a solver holds a few masked states once a sample has stopped, Anderson two for each
+        # of its six; Broyden's history grows by two states a step.
+        states = 3 + (2 * 6 if "anderson" in way else 2 * 5 if "broyden" in way else 0)
+        assert many.peak <= few.peak + states * picture.shape[0] * LANDMARKS * 16 * 16 * 4

@@ -173,7 +173,8 @@ def _size(values: Tensor) -> Tensor:
 
 
 def _norm(values: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(values.detach().flatten(1), dim=1)
+    norm: Tensor = torch.linalg.vector_norm(values.detach().flatten(1), dim=1)
+    return norm
 
 
 def _column(each: Tensor, like: Tensor) -> Tensor:
