@@ -84,6 +84,14 @@ class FlowMotion:
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
         """Return the motion of the points ``before``; see :class:`MotionEstimate`."""
+        parts = self.parts(old, new, crop, before, after)
+        return None if parts is None else np.asarray(parts[0] + parts[1])
+
+    def parts(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> tuple[Array, Array] | None:
+        """Return the head's motion at the points and what each moves besides, both (n, 2).
+
+        Arguments and None as for :meth:`between`, whose answer is their sum.
+        """
         height, width = old.shape[:2]
         inside = np.asarray(((before >= 0) & (before <= (width - 1, height - 1))).all(axis=1), np.float64)
         if np.count_nonzero(inside) < MIN_POINTS:
@@ -99,8 +107,8 @@ class FlowMotion:
         limit = max(self._expression_limit * float(inter_ocular(before)) / pixel, SMALLEST_LIMIT)
         difference = local - head
         believed = inside / (1.0 + (np.linalg.norm(difference, axis=1) / limit) ** 4)
-        shift = (crop.centre_x - source.centre_x, crop.centre_y - source.centre_y)
-        return np.asarray((head + believed[:, None] * difference) * pixel + shift)
+        shift = np.array([crop.centre_x - source.centre_x, crop.centre_y - source.centre_y])
+        return head * pixel + shift, believed[:, None] * difference * pixel
 
     def _align(self, old: Image, now: Image, crop: Crop, shift: Array) -> tuple[Crop, Image]:
         """Return the crop of the last frame that resembles ``now`` most: the same one or one moved along."""

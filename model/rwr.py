@@ -2,34 +2,34 @@
 
 The cold solve starts at z = 0 with the solver the model was trained with. The warm solve minimises
 
-    |f(z, u_t) - z|^2 + w |z - z_ref|^2                     (Micaelli et al., CVPR 2023, section 4)
+    |f(z, u_t) - z|^2 + sum_l w_l |z_l - ref_l|^2          (Micaelli et al., CVPR 2023, section 4)
 
-where z_ref is the last frame's fixed point z*_{t-1}, moved with the crop and with the head. Around an
-iterate z_k, with f taken as constant, the minimum is (f(z_k) + w z_ref) / (1 + w): a fixed-point iteration
-pulled towards the last frame. With w = 0 and the state carried raw it is the released RwR exactly
-(:data:`RELEASED`). ``docs/rwr.md`` has the derivation and what each part is worth.
+where ref is the last frame's fixed point z*_{t-1}, moved as the picture has moved, and w_l is the weight of
+landmark l. Around an iterate z_k, with f taken as constant, the minimum is (f(z_k) + w ref) / (1 + w): a
+fixed-point iteration pulled towards the last frame. With w = 0 and the state carried raw it is the released
+RwR exactly (:data:`RELEASED`). ``docs/rwr.md`` has the derivation and what each part is worth.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from model.config import LANDMARKS
 from model.engine.base import Engine, State
 from model.errors import ModelError
 from model.geometry import Crop
 from model.motion import fit_similarity
+from model.recurrence_weight import Adaptation, AdaptiveWeight
+from model.reference import MotionGains, ReferenceMotion
+from model.resample import move_state
 from model.solvers import NOT_FINITE, SOLVER_FUNCTIONS, SolveReport, fixed_point_iteration
 
 FIRST_FRAME = "first frame"
 RWR_OFF = "RwR off"
 NON_FINITE_STATE = "state not finite"
-
-SAME_CROP = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,26 +37,39 @@ class RwrSettings:
     """How a warm solve goes.
 
     Attributes:
-        evaluations: cell evaluations of a warm frame.
-        recurrence_weight: w, how strongly the solution is pulled towards the last frame's; 0 leaves only
-            the warm start.
+        evaluations: most evaluations of the cell in a warm frame.
+        settled: relative residual below which no further evaluation is spent.
+        recurrence_weight: base weight w, how strongly the solution is pulled towards the last frame's; 0 leaves
+            only the warm start.
+        adaptation: how the weight of each landmark departs from it, see :class:`AdaptiveWeight`; None keeps it
+            the same for all.
         follow_crop: resample the old state into the new crop; off carries it raw, as the release does.
+        follow_picture: move the old state as the picture has moved, where the pictures are given.
+        gains: how much of a newly measured motion is believed.
     """
 
     evaluations: int = 1
-    recurrence_weight: float = 1.0
+    settled: float = 0.0
+    recurrence_weight: float = 2.0
+    adaptation: Adaptation | None = field(default_factory=Adaptation)
     follow_crop: bool = True
+    follow_picture: bool = True
+    gains: MotionGains = field(default_factory=MotionGains)
 
     def __post_init__(self) -> None:
         if self.evaluations < 1:
             raise ModelError(f"a warm solve needs at least 1 evaluation, not {self.evaluations}")
+        if not self.settled >= 0:
+            raise ModelError(f"the residual of a settled solve must not be negative, but is {self.settled}")
         if not 0 <= self.recurrence_weight < float("inf"):
             raise ModelError(f"the recurrence weight must not be negative, and finite, not {self.recurrence_weight}")
-        if self.recurrence_weight and not self.follow_crop:
-            raise ModelError("a recurrence weight needs follow_crop: a state carried raw is no reference")
+        if not self.follow_crop and (self.recurrence_weight or self.follow_picture):
+            raise ModelError(
+                "a state carried raw is no reference: a recurrence weight and following the picture need follow_crop"
+            )
 
 
-RELEASED = RwrSettings(evaluations=2, recurrence_weight=0.0, follow_crop=False)
+RELEASED = RwrSettings(evaluations=2, recurrence_weight=0.0, follow_crop=False, follow_picture=False)
 """RwR as the authors' released code does it: two evaluations from the raw state."""
 
 
@@ -97,11 +110,15 @@ def cold_solve(engine: Engine, u: State, crop: Crop, reason: str = RWR_OFF) -> S
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Memory:
-    """The last frame's fixed point, where its crop was, and its landmarks (98, 2) in frame pixels."""
+    """The last frame's fixed point, where its crop was, and its landmarks (n, 2) in frame pixels."""
 
     state: State
     crop: Crop
     landmarks: NDArray[np.float32]
+
+    def moved(self, crop: Crop, half_pixel: bool, motion: NDArray[np.floating]) -> State:
+        """Return the state in another crop, each landmark moved by ``motion`` (n, 2) in frame pixels."""
+        return move_state(self.state, self.crop, crop, half_pixel, motion / crop.side)
 
 
 class Recurrence:
@@ -109,131 +126,129 @@ class Recurrence:
 
     def __init__(self, engine: Engine, settings: RwrSettings | None = None) -> None:
         self._engine = engine
-        self._settings = settings or RwrSettings()
         self._memory: _Memory | None = None
         self._reason = FIRST_FRAME
+        self.configure(settings)
 
     def configure(self, settings: RwrSettings | None) -> None:
         """Use ``settings`` (None: the defaults) from the next frame on; the state is kept."""
         self._settings = settings or RwrSettings()
+        self._motion = ReferenceMotion(self._settings.gains)
+        self._weight: AdaptiveWeight | None = None
+        if self._settings.adaptation is not None:
+            landmarks = self._engine.config.landmarks
+            self._weight = AdaptiveWeight(self._settings.recurrence_weight, self._settings.adaptation, landmarks)
 
     def reset(self, reason: str) -> None:
         """Forget the last frame; the next solve is cold and reports ``reason``."""
         self._memory, self._reason = None, reason
 
-    def solve(self, u: State, crop: Crop) -> Solution:
+    def solve(self, u: State, crop: Crop, image: NDArray[np.uint8] | None = None) -> Solution:
         """Solve one face in one frame.
 
         Args:
             u: injection of the crop, batch 1.
             crop: where the crop lies in the frame.
+            image: the whole frame, RGB (h, w, 3), kept until the next one and so not to be written to. Without
+                it the head's motion is read off the landmarks, which is less exact and knows no expressions.
         """
         memory = self._memory
         if memory is None:
-            z, report = self._cold(u)
+            z, report = self._cold(u, image)
         else:
-            z, report = self._warm(u, crop, memory)
+            z, report = self._warm(u, crop, image, memory)
             if report.stopped == NOT_FINITE:
                 self.reset(NON_FINITE_STATE)
                 spent = report.evaluations
-                z, report = self._cold(u)
+                z, report = self._cold(u, image)
                 report = replace(report, evaluations=report.evaluations + spent)
         solution = _solution(self._engine, z, crop, report)
         self._memory = None if report.stopped == NOT_FINITE else _Memory(z, crop, solution.landmarks)
         self._reason = NON_FINITE_STATE
         return solution
 
-    def _cold(self, u: State) -> tuple[State, SolveReport]:
+    def _cold(self, u: State, image: NDArray[np.uint8] | None) -> tuple[State, SolveReport]:
         z, report = cold_state(self._engine, u)
+        self._motion.note(image if self._settings.follow_picture else None)
+        if self._weight is not None:
+            self._weight.reset()
         return z, replace(report, reason=self._reason)
 
-    def _warm(self, u: State, crop: Crop, memory: _Memory) -> tuple[State, SolveReport]:
-        settings = self._settings
+    def _warm(
+        self, u: State, crop: Crop, image: NDArray[np.uint8] | None, memory: _Memory
+    ) -> tuple[State, SolveReport]:
+        settings, half_pixel = self._settings, self._engine.config.half_pixel
+        motion = None
+        if settings.follow_picture and image is not None:
+            motion = self._motion.to(image, crop, memory.landmarks.astype(np.float64))
         start = memory.state
-        if settings.follow_crop:
-            start = move_state(start, memory.crop, crop, self._engine.config.half_pixel)
-        weight = settings.recurrence_weight
+        if motion is not None:
+            start = memory.moved(crop, half_pixel, motion)
+        elif settings.follow_crop:
+            start = move_state(start, memory.crop, crop, half_pixel)
+        pull = _Pull(self._engine, crop, memory, settings.recurrence_weight, self._weight, motion, start)
 
         def pulled(z: State) -> State:
             new = self._engine.evaluate(z, u)
-            if weight == 0:
-                return new
-            return (new + weight * self._reference(new, crop, memory)) / (1 + weight)
+            return new if settings.recurrence_weight == 0 else pull(new)
 
-        z, report = fixed_point_iteration(pulled, start, settings.evaluations, tolerance=0.0)
+        z, report = fixed_point_iteration(pulled, start, settings.evaluations, settings.settled)
         return z, replace(report, warm=True)
 
-    def _reference(self, z: State, crop: Crop, memory: _Memory) -> State:
-        """Return the last fixed point, moved as the head has moved since: rigid motion must not lag.
 
-        The motion is the similarity that most landmarks of ``z`` follow from those of the last frame.
-        """
-        config = self._engine.config
-        pixels = crop.side / config.input_size
-        now = crop.to_frame(self._engine.decode(z)[0][0]).astype(np.float64) / pixels
-        before = memory.landmarks.astype(np.float64) / pixels
-        if not np.isfinite(now).all():
-            return memory.state
-        motion = fit_similarity(before, now - before, np.ones(LANDMARKS))
-        return move_state(memory.state, memory.crop, crop, config.half_pixel, motion / config.input_size)
+class _Pull:
+    """The recurrence term of one frame: what the picture says, drawn towards the reference."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        crop: Crop,
+        memory: _Memory,
+        base: float,
+        weight: AdaptiveWeight | None,
+        motion: NDArray[np.float64] | None,
+        start: State,
+    ) -> None:
+        self._engine, self._crop, self._memory = engine, crop, memory
+        self._base, self._weight = base, weight
+        self._motion, self._reference = motion, start
+        self._weights: NDArray[np.float64] | None = None
+
+    def __call__(self, new: State) -> State:
+        """Return (f + w ref) / (1 + w) for a state f (1, n, h, h)."""
+        landmarks, spread = self._engine.decode(new)
+        if not np.isfinite(landmarks).all():
+            return new
+        found = self._crop.to_frame(landmarks[0]).astype(np.float64)
+        if self._motion is None:
+            self._motion = _head_motion(found, self._memory.landmarks.astype(np.float64), self._pixel)
+            self._reference = self._memory.moved(self._crop, self._engine.config.half_pixel, self._motion)
+        if self._weights is None:
+            self._weights = np.full(len(found), self._base)
+            if self._weight is not None:
+                expected = self._memory.landmarks + self._motion
+                self._weights = self._weight.update((found - expected) / self._crop.side, spread[0])
+        xp = array_namespace(new)
+        share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
+        return share * new + (1 - share) * self._reference
+
+    @property
+    def _pixel(self) -> float:
+        """A pixel of the crop in frame pixels."""
+        return self._crop.side / self._engine.config.input_size
+
+
+def _head_motion(now: NDArray[np.float64], before: NDArray[np.float64], pixel: float) -> NDArray[np.float64]:
+    """Return the similarity's motion that most landmarks follow, (n, 2) in frame pixels.
+
+    Args:
+        now: landmarks of this frame (n, 2), frame pixels.
+        before: of the last frame.
+        pixel: unit of the fit's least residual, frame pixels.
+    """
+    return fit_similarity(before / pixel, (now - before) / pixel, np.ones(len(now))) * pixel
 
 
 def _solution(engine: Engine, z: State, crop: Crop, report: SolveReport) -> Solution:
     landmarks, spread = engine.decode(z)
     return Solution(crop.to_frame(landmarks[0]), (spread[0] * crop.side).astype(np.float32), report)
-
-
-def move_state(
-    state: State, old: Crop, new: Crop, half_pixel: bool, motion: NDArray[np.floating] | None = None
-) -> State:
-    """Resample heatmaps of one crop into another: what stood still in the frame stays where it was.
-
-    Both crops are upright squares, so bilinear resampling is a matrix on each axis. Outside the old crop
-    the state is 0, as at a cold start.
-
-    Args:
-        state: (n, 98, h, h).
-        old: crop the state belongs to.
-        new: crop it is wanted for.
-        half_pixel: where the heatmap's columns sit, see :func:`model.heatmap.decode`.
-        motion: (98, 2), how far each landmark's heatmap is to move besides, in units of the new crop.
-    """
-    change = max(abs(old.left - new.left), abs(old.top - new.top), abs(old.side - new.side))
-    if change <= SAME_CROP * old.side and motion is None:
-        return state
-    shift = np.zeros((1, 2)) if motion is None else motion
-    xp = array_namespace(state)
-    size = state.shape[-1]
-    where = device(state)
-    matrices = []
-    for old_start, new_start, along in ((old.left, new.left, shift[:, 0]), (old.top, new.top, shift[:, 1])):
-        start = new_start - along * new.side
-        matrix = _resampling(old_start, old.side, start, new.side, size, half_pixel)
-        matrices.append(xp.asarray(matrix, device=where))
-    columns, rows = matrices
-    return xp.matmul(xp.matmul(rows, state), xp.matrix_transpose(columns))
-
-
-def _resampling(
-    old_start: float, old_side: float, new_start: NDArray[np.floating], new_side: float, size: int, half_pixel: bool
-) -> NDArray[np.float32]:
-    """Return (k, size, size) matrices of linear interpolation along one axis, rows for new cells.
-
-    Args:
-        old_start: frame coordinate at which the old crop begins.
-        old_side: side of the old crop.
-        new_start: (k,) where the new crop begins, for each matrix.
-        new_side: side of the new crop.
-        size: cells along the axis.
-        half_pixel: cells sit at (j + 0.5) / size instead of j / size.
-    """
-    offset = 0.5 if half_pixel else 0.0
-    frame = new_start[:, None] + (np.arange(size) + offset) / size * new_side
-    position = (frame - old_start) / old_side * size - offset
-    low = np.floor(position)
-    matrices = np.zeros((len(new_start), size, size), np.float32)
-    which, row = np.meshgrid(np.arange(len(new_start)), np.arange(size), indexing="ij")
-    for column, share in ((low, 1 - (position - low)), (low + 1, position - low)):
-        inside = (column >= 0) & (column < size)
-        matrices[which[inside], row[inside], column[inside].astype(int)] += share[inside].astype(np.float32)
-    return matrices

@@ -23,11 +23,17 @@ def face_points(centre_x: float, centre_y: float, side: float) -> NDArray[np.flo
 def face_image(
     width: int, height: int, centre_x: float, centre_y: float, side: float, background: int = 40
 ) -> NDArray[np.uint8]:
-    """Draw a bright square, the only thing :class:`SquareEngine` and :class:`SquareDetector` see."""
+    """Draw a bright square, the only thing :class:`SquareEngine` and :class:`SquareDetector` see.
+
+    It has a texture that moves along with it, like skin, so that its motion can be seen.
+    """
     image = np.full((height, width, 3), background, np.uint8)
-    x1, y1 = max(0, round(centre_x - side / 2)), max(0, round(centre_y - side / 2))
+    left, top = round(centre_x - side / 2), round(centre_y - side / 2)
+    x1, y1 = max(0, left), max(0, top)
     x2, y2 = round(centre_x + side / 2), round(centre_y + side / 2)
-    image[y1 : max(y1, y2), x1 : max(x1, x2)] = 220
+    x, y = np.meshgrid(np.arange(x1, max(x1, x2)) - left, np.arange(y1, max(y1, y2)) - top)
+    texture = 195 + 25 * np.sin(x / side * 17 + 2 * np.sin(y / side * 9)) + 20 * np.cos(y / side * 23 + x / side * 5)
+    image[y1 : max(y1, y2), x1 : max(x1, x2)] = texture[: height - y1, : width - x1, None]
     return image
 
 

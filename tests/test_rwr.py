@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
+from model.reference import MotionGains, ReferenceMotion
+from model.resample import move_state
 from model.rwr import (
     FIRST_FRAME,
     NON_FINITE_STATE,
@@ -130,7 +133,7 @@ def test_following_the_crop_beats_carrying_the_state_raw() -> None:
     moved = Crop(112.0, 90.0, 80.0)
     residuals = []
     for follow in (True, False):
-        recurrence = Recurrence(engine, RwrSettings(1, recurrence_weight=0.0, follow_crop=follow))
+        recurrence = Recurrence(engine, RwrSettings(1, recurrence_weight=0.0, follow_crop=follow, follow_picture=False))
         recurrence.solve(injection(engine), CROP)
         residuals.append(recurrence.solve(injection(engine, crop=moved), moved).report.residual)
     assert residuals[0] < 0.5 * residuals[1]
@@ -151,7 +154,7 @@ def test_released_settings_are_plain_iteration_from_the_raw_state() -> None:
 
 
 def warm_run(settings: RwrSettings, places: list[float], jitter: float = 0.0) -> NDArray[np.float32]:
-    """Return the landmarks over frames with the face at each of the places."""
+    """Return the landmarks over frames with the face at each of the places, without showing the pictures."""
     random = np.random.default_rng(2)
     engine = JitteryEngine(jitter, random)
     recurrence = Recurrence(engine, settings)
@@ -174,15 +177,92 @@ class JitteryEngine(SquareEngine):
 def test_recurrence_weight_calms_jitter() -> None:
     flicker = []
     for weight in (0.0, 1.0):
-        landmarks = warm_run(RwrSettings(1, weight), [100.0] * 40, jitter=0.6)
+        landmarks = warm_run(RwrSettings(recurrence_weight=weight), [100.0] * 40, jitter=0.3)
         flicker.append(np.sqrt(np.mean(np.diff(landmarks[5:], axis=0) ** 2)))
     assert flicker[1] < 0.55 * flicker[0]
 
 
 def test_recurrence_weight_does_not_lag_behind_the_head() -> None:
     places = [90.0 + 2 * t for t in range(10)]
-    plain, pulled = (warm_run(RwrSettings(1, weight), places) for weight in (0.0, 1.0))
+    plain, pulled = (warm_run(RwrSettings(recurrence_weight=w), places) for w in (0.0, 1.0))
     assert np.abs(pulled - plain).max() < 0.35
+
+
+def textured(shift_x: float = 0.0, opened: float = 0.0) -> NDArray[np.uint8]:
+    """Return a picture with texture, moved to the right; its lower middle moved down by ``opened`` besides."""
+    noise = np.random.default_rng(5).normal(size=(180, 200)).astype(np.float32)
+    grey = cv2.GaussianBlur(noise, (0, 0), 2.5)
+    grey = 128 + 45 * grey / grey.std()
+    columns, rows = np.meshgrid(np.arange(200, dtype=np.float32), np.arange(180, dtype=np.float32))
+    bump = np.exp(-(((columns - 100) / 14) ** 2 + ((rows - 112) / 10) ** 2))
+    moved = cv2.remap(grey, columns - shift_x, rows - opened * bump, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return np.repeat(np.clip(moved, 0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+class ConstantEngine(JitteryEngine):
+    """Always answers with the same heatmaps, whatever the picture shows: only the reference can move."""
+
+    def __init__(self, fixed: NDArray[np.float32]) -> None:
+        super().__init__(0.0, np.random.default_rng(0))
+        self.fixed = fixed
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.fixed
+
+
+def test_the_reference_moves_as_the_picture_does() -> None:
+    engine = SquareEngine(LdeqConfig(input_size=128))
+    held = RwrSettings(recurrence_weight=1e6, adaptation=None, gains=MotionGains(1.0, 1.0))
+    recurrence = Recurrence(ConstantEngine(injection(engine, side=40)), held)
+    u = injection(engine, side=40)
+    first = recurrence.solve(u, CROP, textured()).landmarks
+    second = recurrence.solve(u, CROP, textured(3.0)).landmarks
+    np.testing.assert_allclose(second - first, np.broadcast_to([3.0, 0.0], (98, 2)), atol=0.25)
+
+
+def test_the_reference_follows_expressions_that_the_picture_shows() -> None:
+    motion = ReferenceMotion(MotionGains(1.0, 1.0))
+    points = face_points(100, 90, 50).astype(np.float64)
+    points[90] = (100.0, 112.0)
+    motion.note(textured())
+    moved = motion.to(textured(2.0, 0.6), CROP, points)
+    assert moved is not None
+    assert 0.3 < moved[90, 1] < 0.7, "the lips opened by 0.6 pixels"
+    np.testing.assert_allclose(moved[0], (2.0, 0.0), atol=0.25)
+
+
+def test_a_motion_is_believed_by_its_gain_and_goes_on() -> None:
+    gained, exact = ReferenceMotion(MotionGains(0.5, 1.0)), ReferenceMotion(MotionGains(1.0, 1.0))
+    points = face_points(100, 90, 50).astype(np.float64)
+    for motion in (gained, exact):
+        motion.note(textured())
+    measured = []
+    for shift in (2.0, 2.0):  # two pixels to the right, then a rest
+        answers = [motion.to(textured(shift), CROP, points) for motion in (gained, exact)]
+        measured.append([float(answer[:, 0].mean()) for answer in answers if answer is not None])
+    assert measured[0][0] == pytest.approx(measured[0][1], abs=1e-6), "the first motion has no past"
+    assert measured[0][1] == pytest.approx(2.0, abs=0.2)
+    assert measured[1][0] == pytest.approx(0.5 * measured[0][0] + 0.5 * measured[1][1], abs=1e-6)
+
+
+def test_a_picture_of_another_size_tells_no_motion() -> None:
+    motion = ReferenceMotion(MotionGains())
+    points = face_points(100, 90, 50).astype(np.float64)
+    motion.note(textured())
+    assert motion.to(textured()[:, :150], CROP, points) is None
+    assert motion.to(textured()[:, :150], CROP, points) is not None
+
+
+def test_further_evaluations_are_spent_only_on_frames_that_are_not_settled() -> None:
+    engine = SquareEngine()
+    recurrence = Recurrence(engine, RwrSettings(evaluations=3, settled=0.02, follow_picture=False))
+    u = injection(engine)
+    recurrence.solve(u, CROP)
+    for _ in range(12):
+        calm = recurrence.solve(u, CROP).report.evaluations
+    jumped = recurrence.solve(injection(engine, 110), CROP).report.evaluations
+    assert calm == 1
+    assert jumped > 1
 
 
 def test_a_moved_heatmap_moves_its_landmark_alone() -> None:
@@ -201,7 +281,10 @@ def test_a_moved_heatmap_moves_its_landmark_alone() -> None:
         ({"evaluations": 0}, "at least 1 evaluation"),
         ({"recurrence_weight": -1.0}, "must not be negative"),
         ({"recurrence_weight": float("nan")}, "must not be negative"),
-        ({"recurrence_weight": 1.0, "follow_crop": False}, "needs follow_crop"),
+        ({"recurrence_weight": 1.0, "follow_crop": False}, "need follow_crop"),
+        ({"recurrence_weight": 0.0, "follow_crop": False}, "need follow_crop"),
+        ({"settled": -1.0}, "must not be negative"),
+        ({"settled": float("nan")}, "must not be negative"),
     ],
 )
 def test_impossible_settings_are_refused(arguments: dict[str, Any], message: str) -> None:

@@ -87,15 +87,17 @@ class RectPredictor:
     def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
         """Return the landmarks of the face in ``box``."""
         crop = Crop.around_box(*box, self._scale)
-        solution = self._solve(crop.extract(image, self._engine.config.input_size), crop)
+        solution = self._solve(image, crop)
         return Prediction(solution.landmarks, solution.report.evaluations)
 
     def close(self) -> None:
         """Nothing to release: the engine goes with its last reference."""
 
-    def _solve(self, picture: NDArray[np.uint8], crop: Crop) -> Solution:
-        u = self._engine.encode(picture[None])
-        return cold_solve(self._engine, u, crop) if self._recurrence is None else self._recurrence.solve(u, crop)
+    def _solve(self, image: NDArray[np.uint8], crop: Crop) -> Solution:
+        u = self._engine.encode(crop.extract(image, self._engine.config.input_size)[None])
+        if self._recurrence is None:
+            return cold_solve(self._engine, u, crop)
+        return self._recurrence.solve(u, crop, image)
 
 
 class TrackPredictor:

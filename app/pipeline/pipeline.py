@@ -166,16 +166,16 @@ class Pipeline:
         crops = [face.track.crop for face in faces]
         injections = self._encode(image, crops)
         return [
-            (crop, self._solve_modes(face, injections[i : i + 1], crop))
+            (crop, self._solve_modes(face, injections[i : i + 1], crop, image))
             for i, (face, crop) in enumerate(zip(faces, crops, strict=True))
         ]
 
-    def _solve_modes(self, face: _Face, u: State, crop: Crop) -> dict[str, Solution]:
+    def _solve_modes(self, face: _Face, u: State, crop: Crop, image: NDArray[np.uint8]) -> dict[str, Solution]:
         settings = self._settings
         solutions = {}
         with self._timed("solve"):
             if settings.rwr or settings.compare:
-                solutions[RWR] = face.recurrence.solve(u, crop)
+                solutions[RWR] = face.recurrence.solve(u, crop, image)
             if not settings.rwr or settings.compare:
                 solutions[COLD] = cold_solve(self._engine, u, crop)
         return solutions

@@ -1,0 +1,108 @@
+"""The recurrence weight: high at rest and where heatmaps are ambiguous, low where a landmark surely moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from model.errors import ModelError
+from model.recurrence_weight import Adaptation, AdaptiveWeight
+from model.topology import REGIONS
+
+BASE = 2.0
+SPREAD = np.full(98, 0.02)
+MOUTH = next(list(region.points) for region in REGIONS if region.name == "mouth")
+CONTOUR = next(list(region.points) for region in REGIONS if region.name == "contour")
+
+
+def after_noise(weight: AdaptiveWeight, frames: int = 60, seed: int = 0) -> NDArray[np.float64]:
+    """Feed innovations that are noise alone and return the last weights."""
+    random = np.random.default_rng(seed)
+    for _ in range(frames):
+        weights = weight.update(random.normal(0, 0.003, (98, 2)), SPREAD)
+    return weights
+
+
+def test_noise_keeps_the_weight() -> None:
+    weights = after_noise(AdaptiveWeight(BASE, Adaptation()))
+    assert np.mean(weights) > 0.9 * BASE
+    assert weights.max() <= BASE + 1e-9
+
+
+def test_a_motion_that_goes_on_lowers_its_regions_weight_and_no_other() -> None:
+    weight = AdaptiveWeight(BASE, Adaptation())
+    after_noise(weight)
+    random = np.random.default_rng(1)
+    for _ in range(3):
+        innovation = random.normal(0, 0.003, (98, 2))
+        innovation[MOUTH] += (0.0, 0.015)
+        weights = weight.update(innovation, SPREAD)
+    assert weights[MOUTH].max() < 0.5 * BASE
+    assert weights[CONTOUR].mean() > 0.85 * BASE
+    assert 1 / (1 + weights[MOUTH].min()) == pytest.approx(Adaptation().following)
+
+
+def test_a_jump_larger_than_any_noise_is_followed_at_once() -> None:
+    weight = AdaptiveWeight(BASE, Adaptation())
+    after_noise(weight)
+    innovation = np.zeros((98, 2))
+    innovation[MOUTH] = (0.0, 0.1)
+    weights = weight.update(innovation, SPREAD)
+    assert weights[MOUTH].max() < 1e-9
+    assert weights[CONTOUR].min() > 0.99 * BASE
+
+
+def test_rest_after_a_motion_raises_the_weight_again() -> None:
+    weight = AdaptiveWeight(BASE, Adaptation())
+    after_noise(weight)
+    for _ in range(3):
+        moving = weight.update(np.full((98, 2), 0.01), SPREAD).mean()
+    assert moving < 0.5 * BASE
+    assert after_noise(weight, 20, seed=2).mean() > 0.9 * BASE
+
+
+def test_ambiguous_heatmaps_lean_more_on_the_last_frame() -> None:
+    spread = SPREAD.copy()
+    spread[:49] *= 2
+    weights = AdaptiveWeight(BASE, Adaptation(ambiguity=1.0)).update(np.zeros((98, 2)), spread)
+    assert weights[:49].mean() == pytest.approx(weights[49:].mean() * 2)
+    plain = AdaptiveWeight(BASE, Adaptation(ambiguity=0.0)).update(np.zeros((98, 2)), spread)
+    np.testing.assert_allclose(plain, BASE)
+
+
+def test_a_reset_forgets_the_motion() -> None:
+    weight = AdaptiveWeight(BASE, Adaptation())
+    for _ in range(3):
+        weight.update(np.full((98, 2), 0.02), SPREAD)
+    weight.reset()
+    np.testing.assert_allclose(weight.update(np.zeros((98, 2)), SPREAD), BASE)
+
+
+def test_no_weight_stays_none() -> None:
+    weights = AdaptiveWeight(0.0, Adaptation()).update(np.full((98, 2), 0.02), SPREAD)
+    np.testing.assert_allclose(weights, 0.0, atol=1e-12)
+
+
+def test_68_points_share_by_their_own_regions() -> None:
+    weight = AdaptiveWeight(BASE, Adaptation(), landmarks=68)
+    innovation = np.zeros((68, 2))
+    innovation[48:68] = (0.0, 0.03)  # the mouth of the 300W scheme
+    weights = weight.update(innovation, np.full(68, 0.02))
+    assert weights[48:68].max() < weights[:48].min()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"ambiguity": -1.0}, "must lie in"),
+        ({"memory": 0.0}, "must lie in"),
+        ({"following": 1.5}, "must lie in"),
+        ({"noise": 6.0, "motion": 2.0}, "below the motion limit"),
+    ],
+)
+def test_impossible_adaptations_are_refused(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        Adaptation(**arguments)
