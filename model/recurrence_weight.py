@@ -32,7 +32,7 @@ NOISE_GAIN = 0.05
 """What one frame counts in the noise."""
 AMBIGUITY_LIMITS = (0.3, 3.0)
 LARGEST_NOISE, SURE_JUMP = 0.03, 0.06
-"""Innovations no noise is as large as, in crop sides: from the first on the picture gains, from the second on it alone counts."""
+"""Innovations larger than noise, in crop sides: from the first on the picture gains, at the second it alone counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ RwR exactly (:data:`RELEASED`). ``docs/rwr.md`` has the derivation and what each
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -251,4 +252,6 @@ def _head_motion(now: NDArray[np.float64], before: NDArray[np.float64], pixel: f
 
 def _solution(engine: Engine, z: State, crop: Crop, report: SolveReport) -> Solution:
     landmarks, spread = engine.decode(z)
+    if not math.isfinite(report.residual):
+        landmarks = np.full_like(landmarks, np.nan)
     return Solution(crop.to_frame(landmarks[0]), (spread[0] * crop.side).astype(np.float32), report)

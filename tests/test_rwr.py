@@ -24,7 +24,6 @@ from model.rwr import (
     RwrSettings,
     cold_solve,
     cold_state,
-    move_state,
 )
 from tests.fakes import SquareEngine, face_image, face_points
 

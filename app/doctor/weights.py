@@ -54,7 +54,7 @@ def check_solves(settings: EngineSettings) -> list[Finding]:
         return cold_solve(engine, engine.encode(picture), crop).report.evaluations
 
     def warm() -> int:
-        return recurrence.solve(engine.encode(picture), crop).report.evaluations
+        return recurrence.solve(engine.encode(picture), crop, picture[0]).report.evaluations
 
     warm()
     cold_ms, cold_count = _best(cold)
