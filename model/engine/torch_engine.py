@@ -12,7 +12,7 @@ from torch import Tensor
 from model.config import LdeqConfig
 from model.errors import ModelError
 from model.heatmap import decode
-from model.network import normalise_image
+from model.network import Ldeq, normalise_image
 from model.weights import load_weights
 
 
@@ -29,10 +29,20 @@ class TorchEngine:
             raise ModelError("CUDA is not available to torch; use --device cpu, or install an NVIDIA driver")
         if threads is not None:
             torch.set_num_threads(threads)
-        self._device = torch.device(device)
         model = load_weights(weights)
+        self._hold(model.to(device=torch.device(device), memory_format=torch.channels_last))  # type: ignore[call-overload]
+
+    @classmethod
+    def from_model(cls, model: Ldeq) -> TorchEngine:
+        """Return an engine that runs ``model`` itself, on its device and in its mode, as while it trains."""
+        engine = cls.__new__(cls)
+        engine._hold(model)
+        return engine
+
+    def _hold(self, model: Ldeq) -> None:
+        self._model = model
         self._config = model.config
-        self._model = model.to(device=self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._device = next(model.parameters()).device
 
     @property
     def config(self) -> LdeqConfig:
