@@ -31,7 +31,7 @@ OUTLIER = 3.0
 NOISE_GAIN = 0.05
 """What one frame counts in the noise."""
 AMBIGUITY_LIMITS = (0.3, 3.0)
-LARGEST_NOISE, SURE_JUMP = 0.03, 0.06
+LARGEST_NOISE, SURE_JUMP = 0.05, 0.1
 """Innovations larger than noise, in crop sides: from the first on the picture gains, at the second it alone counts."""
 
 

@@ -39,7 +39,8 @@ class RwrSettings:
 
     Attributes:
         evaluations: most evaluations of the cell in a warm frame.
-        settled: relative residual below which no further evaluation is spent.
+        settled: relative residual below which no further evaluation is spent; one frame in a hundred has more
+            than 0.5, those in which something happened at once.
         recurrence_weight: base weight w, how strongly the solution is pulled towards the last frame's; 0 leaves
             only the warm start.
         adaptation: how the weight of each landmark departs from it, see :class:`AdaptiveWeight`; None keeps it
@@ -49,8 +50,8 @@ class RwrSettings:
         gains: how much of a newly measured motion is believed.
     """
 
-    evaluations: int = 1
-    settled: float = 0.0
+    evaluations: int = 2
+    settled: float = 0.5
     recurrence_weight: float = 2.0
     adaptation: Adaptation | None = field(default_factory=Adaptation)
     follow_crop: bool = True
@@ -70,7 +71,7 @@ class RwrSettings:
             )
 
 
-RELEASED = RwrSettings(evaluations=2, recurrence_weight=0.0, follow_crop=False, follow_picture=False)
+RELEASED = RwrSettings(evaluations=2, settled=0.0, recurrence_weight=0.0, follow_crop=False, follow_picture=False)
 """RwR as the authors' released code does it: two evaluations from the raw state."""
 
 
@@ -82,11 +83,13 @@ class Solution:
         landmarks: (98, 2) float32, frame pixels.
         uncertainty: (98,) float32, frame pixels.
         report: how the solve went.
+        state: the heatmaps (1, 98, h, h) that the landmarks were read from, of the engine's kind.
     """
 
     landmarks: NDArray[np.float32]
     uncertainty: NDArray[np.float32]
     report: SolveReport
+    state: State
 
 
 def cold_state(engine: Engine, u: State) -> tuple[State, SolveReport]:
@@ -254,4 +257,4 @@ def _solution(engine: Engine, z: State, crop: Crop, report: SolveReport) -> Solu
     landmarks, spread = engine.decode(z)
     if not math.isfinite(report.residual):
         landmarks = np.full_like(landmarks, np.nan)
-    return Solution(crop.to_frame(landmarks[0]), (spread[0] * crop.side).astype(np.float32), report)
+    return Solution(crop.to_frame(landmarks[0]), (spread[0] * crop.side).astype(np.float32), report, z)

@@ -134,7 +134,7 @@ def test_rwr_with_its_defaults_runs_alike_on_both_engines(state: dict[str, torch
         solutions.append(solution)
     assert solutions[0].report.warm
     assert solutions[0].report.evaluations <= 2
-    np.testing.assert_allclose(solutions[0].landmarks, solutions[1].landmarks, atol=0.05)
+    np.testing.assert_allclose(solutions[0].landmarks, solutions[1].landmarks, atol=0.2)
 
 
 def write_video(path: Path, frames: int) -> None:

@@ -47,7 +47,7 @@ def test_first_frame_is_cold_and_says_so() -> None:
 
 def test_warm_frame_spends_its_budget_from_the_last_fixed_point() -> None:
     engine = SquareEngine()
-    recurrence = Recurrence(engine, RwrSettings(evaluations=2))
+    recurrence = Recurrence(engine, RwrSettings(evaluations=2, settled=0.0))
     u = injection(engine)
     cold = recurrence.solve(u, CROP).report
     warm = recurrence.solve(u, CROP).report
