@@ -14,12 +14,14 @@ from app.errors import UserError
 from app.evaluation.predict import Predictor, RectPredictor, Smoother
 from app.evaluation.wflw_v import evaluate_video, find_videos
 from app.lab.clips import EncodedClip, encode_clip, encode_clips, find_clips
+from app.lab.experiment import run_experiment
 from app.lab.figures import ClipFigures, measure, measure_track, run, summarise
+from app.lab.grid import families_of, methods_of
 from app.lab.methods import Cold, Filtered, Method, Track, rwr
 from model.filters import Ema, OneEuro
-from model.geometry import Crop
 from model.rwr import RELEASED, RwrSettings
-from tests.fakes import SquareEngine, face_points
+from tests.fakes import SquareEngine
+from tests.lab_fakes import clip_of, swinging
 from tests.test_evaluation import add_video
 
 Points = NDArray[np.float32]
@@ -76,7 +78,7 @@ def test_groups_come_from_the_id_files(folder: Path) -> None:
 
 def test_only_the_first_frames(folder: Path) -> None:
     clip = encode_clip(SquareEngine(), find_clips(folder)[1], frames=5)
-    assert (len(clip.times), len(clip.crops), len(clip.pictures), len(clip.u)) == (5, 5, 5, 5)
+    assert (len(clip.times), len(clip.crops), len(clip.images), len(clip.u)) == (5, 5, 5, 5)
     assert clip.cold.shape == clip.truth.shape == (5, 98, 2)
     with pytest.raises(UserError, match="at least 3"):
         encode_clip(SquareEngine(), find_clips(folder)[1], frames=2)
@@ -88,27 +90,6 @@ def test_a_video_shorter_than_its_labels_is_refused(folder: Path) -> None:
     np.save(folder / "bboxes" / "a.npy", np.concatenate([boxes, boxes]))
     with pytest.raises(UserError, match=r"a.mp4 has 12 frames, but .*a.npy labels 24"):
         encode_clip(SquareEngine(), find_clips(folder)[1])
-
-
-def clip_of(truth: NDArray[np.floating], group: str = "g") -> EncodedClip:
-    """A clip without pictures, for figures only."""
-    frames = len(truth)
-    return EncodedClip(
-        name=f"clip of {frames}",
-        group=group,
-        times=tuple(t / 30 for t in range(frames)),
-        crops=tuple(Crop(0, 0, 100) for _ in range(frames)),
-        pictures=np.zeros((frames, 1, 1, 3), np.uint8),
-        u=tuple(None for _ in range(frames)),
-        cold=truth.astype(np.float32),
-        cold_evaluations=np.full(frames, 3),
-        truth=truth.astype(np.float32),
-    )
-
-
-def swinging(frames: int = 60, late: float = 0.0, size: float = 10.0) -> NDArray[np.float64]:
-    t = np.arange(frames) - late
-    return face_points(0, 0, 200) + (size * np.stack([np.sin(t / 3), np.cos(t / 4)], axis=-1))[:, None]
 
 
 def figures_of(landmarks: NDArray[np.floating], clip: EncodedClip) -> ClipFigures:
@@ -173,3 +154,16 @@ def test_run_measures_methods_against_cold(folder: Path) -> None:
     assert results["cold"]["filmed"].nmf_ratio == 1
     # The fake's cold solve takes 6 evaluations, a warm frame 2.
     assert results["released"]["filmed"].evaluations == pytest.approx((6 + 5 * 2) / 6)
+
+
+def test_an_experiment_runs_every_method_on_every_clip(folder: Path) -> None:
+    engine = SquareEngine()
+    methods = methods_of(engine, families_of(["ema"]))
+    measured = run_experiment(engine, find_clips(folder)[:2], methods, frames=5, blame=False)
+    assert measured.groups == ["drawn", "filmed"]
+    assert [each.name for each in measured.results] == [method.name for method in methods]
+    assert {len(each.clips) for each in measured.results} == {2}
+    assert measured.results[0].groups["drawn"].nme_ratio == 1
+    assert measured.blame == ()
+    assert measured.named("EMA 0.5") is not None
+    assert measured.named("none such") is None

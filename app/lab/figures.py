@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from app.lab.clips import EncodedClip
 from app.lab.methods import Cold, Method, Track
 from model.expression import expression_steps
-from model.metrics import Lag, inter_ocular, nad, nme, nmf, velocity_lag
+from model.metrics import nad, nme, nmf, velocity_lag
 from model.topology import EYES_AND_MOUTH, REGIONS
 
 Array = NDArray[np.float64]
@@ -68,42 +67,21 @@ class ClipFigures:
     nad: dict[int, float]
 
 
-@dataclass(frozen=True, slots=True)
-class _TrueMotion:
-    """Steps of the true landmarks, all and expressions, and their RMS size in % a frame."""
-
-    steps: Array
-    expressions: Array
-    speed: float
-    speed_expressions: float
-
-
-def _speed(steps: Array) -> float:
+def speed(steps: Array) -> float:
+    """Return the RMS over frames and points of steps (n, points, 2) less their mean over time, times 100."""
     varying = steps - steps.mean(axis=0)
     return 100 * float(np.sqrt((varying**2).sum(axis=-1).mean()))
-
-
-@lru_cache(maxsize=64)
-def _true_motion(clip: EncodedClip) -> _TrueMotion:
-    steps = _steps(clip.truth, clip)
-    expressions = expression_steps(clip.truth)
-    return _TrueMotion(steps, expressions, _speed(steps), _speed(expressions))
-
-
-def _steps(landmarks: NDArray[np.floating], clip: EncodedClip) -> Array:
-    """Return motion between frames in true inter-ocular distances, (n - 1, 98, 2)."""
-    return np.asarray(np.diff(landmarks.astype(np.float64), axis=0) / inter_ocular(clip.truth)[1:, None, None])
 
 
 def measure_track(track: Track, clip: EncodedClip) -> ClipFigures:
     """Compare what a method made of a clip with the truth."""
     found, truth = track.landmarks, clip.truth
-    true = _true_motion(clip)
-    still = Lag(math.nan, 0.0)
-    lag = velocity_lag(_steps(found, clip), true.steps) if true.speed >= LEAST_SPEED else still
-    expressions = still
-    if true.speed_expressions >= LEAST_SPEED:
-        expressions = velocity_lag(expression_steps(found), true.expressions)
+    true_speed, true_expression_speed = speed(clip.true_steps), speed(clip.true_expressions)
+    lag = expression_lag = math.nan
+    if true_speed >= LEAST_SPEED:
+        lag = velocity_lag(clip.steps_of(found), clip.true_steps).frames
+    if true_expression_speed >= LEAST_SPEED:
+        expression_lag = velocity_lag(expression_steps(found), clip.true_expressions).frames
     lags = [2**i for i in range(len(truth).bit_length()) if 2 * 2**i <= len(truth)]
     return ClipFigures(
         clip=clip.name,
@@ -113,10 +91,10 @@ def measure_track(track: Track, clip: EncodedClip) -> ClipFigures:
         nme_eyes_mouth=float(nme(found, truth, EYES_AND_MOUTH).mean()) * 100,
         nmf=nmf(found, truth),
         evaluations=float(np.mean(track.evaluations)),
-        lag=lag.frames,
-        lag_expressions=expressions.frames,
-        speed=true.speed,
-        speed_expressions=true.speed_expressions,
+        lag=lag,
+        lag_expressions=expression_lag,
+        speed=true_speed,
+        speed_expressions=true_expression_speed,
         regions={
             name: RegionFigures(float(nme(found, truth, points).mean()) * 100, nmf(found, truth, points))
             for name, points in POINTS.items()
@@ -166,19 +144,22 @@ class GroupFigures:
     nad: dict[int, float]
 
 
-def summarise(figures: Sequence[ClipFigures], cold: Sequence[ClipFigures]) -> dict[str, GroupFigures]:
+def summarise(
+    figures: Sequence[ClipFigures], cold: Sequence[ClipFigures], picture_late: int = 0
+) -> dict[str, GroupFigures]:
     """Return a method's figures by group.
 
     Args:
         figures: of the method.
         cold: of the cold solve, for the same clips in the same order.
+        picture_late: frames by which the method holds the picture back; they count as lag.
     """
     pairs = list(zip(figures, cold, strict=True))
     groups = dict.fromkeys(each.group for each in figures)
-    return {group: _group(group, [pair for pair in pairs if pair[0].group == group]) for group in groups}
+    return {group: _group(group, [pair for pair in pairs if pair[0].group == group], picture_late) for group in groups}
 
 
-def _group(group: str, pairs: Sequence[tuple[ClipFigures, ClipFigures]]) -> GroupFigures:
+def _group(group: str, pairs: Sequence[tuple[ClipFigures, ClipFigures]], picture_late: int) -> GroupFigures:
     own, cold = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
 
     def mean(name: str, of: Sequence[ClipFigures]) -> float:
@@ -194,10 +175,10 @@ def _group(group: str, pairs: Sequence[tuple[ClipFigures, ClipFigures]]) -> Grou
         nme_eyes_mouth=mean("nme_eyes_mouth", own),
         nmf=mean("nmf", own),
         evaluations=float(np.average([each.evaluations for each in own], weights=[each.frames for each in own])),
-        lag=lag,
-        lag_expressions=expressions,
-        lag_more=lag - lag_cold,
-        lag_expressions_more=expressions - expressions_cold,
+        lag=lag + picture_late,
+        lag_expressions=expressions + picture_late,
+        lag_more=lag + picture_late - lag_cold,
+        lag_expressions_more=expressions + picture_late - expressions_cold,
         nme_ratio=_ratio(mean("nme", own), mean("nme", cold)),
         nme_eyes_mouth_ratio=_ratio(mean("nme_eyes_mouth", own), mean("nme_eyes_mouth", cold)),
         nmf_ratio=_ratio(mean("nmf", own), mean("nmf", cold)),
@@ -230,4 +211,4 @@ def _mean_lags(name: str, speed: str, pairs: Sequence[tuple[ClipFigures, ClipFig
 def run(methods: Sequence[Method], clips: Sequence[EncodedClip]) -> dict[str, dict[str, GroupFigures]]:
     """Measure methods on clips held in memory; returns group figures by method name and group."""
     cold = measure(Cold(), clips)
-    return {method.name: summarise(measure(method, clips), cold) for method in methods}
+    return {method.name: summarise(measure(method, clips), cold, method.picture_late) for method in methods}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.lab.clips import EncodedClip
 from model.engine.base import Engine, State
-from model.filters import LandmarkFilter
+from model.filters import LandmarkFilter, SavitzkyGolay
 from model.geometry import Crop
 from model.metrics import inter_ocular
 from model.rwr import Recurrence, RwrSettings, Solution
@@ -37,6 +37,7 @@ class Method(Protocol):
         family: what it is called in the plot; the settings of a family are one curve.
         name: family and settings in a few words, unique in a run.
         settings: its settings, JSON-ready.
+        picture_late: frames by which the picture has to be held back for the landmarks to be on it.
     """
 
     @property
@@ -47,6 +48,9 @@ class Method(Protocol):
 
     @property
     def settings(self) -> Mapping[str, Setting]: ...
+
+    @property
+    def picture_late(self) -> int: ...
 
     def track(self, clip: EncodedClip) -> Track:
         """Follow the face through a clip, frame by frame, without looking ahead."""
@@ -60,6 +64,7 @@ class Cold:
     family: str = COLD
     name: str = COLD
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    picture_late: int = 0
 
     def track(self, clip: EncodedClip) -> Track:
         """Return the clip's cold landmarks."""
@@ -69,8 +74,8 @@ class Cold:
 class FaceSolver(Protocol):
     """What follows one face from frame to frame, as :class:`model.rwr.Recurrence` does."""
 
-    def solve(self, u: State, crop: Crop) -> Solution:
-        """Solve the next frame."""
+    def solve(self, u: State, crop: Crop, image: NDArray[np.uint8]) -> Solution:
+        """Solve the next frame, given whole as well."""
         ...
 
 
@@ -86,11 +91,14 @@ class Recurrent:
     name: str
     make: Callable[[], FaceSolver]
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    picture_late: int = 0
 
     def track(self, clip: EncodedClip) -> Track:
         """Solve frame after frame."""
         solver = self.make()
-        solutions = [solver.solve(u, crop) for u, crop in zip(clip.u, clip.crops, strict=True)]
+        solutions = [
+            solver.solve(u, crop, image) for u, crop, image in zip(clip.u, clip.crops, clip.images, strict=True)
+        ]
         return Track(
             np.stack([solution.landmarks for solution in solutions]),
             np.array([solution.report.evaluations for solution in solutions], np.intp),
@@ -119,12 +127,41 @@ class Filtered:
     name: str
     make: Callable[[], LandmarkFilter]
     settings: Mapping[str, Setting] = field(default_factory=dict)
+    picture_late: int = 0
 
     def track(self, clip: EncodedClip) -> Track:
         """Filter frame after frame; the evaluations are the cold solve's."""
-        smoothing = self.make()
-        unit = max(float(inter_ocular(clip.cold[0])), 1.0)
-        smooth = [
-            smoothing.update(points / unit, seconds) for points, seconds in zip(clip.cold, clip.times, strict=True)
-        ]
-        return Track(np.stack(smooth) * np.float32(unit), clip.cold_evaluations)
+        return Track(_filtered(self.make(), clip), clip.cold_evaluations)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A Savitzky-Golay filter whose picture waits for it: every frame is shown with its own smoothed landmarks.
+
+    That is what the filter can do at best, at the price of seeing everything ``picture_late`` frames later. The
+    last frames of a clip, whose future never comes, are read nearer to the end of the fit.
+    """
+
+    family: str
+    name: str
+    window: int
+    degree: int
+    picture_late: int
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """The filter's settings."""
+        return {"window": self.window, "degree": self.degree, "latency": self.picture_late}
+
+    def track(self, clip: EncodedClip) -> Track:
+        """Filter, and put what is said of a frame onto that frame."""
+        late = min(self.picture_late, len(clip.times) - 1)
+        outputs = [_filtered(SavitzkyGolay(self.window, self.degree, age), clip) for age in range(late + 1)]
+        ends = [outputs[age][-1:] for age in range(late - 1, -1, -1)]
+        return Track(np.concatenate([outputs[late][late:], *ends]), clip.cold_evaluations)
+
+
+def _filtered(smoothing: LandmarkFilter, clip: EncodedClip) -> Points:
+    unit = max(float(inter_ocular(clip.cold[0])), 1.0)
+    smooth = [smoothing.update(points / unit, seconds) for points, seconds in zip(clip.cold, clip.times, strict=True)]
+    return np.asarray(np.stack(smooth) * np.float32(unit), np.float32)

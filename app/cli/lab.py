@@ -1,0 +1,137 @@
+"""``main.py lab``: how still, how right and how late RwR and its rivals are, on labelled clips."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.cli.engine_options import add_engine_options, engine_settings
+from app.errors import EXIT_OK, UserError
+
+if TYPE_CHECKING:
+    from app.lab.experiment import Experiment
+
+DEFAULT_OUT = Path("runs") / "lab"
+LEAST_SCALE, LARGEST_SCALE = 0.1, 10.0
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the ``lab`` command; its namespace goes to :func:`run`."""
+    from app.lab.grid import KEYS
+
+    parser = subparsers.add_parser(
+        "lab",
+        help="flicker against accuracy and lag: RwR and filters on labelled clips",
+        description="Measure RwR and filters with a grid of settings on labelled clips: accuracy, flicker, lag and "
+        "what is to blame for flicker. Writes lab.html, its pictures and lab.json.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("clips", type=Path, metavar="CLIPS", help="folder with videos, landmarks and bboxes (WFLW-V)")
+    parser.add_argument(
+        "--ids",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="files of IDs, each a group reported on its own (default: the folder's *_ids.txt)",
+    )
+    parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each clip")
+    parser.add_argument(
+        "--methods", nargs="+", default=list(KEYS), metavar="NAME", help=f"what to measure (default: {' '.join(KEYS)})"
+    )
+    parser.add_argument(
+        "--scale", type=float, metavar="S", help="crop side over the box's larger side (default: the model's own)"
+    )
+    parser.add_argument("--no-blame", action="store_true", help="skip the measurement of crop against picture")
+    parser.add_argument(
+        "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help=f"where to write (default: {DEFAULT_OUT})"
+    )
+    parser.add_argument("--no-page", action="store_true", help="write lab.json only, no page and no pictures")
+    add_engine_options(parser)
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, print the tables and write the files.
+
+    Args:
+        args: from :func:`add_parser`.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for clips, settings and outputs that cannot be used.
+        ModelError: for weights that cannot.
+    """
+    from app.evaluation.report import write_json
+    from app.lab.clips import FEWEST_FRAMES, find_clips
+    from app.lab.experiment import run_experiment
+    from app.lab.grid import families_of, methods_of
+    from app.lab.report import printed, values
+    from model.config import LANDMARKS
+    from model.engine.open import open_engine
+    from model.weights import read_card
+
+    if args.frames is not None and args.frames < FEWEST_FRAMES:
+        raise UserError(f"--frames must be at least {FEWEST_FRAMES}, not {args.frames}.")
+    if args.scale is not None and not LEAST_SCALE <= args.scale <= LARGEST_SCALE:
+        raise UserError(f"--scale must be between {LEAST_SCALE:g} and {LARGEST_SCALE:g}, not {args.scale:g}.")
+    families = families_of(args.methods)
+    wanted = engine_settings(args)
+    clips = find_clips(args.clips, args.ids)
+    card = read_card(wanted.weights)
+    if card.config.landmarks != LANDMARKS:
+        raise UserError(f"{card.path.name} finds {card.config.landmarks} points; the lab's clips have {LANDMARKS}.")
+    _make_folder(args.out)
+    engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
+    scale = card.config.crop_scale if args.scale is None else args.scale
+    provenance: dict[str, Any] = {
+        "date": date.today().isoformat(),
+        "weights": {"name": card.config.name, "file": card.path.name, "sha256": card.files.get(card.path.name)},
+        "engine": engine.name,
+        "settings": {"frames": args.frames, "scale": scale, "threads": wanted.threads, "methods": args.methods},
+    }
+    experiment = run_experiment(
+        engine, clips, methods_of(engine, families), frames=args.frames, scale=scale, blame=not args.no_blame
+    )
+    print(printed(experiment))
+    write_json(args.out / "lab.json", values(experiment, provenance))
+    written = args.out / "lab.json"
+    if not args.no_page:
+        written = _write_page(args.out, experiment, provenance)
+    print(f"\nWritten: {written}")
+    return EXIT_OK
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder before anything is measured.
+
+    Raises:
+        UserError: where that fails, or it cannot be written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be made: {error}; choose another --out.") from error
+    if not os.access(folder, os.W_OK):
+        raise UserError(f"The folder {folder} cannot be written to; choose another --out.")
+
+
+def _write_page(folder: Path, experiment: Experiment, provenance: dict[str, Any]) -> Path:
+    from app.lab.page import page
+    from app.lab.plots import draw
+    from app.lab.report import chosen_methods
+
+    pictures = draw(experiment, chosen_methods(experiment))
+    target = folder / "lab.html"
+    try:
+        for name, data in pictures.items():
+            (folder / f"{name}.png").write_bytes(data)
+        target.write_text(page(experiment, pictures, provenance), encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{folder} cannot be written to: {error}.") from error
+    return target

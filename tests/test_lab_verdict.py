@@ -1,0 +1,175 @@
+"""What the laboratory tries, and what it makes of the figures."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+from app.errors import UserError
+from app.lab.clips import EncodedClip
+from app.lab.experiment import MethodResult
+from app.lab.grid import KEYS, RELEASED_NAME, RWR_NAME, families_of, is_baseline, methods_of
+from app.lab.methods import COLD, HeldBack
+from app.lab.report import methods_table, printed, values
+from app.lab.verdict import bars, rivals_of, tune
+from model.rwr import RELEASED, RwrSettings
+from tests.fakes import SquareEngine
+from tests.lab_fakes import RWR, clip_of, experiment, result, swinging
+
+EMA, LATE = "EMA", "Savitzky-Golay, picture held back"
+
+
+def test_the_grid_holds_what_the_application_runs() -> None:
+    methods = methods_of(SquareEngine())
+    names = [method.name for method in methods]
+    assert len(set(names)) == len(names)
+    assert names[0] == COLD
+    found = {method.name: method.settings for method in methods}
+    assert found[RWR_NAME] == asdict(RwrSettings())
+    assert found[RELEASED_NAME] == asdict(RELEASED)
+    # No setting is tried twice under two names.
+    everything = [json.dumps([method.family, dict(method.settings)]) for method in methods]
+    assert len(set(everything)) == len(everything)
+
+
+def test_methods_are_chosen_by_key() -> None:
+    families = families_of(["kalman", "rwr"])
+    assert [family.key for family in families] == ["rwr", "kalman"]
+    methods = methods_of(SquareEngine(), families)
+    assert {method.family for method in methods} == {COLD, *(family.title for family in families)}
+    assert [is_baseline(family.title) for family in families] == [False, True]
+    with pytest.raises(UserError, match=r"no method 'magic'; choose from rwr, .*kalman"):
+        families_of(["ema", "magic"])
+
+
+def noisy(frames: int = 24) -> EncodedClip:
+    clip = clip_of(swinging(frames))
+    noise = np.random.default_rng(0).normal(0, 1, clip.truth.shape)
+    return replace(clip, cold=(clip.truth + noise).astype(np.float32))
+
+
+def test_every_filter_of_the_grid_runs() -> None:
+    clip = noisy()
+    filters = [method for method in methods_of(SquareEngine()) if is_baseline(method.family)]
+    assert len({method.family for method in filters}) == 6
+    for method in filters:
+        track = method.track(clip)
+        assert track.landmarks.shape == clip.truth.shape, method.name
+        assert np.isfinite(track.landmarks).all(), method.name
+        assert np.abs(track.landmarks - clip.truth).mean() < 10, method.name
+        assert (track.evaluations == clip.cold_evaluations).all(), method.name
+
+
+def test_a_picture_held_back_takes_away_the_filters_delay_but_not_its_own() -> None:
+    t = np.arange(12.0)
+    line = swinging(12, size=0) + np.stack([t**2, 3 * t], axis=-1)[:, None]
+    clip = clip_of(line)
+    method = HeldBack("f", "n", window=5, degree=2, picture_late=2)
+    # A parabola is what the fit reproduces, at every age and both ends.
+    assert np.abs(method.track(clip).landmarks - line).max() < 1e-2
+
+
+def test_bars_are_passed_at_the_limit_and_failed_beyond() -> None:
+    found = {(bar.group, bar.what): bar for bar in bars(experiment(result("RwR", RWR_NAME, **RWR)))}
+    assert [bar.passed for bar in found.values()] == [True] * 12
+    assert found["real", "NMF against cold"].limit == 0.7
+    assert found["animated", "NMF against cold"].value.value == pytest.approx(0.42)
+    assert found["real", "frames later than cold, all landmarks"].value.value == pytest.approx(0.5)
+    worse = {"nmf": 42.1, "nme": 5.06, "nme_eyes_mouth": 4.1, "evaluations": 2.1, "lag": 0.7, "lag_expressions": 0.8}
+    failed = {(bar.group, bar.what) for bar in bars(experiment(result("RwR", RWR_NAME, **worse))) if not bar.passed}
+    assert failed == set(found) - {("real", "NMF against cold")}
+
+
+def test_what_was_not_measured_is_neither_passed_nor_failed() -> None:
+    unknown = {**RWR, "lag_expressions": math.nan}
+    found = bars(experiment(result("RwR", RWR_NAME, **unknown)))
+    assert {bar.what for bar in found if bar.passed is None} == {"frames later than cold, expressions"}
+    assert bars(experiment()) == []
+
+
+def names(results: Sequence[MethodResult]) -> list[str]:
+    return [each.name for each in results]
+
+
+def test_filters_as_still_and_as_accurate_are_named() -> None:
+    own = result("RwR", RWR_NAME, **RWR)
+    measured = experiment(
+        own,
+        result(EMA, "equal", nmf=42.0, nme=5.05),
+        result(EMA, "too wrong", nmf=30.0, nme=5.1),
+        result(EMA, "too restless", nmf=43.0, nme=5.0),
+        result(LATE, "late", late=2, nmf=20.0, nme=4.9),
+        result(LATE, "later", late=3, nmf=10.0, nme=4.9),
+        result("RwR", "other RwR", nmf=1.0, nme=1.0),
+    )
+    rivals = rivals_of(measured, "real")
+    assert rivals is not None
+    assert (rivals.tried, names(rivals.live), names(rivals.late)) == (3, ["equal"], ["late", "later"])
+    assert rivals.sentence == (
+        "real: 1 of 3 filters reach RwR's NMF at no larger NME: equal; "
+        "of those that hold the picture back, 2 do, at least 2 frames late."
+    )
+    bar = next(bar for bar in bars(measured) if bar.what.startswith("filters"))
+    assert (bar.value.value, bar.passed) == (1, False)
+
+
+def test_the_nearest_filter_is_named_where_none_is_as_good() -> None:
+    own = result("RwR", RWR_NAME, **RWR)
+    near, far = result(EMA, "near", nmf=42.0, nme=5.555), result(EMA, "far", nmf=10.0, nme=9.0)
+    rivals = rivals_of(experiment(own, far, near), "real")
+    assert rivals is not None
+    assert rivals.sentence == (
+        "real: none of 2 filters reaches RwR's NMF at no larger NME; the nearest, near, has 1.100 x its NME."
+    )
+    rivals = rivals_of(experiment(own, result(EMA, "restless", nmf=50.0, nme=1.0)), "animated")
+    assert rivals is not None
+    assert rivals.sentence.endswith("nor that NMF at any NME.")
+    assert rivals_of(experiment(own), "real") is None
+    assert rivals_of(experiment(near), "real") is None
+
+
+def test_filters_are_tuned_twice() -> None:
+    measured = experiment(
+        result("RwR", RWR_NAME, **RWR),
+        result(EMA, "gentle", nmf=80.0, nme=4.9),
+        result(EMA, "at the limit", nmf=60.0, nme=5.05),
+        result(EMA, "strong", nmf=40.0, nme=6.0),
+        result(EMA, "stronger", nmf=30.0, nme=7.0),
+        result("Kalman, constant velocity", "hopeless", nmf=99.0, nme=9.0),
+    )
+    ema, kalman = (each for each in tune(measured) if each.group == "real")
+    assert ema.stillest is not None
+    assert ema.most_accurate is not None
+    assert (ema.stillest.name, ema.most_accurate.name) == ("at the limit", "strong")
+    assert (kalman.stillest, kalman.most_accurate) == (None, None)
+
+
+def test_a_held_back_picture_counts_as_lag() -> None:
+    assert result(LATE, "late", late=2).groups["real"].lag_more == pytest.approx(2)
+
+
+def test_tables_and_json() -> None:
+    own = result("RwR", RWR_NAME, **{**RWR, "lag_expressions": math.nan})
+    measured = experiment(own, result(EMA, "near", nmf=42.0, nme=5.555))
+    header, rows = methods_table(measured.results, "real")
+    assert all(len(row) == len(header) for row in rows)
+    assert dict(zip(header[:5], rows[1], strict=False))["NME"] == "5.05"
+    assert "-" in rows[1]
+    text = printed(measured)
+    assert "real, mean of 2:" in text
+    assert "real: none of 1 filters reaches RwR's NMF" in text
+    ready = json.loads(json.dumps(values(measured, {"date": "today"}), allow_nan=False))
+    assert ready["date"] == "today"
+    assert ready["methods"][1]["groups"]["real"]["lag_expressions"] is None
+    assert ready["methods"][1]["clips"][0]["nad"] == {"1": 70.0, "2": 50.0, "4": 30.0}
+    assert {bar["passed"] for bar in ready["bars"]} == {True, None}
+    assert len(ready["verdicts"]) == 2
+
+
+def test_keys_are_words_for_a_command_line() -> None:
+    assert all(key == key.lower() and " " not in key for key in KEYS)
