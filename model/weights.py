@@ -7,12 +7,14 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from model.config import LdeqConfig
 from model.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from model.network import Ldeq
@@ -65,7 +67,21 @@ def read_card(path: Path) -> WeightsCard:
     return WeightsCard(path, config, files, notes)
 
 
-def verify(card: WeightsCard, path: Path) -> None:
+class Listed(Protocol):
+    """A card that lists checksums."""
+
+    @property
+    def path(self) -> Path:
+        """The safetensors file."""
+        ...
+
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 by file name."""
+        ...
+
+
+def verify(card: Listed, path: Path) -> None:
     """Check ``path`` against the checksum its card lists.
 
     Raises:
@@ -112,39 +128,41 @@ def load_weights(path: Path) -> Ldeq:
     return model.eval()
 
 
-def load_restricted(path: Path, config: LdeqConfig) -> Ldeq:
-    """Build a model of 68 points from the weights of one of 98; the points keep what was learned of them.
+def load_initial(path: Path, config: LdeqConfig) -> Ldeq:
+    """Build a model that begins with the weights of another one.
 
-    Of the 98 channels at the tail's input and the head's output only those of the 68 points remain
-    (:data:`model.topology.TO_68`). Everything else is carried over as it is.
+    A model of 68 points may begin with the weights of one of 98; its points keep what was learned of them.
 
     Args:
-        path: weights of a model with 98 points.
-        config: of the new model, with 68; its shape must be that of ``path`` but for the input size.
+        path: weights to begin with.
+        config: of the new model; its shape must be that of ``path``, but for the input size and the points.
 
     Raises:
         ModelError: for weights that cannot be read or have another shape.
     """
-    import torch
-
     from model.network import Ldeq
     from model.topology import POINTS, TO_68
 
-    old = read_card(path).config
-    if (old.landmarks, config.landmarks) != (POINTS, len(TO_68)):
-        raise ModelError(f"{path} has {old.landmarks} points; {config.landmarks} points are taken from {POINTS} only")
-    points = torch.from_numpy(TO_68)
+    old = read_card(path).config.landmarks
     state = read_state(path)
-    tail = state["cell.tail.conv.weight"]
-    state["cell.tail.conv.weight"] = torch.cat([tail[:, points], tail[:, POINTS:]], dim=1)
-    for name in ("cell.head.weight", "cell.head.bias"):
-        state[name] = state[name][points]
+    if (old, config.landmarks) == (POINTS, len(TO_68)):
+        _keep_points(state, TO_68, old)
+    elif old != config.landmarks:
+        raise ModelError(f"{path} finds {old} points; a model of {config.landmarks} cannot begin with it")
     model = Ldeq(config)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise ModelError(f"{path} cannot start a model of another shape: {error}") from error
-    return model.eval()
+        raise ModelError(f"{path} does not fit the model {config.name}: {error}") from error
+    return model
+
+
+def _keep_points(state: dict[str, Tensor], points: NDArray[np.intp], count: int) -> None:
+    """Of the channels of ``count`` points, at the tail's input and the head's output, keep only some."""
+    tail = state["cell.tail.conv.weight"]
+    state["cell.tail.conv.weight"] = tail[:, [*points.tolist(), *range(count, tail.shape[1])]]
+    for name in ("cell.head.weight", "cell.head.bias"):
+        state[name] = state[name][points.tolist()]
 
 
 def save_weights(path: Path, model: Ldeq, notes: dict[str, Any]) -> None:

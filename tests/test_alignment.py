@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from app.cli import main as cli
 from model.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean
 from model.config import LdeqConfig
 from model.errors import ModelError
@@ -18,7 +20,9 @@ from model.topology import MIRROR, POINTS, REGIONS
 from model.training import semantic
 from model.training.data import Faces
 from model.training.frozen import PLAIN, cold_heatmaps, from_crop, plain_crops
-from model.training.semantic import movements, search_labels, write_labels
+from model.training.semantic import ALIGNED, LabelSearch, movements, search_labels, write_labels
+from model.weights import save_weights
+from tests.test_training import write_faces
 
 SIZE = 32
 TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
@@ -263,3 +267,106 @@ def test_found_labels_are_written_in_the_form_of_the_given_ones(tmp_path: Path) 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["found.npz", "labels.npz"]
     with pytest.raises(ModelError, match="not"):
         write_labels(given, out, torch.zeros(3, POINTS, 2))
+
+
+def test_found_labels_of_some_sources_leave_the_others_alone(tmp_path: Path) -> None:
+    landmarks = np.random.default_rng(0).random((4, POINTS, 2)).astype(np.float32)
+    given, out = tmp_path / "labels.npz", tmp_path / "found.npz"
+    sources = np.array(["wflw", "300w", "wflw", "300w"])
+    np.savez(given, name=np.array(list("abcd")), landmarks=landmarks, weight=np.ones((4, POINTS)), source=sources)
+    write_labels(given, out, torch.from_numpy(landmarks[1::2] + 1), ["300w"])
+    with np.load(out) as after:
+        np.testing.assert_allclose(after["landmarks"][0::2], landmarks[0::2])
+        np.testing.assert_allclose(after["landmarks"][1::2], landmarks[1::2] + 1)
+
+
+class Searcher:
+    """Stands in for the search: moves every label by one pixel more each time, always from the given ones."""
+
+    def __init__(self) -> None:
+        self.given: list[Tensor] = []
+
+    def __call__(self, model: Ldeq, given: Faces, input_size: int) -> tuple[Faces, list[semantic.Movement]]:
+        self.given.append(given.landmarks)
+        moved = replace(given, landmarks=given.landmarks + len(self.given))
+        return moved, [semantic.Movement("wflw", "nose", 3, 0.5, 1.0, 0.1, 1.5)]
+
+
+def test_labels_are_searched_when_due_and_a_resumed_run_keeps_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searcher, given, lines = Searcher(), faces(2), list[str]()
+    monkeypatch.setattr(semantic, "search_labels", searcher)
+
+    def moved(search: LabelSearch, progress: float) -> float:
+        now = search.labels_at(progress, None, 64, lines.append)  # type: ignore[arg-type]
+        return float((now.landmarks - given.landmarks).mean())
+
+    search = LabelSearch(given, (0.5, 0.75), tmp_path, resume=False)
+    assert [moved(search, progress) for progress in (0.0, 0.49, 0.5, 0.6, 0.75, 0.9)] == [0, 0, 1, 1, 2, 2]
+    assert all(torch.equal(labels, given.landmarks) for labels in searcher.given), "never a search on a search"
+    assert len(lines) == 2
+    assert "wflw nose 0.50" in lines[0]
+    resumed = LabelSearch(given, (0.5, 0.75), tmp_path, resume=True)
+    assert moved(resumed, 0.8) == 2
+    assert len(searcher.given) == 2, "what was found before is not searched again"
+    afresh = LabelSearch(given, (0.5,), tmp_path, resume=False)
+    assert moved(afresh, 0.1) == 0
+    (tmp_path / ALIGNED).unlink()
+    assert moved(LabelSearch(given, (0.5,), tmp_path, resume=True), 0.1) == 0
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_faces(tmp_path_factory.mktemp("data") / "faces", 6)
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_weights(path, Ldeq(TINY), {})
+    return path
+
+
+def test_the_command_writes_labels_and_says_how_far_they_moved(
+    data: Path, weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "aligned.npz"
+    words = ["align", "--data", str(data), "--weights", str(weights), "--device", "cpu"]
+    assert cli.main([*words, "-o", str(out), "--sources", "wflw"]) == 0
+    text = capsys.readouterr().out
+    assert "wflw contour" in text
+    assert "drawn" not in text
+    with np.load(data / "labels.npz") as before, np.load(out) as after:
+        assert sorted(before.files) == sorted(after.files)
+        np.testing.assert_array_equal(after["landmarks"][0::2], before["landmarks"][0::2])
+    assert cli.main([*words, "-o", str(out)]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert cli.main([*words, "-o", str(tmp_path / "part.npz"), "--limit-faces", "2"]) == 0
+    assert not (tmp_path / "part.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["-o", "labels.txt"], ".npz"),
+        (["-o", "a.npz", "--label-share", "1.5"], "label_share"),
+        (["-o", "a.npz", "--sources", "wlfw"], "source wlfw; there are drawn, wflw"),
+        (["-o", "a.npz", "--limit-faces", "0"], "--limit-faces must be positive"),
+    ],
+)
+def test_bad_align_options_are_one_sentence(
+    words: list[str],
+    sentence: str,
+    data: Path,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["align", "--data", str(data), "--weights", str(weights), "--device", "cpu", *words]) == 2
+    err = capsys.readouterr().err
+    assert sentence in err
+    assert err.count("\n") == 1

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.cli import main as cli
 from app.cli import train as train_command
+from app.cli.training_options import device_name
 from app.errors import UserError
 from model.config import LdeqConfig
 from model.errors import ModelError
@@ -28,7 +29,7 @@ from model.training.augment import Augmentation, augment, augment_twice
 from model.training.data import CANVAS, Faces, load_faces
 from model.training.loop import CHECKPOINT, train
 from model.training.objective import LossWeights, Moves, landmark_loss, moved_state
-from model.training.recipe import Recipe, Stage, recipe_for
+from model.training.recipe import GRADIENTS, IMPLICIT, Recipe, Stage, recipe_for
 from model.weights import load_weights, read_card, save_weights
 
 CONFIG = LdeqConfig(name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2)
@@ -142,6 +143,15 @@ def test_a_limit_takes_faces_from_all_over(folder: Path) -> None:
     some = load_faces(folder, torch.device("cpu"), 3)
     assert len(some) == 3
     assert np.allclose(some.landmarks[-1].numpy(), face(11)[1])
+
+
+def test_faces_of_chosen_sources_are_taken_and_others_named(folder: Path) -> None:
+    drawn = load_faces(folder, torch.device("cpu"), only=("drawn",))
+    assert drawn.sources.tolist() == ["drawn"] * 6
+    assert np.allclose(drawn.landmarks[1].numpy(), face(2)[1])
+    assert len(load_faces(folder, torch.device("cpu"), limit=2, only=("drawn", "wflw"))) == 2
+    with pytest.raises(ModelError, match="source 300w; there are drawn, wflw"):
+        load_faces(folder, torch.device("cpu"), only=("300w",))
 
 
 def test_data_that_is_not_there_or_not_whole_is_said(folder: Path, tmp_path: Path) -> None:
@@ -435,11 +445,30 @@ def test_an_output_that_is_a_file_is_said(tmp_path: Path, capsys: pytest.Capture
 
 
 def test_cuda_is_taken_where_it_is_and_refused_where_not() -> None:
-    assert train_command._device("auto", True) == "cuda"
-    assert train_command._device("auto", False) == "cpu"
-    assert train_command._device("cpu", True) == "cpu"
+    assert device_name("auto", True) == "cuda"
+    assert device_name("auto", False) == "cpu"
+    assert device_name("cpu", True) == "cpu"
     with pytest.raises(UserError, match="doctor"):
-        train_command._device("cuda", False)
+        device_name("cuda", False)
+
+
+@pytest.mark.usefixtures("steps")
+def test_implicit_gradients_train_too(faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
+    lines: list[str] = []
+    train(faces, recipe(11, gradient=IMPLICIT), tmp_path, report=lines.append)
+    losses = [float(line.rsplit(" ", 1)[1]) for line in lines]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+    assert json.loads((tmp_path / "recipe.json").read_text())["gradient"] == IMPLICIT
+
+
+def test_an_unknown_gradient_is_refused() -> None:
+    with pytest.raises(ModelError, match="jfb, implicit"):
+        recipe(1, gradient="guess")
+
+
+def test_the_command_offers_exactly_the_gradients() -> None:
+    assert train_command.GRADIENTS == GRADIENTS
 
 
 def test_the_command_offers_exactly_the_presets() -> None:

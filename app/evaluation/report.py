@@ -19,7 +19,6 @@ from app.evaluation.stills import StillVideo
 from app.evaluation.w300 import W300Result
 from app.evaluation.wflw import WflwResult
 from app.evaluation.wflw_v import VideoResult
-from model.metrics import Accuracy
 from model.statistics import LEVEL, RESAMPLES, AccuracyFigures, Figure, mean_figure
 from model.weights import WeightsCard
 
@@ -58,10 +57,6 @@ def wflw_table(result: WflwResult, still: StillVideo) -> str:
 
 def _figures_row(name: str, summary: AccuracyFigures) -> tuple[str, ...]:
     return (name, f"{summary.faces}", summary.nme.text(2), summary.fr10.text(2), summary.auc10.text(4))
-
-
-def _accuracy_row(name: str, summary: Accuracy) -> tuple[str, ...]:
-    return (name, f"{summary.faces}", f"{summary.nme:.2f}", f"{summary.fr10:.2f}", f"{summary.auc10:.4f}")
 
 
 def wflw_values(result: WflwResult, still: StillVideo) -> dict[str, Any]:
@@ -106,8 +101,8 @@ def bootstrap_values(units: str) -> dict[str, Any]:
 def w300_table(result: W300Result) -> str:
     """Return the table of a 300W evaluation."""
     rows = [
-        _accuracy_row("inter-pupil", result.inter_pupil),
-        _accuracy_row("inter-ocular", result.inter_ocular),
+        _figures_row("inter-pupil", result.inter_pupil),
+        _figures_row("inter-ocular", result.inter_ocular),
     ]
     regions = ", ".join(f"{name} {value:.2f}" for name, value in result.regions.items())
     lines = [
@@ -117,15 +112,16 @@ def w300_table(result: W300Result) -> str:
     ]
     if result.missed:
         lines.append(f"{result.missed} faces were not found; they count as failures and not in the NME")
-    return "\n".join(lines)
+    return "\n".join([*lines, INTERVALS.format(units="faces")])
 
 
 def w300_values(result: W300Result) -> dict[str, Any]:
     """Return a 300W evaluation as JSON-ready values; the NME of a face that was missed is null."""
     return {
         "dataset": "300w",
-        "inter_pupil": asdict(result.inter_pupil),
-        "inter_ocular": asdict(result.inter_ocular),
+        "inter_pupil": _accuracy_values(result.inter_pupil),
+        "inter_ocular": _accuracy_values(result.inter_ocular),
+        "bootstrap": bootstrap_values("faces"),
         "nme_by_region": result.regions,
         "missed": result.missed,
         "evaluations_per_face": result.evaluations,
@@ -138,7 +134,7 @@ def w300_values(result: W300Result) -> dict[str, Any]:
 def wflw_v_table(results: Sequence[VideoResult]) -> str:
     """Return the table of a WFLW-V evaluation: a line per video, the mean and its interval."""
     mean = _mean(results)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (r.name, f"{r.frames}", f"{r.nme:.2f}", f"{r.nme_eyes_mouth:.2f}", f"{r.nmf:.1f}", f"{r.evaluations:.2f}")
         for r in results
     ]
@@ -214,6 +210,7 @@ def provenance(settings: EvaluationSettings, card: WeightsCard, engine_name: str
             "mode": settings.mode,
             "smoothing": asdict(settings.smoothing) if settings.mode in (choices.EMA, choices.ONE_EURO) else None,
             "limit": settings.limit,
+            "ghcu": settings.ghcu,
             "engine": settings.engine.engine,
             "device": settings.engine.device,
             "threads": settings.engine.threads,

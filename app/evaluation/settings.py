@@ -60,6 +60,7 @@ class EvaluationSettings:
             code), or a filter over the cold landmarks: "ema", "one-euro".
         smoothing: of the two filters.
         limit: evaluate only so many faces or videos, from the start.
+        ghcu: let the GHCU beside the weights repair covered landmarks.
     """
 
     engine: EngineSettings = field(default_factory=EngineSettings)
@@ -68,6 +69,7 @@ class EvaluationSettings:
     mode: str = OFF
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     limit: int | None = None
+    ghcu: bool = False
 
     def __post_init__(self) -> None:
         if self.crop not in CROPS:

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from app.errors import UserError
 from app.evaluation.predict import Predictor
 from model.config import LANDMARKS
-from model.metrics import Accuracy, accuracy, inter_ocular_68, inter_pupil_68
+from model.metrics import inter_ocular_68, inter_pupil_68
+from model.statistics import AccuracyFigures, accuracy_figures
 from model.topology import REGIONS, TO_68, region_points
 
 POINTS = len(TO_68)
@@ -48,8 +49,8 @@ class W300Result:
         evaluations: mean evaluations of the cell per face found.
     """
 
-    inter_pupil: Accuracy
-    inter_ocular: Accuracy
+    inter_pupil: AccuracyFigures
+    inter_ocular: AccuracyFigures
     regions: dict[str, float]
     errors: NDArray[np.float64]
     names: tuple[str, ...]
@@ -130,21 +131,15 @@ def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result
     by_pupil = distance / inter_pupil_68(truths)[:, None]
     errors = np.nan_to_num(by_pupil.mean(axis=1), nan=np.inf)
     return W300Result(
-        inter_pupil=_summary(errors),
-        inter_ocular=_summary(np.nan_to_num(distance.mean(axis=1) / inter_ocular_68(truths), nan=np.inf)),
+        inter_pupil=accuracy_figures(errors),
+        inter_ocular=accuracy_figures(np.nan_to_num(distance.mean(axis=1) / inter_ocular_68(truths), nan=np.inf)),
         regions={
-            region.name: float(np.nanmean(by_pupil[:, points])) * 100
+            region.name: float(np.nanmean(by_pupil[:, own])) * 100
             for region in REGIONS
-            if len(points := region_points(region, POINTS))
+            if len(own := region_points(region, POINTS))
         },
         errors=errors * 100,
         names=tuple(face.picture.name for face in faces),
         missed=len(faces) - len(evaluations),
         evaluations=float(np.mean(evaluations)),
     )
-
-
-def _summary(errors: NDArray[np.float64]) -> Accuracy:
-    """Summarise errors of which infinite ones are missed faces: failures without an NME."""
-    found, everything = accuracy(errors[np.isfinite(errors)]), accuracy(errors)
-    return Accuracy(len(errors), found.nme, everything.fr10, everything.auc10)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.topology import MIRROR
+from model.topology import mirror_map
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def _place(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return what is before the camera: the face in its place, perhaps partly covered."""
     crops, points, mirrored = _warp(images, landmarks, size, crop_scale, settings)
-    order = torch.as_tensor(MIRROR, device=images.device)
+    order = torch.as_tensor(mirror_map(landmarks.shape[1]), device=images.device)
     points = torch.where(mirrored[:, None, None], points[:, order], points)
     weights = torch.where(mirrored[:, None], weights[:, order], weights)
     return _occlude(crops, settings), points, weights

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.errors import ModelError
-from model.topology import POINTS
+from model.topology import POINTS, TO_68
 
 CANVAS = 320
 LABELS = "labels.npz"
+W300 = "300w"
+"""Source of the faces with 68 points by people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class Faces:
 
     Attributes:
         images: (n, 320, 320, 3) uint8 RGB; smaller pictures sit top left, their edges replicated.
-        landmarks: (n, 98, 2) float32, pixels of the picture.
-        weights: (n, 98) float32, how far to trust each point.
+        landmarks: (n, k, 2) float32, pixels of the picture; 98 points, or the 68 of 300W.
+        weights: (n, k) float32, how far to trust each point.
         sources: n names of where a face comes from.
     """
 
@@ -40,12 +42,30 @@ class Faces:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def of_300w(self) -> Faces:
+        """Return the faces of 300W with the 68 points that people placed there.
+
+        Raises:
+            ModelError: where there are none.
+        """
+        own = torch.from_numpy(self.sources == W300)
+        if not own.any():
+            raise ModelError(f"68 points are trained on faces of source {W300}, and there are none")
+        landmarks, weights = self.landmarks[own][:, TO_68], self.weights[own][:, TO_68]
+        return Faces(self.images[own], landmarks, weights, self.sources[own.numpy()])
+
     def draw_weights(self, factors: Mapping[str, float]) -> Tensor:
         """Return the relative chance (n,) of drawing each face; sources not in ``factors`` have 1."""
         return torch.tensor([factors.get(source, 1.0) for source in self.sources.tolist()], dtype=torch.float32)
 
 
-def load_faces(folder: Path, device: torch.device, limit: int | None = None, labels_path: Path | None = None) -> Faces:
+def load_faces(
+    folder: Path,
+    device: torch.device,
+    limit: int | None = None,
+    labels_path: Path | None = None,
+    only: Sequence[str] | None = None,
+) -> Faces:
     """Read labels and the ``faces-*.tar`` that hold their pictures.
 
     Args:
@@ -53,9 +73,10 @@ def load_faces(folder: Path, device: torch.device, limit: int | None = None, lab
         device: where the tensors go.
         limit: take only this many faces, spread evenly (for a quick check of the recipe).
         labels_path: other labels of the same pictures, in the form of labels.npz.
+        only: the sources whose faces are taken, all if not given.
 
     Raises:
-        ModelError: where a file is missing or a picture cannot be read.
+        ModelError: where there are no faces of a source, a file is missing or a picture cannot be read.
     """
     labels_path = labels_path or folder / LABELS
     tars = sorted(folder.glob("faces-*.tar"))
@@ -67,8 +88,8 @@ def load_faces(folder: Path, device: torch.device, limit: int | None = None, lab
         weights = labels["weight"].astype(np.float32)
     if landmarks.shape[1:] != (POINTS, 2) or weights.shape != landmarks.shape[:2]:
         raise ModelError(f"{labels_path} does not hold {POINTS} weighted points a face")
-    if limit is not None:
-        chosen = np.unique(np.linspace(0, len(names) - 1, limit).astype(int))
+    chosen = _chosen(sources, limit, only)
+    if len(chosen) < len(names):
         names, sources, landmarks, weights = names[chosen], sources[chosen], landmarks[chosen], weights[chosen]
     images = _read_images(tars, {name: row for row, name in enumerate(names.tolist())})
     return Faces(
@@ -77,6 +98,18 @@ def load_faces(folder: Path, device: torch.device, limit: int | None = None, lab
         torch.from_numpy(weights).to(device),
         sources,
     )
+
+
+def _chosen(sources: NDArray[np.str_], limit: int | None, only: Sequence[str] | None) -> NDArray[np.intp]:
+    """Return the rows of the faces to load."""
+    chosen = np.arange(len(sources))
+    if only is not None:
+        unknown = sorted(set(only) - set(sources.tolist()))
+        if unknown:
+            known = ", ".join(sorted(set(sources.tolist())))
+            raise ModelError(f"no training faces are of source {', '.join(unknown)}; there are {known}")
+        chosen = np.flatnonzero(np.isin(sources, list(only)))
+    return chosen if limit is None else chosen[np.unique(np.linspace(0, len(chosen) - 1, limit).astype(int))]
 
 
 def _read_images(tars: list[Path], rows: dict[str, int]) -> NDArray[np.uint8]:

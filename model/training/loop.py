@@ -21,13 +21,18 @@ from model.errors import ModelError
 from model.network import Ldeq, normalise_image
 from model.training.augment import augment, augment_twice
 from model.training.data import Faces
+from model.training.implicit import Solve, implicit_state
 from model.training.objective import landmark_loss, moved_state, untracked_state
-from model.training.recipe import Recipe, Stage
-from model.weights import read_state, save_weights
+from model.training.recipe import JFB, Recipe, Stage
+from model.training.semantic import LabelSearch
+from model.weights import load_initial, save_weights
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_SECONDS = 180.0
 REPORT_SECONDS = 20.0
+NO_SOLVE = Solve("fpi", 0, 0.0)
+"""The state has been evaluated already when the gradient's evaluation comes."""
+ADJOINT_TOLERANCE = 1e-4
 
 Validate = Callable[[Ldeq], dict[str, float]]
 
@@ -85,6 +90,7 @@ def train(
         report(f"resumed at step {run.steps}, {run.seconds / 60:.1f} of {recipe.minutes:g} minutes")
     weights_path = out / f"{recipe.model.name}.safetensors"
     (out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2))
+    search = LabelSearch(faces, recipe.alignments, out, resume)
     draws = {id(stage): faces.draw_weights(stage.draw) for stage in recipe.stages}
     budget = recipe.minutes * 60
     saved = reported = time.perf_counter()
@@ -92,8 +98,9 @@ def train(
 
     try:
         while run.seconds < budget:
-            started = time.perf_counter()
             stage = recipe.stage_at(run.seconds / budget)
+            faces = search.labels_at(run.seconds / budget, run.average, stage.input_size, report)
+            started = time.perf_counter()
             chosen = torch.multinomial(draws[id(stage)], stage.batch, replacement=True).to(device)
             _set_learning_rate(run.optimiser, recipe, run.seconds / budget)
             losses.append(_step(run, recipe, faces, chosen, stage.input_size))
@@ -128,12 +135,7 @@ def _progress(run: _Run, stage: Stage, losses: Sequence[float]) -> str:
 
 
 def _start(recipe: Recipe, device: torch.device, init: Path | None, workers: int = 1) -> _Run:
-    model = Ldeq(recipe.model)
-    if init is not None:
-        try:
-            model.load_state_dict(read_state(init))
-        except RuntimeError as error:
-            raise ModelError(f"{init} does not fit the model {recipe.model.name}: {error}") from error
+    model = Ldeq(recipe.model) if init is None else load_initial(init, recipe.model)
     model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
@@ -202,10 +204,19 @@ def _gradient(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, size: i
         if untracked:
             z = moved_state(z, recipe.warm_chance, recipe.moves)
     with half:
-        z = model.cell(z, u)
+        z = _tracked(model, u, z, recipe)
     loss = landmark_loss(z, landmarks, weights, recipe.model.half_pixel, recipe.loss, earlier)
     loss.backward()  # type: ignore[no-untyped-call]
     return float(loss.detach())
+
+
+def _tracked(model: Ldeq, u: Tensor, z: Tensor, recipe: Recipe) -> Tensor:
+    """Return the evaluation of the cell at z that carries the gradient."""
+    if recipe.gradient == JFB:
+        out: Tensor = model.cell(z, u)
+        return out
+    solver, steps = recipe.model.solver, recipe.model.max_steps
+    return implicit_state(model, u, z, forward=NO_SOLVE, backward=Solve(solver, steps, ADJOINT_TOLERANCE))[0]
 
 
 def _network_input(crops: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from model.heatmap import decode
 from model.network import Ldeq
-from model.topology import REGIONS
+from model.topology import REGIONS, region_points
 
 LEAST_MOVE = 0.05
 """Smallest strength of a move; strengths are spread evenly on a logarithmic scale up to 1."""
@@ -56,10 +56,11 @@ def moved_state(z: Tensor, chance: float, moves: Moves) -> Tensor:
         return z
     z = z.clone()
     z[chosen] = _sampled(z[chosen], moves.shift, moves.scale, moves.turn)
-    region = REGIONS[int(torch.randint(len(REGIONS), (1,)))]
+    regions = [points for region in REGIONS if len(points := region_points(region, z.shape[1]))]
+    region = regions[int(torch.randint(len(regions), (1,)))]
     own = chosen[torch.rand(len(chosen), device=z.device) < moves.region_chance]
     if len(own):
-        index = own[:, None], torch.tensor(region.points, device=z.device)[None]
+        index = own[:, None], torch.as_tensor(region, device=z.device)[None]
         z[index] = _sampled(z[index], moves.region_shift, 0.0, 0.0)
     return z
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from model.config import LdeqConfig, preset
 from model.errors import ModelError
 from model.training.augment import Augmentation
 from model.training.objective import LossWeights, Moves
+
+JFB = "jfb"
+IMPLICIT = "implicit"
+GRADIENTS = (JFB, IMPLICIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +45,16 @@ class Recipe:
         weight_decay: of AdamW.
         clip_norm: gradient norm limit.
         ema_decay: of the averaged weights, the ones that are shipped.
-        untracked: chance of 0, 1, 2, ... evaluations before the one that carries the gradient (JFB).
+        gradient: "jfb" takes the last evaluation's gradient for the fixed point's (Fung et al., 2022), "implicit"
+            solves for the latter, see :mod:`model.training.implicit`.
+        untracked: chance of 0, 1, 2, ... evaluations before the one that carries the gradient.
         pair_chance: chance that a batch is photographed twice, so that the tracked evaluation starts from the
             moved state of an earlier view, as in a video.
         warm_chance: chance that a face's state is moved in the other batches.
         moves: how far states are moved.
         loss: weights of the parts of the loss.
         augmentation: strengths.
+        alignments: shares of the budget at which the labels are searched anew, see :mod:`model.training.semantic`.
         seed: of every random draw.
     """
 
@@ -59,12 +66,14 @@ class Recipe:
     weight_decay: float = 1e-2
     clip_norm: float = 10.0
     ema_decay: float = 0.9995
+    gradient: str = JFB
     untracked: tuple[float, ...] = (0.0, 0.4, 0.35, 0.25)
     pair_chance: float = 0.4
     warm_chance: float = 0.25
     moves: Moves = field(default_factory=Moves)
     loss: LossWeights = field(default_factory=LossWeights)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    alignments: tuple[float, ...] = ()
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -72,8 +81,12 @@ class Recipe:
             raise ModelError("a recipe needs a positive number of minutes and at least one stage")
         if abs(sum(stage.share for stage in self.stages) - 1) > 1e-6:
             raise ModelError("the shares of a recipe's stages must sum to 1")
+        if self.gradient not in GRADIENTS:
+            raise ModelError(f"the gradient must be one of {', '.join(GRADIENTS)}, not {self.gradient!r}")
         if abs(sum(self.untracked) - 1) > 1e-6 or min(self.untracked) < 0:
             raise ModelError("the chances of untracked evaluations must sum to 1")
+        if not all(0 < share < 1 for share in self.alignments) or list(self.alignments) != sorted(self.alignments):
+            raise ModelError("labels are searched at rising shares of the budget, between 0 and 1")
 
     def stage_at(self, progress: float) -> Stage:
         """Return the stage at ``progress`` in [0, 1] of the budget."""
@@ -89,6 +102,8 @@ class Recipe:
         return asdict(self)
 
 
+ALIGNMENTS = (0.5, 0.75)
+"""When semantic alignment searches the labels: the network has to know the points before it may doubt them."""
 WARM_UP_DRAW = {"wflw": 3.0, "300w": 2.0}
 FINAL_DRAW = {"wflw": 6.0, "300w": 2.0, "ensemble-utk": 0.5, "ensemble-udacity": 0.5}
 
@@ -111,3 +126,14 @@ def recipe_for(name: str, minutes: float | None = None) -> Recipe:
         Stage(0.20, model.input_size, 32, FINAL_DRAW),
     )
     return Recipe(model, minutes or 105.0, stages)
+
+
+def recipe_of_size(recipe: Recipe, input_size: int) -> Recipe:
+    """Return a recipe for crops of another size; stages at more pixels come down to it."""
+    stages = tuple(replace(stage, input_size=min(stage.input_size, input_size)) for stage in recipe.stages)
+    return replace(recipe, model=replace(recipe.model, input_size=input_size), stages=stages)
+
+
+def recipe_of_68(recipe: Recipe) -> Recipe:
+    """Return a recipe for the 68 points of 300W."""
+    return replace(recipe, model=replace(recipe.model, name=f"{recipe.model.name}-68", landmarks=68))

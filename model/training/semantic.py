@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from model.topology import POINTS, REGIONS, eye_corners, mirror_map, region_poin
 from model.training.data import Faces
 from model.training.frozen import cold_heatmaps, from_crop, plain_crops
 
+ALIGNED = "aligned.npz"
 NOISE_FACES = 768
 """Faces from which the noise is estimated before the search; medians need no more."""
 
@@ -50,6 +51,7 @@ def search_labels(
     model: Ldeq,
     faces: Faces,
     settings: AlignmentSettings | None = None,
+    input_size: int | None = None,
     batch: int = 32,
     report: Callable[[int], None] = lambda done: None,
 ) -> tuple[Faces, list[Movement]]:
@@ -61,6 +63,7 @@ def search_labels(
         model: in evaluation mode, on the faces' device.
         faces: with the given labels, never with ones found before: those are no second opinion.
         settings: of the search.
+        input_size: side of the crops, the model's own if not given.
         batch: faces at a time.
         report: called with the number of faces done.
 
@@ -72,18 +75,19 @@ def search_labels(
     """
     settings = settings or AlignmentSettings()
     config = model.config
+    size = input_size or config.input_size
     if not config.half_pixel:
         raise ModelError("labels are searched with models whose heatmaps have half-pixel centres; this one has none")
     if config.landmarks != faces.landmarks.shape[1]:
         raise ModelError(f"the model finds {config.landmarks} points, the faces have {faces.landmarks.shape[1]}")
     some = torch.linspace(0, len(faces) - 1, min(NOISE_FACES, len(faces))).long()
-    seen = [_seen(model, faces, part) for part in some.split(batch)]
+    seen = [_seen(model, faces, part, size) for part in torch.split(some, batch)]
     points, spread = (torch.cat(parts) for parts in zip(*(read_points(z) for z, _ in seen), strict=True))
     labels = torch.cat([labels for _, labels in seen])
     noise = fit_noise(points, spread, labels, faces.weights[some], settings.label_share)
     found, network = [], []
-    for part in torch.arange(len(faces)).split(batch):
-        landmarks, points = _search(model, faces, part, noise, settings)
+    for part in torch.split(torch.arange(len(faces)), batch):
+        landmarks, points = _search(model, faces, part, size, noise, settings)
         found.append(landmarks)
         network.append(points)
         report(int(part[-1]) + 1)
@@ -91,19 +95,19 @@ def search_labels(
     return aligned, movements(faces, aligned.landmarks, torch.cat(network))
 
 
-def _seen(model: Ldeq, faces: Faces, chosen: Tensor) -> tuple[Tensor, Tensor]:
+def _seen(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> tuple[Tensor, Tensor]:
     """Return the heatmaps of some faces and their labels in crop units."""
     config = model.config
-    crops, labels = plain_crops(faces.images[chosen], faces.landmarks[chosen], config.input_size, config.crop_scale)
+    crops, labels = plain_crops(faces.images[chosen], faces.landmarks[chosen], size, config.crop_scale)
     mirror = torch.as_tensor(mirror_map(config.landmarks), device=crops.device)
     return mirrored_mean(cold_heatmaps(model, crops), cold_heatmaps(model, crops.flip(3)), mirror), labels
 
 
 def _search(
-    model: Ldeq, faces: Faces, chosen: Tensor, noise: Noise, settings: AlignmentSettings
+    model: Ldeq, faces: Faces, chosen: Tensor, size: int, noise: Noise, settings: AlignmentSettings
 ) -> tuple[Tensor, Tensor]:
     """Return the labels found and the network's own points, in picture pixels."""
-    heatmaps, labels = _seen(model, faces, chosen)
+    heatmaps, labels = _seen(model, faces, chosen, size)
     found = align(heatmaps, labels, faces.weights[chosen], noise, settings)
     given = faces.landmarks[chosen]
     moved = from_crop(found, given, model.config.crop_scale)
@@ -162,22 +166,66 @@ def _eye_line(landmarks: NDArray[np.float32], count: int) -> NDArray[np.float32]
     return np.asarray(line / np.linalg.norm(line, axis=-1, keepdims=True).clip(1e-6))[:, None]
 
 
-def write_labels(given: Path, out: Path, landmarks: Tensor) -> None:
+class LabelSearch:
+    """Semantic alignment within a training run: which labels are in force, and when they are searched anew.
+
+    What was found lies in the run's folder, so that a resumed run goes on with it.
+    """
+
+    def __init__(self, given: Faces, shares: Sequence[float], folder: Path, resume: bool) -> None:
+        """Begin with the given labels.
+
+        Args:
+            given: the faces; every search starts at their labels.
+            shares: of the run's budget, rising; at each the labels are searched. May be empty.
+            folder: of the run.
+            resume: begin with what the run has found before.
+        """
+        self._given = self._faces = given
+        self._shares = tuple(shares)
+        self._file = folder / ALIGNED
+        self._done = 0
+        if resume and self._shares and self._file.is_file():
+            with np.load(self._file, allow_pickle=False) as found:
+                self._done = int(found["searches"])
+                landmarks = torch.from_numpy(found["landmarks"]).to(given.landmarks)
+            self._faces = replace(given, landmarks=landmarks)
+
+    def labels_at(self, progress: float, model: Ldeq, input_size: int, report: Callable[[str], None]) -> Faces:
+        """Return the faces with the labels in force at ``progress`` of the budget; a search may come first."""
+        due = sum(progress >= share for share in self._shares)
+        if due > self._done:
+            self._faces, table = search_labels(model, self._given, input_size=input_size)
+            self._done = due
+            landmarks = self._faces.landmarks.cpu().numpy()
+            temporary = self._file.with_name("aligned.tmp.npz")
+            np.savez(temporary, landmarks=landmarks, searches=np.array(due))
+            temporary.replace(self._file)
+            moved = ", ".join(f"{row.source} {row.region} {row.median:.2f}" for row in table)
+            report(f"         labels searched; median move in % of the inter-ocular distance: {moved}")
+        return self._faces
+
+
+def write_labels(given: Path, out: Path, landmarks: Tensor, sources: Sequence[str] | None = None) -> None:
     """Write other landmarks in the form of the labels file ``given``, which keeps its names, weights and sources.
 
     Args:
         given: labels.npz, or a file of its form.
         out: where to write.
         landmarks: (n, 98, 2) in picture pixels, in the order of ``given``.
+        sources: whose faces these are; the others keep their landmarks. All if not given.
 
     Raises:
         ModelError: where the numbers of faces differ.
     """
     with np.load(given, allow_pickle=False) as labels:
         values = {name: labels[name] for name in labels.files}
-    if values["landmarks"].shape != tuple(landmarks.shape):
-        raise ModelError(f"{given} holds landmarks {values['landmarks'].shape}, not {tuple(landmarks.shape)}")
-    values["landmarks"] = landmarks.cpu().numpy().astype(np.float32)
+    known = values["source"]
+    found = np.isin(known, known if sources is None else list(sources))
+    if values["landmarks"][found].shape != tuple(landmarks.shape):
+        raise ModelError(f"{given} holds landmarks {values['landmarks'][found].shape}, not {tuple(landmarks.shape)}")
+    values["landmarks"] = values["landmarks"].astype(np.float32)
+    values["landmarks"][found] = landmarks.cpu().numpy()
     temporary = out.with_name(out.name + ".tmp.npz")
     np.savez(temporary, **values)
     temporary.replace(out)

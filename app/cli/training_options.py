@@ -1,0 +1,100 @@
+"""What the commands that learn from labelled faces have in common: their data, device, folder and memory."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.errors import UserError
+from app.settings import DEVICES
+
+if TYPE_CHECKING:
+    import torch
+
+    from model.training.data import Faces
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""glibc's numbers for mallopt(3)."""
+MALLOC_LIMIT = 2**31 - 1
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--data``, ``--labels``, ``--sources``, ``--limit-faces`` and ``--device``."""
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of labels.npz and faces-*.tar")
+    parser.add_argument(
+        "--labels", type=Path, metavar="FILE", help="other labels of the same pictures, in the form of labels.npz"
+    )
+    parser.add_argument("--sources", nargs="+", metavar="NAME", help="use the faces of these sources only")
+    parser.add_argument("--limit-faces", type=int, metavar="N", help="use N faces only, to try it out")
+    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: CUDA if it works)")
+
+
+def check_positive(args: argparse.Namespace, *names: str) -> None:
+    """Raise :class:`UserError` for the first of some options that is given and not positive."""
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and not value > 0:
+            raise UserError(f"--{name.replace('_', '-')} must be positive, not {value}.")
+
+
+def open_faces(args: argparse.Namespace, device: torch.device, landmarks: int) -> Faces:
+    """Load the faces that the data options choose, with 98 points or the 68 of those from 300W.
+
+    Raises:
+        ModelError: for data that cannot be used.
+    """
+    from model.training.data import W300, load_faces
+
+    only = (W300,) if landmarks == 68 and args.sources is None else args.sources
+    faces = load_faces(args.data, device, args.limit_faces, args.labels, only)
+    return faces.of_300w() if landmarks == 68 else faces
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder.
+
+    Raises:
+        UserError: where that is impossible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"The folder {folder} cannot be made: {error.strerror}; give another --out.") from error
+
+
+def open_device(wanted: str) -> torch.device:
+    """Return the device that ``--device`` means; on a CPU, prepare this process for it.
+
+    Raises:
+        UserError: where CUDA is asked for and not there.
+    """
+    import torch
+
+    name = device_name(wanted, torch.cuda.is_available())
+    if name == "cpu":
+        _keep_freed_memory()
+    return torch.device(name)
+
+
+def device_name(wanted: str, cuda: bool) -> str:
+    """Return "cuda" or "cpu" for what ``--device`` says, where CUDA works or does not.
+
+    Raises:
+        UserError: where CUDA is asked for and not there.
+    """
+    if wanted == "auto":
+        return "cuda" if cuda else "cpu"
+    if wanted == "cuda" and not cuda:
+        raise UserError("CUDA is not available to PyTorch here; run main.py doctor to see why, or use --device cpu.")
+    return wanted
+
+
+def _keep_freed_memory() -> None:
+    """Ask glibc to keep what is freed; fetching every tensor's pages anew costs two workers a fifth of their speed."""
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, MALLOC_LIMIT)
+        mallopt(M_TRIM_THRESHOLD, MALLOC_LIMIT)
