@@ -53,6 +53,7 @@ class TrackingSettings:
         measure_flicker: run the live flicker meter.
         detect_every: frames between two looks for newcomers and for faces that left.
         recurrence: how RwR goes; None takes the library's defaults.
+        ghcu: let a GHCU, which lies beside the weights, repair landmarks whose heatmaps say "covered".
     """
 
     rwr: bool = True
@@ -61,6 +62,7 @@ class TrackingSettings:
     measure_flicker: bool = True
     detect_every: int = 15
     recurrence: RwrSettings | None = None
+    ghcu: bool = False
 
     def __post_init__(self) -> None:
         if self.max_faces < 1:

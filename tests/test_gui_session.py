@@ -16,7 +16,7 @@ from app.gui.presenters.desk import LiveDesk
 from app.gui.presenters.session import LiveSession, SessionParts
 from app.gui.presenters.state import SessionState
 from app.gui.settings import LiveSettings
-from app.settings import TrackingSettings
+from app.settings import EngineSettings, TrackingSettings
 from app.sources.base import SourceInfo
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 
@@ -307,6 +307,21 @@ class TestDesk:
         desk.toggle(actions.RWR)
         assert desk.session.state.tracking.rwr
         assert not desk.toggle(actions.KEYS)
+
+    def test_repair_needs_what_lies_beside_the_weights(self, tmp_path: Path) -> None:
+        weights = tmp_path / "own.safetensors"
+        settings = LiveSettings(engine=EngineSettings(weights))
+        desk = LiveDesk(settings, lambda *args: LiveSession(fake_parts(), *args), lambda: None)
+        desk.toggle(actions.GHCU)
+        assert not desk.session.state.tracking.ghcu
+        banner = desk.banner(desk.session.state)
+        assert banner is not None
+        assert "train-ghcu" in banner.text
+        (tmp_path / "own-ghcu.safetensors").touch()
+        desk.toggle(actions.GHCU)
+        assert desk.session.state.tracking.ghcu
+        desk.toggle(actions.GHCU)
+        assert not desk.session.state.tracking.ghcu
 
     def test_cameras_are_mirrored_until_the_person_decides(self, desk: LiveDesk) -> None:
         assert desk.mirrored

@@ -88,7 +88,7 @@ def test_tables_alone_and_no_audio(video, tmp_path):
 def test_options_reach_the_settings(video, tmp_path):
     tracked = []
     run(video, "--csv", tmp_path / "a.csv", tracked=tracked)
-    run(video, "--csv", tmp_path / "b.csv", "--rwr", "off", "--every-face", tracked=tracked)
+    run(video, "--csv", tmp_path / "b.csv", "--rwr", "off", "--every-face", "--ghcu", tracked=tracked)
     words = (
         "--max-faces",
         3,
@@ -103,6 +103,7 @@ def test_options_reach_the_settings(video, tmp_path):
     )
     run(video, "--csv", tmp_path / "c.csv", *words, tracked=tracked)
     assert [(t.rwr, t.max_faces) for _, t in tracked] == [(True, 1), (False, track.EVERY_FACE), (True, 3)]
+    assert [t.ghcu for _, t in tracked] == [False, True, False]
     engine = tracked[2][0]
     assert (engine.engine, engine.device, engine.threads) == ("torch", "cpu", 2)
     assert engine.weights == tmp_path / "w.safetensors"

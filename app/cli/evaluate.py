@@ -36,6 +36,7 @@ from app.evaluation.stills import StillVideo
 from app.evaluation.w300 import evaluate_w300, find_faces
 from app.evaluation.wflw import check_images, evaluate_wflw, read_list
 from app.evaluation.wflw_v import evaluate_wflw_v, find_videos
+from model.config import LANDMARKS
 from model.errors import ModelError
 from model.weights import read_card
 
@@ -119,6 +120,7 @@ def _add_shared(parser: argparse.ArgumentParser, things: str) -> None:
         "--scale", type=float, metavar="S", help=f"crop side over the box's larger side (default: {DEFAULT_SCALE})"
     )
     parser.add_argument("--limit", type=int, metavar="N", help=f"only the first N {things}")
+    parser.add_argument("--ghcu", action="store_true", help="let the GHCU beside the weights repair covered landmarks")
     add_engine_options(parser)
 
 
@@ -156,9 +158,9 @@ def _settings(args: argparse.Namespace) -> EvaluationSettings:
     engine = engine_settings(args)
     scale = DEFAULT_SCALE if args.scale is None else args.scale
     if args.dataset == "300w":
-        return EvaluationSettings(engine, args.crop, scale, limit=args.limit)
+        return EvaluationSettings(engine, args.crop, scale, limit=args.limit, ghcu=args.ghcu)
     smoothing = SmoothingSettings(args.alpha, args.min_cutoff, args.beta, args.d_cutoff)
-    return EvaluationSettings(engine, args.crop, scale, args.mode, smoothing, args.limit)
+    return EvaluationSettings(engine, args.crop, scale, args.mode, smoothing, args.limit, args.ghcu)
 
 
 def _still(args: argparse.Namespace) -> StillVideo:
@@ -191,6 +193,10 @@ def _measure(
     else:
         videos = find_videos(args.root, args.ids)[: settings.limit]
     card = read_card(settings.engine.weights)
+    if args.dataset != "300w" and card.config.landmarks != LANDMARKS:
+        raise UserError(
+            f"{card.path.name} finds {card.config.landmarks} points, {args.dataset} has {LANDMARKS}; use evaluate 300w."
+        )
     with closing(open_predictor(settings)) as predictor:
         source = provenance(settings, card, predictor.engine_name)
         if args.dataset == "wflw":

@@ -34,6 +34,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
     parser.add_argument("--compare", action="store_true", help="solve every frame with RwR and without")
+    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
     parser.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
     parser.add_argument(
         "--mirror", action=argparse.BooleanOptionalAction, help="flip the picture left to right (default: cameras only)"
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     settings = LiveSettings(
         source=args.source,
         realtime_loop=args.loop,
-        tracking=TrackingSettings(rwr=args.rwr == "on", compare=args.compare, max_faces=args.max_faces),
+        tracking=TrackingSettings(rwr=args.rwr == "on", compare=args.compare, max_faces=args.max_faces, ghcu=args.ghcu),
         engine=engine_settings(args),
         mirror=args.mirror,
         record_folder=args.record_dir,

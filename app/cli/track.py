@@ -114,6 +114,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--csv", type=Path, metavar="FILE", help="landmark table as CSV")
     parser.add_argument("--parquet", type=Path, metavar="FILE", help="landmark table as Parquet")
     parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
+    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
     faces = parser.add_mutually_exclusive_group()
     faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
     faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
@@ -146,7 +147,8 @@ def run(
         UserError: for inputs, weights and outputs that cannot be used. What was tracked before the
             error has been written.
     """
-    tracking = TrackingSettings(rwr=args.rwr == "on", max_faces=EVERY_FACE if args.every_face else args.max_faces)
+    max_faces = EVERY_FACE if args.every_face else args.max_faces
+    tracking = TrackingSettings(rwr=args.rwr == "on", max_faces=max_faces, ghcu=args.ghcu)
     engine = engine_settings(args)
     plan = _plan(args)
     path = _path(args.input)

@@ -17,6 +17,7 @@ from app.settings import TrackingSettings
 from model.engine.base import Engine
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.geometry import Crop
+from model.ghcu import Ghcu
 from model.metrics import inter_ocular
 from model.rwr import RELEASED, Recurrence, RwrSettings, Solution, cold_solve
 
@@ -69,8 +70,9 @@ class Predictor(Protocol):
 class RectPredictor:
     """Solves the square around the given box."""
 
-    def __init__(self, engine: Engine, scale: float, recurrence: RwrSettings | None) -> None:
+    def __init__(self, engine: Engine, scale: float, recurrence: RwrSettings | None, ghcu: Ghcu | None = None) -> None:
         self._engine = engine
+        self._ghcu = ghcu
         self._scale = scale
         self._recurrence = None if recurrence is None else Recurrence(engine, recurrence)
 
@@ -88,6 +90,8 @@ class RectPredictor:
         """Return the landmarks of the face in ``box``."""
         crop = Crop.around_box(*box, self._scale)
         solution = self._solve(image, crop)
+        if self._ghcu is not None:
+            solution = self._ghcu.repair_solution(solution, crop)
         return Prediction(solution.landmarks, solution.report.evaluations)
 
     def close(self) -> None:
@@ -196,7 +200,7 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
 
     Raises:
         UserError: where the detector's model is missing.
-        ModelError: for unusable weights, devices or filter settings.
+        ModelError: for unusable weights, devices or filter settings, or a GHCU that is not there.
     """
     smoothing = make_filter(settings.mode, settings.smoothing)
     recurrence = {choices.RWR: RwrSettings(), choices.RWR_RELEASED: RELEASED}.get(settings.mode)
@@ -210,11 +214,13 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
             max_faces=MAX_FACES,
             measure_flicker=False,
             recurrence=recurrence,
+            ghcu=settings.ghcu,
         )
         predictor = TrackPredictor(build_pipeline(wanted, tracking))
     else:
         from model.engine.open import open_engine
 
         engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
-        predictor = RectPredictor(engine, settings.scale, recurrence)
+        ghcu = Ghcu(wanted.weights, wanted.threads) if settings.ghcu else None
+        predictor = RectPredictor(engine, settings.scale, recurrence, ghcu)
     return predictor if smoothing is None else Smoother(predictor, smoothing)

@@ -171,6 +171,7 @@ class LiveWindow(QMainWindow):
         self.bar.menu_opened.connect(self._finder.search)
         self.panel.rwr.switch.clicked.connect(lambda: self.act(actions.RWR))
         self.panel.compare.switch.clicked.connect(lambda: self.act(actions.COMPARE))
+        self.panel.ghcu.switch.clicked.connect(lambda: self.act(actions.GHCU))
         self.banner.offered.connect(self._take_offer)
         self.banner.dismissed.connect(self._dismiss)
         self.address.entered.connect(self._play)

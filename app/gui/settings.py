@@ -8,6 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from app.settings import EngineSettings, TrackingSettings
+from model.ghcu import ghcu_path
 
 FOLDER_NAME = "LDEQ Live"
 
@@ -33,6 +34,11 @@ class LiveSettings:
     engine: EngineSettings = field(default_factory=EngineSettings)
     mirror: bool | None = None
     record_folder: Path | None = None
+
+    @property
+    def ghcu_found(self) -> bool:
+        """Whether a GHCU lies beside the weights."""
+        return ghcu_path(self.engine.weights).is_file()
 
     @property
     def folder(self) -> Path:

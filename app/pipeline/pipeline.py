@@ -4,22 +4,27 @@ the tests all drive this object."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.errors import UserError
 from app.pipeline.detector import Detection, Detector, MediaPipeDetector
 from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
 from app.pipeline.scene import CutDetector
 from app.pipeline.tracker import UNCERTAIN, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
 from app.settings import EngineSettings, TrackingSettings
+from model.config import LANDMARKS
 from model.engine.base import Engine, State
 from model.engine.open import open_engine
+from model.errors import ModelError
 from model.flicker import FlickerMeter, FlickerReading
 from model.geometry import Crop
+from model.ghcu import Ghcu
 from model.rwr import Recurrence, Solution, cold_solve
 
 SCENE_CUT = "scene cut"
@@ -40,9 +45,25 @@ class Pipeline:
     """Follows faces through frames that are given to it in order. Used by one thread at a time."""
 
     def __init__(
-        self, engine: Engine, detector: Detector, settings: TrackingSettings, policy: Policy | None = None
+        self,
+        engine: Engine,
+        detector: Detector,
+        settings: TrackingSettings,
+        policy: Policy | None = None,
+        open_ghcu: Callable[[], Ghcu] | None = None,
     ) -> None:
+        """Put the parts together.
+
+        Args:
+            engine: runs the model.
+            detector: finds faces; closed with the pipeline.
+            settings: until :meth:`configure` changes them.
+            policy: of following faces.
+            open_ghcu: opens what repairs covered landmarks, the first time the settings want it.
+        """
         self._engine = engine
+        self._open_ghcu = open_ghcu
+        self._ghcu: Ghcu | None = None
         self._detector = detector
         self._settings = settings
         self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
@@ -70,6 +91,16 @@ class Pipeline:
         for face in self._faces:
             face.recurrence.configure(settings.recurrence)
         self._settings = settings
+
+    def open_ghcu(self) -> Ghcu | None:
+        """Return what repairs covered landmarks, opened if it was not yet; None where this pipeline has none.
+
+        Raises:
+            ModelError: where it is missing, damaged, or of other weights.
+        """
+        if self._ghcu is None and self._open_ghcu is not None:
+            self._ghcu = self._open_ghcu()
+        return self._ghcu
 
     def forget(self) -> None:
         """Drop every face, as before the first frame: for a new source."""
@@ -178,7 +209,15 @@ class Pipeline:
                 solutions[RWR] = face.recurrence.solve(u, crop, image)
             if not settings.rwr or settings.compare:
                 solutions[COLD] = cold_solve(self._engine, u, crop)
-        return solutions
+        return self._repaired(solutions, crop) if settings.ghcu else solutions
+
+    def _repaired(self, solutions: dict[str, Solution], crop: Crop) -> dict[str, Solution]:
+        """Let the GHCU repair what is reported; the state that the next frame starts from is not touched."""
+        ghcu = self.open_ghcu()
+        if ghcu is None:
+            return solutions
+        with self._timed("repair"):
+            return {mode: ghcu.repair_solution(solution, crop) for mode, solution in solutions.items()}
 
     def _solve_first(self, image: NDArray[np.uint8], face: _Face) -> tuple[Crop, dict[str, Solution]]:
         """Solve a newcomer twice: the detector's box is rougher than the box of its landmarks."""
@@ -235,8 +274,21 @@ def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeli
     """Open the engine and the detector and put them together.
 
     Raises:
-        UserError: where the detector's model is missing.
-        ModelError: for unusable weights or devices.
+        UserError: where the detector's model is missing, or the model does not find the points that the
+            application follows.
+        ModelError: for unusable weights, devices, or a GHCU that is asked for and not there.
     """
     opened = open_engine(engine.weights, engine.engine, engine.device, engine.threads)
-    return Pipeline(opened, MediaPipeDetector(), tracking)
+    if opened.config.landmarks != LANDMARKS:
+        raise UserError(
+            f"{engine.weights.name} finds {opened.config.landmarks} points, faces are followed by {LANDMARKS}; use it "
+            "with evaluate 300w, or choose other --weights."
+        )
+    pipeline = Pipeline(opened, MediaPipeDetector(), tracking, open_ghcu=partial(Ghcu, engine.weights, engine.threads))
+    if tracking.ghcu:
+        try:
+            pipeline.open_ghcu()
+        except ModelError:
+            pipeline.close()
+            raise
+    return pipeline

@@ -38,8 +38,8 @@ class OnnxEngine:
         self._config = card.config
         for path in (stem_path, cell_path):
             verify(card, path)
-        self._stem = _session(stem_path, device, threads)
-        self._cell = _session(cell_path, device, threads)
+        self._stem = session(stem_path, device, threads)
+        self._cell = session(cell_path, device, threads)
         self._device = device
 
     @property
@@ -72,7 +72,12 @@ class OnnxEngine:
         return decode(z, self._config.half_pixel)
 
 
-def _session(path: Path, device: str, threads: int | None) -> Any:
+def session(path: Path, device: str, threads: int | None) -> Any:
+    """Open a graph with onnxruntime on ``device`` ("cpu" or "cuda").
+
+    Raises:
+        ModelError: where it cannot be loaded, or CUDA does not bind.
+    """
     import onnxruntime as ort
 
     options = ort.SessionOptions()

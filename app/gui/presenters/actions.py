@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 RWR = "rwr"
 COMPARE = "compare"
+GHCU = "ghcu"
 SOURCE = "source"
 PLAY = "play"
 RECORD = "record"
@@ -47,6 +48,7 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action(RWR, "R", "RwR", "Start every solve at the last frame's fixed point: steadier and cheaper"),
     Action(COMPARE, "C", "Compare", "Solve each frame with and without RwR and show both flickers"),
+    Action(GHCU, "G", "Repair", "Take covered points from all the others instead (GHCU)"),
     Action(SOURCE, "O", "Source", "Choose a camera, a file, a stream or the demo clip"),
     Action(PLAY, "S", "Stop", "Start or stop the source"),
     Action(RECORD, "Space", "Record", "Record the annotated video, or finish the recording"),

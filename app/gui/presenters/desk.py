@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.gui.presenters import actions
-from app.gui.presenters.banners import ERROR, GOOD, NOTICE_SECONDS, Banner, Banners
+from app.gui.presenters.banners import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner, Banners
 from app.gui.presenters.flicker import FlickerHistory
 from app.gui.presenters.readouts import Facts, is_camera, source_name
 from app.gui.presenters.session import Consumer, LiveSession
@@ -77,6 +77,7 @@ class LiveDesk:
         doings: dict[str, Callable[[], None]] = {
             actions.RWR: self._toggle_rwr,
             actions.COMPARE: self._toggle_compare,
+            actions.GHCU: self._toggle_ghcu,
             actions.PLAY: self._toggle_play,
             actions.RECORD: self._toggle_record,
             actions.MIRROR: self._toggle_mirror,
@@ -146,6 +147,15 @@ class LiveDesk:
     def _toggle_compare(self) -> None:
         tracking = self.session.state.tracking
         self.session.configure(replace(tracking, compare=not tracking.compare))
+
+    def _toggle_ghcu(self) -> None:
+        tracking = self.session.state.tracking
+        if tracking.ghcu or self._settings.ghcu_found:
+            self.session.configure(replace(tracking, ghcu=not tracking.ghcu))
+        else:
+            text = f"There is nothing to repair points with beside {self._settings.engine.weights.name}; "
+            key = ("ghcu", time.perf_counter())
+            self._banners.post(Banner(key, INFO, f"{text}main.py train-ghcu makes it.", (), NOTICE_SECONDS))
 
     def _toggle_play(self) -> None:
         if self.session.state.active:

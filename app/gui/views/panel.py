@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.gui import theme
-from app.gui.presenters.actions import BY_NAME, COMPARE, RWR
+from app.gui.presenters.actions import BY_NAME, COMPARE, GHCU, RWR
 from app.gui.presenters.readouts import Facts, headline, rows, verdict
 from app.gui.views.bars import RegionBars
 from app.gui.views.numbers import FlickerNumbers
@@ -18,7 +18,7 @@ WIDTH = 320
 
 
 class SidePanel(QScrollArea):
-    """Everything to read beside the picture; ``rwr`` and ``compare`` are its two switches."""
+    """Everything to read beside the picture; ``rwr``, ``compare`` and ``ghcu`` are its switches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,6 +29,7 @@ class SidePanel(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.rwr = SwitchRow(BY_NAME[RWR], "Recurrence (RwR)", theme.MODE_COLOURS["rwr"])
         self.compare = SwitchRow(BY_NAME[COMPARE], "Compare both modes", theme.MODE_COLOURS["cold"])
+        self.ghcu = SwitchRow(BY_NAME[GHCU], "Repair covered points", theme.DEMO)
         self._headline = _label("", "dim")
         self._verdict = _label("", "verdict")
         self._numbers = FlickerNumbers()
@@ -43,7 +44,7 @@ class SidePanel(QScrollArea):
         layout.setSpacing(10)
         layout.addWidget(_label("LDEQ Live", "title"))
         layout.addWidget(self._headline)
-        layout.addWidget(_card("", self.rwr, self.compare))
+        layout.addWidget(_card("", self.rwr, self.compare, self.ghcu))
         layout.addWidget(_card("FLICKER", self._numbers, self._verdict, self._trace, self._bars))
         layout.addWidget(_card("PERFORMANCE", self._table))
         layout.addStretch(1)
@@ -54,6 +55,7 @@ class SidePanel(QScrollArea):
         tracking = facts.state.tracking
         self.rwr.show_state(tracking.rwr)
         self.compare.show_state(tracking.compare)
+        self.ghcu.show_state(tracking.ghcu)
         _set(self._headline, headline(facts))
         _set(self._verdict, verdict(facts) or " ")
         self._numbers.show_flicker(facts.flicker)

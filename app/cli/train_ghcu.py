@@ -1,0 +1,53 @@
+"""``main.py train-ghcu``: train the unit that repairs covered landmarks of a trained model."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from app.cli.training_options import add_data_options, check_positive, make_folder, open_device, open_faces
+from app.errors import EXIT_OK
+from app.settings import DEFAULT_WEIGHTS
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the ``train-ghcu`` command; its namespace goes to :func:`run`."""
+    parser = subparsers.add_parser(
+        "train-ghcu",
+        help="train the unit that repairs covered landmarks",
+        description="Train a GHCU on the heatmaps of a trained model, which stays as it is, find out from which "
+        "spread of a heatmap on it is the better one, and write it beside the model for --ghcu.",
+    )
+    add_data_options(parser)
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="the trained model")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: beside the model)")
+    parser.add_argument("--minutes", type=float, metavar="M", help="minutes of training (default: the recipe's)")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, calibrate, export.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for options and folders that cannot be used.
+        ModelError: for data and weights that cannot be used.
+    """
+    check_positive(args, "minutes", "limit_faces")
+    out = args.out or args.weights.parent
+    make_folder(out)
+    from model.export import export_ghcu
+    from model.training.ghcu import GhcuRecipe, train_ghcu
+    from model.weights import read_card
+
+    landmarks = read_card(args.weights).config.landmarks
+    recipe = GhcuRecipe() if args.minutes is None else GhcuRecipe(minutes=args.minutes)
+    faces = open_faces(args, open_device(args.device), landmarks)
+    print(f"GHCU of {args.weights.name}: {len(faces)} faces, {recipe.minutes:g} minutes", flush=True)
+    card = train_ghcu(args.weights, faces, recipe, out, report=lambda line: print(line, flush=True))
+    graph = export_ghcu(card)
+    print(f"written: {card.path}, {graph.name}")
+    print(f"use it: python3 main.py live --ghcu --weights {args.weights}")
+    return EXIT_OK
