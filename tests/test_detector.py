@@ -11,7 +11,19 @@ import pytest
 
 import app.pipeline.detector as detector_module
 from app.errors import UserError
-from app.pipeline.detector import MediaPipeDetector
+from app.pipeline.detector import (
+    FULL_RANGE,
+    FULL_RANGE_BOX,
+    SHORT_RANGE,
+    SHORT_RANGE_BOX,
+    SURE,
+    BlazeFace,
+    Detection,
+    MediaPipeDetector,
+    Sighting,
+    without_twins,
+)
+from app.pipeline.face_box import BoxModel
 
 PORTRAIT = Path(__file__).resolve().parent.parent / "app" / "assets" / "portrait.jpg"
 
@@ -54,10 +66,8 @@ def test_accepts_a_view_that_is_not_contiguous(detector: MediaPipeDetector, port
     assert len(detector.detect(portrait[:, ::-1])) == 1
 
 
-def test_writes_nothing_to_the_terminal(portrait: np.ndarray, capfd: pytest.CaptureFixture[str]) -> None:
-    detector = MediaPipeDetector()
-    detector.detect(portrait)
-    detector.close()
+def test_loading_and_closing_write_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    MediaPipeDetector().close()
     captured = capfd.readouterr()
     assert captured.out + captured.err == ""
 
@@ -66,3 +76,83 @@ def test_a_missing_model_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(detector_module, "SHORT_RANGE", tmp_path / "gone.tflite")
     with pytest.raises(UserError, match="is missing; restore it"):
         MediaPipeDetector()
+
+
+def seen(path: Path, image: np.ndarray, box: BoxModel) -> Detection:
+    model = BlazeFace(path)
+    try:
+        (sighting,) = model.look(image)
+    finally:
+        model.close()
+    return sighting.expected(box)
+
+
+def test_both_models_expect_the_same_box(portrait: np.ndarray) -> None:
+    short, full = seen(SHORT_RANGE, portrait, SHORT_RANGE_BOX), seen(FULL_RANGE, portrait, FULL_RANGE_BOX)
+    assert short.overlap(full) > 0.85
+
+
+def test_a_mirrored_picture_gives_the_mirrored_box(detector: MediaPipeDetector, portrait: np.ndarray) -> None:
+    (face,), (mirrored,) = detector.detect(portrait), detector.detect(portrait[:, ::-1])
+    width = portrait.shape[1]
+    back = Detection(width - mirrored.x2, mirrored.y1, width - mirrored.x1, mirrored.y2, mirrored.confidence)
+    assert face.overlap(back) > 0.9
+
+
+def square(centre_x: float, side: float, confidence: float) -> Detection:
+    return Detection(centre_x - side / 2, 0, centre_x + side / 2, side, confidence)
+
+
+def test_overlap_is_the_shared_part_of_the_union() -> None:
+    assert square(50, 100, 0.9).overlap(square(50, 100, 0.9)) == 1
+    assert square(50, 100, 0.9).overlap(square(100, 100, 0.9)) == pytest.approx(1 / 3)
+    assert square(50, 100, 0.9).overlap(square(300, 100, 0.9)) == 0
+
+
+def test_of_twins_the_surer_one_stays() -> None:
+    weak, sure, other = square(50, 100, 0.6), square(60, 100, 0.8), square(300, 100, 0.5)
+    assert without_twins([weak, sure, other]) == [sure, other]
+
+
+class TwoModels:
+    """Stands in for BlazeFace: each model reports one face at its own place; counts the looks."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, short: list[float], full: list[float]) -> None:
+        self.looks: list[Path] = []
+        confidences = {SHORT_RANGE: short, FULL_RANGE: full}
+        keypoints = np.array([(40, 40), (60, 40), (50, 55), (50, 70), (30, 45), (70, 45)], float)
+
+        def model(path: Path) -> TwoModels.Model:
+            return TwoModels.Model(
+                self.looks, path, [Sighting((0, 0, 100, 100), keypoints, value) for value in confidences[path]]
+            )
+
+        monkeypatch.setattr(detector_module, "BlazeFace", model)
+
+    class Model:
+        def __init__(self, looks: list[Path], path: Path, sightings: list[Sighting]) -> None:
+            self._looks, self._path, self._sightings = looks, path, sightings
+
+        def look(self, image: np.ndarray) -> list[Sighting]:
+            self._looks.append(self._path)
+            return self._sightings
+
+
+@pytest.mark.parametrize(
+    ("short", "full", "looks", "confidences"),
+    [
+        ([SURE], [0.99], 1, [SURE]),
+        ([SURE - 0.01], [0.99], 2, [0.99]),
+        ([SURE - 0.01], [0.5], 2, [SURE - 0.01]),
+        ([SURE - 0.01], [], 2, [SURE - 0.01]),
+        ([], [0.6], 2, [0.6]),
+        ([], [], 2, []),
+    ],
+)
+def test_the_second_model_is_asked_where_the_first_is_not_sure(
+    monkeypatch: pytest.MonkeyPatch, short: list[float], full: list[float], looks: int, confidences: list[float]
+) -> None:
+    models = TwoModels(monkeypatch, short, full)
+    found = MediaPipeDetector().detect(np.zeros((100, 100, 3), np.uint8))
+    assert models.looks == [SHORT_RANGE, FULL_RANGE][:looks]
+    assert [face.confidence for face in found] == confidences

@@ -68,11 +68,9 @@ def test_the_younger_of_two_tracks_on_one_face_is_dropped() -> None:
     assert [track.face for track in kept] == [1, 2]
 
 
-def test_detector_box_asks_for_the_landmark_box() -> None:
+def test_the_first_crop_is_the_expected_landmark_box_scaled() -> None:
     crop = detection(200).crop(1.25)
-    assert crop.centre_x == 200
-    assert crop.centre_y > 200
-    assert 110 < crop.side < 130
+    assert (crop.centre_x, crop.centre_y, crop.side) == (200, 200, 125)
 
 
 def test_a_detection_confirms_only_a_crop_of_its_place_and_size() -> None:
