@@ -23,8 +23,8 @@ SHORT_RANGE = WEIGHTS_FOLDER / "face_detection_short_range.tflite"
 FULL_RANGE = WEIGHTS_FOLDER / "face_detection_full_range_sparse.tflite"
 MIN_CONFIDENCE = 0.5
 SURE = 0.7
-"""Below it the short-range model is not trusted alone: of its boxes of training faces pasted into scenes 4.6 % are then off
-by more than 0.3 of the face, otherwise 0.1 % (benchmarks/detector_box.py)."""
+"""Below it the short-range model is not trusted alone: of its boxes of training faces pasted into scenes 4.6 % are then
+off by more than 0.3 of the face, otherwise 0.1 % (benchmarks/detector_box.py)."""
 SAME_FACE = 0.3
 """Boxes that share more than this part of their union are one face; the models themselves use the same."""
 
