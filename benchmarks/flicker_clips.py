@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from app.errors import UserError
 from app.evaluation.predict import RectPredictor
-from app.evaluation.settings import DEFAULT_SCALE
 from app.evaluation.wflw_v import VideoFiles, read_frames, read_labels
+from model.config import LdeqConfig
 from model.engine.base import Engine
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.geometry import Crop
@@ -52,7 +52,7 @@ def track(
 ) -> Points:
     """Return the model's landmarks (n, 98, 2) with the clip's boxes."""
     _, boxes = read_labels(clip)
-    predictor = RectPredictor(engine, DEFAULT_SCALE, recurrence)
+    predictor = RectPredictor(engine, engine.config.crop_scale, recurrence)
     predictor.start()
     found = []
     for image, (x1, y1, x2, y2) in zip(images, boxes.tolist(), strict=True):
@@ -110,7 +110,8 @@ def load(files: VideoFiles, engine: Engine | None, seed: int) -> Clip:
         for cutoff, beta in ((4.0, 5.0), (1.0, 2.0)):
             one_euro = smooth(OneEuro(cutoff, beta), cold / unit, times) * unit
             model_modes[f"one-euro {cutoff} {beta}"] = one_euro
-    crops = [Crop.around_box(x1, y1, x2, y2, DEFAULT_SCALE) for x1, y1, x2, y2 in boxes.tolist()]
+    scale = (LdeqConfig() if engine is None else engine.config).crop_scale
+    crops = [Crop.around_box(x1, y1, x2, y2, scale) for x1, y1, x2, y2 in boxes.tolist()]
     return Clip(files.name, images, truth, crops, model_modes | modes, tuple(model_modes))
 
 

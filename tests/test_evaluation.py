@@ -125,7 +125,7 @@ def square_predictor(settings: EvaluationSettings) -> Predictor:
         )
         predictor = TrackPredictor(Pipeline(SquareEngine(), SquareDetector(), tracking, Policy()))
     else:
-        predictor = RectPredictor(SquareEngine(), settings.scale, recurrence)
+        predictor = RectPredictor(SquareEngine(), settings.scale_of(SquareEngine().config), recurrence)
     smoothing = make_filter(settings.mode, settings.smoothing)
     return predictor if smoothing is None else Smoother(predictor, smoothing)
 

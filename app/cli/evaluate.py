@@ -24,7 +24,6 @@ from app.evaluation.report import (
 )
 from app.evaluation.settings import (
     CROPS,
-    DEFAULT_SCALE,
     MODES,
     OFF,
     RECT,
@@ -117,7 +116,7 @@ def _add_shared(parser: argparse.ArgumentParser, things: str) -> None:
     _add_json(parser)
     parser.add_argument("--crop", choices=CROPS, default=RECT, help="the data's boxes, or the live tracker's own crops")
     parser.add_argument(
-        "--scale", type=float, metavar="S", help=f"crop side over the box's larger side (default: {DEFAULT_SCALE})"
+        "--scale", type=float, metavar="S", help="crop side over the box's larger side (default: the model's own)"
     )
     parser.add_argument("--limit", type=int, metavar="N", help=f"only the first N {things}")
     parser.add_argument("--ghcu", action="store_true", help="let the GHCU beside the weights repair covered landmarks")
@@ -156,11 +155,10 @@ def _settings(args: argparse.Namespace) -> EvaluationSettings:
     if args.crop == TRACK and args.scale is not None:
         raise UserError("--scale goes with --crop rect; the live tracker has its own scale.")
     engine = engine_settings(args)
-    scale = DEFAULT_SCALE if args.scale is None else args.scale
     if args.dataset == "300w":
-        return EvaluationSettings(engine, args.crop, scale, limit=args.limit, ghcu=args.ghcu)
+        return EvaluationSettings(engine, args.crop, args.scale, limit=args.limit, ghcu=args.ghcu)
     smoothing = SmoothingSettings(args.alpha, args.min_cutoff, args.beta, args.d_cutoff)
-    return EvaluationSettings(engine, args.crop, scale, args.mode, smoothing, args.limit, args.ghcu)
+    return EvaluationSettings(engine, args.crop, args.scale, args.mode, smoothing, args.limit, args.ghcu)
 
 
 def _still(args: argparse.Namespace) -> StillVideo:

@@ -222,5 +222,5 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
 
         engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
         ghcu = Ghcu(wanted.weights, wanted.threads) if settings.ghcu else None
-        predictor = RectPredictor(engine, settings.scale, recurrence, ghcu)
+        predictor = RectPredictor(engine, settings.scale_of(engine.config), recurrence, ghcu)
     return predictor if smoothing is None else Smoother(predictor, smoothing)

@@ -206,7 +206,7 @@ def provenance(settings: EvaluationSettings, card: WeightsCard, engine_name: str
         "engine": engine_name,
         "settings": {
             "crop": settings.crop,
-            "scale": settings.scale if settings.crop == choices.RECT else None,
+            "scale": settings.scale_of(card.config) if settings.crop == choices.RECT else None,
             "mode": settings.mode,
             "smoothing": asdict(settings.smoothing) if settings.mode in (choices.EMA, choices.ONE_EURO) else None,
             "limit": settings.limit,

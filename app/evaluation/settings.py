@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.errors import UserError
 from app.settings import EngineSettings
+from model.config import LdeqConfig
 from model.errors import ModelError
 from model.filters import Ema, OneEuro
 
@@ -19,8 +20,6 @@ RWR_RELEASED = "rwr-released"
 EMA = "ema"
 ONE_EURO = "one-euro"
 MODES = (OFF, RWR, RWR_RELEASED, EMA, ONE_EURO)
-
-DEFAULT_SCALE = 1.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,7 @@ class EvaluationSettings:
         engine: which model runs, and on what.
         crop: "rect": square of ``scale`` x the larger side of the data set's box; "track": the live tracker's
             own crops.
-        scale: see ``crop``.
+        scale: see ``crop``; None takes the scale that the model was trained with.
         mode: "off" (every frame cold), "rwr", "rwr-released" (only the warm start, as in the authors' released
             code), or a filter over the cold landmarks: "ema", "one-euro".
         smoothing: of the two filters.
@@ -65,7 +64,7 @@ class EvaluationSettings:
 
     engine: EngineSettings = field(default_factory=EngineSettings)
     crop: str = RECT
-    scale: float = DEFAULT_SCALE
+    scale: float | None = None
     mode: str = OFF
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     limit: int | None = None
@@ -76,7 +75,11 @@ class EvaluationSettings:
             raise UserError(f"The crop must be one of {', '.join(CROPS)}, not {self.crop!r}.")
         if self.mode not in MODES:
             raise UserError(f"The mode must be one of {', '.join(MODES)}, not {self.mode!r}.")
-        if not 0.1 <= self.scale <= 10:
+        if self.scale is not None and not 0.1 <= self.scale <= 10:
             raise UserError(f"The scale must be between 0.1 and 10, not {self.scale}.")
         if self.limit is not None and self.limit < 1:
             raise UserError(f"The limit must be at least 1, not {self.limit}.")
+
+    def scale_of(self, config: LdeqConfig) -> float:
+        """Return the crop's side over the larger side of a given box, for the model in use."""
+        return config.crop_scale if self.scale is None else self.scale
