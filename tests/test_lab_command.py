@@ -9,11 +9,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 
 import model.engine.open
 from app.cli import main as cli
+from app.lab.canvas import Picture, Spot
 from app.lab.page import page
 from app.version import VERSION
 from model.config import LdeqConfig
@@ -51,12 +51,14 @@ class Page(HTMLParser):
         super().__init__()
         self.pictures: list[str] = []
         self.links: list[str] = []
+        self.titles: list[str] = []
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = dict(attrs)
         if tag == "img":
             self.pictures.append(values["src"] or "")
+        self.titles += [values["title"] or ""] if "title" in values else []
         self.links += [value or "" for name, value in attrs if name in ("href", "src") and tag != "img"]
         if tag not in ("img", "meta"):
             self.open.append(tag)
@@ -74,7 +76,7 @@ def test_the_lab_writes_page_pictures_and_json(
     printed = capsys.readouterr().out
     assert "animated, mean of 1:" in printed
     assert "NMF against cold" in printed
-    assert re.search(r"real: (\d+|none) of 10 filters", printed)
+    assert re.search(r"real: (\d+|none) of 10 live filters", printed)
     assert printed.rstrip().endswith(f"Written: {out / 'lab.html'}")
     values = json.loads((out / "lab.json").read_text(encoding="utf-8"))
     assert values["versions"]["ldeq-live"] == VERSION
@@ -95,6 +97,9 @@ def test_the_lab_writes_page_pictures_and_json(
     assert len(html.pictures) == len(pngs)
     assert all(source.startswith("data:image/png;base64,") for source in html.pictures)
     assert html.links == []
+    # Every dot says what it is: at least cold and RwR, in two groups and three plots.
+    assert len(html.titles) >= 2 * 3 * 2
+    assert any(title.startswith("RwR: NMF ") for title in html.titles)
 
 
 def test_json_alone(clips: Path, weights: Path, tmp_path: Path) -> None:
@@ -154,10 +159,11 @@ def test_names_of_groups_are_no_markup() -> None:
         "weights": {"file": "<i>.safetensors", "sha256": None},
         **{"engine": "fake", "settings": {"frames": None, "scale": 1.25}, "date": "today"},
     }
-    text = page(measured, {"nad": np.zeros(3, np.uint8).tobytes()}, provenance)
+    text = page(measured, {"nad": Picture(b"png", (Spot(0.5, 0.5, 'say "<hi>"'),))}, provenance)
     html = Page()
     html.feed(text)
     assert html.open == []
     assert "a &lt;b&gt; &amp; c" in text
     assert "<i>" not in text
+    assert html.titles == ['say "<hi>"']
     assert len(html.pictures) == 1

@@ -111,10 +111,10 @@ def test_filters_as_still_and_as_accurate_are_named() -> None:
     assert rivals is not None
     assert (rivals.tried, names(rivals.live), names(rivals.late)) == (3, ["equal"], ["late", "later"])
     assert rivals.sentence == (
-        "real: 1 of 3 filters reach RwR's NMF at no larger NME: equal; "
+        "real: 1 of 3 live filters reach RwR's NMF at no larger NME: equal; "
         "of those that hold the picture back, 2 do, at least 2 frames late."
     )
-    bar = next(bar for bar in bars(measured) if bar.what.startswith("filters"))
+    bar = next(bar for bar in bars(measured) if bar.what.startswith("live filters"))
     assert (bar.value.value, bar.passed) == (1, False)
 
 
@@ -124,7 +124,7 @@ def test_the_nearest_filter_is_named_where_none_is_as_good() -> None:
     rivals = rivals_of(experiment(own, far, near), "real")
     assert rivals is not None
     assert rivals.sentence == (
-        "real: none of 2 filters reaches RwR's NMF at no larger NME; the nearest, near, has 1.100 x its NME."
+        "real: none of 2 live filters reaches RwR's NMF at no larger NME; the nearest, near, has 1.100 x its NME."
     )
     rivals = rivals_of(experiment(own, result(EMA, "restless", nmf=50.0, nme=1.0)), "animated")
     assert rivals is not None
@@ -162,7 +162,7 @@ def test_tables_and_json() -> None:
     assert "-" in rows[1]
     text = printed(measured)
     assert "real, mean of 2:" in text
-    assert "real: none of 1 filters reaches RwR's NMF" in text
+    assert "real: none of 1 live filters reaches RwR's NMF" in text
     ready = json.loads(json.dumps(values(measured, {"date": "today"}), allow_nan=False))
     assert ready["date"] == "today"
     assert ready["methods"][1]["groups"]["real"]["lag_expressions"] is None

@@ -129,8 +129,8 @@ def _write_page(folder: Path, experiment: Experiment, provenance: dict[str, Any]
     pictures = draw(experiment, chosen_methods(experiment))
     target = folder / "lab.html"
     try:
-        for name, data in pictures.items():
-            (folder / f"{name}.png").write_bytes(data)
+        for name, picture in pictures.items():
+            (folder / f"{name}.png").write_bytes(picture.png)
         target.write_text(page(experiment, pictures, provenance), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{folder} cannot be written to: {error}.") from error

@@ -148,7 +148,7 @@ def encode_clips(
 ) -> Iterator[EncodedClip]:
     """Encode clips one after another with a progress bar; take them in a list to try many methods on them all.
 
-    In memory a frame takes its picture and its injection: 0.6 MB with ``ldeq-s``, 4.3 MB with ``ldeq-l``.
+    In memory a frame takes its picture and its injection: the latter 0.6 MB with ``ldeq-s``, 4.3 MB with ``ldeq-l``.
     """
     for clip in tqdm(list(clips), unit="clip", disable=None):
         yield encode_clip(engine, clip, frames, scale)

@@ -8,6 +8,7 @@ from html import escape
 from typing import Any
 
 from app.lab.blame import summarise_blame
+from app.lab.canvas import Picture
 from app.lab.experiment import Experiment
 from app.lab.grid import RWR_NAME
 from app.lab.report import (
@@ -19,13 +20,17 @@ from app.lab.report import (
     methods_table,
     regions_table,
     tuned_table,
+    verdicts,
 )
 from app.lab.verdict import bars, tune
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.6rem; } h2 { margin-top: 2.4rem; font-size: 1.25rem; } h3 { font-size: 1.05rem; }
-img { max-width: 100%; display: block; margin: 1rem 0; }
+img { max-width: 100%; display: block; }
+.picture { position: relative; display: inline-block; margin: 1rem 0; }
+.picture span { position: absolute; width: 12px; height: 12px; margin: -6px 0 0 -6px; border-radius: 50%; }
+.picture span:hover { outline: 2px solid #1c1c1c; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 13px; font-variant-numeric: tabular-nums; margin: .8rem 0; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid #e6e6e6; }
@@ -38,12 +43,12 @@ tr.chosen td { background: #fdf1f0; }
 """
 
 
-def page(experiment: Experiment, pictures: Mapping[str, bytes], provenance: Mapping[str, Any]) -> str:
+def page(experiment: Experiment, pictures: Mapping[str, Picture], provenance: Mapping[str, Any]) -> str:
     """Return the page.
 
     Args:
         experiment: what was measured.
-        pictures: PNGs by name, those of :mod:`app.lab.plots`.
+        pictures: by name, those of :mod:`app.lab.plots`.
         provenance: what it was measured with.
     """
     tuned = tune(experiment)
@@ -53,7 +58,7 @@ def page(experiment: Experiment, pictures: Mapping[str, bytes], provenance: Mapp
         *_bars(experiment),
         "<h2>Flicker against accuracy</h2>",
         "<p>One dot for each method and setting; lines join the settings of a family that no other of it beats. Down "
-        "and to the left is better. Dashed lines are the bars.</p>",
+        "and to the left is better. Dashed lines are the bars. Point at a dot to see which one it is.</p>",
         _picture(pictures, "jitter_accuracy"),
         _picture(pictures, "jitter_accuracy_eyes_mouth"),
         "<h2>Flicker against lag</h2>",
@@ -102,7 +107,12 @@ def _bars(experiment: Experiment) -> list[str]:
     if not found:
         return []
     note = "Brackets: 95 % bootstrap over clips."
-    return ["<h2>Bars for RwR</h2>", _table(bars_table(found), (0, 1, 5)), f'<p class="small">{note}</p>']
+    return [
+        "<h2>Verdict</h2>",
+        *(f"<p>{escape(sentence)}</p>" for sentence in verdicts(experiment)),
+        _table(bars_table(found), (0, 1, 5)),
+        f'<p class="small">{note}</p>',
+    ]
 
 
 def _regions(experiment: Experiment) -> list[str]:
@@ -113,7 +123,7 @@ def _regions(experiment: Experiment) -> list[str]:
     return parts
 
 
-def _blame(experiment: Experiment, pictures: Mapping[str, bytes]) -> list[str]:
+def _blame(experiment: Experiment, pictures: Mapping[str, Picture]) -> list[str]:
     if not experiment.blame:
         return []
     return [
@@ -127,11 +137,17 @@ def _blame(experiment: Experiment, pictures: Mapping[str, bytes]) -> list[str]:
     ]
 
 
-def _picture(pictures: Mapping[str, bytes], name: str) -> str:
+def _picture(pictures: Mapping[str, Picture], name: str) -> str:
+    """Return a picture with its data in the page; pointing at a dot tells which one it is."""
     if name not in pictures:
         return ""
-    data = base64.b64encode(pictures[name]).decode("ascii")
-    return f'<img alt="{escape(name)}" src="data:image/png;base64,{data}">'
+    picture = pictures[name]
+    data = base64.b64encode(picture.png).decode("ascii")
+    spots = "".join(
+        f'<span title="{escape(spot.text)}" style="left:{100 * spot.x:.2f}%;top:{100 * spot.y:.2f}%"></span>'
+        for spot in picture.spots
+    )
+    return f'<div class="picture"><img alt="{escape(name)}" src="data:image/png;base64,{data}">{spots}</div>'
 
 
 def _table(content: Table, words: Sequence[int] = ()) -> str:

@@ -79,7 +79,7 @@ def bars(experiment: Experiment) -> list[Bar]:
         rivals = rivals_of(experiment, group)
         if rivals is not None:
             count = Figure(float(len(rivals.live)))
-            found.append(Bar(group, "filters with no more NMF and no more NME", count, 0.0, rivals.late_note))
+            found.append(Bar(group, "live filters with no more NMF and no more NME", count, 0.0, rivals.late_note))
     return found
 
 
@@ -117,9 +117,9 @@ class Rivals:
         """The verdict in words."""
         if self.live:
             names = "; ".join(result.name for result in self.live)
-            verdict = f"{len(self.live)} of {self.tried} filters reach RwR's NMF at no larger NME: {names}"
+            verdict = f"{len(self.live)} of {self.tried} live filters reach RwR's NMF at no larger NME: {names}"
         else:
-            verdict = f"none of {self.tried} filters reaches RwR's NMF at no larger NME"
+            verdict = f"none of {self.tried} live filters reaches RwR's NMF at no larger NME"
             if self.nearest is None:
                 verdict += ", nor that NMF at any NME"
             else:
