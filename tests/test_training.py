@@ -282,6 +282,21 @@ def test_the_flicker_part_counts_the_change_of_the_error() -> None:
     assert float(changed - still) == pytest.approx(0.5 * 100 * 3 / 33, rel=0.02)
 
 
+def test_errors_count_relative_to_the_distance_of_the_eyes() -> None:
+    z = blobs(2)
+    truth = decode(z, True)[0]
+    truth[:, 60], truth[:, 72] = torch.tensor([0.3, 0.4]), torch.tensor([0.7, 0.4])
+    truth[1, 72, 0] = 0.5
+    wrong = torch.tensor([0.04, 0.01])
+    truth[:, 0, 0] += wrong
+    only = torch.zeros(2, POINTS)
+    only[:, 0] = 1
+    found = float(landmark_loss(z, truth, only, True, LossWeights(0.0, 0.0)))
+    assert found == pytest.approx(100 * (0.04 / 0.4 + 0.01 / 0.2) / (1 / 0.4 + 1 / 0.2), rel=0.02)
+    floor = float(landmark_loss(z, truth, only, True, LossWeights(0.0, 0.0, least_eyes=0.4)))
+    assert floor == pytest.approx(100 * (0.04 + 0.01) / 2, rel=0.02)
+
+
 def test_workers_share_the_weights_and_average_their_gradients(faces: Faces) -> None:
     run = loop._start(recipe(1), torch.device("cpu"), None, workers=2)
     first, second = run.workers

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from model.heatmap import decode
 from model.network import Ldeq
-from model.topology import REGIONS, region_points
+from model.topology import REGIONS, eye_corners, region_points
 
 LEAST_MOVE = 0.05
 """Smallest strength of a move; strengths are spread evenly on a logarithmic scale up to 1."""
@@ -85,10 +85,13 @@ class LossWeights:
     Attributes:
         spread: the mean heatmap spread, which encourages sharp heatmaps and so convergence.
         flicker: the change of the error from an earlier view of the same face to this one, NMF's own idea.
+        least_eyes: faces count with the inverse of their inter-ocular distance, as errors do in NME, but none
+            as if it had less than this, in crop sides.
     """
 
     spread: float = 0.05
     flicker: float = 0.5
+    least_eyes: float = 0.17
 
 
 def landmark_loss(
@@ -99,7 +102,7 @@ def landmark_loss(
     parts: LossWeights,
     earlier: Tensor | None = None,
 ) -> Tensor:
-    """Weighted mean point distance plus the parts of :class:`LossWeights`, in percent of the crop side.
+    """Mean point distance, weighted as in NME, plus the parts of :class:`LossWeights`, in percent of the crop side.
 
     Args:
         z: heatmaps (n, 98, h, h).
@@ -110,6 +113,9 @@ def landmark_loss(
         earlier: heatmaps of an earlier view with the same truth.
     """
     points, spread = decode(z, half_pixel)
+    left, right = eye_corners(landmarks.shape[1])
+    eyes = _length(landmarks[:, right] - landmarks[:, left])[:, None]
+    weights = weights / eyes.clamp_min(parts.least_eyes)
     value = _length(points - landmarks) + parts.spread * spread
     if earlier is not None and parts.flicker:
         value = value + parts.flicker * _length(points - decode(earlier, half_pixel)[0])
