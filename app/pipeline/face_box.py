@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 MOST_SHIFT = 0.25
-"""In sides of the detector's box. Keypoints off the face may ask for more; 99 % of the training faces that the
-short-range model finds ask for less than half of it."""
+"""In sides of the detector's box. 99 % of the training faces ask for less, with either model; keypoints off the face
+may ask for more."""
 MOST_GROWTH = 1.4
 """Factor between the two boxes' sides, up or down, likewise."""
 
