@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.pipeline.detector import Detection
 from app.pipeline.frame import COLD, RWR, Frame, FrameResult
 from app.pipeline.pipeline import DRIFTED, RWR_ON, Pipeline
 from app.pipeline.tracker import UNCERTAIN, Policy
@@ -111,6 +113,29 @@ def test_a_crop_that_drifted_off_its_face_is_brought_back() -> None:
     assert any(report.reason in (DRIFTED, UNCERTAIN, "face changed size") for report in reports)
     face = play(pipeline, [image(300)] * 2)[-1].faces[0]
     assert face.crop.side == pytest.approx(SIDE * 1.25, rel=0.1)
+
+
+def test_one_look_elsewhere_does_not_move_a_face_that_is_not_in_doubt() -> None:
+    class Startled(SquareDetector):
+        def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+            (face,) = super().detect(image)
+            if self.looks not in self.startled:
+                return [face]
+            return [replace(face, y1=face.y1 + 0.5 * SIDE, y2=face.y2 + 0.5 * SIDE)]
+
+        startled: tuple[int, ...] = ()
+
+    detector = Startled()
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=5))
+    play(pipeline, [image(300)] * 3)
+    detector.startled = (2, 3)
+    results = play(pipeline, [image(300)] * 12)
+    assert all(result.faces[0].estimate.report.warm for result in results)
+    looks = detector.looks
+    assert 4 <= looks <= 5, "the two looks that disagree are each followed by another"
+    detector.startled = tuple(range(looks + 1, looks + 4))
+    reasons = [result.faces[0].estimate.report.reason for result in play(pipeline, [image(300)] * 10)]
+    assert DRIFTED in reasons
 
 
 def test_a_scene_cut_starts_over() -> None:

@@ -146,7 +146,7 @@ class Pipeline:
         """Run the detector if a track needs it; drop faces it no longer finds; return newcomers."""
         self._since_look += 1
         due = self._since_look >= self._settings.detect_every
-        doubted = any(face.track.doubt or face.track.misses for face in self._faces)
+        doubted = any(face.track.doubt or face.track.misses or face.track.disputes for face in self._faces)
         if self._faces and not doubted and not due:
             return []
         self._since_look = 0
@@ -168,10 +168,14 @@ class Pipeline:
         """Return why a face is lost after a look, "" if it stays."""
         track = face.track
         if detection is not None:
+            track.misses = 0
             if not agrees(track.crop, detection, self._policy):
+                track.disputes += 1
+                if not track.doubt and track.disputes < self._policy.disputes:
+                    return ""
                 track.crop = detection.crop(self._policy.crop_scale)
                 face.recurrence.reset(track.doubt or DRIFTED)
-            track.misses, track.doubt, track.trust = 0, "", self._policy.trust
+            track.disputes, track.doubt, track.trust = 0, "", self._policy.trust
             return ""
         track.misses += 1
         if track.doubt and track.misses >= self._policy.doubted_misses:

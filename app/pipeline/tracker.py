@@ -37,7 +37,10 @@ class Policy:
         trust: frames for which uncertain landmarks raise no doubt once the detector has seen the face.
         match_distance: a detection is a track's own within this share of the larger side.
         agree_distance: a detection confirms a track's crop within this share of its side.
-        agree_growth: and within this factor of its side; otherwise the track moves to the detection.
+        agree_growth: and within this factor of its side.
+        disputes: looks in a row whose detection does not confirm the crop after which the track moves to the
+            detection; a hand before the face moves the detector's box for a frame or two. Landmarks in doubt
+            move at the first.
     """
 
     crop_scale: float = 1.25
@@ -53,6 +56,7 @@ class Policy:
     match_distance: float = 0.5
     agree_distance: float = 0.25
     agree_growth: float = 1.5
+    disputes: int = 3
 
 
 @dataclass(slots=True)
@@ -64,6 +68,7 @@ class Track:
         crop: what to solve in the next frame.
         landmarks: last landmarks (98, 2) in frame pixels; None before the first solve.
         misses: looks in a row in which the detector did not see this face.
+        disputes: looks in a row in which the detector saw it elsewhere.
         doubt: why the last result is doubted, "" if it is not.
         trust: frames left in which uncertain landmarks raise no doubt.
     """
@@ -72,6 +77,7 @@ class Track:
     crop: Crop
     landmarks: NDArray[np.float32] | None = None
     misses: int = 0
+    disputes: int = 0
     doubt: str = ""
     trust: int = 0
 
