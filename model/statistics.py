@@ -132,7 +132,7 @@ def areas(errors: NDArray[np.floating]) -> Array:
 
 def _measured(values: NDArray[np.floating]) -> Array:
     values = np.asarray(values, np.float64)
-    return values[~np.isnan(values)]
+    return np.asarray(values[~np.isnan(values)])
 
 
 def _measured_pairs(values: NDArray[np.floating], baseline: NDArray[np.floating]) -> tuple[Array, Array]:
