@@ -1,7 +1,7 @@
 """How a face's points move between two frames, as far as the two images tell.
 
 Dense optical flow sees where texture went, but at single points it is noisy, and inside an occluder it sees
-the occluder. A similarity fitted robustly to the flow at all 98 points sees where the head went, but not
+the occluder. A similarity fitted robustly to the flow at all points sees where the head went, but not
 the mouth. The estimate is the similarity, plus the local flow where it differs from it by no more than an
 expression could move a point in one frame.
 """
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.metrics import inter_ocular
+from model.topology import eye_corners
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -43,14 +43,14 @@ class MotionEstimate(Protocol):
     """Tells where points of a face went from one frame to the next."""
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
-        """Return the motion (98, 2) of the points ``before`` in frame pixels, None where there is no telling.
+        """Return the motion (n, 2) of the points ``before`` in frame pixels, None where there is no telling.
 
         Args:
             old: the last frame, RGB (h, w, 3).
             new: this frame, the same size.
             crop: the square around the face in this frame.
-            before: landmarks (98, 2) in the last frame, frame pixels.
-            after: landmarks (98, 2) in this frame; a hint where to look, never an answer.
+            before: landmarks (n, 2) in the last frame, 98 or 68, frame pixels.
+            after: landmarks (n, 2) in this frame; a hint where to look, never an answer.
         """
         ...
 
@@ -104,7 +104,9 @@ class FlowMotion:
         start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
         local = _sample(np.asarray(self._flow.calc(then, now, start), np.float32), points)
         head = fit_similarity(points.astype(np.float64), local, inside)
-        limit = max(self._expression_limit * float(inter_ocular(before)) / pixel, SMALLEST_LIMIT)
+        left, right = eye_corners(len(before))
+        eyes = float(np.linalg.norm(before[left] - before[right]))
+        limit = max(self._expression_limit * eyes / pixel, SMALLEST_LIMIT)
         difference = local - head
         believed = inside / (1.0 + (np.linalg.norm(difference, axis=1) / limit) ** 4)
         shift = np.array([crop.centre_x - source.centre_x, crop.centre_y - source.centre_y])

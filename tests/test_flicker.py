@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from model.flicker import FlickerMeter, FlickerReading, FlickerWindow, reading_of
 from model.geometry import Crop
 from model.motion import FlowMotion, fit_similarity
-from model.topology import REGIONS
+from model.topology import REGIONS, TO_68
 from tests.fakes import face_points
 
 Points = NDArray[np.float32]
@@ -221,6 +221,15 @@ def test_the_kept_grey_crop_is_not_mistaken_for_another_frames() -> None:
         assert one is not None
         assert other is not None
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_the_68_points_move_as_the_98_do() -> None:
+    (old, before), (new, after) = moved(0, 0), moved(3.4, -2.3, 2.0)
+    all_points = FlowMotion().between(old, new, crop_of(FACE), before.astype(float), after.astype(float))
+    fewer = FlowMotion().between(old, new, crop_of(FACE), before[TO_68].astype(float), after[TO_68].astype(float))
+    assert all_points is not None
+    assert fewer is not None
+    np.testing.assert_allclose(fewer, all_points[TO_68], atol=0.1)
 
 
 def test_similarity_fit_is_exact_and_shrugs_off_a_third_of_outliers() -> None:
