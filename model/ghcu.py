@@ -43,6 +43,7 @@ class GhcuConfig:
         pool: cells averaged along each axis before the convolutions.
         channels: of the convolutions; all but the first halve the size.
         hidden: width of the two layers behind them.
+        modes: ways in which faces differ from the mean face.
         low: spread in crop sides up to which the LDEQ's point stays.
         high: spread from which the GHCU's point replaces it.
     """
@@ -53,6 +54,7 @@ class GhcuConfig:
     pool: int = 4
     channels: tuple[int, ...] = (64, 64, 64)
     hidden: int = 256
+    modes: int = 40
     low: float = 0.05
     high: float = 0.10
 
@@ -61,8 +63,8 @@ class GhcuConfig:
             raise ModelError(f"a GHCU's low ({self.low}) must be below its high ({self.high}) and not negative")
         if self.pool < 1 or self.heatmap_size % self.pool:
             raise ModelError(f"a GHCU cannot pool heatmaps of {self.heatmap_size} cells by {self.pool}")
-        if not self.channels or min(self.channels) < 1 or self.hidden < 1:
-            raise ModelError("a GHCU needs at least one convolution, and channels and hidden of at least 1")
+        if not self.channels or min(*self.channels, self.hidden) < 1 or not 0 < self.modes <= 2 * self.landmarks:
+            raise ModelError("a GHCU needs channels and hidden of at least 1, and 1 to 2 k modes")
 
 
 @dataclass(frozen=True, slots=True)
