@@ -20,7 +20,7 @@ from model.topology import MIRROR, POINTS, REGIONS
 from model.training import semantic
 from model.training.data import Faces
 from model.training.frozen import PLAIN, cold_heatmaps, from_crop, plain_crops
-from model.training.semantic import ALIGNED, LabelSearch, movements, search_labels, write_labels
+from model.training.semantic import ALIGNED, LabelSearch, movements, search_labels, without_common, write_labels
 from model.weights import save_weights
 from tests.test_training import write_faces
 
@@ -188,11 +188,12 @@ def test_a_frozen_model_sees_what_the_solver_reaches() -> None:
 
 
 class Seer:
-    """Stands for a trained network: it sees every point a fixed step right of and below its label."""
+    """Stands for a trained network: it sees every point a step right of and below its label, or left and above."""
 
-    def __init__(self, given: Faces, step: float) -> None:
+    def __init__(self, given: Faces, steps: Tensor) -> None:
         self.config = LdeqConfig(input_size=4 * SIZE)
-        self.places = plain_crops(given.images, given.landmarks, 8, self.config.crop_scale)[1] + step
+        labels = plain_crops(given.images, given.landmarks, 8, self.config.crop_scale)[1]
+        self.places = labels + steps[:, None, None]
         self.calls = 0
 
     def heatmaps(self, model: object, crops: Tensor) -> Tensor:
@@ -206,22 +207,54 @@ class Seer:
         return gaussians(places, 1.0)
 
 
-def test_labels_move_part_of_the_way_to_what_the_network_sees(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = faces(6)
-    seer = Seer(given, step=0.02)
+def moved_by(
+    given: Faces, steps: Tensor, monkeypatch: pytest.MonkeyPatch
+) -> tuple[Tensor, list[semantic.Movement], list[int]]:
+    """Return how far labels moved, in crop sides, where the network sees them some steps away."""
+    seer = Seer(given, steps)
     monkeypatch.setattr(semantic, "cold_heatmaps", seer.heatmaps)
     done: list[int] = []
     settings = AlignmentSettings(label_share=0.5, floor=1e-3)
     found, table = search_labels(seer, given, settings, batch=1, report=done.append)  # type: ignore[arg-type]
-    side = (given.landmarks.amax(dim=1) - given.landmarks.amin(dim=1)).amax(dim=1) * seer.config.crop_scale
-    share = (found.landmarks - given.landmarks) / side[:, None, None] / 0.02
-    assert float(share.mean()) == pytest.approx(0.5, abs=0.03)
-    assert done == [1, 2, 3, 4, 5, 6]
     assert found.images is given.images
+    side = (given.landmarks.amax(dim=1) - given.landmarks.amin(dim=1)).amax(dim=1) * seer.config.crop_scale
+    return (found.landmarks - given.landmarks) / side[:, None, None], table, done
+
+
+def test_labels_move_part_of_the_way_to_what_the_network_sees(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = faces(8)
+    steps = 0.02 * torch.tensor([1.0, 1.0, -1.0, -1.0]).repeat(2)  # nothing in common on either source
+    moved, table, done = moved_by(given, steps, monkeypatch)
+    assert float((moved / steps[:, None, None]).mean()) == pytest.approx(0.5, abs=0.03)
+    assert done == [1, 2, 3, 4, 5, 6, 7, 8]
     assert {row.source for row in table} == {"wflw", "300w"}
     assert {row.region for row in table} == {region.name for region in REGIONS}
     assert all(0.3 * row.apart < row.median < 0.7 * row.apart for row in table)
-    assert all(row.bias == pytest.approx(row.median, rel=0.2) for row in table), "all moved alike"
+    assert all(row.bias < 0.2 * row.median for row in table)
+
+
+def test_where_people_and_the_network_always_differ_people_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    moved, table, _ = moved_by(faces(6), torch.full((6,), 0.02), monkeypatch)
+    assert float(moved.norm(dim=-1).mean()) < 0.1 * 0.02
+    assert all(row.bias == pytest.approx(row.median, rel=0.2) for row in table), "but the table tells of it"
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.7])
+def test_what_steps_have_in_common_is_measured_along_the_eyes(turn: float) -> None:
+    given = faces(4)
+    rotation = torch.tensor([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
+    landmarks = given.landmarks.clone()
+    landmarks[1::2] = landmarks[1::2] @ rotation
+    given = replace(given, landmarks=landmarks, sources=np.array(["wflw"] * 4))
+    step = torch.tensor([3.0, 1.0]).repeat(4, POINTS, 1)
+    step[1::2] = step[1::2] @ rotation
+    step[:, 7] = 0  # stayed
+    step[0, 9], step[1, 9] = torch.tensor([8.0, 0.0]), torch.tensor([-8.0, 0.0]) @ rotation
+    step[2:, 9] = 0
+    found = without_common(given, landmarks + step)
+    torch.testing.assert_close(found[:, 10:], landmarks[:, 10:], atol=1e-3, rtol=0)
+    assert torch.equal(found[:, 7], landmarks[:, 7])
+    torch.testing.assert_close(found[:, 9], landmarks[:, 9] + step[:, 9], atol=1e-3, rtol=0)
 
 
 def test_movement_without_a_common_direction_has_no_bias() -> None:

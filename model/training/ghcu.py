@@ -121,7 +121,7 @@ def train_ghcu(
     Raises:
         ModelError: for weights that cannot be read or find other points than the faces have.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     device = faces.images.device
     model = load_weights(weights).to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -141,7 +141,8 @@ def train_ghcu(
     out.mkdir(parents=True, exist_ok=True)
     path = ghcu_path(out / weights.name)
     temporary = path.with_suffix(".tmp")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}, temporary)
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    temporary.write_bytes(save(state))
     temporary.replace(path)
     card = GhcuCard(
         path,
