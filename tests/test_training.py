@@ -29,7 +29,8 @@ from model.training.augment import Augmentation, augment, augment_twice
 from model.training.data import CANVAS, Faces, load_faces
 from model.training.loop import CHECKPOINT, train
 from model.training.objective import LossWeights, Moves, landmark_loss, moved_state
-from model.training.recipe import GRADIENTS, IMPLICIT, Recipe, Stage, recipe_for
+from model.training.recipe import ALIGNMENTS, GRADIENTS, IMPLICIT, Recipe, Stage, recipe_for
+from model.training.semantic import ALIGNED
 from model.weights import load_weights, read_card, save_weights
 
 CONFIG = LdeqConfig(name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2)
@@ -475,6 +476,45 @@ def test_implicit_gradients_train_too(faces: Faces, tmp_path: Path, monkeypatch:
     losses = [float(line.rsplit(" ", 1)[1]) for line in lines]
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
     assert json.loads((tmp_path / "recipe.json").read_text())["gradient"] == IMPLICIT
+
+
+@pytest.mark.usefixtures("steps")
+def test_labels_are_searched_within_a_run_and_kept_for_its_end(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained_on: list[torch.Tensor] = []
+    step = loop._step
+
+    def noted(run: loop._Run, plan: Recipe, now: Faces, *rest: object) -> float:
+        trained_on.append(now.landmarks)
+        return step(run, plan, now, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "_step", noted)
+    lines: list[str] = []
+    train(faces, recipe(4, alignments=(0.5,)), tmp_path, report=lines.append)
+    assert sum("labels searched" in line for line in lines) == 1
+    assert trained_on[0] is faces.landmarks
+    with np.load(tmp_path / ALIGNED) as found:
+        np.testing.assert_array_equal(found["landmarks"], trained_on[-1].numpy())
+
+
+def test_options_reach_the_recipe(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    planned: list[Recipe] = []
+    monkeypatch.setattr(train_command, "train_recipe", lambda args, plan: planned.append(plan) or 0)
+    words = ["train", "--data", str(folder), "--out", str(tmp_path / "run")]
+    assert cli.main(words) == 0
+    more = ["--semantic-alignment", "--landmarks", "68", "--input-size", "128", "--learning-rate", "2e-4"]
+    assert cli.main([*words, *more, "--gradient", "implicit", "--minutes", "3"]) == 0
+    plain, changed = planned
+    assert plain == recipe_for("ldeq-s")
+    assert (changed.model.landmarks, changed.model.input_size, changed.model.name) == (68, 128, "ldeq-s-68")
+    assert {stage.input_size for stage in changed.stages} == {128}
+    assert (changed.alignments, changed.learning_rate, changed.gradient, changed.minutes) == (
+        ALIGNMENTS,
+        2e-4,
+        IMPLICIT,
+        3.0,
+    )
 
 
 def test_an_unknown_gradient_is_refused() -> None:
