@@ -21,6 +21,7 @@ from app.pipeline.detector import (
     Detection,
     MediaPipeDetector,
     Sighting,
+    without_nested,
     without_twins,
 )
 from app.pipeline.face_box import BoxModel
@@ -112,6 +113,12 @@ def test_overlap_is_the_shared_part_of_the_union() -> None:
 def test_of_twins_the_surer_one_stays() -> None:
     weak, sure, other = square(50, 100, 0.6), square(60, 100, 0.8), square(300, 100, 0.5)
     assert without_twins([weak, sure, other]) == [sure, other]
+
+
+def test_a_face_inside_a_larger_one_is_none() -> None:
+    face, nose, beside = square(50, 100, 0.55), square(55, 25, 0.7), square(120, 60, 0.5)
+    assert nose.inside(face) == 1
+    assert without_nested([face, nose, beside]) == [face, beside]
 
 
 class TwoModels:

@@ -27,6 +27,8 @@ SURE = 0.7
 off by more than 0.3 of the face, otherwise 0.1 % (benchmarks/detector_box.py)."""
 SAME_FACE = 0.3
 """Boxes that share more than this part of their union are one face; the models themselves use the same."""
+NESTED = 0.9
+"""A box of which more than this part lies in a larger face's is no face of its own."""
 
 # Fitted by: python -m benchmarks.detector_box --data FACES
 # Of these faces 4432 have a known box and are found by the short-range model, 4336 by the full-range one.
@@ -71,10 +73,17 @@ class Detection:
 
     def overlap(self, other: Detection) -> float:
         """Return the part of the two boxes' union that both cover."""
+        shared = self._shared(other)
+        return shared / (self.area + other.area - shared)
+
+    def inside(self, other: Detection) -> float:
+        """Return the part of this box that lies in the other."""
+        return self._shared(other) / self.area
+
+    def _shared(self, other: Detection) -> float:
         width = min(self.x2, other.x2) - max(self.x1, other.x1)
         height = min(self.y2, other.y2) - max(self.y1, other.y1)
-        shared = max(0.0, width) * max(0.0, height)
-        return shared / (self.area + other.area - shared)
+        return max(0.0, width) * max(0.0, height)
 
 
 class Detector(Protocol):
@@ -106,8 +115,7 @@ class MediaPipeDetector:
         found = [sighting.expected(SHORT_RANGE_BOX) for sighting in self._short.look(image)]
         if not found or min(face.confidence for face in found) < SURE:
             found += [sighting.expected(FULL_RANGE_BOX) for sighting in self._full.look(image)]
-            found = without_twins(found)
-        return sorted(found, key=lambda face: face.area, reverse=True)
+        return sorted(without_nested(without_twins(found)), key=lambda face: face.area, reverse=True)
 
     def close(self) -> None:
         """Release both models."""
@@ -122,6 +130,15 @@ def without_twins(detections: Sequence[Detection]) -> list[Detection]:
         if all(detection.overlap(other) <= SAME_FACE for other in kept):
             kept.append(detection)
     return kept
+
+
+def without_nested(detections: Sequence[Detection]) -> list[Detection]:
+    """Return the detections without those inside a larger one: a nose, a chin guard or a print seen as a face."""
+    return [
+        detection
+        for detection in detections
+        if not any(other.area > detection.area and detection.inside(other) > NESTED for other in detections)
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
