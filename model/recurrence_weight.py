@@ -31,7 +31,7 @@ OUTLIER = 3.0
 NOISE_GAIN = 0.05
 """What one frame counts in the noise."""
 AMBIGUITY_LIMITS = (0.3, 3.0)
-LARGEST_NOISE, SURE_JUMP = 0.05, 0.1
+LARGEST_NOISE, SURE_JUMP = 0.08, 0.16
 """Innovations larger than noise, in crop sides: from the first on the picture gains, at the second it alone counts."""
 
 
@@ -52,7 +52,7 @@ class Adaptation:
     memory: float = 0.4
     noise: float = 2.0
     motion: float = 6.0
-    following: float = 0.6
+    following: float = 0.5
     region: float = 0.7
 
     def __post_init__(self) -> None:

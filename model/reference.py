@@ -33,8 +33,8 @@ class MotionGains:
         local: of each landmark's motion against the head.
     """
 
-    head: float = 0.7
-    local: float = 0.85
+    head: float = 0.72
+    local: float = 0.8
 
     def __post_init__(self) -> None:
         if not (0 < self.head <= 1 and 0 < self.local <= 1):

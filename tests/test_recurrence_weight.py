@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.errors import ModelError
-from model.recurrence_weight import Adaptation, AdaptiveWeight
+from model.recurrence_weight import SURE_JUMP, Adaptation, AdaptiveWeight
 from model.topology import REGIONS
 
 BASE = 2.0
@@ -40,7 +40,7 @@ def test_a_motion_that_goes_on_lowers_its_regions_weight_and_no_other() -> None:
         innovation = random.normal(0, 0.003, (98, 2))
         innovation[MOUTH] += (0.0, 0.015)
         weights = weight.update(innovation, SPREAD)
-    assert weights[MOUTH].max() < 0.5 * BASE
+    assert weights[MOUTH].max() < 0.6 * BASE
     assert weights[CONTOUR].mean() > 0.85 * BASE
     assert 1 / (1 + weights[MOUTH].min()) == pytest.approx(Adaptation().following)
 
@@ -49,7 +49,7 @@ def test_a_jump_larger_than_any_noise_is_followed_at_once() -> None:
     weight = AdaptiveWeight(BASE, Adaptation())
     after_noise(weight)
     innovation = np.zeros((98, 2))
-    innovation[MOUTH] = (0.0, 0.1)
+    innovation[MOUTH] = (0.0, SURE_JUMP)
     weights = weight.update(innovation, SPREAD)
     assert weights[MOUTH].max() < 1e-9
     assert weights[CONTOUR].min() > 0.99 * BASE
@@ -60,7 +60,7 @@ def test_rest_after_a_motion_raises_the_weight_again() -> None:
     after_noise(weight)
     for _ in range(3):
         moving = weight.update(np.full((98, 2), 0.01), SPREAD).mean()
-    assert moving < 0.5 * BASE
+    assert moving < 0.6 * BASE
     assert after_noise(weight, 20, seed=2).mean() > 0.9 * BASE
 
 
