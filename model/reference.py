@@ -6,7 +6,8 @@ did, the most likely motion minimises
     (v - measured)^2 / measurement variance + (v - v_last)^2 / acceleration variance,
 
 which is v = gain * measured + (1 - gain) * v_last. Heads are heavier than lids and lips: the head's motion is
-given a smaller gain than what a landmark does by itself.
+given a smaller gain than what a landmark does by itself. Where frames were skipped, v_last is taken for the longer
+time, and is worth less: under a random acceleration the variance of a motion foretold grows with the cube of the time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,11 @@ from model.motion import FlowMotion
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
+
+
+FRAME_SECONDS = 1 / 25
+"""Time between frames for which the gains are given; more of a motion is believed after a longer time, not less after
+a shorter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +54,50 @@ class ReferenceMotion:
         self._gains = gains
         self._flow = FlowMotion()
         self._image: Image | None = None
+        self._seconds: float | None = None
+        self._elapsed = FRAME_SECONDS
         self._head: Array | None = None
         self._local: Array | None = None
 
-    def note(self, image: Image | None) -> None:
+    def note(self, image: Image | None, seconds: float | None = None) -> None:
         """Begin at ``image``: the next motion is measured from there, and none is known before."""
-        self._image, self._head, self._local = image, None, None
+        self._image, self._seconds, self._head, self._local = image, seconds, None, None
 
-    def to(self, image: Image, crop: Crop, landmarks: Array) -> Array | None:
+    def to(self, image: Image, crop: Crop, landmarks: Array, seconds: float | None = None) -> Array | None:
         """Return how far ``landmarks`` (n, 2) of the last frame have moved, frame pixels; None where unknown.
 
         Args:
             image: this frame, RGB (h, w, 3).
             crop: the square around the face in it.
             landmarks: where they were in the last frame.
+            seconds: when the frame was taken; without it all frames are equally far apart.
         """
         old, self._image = self._image, image
+        longer = self._time_passes(seconds)
         measured = None
         if old is not None and old.shape == image.shape:
-            expected = landmarks if self._head is None else landmarks + self._head
+            expected = landmarks if self._head is None else landmarks + longer * self._head
             measured = self._flow.parts(old, image, crop, landmarks, expected)
         if measured is None:
             self._head = self._local = None
             return None
         head, local = measured
-        self._head = _blend(self._head, head, self._gains.head)
-        self._local = _blend(self._local, local, self._gains.local)
+        self._head = self._blend(self._head, head, self._gains.head, longer)
+        self._local = self._blend(self._local, local, self._gains.local, longer)
         return np.asarray(self._head + self._local)
 
+    def _time_passes(self, seconds: float | None) -> float:
+        """Return how many times as long ago the last frame is as the one before was from it."""
+        before, self._seconds = self._seconds, seconds
+        if seconds is None or before is None or seconds <= before:
+            self._elapsed = FRAME_SECONDS
+            return 1.0
+        last, self._elapsed = self._elapsed, seconds - before
+        return self._elapsed / last if self._head is not None else 1.0
 
-def _blend(last: Array | None, new: Array, gain: float) -> Array:
-    return new if last is None else np.asarray((1 - gain) * last + gain * new)
+    def _blend(self, last: Array | None, new: Array, gain: float, longer: float) -> Array:
+        if last is None:
+            return new
+        foretold = gain * max(self._elapsed / FRAME_SECONDS, 1.0) ** 3
+        gain = foretold / (1 - gain + foretold)
+        return np.asarray((1 - gain) * longer * last + gain * new)

@@ -147,7 +147,9 @@ class Recurrence:
         """Forget the last frame; the next solve is cold and reports ``reason``."""
         self._memory, self._reason = None, reason
 
-    def solve(self, u: State, crop: Crop, image: NDArray[np.uint8] | None = None) -> Solution:
+    def solve(
+        self, u: State, crop: Crop, image: NDArray[np.uint8] | None = None, seconds: float | None = None
+    ) -> Solution:
         """Solve one face in one frame.
 
         Args:
@@ -155,36 +157,37 @@ class Recurrence:
             crop: where the crop lies in the frame.
             image: the whole frame, RGB (h, w, 3), kept until the next one and so not to be written to. Without
                 it the head's motion is read off the landmarks, which is less exact and knows no expressions.
+            seconds: when the frame was taken, on any clock; without it all frames are taken as equally far apart.
         """
         memory = self._memory
         if memory is None:
-            z, report = self._cold(u, image)
+            z, report = self._cold(u, image, seconds)
         else:
-            z, report = self._warm(u, crop, image, memory)
+            z, report = self._warm(u, crop, image, seconds, memory)
             if report.stopped == NOT_FINITE:
                 self.reset(NON_FINITE_STATE)
                 spent = report.evaluations
-                z, report = self._cold(u, image)
+                z, report = self._cold(u, image, seconds)
                 report = replace(report, evaluations=report.evaluations + spent)
         solution = _solution(self._engine, z, crop, report)
         self._memory = None if report.stopped == NOT_FINITE else _Memory(z, crop, solution.landmarks)
         self._reason = NON_FINITE_STATE
         return solution
 
-    def _cold(self, u: State, image: NDArray[np.uint8] | None) -> tuple[State, SolveReport]:
+    def _cold(self, u: State, image: NDArray[np.uint8] | None, seconds: float | None) -> tuple[State, SolveReport]:
         z, report = cold_state(self._engine, u)
-        self._motion.note(image if self._settings.follow_picture else None)
+        self._motion.note(image if self._settings.follow_picture else None, seconds)
         if self._weight is not None:
             self._weight.reset()
         return z, replace(report, reason=self._reason)
 
     def _warm(
-        self, u: State, crop: Crop, image: NDArray[np.uint8] | None, memory: _Memory
+        self, u: State, crop: Crop, image: NDArray[np.uint8] | None, seconds: float | None, memory: _Memory
     ) -> tuple[State, SolveReport]:
         settings, half_pixel = self._settings, self._engine.config.half_pixel
         motion = None
         if settings.follow_picture and image is not None:
-            motion = self._motion.to(image, crop, memory.landmarks.astype(np.float64))
+            motion = self._motion.to(image, crop, memory.landmarks.astype(np.float64), seconds)
         start = memory.state
         if motion is not None:
             start = memory.moved(crop, half_pixel, motion)

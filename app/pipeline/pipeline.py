@@ -121,9 +121,9 @@ class Pipeline:
             self._faces.clear()
         newcomers = self._look(frame, notes)
         known = list(self._faces)
-        solutions = self._solve(frame.image, known)
+        solutions = self._solve(frame, known)
         for face in newcomers:
-            solutions.append(self._solve_first(frame.image, face))
+            solutions.append(self._solve_first(frame, face))
         results = []
         for face, (crop, solution) in zip(known + newcomers, solutions, strict=True):
             result = self._accept(frame, face, crop, solution, notes)
@@ -195,22 +195,22 @@ class Pipeline:
         with self._timed("encode"):
             return self._engine.encode(pictures)
 
-    def _solve(self, image: NDArray[np.uint8], faces: Sequence[_Face]) -> list[tuple[Crop, dict[str, Solution]]]:
+    def _solve(self, frame: Frame, faces: Sequence[_Face]) -> list[tuple[Crop, dict[str, Solution]]]:
         if not faces:
             return []
         crops = [face.track.crop for face in faces]
-        injections = self._encode(image, crops)
+        injections = self._encode(frame.image, crops)
         return [
-            (crop, self._solve_modes(face, injections[i : i + 1], crop, image))
+            (crop, self._solve_modes(face, injections[i : i + 1], crop, frame))
             for i, (face, crop) in enumerate(zip(faces, crops, strict=True))
         ]
 
-    def _solve_modes(self, face: _Face, u: State, crop: Crop, image: NDArray[np.uint8]) -> dict[str, Solution]:
+    def _solve_modes(self, face: _Face, u: State, crop: Crop, frame: Frame) -> dict[str, Solution]:
         settings = self._settings
         solutions = {}
         with self._timed("solve"):
             if settings.rwr or settings.compare:
-                solutions[RWR] = face.recurrence.solve(u, crop, image)
+                solutions[RWR] = face.recurrence.solve(u, crop, frame.image, frame.timestamp)
             if not settings.rwr or settings.compare:
                 solutions[COLD] = cold_solve(self._engine, u, crop)
         return self._repaired(solutions, crop) if settings.ghcu else solutions
@@ -223,15 +223,15 @@ class Pipeline:
         with self._timed("repair"):
             return {mode: ghcu.repair_solution(solution, crop) for mode, solution in solutions.items()}
 
-    def _solve_first(self, image: NDArray[np.uint8], face: _Face) -> tuple[Crop, dict[str, Solution]]:
+    def _solve_first(self, frame: Frame, face: _Face) -> tuple[Crop, dict[str, Solution]]:
         """Solve a newcomer twice: the detector's box is rougher than the box of its landmarks."""
-        rough = self._encode(image, [face.track.crop])
+        rough = self._encode(frame.image, [face.track.crop])
         with self._timed("solve"):
             first = cold_solve(self._engine, rough, face.track.crop)
         self._faces.append(face)
         if np.isfinite(first.landmarks).all():
             face.track.crop = Crop.around_points(first.landmarks, self._policy.crop_scale)
-        crop, solutions = self._solve(image, [face])[0]
+        crop, solutions = self._solve(frame, [face])[0]
         extra = first.report.evaluations
         return crop, {
             mode: replace(solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra))
