@@ -64,6 +64,21 @@ class _Grey:
     pixels: Image
 
 
+@dataclass(slots=True)
+class _Field:
+    """The flow between two frames, kept because whoever asks next usually means the same two."""
+
+    old: Image
+    new: Image
+    source: Crop
+    crop: Crop
+    flow: Floats
+
+    def between(self, old: Image, new: Image, source: Crop, crop: Crop) -> bool:
+        """Return whether it is the flow from one frame's crop to another's."""
+        return self.old is old and self.new is new and self.source == source and self.crop == crop
+
+
 class FlowMotion:
     """Dense flow (Kroeger et al., 2016, as in OpenCV) and a robust similarity, see the module's docstring.
 
@@ -81,6 +96,7 @@ class FlowMotion:
         self._flow = flow
         self._expression_limit = expression_limit
         self._last: _Grey | None = None
+        self._field: _Field | None = None
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
         """Return the motion of the points ``before``; see :class:`MotionEstimate`."""
@@ -101,8 +117,17 @@ class FlowMotion:
         self._last = _Grey(new, crop, now)
         pixel = crop.side / CROP_SIZE
         points = source.to_crop(before) * CROP_SIZE - np.float32(0.5)
-        start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
-        local = _sample(np.asarray(self._flow.calc(then, now, start), np.float32), points)
+        field = self._field
+        if (
+            field is None
+            or field.old is not old
+            or field.new is not new
+            or (field.source, field.crop) != (source, crop)
+        ):
+            start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
+            field = _Field(old, new, source, crop, np.asarray(self._flow.calc(then, now, start), np.float32))
+            self._field = field
+        local = _sample(field.flow, points)
         head = fit_similarity(points.astype(np.float64), local, inside)
         left, right = eye_corners(len(before))
         eyes = float(np.linalg.norm(before[left] - before[right]))

@@ -50,9 +50,9 @@ class MotionGains:
 class ReferenceMotion:
     """Follows one face's motion in the picture from frame to frame."""
 
-    def __init__(self, gains: MotionGains) -> None:
+    def __init__(self, gains: MotionGains, flow: FlowMotion | None = None) -> None:
         self._gains = gains
-        self._flow = FlowMotion()
+        self._flow = flow or FlowMotion()
         self._image: Image | None = None
         self._seconds: float | None = None
         self._elapsed = FRAME_SECONDS

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from model.engine.base import Engine, State
 from model.errors import ModelError
 from model.geometry import Crop
-from model.motion import fit_similarity
+from model.motion import FlowMotion, fit_similarity
 from model.recurrence_weight import Adaptation, AdaptiveWeight
 from model.reference import MotionGains, ReferenceMotion
 from model.resample import move_state
@@ -128,8 +128,16 @@ class _Memory:
 class Recurrence:
     """What one face carries from frame to frame."""
 
-    def __init__(self, engine: Engine, settings: RwrSettings | None = None) -> None:
+    def __init__(self, engine: Engine, settings: RwrSettings | None = None, flow: FlowMotion | None = None) -> None:
+        """Begin without memory.
+
+        Args:
+            engine: runs the model.
+            settings: None: the defaults.
+            flow: measures the picture's motion; one that others use for the same face saves their work or this one's.
+        """
         self._engine = engine
+        self._flow = flow or FlowMotion()
         self._memory: _Memory | None = None
         self._reason = FIRST_FRAME
         self.configure(settings)
@@ -137,7 +145,7 @@ class Recurrence:
     def configure(self, settings: RwrSettings | None) -> None:
         """Use ``settings`` (None: the defaults) from the next frame on; the state is kept."""
         self._settings = settings or RwrSettings()
-        self._motion = ReferenceMotion(self._settings.gains)
+        self._motion = ReferenceMotion(self._settings.gains, self._flow)
         self._weight: AdaptiveWeight | None = None
         if self._settings.adaptation is not None:
             landmarks = self._engine.config.landmarks

@@ -223,6 +223,19 @@ def test_the_kept_grey_crop_is_not_mistaken_for_another_frames() -> None:
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_flow_shared_between_two_who_ask_is_that_of_each_alone() -> None:
+    frames = [moved(1.7 * t, 0.3 * t) for t in range(4)]
+    shared, crop = FlowMotion(), crop_of(FACE)
+    for (old, before), (new, after) in pairwise(frames):
+        jittered = before + np.float32(0.5)
+        for points in (before, jittered):
+            args = (old, new, crop, points.astype(np.float64), after.astype(np.float64))
+            together, alone = shared.between(*args), FlowMotion().between(*args)
+            assert together is not None
+            assert alone is not None
+            np.testing.assert_array_equal(together, alone)
+
+
 def test_the_68_points_move_as_the_98_do() -> None:
     (old, before), (new, after) = moved(0, 0), moved(3.4, -2.3, 2.0)
     all_points = FlowMotion().between(old, new, crop_of(FACE), before.astype(float), after.astype(float))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -25,6 +25,7 @@ from model.errors import ModelError
 from model.flicker import FlickerMeter, FlickerReading
 from model.geometry import Crop
 from model.ghcu import Ghcu
+from model.motion import FlowMotion
 from model.rwr import Recurrence, Solution, cold_solve
 
 SCENE_CUT = "scene cut"
@@ -38,7 +39,7 @@ class _Face:
 
     track: Track
     recurrence: Recurrence
-    meter: FlickerMeter = field(default_factory=FlickerMeter)
+    meter: FlickerMeter
 
 
 class Pipeline:
@@ -186,7 +187,8 @@ class Pipeline:
         track = Track(self._next_face, detection.crop(self._policy.crop_scale))
         self._next_face += 1
         notes.append(f"found face {track.face}")
-        return _Face(track, Recurrence(self._engine, self._settings.recurrence))
+        flow = FlowMotion()
+        return _Face(track, Recurrence(self._engine, self._settings.recurrence, flow), FlickerMeter(flow))
 
     def _encode(self, image: NDArray[np.uint8], crops: Sequence[Crop]) -> State:
         size = self._engine.config.input_size
