@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.errors import UserError
 from app.evaluation.predict import RectPredictor
 from app.evaluation.wflw_v import VideoFiles, read_frames, read_labels
+from app.lab.blame import repeated
 from model.config import LdeqConfig
 from model.engine.base import Engine
 from model.filters import Ema, LandmarkFilter, OneEuro
@@ -24,8 +25,6 @@ Array = NDArray[np.float64]
 
 LABELS_STAND = 0.003
 """Labels that move by less than this share of the inter-ocular distance stand still."""
-PICTURE_STANDS = 0.15
-"""A frame that differs from the last by less than this share of the clip's median repeats it."""
 TOO_MANY_REPEATS = 0.1
 """Share of repeated frames under moving labels from which on a clip's labels are not trusted."""
 
@@ -119,5 +118,4 @@ def labels_ignore_repeats(clip: Clip) -> bool:
     """Whether many frames repeat the one before while the labels move on: smoothed labels of a stuttering video."""
     changes = np.array([cv2.norm(a, b, cv2.NORM_L1) for a, b in zip(clip.images, clip.images[1:], strict=False)])
     moved = np.linalg.norm(np.diff(clip.truth, axis=0), axis=-1).mean(axis=-1) / inter_ocular(clip.truth)[1:]
-    repeated = (changes < PICTURE_STANDS * np.median(changes)) & (moved > LABELS_STAND)
-    return bool(repeated.mean() > TOO_MANY_REPEATS)
+    return bool((repeated(changes) & (moved > LABELS_STAND)).mean() > TOO_MANY_REPEATS)

@@ -7,14 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.topology import (
-    LEFT_EYE_68,
-    LEFT_EYE_OUTER,
-    LEFT_EYE_OUTER_68,
-    RIGHT_EYE_68,
-    RIGHT_EYE_OUTER,
-    RIGHT_EYE_OUTER_68,
-)
+from model.topology import LEFT_EYE_68, RIGHT_EYE_68, eye_corners
 
 Array = NDArray[np.float64]
 
@@ -29,14 +22,9 @@ LEAST_CORRELATION = 0.15
 
 
 def inter_ocular(landmarks: NDArray[np.floating]) -> Array:
-    """Return the distance of the outer eye corners, (...,), for 98 points (..., 98, 2)."""
-    corners = landmarks[..., RIGHT_EYE_OUTER, :].astype(np.float64) - landmarks[..., LEFT_EYE_OUTER, :]
-    return np.asarray(np.linalg.norm(corners, axis=-1))
-
-
-def inter_ocular_68(landmarks: NDArray[np.floating]) -> Array:
-    """Return the distance of the outer eye corners, (...,), for the 68 points of 300W (..., 68, 2)."""
-    corners = landmarks[..., RIGHT_EYE_OUTER_68, :].astype(np.float64) - landmarks[..., LEFT_EYE_OUTER_68, :]
+    """Return the distance of the outer eye corners, (...,), for 98 points (..., 98, 2) or the 68 of 300W."""
+    left, right = eye_corners(landmarks.shape[-2])
+    corners = landmarks[..., right, :].astype(np.float64) - landmarks[..., left, :]
     return np.asarray(np.linalg.norm(corners, axis=-1))
 
 

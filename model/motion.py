@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.topology import eye_corners
+from model.metrics import inter_ocular
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -112,35 +112,35 @@ class FlowMotion:
         inside = np.asarray(((before >= 0) & (before <= (width - 1, height - 1))).all(axis=1), np.float64)
         if np.count_nonzero(inside) < MIN_POINTS:
             return None
-        now = self._grey(new, crop)
-        source, then = self._align(old, now, crop, np.median(after - before, axis=0))
-        self._last = _Grey(new, crop, now)
+        source, flow = self._flow_to(old, new, crop, np.median(after - before, axis=0))
         pixel = crop.side / CROP_SIZE
         points = source.to_crop(before) * CROP_SIZE - np.float32(0.5)
-        field = self._field
-        if (
-            field is None
-            or field.old is not old
-            or field.new is not new
-            or (field.source, field.crop) != (source, crop)
-        ):
-            start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
-            field = _Field(old, new, source, crop, np.asarray(self._flow.calc(then, now, start), np.float32))
-            self._field = field
-        local = _sample(field.flow, points)
+        local = _sample(flow, points)
         head = fit_similarity(points.astype(np.float64), local, inside)
-        left, right = eye_corners(len(before))
-        eyes = float(np.linalg.norm(before[left] - before[right]))
-        limit = max(self._expression_limit * eyes / pixel, SMALLEST_LIMIT)
+        limit = max(self._expression_limit * float(inter_ocular(before)) / pixel, SMALLEST_LIMIT)
         difference = local - head
         believed = inside / (1.0 + (np.linalg.norm(difference, axis=1) / limit) ** 4)
         shift = np.array([crop.centre_x - source.centre_x, crop.centre_y - source.centre_y])
         return head * pixel + shift, believed[:, None] * difference * pixel
 
+    def _flow_to(self, old: Image, new: Image, crop: Crop, shift: Array) -> tuple[Crop, Floats]:
+        """Return which crop of the last frame the flow starts from, and the flow from it to ``crop`` of this one."""
+        kept = self._field
+        if kept is not None and _is_near(shift, crop) and kept.between(old, new, crop, crop):
+            return crop, kept.flow
+        now = self._grey(new, crop)
+        source, then = self._align(old, now, crop, shift)
+        self._last = _Grey(new, crop, now)
+        if kept is None or not kept.between(old, new, source, crop):
+            start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
+            flow = np.asarray(self._flow.calc(then, now, start), np.float32)
+            kept = self._field = _Field(old, new, source, crop, flow)
+        return source, kept.flow
+
     def _align(self, old: Image, now: Image, crop: Crop, shift: Array) -> tuple[Crop, Image]:
         """Return the crop of the last frame that resembles ``now`` most: the same one or one moved along."""
         then = self._grey(old, crop)
-        if np.abs(shift).max() <= SHIFT_FROM * crop.side:
+        if _is_near(shift, crop):
             return crop, then
         moved = Crop(crop.centre_x - float(shift[0]), crop.centre_y - float(shift[1]), crop.side)
         candidate = self._grey(old, moved)
@@ -152,6 +152,11 @@ class FlowMotion:
         if last is not None and last.image is image and last.crop == crop:
             return last.pixels
         return np.asarray(cv2.cvtColor(crop.extract(image, CROP_SIZE), cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _is_near(shift: Array, crop: Crop) -> bool:
+    """Return whether the face has moved so little that the flow finds it in the same crop of the last frame."""
+    return bool(np.abs(shift).max() <= SHIFT_FROM * crop.side)
 
 
 def _sample(flow: Floats, points: Floats) -> Array:

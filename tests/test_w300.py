@@ -18,7 +18,7 @@ from app.evaluation.predict import Box, Prediction, RectPredictor
 from app.evaluation.w300 import evaluate_w300, find_faces, read_pts
 from model.config import LdeqConfig
 from model.errors import ModelError
-from model.metrics import inter_ocular_68, inter_pupil_68
+from model.metrics import inter_ocular, inter_pupil_68
 from model.network import Ldeq
 from model.topology import MIRROR_68, REGIONS, TO_68, mirror_map, region_points
 from model.weights import WeightsCard, load_initial, save_weights, write_card
@@ -77,7 +77,7 @@ def test_both_normalisations_see_a_known_shift(faces: Path) -> None:
     result = evaluate_w300(predictor, found)
     truth = np.stack([face.landmarks for face in found])
     assert result.inter_pupil.nme.value == pytest.approx(100 * float(np.mean(3.0 / inter_pupil_68(truth))))
-    assert result.inter_ocular.nme.value == pytest.approx(100 * float(np.mean(3.0 / inter_ocular_68(truth))))
+    assert result.inter_ocular.nme.value == pytest.approx(100 * float(np.mean(3.0 / inter_ocular(truth))))
     assert result.inter_pupil.nme.value != pytest.approx(result.inter_ocular.nme.value, rel=1e-3)
     assert result.errors.mean() == pytest.approx(result.inter_pupil.nme.value)
     low, high = truth[0].min(axis=0), truth[0].max(axis=0)

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.errors import UserError
+from app.evaluation.pictures import load_picture
 from app.evaluation.predict import Predictor
 from model.config import LANDMARKS
-from model.metrics import inter_ocular_68, inter_pupil_68
+from model.metrics import inter_ocular, inter_pupil_68
 from model.statistics import AccuracyFigures, accuracy_figures
 from model.topology import REGIONS, TO_68, region_points
 
@@ -98,13 +98,12 @@ def read_pts(path: Path) -> NDArray[np.float32]:
 
 def _read_picture(path: Path) -> NDArray[np.uint8]:
     try:
-        data = np.fromfile(path, np.uint8)  # unlike cv2.imread, opens any path on Windows
+        image = load_picture(path)
     except OSError as error:
         raise UserError(f"The picture {path} cannot be opened: {error}.") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
     if image is None:
         raise UserError(f"{path} is not a picture that can be read.")
-    return np.asarray(image, np.uint8)
+    return image
 
 
 def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result:
@@ -132,7 +131,7 @@ def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result
     errors = np.nan_to_num(by_pupil.mean(axis=1), nan=np.inf)
     return W300Result(
         inter_pupil=accuracy_figures(errors),
-        inter_ocular=accuracy_figures(np.nan_to_num(distance.mean(axis=1) / inter_ocular_68(truths), nan=np.inf)),
+        inter_ocular=accuracy_figures(np.nan_to_num(distance.mean(axis=1) / inter_ocular(truths), nan=np.inf)),
         regions={
             region.name: float(np.nanmean(by_pupil[:, own])) * 100
             for region in REGIONS

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.errors import UserError
+from app.evaluation.pictures import load_picture
 from app.evaluation.predict import Box, Predictor
 from app.evaluation.stills import StillVideo
 from model.config import LANDMARKS
@@ -153,13 +153,12 @@ def read_image(folder: Path, face: WflwFace) -> NDArray[np.uint8]:
     """
     path = folder / face.path
     try:
-        data = np.fromfile(path, np.uint8)  # unlike cv2.imread, opens any path on Windows
+        image = load_picture(path)
     except OSError as error:
         raise UserError(f"{face.where}: the picture {path} cannot be opened: {error}.") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         raise UserError(f"{face.where}: {path} is not a picture that can be read.")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), np.uint8)
+    return image
 
 
 def evaluate_wflw(

@@ -113,7 +113,7 @@ def blame_clip(
             frozen = image
         last = image
     assert frozen is not None, "encode_clip has checked the number of frames"
-    repeats = np.array(differences) < PICTURE_STANDS * np.median(differences)
+    repeats = repeated(np.array(differences))
     labels = nmf(stuttering(truth, repeats), truth)
     still = np.repeat(truth[middle : middle + 1], len(truth), axis=0)
     rows = []
@@ -135,6 +135,11 @@ def blame_clip(
                 )
             )
     return rows
+
+
+def repeated(differences: Array) -> NDArray[np.bool_]:
+    """Return which frames repeat the one before, given how much each differs from it, (n - 1,)."""
+    return np.asarray(differences < PICTURE_STANDS * np.median(differences))
 
 
 STEADY = "steady crops"

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from model.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean, read_points
 from model.errors import ModelError
-from model.metrics import inter_ocular, inter_ocular_68
+from model.metrics import inter_ocular
 from model.network import Ldeq
-from model.topology import POINTS, REGIONS, eye_corners, mirror_map, region_points
+from model.topology import REGIONS, eye_corners, mirror_map, region_points
 from model.training.data import Faces
 from model.training.frozen import cold_heatmaps, from_crop, plain_crops
 
@@ -154,7 +154,7 @@ def movements(faces: Faces, found: Tensor, network: Tensor) -> list[Movement]:
     """
     given, weights = faces.landmarks.cpu().numpy(), faces.weights.cpu().numpy()
     count = given.shape[1]
-    unit = inter_ocular(given) if count == POINTS else inter_ocular_68(given)
+    unit = inter_ocular(given)
     along = _eye_line(given, count)
     step = (found.cpu().numpy() - given) / unit[:, None, None] * 100
     turned = np.stack([(step * along).sum(-1), step[..., 1] * along[..., 0] - step[..., 0] * along[..., 1]], axis=-1)
