@@ -1,4 +1,4 @@
-"""Colours, type and the style sheet of the window: dark and calm, so that the video dominates."""
+"""The look of the window: type, the style sheet, and which palette is in force."""
 
 from __future__ import annotations
 
@@ -7,86 +7,86 @@ import sys
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
-from app.pipeline.frame import COLD, RWR
-
-STAGE = "#07090c"
-GROUND = "#0e1116"
-CARD = "#161a21"
-RAISED = "#20262f"
-HOVER = "#2a313c"
-LINE = "#262d37"
-TEXT = "#e8ecf1"
-DIM = "#8d97a5"
-FAINT = "#5c6673"
-RECORD = "#ff5a5f"
-DEMO = "#ffc24b"
-
-MODE_COLOURS: dict[str, str] = {RWR: "#5ee2ac", COLD: "#93a5ff"}
-TONE_COLOURS: dict[str, str] = {"info": "#7cc0ff", "good": "#5ee2ac", "error": "#ff8f70"}
+from app.gui.palettes import DARK, Palette
 
 LINUX_FAMILIES = ("Inter", "Cantarell", "Ubuntu", "Noto Sans", "DejaVu Sans")
 
-STYLE = f"""
-QWidget {{ color: {TEXT}; font-size: 13px; }}
-QMainWindow, QWidget#ground {{ background: {GROUND}; }}
-QScrollArea, QScrollArea > QWidget > QWidget#panel {{ background: {GROUND}; border: none; }}
-QFrame#card {{ background: {CARD}; border-radius: 12px; }}
-QWidget#bar {{ background: {GROUND}; }}
+_current = DARK
+
+
+def palette() -> Palette:
+    """Return the colours in force. Ask when painting, never keep them: a person may switch at any time."""
+    return _current
+
+
+def style_sheet(colours: Palette) -> str:
+    """Return the style sheet of the application in these colours."""
+    return f"""
+QWidget {{ color: {colours.text}; font-size: 13px; }}
+QMainWindow, QWidget#ground {{ background: {colours.ground}; }}
+QScrollArea, QScrollArea > QWidget > QWidget#panel {{ background: {colours.ground}; border: none; }}
+QFrame#card {{ background: {colours.card}; border-radius: 12px; }}
+QWidget#bar {{ background: {colours.ground}; }}
 QLabel {{ background: transparent; }}
 QLabel#title {{ font-size: 17px; font-weight: 600; }}
-QLabel#dim, QLabel#name {{ color: {DIM}; font-size: 12px; }}
-QLabel#value {{ color: {TEXT}; font-size: 12px; }}
-QLabel#heading {{ color: {DIM}; font-size: 11px; font-weight: 600; letter-spacing: 1px; }}
-QLabel#key {{ color: {DIM}; background: {RAISED}; border-radius: 4px; padding: 1px 6px; font-size: 11px; }}
-QLabel#verdict {{ color: {TEXT}; font-size: 12px; font-weight: 500; }}
-QToolTip {{ background: {RAISED}; color: {TEXT}; border: 1px solid {LINE}; padding: 5px 7px; font-size: 12px; }}
-QPushButton {{ background: {RAISED}; border: none; border-radius: 9px; padding: 0 14px; min-height: 36px;
+QLabel#dim, QLabel#name {{ color: {colours.dim}; font-size: 12px; }}
+QLabel#value {{ color: {colours.text}; font-size: 12px; }}
+QLabel#heading {{ color: {colours.dim}; font-size: 11px; font-weight: 600; letter-spacing: 1px; }}
+QLabel#key {{ color: {colours.dim}; background: {colours.raised}; border-radius: 4px; padding: 1px 6px;
+    font-size: 11px; }}
+QLabel#verdict {{ color: {colours.text}; font-size: 12px; font-weight: 500; }}
+QToolTip {{ background: {colours.raised}; color: {colours.text}; border: 1px solid {colours.line};
+    padding: 5px 7px; font-size: 12px; }}
+QPushButton {{ background: {colours.raised}; border: none; border-radius: 9px; padding: 0 14px; min-height: 36px;
     font-weight: 500; }}
-QPushButton:hover {{ background: {HOVER}; }}
-QPushButton:pressed {{ background: {LINE}; }}
-QPushButton:disabled {{ color: {FAINT}; background: {CARD}; }}
-QPushButton:checked {{ background: {HOVER}; color: {TEXT}; }}
-QPushButton#record:checked {{ background: {RECORD}; color: #1b0506; }}
+QPushButton:hover {{ background: {colours.hover}; }}
+QPushButton:pressed {{ background: {colours.line}; }}
+QPushButton:disabled {{ color: {colours.faint}; background: {colours.card}; }}
+QPushButton:checked {{ background: {colours.hover}; color: {colours.text}; }}
+QPushButton#record:checked {{ background: {colours.record}; color: {colours.on_record}; }}
 QPushButton::menu-indicator {{ image: none; width: 0; }}
 QPushButton#quiet {{ background: transparent; min-height: 28px; padding: 0 8px; }}
-QPushButton#quiet:hover {{ background: {HOVER}; }}
-QPushButton#offer {{ min-height: 30px; border-radius: 8px; background: {HOVER}; padding: 0 12px; font-size: 12px; }}
-QPushButton#offer:hover {{ background: #36404e; }}
-QMenu {{ background: {RAISED}; border: 1px solid {LINE}; border-radius: 8px; padding: 6px; }}
+QPushButton#quiet:hover {{ background: {colours.hover}; }}
+QPushButton#offer {{ min-height: 30px; border-radius: 8px; background: {colours.hover}; padding: 0 12px;
+    font-size: 12px; }}
+QPushButton#offer:hover {{ background: {colours.pressed}; }}
+QMenu {{ background: {colours.raised}; border: 1px solid {colours.line}; border-radius: 8px; padding: 6px; }}
 QMenu::item {{ padding: 7px 26px 7px 12px; border-radius: 6px; }}
-QMenu::item:selected {{ background: {HOVER}; }}
-QMenu::item:disabled {{ color: {DIM}; }}
-QMenu::separator {{ height: 1px; background: {LINE}; margin: 5px 8px; }}
-QLineEdit {{ background: {GROUND}; border: 1px solid {LINE}; border-radius: 8px; padding: 6px 10px;
-    selection-background-color: {HOVER}; }}
-QLineEdit:focus {{ border-color: {TONE_COLOURS["info"]}; }}
-QFrame#banner, QFrame#keys {{ background: rgba(24, 29, 37, 240); border-radius: 12px; border: 1px solid {LINE}; }}
+QMenu::item:selected {{ background: {colours.hover}; }}
+QMenu::item:disabled {{ color: {colours.dim}; }}
+QMenu::separator {{ height: 1px; background: {colours.line}; margin: 5px 8px; }}
+QLineEdit {{ background: {colours.ground}; border: 1px solid {colours.line}; border-radius: 8px; padding: 6px 10px;
+    selection-background-color: {colours.hover}; }}
+QLineEdit:focus {{ border-color: {colours.tones["info"]}; }}
+QFrame#banner, QFrame#keys {{ background: {colours.veil}; border-radius: 12px; border: 1px solid {colours.line}; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
-QScrollBar::handle:vertical {{ background: {HOVER}; border-radius: 4px; min-height: 30px; }}
+QScrollBar::handle:vertical {{ background: {colours.hover}; border-radius: 4px; min-height: 30px; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
 """
 
 
-def dress(application: QApplication) -> None:
-    """Give the application its look."""
+def dress(application: QApplication, colours: Palette = DARK) -> None:
+    """Give the application its look; again with other colours to switch."""
+    global _current
+    _current = colours
     application.setStyle("Fusion")
     application.setFont(_font())
-    palette = QPalette()
+    roles = QPalette()
     for role, colour in (
-        (QPalette.ColorRole.Window, GROUND),
-        (QPalette.ColorRole.Base, CARD),
-        (QPalette.ColorRole.Button, RAISED),
-        (QPalette.ColorRole.WindowText, TEXT),
-        (QPalette.ColorRole.Text, TEXT),
-        (QPalette.ColorRole.ButtonText, TEXT),
-        (QPalette.ColorRole.ToolTipBase, RAISED),
-        (QPalette.ColorRole.ToolTipText, TEXT),
-        (QPalette.ColorRole.PlaceholderText, FAINT),
-        (QPalette.ColorRole.Highlight, HOVER),
+        (QPalette.ColorRole.Window, colours.ground),
+        (QPalette.ColorRole.Base, colours.card),
+        (QPalette.ColorRole.Button, colours.raised),
+        (QPalette.ColorRole.WindowText, colours.text),
+        (QPalette.ColorRole.Text, colours.text),
+        (QPalette.ColorRole.ButtonText, colours.text),
+        (QPalette.ColorRole.ToolTipBase, colours.raised),
+        (QPalette.ColorRole.ToolTipText, colours.text),
+        (QPalette.ColorRole.PlaceholderText, colours.faint),
+        (QPalette.ColorRole.Highlight, colours.hover),
     ):
-        palette.setColor(role, QColor(colour))
-    application.setPalette(palette)
-    application.setStyleSheet(STYLE)
+        roles.setColor(role, QColor(colour))
+    application.setPalette(roles)
+    application.setStyleSheet(style_sheet(colours))
 
 
 def _font() -> QFont:

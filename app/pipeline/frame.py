@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.settings import TrackingSettings
 from model.flicker import FlickerReading
 from model.geometry import Crop
 from model.solvers import SolveReport
 
 RWR = "rwr"
 COLD = "cold"
+EMA = "ema"
+ONE_EURO = "one-euro"
+MODES = (RWR, COLD, EMA, ONE_EURO)
+"""Ways to track: with recurrence, every frame on its own, and two filters over the latter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +42,7 @@ class Estimate:
     """One mode's answer for one face.
 
     Attributes:
-        mode: :data:`RWR` or :data:`COLD`.
+        mode: one of :data:`MODES`.
         landmarks: (98, 2) float32, frame pixels.
         uncertainty: (98,) float32, standard deviation of the heatmap in frame pixels.
         report: evaluations, residual per step, warm or cold and why.
@@ -59,8 +64,8 @@ class FaceResult:
     Attributes:
         face: identity, kept while the face is tracked, never reused.
         crop: the square that was solved.
-        estimate: the answer of the chosen mode; this is what is drawn and exported.
-        other: the other mode on the same frame, when comparing.
+        estimate: the answer of the chosen mode, RwR or cold; this is what is drawn and exported.
+        other: the rival on the same frame, when comparing; any other mode.
     """
 
     face: int
@@ -78,9 +83,11 @@ class FrameResult:
         faces: the largest face first; empty when none is in view.
         seconds: time spent by stage: detect, crop, encode, solve, flicker, total.
         note: why the tracker looked for faces or lost one in this frame, "" otherwise.
+        settings: those in force for this frame.
     """
 
     frame: Frame
     faces: tuple[FaceResult, ...]
     seconds: dict[str, float] = field(default_factory=dict)
     note: str = ""
+    settings: TrackingSettings = field(default_factory=TrackingSettings)

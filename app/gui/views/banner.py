@@ -68,7 +68,7 @@ class BannerView(QFrame):
             self.hide()
             return
         self._text.setText(banner.text)
-        colour = theme.TONE_COLOURS[banner.tone]
+        colour = theme.palette().tones[banner.tone]
         self._mark.setStyleSheet(f"background: {colour}; border-radius: 4px;")
         self._show_offers(banner.offers)
         self.show()

@@ -45,9 +45,9 @@ class _SourceButton(QPushButton):
         icon("source").paint(painter, 13, round(middle - SIZE / 2), SIZE, SIZE)
         room = QRectF(40, 0, self.width() - 70, self.height())
         text = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, int(room.width()))
-        painter.setPen(QColor(theme.TEXT))
+        painter.setPen(QColor(theme.palette().text))
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
-        painter.setPen(QPen(QColor(theme.DIM), 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        painter.setPen(QPen(QColor(theme.palette().dim), 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         x = self.width() - 18.0
         painter.drawPolyline(
             QPolygonF([QPointF(x - 4, middle - 2), QPointF(x, middle + 2), QPointF(x + 4, middle - 2)])
@@ -78,7 +78,7 @@ class ControlBar(QWidget):
         self.menu.aboutToShow.connect(self.menu_opened)
         self.source.setMenu(self.menu)
         self.play = self._button(actions.PLAY, "stop")
-        self.record = self._button(actions.RECORD, "record", theme.RECORD)
+        self.record = self._button(actions.RECORD, "record", theme.palette().record)
         self.record.setCheckable(True)
         self.snapshot = self._button(actions.SNAPSHOT, "camera")
         self.mirror = self._button(actions.MIRROR, "mirror")
@@ -122,13 +122,15 @@ class ControlBar(QWidget):
         if recording != self._recording:
             self._recording = recording
             self.record.setText("  Finish" if recording else "  Record")
-            self.record.setIcon(icon("stop", "#1b0506") if recording else icon("record", theme.RECORD))
+            self.record.setIcon(
+                icon("stop", theme.palette().on_record) if recording else icon("record", theme.palette().record)
+            )
         self.record.setChecked(recording)
         self.record.setEnabled(recording or state.can_record)
         self.snapshot.setEnabled(has_picture)
         self.mirror.setChecked(mirrored)
 
-    def _button(self, name: str, shape: str, colour: str = theme.TEXT) -> QPushButton:
+    def _button(self, name: str, shape: str, colour: str | None = None) -> QPushButton:
         action = BY_NAME[name]
         button = QPushButton(icon(shape, colour), f"  {action.label}")
         button.setObjectName(name)

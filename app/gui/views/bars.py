@@ -50,7 +50,7 @@ class RegionBars(QWidget):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(*region.colour))
             painter.drawEllipse(QRectF(0, top + LINE_HEIGHT / 2 - 3, 6, 6))
-            painter.setPen(QColor(theme.DIM))
+            painter.setPen(QColor(theme.palette().dim))
             painter.setFont(theme.figures(12, QFont.Weight.Normal))
             middle = Qt.AlignmentFlag.AlignVCenter
             painter.drawText(QRectF(13, top, NAME_WIDTH, LINE_HEIGHT), middle, region.name.capitalize())
@@ -67,17 +67,17 @@ class RegionBars(QWidget):
         first = top + (LINE_HEIGHT - (height * len(shown) + 2 * (len(shown) - 1))) / 2
         painter.setPen(Qt.PenStyle.NoPen)
         if not shown:
-            painter.setBrush(QColor(theme.RAISED))
+            painter.setBrush(QColor(theme.palette().raised))
             painter.drawRoundedRect(QRectF(NAME_WIDTH + 13, top + LINE_HEIGHT / 2 - 2, room, 4), 2, 2)
             return
         for number, (mode, value) in enumerate(shown):
             y = first + number * (height + 2)
-            painter.setBrush(QColor(theme.RAISED))
+            painter.setBrush(QColor(theme.palette().raised))
             painter.drawRoundedRect(QRectF(NAME_WIDTH + 13, y, room, height), height / 2, height / 2)
-            painter.setBrush(QColor(theme.MODE_COLOURS[mode]))
+            painter.setBrush(QColor(theme.palette().modes[mode]))
             width = max(height, room * min(1.0, value / self._scale.top))
             painter.drawRoundedRect(QRectF(NAME_WIDTH + 13, y, width, height), height / 2, height / 2)
-        painter.setPen(QColor(theme.TEXT))
+        painter.setPen(QColor(theme.palette().text))
         painter.setFont(theme.figures(11))
         figure = QRectF(self.width() - FIGURE_WIDTH, top, FIGURE_WIDTH, LINE_HEIGHT)
         alignment = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight

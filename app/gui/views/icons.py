@@ -14,11 +14,11 @@ FINE = 3
 """Pixmaps are drawn so many times larger, for dense screens."""
 
 
-def icon(name: str, colour: str = theme.TEXT) -> QIcon:
+def icon(name: str, colour: str | None = None) -> QIcon:
     """Return the icon ``name``, a key of :data:`SHAPES`, greyed out when its button is off."""
     result = QIcon()
-    result.addPixmap(_pixmap(SHAPES[name], QColor(colour)), QIcon.Mode.Normal)
-    result.addPixmap(_pixmap(SHAPES[name], QColor(theme.FAINT)), QIcon.Mode.Disabled)
+    result.addPixmap(_pixmap(SHAPES[name], QColor(colour or theme.palette().text)), QIcon.Mode.Normal)
+    result.addPixmap(_pixmap(SHAPES[name], QColor(theme.palette().faint)), QIcon.Mode.Disabled)
     return result
 
 

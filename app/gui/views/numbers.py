@@ -48,20 +48,20 @@ class FlickerNumbers(QWidget):
         texts = self._texts[mode]
         measured = texts.recent != NOTHING
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.MODE_COLOURS[mode] if measured else theme.LINE))
+        painter.setBrush(QColor(theme.palette().modes[mode] if measured else theme.palette().line))
         painter.drawRoundedRect(QRectF(box.left(), 3, 4, 12), 2, 2)
         left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
         painter.setFont(theme.figures(12, QFont.Weight.DemiBold))
-        painter.setPen(QColor(theme.TEXT if measured else theme.FAINT))
+        painter.setPen(QColor(theme.palette().text if measured else theme.palette().faint))
         painter.drawText(QRectF(box.left() + 11, 0, box.width() - 11, 18), left, MODE_NAMES[mode])
         painter.setFont(theme.figures(30, QFont.Weight.DemiBold))
         painter.drawText(QRectF(box.left(), 20, box.width(), 36), left, texts.now)
         if measured:
             advance = painter.fontMetrics().horizontalAdvance(texts.now)
-            painter.setPen(QColor(theme.DIM))
+            painter.setPen(QColor(theme.palette().dim))
             painter.setFont(theme.figures(13))
             painter.drawText(QRectF(box.left() + advance + 4, 29, 30, 24), left, "%")
-        painter.setPen(QColor(theme.DIM if measured else theme.FAINT))
+        painter.setPen(QColor(theme.palette().dim if measured else theme.palette().faint))
         painter.setFont(theme.figures(12, QFont.Weight.Normal))
         text = f"{texts.recent} % over {RECENT_SECONDS:g} s" if measured else "not solved"
         painter.drawText(QRectF(box.left(), 58, box.width(), 18), left, text)

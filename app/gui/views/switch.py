@@ -51,9 +51,9 @@ class Switch(QAbstractButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(_mix(QColor(theme.LINE), self._colour, self._position))
+        painter.setBrush(_mix(QColor(theme.palette().line), self._colour, self._position))
         painter.drawRoundedRect(QRectF(0, 0, WIDTH, HEIGHT), HEIGHT / 2, HEIGHT / 2)
-        painter.setBrush(_mix(QColor(theme.DIM), QColor("#ffffff"), self._position))
+        painter.setBrush(_mix(QColor(theme.palette().dim), QColor("#ffffff"), self._position))
         side = HEIGHT - 6
         painter.drawEllipse(QRectF(3 + (WIDTH - 6 - side) * self._position, 3, side, side))
 

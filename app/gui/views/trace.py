@@ -21,7 +21,7 @@ class FlickerTrace(pg.PlotWidget):
     """Both modes' flicker per frame over the last 10 seconds, in % of the inter-ocular distance."""
 
     def __init__(self) -> None:
-        super().__init__(background=theme.CARD)
+        super().__init__(background=theme.palette().card)
         self._scale = GrowingScale(floor=0.5)
         self._top = 0.0
         self.setFixedHeight(HEIGHT)
@@ -39,7 +39,7 @@ class FlickerTrace(pg.PlotWidget):
         for side in ("left", "bottom"):
             axis = item.getAxis(side)
             axis.setPen(pg.mkPen(None))
-            axis.setTextPen(pg.mkPen(QColor(theme.FAINT)))
+            axis.setTextPen(pg.mkPen(QColor(theme.palette().faint)))
             axis.setStyle(tickFont=theme.figures(10), tickLength=0, hideOverlappingLabels=False)
         item.getAxis("left").setWidth(30)
         item.getAxis("bottom").setHeight(18)
@@ -47,7 +47,7 @@ class FlickerTrace(pg.PlotWidget):
         item.getAxis("bottom").setTicks([[(s, f"{s:g} s" if s else "now") for s in seconds]])
         self.setXRange(-TRACE_SECONDS, 0, padding=0.02)
         self._curves = {
-            mode: self.plot(pen=pg.mkPen(theme.MODE_COLOURS[mode], width=1.4), connect="finite")
+            mode: self.plot(pen=pg.mkPen(theme.palette().modes[mode], width=1.4), connect="finite")
             for mode in reversed(MODES)
         }
         self._rescale()

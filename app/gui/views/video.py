@@ -77,7 +77,7 @@ class VideoView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint picture, landmarks and words."""
         painter = QPainter(self)
-        painter.fillRect(self.rect(), QColor(theme.STAGE))
+        painter.fillRect(self.rect(), QColor(theme.palette().stage))
         if self._picture is not None and self._image is not None:
             self._paint_picture(painter, self._picture, self._image)
         self._paint_words(painter)
@@ -113,17 +113,19 @@ class VideoView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         hud, right, bottom = self._hud, self.width() - MARGIN, self.height() - MARGIN
         if hud.demo:
-            _chip(painter, MARGIN, MARGIN, "DEMO CLIP", "#201600", theme.DEMO, bold=True)
+            _chip(painter, MARGIN, MARGIN, "DEMO CLIP", "#201600", theme.palette().demo, bold=True)
         if hud.recording:
             width = _chip_width(hud.recording, bold=True, dot=True)
             _chip(painter, right - width, MARGIN, hud.recording, "#ffffff", "#c81e2b", bold=True, dot="#ffffff")
         if hud.mode:
-            _chip(painter, MARGIN, bottom - CHIP_HEIGHT, hud.mode, theme.TEXT, "#b40b0e13")
+            _chip(painter, MARGIN, bottom - CHIP_HEIGHT, hud.mode, theme.palette().text, "#b40b0e13")
         if hud.notice:
             width = _chip_width(hud.notice)
-            _chip(painter, (self.width() - width) / 2, bottom - CHIP_HEIGHT, hud.notice, theme.TEXT, "#d2161b23")
+            _chip(
+                painter, (self.width() - width) / 2, bottom - CHIP_HEIGHT, hud.notice, theme.palette().text, "#d2161b23"
+            )
         if hud.message and self._picture is None:
-            painter.setPen(QColor(theme.DIM))
+            painter.setPen(QColor(theme.palette().dim))
             painter.setFont(theme.figures(18, QFont.Weight.Normal))
             painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter, hud.message)
 

@@ -1,0 +1,97 @@
+"""The window's colours, dark and light. Both are calm, so that the video dominates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.pipeline.frame import COLD, EMA, ONE_EURO, RWR
+
+Colour = str
+"""As Qt reads it: "#rrggbb" or "#aarrggbb"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """One set of colours.
+
+    Attributes:
+        name: "dark" or "light".
+        stage: behind the picture.
+        ground: of the window.
+        card: of a panel.
+        raised: of a button or a bar's groove.
+        hover: of a button under the pointer.
+        pressed: of an offered button under the pointer.
+        line: borders and separators.
+        text: to be read first.
+        dim: to be read second.
+        faint: what is off.
+        record: the sign of a recording.
+        demo: the sign of the demo clip.
+        on_record: text on ``record``.
+        veil: behind words that lie on the picture.
+        modes: of each way to track, by its name.
+        tones: of messages: "info", "good" or "error".
+    """
+
+    name: str
+    stage: Colour
+    ground: Colour
+    card: Colour
+    raised: Colour
+    hover: Colour
+    pressed: Colour
+    line: Colour
+    text: Colour
+    dim: Colour
+    faint: Colour
+    record: Colour
+    demo: Colour
+    on_record: Colour
+    veil: Colour
+    modes: Mapping[str, Colour]
+    tones: Mapping[str, Colour]
+
+
+DARK = Palette(
+    name="dark",
+    stage="#07090c",
+    ground="#0e1116",
+    card="#161a21",
+    raised="#20262f",
+    hover="#2a313c",
+    pressed="#36404e",
+    line="#262d37",
+    text="#e8ecf1",
+    dim="#8d97a5",
+    faint="#5c6673",
+    record="#ff5a5f",
+    demo="#ffc24b",
+    on_record="#1b0506",
+    veil="#f0181d25",
+    modes={RWR: "#5ee2ac", COLD: "#93a5ff", EMA: "#ffc24b", ONE_EURO: "#f58fd0"},
+    tones={"info": "#7cc0ff", "good": "#5ee2ac", "error": "#ff8f70"},
+)
+
+LIGHT = Palette(
+    name="light",
+    stage="#dfe3e8",
+    ground="#f3f5f8",
+    card="#ffffff",
+    raised="#e6eaef",
+    hover="#d9dfe6",
+    pressed="#cbd3dc",
+    line="#d3dae2",
+    text="#15191f",
+    dim="#515b68",
+    faint="#8b95a2",
+    record="#d3222b",
+    demo="#9a6200",
+    on_record="#ffffff",
+    veil="#f4ffffff",
+    modes={RWR: "#0b8a5c", COLD: "#4257d6", EMA: "#a86800", ONE_EURO: "#b03386"},
+    tones={"info": "#1769b5", "good": "#0b7a52", "error": "#b8391a"},
+)
+
+PALETTES: Mapping[str, Palette] = {palette.name: palette for palette in (DARK, LIGHT)}
