@@ -26,7 +26,7 @@ What it is not:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,10 +50,12 @@ class FlickerReading:
     Attributes:
         overall: root mean square over all landmarks.
         regions: root mean square per region, in the order of ``model.topology.REGIONS``.
+        points: (98,) float32, each landmark's own; None for what is only known as a mean. Left out of comparisons.
     """
 
     overall: float
     regions: tuple[float, ...]
+    points: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,11 @@ def reading_of(motion: NDArray[np.floating], explained: NDArray[np.floating], sc
     """
     squared = ((motion.astype(np.float64) - explained) ** 2).sum(axis=-1) * (100.0 / scale) ** 2
     regions = np.bincount(REGION_OF_POINT, weights=squared, minlength=len(REGIONS)) / _REGION_SIZES
-    return FlickerReading(float(np.sqrt(squared.mean())), tuple(float(value) for value in np.sqrt(regions)))
+    return FlickerReading(
+        float(np.sqrt(squared.mean())),
+        tuple(float(value) for value in np.sqrt(regions)),
+        np.sqrt(squared).astype(np.float32),
+    )
 
 
 class FlickerMeter:

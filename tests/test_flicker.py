@@ -262,6 +262,25 @@ def test_reading_by_hand() -> None:
     reading = reading_of(motion, np.zeros((98, 2)), scale=50.0)
     assert reading.overall == pytest.approx(10 / np.sqrt(98))
     assert reading.regions == pytest.approx((0, 0, 0, 0, 0, 10 / np.sqrt(2)))
+    assert reading.points is not None
+    assert reading.points.dtype == np.float32
+    assert reading.points.tolist() == [0.0] * 96 + [10.0, 0.0]
+
+
+def test_points_of_a_reading_make_up_its_regions_and_whole() -> None:
+    rng = np.random.default_rng(6)
+    reading = reading_of(rng.normal(size=(98, 2)), rng.normal(size=(98, 2)), scale=70.0)
+    assert reading.points is not None
+    squares = reading.points.astype(float) ** 2
+    assert np.sqrt(squares.mean()) == pytest.approx(reading.overall, rel=1e-6)
+    for region, value in zip(REGIONS, reading.regions, strict=True):
+        assert np.sqrt(squares[list(region.points)].mean()) == pytest.approx(value, rel=1e-6)
+
+
+def test_readings_compare_by_their_figures() -> None:
+    one = reading_of(np.ones((98, 2)), np.zeros((98, 2)), scale=50.0)
+    assert one == reading_of(np.ones((98, 2)), np.zeros((98, 2)), scale=50.0)
+    assert one == FlickerReading(one.overall, one.regions)
 
 
 def flat_reading(value: float) -> FlickerReading:
