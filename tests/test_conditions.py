@@ -1,0 +1,149 @@
+"""Conditions of a picture: each measure answers to what it is named after, and to little else."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.pipeline.conditions import (
+    BOTTOM,
+    LEFT,
+    RIGHT,
+    TOP,
+    Conditions,
+    ConditionsSmoother,
+    FaceView,
+    box_conditions,
+    face_conditions,
+    face_view,
+    scene_conditions,
+)
+from app.sources.demo import CLIP
+from app.sources.video import VideoSource
+from tests.fakes import face_points
+
+Image = NDArray[np.uint8]
+
+
+@pytest.fixture(scope="module")
+def face() -> tuple[Image, NDArray[np.float32]]:
+    """The first picture of the demo's video, and points over the face in it."""
+    source = VideoSource(CLIP)
+    frame = source.read()
+    source.close()
+    assert frame is not None
+    height, width = frame.image.shape[:2]
+    return frame.image, face_points(width / 2, height / 2, 0.5 * height)
+
+
+def scaled(image: Image, points: NDArray[np.float32], factor: float) -> Conditions:
+    size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
+    way = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return face_conditions(np.asarray(cv2.resize(image, size, interpolation=way), np.uint8), points * factor)
+
+
+def test_light_and_contrast_follow_the_gain(face: tuple[Image, NDArray[np.float32]]) -> None:
+    image, points = face
+    full, half = face_conditions(image, points), face_conditions(image // 2, points)
+    assert half.light == pytest.approx(full.light / 2, abs=1.0)
+    assert half.contrast == pytest.approx(full.contrast / 2, rel=0.03)
+    assert half.sharpness == pytest.approx(full.sharpness, rel=0.1)  # darkness alone is no blur
+
+
+def test_shares_of_lost_pixels() -> None:
+    points = face_points(100, 100, 100)
+    image = np.full((200, 200, 3), 128, np.uint8)
+    plain = face_conditions(image, points)
+    assert (plain.dark, plain.bright, plain.noise, plain.sharpness) == (0, 0, 0, 0)
+    image[:100] = 3
+    image[100:] = 255
+    split = face_conditions(image, points)
+    assert split.dark == pytest.approx(0.5, abs=0.08)
+    assert split.dark + split.bright == pytest.approx(1.0, abs=0.02)  # one row of the averaged picture mixes both
+
+
+@pytest.mark.parametrize("deviation", [2.0, 5.0, 10.0])
+def test_noise_is_measured_on_a_slope(deviation: float) -> None:
+    slope = np.broadcast_to(np.linspace(60, 180, 300), (300, 300))[..., None].repeat(3, axis=2)
+    noise = np.random.default_rng(0).normal(0, deviation, (300, 300, 1))  # the same in all colours: luma is their sum
+    image = np.rint(slope + noise).clip(0, 255).astype(np.uint8)
+    assert face_conditions(image, face_points(150, 150, 240)).noise == pytest.approx(deviation, rel=0.12)
+
+
+def test_blur_lowers_sharpness_and_noise_does_not_raise_it(face: tuple[Image, NDArray[np.float32]]) -> None:
+    image, points = face
+    read = [face_conditions(image, points).sharpness]
+    for pixels in (2, 4, 8):
+        blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), pixels), np.uint8)
+        read.append(face_conditions(blurred, points).sharpness)
+        noisy = blurred + np.random.default_rng(1).normal(0, 4, image.shape[:2])[..., None]
+        grainy = face_conditions(np.rint(noisy).clip(0, 255).astype(np.uint8), points).sharpness
+        assert grainy == pytest.approx(read[-1], abs=0.15 * read[0])
+    assert read == sorted(read, reverse=True)
+    assert read[-1] < 0.2 * read[0]
+
+
+def test_sharpness_knows_no_face_size(face: tuple[Image, NDArray[np.float32]]) -> None:
+    image, points = face
+    full = face_conditions(image, points).sharpness
+    assert scaled(image, points, 0.5).sharpness == pytest.approx(full, rel=0.25)
+    assert scaled(image, points, 1.5).sharpness == pytest.approx(full, rel=0.25)
+
+
+def test_face_size_and_what_the_edges_cut_off() -> None:
+    whole = face_view(face_points(320, 240, 200), 640, 480)
+    assert whole.inter_ocular == pytest.approx(100)
+    assert whole.height == pytest.approx(200 / 480, rel=0.01)
+    assert (whole.cut_off, whole.edge) == (0, "")
+    for edge, (x, y) in {LEFT: (0, 240), RIGHT: (639, 240), TOP: (320, 0), BOTTOM: (320, 479)}.items():
+        cut = face_view(face_points(x, y, 200), 640, 480)
+        assert cut.edge == edge
+        assert cut.cut_off == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 7), (5, 3), (48, 64), (2160, 3840)])
+def test_any_picture_and_any_place(shape: tuple[int, int]) -> None:
+    image = np.full((*shape, 3), 90, np.uint8)
+    for x, y, side in ((0, 0, 10), (-500, -500, 50), (1e5, 1e5, 2000), (shape[1] / 2, shape[0] / 2, 1)):
+        assert face_conditions(image, face_points(x, y, side)).light == pytest.approx(90)
+    assert scene_conditions(image).light == pytest.approx(90)
+    assert box_conditions(image, -5, -5, 5, 5).light == pytest.approx(90)
+
+
+def test_images_are_not_written_to(face: tuple[Image, NDArray[np.float32]]) -> None:
+    image, points = face
+    image = image.copy()
+    image.setflags(write=False)
+    face_conditions(image, points)
+    scene_conditions(image)
+
+
+def conditions(light: float, place: FaceView | None = None) -> Conditions:
+    return Conditions(light, 0.0, 0.0, 40.0, 0.3, 2.0, place)
+
+
+def test_smoother_follows_by_its_time_constant() -> None:
+    smoother = ConditionsSmoother(1.0)
+    assert smoother.value is None
+    assert smoother.add(conditions(100.0), 5.0).light == 100.0
+    for k in range(1, 11):
+        smoother.add(conditions(200.0), 5.0 + k / 10)
+    assert smoother.value is not None
+    assert smoother.value.light == pytest.approx(200 - 100 / np.e, rel=1e-6)
+    assert smoother.value.sharpness == 0.3
+
+
+def test_smoother_begins_anew_with_another_face_or_source() -> None:
+    smoother = ConditionsSmoother(1.0)
+    smoother.add(conditions(100.0), 5.0)
+    near = smoother.add(conditions(200.0, FaceView(100.0, 0.5, 0.0, "")), 5.1)
+    assert near.light == 200.0
+    far = smoother.add(conditions(200.0, FaceView(50.0, 0.2, 0.4, LEFT)), 5.2)
+    assert far.face is not None
+    assert 50 < far.face.inter_ocular < 100
+    assert far.face.edge == LEFT
+    assert smoother.add(conditions(20.0, FaceView(50.0, 0.2, 0.4, LEFT)), 1.0).light == 20.0  # time ran back
+    smoother.clear()
+    assert smoother.value is None
