@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.errors import UserError
+from app.modes import COLD, OPPOSITE, RIVALS, RWR
 
 if TYPE_CHECKING:
     from model.rwr import RwrSettings
@@ -48,7 +49,8 @@ class TrackingSettings:
 
     Attributes:
         rwr: start each solve at the last frame's fixed point and stop early.
-        compare: solve both modes on every frame, with separate states.
+        compare: also solve a rival on every frame, with a state of its own.
+        rival: what to compare with, one of ``app.modes.RIVALS``.
         max_faces: most faces followed at once.
         measure_flicker: run the live flicker meter.
         detect_every: frames between two looks for newcomers and for faces that left.
@@ -58,6 +60,7 @@ class TrackingSettings:
 
     rwr: bool = True
     compare: bool = False
+    rival: str = OPPOSITE
     max_faces: int = 1
     measure_flicker: bool = True
     detect_every: int = 15
@@ -67,5 +70,26 @@ class TrackingSettings:
     def __post_init__(self) -> None:
         if self.max_faces < 1:
             raise UserError(f"At least 1 face must be followed, not {self.max_faces}.")
+        if self.rival not in RIVALS:
+            raise UserError(f"The rival must be one of {', '.join(RIVALS)}, not {self.rival!r}.")
         if self.detect_every < 1:
             raise UserError(f"detect_every must be at least 1 frame, not {self.detect_every}.")
+
+    @property
+    def mode(self) -> str:
+        """The chosen mode: RwR or cold."""
+        return RWR if self.rwr else COLD
+
+    @property
+    def rival_mode(self) -> str | None:
+        """The mode to compare with; None where nothing is compared."""
+        if not self.compare:
+            return None
+        if self.rival == OPPOSITE:
+            return COLD if self.rwr else RWR
+        return self.rival
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes to answer with, the chosen one first."""
+        return (self.mode,) if self.rival_mode is None else (self.mode, self.rival_mode)

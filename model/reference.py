@@ -63,6 +63,10 @@ class ReferenceMotion:
         """Begin at ``image``: the next motion is measured from there, and none is known before."""
         self._image, self._seconds, self._head, self._local = image, seconds, None, None
 
+    def forget_speed(self) -> None:
+        """Begin anew at the last image."""
+        self._head = self._local = None
+
     def to(self, image: Image, crop: Crop, landmarks: Array, seconds: float | None = None) -> Array | None:
         """Return how far ``landmarks`` (n, 2) of the last frame have moved, frame pixels; None where unknown.
 

@@ -13,20 +13,21 @@ RwR exactly (:data:`RELEASED`). ``docs/rwr.md`` has the derivation and what each
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
 from model.engine.base import Engine, State
 from model.errors import ModelError
 from model.geometry import Crop
-from model.motion import FlowMotion, fit_similarity
+from model.motion import FlowMotion
 from model.recurrence_weight import Adaptation, AdaptiveWeight
 from model.reference import MotionGains, ReferenceMotion
 from model.resample import move_state
 from model.solvers import NOT_FINITE, SOLVER_FUNCTIONS, SolveReport, fixed_point_iteration
+from model.warm_start import Memory, Pull, WarmStart
 
 FIRST_FRAME = "first frame"
 RWR_OFF = "RwR off"
@@ -108,21 +109,29 @@ def cold_state(engine: Engine, u: State) -> tuple[State, SolveReport]:
 
 def cold_solve(engine: Engine, u: State, crop: Crop, reason: str = RWR_OFF) -> Solution:
     """Solve one face (u of batch 1) without memory."""
+    return cold_solutions(engine, u, [crop], reason)[0]
+
+
+def cold_solutions(engine: Engine, u: State, crops: Sequence[Crop], reason: str = RWR_OFF) -> list[Solution]:
+    """Solve the faces of one frame, one batch u (n, C, h, h), without memory."""
     z, report = cold_state(engine, u)
-    return _solution(engine, z, crop, replace(report, reason=reason))
+    return [
+        _solution(engine, state, crop, replace(own, reason=reason))
+        for state, crop, own in zip(split(z), crops, reports_of(report, len(crops)), strict=True)
+    ]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Memory:
-    """The last frame's fixed point, where its crop was, and its landmarks (n, 2) in frame pixels."""
+def split(batch: State) -> list[State]:
+    """Return the samples of a batch (n, ...), each as a batch of one."""
+    return [batch[i : i + 1] for i in range(batch.shape[0])]
 
-    state: State
-    crop: Crop
-    landmarks: NDArray[np.float32]
 
-    def moved(self, crop: Crop, half_pixel: bool, motion: NDArray[np.floating]) -> State:
-        """Return the state in another crop, each landmark moved by ``motion`` (n, 2) in frame pixels."""
-        return move_state(self.state, self.crop, crop, half_pixel, motion / crop.side)
+def reports_of(report: SolveReport, samples: int) -> list[SolveReport]:
+    """Return each sample's own report; steps that a model adds for all count for each."""
+    if samples == 1:
+        return [report]
+    extra = report.evaluations - max(sample.evaluations for sample in report.per_sample)
+    return [replace(sample, evaluations=sample.evaluations + extra) for sample in report.per_sample]
 
 
 class Recurrence:
@@ -138,8 +147,9 @@ class Recurrence:
         """
         self._engine = engine
         self._flow = flow or FlowMotion()
-        self._memory: _Memory | None = None
+        self._memory: Memory | None = None
         self._reason = FIRST_FRAME
+        self._age = 0
         self.configure(settings)
 
     def configure(self, settings: RwrSettings | None) -> None:
@@ -167,101 +177,66 @@ class Recurrence:
                 it the head's motion is read off the landmarks, which is less exact and knows no expressions.
             seconds: when the frame was taken, on any clock; without it all frames are taken as equally far apart.
         """
-        memory = self._memory
+        warm = self.prepare(crop, image, seconds)
+        if warm is None:
+            return self.finish(crop, *cold_state(self._engine, u))
+
+        def pulled(z: State) -> State:
+            return warm.pulled(self._engine.evaluate(z, u))
+
+        z, report = fixed_point_iteration(pulled, warm.start, self._settings.evaluations, self._settings.settled)
+        if report.stopped == NOT_FINITE:
+            return self.start_over(u, crop, report.evaluations)
+        return self.finish(crop, z, replace(report, warm=True))
+
+    @property
+    def settings(self) -> RwrSettings:
+        """The settings in force."""
+        return self._settings
+
+    def prepare(self, crop: Crop, image: NDArray[np.uint8] | None, seconds: float | None) -> WarmStart | None:
+        """Look at the frame and return where its solve starts, None for a cold one; arguments as of :meth:`solve`.
+
+        :meth:`finish` or :meth:`start_over` must follow; several faces are solved together this way, see
+        :mod:`model.several`.
+        """
+        settings, memory = self._settings, self._memory
+        picture = image if settings.follow_picture else None
         if memory is None:
-            z, report = self._cold(u, image, seconds)
-        else:
-            z, report = self._warm(u, crop, image, seconds, memory)
-            if report.stopped == NOT_FINITE:
-                self.reset(NON_FINITE_STATE)
-                spent = report.evaluations
-                z, report = self._cold(u, image, seconds)
-                report = replace(report, evaluations=report.evaluations + spent)
-        solution = _solution(self._engine, z, crop, report)
-        self._memory = None if report.stopped == NOT_FINITE else _Memory(z, crop, solution.landmarks)
-        self._reason = NON_FINITE_STATE
-        return solution
-
-    def _cold(self, u: State, image: NDArray[np.uint8] | None, seconds: float | None) -> tuple[State, SolveReport]:
-        z, report = cold_state(self._engine, u)
-        self._motion.note(image if self._settings.follow_picture else None, seconds)
-        if self._weight is not None:
-            self._weight.reset()
-        return z, replace(report, reason=self._reason)
-
-    def _warm(
-        self, u: State, crop: Crop, image: NDArray[np.uint8] | None, seconds: float | None, memory: _Memory
-    ) -> tuple[State, SolveReport]:
-        settings, half_pixel = self._settings, self._engine.config.half_pixel
+            self._motion.note(picture, seconds)
+            if self._weight is not None:
+                self._weight.reset()
+            return None
         motion = None
-        if settings.follow_picture and image is not None:
-            motion = self._motion.to(image, crop, memory.landmarks.astype(np.float64), seconds)
-        start = memory.state
+        if picture is not None:
+            motion = self._motion.to(picture, crop, memory.landmarks.astype(np.float64), seconds)
+        start, half_pixel = memory.state, self._engine.config.half_pixel
         if motion is not None:
             start = memory.moved(crop, half_pixel, motion)
         elif settings.follow_crop:
             start = move_state(start, memory.crop, crop, half_pixel)
-        pull = _Pull(self._engine, crop, memory, settings.recurrence_weight, self._weight, motion, start)
+        if settings.recurrence_weight == 0:
+            return WarmStart(start, None)
+        weight = settings.recurrence_weight
+        return WarmStart(start, Pull(self._engine, crop, memory, weight, self._weight, motion, start))
 
-        def pulled(z: State) -> State:
-            new = self._engine.evaluate(z, u)
-            return new if settings.recurrence_weight == 0 else pull(new)
+    def finish(self, crop: Crop, z: State, report: SolveReport) -> Solution:
+        """Remember the frame's state z (1, n, h, h) and return it as a solution."""
+        self._age = self._age + 1 if report.warm else 0
+        report = replace(report, age=self._age, reason="" if report.warm else self._reason)
+        solution = _solution(self._engine, z, crop, report)
+        self._memory = None if report.stopped == NOT_FINITE else Memory(z, crop, solution.landmarks)
+        self._reason = NON_FINITE_STATE
+        return solution
 
-        z, report = fixed_point_iteration(pulled, start, settings.evaluations, settings.settled)
-        return z, replace(report, warm=True)
-
-
-class _Pull:
-    """The recurrence term of one frame: what the picture says, drawn towards the reference."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        crop: Crop,
-        memory: _Memory,
-        base: float,
-        weight: AdaptiveWeight | None,
-        motion: NDArray[np.float64] | None,
-        start: State,
-    ) -> None:
-        self._engine, self._crop, self._memory = engine, crop, memory
-        self._base, self._weight = base, weight
-        self._motion, self._reference = motion, start
-        self._weights: NDArray[np.float64] | None = None
-
-    def __call__(self, new: State) -> State:
-        """Return (f + w ref) / (1 + w) for a state f (1, n, h, h)."""
-        landmarks, spread = self._engine.decode(new)
-        if not np.isfinite(landmarks).all():
-            return new
-        found = self._crop.to_frame(landmarks[0]).astype(np.float64)
-        if self._motion is None:
-            self._motion = _head_motion(found, self._memory.landmarks.astype(np.float64), self._pixel)
-            self._reference = self._memory.moved(self._crop, self._engine.config.half_pixel, self._motion)
-        if self._weights is None:
-            self._weights = np.full(len(found), self._base)
-            if self._weight is not None:
-                expected = self._memory.landmarks + self._motion
-                self._weights = self._weight.update((found - expected) / self._crop.side, spread[0])
-        xp = array_namespace(new)
-        share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
-        return share * new + (1 - share) * self._reference
-
-    @property
-    def _pixel(self) -> float:
-        """A pixel of the crop in frame pixels."""
-        return self._crop.side / self._engine.config.input_size
-
-
-def _head_motion(now: NDArray[np.float64], before: NDArray[np.float64], pixel: float) -> NDArray[np.float64]:
-    """Return the similarity's motion that most landmarks follow, (n, 2) in frame pixels.
-
-    Args:
-        now: landmarks of this frame (n, 2), frame pixels.
-        before: of the last frame.
-        pixel: unit of the fit's least residual, frame pixels.
-    """
-    return fit_similarity(before / pixel, (now - before) / pixel, np.ones(len(now))) * pixel
+    def start_over(self, u: State, crop: Crop, spent: int) -> Solution:
+        """Solve cold, after a warm solve that took ``spent`` evaluations and was not finite in the end."""
+        self.reset(NON_FINITE_STATE)
+        self._motion.forget_speed()
+        if self._weight is not None:
+            self._weight.reset()
+        z, report = cold_state(self._engine, u)
+        return self.finish(crop, z, replace(report, evaluations=report.evaluations + spent))
 
 
 def _solution(engine: Engine, z: State, crop: Crop, report: SolveReport) -> Solution:

@@ -18,14 +18,15 @@ from numpy.typing import NDArray
 
 from app.cli import evaluate
 from app.errors import EXIT_BAD_INPUT, EXIT_OK, UserError
-from app.evaluation.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor, make_filter
-from app.evaluation.settings import EMA, RWR, RWR_RELEASED, EvaluationSettings, SmoothingSettings
+from app.evaluation.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor
+from app.evaluation.settings import EMA, RWR, RWR_RELEASED, EvaluationSettings
 from app.evaluation.stills import StillVideo
 from app.evaluation.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
 from app.evaluation.wflw_v import evaluate_video, find_videos
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.tracker import Policy
 from app.settings import TrackingSettings
+from app.smoothing import SmoothingSettings, make_filter
 from model.config import LdeqConfig
 from model.metrics import nme, nmf
 from model.rwr import RELEASED, RwrSettings

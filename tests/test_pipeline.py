@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from app.pipeline.detector import Detection
-from app.pipeline.frame import COLD, RWR, Frame, FrameResult
-from app.pipeline.pipeline import DRIFTED, RWR_ON, Pipeline
+from app.pipeline.faces import RWR_ON
+from app.pipeline.frame import COLD, EMA, ONE_EURO, RWR, Frame, FrameResult
+from app.pipeline.pipeline import DRIFTED, Pipeline
 from app.pipeline.tracker import UNCERTAIN, Policy
 from app.settings import TrackingSettings
 from model.geometry import Crop
@@ -189,3 +190,117 @@ def test_stage_times_add_up() -> None:
     seconds = play(build(), [image(300)] * 2)[-1].seconds
     assert {"crop", "encode", "solve", "total"} <= set(seconds)
     assert sum(value for stage, value in seconds.items() if stage != "total") <= seconds["total"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "modes"),
+    [
+        ({"rwr": True}, (RWR,)),
+        ({"rwr": False}, (COLD,)),
+        ({"rwr": True, "compare": True}, (RWR, COLD)),
+        ({"rwr": False, "compare": True}, (COLD, RWR)),
+        ({"rwr": True, "compare": True, "rival": EMA}, (RWR, EMA)),
+        ({"rwr": False, "compare": True, "rival": ONE_EURO}, (COLD, ONE_EURO)),
+    ],
+)
+def test_answers_in_the_modes_asked_for(settings: dict[str, object], modes: tuple[str, ...]) -> None:
+    result = play(build(**settings), [image(300)])[0]
+    assert result.settings == TrackingSettings(**settings)  # type: ignore[arg-type]
+    face = result.faces[0]
+    assert tuple(estimate.mode for estimate in (face.estimate, face.other) if estimate is not None) == modes
+
+
+def test_a_filter_smooths_the_cold_landmarks_and_starts_anew_when_chosen_again() -> None:
+    pipeline = build(rwr=False, compare=True, rival=EMA)
+    places = [300, 300, 310, 310]
+    results = play(pipeline, [image(x) for x in places])
+    cold = [result.faces[0].estimate.landmarks for result in results]
+    smooth = [result.faces[0].other.landmarks for result in results]  # type: ignore[union-attr]
+    assert np.allclose(smooth[0], cold[0], atol=1e-3)
+    assert np.allclose(smooth[2], (cold[1] + cold[2]) / 2, atol=0.01)
+    pipeline.configure(TrackingSettings(rwr=False))
+    pipeline.process(Frame(4, 4 / 30, image(330), 0.0))
+    pipeline.configure(TrackingSettings(rwr=False, compare=True, rival=EMA))
+    face = pipeline.process(Frame(5, 5 / 30, image(330), 0.0)).faces[0]
+    assert face.other is not None
+    assert np.allclose(face.other.landmarks, face.estimate.landmarks, atol=1e-3)
+
+
+def two_faces(left: float, right: float) -> NDArray[np.uint8]:
+    return np.maximum(face_image(640, 360, left, 180, SIDE), face_image(640, 360, right, 180, SIDE))
+
+
+class TwoSquares:
+    """Finds a square in each half of the picture."""
+
+    def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:
+        found = []
+        for left in (0, 320):
+            half = picture.copy()
+            half[:, :left] = half[:, left + 320 :] = 40
+            found += SquareDetector().detect(half)
+        return found
+
+    def close(self) -> None: ...
+
+
+def test_two_faces_in_one_batch_are_solved_as_each_alone() -> None:
+    pictures = [two_faces(160 + 3 * t, 480 - 2 * t) for t in range(6)]
+    pipeline = Pipeline(SquareEngine(), TwoSquares(), TrackingSettings(max_faces=2))
+    together = play(pipeline, pictures)
+    assert [len(result.faces) for result in together] == [2] * 6
+    for number, left in enumerate((0, 320)):
+        halves = []
+        for picture in pictures:
+            half = np.full_like(picture, 40)
+            half[:, left : left + 320] = picture[:, left : left + 320]
+            halves.append(half)
+        alone = play(build(), halves)
+        for pair, single in zip(together, alone, strict=True):
+            own = next(face for face in pair.faces if face.face == number).estimate
+            other = single.faces[0].estimate
+            assert np.allclose(own.landmarks, other.landmarks, atol=0.05)
+            assert (own.report.evaluations, own.report.warm) == (other.report.evaluations, other.report.warm)
+
+
+def test_a_batch_evaluates_the_cell_once_for_all_faces() -> None:
+    engine = SquareEngine()
+    pipeline = Pipeline(engine, TwoSquares(), TrackingSettings(max_faces=2, detect_every=99))
+    play(pipeline, [two_faces(160, 480)] * 3)
+    before = engine.evaluations
+    pipeline.process(Frame(3, 0.1, two_faces(160, 480), 0.0))
+    assert engine.evaluations == before + 1
+
+
+def test_a_face_that_returns_where_it_was_lost_keeps_its_identity() -> None:
+    gone = [image(None)] * 30
+    results = play(build(), [*[image(300)] * 3, *gone, *[image(310)] * 3])
+    assert not results[20].faces
+    assert results[-1].faces[0].face == 0
+
+
+def test_a_face_elsewhere_or_much_later_is_someone_new() -> None:
+    elsewhere = play(build(), [*[image(200)] * 3, *[image(None)] * 30, *[image(500)] * 3])
+    later = play(build(), [*[image(300)] * 3, *[image(None)] * 120, *[image(300)] * 3])
+    assert elsewhere[-1].faces[0].face == later[-1].faces[0].face == 1
+
+
+def test_forgetting_begins_as_before_the_first_frame() -> None:
+    pictures = [image(300 + t) for t in range(4)]
+    pipeline = build()
+    first = play(pipeline, pictures)
+    pipeline.forget()
+    again = play(pipeline, pictures)
+    for one, other in zip(first, again, strict=True):
+        assert one.faces[0].face == other.faces[0].face
+        assert np.array_equal(one.faces[0].estimate.landmarks, other.faces[0].estimate.landmarks)
+
+
+def test_age_counts_frames_since_the_cold_start() -> None:
+    pipeline = build()
+    ages = [result.faces[0].estimate.report.age for result in play(pipeline, [image(300)] * 3)]
+    pipeline.configure(TrackingSettings(rwr=False))
+    pipeline.process(Frame(3, 0.1, image(300), 0.0))
+    pipeline.configure(TrackingSettings())
+    ages += [pipeline.process(Frame(4 + t, 0.2 + t / 30, image(300), 0.0)).faces[0].estimate.report.age for t in (0, 1)]
+    assert ages == [0, 1, 2, 0, 1]

@@ -29,12 +29,12 @@ from app.evaluation.settings import (
     RECT,
     TRACK,
     EvaluationSettings,
-    SmoothingSettings,
 )
 from app.evaluation.stills import StillVideo
 from app.evaluation.w300 import evaluate_w300, find_faces
 from app.evaluation.wflw import check_images, evaluate_wflw, read_list
 from app.evaluation.wflw_v import evaluate_wflw_v, find_videos
+from app.smoothing import SmoothingSettings
 from model.config import LANDMARKS
 from model.errors import ModelError
 from model.weights import read_card

@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.evaluation import settings as choices
-from app.evaluation.settings import EvaluationSettings, SmoothingSettings
+from app.evaluation.settings import EvaluationSettings
 from app.pipeline.frame import FaceResult, Frame
 from app.pipeline.pipeline import Pipeline
 from app.settings import TrackingSettings
+from app.smoothing import FaceSmoother, make_filter
 from model.engine.base import Engine
-from model.filters import Ema, LandmarkFilter, OneEuro
+from model.filters import LandmarkFilter
 from model.geometry import Crop
 from model.ghcu import Ghcu
-from model.metrics import inter_ocular
 from model.rwr import RELEASED, Recurrence, RwrSettings, Solution, cold_solve
 
 Box = tuple[float, float, float, float]
@@ -146,17 +146,12 @@ def _distance(face: FaceResult, box: Box) -> float:
 
 
 class Smoother:
-    """A predictor whose landmarks pass a filter that starts anew with every sequence, gap and identity.
-
-    The filter sees inter-ocular distances of its first frame, not pixels, so that one ``beta`` of the 1 euro
-    filter fits faces of any size.
-    """
+    """A predictor whose landmarks pass a filter that starts anew with every sequence, gap and identity."""
 
     def __init__(self, inner: Predictor, smoothing: LandmarkFilter) -> None:
         self._inner = inner
-        self._filter = smoothing
+        self._filter = FaceSmoother(smoothing)
         self._face: int | None = None
-        self._unit = 1.0
 
     @property
     def engine_name(self) -> str:
@@ -177,22 +172,11 @@ class Smoother:
         if raw.face != self._face:
             self._filter.reset()
             self._face = raw.face
-            self._unit = max(float(inter_ocular(raw.landmarks)), 1.0)
-        smooth = self._filter.update(raw.landmarks / self._unit, seconds) * np.float32(self._unit)
-        return Prediction(smooth, raw.evaluations, raw.face)
+        return Prediction(self._filter.update(raw.landmarks, seconds), raw.evaluations, raw.face)
 
     def close(self) -> None:
         """Release what was opened."""
         self._inner.close()
-
-
-def make_filter(mode: str, smoothing: SmoothingSettings) -> LandmarkFilter | None:
-    """Return the filter of a mode; None for the modes that are not filters."""
-    if mode == choices.EMA:
-        return Ema(smoothing.alpha)
-    if mode == choices.ONE_EURO:
-        return OneEuro(smoothing.min_cutoff, smoothing.beta, smoothing.d_cutoff)
-    return None
 
 
 def open_predictor(settings: EvaluationSettings) -> Predictor:

@@ -5,45 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.errors import UserError
+from app.pipeline.frame import EMA, ONE_EURO, RWR
 from app.settings import EngineSettings
+from app.smoothing import SmoothingSettings
 from model.config import LdeqConfig
-from model.errors import ModelError
-from model.filters import Ema, OneEuro
 
 RECT = "rect"
 TRACK = "track"
 CROPS = (RECT, TRACK)
 
 OFF = "off"
-RWR = "rwr"
 RWR_RELEASED = "rwr-released"
-EMA = "ema"
-ONE_EURO = "one-euro"
 MODES = (OFF, RWR, RWR_RELEASED, EMA, ONE_EURO)
-
-
-@dataclass(frozen=True, slots=True)
-class SmoothingSettings:
-    """The filters of modes ``ema`` and ``one-euro``, see :mod:`model.filters`.
-
-    Attributes:
-        alpha: weight of the new frame in the moving average.
-        min_cutoff: cut-off of the 1 euro filter at rest, in Hz.
-        beta: what a speed of one inter-ocular distance a second adds to that cut-off, in Hz.
-        d_cutoff: cut-off of the speed, in Hz.
-    """
-
-    alpha: float = 0.5
-    min_cutoff: float = 4.0
-    beta: float = 5.0
-    d_cutoff: float = 1.0
-
-    def __post_init__(self) -> None:
-        try:
-            Ema(self.alpha)
-            OneEuro(self.min_cutoff, self.beta, self.d_cutoff)
-        except ModelError as error:
-            raise UserError(f"The filter cannot be used: {error}.") from error
 
 
 @dataclass(frozen=True, slots=True)

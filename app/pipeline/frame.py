@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.modes import COLD as COLD
+from app.modes import EMA as EMA
+from app.modes import MODES as MODES
+from app.modes import ONE_EURO as ONE_EURO
+from app.modes import RWR as RWR
 from app.settings import TrackingSettings
 from model.flicker import FlickerReading
 from model.geometry import Crop
 from model.solvers import SolveReport
-
-RWR = "rwr"
-COLD = "cold"
-EMA = "ema"
-ONE_EURO = "one-euro"
-MODES = (RWR, COLD, EMA, ONE_EURO)
-"""Ways to track: with recurrence, every frame on its own, and two filters over the latter."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,7 +60,7 @@ class FaceResult:
     """One face in one frame.
 
     Attributes:
-        face: identity, kept while the face is tracked, never reused.
+        face: identity, kept while the face is tracked and where it returns soon to where it was lost.
         crop: the square that was solved.
         estimate: the answer of the chosen mode, RwR or cold; this is what is drawn and exported.
         other: the rival on the same frame, when comparing; any other mode.

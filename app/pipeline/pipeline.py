@@ -3,43 +3,31 @@ the tests all drive this object."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.errors import UserError
 from app.pipeline.detector import Detection, Detector, MediaPipeDetector
-from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
+from app.pipeline.faces import FaceSolver, FollowedFace, Solutions
+from app.pipeline.frame import Estimate, FaceResult, Frame, FrameResult
+from app.pipeline.identities import Identities
 from app.pipeline.scene import CutDetector
+from app.pipeline.stages import StageTimes
 from app.pipeline.tracker import UNCERTAIN, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
 from app.settings import EngineSettings, TrackingSettings
 from model.config import LANDMARKS
-from model.engine.base import Engine, State
+from model.engine.base import Engine
 from model.engine.open import open_engine
 from model.errors import ModelError
-from model.flicker import FlickerMeter, FlickerReading
+from model.flicker import FlickerReading
 from model.geometry import Crop
 from model.ghcu import Ghcu
-from model.motion import FlowMotion
-from model.rwr import Recurrence, Solution, cold_solve
 
 SCENE_CUT = "scene cut"
 DRIFTED = "seen elsewhere by the detector"
-RWR_ON = "RwR turned on"
-
-
-@dataclass(slots=True)
-class _Face:
-    """Everything remembered of one followed face."""
-
-    track: Track
-    recurrence: Recurrence
-    meter: FlickerMeter
 
 
 class Pipeline:
@@ -63,16 +51,15 @@ class Pipeline:
             open_ghcu: opens what repairs covered landmarks, the first time the settings want it.
         """
         self._engine = engine
-        self._open_ghcu = open_ghcu
-        self._ghcu: Ghcu | None = None
+        self._solver = FaceSolver(engine, open_ghcu)
         self._detector = detector
         self._settings = settings
         self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
         self._cuts = CutDetector()
-        self._faces: list[_Face] = []
-        self._next_face = 0
+        self._faces: list[FollowedFace] = []
+        self._identities = Identities()
         self._since_look = 0
-        self._seconds: dict[str, float] = {}
+        self._times = StageTimes()
 
     @property
     def engine_name(self) -> str:
@@ -86,11 +73,8 @@ class Pipeline:
 
     def configure(self, settings: TrackingSettings) -> None:
         """Use ``settings`` from the next frame on."""
-        if (settings.rwr or settings.compare) and not (self._settings.rwr or self._settings.compare):
-            for face in self._faces:
-                face.recurrence.reset(RWR_ON)
         for face in self._faces:
-            face.recurrence.configure(settings.recurrence)
+            face.configure(self._settings, settings)
         self._settings = settings
 
     def open_ghcu(self) -> Ghcu | None:
@@ -99,14 +83,14 @@ class Pipeline:
         Raises:
             ModelError: where it is missing, damaged, or of other weights.
         """
-        if self._ghcu is None and self._open_ghcu is not None:
-            self._ghcu = self._open_ghcu()
-        return self._ghcu
+        return self._solver.open_ghcu()
 
     def forget(self) -> None:
-        """Drop every face, as before the first frame: for a new source."""
+        """Drop every face, as before the first frame: for a new source, or a place elsewhere in this one."""
         self._faces.clear()
+        self._identities.forget()
         self._cuts = CutDetector()
+        self._since_look = 0
 
     def close(self) -> None:
         """Release the detector."""
@@ -114,15 +98,15 @@ class Pipeline:
 
     def process(self, frame: Frame) -> FrameResult:
         """Find and solve the faces of one frame."""
-        started = time.perf_counter()
-        self._seconds = {}
+        self._times = StageTimes()
         notes = []
         if self._cuts.is_cut(frame.image):
             notes.append(SCENE_CUT)
             self._faces.clear()
+            self._identities.forget_places()
         newcomers = self._look(frame, notes)
         known = list(self._faces)
-        solutions = self._solve(frame, known)
+        solutions = self._solver.solve(frame, known, self._settings, self._times)
         for face in newcomers:
             solutions.append(self._solve_first(frame, face))
         results = []
@@ -134,16 +118,9 @@ class Pipeline:
         alive = {face.track.face for face in self._faces}
         results = [result for result in results if result.face in alive]
         results.sort(key=lambda result: result.crop.side, reverse=True)
-        self._seconds["total"] = time.perf_counter() - started
-        return FrameResult(frame, tuple(results), self._seconds, "; ".join(notes))
+        return FrameResult(frame, tuple(results), self._times.finish(), "; ".join(notes), self._settings)
 
-    @contextmanager
-    def _timed(self, stage: str) -> Iterator[None]:
-        started = time.perf_counter()
-        yield
-        self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - started
-
-    def _look(self, frame: Frame, notes: list[str]) -> list[_Face]:
+    def _look(self, frame: Frame, notes: list[str]) -> list[FollowedFace]:
         """Run the detector if a track needs it; drop faces it no longer finds; return newcomers."""
         self._since_look += 1
         due = self._since_look >= self._settings.detect_every
@@ -151,21 +128,26 @@ class Pipeline:
         if self._faces and not doubted and not due:
             return []
         self._since_look = 0
-        with self._timed("detect"):
+        with self._times.timed("detect"):
             detections = self._detector.detect(frame.image)
         owned, strangers = match([face.track for face in self._faces], detections, self._policy)
         kept = []
         for face in self._faces:
             reason = self._verdict(face, owned.get(face.track.face))
             if reason:
-                notes.append(f"lost face {face.track.face}: {reason}")
+                self._lose(face, frame, reason, notes)
             else:
                 kept.append(face)
         self._faces = kept
         room = self._settings.max_faces - len(self._faces)
-        return [self._newcomer(detection, notes) for detection in strangers[: max(0, room)]]
+        return [self._newcomer(frame, detection, notes) for detection in strangers[: max(0, room)]]
 
-    def _verdict(self, face: _Face, detection: Detection | None) -> str:
+    def _lose(self, face: FollowedFace, frame: Frame, reason: str, notes: list[str]) -> None:
+        """Say that a face is lost, and remember where."""
+        notes.append(f"lost face {face.track.face}: {reason}")
+        self._identities.lose(face.track.face, face.track.sure or face.track.crop, frame.timestamp)
+
+    def _verdict(self, face: FollowedFace, detection: Detection | None) -> str:
         """Return why a face is lost after a look, "" if it stays."""
         track = face.track
         if detection is not None:
@@ -183,57 +165,19 @@ class Pipeline:
             return track.doubt
         return "not seen by the detector" if track.misses >= self._policy.misses else ""
 
-    def _newcomer(self, detection: Detection, notes: list[str]) -> _Face:
-        track = Track(self._next_face, detection.crop(self._policy.crop_scale))
-        self._next_face += 1
+    def _newcomer(self, frame: Frame, detection: Detection, notes: list[str]) -> FollowedFace:
+        crop = detection.crop(self._policy.crop_scale)
+        track = Track(self._identities.of(crop, frame.timestamp), crop)
         notes.append(f"found face {track.face}")
-        flow = FlowMotion()
-        return _Face(track, Recurrence(self._engine, self._settings.recurrence, flow), FlickerMeter(flow))
+        return FollowedFace.begin(track, self._engine, self._settings)
 
-    def _encode(self, image: NDArray[np.uint8], crops: Sequence[Crop]) -> State:
-        size = self._engine.config.input_size
-        with self._timed("crop"):
-            pictures = np.stack([crop.extract(image, size) for crop in crops])
-        with self._timed("encode"):
-            return self._engine.encode(pictures)
-
-    def _solve(self, frame: Frame, faces: Sequence[_Face]) -> list[tuple[Crop, dict[str, Solution]]]:
-        if not faces:
-            return []
-        crops = [face.track.crop for face in faces]
-        injections = self._encode(frame.image, crops)
-        return [
-            (crop, self._solve_modes(face, injections[i : i + 1], crop, frame))
-            for i, (face, crop) in enumerate(zip(faces, crops, strict=True))
-        ]
-
-    def _solve_modes(self, face: _Face, u: State, crop: Crop, frame: Frame) -> dict[str, Solution]:
-        settings = self._settings
-        solutions = {}
-        with self._timed("solve"):
-            if settings.rwr or settings.compare:
-                solutions[RWR] = face.recurrence.solve(u, crop, frame.image, frame.timestamp)
-            if not settings.rwr or settings.compare:
-                solutions[COLD] = cold_solve(self._engine, u, crop)
-        return self._repaired(solutions, crop) if settings.ghcu else solutions
-
-    def _repaired(self, solutions: dict[str, Solution], crop: Crop) -> dict[str, Solution]:
-        """Let the GHCU repair what is reported; the state that the next frame starts from is not touched."""
-        ghcu = self.open_ghcu()
-        if ghcu is None:
-            return solutions
-        with self._timed("repair"):
-            return {mode: ghcu.repair_solution(solution, crop) for mode, solution in solutions.items()}
-
-    def _solve_first(self, frame: Frame, face: _Face) -> tuple[Crop, dict[str, Solution]]:
+    def _solve_first(self, frame: Frame, face: FollowedFace) -> tuple[Crop, Solutions]:
         """Solve a newcomer twice: the detector's box is rougher than the box of its landmarks."""
-        rough = self._encode(frame.image, [face.track.crop])
-        with self._timed("solve"):
-            first = cold_solve(self._engine, rough, face.track.crop)
+        first = self._solver.solve_roughly(frame, face.track.crop, self._times)
         self._faces.append(face)
         if np.isfinite(first.landmarks).all():
             face.track.crop = Crop.around_points(first.landmarks, self._policy.crop_scale)
-        crop, solutions = self._solve(frame, [face])[0]
+        crop, solutions = self._solver.solve(frame, [face], self._settings, self._times)[0]
         extra = first.report.evaluations
         return crop, {
             mode: replace(solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra))
@@ -241,24 +185,26 @@ class Pipeline:
         }
 
     def _accept(
-        self, frame: Frame, face: _Face, crop: Crop, solutions: dict[str, Solution], notes: list[str]
+        self, frame: Frame, face: FollowedFace, crop: Crop, solutions: Solutions, notes: list[str]
     ) -> FaceResult | None:
         """Turn a face's solutions into its result and next crop; None where it is lost."""
-        mode = RWR if self._settings.rwr else COLD
+        mode = self._settings.mode
         main = solutions[mode]
         height, width = frame.image.shape[:2]
         gone = loss(main.landmarks, width, height, self._policy)
         if gone:
-            notes.append(f"lost face {face.track.face}: {gone}")
+            self._lose(face, frame, gone, notes)
             self._faces.remove(face)
             return None
         readings: dict[str, FlickerReading | None] = {}
         if self._settings.measure_flicker:
-            with self._timed("flicker"):
+            with self._times.timed("flicker"):
                 landmarks = {name: solution.landmarks for name, solution in solutions.items()}
                 readings = face.meter.measure(frame.image, crop, landmarks)
         track = face.track
         reason = doubt(track.landmarks, main.landmarks, main.uncertainty, self._policy)
+        if not reason:
+            track.sure = crop
         track.doubt = "" if track.trust and reason == UNCERTAIN else reason
         track.trust = max(0, track.trust - 1)
         track.landmarks = main.landmarks

@@ -71,6 +71,7 @@ class Track:
         disputes: looks in a row in which the detector saw it elsewhere.
         doubt: why the last result is doubted, "" if it is not.
         trust: frames left in which uncertain landmarks raise no doubt.
+        sure: the crop of the last frame whose landmarks gave no reason to doubt them.
     """
 
     face: int
@@ -80,6 +81,7 @@ class Track:
     disputes: int = 0
     doubt: str = ""
     trust: int = 0
+    sure: Crop | None = None
 
 
 def box_side(landmarks: NDArray[np.floating]) -> float:

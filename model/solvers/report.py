@@ -27,6 +27,7 @@ class SolveReport:
             has, and are not finite when one is.
         warm: started from the last frame's fixed point.
         reason: why it started cold, "" when warm.
+        age: frames since the last cold start, 0 in a cold frame.
         per_sample: each sample's own report, in the batch's order; empty in such a report.
     """
 
@@ -36,6 +37,7 @@ class SolveReport:
     stopped: str
     warm: bool = False
     reason: str = ""
+    age: int = 0
     per_sample: tuple[SolveReport, ...] = ()
 
     @property

@@ -1,0 +1,73 @@
+"""The filters that people know, with one set of settings: rivals of RwR in the window and in ``evaluate``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.errors import UserError
+from app.pipeline.frame import EMA, ONE_EURO
+from model.errors import ModelError
+from model.filters import Ema, LandmarkFilter, OneEuro
+from model.metrics import inter_ocular
+
+
+@dataclass(frozen=True, slots=True)
+class SmoothingSettings:
+    """The filters of modes ``ema`` and ``one-euro``, see :mod:`model.filters`.
+
+    Attributes:
+        alpha: weight of the new frame in the moving average.
+        min_cutoff: cut-off of the 1 euro filter at rest, in Hz.
+        beta: what a speed of one inter-ocular distance a second adds to that cut-off, in Hz.
+        d_cutoff: cut-off of the speed, in Hz.
+    """
+
+    alpha: float = 0.5
+    min_cutoff: float = 4.0
+    beta: float = 5.0
+    d_cutoff: float = 1.0
+
+    def __post_init__(self) -> None:
+        try:
+            Ema(self.alpha)
+            OneEuro(self.min_cutoff, self.beta, self.d_cutoff)
+        except ModelError as error:
+            raise UserError(f"The filter cannot be used: {error}.") from error
+
+
+def make_filter(mode: str, smoothing: SmoothingSettings | None = None) -> LandmarkFilter | None:
+    """Return the filter of a mode; None for the modes that are not filters."""
+    smoothing = smoothing or SmoothingSettings()
+    if mode == EMA:
+        return Ema(smoothing.alpha)
+    if mode == ONE_EURO:
+        return OneEuro(smoothing.min_cutoff, smoothing.beta, smoothing.d_cutoff)
+    return None
+
+
+class FaceSmoother:
+    """A filter over one face's landmarks, fed in inter-ocular distances of its first frame.
+
+    So one ``beta`` of the 1 euro filter fits faces of any size.
+    """
+
+    def __init__(self, smoothing: LandmarkFilter) -> None:
+        self._filter = smoothing
+        self._unit: float | None = None
+
+    def update(self, landmarks: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
+        """Return the filtered landmarks (98, 2), frame pixels, of the frame at ``seconds``."""
+        if self._unit is None:
+            if not np.isfinite(landmarks).all():
+                return landmarks
+            self._unit = max(float(inter_ocular(landmarks)), 1.0)
+        smooth: NDArray[np.float32] = self._filter.update(landmarks / self._unit, seconds) * np.float32(self._unit)
+        return smooth
+
+    def reset(self) -> None:
+        """Forget the face."""
+        self._filter.reset()
+        self._unit = None

@@ -1,0 +1,80 @@
+"""Several faces of one frame in one batch: the network is evaluated once for all of them, each keeps its own memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from model.engine.base import Engine, State
+from model.geometry import Crop
+from model.rwr import Recurrence, Solution, cold_state, reports_of, split
+from model.solvers import NOT_FINITE, SolveReport, fixed_point_iteration
+from model.warm_start import WarmStart
+
+
+def solve_together(
+    engine: Engine,
+    recurrences: Sequence[Recurrence],
+    u: State,
+    crops: Sequence[Crop],
+    image: NDArray[np.uint8] | None = None,
+    seconds: float | None = None,
+) -> list[Solution]:
+    """Solve the faces of one frame; the same as ``recurrence.solve`` for each, but for rounding.
+
+    Warm faces make one batch and cold ones another. One face alone is solved without any copying.
+
+    Args:
+        engine: runs the model; the one of every recurrence.
+        recurrences: what each face carries; with the same settings.
+        u: injections (n, C, h, h), in the same order.
+        crops: where each face's crop lies in the frame.
+        image: the whole frame, RGB (h, w, 3).
+        seconds: when it was taken.
+    """
+    injections = split(u)
+    if len(recurrences) == 1:
+        return [recurrences[0].solve(u, crops[0], image, seconds)]
+    starts = [recurrence.prepare(crop, image, seconds) for recurrence, crop in zip(recurrences, crops, strict=True)]
+    warm = [(i, start) for i, start in enumerate(starts) if start is not None]
+    cold = [i for i, start in enumerate(starts) if start is None]
+    solutions: dict[int, Solution] = {}
+    if warm:
+        indices = [i for i, _ in warm]
+        states, reports = _warm(engine, [start for _, start in warm], _some(u, indices), recurrences[indices[0]])
+        for i, z, report in zip(indices, states, reports, strict=True):
+            if report.stopped == NOT_FINITE:
+                solutions[i] = recurrences[i].start_over(injections[i], crops[i], report.evaluations)
+            else:
+                solutions[i] = recurrences[i].finish(crops[i], z, replace(report, warm=True))
+    if cold:
+        z, whole = cold_state(engine, _some(u, cold))
+        for i, state, report in zip(cold, split(z), reports_of(whole, len(cold)), strict=True):
+            solutions[i] = recurrences[i].finish(crops[i], state, report)
+    return [solutions[i] for i in range(len(recurrences))]
+
+
+def _warm(
+    engine: Engine, starts: Sequence[WarmStart], u: State, like: Recurrence
+) -> tuple[list[State], list[SolveReport]]:
+    """Solve warm faces with the settings of one of them; return their states and reports."""
+    xp = array_namespace(u)
+
+    def pulled(z: State) -> State:
+        new = engine.evaluate(z, u)
+        return xp.concat([start.pulled(own) for start, own in zip(starts, split(new), strict=True)])
+
+    start = xp.concat([start.start for start in starts])
+    z, report = fixed_point_iteration(pulled, start, like.settings.evaluations, like.settings.settled)
+    return split(z), reports_of(report, len(starts))
+
+
+def _some(u: State, indices: Sequence[int]) -> State:
+    """Return these samples of a batch, without a copy where they are all of it."""
+    if len(indices) == u.shape[0]:
+        return u
+    return array_namespace(u).concat([u[i : i + 1] for i in indices])

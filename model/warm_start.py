@@ -1,0 +1,98 @@
+"""What one frame hands to the next, and how it draws the next solve towards itself; see :mod:`model.rwr`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
+
+from model.engine.base import Engine, State
+from model.geometry import Crop
+from model.motion import fit_similarity
+from model.recurrence_weight import AdaptiveWeight
+from model.resample import move_state
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """The last frame's fixed point, where its crop was, and its landmarks (n, 2) in frame pixels."""
+
+    state: State
+    crop: Crop
+    landmarks: NDArray[np.float32]
+
+    def moved(self, crop: Crop, half_pixel: bool, motion: NDArray[np.floating]) -> State:
+        """Return the state in another crop, each landmark moved by ``motion`` (n, 2) in frame pixels."""
+        return move_state(self.state, self.crop, crop, half_pixel, motion / crop.side)
+
+
+class Pull:
+    """The recurrence term of one frame: what the picture says, drawn towards the reference."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        crop: Crop,
+        memory: Memory,
+        base: float,
+        weight: AdaptiveWeight | None,
+        motion: NDArray[np.float64] | None,
+        start: State,
+    ) -> None:
+        self._engine, self._crop, self._memory = engine, crop, memory
+        self._base, self._weight = base, weight
+        self._motion, self._reference = motion, start
+        self._weights: NDArray[np.float64] | None = None
+
+    def __call__(self, new: State) -> State:
+        """Return (f + w ref) / (1 + w) for a state f (1, n, h, h)."""
+        landmarks, spread = self._engine.decode(new)
+        if not np.isfinite(landmarks).all():
+            return new
+        found = self._crop.to_frame(landmarks[0]).astype(np.float64)
+        if self._motion is None:
+            self._motion = _head_motion(found, self._memory.landmarks.astype(np.float64), self._pixel)
+            self._reference = self._memory.moved(self._crop, self._engine.config.half_pixel, self._motion)
+        if self._weights is None:
+            self._weights = np.full(len(found), self._base)
+            if self._weight is not None:
+                expected = self._memory.landmarks + self._motion
+                self._weights = self._weight.update((found - expected) / self._crop.side, spread[0])
+        xp = array_namespace(new)
+        share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
+        return share * new + (1 - share) * self._reference
+
+    @property
+    def _pixel(self) -> float:
+        """A pixel of the crop in frame pixels."""
+        return self._crop.side / self._engine.config.input_size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WarmStart:
+    """Where a warm solve starts, and what draws it there.
+
+    Attributes:
+        start: the last frame's fixed point in this frame's crop (1, n, h, h).
+        pull: the recurrence term; None where its weight is 0.
+    """
+
+    start: State
+    pull: Pull | None
+
+    def pulled(self, new: State) -> State:
+        """Return what one evaluation f(z) (1, n, h, h) becomes."""
+        return new if self.pull is None else self.pull(new)
+
+
+def _head_motion(now: NDArray[np.float64], before: NDArray[np.float64], pixel: float) -> NDArray[np.float64]:
+    """Return the similarity's motion that most landmarks follow, (n, 2) in frame pixels.
+
+    Args:
+        now: landmarks of this frame (n, 2), frame pixels.
+        before: of the last frame.
+        pixel: unit of the fit's least residual, frame pixels.
+    """
+    return fit_similarity(before / pixel, (now - before) / pixel, np.ones(len(now))) * pixel
