@@ -6,13 +6,34 @@ from dataclasses import dataclass
 
 RWR = "rwr"
 COMPARE = "compare"
+RIVAL = "rival"
+COMPARE_VIEW = "compare-view"
 GHCU = "ghcu"
-SOURCE = "source"
-PLAY = "play"
+CALM = "calm"
+BALANCED = "balanced"
+FAST = "fast"
+NEXT_FACE = "next-face"
+DRAWER = "drawer"
+HEAT = "heat"
+HOLD_STILL = "hold-still"
 RECORD = "record"
 SNAPSHOT = "snapshot"
+SESSIONS = "sessions"
+SOURCE = "source"
+PLAY = "play"
+PAUSE = "pause"
+BACK = "back"
+AHEAD = "ahead"
+FRAME_BACK = "frame-back"
+FRAME_AHEAD = "frame-ahead"
 MIRROR = "mirror"
+PRIVACY = "privacy"
+SHARE = "share"
+THEME = "theme"
 FULL_SCREEN = "full-screen"
+PANEL = "panel"
+PREFERENCES = "preferences"
+TOUR = "tour"
 KEYS = "keys"
 DISMISS = "dismiss"
 QUIT = "quit"
@@ -21,6 +42,7 @@ RETRY = "retry"
 CHOOSE = "choose"
 DEMO = "demo"
 SHOW_FOLDER = "show-folder"
+OPEN_SESSION = "open-session"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +54,14 @@ class Action:
         key: Qt's name of the key, "" when it has none.
         label: two or three words for a button.
         help: one sentence for the tooltip and the key list.
+        group: what it is about, for the key list.
     """
 
     name: str
     key: str
     label: str
     help: str
+    group: str
 
     @property
     def tooltip(self) -> str:
@@ -45,19 +69,44 @@ class Action:
         return f"{self.help} ({self.key})" if self.key else self.help
 
 
+TRACKING, MEASURING, KEEPING, SOURCES, WINDOW = "Tracking", "Measuring", "Keeping", "Source", "Window"
+GROUPS = (TRACKING, MEASURING, KEEPING, SOURCES, WINDOW)
+"""What actions are about, in the order of the key list."""
+
 ACTIONS: tuple[Action, ...] = (
-    Action(RWR, "R", "RwR", "Start every solve at the last frame's fixed point: steadier and cheaper"),
-    Action(COMPARE, "C", "Compare", "Solve each frame with and without RwR and show both flickers"),
-    Action(GHCU, "G", "Repair", "Take covered points from all the others instead (GHCU)"),
-    Action(SOURCE, "O", "Source", "Choose a camera, a file, a stream or the demo clip"),
-    Action(PLAY, "S", "Stop", "Start or stop the source"),
-    Action(RECORD, "Space", "Record", "Record the annotated video, or finish the recording"),
-    Action(SNAPSHOT, "P", "Snapshot", "Save this frame as two pictures, with and without landmarks"),
-    Action(MIRROR, "M", "Mirror", "Flip the picture left to right, as in a mirror"),
-    Action(FULL_SCREEN, "F", "Full screen", "Fill the screen, or go back to a window"),
-    Action(KEYS, "?", "Keys", "Show or hide the list of keys"),
-    Action(DISMISS, "Esc", "Close", "Close the message or the list of keys"),
-    Action(QUIT, "Ctrl+Q", "Quit", "Finish the recording and close the window"),
+    Action(RWR, "R", "RwR", "Start every solve at the last frame's fixed point: steadier and cheaper", TRACKING),
+    Action(GHCU, "G", "Repair", "Take covered points from all the others instead (GHCU)", TRACKING),
+    Action(CALM, "1", "Calm", "RwR set for the stillest landmarks", TRACKING),
+    Action(BALANCED, "2", "Balanced", "RwR as measured best on labelled clips", TRACKING),
+    Action(FAST, "3", "Fast", "RwR set to follow quickly with the least computing", TRACKING),
+    Action(NEXT_FACE, "N", "Next face", "Read the next face's figures, after the last one the largest's", TRACKING),
+    Action(COMPARE, "C", "Compare", "Solve each frame in two ways and show both flickers", MEASURING),
+    Action(RIVAL, "B", "Rival", "Compare with the next one: the other mode, EMA, 1 euro", MEASURING),
+    Action(COMPARE_VIEW, "V", "View", "Show both on one picture, split, or side by side", MEASURING),
+    Action(DRAWER, "D", "Lab", "Open or close the heat map and the solver under the picture", MEASURING),
+    Action(HEAT, "X", "Heat", "Colour the points on the face by their flicker", MEASURING),
+    Action(HOLD_STILL, "T", "Hold still", "Measure the noise floor in ten seconds and keep a report card", MEASURING),
+    Action(RECORD, "Space", "Record", "Record a session: video, landmarks, events; or finish it", KEEPING),
+    Action(SNAPSHOT, "P", "Snapshot", "Save this frame as two pictures, with and without landmarks", KEEPING),
+    Action(SESSIONS, "L", "Sessions", "Look at what was recorded, or go back to the live picture", KEEPING),
+    Action(SOURCE, "O", "Source", "Choose a camera, a file, a stream, the screen or the demo clip", SOURCES),
+    Action(PLAY, "S", "Stop", "Start or stop the source", SOURCES),
+    Action(PAUSE, "K", "Pause", "Hold a file still, or play on", SOURCES),
+    Action(BACK, "Left", "Back", "Go back one second in a file", SOURCES),
+    Action(AHEAD, "Right", "Ahead", "Go ahead one second in a file", SOURCES),
+    Action(FRAME_BACK, ",", "Frame back", "Go back one frame in a file", SOURCES),
+    Action(FRAME_AHEAD, ".", "Frame ahead", "Go ahead one frame in a file", SOURCES),
+    Action(MIRROR, "M", "Mirror", "Flip the picture left to right, as in a mirror", WINDOW),
+    Action(PRIVACY, "H", "Privacy", "Blur the picture and record landmarks only", WINDOW),
+    Action(SHARE, "U", "Share", "Send the landmarks to other programs: UDP, OSC, virtual camera", WINDOW),
+    Action(PANEL, "Ctrl+B", "Panel", "Show or hide the panel at the side", WINDOW),
+    Action(PREFERENCES, "Ctrl+,", "Preferences", "Theme, what recordings hold, number of faces", WINDOW),
+    Action(THEME, "Ctrl+T", "Theme", "Change between dark and light", WINDOW),
+    Action(FULL_SCREEN, "F", "Full screen", "Fill the screen, or go back to a window", WINDOW),
+    Action(TOUR, "F1", "Tour", "Show the tour in three steps again", WINDOW),
+    Action(KEYS, "?", "Keys", "Show or hide the list of keys", WINDOW),
+    Action(DISMISS, "Esc", "Close", "Close what lies over the picture", WINDOW),
+    Action(QUIT, "Ctrl+Q", "Quit", "Finish the recording and close the window", WINDOW),
 )
 
 OFFERS: dict[str, str] = {
@@ -65,6 +114,7 @@ OFFERS: dict[str, str] = {
     CHOOSE: "Choose another source",
     DEMO: "Play the demo clip",
     SHOW_FOLDER: "Show in folder",
+    OPEN_SESSION: "Open the session",
 }
 """Labels of the ways out that a banner can offer."""
 

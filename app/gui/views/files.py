@@ -1,4 +1,4 @@
-"""Asks for a file; the video goes on meanwhile."""
+"""Asks for a file; the window stays usable meanwhile."""
 
 from __future__ import annotations
 
@@ -18,5 +18,6 @@ def ask_for_file(parent: QWidget, chosen: Callable[[str], None]) -> None:
     dialog.setNameFilters([f"Videos and pictures ({VIDEOS} {PICTURES})", "All files (*)"])
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.setModal(False)
     dialog.fileSelected.connect(chosen)
-    dialog.open()
+    dialog.show()
