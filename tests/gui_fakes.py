@@ -27,7 +27,8 @@ SIZE = (320, 180)
 
 
 def reading(overall: float) -> FlickerReading:
-    return FlickerReading(overall, tuple(overall * (1 + 0.1 * i) for i in range(len(REGIONS))))
+    regions = tuple(overall * (1 + 0.1 * i) for i in range(len(REGIONS)))
+    return FlickerReading(overall, regions, np.linspace(0, 2 * overall, POINTS, dtype=np.float32))
 
 
 def estimate(mode: str, flicker: float | None, points: NDArray[np.float32]) -> Estimate:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,8 @@ from app.gui.picture import Placement, prepare
 from app.gui.presenters import actions
 from app.gui.presenters.banners import ERROR, NO_CAMERA, NOTICE_SECONDS, Banners
 from app.gui.presenters.chooser import DEMO_SPEC, OPEN_FILE, OPEN_STREAM, CameraChoice, choices
-from app.gui.presenters.flicker import FlickerHistory, FlickerView, ModeFlicker
+from app.gui.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.presenters.readouts import NOTHING, Facts, flicker_texts, headline, hud, rows, source_name, verdict
-from app.gui.presenters.scale import PATIENCE, GrowingScale, round_up
 from app.gui.presenters.state import RecordingState, SessionState
 from app.gui.presenters.timing import Latency, LatencyMeter, RateMeter
 from app.gui.settings import LiveSettings
@@ -90,82 +88,6 @@ class TestLatency:
         meter = LatencyMeter(5.0)
         meter.add(0.0, 0.1)
         assert meter.latency(20.0) is None
-
-
-class TestFlickerHistory:
-    compare = TrackingSettings(compare=True)
-
-    def add(self, history: FlickerHistory, time: float, rwr: float, cold: float) -> None:
-        history.add(frame_result(captured=time, tracking=self.compare, flicker={RWR: rwr, COLD: cold}))
-
-    def test_both_modes_now_and_recently(self) -> None:
-        history = FlickerHistory()
-        for i in range(100):
-            late = i >= 90
-            self.add(history, i * 0.05, 3.0 if late else 1.0, 2.0)
-        view = history.view(4.95)
-        assert view.modes[RWR].now == pytest.approx(3.0)
-        assert view.modes[RWR].recent == pytest.approx(math.sqrt((90 + 10 * 9) / 100))
-        assert view.modes[COLD].now == view.modes[COLD].recent == pytest.approx(2.0)
-        assert view.change == pytest.approx(math.sqrt(1.8) / 2 - 1)
-
-    def test_regions_keep_their_order(self) -> None:
-        history = FlickerHistory()
-        self.add(history, 0.0, 1.0, 2.0)
-        regions = history.view(0.0).modes[COLD].regions
-        assert regions == pytest.approx((2.0, 2.2, 2.4, 2.6, 2.8, 3.0))
-
-    def test_a_mode_that_is_not_solved_has_no_figures(self) -> None:
-        history = FlickerHistory()
-        history.add(frame_result(captured=0.0))
-        cold = history.view(0.0).modes[COLD]
-        assert (cold.now, cold.recent, cold.regions) == (None, None, None)
-        assert history.view(0.0).change is None
-
-    def test_a_frame_without_face_is_a_gap_in_the_trace(self) -> None:
-        history = FlickerHistory()
-        self.add(history, 0.0, 1.0, 2.0)
-        history.add(frame_result(captured=0.1, faces=0))
-        self.add(history, 0.2, 1.5, 2.0)
-        view = history.view(0.2)
-        assert view.times == pytest.approx((-0.2, -0.1, 0.0))
-        assert view.modes[RWR].trace == pytest.approx((1.0, math.nan, 1.5), nan_ok=True)
-
-    def test_a_stall_is_a_gap_in_the_trace(self) -> None:
-        history = FlickerHistory()
-        self.add(history, 0.0, 1.0, 2.0)
-        self.add(history, 2.5, 1.0, 2.0)
-        assert history.view(2.5).modes[RWR].trace == pytest.approx((1.0, math.nan, 1.0), nan_ok=True)
-
-    def test_forgets_after_ten_seconds_and_on_request(self) -> None:
-        history = FlickerHistory()
-        for i in range(3000):
-            self.add(history, i * 0.01, 1.0, 2.0)
-        view = history.view(30.0)
-        assert len(view.times) == len(view.modes[RWR].trace) == len(view.modes[COLD].trace) <= 1001
-        history.clear()
-        assert history.view(30.0) == FlickerView()
-
-    def test_old_figures_are_not_shown_as_new(self) -> None:
-        history = FlickerHistory()
-        self.add(history, 0.0, 1.0, 2.0)
-        assert history.view(8.0).modes[RWR].now is None
-
-
-class TestScale:
-    @pytest.mark.parametrize(("value", "end"), [(0.0, 0.0), (0.41, 0.5), (1.0, 1.0), (1.2, 1.5), (6.0, 7.5), (71, 75)])
-    def test_ends_at_a_round_number(self, value: float, end: float) -> None:
-        assert round_up(value) == pytest.approx(end)
-
-    def test_grows_at_once_and_shrinks_with_patience(self) -> None:
-        scale = GrowingScale(0.5)
-        assert scale.see(2.4) == 3.0
-        for _ in range(PATIENCE - 1):
-            assert scale.see(0.2) == 3.0
-        assert scale.see(0.2) == 0.5
-
-    def test_nonsense_leaves_the_floor(self) -> None:
-        assert GrowingScale(0.5).see(math.nan) == 0.5
 
 
 class TestReadouts:

@@ -6,8 +6,8 @@ import math
 
 STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0)
 SHRINK_BELOW = 0.45
-PATIENCE = 16
-"""Looks in a row at which the data must be small before the axis shrinks: about 2 seconds."""
+PATIENCE_SECONDS = 2.0
+"""So long must the data be small before the axis shrinks."""
 
 
 class GrowingScale:
@@ -20,24 +20,24 @@ class GrowingScale:
     def __init__(self, floor: float) -> None:
         self._floor = floor
         self._top = floor
-        self._small = 0
+        self._small_since: float | None = None
 
     @property
     def top(self) -> float:
         """Where the axis ends."""
         return self._top
 
-    def see(self, largest: float) -> float:
-        """Take the largest value in view and return where the axis ends now."""
+    def see(self, largest: float, now: float) -> float:
+        """Take the largest value in view at ``now`` (seconds on any clock); return where the axis ends."""
         needed = max(self._floor, round_up(largest)) if math.isfinite(largest) else self._floor
         if needed > self._top:
-            self._top, self._small = needed, 0
-        elif largest < SHRINK_BELOW * self._top:
-            self._small += 1
-            if self._small >= PATIENCE:
-                self._top, self._small = needed, 0
-        else:
-            self._small = 0
+            self._top, self._small_since = needed, None
+        elif not largest < SHRINK_BELOW * self._top:
+            self._small_since = None
+        elif self._small_since is None:
+            self._small_since = now
+        elif now - self._small_since >= PATIENCE_SECONDS:
+            self._top, self._small_since = needed, None
         return self._top
 
 

@@ -7,18 +7,19 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import theme
-from app.gui.presenters.flicker import MODES, NOW_SECONDS, RECENT_SECONDS, FlickerView
-from app.gui.presenters.readouts import MODE_NAMES, NOTHING, FlickerTexts, flicker_texts
+from app.gui.presenters.flicker import NOW_SECONDS, RECENT_SECONDS, FlickerView
+from app.gui.presenters.readouts import NOTHING, FlickerTexts, flicker_texts
+from app.modes import MODE_NAMES
 
 HEIGHT = 78
 
 
 class FlickerNumbers(QWidget):
-    """Two columns, RwR and cold; a mode that is not solved is dimmed."""
+    """Two columns, one per mode of the pair; a mode that is not solved is dimmed."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._texts: dict[str, FlickerTexts] = {mode: FlickerTexts(NOTHING, NOTHING) for mode in MODES}
+        self._texts: dict[str, FlickerTexts] = {mode: FlickerTexts(NOTHING, NOTHING) for mode in FlickerView().pair}
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip(
             "Landmark motion that the picture does not explain, in % of the distance between the outer eye corners. "
@@ -30,8 +31,8 @@ class FlickerNumbers(QWidget):
         return QSize(260, HEIGHT)
 
     def show_flicker(self, flicker: FlickerView) -> None:
-        """Show the figures of both modes."""
-        texts = {mode: flicker_texts(flicker, mode) for mode in MODES}
+        """Show the figures of the pair's modes."""
+        texts = {mode: flicker_texts(flicker, mode) for mode in flicker.pair}
         if texts != self._texts:
             self._texts = texts
             self.update()
@@ -40,8 +41,8 @@ class FlickerNumbers(QWidget):
         """Paint both columns."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        width = self.width() / len(MODES)
-        for column, mode in enumerate(MODES):
+        width = self.width() / len(self._texts)
+        for column, mode in enumerate(self._texts):
             self._paint_column(painter, QRectF(column * width, 0, width, HEIGHT), mode)
 
     def _paint_column(self, painter: QPainter, box: QRectF, mode: str) -> None:
