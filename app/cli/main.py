@@ -17,7 +17,10 @@ from app.version import VERSION
 
 log = logging.getLogger(__name__)
 
-COMMANDS = ("live", "track", "evaluate", "lab", "train", "align", "train-ghcu", "import-official", "doctor", "test")
+COMMANDS = (
+    *("live", "track", "card", "evaluate", "lab", "train", "align", "train-ghcu", "import-official", "doctor"),
+    "test",
+)
 DEFAULT_COMMAND = "live"
 ANSWERED_HERE = ("-h", "--help", "--version")
 

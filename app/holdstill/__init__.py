@@ -1,0 +1,1 @@
+"""The hold-still test: what a face that keeps still says about camera, light and tracker."""

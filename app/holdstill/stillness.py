@@ -1,0 +1,148 @@
+"""What moved while a face was asked to keep still: the head, slowly; the eyelids, now and then; the rest is noise.
+
+Landmarks are complex numbers here, x + i y, so that a point's way through time is one curve to smooth.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.motion import fit_similarity
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+Flags = NDArray[np.bool_]
+
+FOLLOW_SECONDS = 0.5
+"""Width of the window that follows the head: what is slower than about 2 Hz and common to all points is the head."""
+SPEED_SECONDS = 1.0
+"""Width of the window that the head's speed is read from; wider, so that noise of the landmarks is no speed."""
+MOVING_SPEED = 5.0
+"""Speed of the head in % of the inter-ocular distance a second from which a frame does not count as still.
+
+Head motion added to landmarks of the demo's still part (benchmarks/hold_still.py): at 5 %/s it raises the wander by a
+few percent when the head sways and by about a half when it shakes; at 10 %/s it doubles it."""
+MARGIN_SECONDS = FOLLOW_SECONDS / 2
+"""Frames this close to a moving one do not count either: the window that follows the head reaches into them."""
+FIT_INTER_OCULAR = 60.0
+"""Faces are scaled to this inter-ocular distance, in pixels, for the fit of the head; that of the live flow's crop."""
+BLINK_OPENING = 0.7
+"""Lids closer than this share of their usual distance are a blink."""
+BLINK_MARGIN_SECONDS = 0.1
+MOST_BLINKING = 0.4
+"""Above this share of frames the lids themselves are too unsure to tell, and no frame is left out."""
+
+_LIDS = (((61, 67), (62, 66), (63, 65)), ((69, 75), (70, 74), (71, 73)))
+_EYE_CORNERS = ((60, 64), (68, 72))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeadPath:
+    """Where the head was in n frames.
+
+    Attributes:
+        landmarks: (n, 98) complex, where the points of a rigid face would have been, frame pixels.
+        speed: (n,) of the head's centre, pixels a second.
+        centre: (n,) complex, of the head, frame pixels.
+    """
+
+    landmarks: Complex
+    speed: Array
+    centre: Complex
+
+
+def as_complex(landmarks: NDArray[np.floating]) -> Complex:
+    """Turn landmarks (..., 98, 2) into (..., 98) complex numbers."""
+    points = np.asarray(landmarks, np.float64)
+    return np.asarray(points[..., 0] + 1j * points[..., 1])
+
+
+def follow_head(times: Array, faces: Complex) -> HeadPath:
+    """Follow the slow similarity motion of a face.
+
+    Args:
+        times: (n,) seconds, increasing.
+        faces: (n, 98) complex landmarks, frame pixels.
+    """
+    rigid = _rigid(faces)
+    slow, _ = smooth(times, rigid, FOLLOW_SECONDS)
+    centres = rigid.mean(axis=1, keepdims=True)
+    _, velocity = smooth(times, centres, SPEED_SECONDS)
+    return HeadPath(slow, np.abs(velocity[:, 0]), slow.mean(axis=1))
+
+
+def _rigid(faces: Complex) -> Complex:
+    """Return each frame's face as if it were rigid: the mean face moved by the similarity most points follow.
+
+    A plain least-squares fit would let a mouth that moves pull the whole head along.
+    """
+    shape = faces.mean(axis=0)
+    unit = FIT_INTER_OCULAR / max(float(np.abs(shape[72] - shape[60])), 1e-6)
+    points = _as_real(shape) * unit
+    trust = np.ones(len(shape))
+    motion = np.array([fit_similarity(points, _as_real(face - shape) * unit, trust) for face in faces]) / unit
+    return shape + as_complex(motion)
+
+
+def _as_real(points: Complex) -> Array:
+    return np.stack([points.real, points.imag], axis=-1)
+
+
+def smooth(times: Array, values: Complex, width: float) -> tuple[Complex, Complex]:
+    """Fit a line to the neighbourhood of every sample, weighted with a Hann window ``width`` seconds wide.
+
+    Unlike a plain average a line has no bias at the ends nor under steady motion.
+
+    Args:
+        times: (n,) seconds.
+        values: (n, k).
+        width: of the window, seconds.
+
+    Returns:
+        The lines' values and slopes at the samples, both (n, k); where a sample has no neighbour, itself and 0.
+    """
+    distance = times[None, :] - times[:, None]
+    weight = np.where(np.abs(distance) < width / 2, np.cos(np.pi * distance / width) ** 2, 0.0)
+    s0, s1, s2 = weight.sum(axis=1), (weight * distance).sum(axis=1), (weight * distance**2).sum(axis=1)
+    t0, t1 = weight @ values, (weight * distance) @ values
+    determinant = s0 * s2 - s1**2
+    alone = determinant <= 1e-12
+    safe = np.where(alone, 1.0, determinant)[:, None]
+    level = np.where(alone[:, None], t0 / s0[:, None], (s2[:, None] * t0 - s1[:, None] * t1) / safe)
+    slope = np.where(alone[:, None], 0.0, (s0[:, None] * t1 - s1[:, None] * t0) / safe)
+    return level, slope
+
+
+def widened(times: Array, flags: Flags, margin: float) -> Flags:
+    """Return ``flags`` with every sample within ``margin`` seconds of a flagged one flagged as well."""
+    if not flags.any():
+        return flags
+    marked = times[flags]
+    after = np.searchsorted(marked, times)
+    left = np.abs(times - marked[np.maximum(after - 1, 0)])
+    right = np.abs(times - marked[np.minimum(after, len(marked) - 1)])
+    return np.asarray(np.minimum(left, right) <= margin)
+
+
+def blinking(times: Array, faces: Complex) -> Flags:
+    """Return which of the frames (n,) lie in or close to a blink."""
+    openings = _openings(faces)
+    closed = widened(times, openings < BLINK_OPENING * np.median(openings), BLINK_MARGIN_SECONDS)
+    return np.zeros_like(closed) if closed.mean() > MOST_BLINKING else closed
+
+
+def runs(flags: Flags) -> int:
+    """Count the runs of True in a row of flags."""
+    return int(np.count_nonzero(flags[1:] & ~flags[:-1]) + bool(len(flags) and flags[0]))
+
+
+def _openings(faces: Complex) -> Array:
+    """Return how far the lids are apart, mean of both eyes, as a share of the eye's width."""
+    openings = []
+    for lids, (outer, inner) in zip(_LIDS, _EYE_CORNERS, strict=True):
+        apart = np.mean([np.abs(faces[:, upper] - faces[:, lower]) for upper, lower in lids], axis=0)
+        openings.append(apart / np.maximum(np.abs(faces[:, outer] - faces[:, inner]), 1e-6))
+    return np.asarray(np.mean(openings, axis=0))

@@ -1,0 +1,122 @@
+"""Report cards as lines of text, for the terminal; and the words that cards and comparisons share with the picture."""
+
+from __future__ import annotations
+
+from app.holdstill.card import Card
+from app.holdstill.comparison import Comparison, ModeChange, compare_modes, flicker_interval
+from app.holdstill.figures import Light, Stillness
+from app.modes import MODE_NAMES
+from model.topology import REGIONS
+
+SAME_WITHIN = 0.01
+
+
+def mode_name(mode: str) -> str:
+    """Return a mode's name as people read it; one of a later version under its own."""
+    return MODE_NAMES.get(mode, mode)
+
+
+def card_lines(card: Card) -> list[str]:
+    """Return a card as lines: one block a mode, then what it was measured in."""
+    figures = card.figures
+    lines = [f"{card.title}  \u00b7  {card.when:%Y-%m-%d %H:%M:%S}", ""]
+    names = "".join(f"{region.name:>9}" for region in REGIONS)
+    lines.append(f"{'% of inter-ocular':<18}{'overall':>9}{names}{'px':>8}{'95 % interval':>18}")
+    for mode in figures.modes:
+        title = mode_name(mode.mode)
+        for name, noise in (("flicker", mode.flicker), ("wander", mode.wander)):
+            row = "".join(f"{value:9.3f}" for value in (noise.percent, *noise.regions_percent))
+            interval = flicker_interval(mode).ends(3) if name == "flicker" else ""
+            lines.append(f"{f'{title} {name}':<18}{row}{noise.pixels:8.3f}{interval:>18}".rstrip())
+    lines.append("")
+    verdict = modes_verdict(card)
+    if verdict:
+        lines.append(verdict)
+    lines += [
+        stillness_text(figures.stillness),
+        pace_text(card),
+        light_text(figures.light),
+        f"Engine {card.engine.name}, weights {card.engine.weights} ({card.engine.sha256[:8]}), "
+        f"LDEQ Live {card.software.ldeq_live}",
+    ]
+    return lines
+
+
+def comparison_lines(comparison: Comparison) -> list[str]:
+    """Return the comparison of two cards as lines."""
+    first, second = comparison.first, comparison.second
+    lines = [
+        f"A  {first.title}  \u00b7  {first.when:%Y-%m-%d %H:%M:%S}",
+        f"B  {second.title}  \u00b7  {second.when:%Y-%m-%d %H:%M:%S}",
+        "",
+    ]
+    for change in comparison.modes:
+        title = mode_name(change.after)
+        for name, rows in (("flicker", change.flicker), ("wander", change.wander)):
+            lines.append(f"{f'{title} {name}':<18}{'A %':>8}{'B %':>8}{'B / A':>8}")
+            lines += [f"  {row.name:<16}{row.before:8.3f}{row.after:8.3f}{row.ratio:8.2f}" for row in rows]
+        lines += [comparison_verdict(change), ""]
+    if not comparison.modes:
+        lines += ["The cards have no mode in common.", ""]
+    lines.append("What else was different:" if comparison.differences else "Nothing else was different.")
+    lines += [f"  {text}" for text in comparison.differences]
+    return lines
+
+
+def modes_verdict(card: Card) -> str:
+    """Say how the first two modes of a card compare, "" where there is only one or the difference is not sure."""
+    if len(card.modes) < 2:
+        return ""
+    chosen, rival = card.modes[:2]
+    change = compare_modes(card, rival, chosen)
+    if change is None:
+        return ""
+    if not change.sure:
+        return f"{mode_name(chosen)} and {mode_name(rival)}: no sure difference in flicker"
+    return f"{mode_name(chosen)} flickers {_more_or_less(change)} {mode_name(rival)}"
+
+
+def comparison_verdict(change: ModeChange) -> str:
+    """Say how one mode's flicker differs between two cards."""
+    title = mode_name(change.after)
+    if not change.sure:
+        return f"{title}: no sure difference in flicker"
+    return f"{title} flickers on B {_more_or_less(change)} on A"
+
+
+def stillness_text(stillness: Stillness) -> str:
+    """Say how still the person was and how much of the test counts."""
+    blinks = {0: "no blinks", 1: "1 blink left out"}.get(stillness.blinks, f"{stillness.blinks} blinks left out")
+    text = (
+        f"Still for {stillness.seconds:.1f} of {stillness.asked:g} s ({blinks}); the head went "
+        f"{stillness.travel:.1f} %, at up to {stillness.speed:.1f} % a second"
+    )
+    return text if stillness.good else f"{text}. You moved: repeat the test for a surer figure"
+
+
+def pace_text(card: Card) -> str:
+    """Say how fast tracking went and on which pictures."""
+    pace, camera = card.figures.pace, card.camera
+    asked = "" if camera.asked in (None, camera.got) else f" (asked {camera.asked.text()})"
+    skipped = f", {pace.skipped} frames skipped" if pace.skipped else ""
+    return (
+        f"{pace.fps:.1f} fps{skipped}, latency {pace.latency_p50 * 1e3:.0f} / {pace.latency_p95 * 1e3:.0f} ms "
+        f"(median / 95th percentile), {camera.name} {camera.got.text()}{asked}"
+    )
+
+
+def light_text(light: Light) -> str:
+    """Say what the pictures were like."""
+    return (
+        f"Light {light.light:.0f} of 255, contrast {light.contrast:.0f}, sharpness {light.sharpness:.2f}, sensor noise "
+        f"{light.noise:.1f}, {light.inter_ocular:.0f} px between the eyes"
+    )
+
+
+def _more_or_less(change: ModeChange) -> str:
+    ratio = change.flicker[0].ratio
+    if abs(ratio - 1) < SAME_WITHIN:
+        return "about as much as"
+    if ratio >= 2:
+        return f"{ratio:.1f} \u00d7 as much as"
+    return f"{1 - ratio:.0%} less than" if ratio < 1 else f"{ratio - 1:.0%} more than"

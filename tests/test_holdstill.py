@@ -1,0 +1,339 @@
+"""The hold-still test: known noise is found again, motion and blinks are left out, cards survive."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.cli.main import main
+from app.errors import RecordingError, UserError
+from app.holdstill.card import make_card
+from app.holdstill.card_file import card_path, list_cards, read_card, write_card
+from app.holdstill.comparison import compare, compare_modes, flicker_interval
+from app.holdstill.measurement import HoldStillError, measure
+from app.holdstill.samples import Sampler
+from app.holdstill.stillness import as_complex, blinking, follow_head, smooth
+from app.holdstill.text import card_lines, modes_verdict
+from app.pipeline.frame import COLD, RWR
+from app.settings import TrackingSettings
+from model.topology import POINTS, REGIONS
+from tests.holdstill_fakes import (
+    FPS,
+    Points,
+    card,
+    circumstances,
+    figures,
+    noisy,
+    results,
+    sampler,
+    still_face,
+)
+
+COUNT = 300
+ROOT2 = 2**0.5
+
+
+def moved(path: Points) -> Points:
+    """Return the still face carried along ``path`` (n, 2) in pixels."""
+    return np.asarray(still_face() + path[:, None, :])
+
+
+def sway(count: int, pixels: float, hertz: float) -> Points:
+    time = np.arange(count) / FPS
+    return np.stack([pixels * np.sin(2 * np.pi * hertz * time), 0 * time], -1)
+
+
+def test_white_noise_of_known_size_is_found_again_in_percent_and_pixels() -> None:
+    found = measure(sampler(results({RWR: noisy(COUNT, 0.2), COLD: noisy(COUNT, 0.5, 1)})).sitting())
+    for figure, sigma in zip(found.modes, (0.2, 0.5), strict=True):
+        # A point strays by sigma along both axes, and from frame to frame by the root of two more.
+        assert figure.wander.pixels == pytest.approx(sigma * ROOT2, rel=0.03)
+        assert figure.flicker.pixels == pytest.approx(sigma * 2, rel=0.02)
+        # The face has 100 pixels between the eyes.
+        assert figure.flicker.percent == pytest.approx(figure.flicker.pixels, rel=0.01)
+        assert figure.frames == COUNT
+    assert [figure.mode for figure in found.modes] == [RWR, COLD]
+    assert [figure.evaluations for figure in found.modes] == [1, 3]
+
+
+def test_every_region_has_its_own_noise() -> None:
+    sigma = np.zeros(POINTS)
+    for number, region in enumerate(REGIONS):
+        sigma[list(region.points)] = 0.1 * (number + 1)
+    (found,) = measure(sampler(results({RWR: noisy(COUNT, sigma)})).sitting()).modes
+    expected = [0.1 * (number + 1) for number in range(len(REGIONS))]
+    np.testing.assert_allclose(found.flicker.regions_pixels, np.array(expected) * 2, rtol=0.08)
+    np.testing.assert_allclose(found.wander.regions_pixels, np.array(expected) * ROOT2, rtol=0.08)
+    np.testing.assert_allclose(found.points, sigma * 2, rtol=0.25)
+
+
+def test_slow_drift_of_single_points_is_wander_and_not_flicker() -> None:
+    drift = np.zeros((COUNT, POINTS, 2))
+    drift[:, list(REGIONS[4].points), 1] = 2 * np.sin(2 * np.pi * np.arange(COUNT) / COUNT)[:, None]
+    (found,) = measure(sampler(results({RWR: drift})).sitting()).modes
+    assert found.wander.regions_pixels[4] == pytest.approx(2 / ROOT2, rel=0.1)
+    assert found.flicker.regions_pixels[4] < 0.05
+
+
+def test_a_head_that_sways_slowly_adds_nothing() -> None:
+    noise = noisy(COUNT, 0.3)
+    still = measure(sampler(results({RWR: noise})).sitting())
+    swaying = measure(sampler(results({RWR: noise}, moved(sway(COUNT, 2.0, 0.25)))).sitting())
+    assert swaying.stillness.travel == pytest.approx(4, rel=0.1)
+    assert 2 < swaying.stillness.speed < 5
+    assert swaying.stillness.seconds == pytest.approx(10, abs=0.1)
+    assert swaying.modes[0].wander.percent == pytest.approx(still.modes[0].wander.percent, rel=0.05)
+    assert swaying.modes[0].flicker.percent == pytest.approx(still.modes[0].flicker.percent, rel=0.01)
+
+
+def test_frames_in_which_the_head_moves_do_not_count() -> None:
+    path = np.zeros((COUNT, 2))
+    path[150:240] = sway(90, 20.0, 1.0)
+    found = measure(sampler(results({RWR: noisy(COUNT, 0.2)}, moved(path))).sitting())
+    assert 5.5 < found.stillness.seconds < 7
+    assert found.modes[0].wander.pixels == pytest.approx(0.2 * ROOT2, rel=0.1)
+    assert found.stillness.speed > 30
+
+
+def test_a_restless_person_is_told_to_repeat() -> None:
+    frames = results({RWR: noisy(COUNT, 0.2)}, moved(sway(COUNT, 20.0, 0.7)))
+    with pytest.raises(HoldStillError, match=r"The head moved too much: .* repeat the test"):
+        measure(sampler(frames).sitting())
+
+
+def test_blinks_are_left_out_and_counted() -> None:
+    faces = np.repeat(still_face()[None], COUNT, axis=0)
+    for start in (60, 150, 240):
+        lids = [61, 62, 63, 65, 66, 67, 69, 70, 71, 73, 74, 75]
+        middle = faces[start : start + 5, lids, 1].mean()
+        faces[start : start + 5, lids, 1] = middle + 0.2 * (faces[start : start + 5, lids, 1] - middle)
+    found = measure(sampler(results({RWR: noisy(COUNT, 0.2)}, faces)).sitting())
+    assert found.stillness.blinks == 3
+    assert found.modes[0].wander.regions_pixels[3] == pytest.approx(0.2 * ROOT2, rel=0.1)
+    assert found.stillness.seconds == pytest.approx(10 - 3 * 11 / FPS, abs=0.1)
+
+
+def test_eyes_too_unsure_to_tell_blinks_leave_nothing_out() -> None:
+    faces = as_complex(still_face()[None] + noisy(COUNT, 8.0))
+    assert not blinking(np.arange(COUNT) / FPS, faces).any()
+
+
+def test_without_a_face_or_with_too_few_frames_there_are_no_figures() -> None:
+    noise = {RWR: noisy(COUNT, 0.2)}
+    with pytest.raises(HoldStillError, match="No face was in view"):
+        measure(sampler(results(noise, face=None)).sitting())
+    with pytest.raises(HoldStillError, match=r"Only 5\.0 frames a second"):
+        measure(sampler(results({RWR: noisy(50, 0.2)}, fps=5.0)).sitting())
+    with pytest.raises(HoldStillError, match="No face was in view"):
+        measure(Sampler().sitting())
+
+
+def test_flicker_must_have_been_measured() -> None:
+    frames = results({RWR: noisy(COUNT, 0.2)})
+    unmeasured = [
+        replace(result, faces=tuple(replace(f, estimate=replace(f.estimate, flicker=None)) for f in result.faces))
+        for result in frames
+    ]
+    with pytest.raises(HoldStillError, match="Flicker could not be measured"):
+        measure(sampler(unmeasured).sitting())
+
+
+def test_a_mode_that_came_late_is_left_out() -> None:
+    frames = results({RWR: noisy(COUNT, 0.2), COLD: noisy(COUNT, 0.4)})
+    for index in range(200):
+        frames[index] = replace(frames[index], faces=tuple(replace(f, other=None) for f in frames[index].faces))
+    assert [mode.mode for mode in measure(sampler(frames).sitting()).modes] == [RWR]
+
+
+def test_the_largest_face_is_followed_and_no_other() -> None:
+    noise = {RWR: noisy(COUNT, 0.2)}
+    first, second = results(noise), results(noise, moved(np.full((COUNT, 2), 150.0)), face=7)
+    both = [replace(a, faces=(*a.faces, *b.faces)) for a, b in zip(first, second, strict=True)]
+    crossed = [replace(r, faces=r.faces[::-1]) if i % 2 else r for i, r in enumerate(both)]
+    assert measure(sampler(crossed).sitting()).modes[0].wander.pixels == pytest.approx(0.2 * ROOT2, rel=0.05)
+
+
+def test_pace_and_skipped_frames() -> None:
+    frames = results({RWR: noisy(COUNT, 0.2)})
+    del frames[100:250:3]
+    pace = measure(sampler(frames, late=0.05).sitting()).pace
+    assert pace.skipped == 50
+    assert pace.fps == pytest.approx(25, abs=0.1)
+    assert (pace.latency_p50, pace.latency_p95) == pytest.approx((0.05, 0.05))
+
+
+def test_the_sampler_stops_after_its_seconds_and_says_how_it_goes() -> None:
+    collected = sampler(results({RWR: noisy(COUNT // 2, 0.2)}))
+    assert collected.progress == pytest.approx(0.5, abs=0.01)
+    assert collected.face_in_view
+    assert not collected.restless
+    collected = sampler(results({RWR: noisy(400, 0.2)}))
+    assert collected.progress == 1
+    assert collected.sitting().frames == COUNT + 1
+    assert sampler(results({RWR: noisy(60, 0.2)}, moved(sway(60, 30.0, 0.5)))[:30]).restless
+    assert not sampler(results({RWR: noisy(60, 0.2)}, face=None)).face_in_view
+
+
+def test_real_conditions_are_measured() -> None:
+    collected = Sampler()
+    for result in results({RWR: noisy(COUNT, 0.1)}):
+        collected.add(result, result.frame.captured)
+    light = measure(collected.sitting()).light
+    assert (light.light, light.cut_off) == (0, 0)
+    assert light.inter_ocular == pytest.approx(100, rel=0.01)
+
+
+def test_smoothing_leaves_lines_alone() -> None:
+    times = np.sort(np.random.default_rng(0).uniform(0, 10, 200))
+    level, slope = smooth(times, (3 + 2j * times)[:, None], 0.5)
+    np.testing.assert_allclose(level[:, 0], 3 + 2j * times, atol=1e-9)
+    np.testing.assert_allclose(slope[:, 0], 2j, atol=1e-6)
+
+
+def test_the_head_is_followed_through_turns_and_nearing() -> None:
+    times = np.arange(COUNT) / FPS
+    face = as_complex(still_face())
+    turning = face.mean() + (face - face.mean()) * (1 + 0.02j * np.sin(0.5 * times) + 0.01 * times)[:, None]
+    path = follow_head(times, turning)
+    assert np.abs(path.landmarks - turning).max() < 0.02
+    assert path.speed.max() < 1e-9
+
+
+def test_a_card_survives_the_disk(tmp_path: Path) -> None:
+    made = make_card(figures(), circumstances(tmp_path), "  Ada,\n by the window ")
+    assert made.label == "Ada, by the window"
+    assert made.engine.sha256 == sha256(b"weights").hexdigest()
+    path = card_path(tmp_path / "cards", made)
+    write_card(path, made)
+    read = read_card(path)
+    assert json.loads(path.read_text())["settings"]["compare"] is True
+    assert read.figures == made.figures
+    assert read.mode(RWR) == made.mode(RWR)
+    assert card_path(tmp_path / "cards", made) == path.with_name(f"{path.stem} (2).json")
+    assert [file.path for file in list_cards(tmp_path / "cards")] == [path]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_weights_that_are_gone_are_said(tmp_path: Path) -> None:
+    facts = circumstances(tmp_path)
+    facts.weights.unlink()
+    with pytest.raises(UserError, match="put the weights back"):
+        make_card(figures(), facts)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda v: v.pop("format"), "no report card"),
+        (lambda v: v.update(version=99), "another version"),
+        (lambda v: v.pop("camera"), r"damaged \(camera is no table\)"),
+        (lambda v: v.update(created="yesterday"), "created is no date"),
+        (lambda v: v.update(created="2026-11-21T19:05:12"), "no time zone"),
+        (lambda v: v["figures"].update(modes=[]), "no modes"),
+        (lambda v: v["figures"]["modes"][0]["flicker"].update(percent="a lot"), "flicker.percent is missing"),
+        (lambda v: v["figures"]["modes"][0]["flicker"].update(percent=-1), "negative"),
+        (lambda v: v["figures"]["modes"][0].update(points=[0.1]), "98 points"),
+        (lambda v: v["figures"]["modes"][1]["wander"].update(regions_pixels=[1, 2]), "6 regions"),
+        (lambda v: v["figures"]["pace"].update(skipped=1.5), "pace.skipped is missing"),
+        (lambda v: v["figures"]["light"].update(light=True), "light.light is missing"),
+    ],
+)
+def test_damaged_and_foreign_cards_are_refused_in_one_sentence(tmp_path: Path, change, sentence: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "card.json"
+    write_card(path, card())
+    values = json.loads(path.read_text())
+    change(values)
+    path.write_text(json.dumps(values))
+    with pytest.raises(UserError, match=sentence) as told:
+        read_card(path)
+    assert "\n" not in str(told.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[" * 100000, b"{}", b"[]", b"NaN"])
+def test_files_that_are_no_json_are_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "hold-still x.json"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match="no report card"):
+        read_card(path)
+    assert list_cards(tmp_path) == ()
+    with pytest.raises(UserError, match="Cannot read"):
+        read_card(tmp_path / "missing.json")
+
+
+def test_a_card_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    write_card(path, card())
+    before = path.read_bytes()
+    with pytest.raises(RecordingError):
+        write_card(path / "below.json", card())
+    assert path.read_bytes() == before
+
+
+def test_modes_of_one_card_are_compared_second_by_second() -> None:
+    made = card(rwr=0.1, cold=0.2)
+    change = compare_modes(made, COLD, RWR)
+    assert change is not None
+    assert change.sure
+    assert change.flicker[0].ratio == pytest.approx(0.5, rel=0.05)
+    assert [row.name for row in change.wander] == ["overall", *(region.name for region in REGIONS)]
+    assert modes_verdict(made) == "RwR flickers 50% less than Cold"
+    same = card(rwr=0.1, cold=0.1)
+    assert modes_verdict(same) == "RwR and Cold: no sure difference in flicker"
+    assert compare_modes(made, RWR, "ema") is None
+
+
+def test_cards_are_compared_with_what_else_was_different() -> None:
+    first = card("window", rwr=0.2)
+    second = replace(card("lamp", camera="Old webcam", rwr=0.4), settings={"rwr": True, "compare": False})
+    compared = compare(first, second)
+    assert [change.after for change in compared.modes] == [RWR, COLD]
+    assert compared.modes[0].sure
+    assert compared.modes[0].flicker[0].ratio == pytest.approx(2, rel=0.05)
+    assert not compared.modes[1].sure
+    assert compared.differences == ("camera: HD Webcam \u2192 Old webcam", "compare: true \u2192 false")
+    assert compare(first, first).differences == ()
+
+
+def test_few_seconds_have_no_interval() -> None:
+    short = figures(seconds=3).modes[0]
+    assert flicker_interval(short).interval is None
+    long = figures().modes[0]
+    interval = flicker_interval(long).interval
+    assert interval is not None
+    assert interval[0] < long.flicker.percent < interval[1]
+
+
+def test_the_command_prints_and_compares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "a.json", tmp_path / "b.json"
+    write_card(first, card("Ada"))
+    write_card(second, card("Grace", rwr=0.4))
+    assert main(["card", str(first)]) == 0
+    printed = capsys.readouterr().out
+    assert "Ada" in printed
+    assert "RwR flicker" in printed
+    assert main(["card", str(first), str(second)]) == 0
+    printed = capsys.readouterr().out
+    assert "RwR flickers on B" in printed
+    assert "Nothing else was different." in printed
+    assert main(["card", str(tmp_path / "none.json")]) == 2
+    assert "choose a report card" in capsys.readouterr().err
+
+
+def test_a_card_says_when_the_person_moved() -> None:
+    path = np.zeros((COUNT, 2))
+    path[100:250] = sway(150, 20.0, 1.0)
+    found = measure(sampler(results({RWR: noisy(COUNT, 0.2)}, moved(path))).sitting())
+    lines = card_lines(replace(card(), figures=found))
+    assert any("You moved: repeat the test" in line for line in lines)
+
+
+def test_settings_of_any_depth_are_kept(tmp_path: Path) -> None:
+    tracking = TrackingSettings(rwr=False, compare=True)
+    made = make_card(figures(), circumstances(tmp_path, tracking))
+    assert made.settings["rwr"] is False
+    assert "recurrence" in made.settings
