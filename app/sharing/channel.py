@@ -1,0 +1,149 @@
+"""One way out to other programs: a thread that passes on the newest result and counts what became of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.pipeline.frame import FrameResult
+from app.pipeline.slot import LatestSlot
+from app.sharing.settings import SharingError
+
+log = logging.getLogger(__name__)
+
+WAIT_SECONDS = 0.2
+RATE_SECONDS = 2.0
+TROUBLE_SECONDS = 1.0
+"""An error is told until things have gone well for so long; it must not flash between two frames."""
+
+UNEXPECTED_PAUSE = 3.0
+
+
+class Outlet(Protocol):
+    """What a channel sends through; used by the channel's thread alone."""
+
+    def send(self, result: FrameResult) -> None:
+        """Pass on one frame, opening what has to be opened first.
+
+        Raises:
+            SharingError: where it does not arrive.
+        """
+
+    def close(self) -> None:
+        """Release everything; called once, at the end, and after every unexpected failure."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """How a channel does.
+
+    Attributes:
+        kind: "udp", "osc" or "virtual camera".
+        target: where it goes, in words.
+        sent: frames passed on.
+        failed: frames that did not arrive as far as can be told.
+        rate: frames passed on a second over the last 2 seconds; 0 when nothing was.
+        error: one sentence on what is wrong now, "" otherwise.
+    """
+
+    kind: str
+    target: str
+    sent: int = 0
+    failed: int = 0
+    rate: float = 0.0
+    error: str = ""
+
+
+class Channel:
+    """Feeds an outlet. Offering never waits: a frame the outlet has no time for is replaced by the next one.
+
+    Args:
+        kind: for :class:`ChannelStatus`.
+        target: for :class:`ChannelStatus`.
+        outlet: closed by the channel's thread when it ends.
+    """
+
+    def __init__(self, kind: str, target: str, outlet: Outlet) -> None:
+        self.kind = kind
+        self.target = target
+        self._outlet = outlet
+        self._slot: LatestSlot[FrameResult] = LatestSlot()
+        self._lock = threading.Lock()
+        self._sent = self._failed = 0
+        self._times: deque[float] = deque()
+        self._error, self._trouble = "", -TROUBLE_SECONDS
+        self._thread = threading.Thread(target=self._run, name=f"sharing-{kind}", daemon=True)
+        self._thread.start()
+
+    def offer(self, result: FrameResult) -> None:
+        """Pass on ``result`` soon; called on the pipeline's thread."""
+        self._slot.put(result)
+
+    def close(self) -> None:
+        """Ask the thread to end; returns at once."""
+        self._slot.close()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end after :meth:`close`; return whether it came in time."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    @property
+    def status(self) -> ChannelStatus:
+        """How it does now."""
+        now = time.perf_counter()
+        with self._lock:
+            self._forget(now)
+            if self._error and self._times and self._times[-1] - self._trouble > TROUBLE_SECONDS:
+                self._error = ""
+            rate = len(self._times) / RATE_SECONDS
+            if len(self._times) > 1 and (span := self._times[-1] - self._times[0]) > 0 and span < RATE_SECONDS / 2:
+                rate = (len(self._times) - 1) / span  # it has only begun
+            return ChannelStatus(self.kind, self.target, self._sent, self._failed, rate, self._error)
+
+    def _run(self) -> None:
+        pause_until = 0.0
+        while not (self._slot.closed):
+            result = self._slot.take(WAIT_SECONDS)
+            if result is None or time.perf_counter() < pause_until:
+                continue
+            try:
+                self._outlet.send(result)
+            except SharingError as error:
+                self._note_failure(str(error))
+                pause_until = time.perf_counter() + error.pause
+            except Exception as error:
+                # Other people's drivers and programs must not end the sharing for good.
+                log.exception("sharing by %s failed", self.kind)
+                self._note_failure(f"Sharing failed ({error}); it is tried again.")
+                self._close_outlet()
+                pause_until = time.perf_counter() + UNEXPECTED_PAUSE
+            else:
+                self._note_success()
+        self._close_outlet()
+
+    def _close_outlet(self) -> None:
+        try:
+            self._outlet.close()
+        except Exception:
+            log.exception("closing %s failed", self.kind)
+
+    def _note_success(self) -> None:
+        now = time.perf_counter()
+        with self._lock:
+            self._sent += 1
+            self._times.append(now)
+            self._forget(now)
+
+    def _note_failure(self, sentence: str) -> None:
+        with self._lock:
+            self._failed += 1
+            self._error, self._trouble = sentence, time.perf_counter()
+
+    def _forget(self, now: float) -> None:
+        while self._times and now - self._times[0] > RATE_SECONDS:
+            self._times.popleft()

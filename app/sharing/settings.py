@@ -1,0 +1,101 @@
+"""What is shared with whom. The command line, the window and remembered choices all fill the same settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.errors import UserError
+
+HERE = "127.0.0.1"
+"""Where datagrams go unless another computer is named: nothing leaves this one by accident."""
+
+MOST_TARGETS = 8
+ANNOTATED = "annotated"
+LANDMARKS = "landmarks"
+CAMERA_PICTURES = (ANNOTATED, LANDMARKS)
+
+
+class SharingError(UserError):
+    """Something that cannot be shared, or not yet.
+
+    Args:
+        message: one sentence that says what to do.
+        pause: seconds in which another try would be a waste.
+    """
+
+    def __init__(self, message: str, pause: float = 0.0) -> None:
+        super().__init__(message)
+        self.pause = pause
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host and a UDP port; :func:`parse_address` reads what ``str`` writes."""
+
+    host: str
+    port: int
+
+    def __post_init__(self) -> None:
+        if not self.host or any(character.isspace() for character in self.host):
+            raise SharingError(f"{self.host!r} is no host; write an address such as {HERE}:9000.")
+        if not 1 <= self.port <= 65535:
+            raise SharingError(f"{self.port} is no port; ports are numbers from 1 to 65535, such as 9000.")
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(text: str) -> Address:
+    """Read ``PORT``, ``HOST:PORT`` or ``[IPv6]:PORT``; without a host it is this computer.
+
+    Raises:
+        SharingError: for anything else.
+    """
+    text = text.strip()
+    host, colon, port = text.rpartition(":")
+    if not colon and not port.isdecimal():
+        raise SharingError(f"{text or 'An empty text'} names no port; write PORT or HOST:PORT, such as {HERE}:9000.")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+        if ":" not in host:
+            raise SharingError(f"{text} is no IPv6 address; brackets are for those alone, as in [::1]:9000.")
+    elif ":" in host:
+        raise SharingError(f"{text} is not clear; write an IPv6 address in brackets, as in [::1]:9000.")
+    elif colon and not host:
+        raise SharingError(f"{text} names no host; leave the colon out, or write HOST:PORT.")
+    if not port.isascii() or not port.isdecimal():
+        raise SharingError(f"{port or 'Nothing'} in {text} is no port; write a number from 1 to 65535, such as 9000.")
+    return Address(host or HERE, int(port))
+
+
+@dataclass(frozen=True, slots=True)
+class SharingSettings:
+    """Everything that is shared.
+
+    Attributes:
+        udp: where landmarks go as JSON datagrams.
+        osc: where landmarks go as OSC messages.
+        virtual_camera: "annotated" shows the picture with landmarks to programs that take a camera, "landmarks"
+            the landmarks alone on black; "" shares no picture.
+        privacy: pictures that are shared are blurred beyond recognition.
+    """
+
+    udp: tuple[Address, ...] = ()
+    osc: tuple[Address, ...] = ()
+    virtual_camera: str = ""
+    privacy: bool = False
+
+    def __post_init__(self) -> None:
+        targets = [*self.udp, *self.osc]
+        if len(targets) > MOST_TARGETS:
+            raise SharingError(f"At most {MOST_TARGETS} addresses can be sent to, not {len(targets)}.")
+        for address in targets:
+            if targets.count(address) > 1:
+                raise SharingError(f"{address} is named twice; name it once, for JSON or for OSC.")
+        if self.virtual_camera and self.virtual_camera not in CAMERA_PICTURES:
+            raise SharingError(f"A virtual camera shows {' or '.join(CAMERA_PICTURES)}, not {self.virtual_camera!r}.")
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything is shared at all."""
+        return bool(self.udp or self.osc or self.virtual_camera)

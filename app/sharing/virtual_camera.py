@@ -1,0 +1,126 @@
+"""The picture as a camera that other programs can choose. Needs the optional package pyvirtualcam (GPL-2.0)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.overlay import draw_overlay
+from app.pipeline.frame import FrameResult
+from app.privacy import without_faces
+from app.sharing.settings import LANDMARKS, SharingError
+
+Image = NDArray[np.uint8]
+
+PYVIRTUALCAM = "pyvirtualcam==0.15.0"
+FRAME_RATE = 30.0
+"""What programs are told; pictures are passed on as they come."""
+
+OPEN_PAUSE = 3.0
+
+
+class CameraDevice(Protocol):
+    """The part of ``pyvirtualcam.Camera`` that is used."""
+
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    def send(self, frame: Image) -> None: ...
+    def close(self) -> None: ...
+
+
+OpenCamera = Callable[[int, int, float], CameraDevice]
+
+
+def open_virtual_camera(width: int, height: int, frame_rate: float) -> CameraDevice:
+    """Open the system's virtual camera for RGB pictures of one size.
+
+    Raises:
+        SharingError: where the package or the system's part of it is missing.
+    """
+    try:
+        import pyvirtualcam
+    except ImportError as error:
+        raise SharingError(
+            f"A virtual camera needs the package pyvirtualcam; install it with: {sys.executable} -m pip install "
+            f"{PYVIRTUALCAM}",
+            OPEN_PAUSE,
+        ) from error
+    try:
+        device: CameraDevice = pyvirtualcam.Camera(width, height, frame_rate, fmt=pyvirtualcam.PixelFormat.RGB)
+    except Exception as error:  # RuntimeError, and what its drivers raise
+        raise SharingError(f"No virtual camera can be opened; {_advice(sys.platform)}.", OPEN_PAUSE) from error
+    return device
+
+
+def _advice(platform: str) -> str:
+    if platform.startswith("linux"):
+        return "load its driver with: sudo modprobe v4l2loopback exclusive_caps=1"
+    return "install OBS Studio, start its virtual camera once, stop it again, and close other programs that use it"
+
+
+class VirtualCameraOutlet:
+    """Shows every frame to programs that chose the virtual camera.
+
+    The first frame decides the size; later ones of another size are fitted into it, because programs that
+    look at a camera do not expect it to change.
+
+    Args:
+        picture: "annotated" or "landmarks", see :class:`app.sharing.settings.SharingSettings`.
+        privacy: the picture is blurred beyond recognition.
+        open_camera: opens the device.
+    """
+
+    def __init__(self, picture: str, privacy: bool, open_camera: OpenCamera = open_virtual_camera) -> None:
+        self._picture = picture
+        self._privacy = privacy
+        self._open_camera = open_camera
+        self._device: CameraDevice | None = None
+
+    def send(self, result: FrameResult) -> None:
+        """Draw the frame and show it.
+
+        Raises:
+            SharingError: where there is no virtual camera.
+        """
+        image = self._draw(result)
+        if self._device is None:
+            height, width = image.shape[:2]
+            # Video formats store colours of two by two pixels together.
+            self._device = self._open_camera(max(2, width - width % 2), max(2, height - height % 2), FRAME_RATE)
+        self._device.send(fitted(image, self._device.width, self._device.height))
+
+    def close(self) -> None:
+        """Give the device back."""
+        if self._device is not None:
+            device, self._device = self._device, None
+            device.close()
+
+    def _draw(self, result: FrameResult) -> Image:
+        if self._picture == LANDMARKS:
+            black = np.zeros_like(result.frame.image)
+            return draw_overlay(replace(result, frame=replace(result.frame, image=black)), text=False)
+        return draw_overlay(without_faces(result) if self._privacy else result, text=False)
+
+
+def fitted(image: Image, width: int, height: int) -> Image:
+    """Return the picture in the given size, its shape kept, with black borders where that leaves room."""
+    rows, columns = image.shape[:2]
+    if (columns, rows) == (width, height):
+        return image
+    if 0 <= columns - width <= 1 and 0 <= rows - height <= 1:
+        return np.ascontiguousarray(image[:height, :width])
+    scale = min(width / columns, height / rows)
+    size = max(1, round(columns * scale)), max(1, round(rows * scale))
+    smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    whole = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - size[0]) // 2, (height - size[1]) // 2
+    whole[top : top + size[1], left : left + size[0]] = smaller
+    return whole

@@ -1,0 +1,383 @@
+"""Sharing while it runs: threads, sockets, receivers and a virtual camera, all on this computer."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.overlay import draw_overlay
+from app.pipeline.frame import FrameResult
+from app.privacy import without_faces
+from app.sharing import udp as udp_module
+from app.sharing.channel import Channel, ChannelStatus
+from app.sharing.settings import Address, SharingError, SharingSettings
+from app.sharing.sharing import Sharing
+from app.sharing.udp import UdpOutlet
+from app.sharing.virtual_camera import VirtualCameraOutlet, fitted, open_virtual_camera
+from tests.gui_fakes import frame_result
+from tests.test_sharing import face, result_of
+
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "sharing.md"
+WAIT_SECONDS = 20.0
+
+
+def wait_until(is_true: Callable[[], object]) -> None:
+    end = time.monotonic() + WAIT_SECONDS
+    while not is_true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.002)
+
+
+@contextmanager
+def receiver(family: int = socket.AF_INET, host: str = "127.0.0.1") -> Iterator[tuple[socket.socket, Address]]:
+    with socket.socket(family, socket.SOCK_DGRAM) as listening:
+        listening.bind((host, 0))
+        listening.settimeout(WAIT_SECONDS)
+        yield listening, Address(host, listening.getsockname()[1])
+
+
+def unheard_address() -> Address:
+    with receiver() as (_, address):
+        return address
+
+
+@contextmanager
+def sharing_of(settings: SharingSettings, **options: Any) -> Iterator[Sharing]:
+    sharing = Sharing(settings, **options)
+    try:
+        yield sharing
+    finally:
+        assert sharing.stop()
+
+
+class FakeOutlet:
+    """Keeps what it is given; fails as told."""
+
+    def __init__(self) -> None:
+        self.results: list[FrameResult] = []
+        self.failures: list[Exception] = []
+        self.closed = 0
+        self.hold = threading.Event()
+        self.hold.set()
+
+    def send(self, result: FrameResult) -> None:
+        assert self.hold.wait(WAIT_SECONDS)
+        if self.failures:
+            raise self.failures.pop(0)
+        self.results.append(result)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class FakeCamera:
+    """Behaves as ``pyvirtualcam.Camera``."""
+
+    def __init__(self, width: int, height: int, fps: float) -> None:
+        self.width, self.height = width, height
+        self.frames: list[NDArray[np.uint8]] = []
+        self.closed = False
+
+    def send(self, frame: NDArray[np.uint8]) -> None:
+        assert frame.shape == (self.height, self.width, 3)
+        assert frame.dtype == np.uint8
+        self.frames.append(frame)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def channel() -> Iterator[tuple[Channel, FakeOutlet]]:
+    outlet = FakeOutlet()
+    made = Channel("udp", "there", outlet)
+    yield made, outlet
+    outlet.hold.set()
+    made.close()
+    assert made.join(WAIT_SECONDS)
+    assert outlet.closed
+
+
+def test_a_channel_passes_on_and_counts(channel: tuple[Channel, FakeOutlet]) -> None:
+    made, outlet = channel
+    for index in range(3):
+        made.offer(frame_result(index))
+        wait_until(lambda expected=index + 1: made.status.sent == expected)
+    assert [result.frame.index for result in outlet.results] == [0, 1, 2]
+    status = made.status
+    assert (status.kind, status.target, status.failed, status.error) == ("udp", "there", 0, "")
+    assert status.rate > 0
+
+
+def test_a_slow_outlet_gets_the_newest_frame_and_nobody_waits(channel: tuple[Channel, FakeOutlet]) -> None:
+    made, outlet = channel
+    outlet.hold.clear()
+    started = time.perf_counter()
+    for index in range(100):
+        made.offer(frame_result(index))
+    assert time.perf_counter() - started < 1.0
+    outlet.hold.set()
+    wait_until(lambda: outlet.results and outlet.results[-1].frame.index == 99)
+    assert len(outlet.results) <= 3
+
+
+def test_trouble_is_told_and_forgotten_when_it_is_over(channel: tuple[Channel, FakeOutlet]) -> None:
+    made, outlet = channel
+    outlet.failures = [SharingError("Nobody is there; call somebody.")]
+    made.offer(frame_result(0))
+    wait_until(lambda: made.status.failed == 1)
+    made.offer(frame_result(1))
+    wait_until(lambda: made.status.sent == 1)
+    assert made.status.error == "Nobody is there; call somebody."  # too early to say that it is over
+    made._trouble -= 5
+    assert made.status.error == ""
+
+
+def test_an_unexpected_failure_does_not_end_the_channel(
+    channel: tuple[Channel, FakeOutlet], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.sharing.channel.UNEXPECTED_PAUSE", 0.0)
+    made, outlet = channel
+    outlet.failures = [ZeroDivisionError("odd")]
+    made.offer(frame_result(0))
+    wait_until(lambda: made.status.failed == 1)
+    assert "odd" in made.status.error
+    assert outlet.closed == 1
+    made.offer(frame_result(1))
+    wait_until(lambda: made.status.sent == 1)
+
+
+def test_a_pause_saves_useless_tries(channel: tuple[Channel, FakeOutlet]) -> None:
+    made, outlet = channel
+    outlet.failures = [SharingError("Not now.", pause=60.0)]
+    made.offer(frame_result(0))
+    wait_until(lambda: made.status.failed == 1)
+    made.offer(frame_result(1))
+    wait_until(lambda: made._slot._value is None)
+    assert (made.status.sent, outlet.results) == (0, [])
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_json_arrives(family: int, host: str) -> None:
+    try:
+        listening = receiver(family, host)
+        incoming, address = listening.__enter__()
+    except OSError:
+        pytest.skip(f"this computer has no {host}")
+    try:
+        with sharing_of(SharingSettings(udp=(address,))) as sharing:
+            sharing.consume(result_of(face()))
+            message = json.loads(incoming.recv(65536))
+            assert (message["frame"], message["faces"][0]["id"]) == (7, 0)
+            assert "uncertainty" in json.loads(incoming.recv(65536))["faces"][0]
+            wait_until(lambda: sharing.status()[0].sent == 1)
+            assert sharing.status()[0].target == str(address)
+    finally:
+        listening.__exit__(None, None, None)
+
+
+def test_several_ways_at_once_and_changes_while_running() -> None:
+    with receiver() as (json_in, json_to), receiver() as (osc_in, osc_to), receiver() as (late_in, late_to):
+        with sharing_of(SharingSettings(udp=(json_to,), osc=(osc_to,))) as sharing:
+            sharing.consume(result_of(face()))
+            assert json_in.recv(65536).startswith(b'{"ldeq":1')
+            assert osc_in.recv(65536).startswith(b"#bundle")
+            kept = sharing._channels["udp", str(json_to), False]
+            sharing.configure(SharingSettings(udp=(json_to, late_to)))
+            assert sharing._channels["udp", str(json_to), False] is kept
+            assert [status.target for status in sharing.status()] == [str(json_to), str(late_to)]
+            sharing.consume(result_of(face()))
+            assert late_in.recv(65536).startswith(b'{"ldeq":1')
+            sharing.configure(SharingSettings())
+            assert sharing.status() == ()
+        sharing.configure(SharingSettings(udp=(json_to,)))
+        assert sharing.status() == ()  # stopped for good
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a sender that nobody listens")
+def test_where_nobody_listens_it_says_so_until_somebody_does() -> None:
+    address = unheard_address()
+    outlet = UdpOutlet(address, lambda result: [b"a", b"b"])
+
+    def send_often() -> None:
+        for _ in range(50):
+            outlet.send(frame_result())
+
+    try:
+        with pytest.raises(SharingError, match=f"Nobody listens at {address} yet"):
+            send_often()
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
+            late.bind((address.host, address.port))
+            late.settimeout(WAIT_SECONDS)
+            with suppress(SharingError):
+                outlet.send(frame_result())  # may tell about the frame before
+            assert (late.recv(10), late.recv(10)) == (b"a", b"b")
+            outlet.send(frame_result())
+    finally:
+        outlet.close()
+
+
+def test_unknown_hosts_are_told_and_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver() as (incoming, address):
+        outlet = UdpOutlet(Address("avatar.invalid", address.port), lambda result: [b"x"])
+        real = socket.getaddrinfo
+
+        def fails(*args: Any, **options: Any) -> Any:
+            raise socket.gaierror("unknown")
+
+        monkeypatch.setattr(udp_module.socket, "getaddrinfo", fails)
+        with pytest.raises(SharingError, match=r"avatar\.invalid cannot be found; check the name") as raised:
+            outlet.send(frame_result())
+        assert raised.value.pause > 0
+        monkeypatch.setattr(udp_module.socket, "getaddrinfo", lambda host, port, **o: real("127.0.0.1", port, **o))
+        outlet.send(frame_result())
+        assert incoming.recv(10) == b"x"
+        outlet.close()
+
+
+def test_what_the_system_forbids_is_explained() -> None:
+    outlet = UdpOutlet(Address("255.255.255.255", 9000), lambda result: [b"x"])
+    with pytest.raises(SharingError, match=r"Cannot send to 255\.255\.255\.255:9000: .*; .*\."):
+        outlet.send(frame_result())
+    outlet.close()
+
+
+def test_the_receiver_of_the_documentation_receives() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(code.strip().splitlines()) <= 12
+    address = unheard_address()
+    code = code.replace("9000", str(address.port))
+    points = face()
+    with (
+        subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as receiving,
+        sharing_of(SharingSettings(udp=(address,))) as sharing,
+    ):
+        lines: list[str] = []
+        reading = threading.Thread(target=lambda: lines.append(receiving.stdout.readline()), daemon=True)
+        reading.start()
+        end = time.monotonic() + WAIT_SECONDS
+        while not lines and time.monotonic() < end:
+            sharing.consume(result_of(points))
+            reading.join(0.02)
+        receiving.kill()
+    assert lines, "nothing arrived"
+    frame, identity, x, y = re.match(r"(\d+) (\d+) \(([\d.]+), ([\d.]+)\) \{'mouth': ", lines[0]).groups()
+    assert (frame, identity) == ("7", "0")
+    np.testing.assert_allclose((float(x), float(y)), points[54], atol=0.02)
+
+
+def camera_sharing(settings: SharingSettings, *results: FrameResult) -> tuple[FakeCamera, tuple[ChannelStatus, ...]]:
+    cameras: list[FakeCamera] = []
+
+    def open_camera(width: int, height: int, fps: float) -> FakeCamera:
+        cameras.append(FakeCamera(width, height, fps))
+        return cameras[-1]
+
+    with sharing_of(settings, open_camera=open_camera) as sharing:
+        for number, result in enumerate(results, start=1):
+            sharing.consume(result)
+            wait_until(lambda expected=number: sharing.status()[0].sent == expected)
+        status = sharing.status()
+    (camera,) = cameras
+    assert camera.closed
+    return camera, status
+
+
+def noise(width: int = 320, height: int = 180) -> NDArray[np.uint8]:
+    return np.random.default_rng(2).integers(0, 255, (height, width, 3), np.uint8)
+
+
+def test_the_virtual_camera_shows_the_annotated_picture() -> None:
+    result = frame_result(image=noise())
+    camera, (status,) = camera_sharing(SharingSettings(virtual_camera="annotated"), result)
+    np.testing.assert_array_equal(camera.frames[0], draw_overlay(result, text=False))
+    assert (status.kind, status.target) == ("virtual camera", "annotated")
+
+
+def test_the_virtual_camera_can_show_landmarks_alone() -> None:
+    camera, _ = camera_sharing(SharingSettings(virtual_camera="landmarks"), frame_result(image=noise()))
+    frame = camera.frames[0]
+    assert frame.any()
+    assert (frame == 0).all(axis=-1).mean() > 0.6
+
+
+def test_privacy_blurs_what_the_virtual_camera_shows() -> None:
+    result = frame_result(image=noise())
+    camera, _ = camera_sharing(SharingSettings(virtual_camera="annotated", privacy=True), result)
+    np.testing.assert_array_equal(camera.frames[0], draw_overlay(without_faces(result), text=False))
+
+
+def test_turning_privacy_on_replaces_the_camera_channel() -> None:
+    opened: list[FakeCamera] = []
+
+    def open_camera(width: int, height: int, fps: float) -> FakeCamera:
+        opened.append(FakeCamera(width, height, fps))
+        return opened[-1]
+
+    with sharing_of(SharingSettings(virtual_camera="annotated"), open_camera=open_camera) as sharing:
+        sharing.consume(frame_result(image=noise()))
+        wait_until(lambda: opened and opened[0].frames)
+        sharing.configure(SharingSettings(virtual_camera="annotated", privacy=True))
+        wait_until(lambda: opened[0].closed)
+        sharing.consume(frame_result(image=noise()))
+        wait_until(lambda: len(opened) == 2 and opened[1].frames)
+        assert len(opened[0].frames) == 1
+
+
+def test_the_virtual_camera_keeps_its_size() -> None:
+    results = [frame_result(image=noise(321, 181)), frame_result(image=noise(100, 100))]
+    camera, _ = camera_sharing(SharingSettings(virtual_camera="annotated"), *results)
+    assert (camera.width, camera.height) == (320, 180)
+    assert [frame.shape for frame in camera.frames] == [(180, 320, 3)] * 2
+    assert not camera.frames[1][:, :70].any()  # black beside a square picture
+
+
+def test_pictures_are_fitted_without_bending_them() -> None:
+    image = np.full((50, 100, 3), 200, np.uint8)
+    whole = fitted(image, 300, 300)
+    assert whole.shape == (300, 300, 3)
+    assert (whole[75:225] == 200).all()
+    assert not whole[:75].any()
+    assert not whole[225:].any()
+
+
+def test_a_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    with pytest.raises(SharingError, match=r"needs the package pyvirtualcam; install it with: .*pip install") as raised:
+        VirtualCameraOutlet("annotated", False).send(frame_result())
+    assert raised.value.pause > 0
+
+
+@pytest.mark.parametrize(
+    ("platform", "says"), [("linux", "modprobe v4l2loopback"), ("darwin", "OBS"), ("win32", "OBS")]
+)
+def test_a_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch, platform: str, says: str) -> None:
+    fake = ModuleType("pyvirtualcam")
+
+    def camera(width: int, height: int, fps: float, fmt: object) -> FakeCamera:
+        if platform != "there":
+            raise RuntimeError("'v4l2loopback' backend: No v4l2 loopback device found")
+        return FakeCamera(width, height, fps)
+
+    fake.Camera = camera  # type: ignore[attr-defined]
+    fake.PixelFormat = SimpleNamespace(RGB="RGB")  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", fake)
+    monkeypatch.setattr("app.sharing.virtual_camera.sys.platform", platform)
+    with pytest.raises(SharingError, match=says):
+        open_virtual_camera(320, 180, 30.0)
+    platform = "there"
+    assert open_virtual_camera(320, 180, 30.0).width == 320
