@@ -7,8 +7,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from pytestqt.qtbot import QtBot
 
+from app.gui.bridge import FrameBridge
+from app.gui.picture import made_private, prepare, prepare_private
+from app.gui.snapshot import save_snapshot
 from app.pipeline.detector import MediaPipeDetector
+from app.pipeline.frame import FrameResult
+from app.pipeline.slot import LatestSlot
 from app.privacy import PATCHES, blurred, without_faces
 from tests.gui_fakes import frame_result
 
@@ -51,3 +57,62 @@ def test_a_result_without_faces_keeps_its_landmarks_alone() -> None:
     assert private.faces == result.faces
     assert (private.frame.index, private.frame.captured) == (result.frame.index, result.frame.captured)
     np.testing.assert_array_equal(private.frame.image, blurred(clear))
+
+
+def picture_of(value: int) -> tuple[FrameResult, tuple[int, int]]:
+    image = np.zeros((90, 160, 3), np.uint8)
+    image[:, ::2] = value  # detail that a blur takes away
+    return frame_result(image=image), (160, 90)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_private_pictures_hold_no_clear_pixel(mirrored: bool) -> None:
+    result, size = picture_of(255)
+    picture = prepare_private(result, size, mirrored)
+    assert picture.private
+    assert picture.result.faces == result.faces
+    for image in (picture.pixels[..., :3], picture.result.frame.image):
+        assert 100 < image.min() <= image.max() < 156
+    late = made_private(prepare(result, size, mirrored))
+    np.testing.assert_array_equal(late.pixels, picture.pixels)
+    np.testing.assert_array_equal(late.result.frame.image, picture.result.frame.image)
+    assert made_private(late) is late
+
+
+def test_snapshots_of_private_pictures_are_blurred(tmp_path: Path) -> None:
+    result, size = picture_of(255)
+    private = prepare_private(result, size, False).result
+    annotated, clean = save_snapshot(private, tmp_path)
+    np.testing.assert_array_equal(cv2.imread(str(clean)), blurred(result.frame.image))
+    drawn = cv2.imread(str(annotated))
+    assert (np.abs(drawn.astype(int) - blurred(result.frame.image)).max(axis=-1) < 3).mean() > 0.5
+
+
+def test_the_bridge_blurs_from_the_moment_it_is_told(qtbot: QtBot) -> None:
+    slot: LatestSlot[FrameResult] = LatestSlot()
+    bridge = FrameBridge(lambda: slot)
+    bridge.show_at(160, 90, False)
+    bridge.start()
+    result, _ = picture_of(255)
+    try:
+        with qtbot.waitSignal(bridge.ready, timeout=20000):
+            slot.put(result)
+        bridge.blur(True)  # after the clear picture was made, before it is taken
+        first = bridge.take()
+        assert first is not None
+        assert first.private
+        with qtbot.waitSignal(bridge.ready, timeout=20000):
+            slot.put(result)
+        second = bridge.take()
+        assert second is not None
+        assert second.private
+        bridge.blur(False)
+        with qtbot.waitSignal(bridge.ready, timeout=20000):
+            slot.put(result)
+        third = bridge.take()
+        assert third is not None
+        assert not third.private
+        assert third.result is result
+    finally:
+        slot.close()
+        assert bridge.stop()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
-from app.gui.picture import Picture, prepare
+from app.gui.picture import Picture, made_private, prepare, prepare_private
 from app.pipeline.frame import FrameResult
 from app.pipeline.slot import LatestSlot
 
@@ -31,6 +31,7 @@ class FrameBridge(QObject):
         self._results = results
         self._pictures: LatestSlot[Picture] = LatestSlot()
         self._view: tuple[int, int, bool] = (1, 1, False)
+        self._private = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live-bridge", daemon=True)
 
@@ -42,9 +43,15 @@ class FrameBridge(QObject):
         """Make pictures for a view of so many device pixels."""
         self._view = (max(1, width), max(1, height), mirrored)
 
+    def blur(self, private: bool) -> None:
+        """Make pictures in which nobody can be recognised from now on, or clear ones again."""
+        self._private = private
+
     def take(self) -> Picture | None:
         """Return the newest picture, None if it was taken already."""
-        return self._pictures.take()
+        picture = self._pictures.take()
+        # One that was made just before privacy was switched on must not be shown after it.
+        return made_private(picture) if picture is not None and self._private else picture
 
     def stop(self, timeout: float = 2.0) -> bool:
         """End the thread; return whether it ended in time."""
@@ -63,7 +70,8 @@ class FrameBridge(QObject):
                     self._stopped.wait(IDLE_SECONDS)
                 continue
             width, height, mirrored = self._view
-            picture = prepare(result, (width, height), mirrored)
+            make = prepare_private if self._private else prepare
+            picture = make(result, (width, height), mirrored)
             # Another source may have been chosen meanwhile; the last one's picture is of no use then.
             if self._results() is slot and not self._stopped.is_set():
                 self._pictures.put(picture)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.frame import FrameResult
+from app.privacy import without_faces
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,16 @@ class Picture:
     """A result with its frame scaled for the view.
 
     Attributes:
-        result: as it came from the pipeline.
+        result: as it came from the pipeline, but for a blurred frame where it is private.
         pixels: (h, w, 4) uint8 in Qt's 32-bit RGB order, scaled, mirrored if asked.
         mirrored: whether ``pixels`` are flipped.
+        private: nobody can be recognised, neither in ``pixels`` nor in the result's frame.
     """
 
     result: FrameResult
     pixels: NDArray[np.uint8]
     mirrored: bool
+    private: bool = False
 
 
 def prepare(result: FrameResult, view_size: tuple[int, int], mirrored: bool) -> Picture:
@@ -84,3 +87,16 @@ def prepare(result: FrameResult, view_size: tuple[int, int], mirrored: bool) -> 
         image = cv2.flip(image, 1)
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGRA)
     return Picture(result, np.ascontiguousarray(pixels, dtype=np.uint8), mirrored)
+
+
+def prepare_private(result: FrameResult, view_size: tuple[int, int], mirrored: bool) -> Picture:
+    """Do as :func:`prepare` with a frame blurred beyond recognition; the clear one is not kept anywhere."""
+    return replace(prepare(without_faces(result), view_size, mirrored), private=True)
+
+
+def made_private(picture: Picture) -> Picture:
+    """Return the picture blurred, for one that was made before privacy was switched on."""
+    if picture.private:
+        return picture
+    height, width = picture.pixels.shape[:2]
+    return prepare_private(picture.result, (width, height), picture.mirrored)

@@ -1,4 +1,7 @@
-"""Saves the frame in view as two pictures: with landmarks, and as the source delivered it."""
+"""Saves the frame in view as two pictures: with landmarks, and as it is without them.
+
+Give it the result of the picture in view: in privacy mode that one holds nothing but a blurred frame.
+"""
 
 from __future__ import annotations
 
