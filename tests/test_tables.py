@@ -44,7 +44,7 @@ def test_columns_are_the_documented_ones(path):
     write(path, result(0))
     row = read(path)[0]
     assert tuple(row) == COLUMNS
-    assert len(row) == 4 + 3 * 98 + 4
+    assert len(row) == 4 + 3 * 98 + 5 + 7
 
 
 def test_values_come_back(path):

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from app.errors import RecordingError
 from app.overlay import draw_overlay
-from app.pipeline.frame import Frame, FrameResult
+from app.pipeline.frame import FrameResult
 from app.recording.audio import AudioCopy, SourceTiming
+from app.recording.clock import FileClock, RecordingClock, Timeline
 from app.recording.paths import check_folder, check_writable, failure
-from app.recording.recorder import RecordingClock
 from app.recording.tables import TABLE_SUFFIXES, LandmarkTable, open_table
 from app.recording.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
 
@@ -96,32 +96,6 @@ class OutputPlan:
     def wants_folder(self) -> bool:
         """Whether the view is a folder of annotated pictures."""
         return self.view is not None and bool(self.pictures) and (self.view.is_dir() or not self.view.suffix)
-
-
-class Timeline(Protocol):
-    """Says when a frame is shown, in seconds of the outputs."""
-
-    def time(self, frame: Frame) -> float:
-        """Return the time of ``frame``."""
-        ...
-
-
-class FileClock:
-    """Times of a file's frames: exactly the file's own, with 0 where the file starts.
-
-    Args:
-        timing: the file's clock; without it the first frame is at 0.
-    """
-
-    def __init__(self, timing: SourceTiming | None) -> None:
-        self._first = float(timing.first_frame - timing.start) if timing is not None else 0.0
-        self._offset: float | None = None
-
-    def time(self, frame: Frame) -> float:
-        """Return when ``frame`` is shown, in seconds."""
-        if self._offset is None:
-            self._offset = self._first - frame.timestamp
-        return frame.timestamp + self._offset
 
 
 class View(Protocol):

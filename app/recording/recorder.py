@@ -6,18 +6,20 @@ import logging
 import queue
 import threading
 from collections import deque
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from time import monotonic
 
 from app.errors import RecordingError
 from app.overlay import draw_overlay
-from app.pipeline.frame import Frame, FrameResult
+from app.pipeline.frame import FrameResult
+from app.recording.clock import RecordingClock
+from app.recording.encoding import LIVE
 from app.recording.paths import check_writable
 from app.recording.priority import yield_to_others
+from app.recording.summary import RecordingSummary as RecordingSummary
 from app.recording.tables import LandmarkTable, open_table
-from app.recording.video import FINE_TIME_BASE, LIVE_PRESET, VideoWriter, letterbox
+from app.recording.video import FINE_TIME_BASE, VideoWriter, letterbox
 
 QUEUE_BYTES = 256 << 20
 QUEUE_FRAMES = 32
@@ -26,62 +28,6 @@ QUEUE_SECONDS = 0.5
 STOP_SECONDS = 10.0
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingSummary:
-    """What became of a recording.
-
-    Attributes:
-        path: the video; it exists only if ``frames`` is not 0.
-        frames: pictures in it.
-        dropped: results that came faster than they could be encoded, or after an error.
-        seconds: playing time.
-        error: one sentence, None if all went well. What was written before it stays playable.
-        damaged: results that could not be drawn or encoded and were left out.
-        table: the landmark table, if one was asked for.
-    """
-
-    path: Path
-    frames: int
-    dropped: int
-    seconds: float
-    error: str | None = None
-    damaged: int = 0
-    table: Path | None = None
-
-
-class RecordingClock:
-    """Turns frames into playing times that run like the clock on the wall.
-
-    The source's own time stamps are used for their regularity as long as they keep step with the
-    moments the frames were captured; where they jump or run away (a clip that starts over, another
-    source, a clock that drifts) they are tied anew to those moments.
-    """
-
-    TOLERANCE = 0.25
-    """Seconds that time stamps may differ from the wall clock before they are tied anew."""
-    SHORTEST = 0.001
-    """Least seconds between two frames."""
-
-    def __init__(self) -> None:
-        self._start: float | None = None
-        self._offset = 0.0
-        self._last = 0.0
-
-    def time(self, frame: Frame) -> float:
-        """Return when ``frame`` is shown, in seconds; 0 for the first, always later than the last."""
-        if self._start is None:
-            self._start = frame.captured
-            self._offset = -frame.timestamp
-            return 0.0
-        wall = frame.captured - self._start
-        time = frame.timestamp + self._offset
-        if not (abs(time - wall) <= self.TOLERANCE and time > self._last):
-            time = max(wall, self._last + self.SHORTEST)
-            self._offset = time - frame.timestamp
-        self._last = time
-        return time
 
 
 class Recorder:
@@ -238,7 +184,7 @@ class Recorder:
             height,
             time_base=FINE_TIME_BASE,
             frame_rate=self._frame_rate,
-            preset=LIVE_PRESET,
+            encoding=LIVE,
             threads=1,
             overwrite=self._overwrite,
         )

@@ -1,11 +1,13 @@
 """Landmark tables: what the tracker found, one row per frame, face and mode, as CSV or Parquet.
 
-Columns: ``frame`` (index in the source), ``time`` (seconds), ``face`` (identity), ``mode`` ("rwr" or
-"cold"), ``x0, y0 ... x97, y97`` (frame pixels), ``u0 ... u97`` (standard deviation of each landmark,
-frame pixels), ``evaluations`` of the cell, ``residual`` of the returned state, ``warm`` (1 where the
-solve started from the last frame's state) and ``reset_reason`` (why it did not, empty when warm).
-A frame without a face has one row with everything after ``time`` empty, so frames can be counted.
-Where two modes are compared each face has two rows, the chosen mode first.
+Columns: ``frame`` (index in the source), ``time`` (seconds), ``face`` (identity), ``mode`` (one of
+:data:`app.modes.MODES`), ``x0, y0 ... x97, y97`` (frame pixels), ``u0 ... u97`` (standard deviation of each
+landmark, frame pixels), ``evaluations`` of the cell, ``residual`` of the returned state, ``warm`` (1 where the
+solve started from the last frame's state), ``reset_reason`` (why it did not, empty when warm), ``age``
+(frames since the last cold start), ``flicker`` and ``flicker_contour`` ... ``flicker_pupils`` (motion that
+the picture does not explain, overall and by region, percent of the inter-ocular distance; empty where it
+was not measured). A frame without a face has one row with everything after ``time`` empty, so frames can
+be counted. Where two modes are compared each face has two rows, the chosen mode first.
 
 After a kill a CSV lacks at most the last half second (its last line may be cut short). A Parquet file
 has its index at the end, so it is written as ``NAME.parquet.part`` and gets its name when it is
@@ -27,7 +29,7 @@ import numpy as np
 from app.errors import RecordingError
 from app.pipeline.frame import Estimate, FrameResult
 from app.recording.paths import check_writable, failure
-from model.topology import POINTS
+from model.topology import POINTS, REGIONS
 
 if TYPE_CHECKING:
     import pyarrow
@@ -35,11 +37,13 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".parquet")
 COORDINATES = tuple(f"{axis}{point}" for point in range(POINTS) for axis in "xy")
 UNCERTAINTIES = tuple(f"u{point}" for point in range(POINTS))
+FLICKER = ("flicker", *(f"flicker_{region.name}" for region in REGIONS))
 COLUMNS = (
     *("frame", "time", "face", "mode"),
     *COORDINATES,
     *UNCERTAINTIES,
-    *("evaluations", "residual", "warm", "reset_reason"),
+    *("evaluations", "residual", "warm", "reset_reason", "age"),
+    *FLICKER,
 )
 FLUSH_SECONDS = 0.5
 ROW_GROUP = 512
@@ -152,7 +156,7 @@ class ParquetTable:
         self._part = path.with_name(path.name + ".part")
         self._rows = 0
         self._pending: list[Row] = []
-        self._schema = _schema()
+        self._schema = table_schema()
         self._closed = False
         self._file = self._part.open("wb")
         self._writer = pyarrow.parquet.ParquetWriter(self._file, self._schema, compression="zstd")
@@ -209,7 +213,10 @@ class ParquetTable:
             "residual": [e and _residual(e) for *_, e in rows],
             "warm": [e and int(e.report.warm) for *_, e in rows],
             "reset_reason": [e and e.report.reason for *_, e in rows],
+            "age": [e and e.report.age for *_, e in rows],
         }
+        flicker = [_flicker(e) for *_, e in rows]
+        columns |= {name: [values[i] for values in flicker] for i, name in enumerate(FLICKER)}
         columns |= {name: pyarrow.array(points[:, i], mask=empty) for i, name in enumerate(COORDINATES)}
         columns |= {name: pyarrow.array(spread[:, i], mask=empty) for i, name in enumerate(UNCERTAINTIES)}
         table = pyarrow.table({name: columns[name] for name in COLUMNS}, schema=self._schema)
@@ -232,6 +239,14 @@ def _residual(estimate: Estimate) -> float | None:
     return residual if np.isfinite(residual) else None
 
 
+def _flicker(estimate: Estimate | None) -> tuple[float | None, ...]:
+    """Return the readings by column, None where there is none."""
+    if estimate is None or estimate.flicker is None:
+        return (None,) * len(FLICKER)
+    reading = estimate.flicker
+    return tuple(value if np.isfinite(value) else None for value in (reading.overall, *reading.regions))
+
+
 def _line(row: Row) -> str:
     index, time, face, estimate = row
     if estimate is None:
@@ -239,7 +254,9 @@ def _line(row: Row) -> str:
     numbers = _NUMBERS % (*estimate.landmarks.reshape(-1).tolist(), *estimate.uncertainty.tolist())
     report, residual = estimate.report, _residual(estimate)
     rest = f"{report.evaluations},{'' if residual is None else format(residual, '.6g')},{int(report.warm)}"
-    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{rest},{_quoted(report.reason)}\n"
+    flicker = ",".join("" if value is None else format(value, ".6g") for value in _flicker(estimate))
+    told = f"{rest},{_quoted(report.reason)},{report.age},{flicker}"
+    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{told}\n"
 
 
 def _quoted(text: str) -> str:
@@ -251,7 +268,8 @@ def _quoted(text: str) -> str:
     return field.getvalue()
 
 
-def _schema() -> pyarrow.Schema:
+def table_schema() -> pyarrow.Schema:
+    """Return the columns with their types, as they are in Parquet."""
     import pyarrow
 
     types = {
@@ -263,5 +281,7 @@ def _schema() -> pyarrow.Schema:
         "residual": pyarrow.float64(),
         "warm": pyarrow.int8(),
         "reset_reason": pyarrow.string(),
+        "age": pyarrow.int32(),
+        **dict.fromkeys(FLICKER, pyarrow.float64()),
     }
     return pyarrow.schema([(name, types.get(name, pyarrow.float32())) for name in COLUMNS])

@@ -1,9 +1,9 @@
-"""Writes H.264 video with exact frame times into a file that stays playable whatever happens.
+"""Writes video with exact frame times into a file that stays playable whatever happens.
 
 MP4 and MOV are written in fragments of a quarter of a second that reach the operating system at
 once, so a killed process leaves a file that plays up to its last fragment. A proper end turns it
-into a regular file with one index (FFmpeg's ``hybrid_fragmented``). Matroska needs no such care.
-The encoder holds no frames back: no B-frames and no look-ahead.
+into a regular file with one index (FFmpeg's ``hybrid_fragmented``). Matroska and NUT need no such care.
+How pictures are encoded is said in :mod:`app.recording.encoding`.
 """
 
 from __future__ import annotations
@@ -22,38 +22,30 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from app.errors import RecordingError
+from app.recording.encoding import FILE, Encoding
 from app.recording.paths import check_writable, failure
 from app.recording.safe_file import SafeFile
 
 if TYPE_CHECKING:
     from app.recording.audio import AudioCopy
 
-_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
-VIDEO_SUFFIXES = tuple(_FORMATS)
+_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".nut": "nut"}
+VIDEO_SUFFIXES = FILE.suffixes
 FINE_TIME_BASE = Fraction(1, 90000)
 FRAGMENT_SECONDS = 0.25
-KEYFRAME_SECONDS = 2
 LARGEST_SIDE = 16384
-LIVE_PRESET = "ultrafast"
-"""Least work per frame, for recording beside a live tracker."""
-FILE_PRESET = "veryfast"
-
-_BT709 = 1
-_BT601 = 6
-_LIMITED_RANGE = 1
-_NO_DELAY = "bframes=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=1"
 
 
 class VideoWriter:
     """An open video file. Used by one thread at a time.
 
     Args:
-        path: .mp4, .m4v, .mov or .mkv.
+        path: its suffix must be one of the encoding's.
         width: of the frames, in pixels; odd sizes are padded by a copied row or column.
         height: of the frames, in pixels.
         time_base: the unit times are rounded to; a file's own makes its times exact.
         frame_rate: nominal frames per second, for the encoder's rate control.
-        preset: of x264.
+        encoding: how pictures are encoded.
         threads: of the encoder; 0 leaves it to the encoder.
         audio: streams to copy beside the pictures.
         overwrite: replace an existing file.
@@ -70,21 +62,23 @@ class VideoWriter:
         *,
         time_base: Fraction = FINE_TIME_BASE,
         frame_rate: Fraction | None = None,
-        preset: str = FILE_PRESET,
+        encoding: Encoding = FILE,
         threads: int = 0,
         audio: AudioCopy | None = None,
         overwrite: bool = False,
     ) -> None:
-        if path.suffix.lower() not in VIDEO_SUFFIXES:
-            raise RecordingError(f"Cannot write {path}: give a video name that ends in {', '.join(VIDEO_SUFFIXES)}.")
+        if path.suffix.lower() not in encoding.suffixes:
+            names = ", ".join(encoding.suffixes)
+            raise RecordingError(f"Cannot write {path}: give a video name that ends in {names}.")
         if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
             raise RecordingError(
-                f"Cannot write {path}: {width}x{height} pixels is outside what H.264 can hold "
+                f"Cannot write {path}: {width}x{height} pixels is outside what a video can hold "
                 f"(up to {LARGEST_SIDE} a side); use smaller pictures."
             )
         check_writable(path, overwrite=overwrite)
         self._path = path
         self._size = (width, height)
+        self._encoding = encoding
         self._time_base = time_base
         self._last_pts: int | None = None
         self._first_pts = 0
@@ -100,7 +94,7 @@ class VideoWriter:
             self._container = av.open(
                 self._file, "w", format=_FORMATS[path.suffix.lower()], options=_container_options(path, time_base)
             )
-            self._stream = self._open_stream(frame_rate or Fraction(30), preset, threads)
+            self._stream = self._open_stream(frame_rate or Fraction(30), threads)
             if audio is not None:
                 audio.attach(self._container)
         except (OSError, FFmpegError, ValueError) as error:
@@ -148,9 +142,7 @@ class VideoWriter:
         pts = round(Fraction(time) / self._time_base)
         if self._last_pts is not None:
             pts = max(pts, self._last_pts + 1)
-        # OpenCV's conversion takes a sixth of FFmpeg's time and is as accurate; it knows BT.601 only.
-        planes = np.asarray(cv2.cvtColor(_padded(image), cv2.COLOR_RGB2YUV_I420), np.uint8)
-        frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+        frame = self._encoding.frame(image)
         frame.pts, frame.time_base = pts, self._time_base
         self._remember(pts)
         try:
@@ -207,18 +199,15 @@ class VideoWriter:
     ) -> None:
         self.close()
 
-    def _open_stream(self, frame_rate: Fraction, preset: str, threads: int) -> av.VideoStream:
-        width, height = self._size
-        stream = self._container.add_stream("libx264", rate=frame_rate)
+    def _open_stream(self, frame_rate: Fraction, threads: int) -> av.VideoStream:
+        encoding = self._encoding
+        stream = self._container.add_stream(encoding.codec, rate=frame_rate)
         context = stream.codec_context
-        context.width, context.height = width + width % 2, height + height % 2
-        context.pix_fmt = "yuv420p"
+        context.width, context.height = encoding.size(*self._size)
         context.time_base = stream.time_base = self._time_base
-        context.gop_size = max(1, round(KEYFRAME_SECONDS * frame_rate))
+        context.gop_size = max(1, round(encoding.keyframe_seconds * frame_rate))
         context.thread_count = threads
-        context.colorspace, context.color_range = _BT601, _LIMITED_RANGE
-        context.color_primaries = context.color_trc = _BT709  # in practice those of sRGB
-        context.options = {"preset": preset, "crf": "20", "x264-params": _NO_DELAY}
+        encoding.configure(context)
         return stream
 
     def _remember(self, pts: int) -> None:
@@ -252,16 +241,10 @@ def letterbox(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     return boxed
 
 
-def _padded(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Repeat the last row or column where a side is odd; yuv420p has only even ones."""
-    height, width = image.shape[:2]
-    if height % 2 == 0 and width % 2 == 0:
-        return image
-    return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-
-
 def _container_options(path: Path, time_base: Fraction) -> dict[str, str]:
     options = {"flush_packets": "1", "max_interleave_delta": str(round(FRAGMENT_SECONDS * 1e6))}
+    if path.suffix.lower() == ".nut":
+        return options
     if path.suffix.lower() == ".mkv":
         return options | {"cluster_time_limit": str(round(FRAGMENT_SECONDS * 1e3))}
     # delay_moov writes the first index with the first fragment, when edit lists (audio priming) are

@@ -1,0 +1,153 @@
+"""Landmarks read back from a table: every solve of a take as a row of arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.recording.tables import COLUMNS, COORDINATES, FLICKER, UNCERTAINTIES, table_schema
+from app.sessions.form import LANDMARKS_CSV, LANDMARKS_PARQUET, SessionError
+from app.sessions.frames import FrameTable
+from model.topology import POINTS
+
+if TYPE_CHECKING:
+    import pyarrow
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimates:
+    """m solves in the order of the table: by frame, the largest face first, the chosen mode before its rival.
+
+    Attributes:
+        row: (m,) int64, row of the frame in the session's :class:`FrameTable`.
+        face: (m,) int64, identity.
+        mode: (m,) of str, one of ``app.modes.MODES``.
+        chosen: (m,) bool, the mode that was drawn and exported, not its rival.
+        landmarks: (m, 98, 2) float32, frame pixels.
+        uncertainty: (m, 98) float32, frame pixels.
+        evaluations: (m,) int64.
+        residual: (m,) float64, NaN where none was measured.
+        warm: (m,) bool.
+        reason: (m,) of str, why the solve was cold, "" where warm.
+        age: (m,) int64, frames since the last cold start.
+        flicker: (m,) float64, percent of the inter-ocular distance, NaN where not measured.
+        regions: (m, 6) float64, the same by region, in the order of ``model.topology.REGIONS``.
+    """
+
+    row: NDArray[np.int64]
+    face: NDArray[np.int64]
+    mode: NDArray[np.str_]
+    chosen: NDArray[np.bool_]
+    landmarks: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+    evaluations: NDArray[np.int64]
+    residual: NDArray[np.float64]
+    warm: NDArray[np.bool_]
+    reason: NDArray[np.str_]
+    age: NDArray[np.int64]
+    flicker: NDArray[np.float64]
+    regions: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.row)
+
+    def select(self, which: Any) -> Estimates:
+        """Return the solves that a mask (m,), a slice or indices choose."""
+        return Estimates(*(getattr(self, field.name)[which] for field in fields(self)))
+
+    def of(self, face: int, mode: str | None = None) -> Estimates:
+        """Return the solves of one face under one mode; None takes the mode that was chosen in each frame."""
+        return self.select((self.face == face) & (self.chosen if mode is None else self.mode == mode))
+
+    def at(self, row: int) -> Estimates:
+        """Return the solves of one frame."""
+        start, end = np.searchsorted(self.row, [row, row + 1])
+        return self.select(slice(start, end))
+
+    def spread(self, values: NDArray[Any], frames: int) -> NDArray[Any]:
+        """Return float ``values`` (m, ...) of these solves, of one face and mode, as (frames, ...), NaN elsewhere."""
+        whole = np.full((frames, *values.shape[1:]), np.nan, values.dtype)
+        whole[self.row] = values
+        return whole
+
+
+def read_estimates(folder: Path, frames: FrameTable) -> Estimates:
+    """Read a folder's landmarks: from Parquet, exactly; from CSV, to 0.001 pixels, where a kill left no Parquet.
+
+    Solves of frames that ``frames`` does not know are left out.
+
+    Raises:
+        SessionError: where neither can be read.
+    """
+    import pyarrow
+
+    path = folder / LANDMARKS_PARQUET
+    try:
+        if path.is_file():
+            import pyarrow.parquet
+
+            # Not memory-mapped: a session may be deleted while it is open, also on Windows.
+            table = pyarrow.parquet.read_table(path, columns=list(COLUMNS), memory_map=False)
+        else:
+            path = folder / LANDMARKS_CSV
+            table = _read_csv(path)
+        return _estimates(table, frames)
+    except (OSError, pyarrow.ArrowException, KeyError, ValueError) as error:
+        raise SessionError(f"{path} is missing or damaged, so its landmarks cannot be read; restore it.") from error
+
+
+def _read_csv(path: Path) -> pyarrow.Table:
+    import pyarrow
+    import pyarrow.csv
+
+    data = path.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]  # the last line may have been cut short by a kill
+    schema = table_schema()
+    options = pyarrow.csv.ConvertOptions(column_types=schema, include_columns=list(COLUMNS))
+    return pyarrow.csv.read_csv(pyarrow.BufferReader(whole), convert_options=options)
+
+
+def _estimates(table: pyarrow.Table, frames: FrameTable) -> Estimates:
+    times = _numbers(table, "time", np.float64)
+    rows = frames.rows_of(times)
+    faces = _numbers(table, "face", np.float64)
+    kept = (rows >= 0) & np.isfinite(faces)
+    row, face = rows[kept], faces[kept].astype(np.int64)
+    first = np.ones(len(row), bool)
+    first[1:] = (row[1:] != row[:-1]) | (face[1:] != face[:-1])
+
+    def column(name: str, kind: type[np.generic]) -> NDArray[Any]:
+        return _numbers(table, name, kind)[kept]
+
+    def matrix(names: tuple[str, ...], kind: type[np.generic]) -> NDArray[Any]:
+        return np.stack([column(name, kind) for name in names], axis=-1)
+
+    return Estimates(
+        row=row,
+        face=face,
+        mode=_texts(table, "mode")[kept],
+        chosen=first,
+        landmarks=matrix(COORDINATES, np.float32).reshape(-1, POINTS, 2),
+        uncertainty=matrix(UNCERTAINTIES, np.float32),
+        evaluations=column("evaluations", np.float64).astype(np.int64),
+        residual=column("residual", np.float64),
+        warm=column("warm", np.float64) == 1,
+        reason=_texts(table, "reset_reason")[kept],
+        age=column("age", np.float64).astype(np.int64),
+        flicker=column(FLICKER[0], np.float64),
+        regions=matrix(FLICKER[1:], np.float64),
+    )
+
+
+def _numbers(table: pyarrow.Table, name: str, kind: type[np.generic]) -> NDArray[Any]:
+    """Return a column of numbers, NaN where it is empty."""
+    return np.asarray(table.column(name).to_numpy(zero_copy_only=False), kind)
+
+
+def _texts(table: pyarrow.Table, name: str) -> NDArray[np.str_]:
+    """Return a column of texts, "" where it is empty."""
+    return np.array([text or "" for text in table.column(name).to_pylist()], np.str_)

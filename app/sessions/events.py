@@ -1,0 +1,194 @@
+"""``events.jsonl``: what happened and when, one JSON object a line, on the disk at once."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.errors import UserError
+from app.modes import RWR
+from app.pipeline.frame import FrameResult
+from app.recording.paths import failure
+from app.sessions.form import SessionError
+from app.sessions.plain import from_plain, to_plain
+from app.settings import TrackingSettings
+from model.errors import ModelError
+
+START, STOP = "start", "stop"
+SETTINGS = "settings"
+RESET = "reset"
+FOUND, LOST, CUT = "found", "lost", "cut"
+SOURCE = "source"
+DROPPED, ANNOTATED, INEXACT = "dropped", "annotated", "inexact"
+ERROR = "error"
+
+LARGEST_GAP = 1.0
+"""Seconds between two frames from which on the source was interrupted."""
+
+_FACE = re.compile(r"(found|lost) face (\d+)(?:: (.*))?")
+_FIXED = ("time", "row", "frame", "kind")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a frame.
+
+    Attributes:
+        time: playing time, seconds.
+        row: of the frame, counted from the session's first.
+        frame: its index in the source.
+        kind: "start", "settings", "reset", "found", "lost", "cut", "source", "dropped", "annotated",
+            "inexact", "error" or "stop".
+        data: more about it; ``docs/sessions.md`` lists it by kind.
+    """
+
+    time: float
+    row: int
+    frame: int
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        data = self.data
+        if self.kind == SETTINGS:
+            changes = data.get("changes", {})
+            return "; ".join(f"{name}: {_shown(old)} → {_shown(new)}" for name, (old, new) in changes.items())
+        if "face" in data:
+            reason = f": {data['reason']}" if data.get("reason") else ""
+            return f"{self.kind} face {data['face']}{reason}"
+        return str(data.get("text", self.kind))
+
+
+class Watcher:
+    """Tells from results in their order what happened."""
+
+    def __init__(self) -> None:
+        self._last: FrameResult | None = None
+
+    def watch(self, result: FrameResult, time: float, row: int) -> Iterator[Event]:
+        """Yield what happened in the next frame.
+
+        Args:
+            result: what the pipeline returned; its picture's size counts, not its content.
+            time: playing time, seconds.
+            row: of the frame in the session.
+        """
+        last, self._last = self._last, result
+
+        def event(kind: str, **data: Any) -> Event:
+            return Event(time, row, result.frame.index, kind, data)
+
+        if last is None:
+            yield event(START, settings=to_plain(result.settings))
+        else:
+            changes = settings_changes(last.settings, result.settings)
+            if changes:
+                yield event(SETTINGS, changes=changes)
+            for text in _interruptions(last, result):
+                yield event(SOURCE, text=text)
+        for part in filter(None, result.note.split("; ")):
+            match = _FACE.fullmatch(part)
+            if match:
+                yield event(match[1], face=int(match[2]), reason=match[3] or "")
+            else:
+                yield event(CUT, text=part)
+        for face in result.faces:
+            for estimate in (face.estimate, face.other):
+                if estimate is not None and estimate.mode == RWR and not estimate.report.warm:
+                    yield event(RESET, face=face.face, reason=estimate.report.reason)
+
+
+def settings_changes(old: TrackingSettings, new: TrackingSettings) -> dict[str, list[Any]]:
+    """Return [old, new] of each setting that differs, as plain values by name."""
+    before, after = to_plain(old), to_plain(new)
+    return {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+
+
+def changed_settings(settings: TrackingSettings, event: Event) -> TrackingSettings:
+    """Return ``settings`` after a "settings" event.
+
+    Raises:
+        SessionError: where the event holds no usable settings.
+    """
+    try:
+        changes = {name: new for name, (_, new) in event.data["changes"].items()}
+        return from_plain(TrackingSettings, to_plain(settings) | changes)
+    except (KeyError, TypeError, ValueError, AttributeError, UserError, ModelError) as error:
+        raise SessionError(
+            f"The settings that changed at {event.time:.2f} s cannot be used here; update LDEQ Live."
+        ) from error
+
+
+class EventLog:
+    """An open ``events.jsonl``; every event reaches the system at once. Used by one thread.
+
+    Raises:
+        RecordingError: where it cannot be created.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise failure(path, error) from error
+
+    def write(self, event: Event) -> None:
+        """Append one event.
+
+        Raises:
+            RecordingError: where the disk takes no more.
+        """
+        values = {"time": event.time, "row": event.row, "frame": event.frame, "kind": event.kind, **event.data}
+        try:
+            self._file.write((json.dumps(values, ensure_ascii=False) + "\n").encode())
+        except OSError as error:
+            raise failure(self._path, error) from error
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._file.close()
+
+
+def read_events(path: Path) -> tuple[Event, ...]:
+    """Read the events; lines that are damaged or cut short are left out, a missing file has none."""
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError:
+        return ()
+    return tuple(event for event in map(_parsed, lines) if event is not None)
+
+
+def _parsed(line: bytes) -> Event | None:
+    try:
+        values = json.loads(line)
+        data = {name: value for name, value in values.items() if name not in _FIXED}
+        return Event(float(values["time"]), int(values["row"]), int(values["frame"]), str(values["kind"]), data)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+
+
+def _interruptions(last: FrameResult, now: FrameResult) -> Iterator[str]:
+    """Yield what changed in the source between two frames."""
+    (height, width), (new_height, new_width) = last.frame.image.shape[:2], now.frame.image.shape[:2]
+    if (height, width) != (new_height, new_width):
+        yield f"pictures of {new_width}x{new_height} instead of {width}x{height}"
+    gap = now.frame.timestamp - last.frame.timestamp
+    if gap <= 0:
+        yield f"went back by {-gap:.2f} s"
+    elif gap > LARGEST_GAP:
+        yield f"no frame for {gap:.2f} s"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_shown(item)}" for name, item in value.items())
+    return "default" if value is None else str(value)

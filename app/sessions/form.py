@@ -1,0 +1,100 @@
+"""The form of a session folder: its files' names and its version; ``docs/sessions.md`` explains them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from app.errors import RecordingError, UserError
+from app.recording.paths import failure
+
+SESSION_KIND = "ldeq-live session"
+REPLAY_KIND = "ldeq-live replay"
+VERSION = 1
+
+METADATA = "session.json"
+CLEAN_VIDEO = "video.mp4"
+EXACT_VIDEO = "video.nut"
+ANNOTATED_VIDEO = "annotated.mp4"
+THUMBNAIL = "thumbnail.jpg"
+LANDMARKS_CSV = "landmarks.csv"
+LANDMARKS_PARQUET = "landmarks.parquet"
+FRAMES = "frames.csv"
+EVENTS = "events.jsonl"
+REPLAYS = "replays"
+REPLAY_METADATA = "replay.json"
+
+RECORDED = "recorded"
+"""Name of the take that was recorded live; replays have other names."""
+
+RECORDING, COMPLETE, RECOVERED = "recording", "complete", "recovered"
+"""States: being written (or killed while it was), finished, and read back after a kill."""
+
+
+class SessionError(UserError):
+    """A session that cannot be read, replayed, compared or exported."""
+
+
+def is_session(folder: Path) -> bool:
+    """Return whether ``folder`` is a session."""
+    return (folder / METADATA).is_file()
+
+
+def read_form(path: Path, kind: str) -> dict[str, Any]:
+    """Read a JSON file of this form.
+
+    Raises:
+        SessionError: where it is missing, damaged, of another kind or of a newer version.
+    """
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SessionError(
+            f"{path.parent} is no session: it has no {path.name}; choose a recording's folder."
+        ) from error
+    except OSError as error:
+        raise SessionError(f"{path} cannot be read: {error.strerror or error}; check the disk.") from error
+    except (ValueError, RecursionError) as error:
+        raise SessionError(f"{path} is damaged: it is not JSON; restore it from a copy.") from error
+    if not isinstance(values, dict) or values.get("format") != kind:
+        raise SessionError(f"{path} does not describe a {kind.split()[-1]} of LDEQ Live; choose another folder.")
+    if values.get("version") != VERSION:
+        raise SessionError(
+            f"{path} has version {values.get('version')!r} and this LDEQ Live reads version {VERSION}; "
+            "open it with the version that made it."
+        )
+    return values
+
+
+def write_form(path: Path, kind: str, values: dict[str, Any]) -> None:
+    """Write a JSON file of this form; it appears whole or not at all.
+
+    Raises:
+        RecordingError: where it cannot be written; what was there before stays.
+    """
+    text = json.dumps({"format": kind, "version": VERSION, **values}, indent=2, ensure_ascii=False, allow_nan=False)
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise failure(path, error) from error
+
+
+def create_folder(folder: Path) -> None:
+    """Create a folder for a new session or replay.
+
+    Raises:
+        RecordingError: where it exists and holds something, or cannot be created.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise RecordingError(f"{folder} exists already and holds files; choose another name.")
+    except FileExistsError as error:
+        raise RecordingError(f"{folder} is a file; choose another name for the folder.") from error
+    except OSError as error:
+        raise failure(folder, error) from error

@@ -1,0 +1,215 @@
+"""What a session says about itself: when, from what, with which model, settings and versions, and checksums."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from app.errors import UserError
+from app.sessions.form import METADATA, RECORDING, SESSION_KIND, SessionError, read_form, write_form
+from app.sessions.plain import from_plain, to_plain
+from app.settings import EngineSettings, TrackingSettings
+from app.sources.base import SourceInfo
+from app.version import VERSION
+from model.errors import ModelError
+from model.weights import sha256
+
+PACKAGES = (
+    *("numpy", "opencv-contrib-python", "mediapipe", "onnxruntime", "onnxruntime-gpu"),
+    *("torch", "scipy", "av", "pyarrow", "safetensors", "array-api-compat"),
+)
+"""Packages whose versions may change what is computed or stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """Where the pictures came from; see :class:`app.sources.base.SourceInfo`.
+
+    Attributes:
+        spec: what the person named, such as "camera:1".
+    """
+
+    spec: str
+    name: str
+    width: int
+    height: int
+    fps: float | None
+    frames: int | None
+    live: bool
+    demo: bool = False
+
+    @classmethod
+    def of(cls, spec: str, info: SourceInfo) -> SourceFacts:
+        """Return the facts of an open source."""
+        return cls(spec, info.name, info.width, info.height, info.fps, info.frames, info.live, info.demo)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What computed the landmarks.
+
+    Attributes:
+        name: library and device that really ran.
+        weights: the weights file's name.
+        sha256: of the weights file; None where it could not be read.
+        settings: as they were asked for.
+    """
+
+    name: str
+    weights: str
+    sha256: str | None
+    settings: EngineSettings
+
+    @classmethod
+    def of(cls, name: str, settings: EngineSettings) -> EngineFacts:
+        """Return the facts of an engine that runs; reads the weights file once."""
+        try:
+            digest = sha256(settings.weights)
+        except OSError:
+            digest = None
+        return cls(name, settings.weights.name, digest, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """The clean pictures.
+
+    Attributes:
+        file: name inside the folder, or the whole path of a video elsewhere that was tracked.
+        inside: whether the file lies inside the folder.
+        lossless: the pictures are those that were tracked, value by value.
+        sha256: of a file elsewhere, to know it again.
+    """
+
+    file: str
+    inside: bool = True
+    lossless: bool = False
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How much was recorded.
+
+    Attributes:
+        frames: tracked frames.
+        pictures: of them in the clean video.
+        dropped: pictures that were meant for it and are not there.
+        annotated: pictures in the annotated video.
+        annotated_dropped: pictures that were meant for that one.
+        skipped: frames of a live source that were not tracked because newer ones had come.
+    """
+
+    frames: int = 0
+    pictures: int = 0
+    dropped: int = 0
+    annotated: int = 0
+    annotated_dropped: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The session that this one was cut from, by its id, and from when to when in its time."""
+
+    session: str
+    name: str
+    take: str
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMetadata:
+    """Everything in ``session.json``.
+
+    Attributes:
+        session: an id that no other session has.
+        state: "recording" while it is written, "complete" at the end.
+        started: UTC, ISO 8601.
+        ended: the same, None until then.
+        application: version of LDEQ Live.
+        seconds: playing time.
+        tracking: settings in the first frame; events tell what changed later.
+        exact: replaying it as recorded gives the landmarks bit for bit, on the same engine.
+        exact_frames: for how many frames from the first that holds; all of them where ``exact``.
+        privacy: no pictures were stored.
+        annotated: name of the annotated video, None if there is none.
+        checksums: SHA-256 of the files in the folder by name, once they are finished.
+    """
+
+    source: SourceFacts
+    engine: EngineFacts
+    tracking: TrackingSettings
+    session: str = field(default_factory=lambda: uuid4().hex)
+    state: str = RECORDING
+    started: str = field(default_factory=lambda: now())
+    ended: str | None = None
+    application: str = VERSION
+    seconds: float = 0.0
+    video: VideoFacts | None = None
+    annotated: str | None = None
+    exact: bool = False
+    exact_frames: int = 0
+    privacy: bool = False
+    counts: Counts = field(default_factory=Counts)
+    origin: Origin | None = None
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    checksums: dict[str, str] = field(default_factory=dict)
+
+
+def now() -> str:
+    """Return the present in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).replace(microsecond=0).isoformat().replace("+00:00", "Z")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of everything that may change what is computed."""
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def read_metadata(folder: Path) -> SessionMetadata:
+    """Read a session's ``session.json``.
+
+    Raises:
+        SessionError: one sentence where there is none, or none that can be used.
+    """
+    values = read_form(folder / METADATA, SESSION_KIND)
+    return facts_from(SessionMetadata, values, folder / METADATA)
+
+
+def facts_from(kind: type[Any], values: dict[str, Any], path: Path) -> Any:
+    """Return the facts that a file describes.
+
+    Raises:
+        SessionError: where they cannot be used.
+    """
+    try:
+        return from_plain(kind, values)
+    except (ValueError, TypeError, UserError, ModelError) as error:
+        raise SessionError(f"{path} is damaged or of a newer LDEQ Live ({error}); restore it or update.") from error
+
+
+def write_metadata(folder: Path, metadata: SessionMetadata) -> None:
+    """Write a session's ``session.json``; it appears whole or not at all.
+
+    Raises:
+        RecordingError: where it cannot be written.
+    """
+    write_form(folder / METADATA, SESSION_KIND, to_plain(metadata))
+
+
+def checksums(folder: Path, names: list[str]) -> dict[str, str]:
+    """Return the SHA-256 of those of the named files that exist."""
+    return {name: sha256(folder / name) for name in names if (folder / name).is_file()}

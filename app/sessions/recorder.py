@@ -1,0 +1,235 @@
+"""Records live results as a session: a thread of its own writes, the tracker never waits."""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections import deque
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+
+from app.errors import RecordingError
+from app.pipeline.frame import FrameResult
+from app.recording.clock import RecordingClock
+from app.recording.priority import yield_to_others
+from app.recording.summary import RecordingSummary
+from app.sessions.writer import SessionPlan, SessionWriter
+
+PICTURE_BYTES = 256 << 20
+PICTURES_WAITING = 32
+PICTURE_SECONDS = 0.5
+"""A picture that waited this long keeps new ones out: what waits is lost if the process is killed."""
+EXACT_PATIENCE = 4
+"""Exact recordings, where each picture counts, let so many times more of them wait, for so much longer."""
+ANNOTATED_WAITING = 2
+"""With more pictures waiting than this, the annotated one is left out."""
+RESULTS_WAITING = 5_000
+"""Results without pictures that may wait, almost three minutes of them; then the disk counts as dead."""
+FRESH_RESULTS = 90
+"""An exact recording waits for so many results for one that tracking began without memory."""
+STOP_SECONDS = 10.0
+
+_FOUND = re.compile(r"found face (\d+)")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A result that waits; ``size`` is that of its picture, 0 where the picture was left out or not wanted."""
+
+    result: FrameResult
+    since: float
+    size: int
+
+
+class SessionRecorder:
+    """Writes results into a session's folder, from the moment it is made until :meth:`stop`.
+
+    Where the computer cannot keep up the annotated pictures are left out first, then the clean ones;
+    landmarks, frames and events are always written. An exact recording begins with the first result
+    that tracking made without memory (:meth:`app.pipeline.live.LivePipeline.restart_tracking` brings one about).
+
+    Args:
+        folder: a name that is free.
+        plan: what is recorded, and with what.
+
+    Raises:
+        RecordingError: where the folder cannot be created.
+    """
+
+    def __init__(self, folder: Path, plan: SessionPlan) -> None:
+        self._path = folder
+        self._choices = plan.choices
+        self._keeps_pictures = plan.choices.wants_clean or plan.choices.wants_annotated
+        self._writer = SessionWriter(folder, plan, RecordingClock())
+        self._changed = threading.Condition()
+        self._waiting: deque[_Item] = deque()
+        self._pictures_waiting = self._bytes_waiting = 0
+        self._frames = self._dropped = self._damaged = 0
+        exact = plan.choices.exact and plan.choices.wants_clean
+        self._patience = EXACT_PATIENCE if exact else 1
+        self._unfresh: int | None = 0 if exact else None
+        self._seconds = 0.0
+        self._error: str | None = None
+        self._stopping = False
+        self._finished = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="session-recorder", daemon=True)
+        self._thread.start()
+
+    @property
+    def path(self) -> Path:
+        """The session's folder."""
+        return self._path
+
+    @property
+    def dropped(self) -> int:
+        """Pictures left out of the clean video so far, and results after an error."""
+        with self._changed:
+            return self._dropped
+
+    @property
+    def frames(self) -> int:
+        """Frames written so far."""
+        with self._changed:
+            return self._frames
+
+    @property
+    def seconds(self) -> float:
+        """Playing time written so far."""
+        with self._changed:
+            return self._seconds
+
+    @property
+    def error(self) -> str | None:
+        """The sentence to show once the recording has failed; :meth:`stop` it then."""
+        with self._changed:
+            return self._error
+
+    def offer(self, result: FrameResult) -> None:
+        """Hand over a result without ever waiting for the disk or an encoder."""
+        size = result.frame.image.nbytes if self._keeps_pictures else 0
+        with self._changed:
+            if self._stopping or self._error is not None:
+                self._dropped += 1
+                return
+            if not self._is_fresh(result):
+                return
+            if len(self._waiting) >= RESULTS_WAITING:
+                self._fail(f"{self._path} takes no more: the disk does not respond; choose another folder.")
+                return
+            if size and self._is_full(size):
+                size = 0
+                self._dropped += self._choices.wants_clean
+            self._waiting.append(_Item(result if size else without_picture(result), monotonic(), size))
+            self._pictures_waiting += bool(size)
+            self._bytes_waiting += size
+            self._changed.notify()
+
+    def stop(self, timeout: float = STOP_SECONDS) -> RecordingSummary:
+        """Write what waits, finish the files and end the thread; safe to call twice.
+
+        The checksums of large videos may still be computed for a moment after it returned.
+
+        Args:
+            timeout: most seconds to wait; after them the summary carries an error, and the session
+                can be opened up to what had been written.
+        """
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        done = self._finished.wait(timeout)
+        with self._changed:
+            error = self._error
+            if error is None and not done:
+                error = (
+                    f"{self._path} was not finished within {timeout:g} seconds; it holds what was written until then."
+                )
+            return RecordingSummary(self._path, self._frames, self._dropped, self._seconds, error, self._damaged)
+
+    def _is_fresh(self, result: FrameResult) -> bool:
+        """Whether to begin or go on; an exact recording begins where tracking has no memory."""
+        if self._unfresh is None:
+            return True
+        found = set(map(int, _FOUND.findall(result.note)))
+        if all(face.face in found for face in result.faces):
+            self._unfresh = None
+            return True
+        self._unfresh += 1
+        return self._unfresh > FRESH_RESULTS
+
+    def _is_full(self, size: int) -> bool:
+        """Whether a picture of ``size`` bytes has no room; asked with the lock held."""
+        if not self._pictures_waiting:
+            return False
+        late = monotonic() - self._waiting[0].since > PICTURE_SECONDS * self._patience
+        many = self._pictures_waiting >= PICTURES_WAITING * self._patience
+        return late or many or self._bytes_waiting + size > PICTURE_BYTES
+
+    def _work(self) -> None:
+        yield_to_others()  # tracking comes first; pictures that cannot be encoded in time are dropped and counted
+        while (item := self._next()) is not None:
+            self._record(item)
+        self._finish()
+
+    def _next(self) -> _Item | None:
+        """Wait for an item; None once everything is written and :meth:`stop` was called."""
+        with self._changed:
+            while not self._waiting:
+                if self._stopping:
+                    return None
+                self._changed.wait()
+            return self._waiting[0]
+
+    def _record(self, item: _Item) -> None:
+        with self._changed:
+            annotated = self._pictures_waiting <= ANNOTATED_WAITING
+            late_start, self._unfresh = self._unfresh is not None, None
+        try:
+            self._writer.write(item.result, picture=item.size > 0, annotated=annotated)
+            if late_start:
+                self._writer.lose_exactness("tracking had a memory when the recording began")
+        except RecordingError as error:
+            with self._changed:
+                self._fail(str(error))
+        except Exception:  # one bad frame must not end a recording
+            log.exception("frame %s could not be recorded", item.result.frame.index)
+            with self._changed:
+                self._damaged += 1
+        with self._changed:
+            self._waiting.popleft()
+            self._pictures_waiting -= item.size > 0
+            self._bytes_waiting -= item.size
+            self._frames, self._seconds = self._writer.counts.frames, self._writer.seconds
+
+    def _finish(self) -> None:
+        try:
+            self._writer.close(self.error or "stopped")
+        except RecordingError as error:
+            with self._changed:
+                self._fail(str(error))
+        except Exception:
+            log.exception("%s could not be finished", self._path)
+            with self._changed:
+                self._fail(f"{self._path} could not be finished; it holds what was written until then.")
+        self._finished.set()
+        try:
+            self._writer.add_checksums()
+        except Exception:
+            log.exception("no checksums of the videos in %s", self._path)
+
+    def _fail(self, sentence: str) -> None:
+        """Note an error; with the lock held. What waits is still written where that is possible."""
+        if self._error is None:
+            log.error(sentence)
+            self._error = sentence
+
+
+def without_picture(result: FrameResult) -> FrameResult:
+    """Return the result with a picture that has a size and no content."""
+    height, width = result.frame.image.shape[:2]
+    return replace(result, frame=replace(result.frame, image=np.empty((height, width, 0), np.uint8)))

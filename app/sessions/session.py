@@ -1,0 +1,217 @@
+"""Opens a session's folder: what was recorded, its replays, its pictures."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from app.sessions.estimates import read_estimates
+from app.sessions.events import SETTINGS, Event, changed_settings, read_events
+from app.sessions.form import (
+    COMPLETE,
+    EVENTS,
+    FRAMES,
+    RECORDED,
+    RECOVERED,
+    REPLAY_KIND,
+    REPLAY_METADATA,
+    REPLAYS,
+    SessionError,
+    read_form,
+)
+from app.sessions.frames import FrameTable, read_frames
+from app.sessions.metadata import EngineFacts, SessionMetadata, facts_from, now, read_metadata, versions
+from app.sessions.take import Take
+from app.sessions.video import SessionVideo
+from app.settings import TrackingSettings
+from app.version import VERSION
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayFacts:
+    """Everything in a ``replay.json``.
+
+    Attributes:
+        name: of the take, and of its folder.
+        session: id of the session whose pictures were used.
+        tracking: settings in the first frame.
+        as_recorded: the recorded changes of settings were made at the same frames.
+        engine: what computed it.
+        lossless: the pictures were those that had been tracked, value by value.
+        frames: how many were tracked.
+        without_picture: frames of the session that have no picture and were left out.
+        seconds: how long the replay took.
+        checksums: SHA-256 of the files beside it.
+    """
+
+    name: str
+    session: str
+    tracking: TrackingSettings
+    as_recorded: bool
+    engine: EngineFacts
+    lossless: bool
+    frames: int
+    without_picture: int
+    seconds: float
+    started: str = field(default_factory=now)
+    application: str = VERSION
+    versions: dict[str, str] = field(default_factory=versions)
+    checksums: dict[str, str] = field(default_factory=dict)
+
+
+class Session:
+    """An open session; nothing in the folder is changed by reading it.
+
+    Attributes:
+        folder: where it lies.
+        metadata: what it says about itself.
+        frames: its tracked frames; pictures that the video lacks are marked as missing.
+        events: what happened while it was recorded.
+    """
+
+    def __init__(self, folder: Path, metadata: SessionMetadata, frames: FrameTable, events: tuple[Event, ...]) -> None:
+        self.folder = folder
+        self.metadata = metadata
+        self.frames = frames
+        self.events = events
+        self.settings_at = settings_by_row(metadata.tracking, events)
+        self._takes: dict[str, Take] = {}
+
+    @property
+    def name(self) -> str:
+        """The folder's name."""
+        return self.folder.name
+
+    @property
+    def state(self) -> str:
+        """ "complete", or "recovered" where the recording was cut off."""
+        return COMPLETE if self.metadata.state == COMPLETE else RECOVERED
+
+    @property
+    def seconds(self) -> float:
+        """Playing time."""
+        return self.frames.duration
+
+    @property
+    def take_names(self) -> tuple[str, ...]:
+        """The recorded take and the replays that are there now, the oldest replay first."""
+        folder = self.folder / REPLAYS
+        found = [path.parent for path in folder.glob(f"*/{REPLAY_METADATA}")] if folder.is_dir() else []
+        return (RECORDED, *(path.name for path in sorted(found, key=lambda path: (_changed(path), path.name))))
+
+    @property
+    def takes(self) -> tuple[Take, ...]:
+        """Every take, read completely; see :meth:`take` for one."""
+        return tuple(self.take(name) for name in self.take_names)
+
+    @property
+    def recorded(self) -> Take:
+        """What was found while recording."""
+        return self.take(RECORDED)
+
+    def take(self, name: str) -> Take:
+        """Read one take, the first time it is asked for.
+
+        Raises:
+            SessionError: where there is none of that name, or its files are damaged.
+        """
+        if name not in self._takes:
+            self._takes[name] = self._read_recorded() if name == RECORDED else self._read_replay(name)
+        return self._takes[name]
+
+    @property
+    def video_path(self) -> Path | None:
+        """The clean video: in the folder, or the file that was tracked; None where there is none any more."""
+        video = self.metadata.video
+        if video is None:
+            return None
+        path = self.folder / video.file if video.inside else Path(video.file)
+        return path if path.is_file() else None
+
+    def open_video(self) -> SessionVideo:
+        """Open the clean pictures; picture numbers are those in :attr:`frames`.
+
+        Raises:
+            SessionError: where there is no video, or it cannot be read.
+        """
+        path, video = self.video_path, self.metadata.video
+        if path is None or video is None:
+            raise SessionError(self._no_pictures())
+        shown = self.frames.picture >= 0
+        times = self.frames.time if video.inside else self.frames.timestamp
+        return SessionVideo(path, times[shown])
+
+    def _no_pictures(self) -> str:
+        if self.metadata.privacy:
+            return f"{self.folder} was recorded in privacy mode and has no pictures; its landmarks can be shown."
+        if self.metadata.video is None:
+            return f"{self.folder} was recorded without a video; its landmarks can be shown."
+        where = self.metadata.video.file
+        return f"The video {where} of {self.folder} is not there any more; put it back to see and replay it."
+
+    def _read_recorded(self) -> Take:
+        facts = self.metadata
+        estimates = read_estimates(self.folder, self.frames)
+        return Take(RECORDED, facts.tracking, self.frames, estimates, self.events, facts.engine, self.settings_at)
+
+    def _read_replay(self, name: str) -> Take:
+        folder = self.folder / REPLAYS / name
+        if Path(name).name != name or not (folder / REPLAY_METADATA).is_file():
+            known = ", ".join(self.take_names)
+            raise SessionError(f"{self.folder} has no take named {name}; it has {known}.")
+        path = folder / REPLAY_METADATA
+        facts: ReplayFacts = facts_from(ReplayFacts, read_form(path, REPLAY_KIND), path)
+        events, own = read_events(folder / EVENTS), read_frames(folder / FRAMES)
+        rows = self.frames.rows_of(own.time)
+        seconds = np.full(len(self.frames), np.nan)
+        seconds[rows[rows >= 0]] = own.seconds[rows >= 0]
+        frames = replace(self.frames, seconds=seconds)
+        settings_at = settings_by_row(facts.tracking, events)
+        estimates = read_estimates(folder, self.frames)
+        return Take(name, facts.tracking, frames, estimates, events, facts.engine, settings_at, facts.as_recorded)
+
+
+def open_session(folder: Path) -> Session:
+    """Open a session; also one whose recording was cut off, and one whose video lacks its end.
+
+    Raises:
+        SessionError: one sentence where it is no session, is damaged or of a newer version.
+    """
+    metadata = read_metadata(folder)
+    frames = read_frames(folder / FRAMES)
+    return Session(folder, metadata, frames, read_events(folder / EVENTS))
+
+
+def settings_by_row(first: TrackingSettings, events: tuple[Event, ...]) -> Callable[[int], TrackingSettings]:
+    """Return a function that tells the settings of a row.
+
+    Args:
+        first: settings in the first frame.
+        events: of kind "settings" those that changed them; what a newer version changed is not known here and
+            raises when a row from there on is asked for.
+    """
+    changes = [event for event in events if event.kind == SETTINGS]
+    rows = [event.row for event in changes]
+
+    @cache
+    def after(count: int) -> TrackingSettings:
+        return first if count == 0 else changed_settings(after(count - 1), changes[count - 1])
+
+    def settings_at(row: int) -> TrackingSettings:
+        for count in range(bisect_right(rows, row)):  # forwards, so that many changes are no deep recursion
+            after(count)
+        return after(bisect_right(rows, row))
+
+    return settings_at
+
+
+def _changed(folder: Path) -> float:
+    try:
+        return (folder / REPLAY_METADATA).stat().st_mtime
+    except OSError:
+        return 0.0

@@ -1,0 +1,146 @@
+"""A take: what one run of the tracker found in a session's pictures, live or in a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.frame import Estimate, FaceResult, Frame, FrameResult
+from app.sessions.estimates import Estimates
+from app.sessions.events import RESET, Event
+from app.sessions.form import RECORDED
+from app.sessions.frames import FrameTable
+from app.sessions.metadata import EngineFacts
+from app.settings import TrackingSettings
+from model.flicker import FlickerReading
+from model.geometry import Crop
+from model.solvers import SolveReport
+
+SettingsAt = Callable[[int], TrackingSettings]
+
+CROP_SCALE = 1.25
+"""Side of a shown crop over the larger side of its landmarks; the crops themselves are not recorded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Take:
+    """One run over the n frames of a session.
+
+    Attributes:
+        name: "recorded", or a replay's name.
+        tracking: the settings in the first frame.
+        frames: the session's frames, with the times that this take spent on each.
+        estimates: everything that was found.
+        events: what happened in it.
+        engine: what computed it.
+        settings_at: tells the settings of a row.
+        as_recorded: a replay that made the recorded changes of settings; True for what was recorded.
+    """
+
+    name: str
+    tracking: TrackingSettings
+    frames: FrameTable
+    estimates: Estimates
+    events: tuple[Event, ...]
+    engine: EngineFacts
+    settings_at: SettingsAt
+    as_recorded: bool = True
+
+    @property
+    def is_replay(self) -> bool:
+        """Whether it was computed from the session's pictures afterwards."""
+        return self.name != RECORDED
+
+    @property
+    def faces(self) -> tuple[int, ...]:
+        """Identities, in the order in which they appeared."""
+        return tuple(dict.fromkeys(self.estimates.face.tolist()))
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """Modes that answered, the first chosen one first."""
+        return tuple(dict.fromkeys(self.estimates.mode.tolist()))
+
+    @property
+    def main_face(self) -> int | None:
+        """The face that was seen in most frames; None where there is none."""
+        chosen = self.estimates.face[self.estimates.chosen]
+        if not len(chosen):
+            return None
+        faces, counts = np.unique(chosen, return_counts=True)
+        return int(faces[counts.argmax()])
+
+    @property
+    def resets(self) -> tuple[Event, ...]:
+        """Cold starts of RwR, with their reasons."""
+        return tuple(event for event in self.events if event.kind == RESET)
+
+    @property
+    def fps(self) -> float:
+        """Frames a second that tracking could do on the median frame; NaN where its time is unknown."""
+        seconds = self.frames.seconds[np.isfinite(self.frames.seconds)]
+        return float(1 / np.median(seconds)) if len(seconds) and np.median(seconds) > 0 else float("nan")
+
+    def landmarks(self, face: int, mode: str | None = None) -> NDArray[np.float32]:
+        """Return (n, 98, 2) float32 frame pixels of one face, NaN where it was not; ``mode`` None: the chosen one."""
+        found = self.estimates.of(face, mode)
+        return np.asarray(found.spread(found.landmarks, len(self.frames)), np.float32)
+
+    def flicker(self, face: int, mode: str | None = None) -> NDArray[np.float64]:
+        """Return (n,) percent of the inter-ocular distance, NaN where it was not measured."""
+        found = self.estimates.of(face, mode)
+        return np.asarray(found.spread(found.flicker, len(self.frames)), np.float64)
+
+    def regions(self, face: int, mode: str | None = None) -> NDArray[np.float64]:
+        """Return (n, 6), the same by region in the order of ``model.topology.REGIONS``."""
+        found = self.estimates.of(face, mode)
+        return np.asarray(found.spread(found.regions, len(self.frames)), np.float64)
+
+    def result(self, row: int, image: NDArray[np.uint8]) -> FrameResult:
+        """Return what the pipeline had said about a row, to be drawn or exported like a live result.
+
+        Crops are rebuilt from the landmarks, and of the residuals only the last is known.
+
+        Args:
+            row: of the frame table.
+            image: the frame's picture, (h, w, 3) uint8 RGB.
+        """
+        found = self.estimates.at(row)
+        settings = self.settings_at(row)
+        faces: list[FaceResult] = []
+        for place in range(len(found)):
+            face, estimate = int(found.face[place]), _estimate(found, place)
+            if found.chosen[place]:
+                faces.append(FaceResult(face, Crop.around_points(estimate.landmarks, CROP_SCALE), estimate))
+            else:
+                main = faces[-1]
+                faces[-1] = FaceResult(face, main.crop, main.estimate, estimate)
+        table = self.frames
+        frame = Frame(int(table.index[row]), float(table.timestamp[row]), image, float(table.time[row]))
+        spent = float(table.seconds[row])
+        seconds = {"total": spent} if np.isfinite(spent) else {}
+        note = "; ".join(event.text for event in self.events_at(row) if event.kind in ("found", "lost", "cut"))
+        return FrameResult(frame, tuple(faces), seconds, note, settings)
+
+    def events_at(self, row: int) -> tuple[Event, ...]:
+        """Return what happened in one frame."""
+        return tuple(event for event in self.events if event.row == row)
+
+
+def _estimate(found: Estimates, place: int) -> Estimate:
+    residual = float(found.residual[place])
+    report = SolveReport(
+        evaluations=int(found.evaluations[place]),
+        residuals=(residual,) if np.isfinite(residual) else (),
+        best_step=0,
+        stopped="",
+        warm=bool(found.warm[place]),
+        reason=str(found.reason[place]),
+        age=int(found.age[place]),
+    )
+    flicker = float(found.flicker[place])
+    reading = FlickerReading(flicker, tuple(found.regions[place].tolist())) if np.isfinite(flicker) else None
+    return Estimate(str(found.mode[place]), found.landmarks[place], found.uncertainty[place], report, reading)

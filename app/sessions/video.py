@@ -1,0 +1,176 @@
+"""Pictures of a session's video by number, for scrubbing and replaying."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from av.video.frame import VideoFrame
+from numpy.typing import NDArray
+
+from app.sessions.form import SessionError
+from app.sources.decode import READ_ERRORS, find_pictures, open_container, upright_rgb
+
+CACHE_BYTES = 96 << 20
+"""Pictures that are kept: more than lie between two key frames of a 720p recording, so stepping back is quick."""
+LONGEST_RUN = 30
+"""Pictures that are decoded one after another rather than sought."""
+
+Picture = NDArray[np.uint8]
+
+
+class SessionVideo:
+    """Random access to the pictures of a video. Used by one thread at a time.
+
+    Args:
+        path: the video.
+        times: (m,) when each picture is shown, in seconds of the file, ever increasing.
+
+    Raises:
+        SessionError: where the video cannot be read.
+    """
+
+    def __init__(self, path: Path, times: NDArray[np.float64]) -> None:
+        self._path = path
+        self._times = times
+        try:
+            self._container = open_container(str(path))
+        except READ_ERRORS as error:
+            raise SessionError(f"{path} is missing or damaged, so its pictures cannot be shown; restore it.") from error
+        stream = find_pictures(self._container)
+        if stream is None:
+            self._container.close()
+            raise SessionError(f"{path} has no pictures; restore it from a copy.")
+        self._stream = stream
+        self._base = Fraction(stream.time_base or Fraction(1, 90000))
+        self._stamps = _stamps(times, self._base)
+        self._decoded: Iterator[VideoFrame] = self._decode()
+        self._next = 0
+        self._cache: OrderedDict[int, Picture] = OrderedDict()
+        self._cached_bytes = 0
+
+    def __len__(self) -> int:
+        """How many pictures it should hold; the last ones may be missing after a kill."""
+        return len(self._times)
+
+    def read(self, number: int) -> Picture | None:
+        """Return picture ``number`` as (h, w, 3) uint8 RGB, never written to; None where the video lacks it.
+
+        Raises:
+            IndexError: for a number that no picture has.
+        """
+        if not 0 <= number < len(self._times):
+            raise IndexError(f"the video has no picture {number}")
+        if number in self._cache:
+            self._cache.move_to_end(number)
+            return self._cache[number]
+        if not self._next <= number < self._next + LONGEST_RUN:
+            self._seek(number)
+        for place, frame in self._run():
+            image = upright_rgb(frame)
+            self._remember(place, image)
+            if place >= number:
+                return image if place == number else None
+        return None
+
+    def frames(self) -> Iterator[tuple[int, Picture]]:
+        """Yield every picture from the first one on, with its number; nothing is cached."""
+        self._rewind()
+        for place, frame in self._run():
+            yield place, upright_rgb(frame)
+
+    def close(self) -> None:
+        """Close the file; safe to call twice."""
+        self._decoded = iter(())
+        self._container.close()
+
+    def __enter__(self) -> SessionVideo:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _run(self) -> Iterator[tuple[int, VideoFrame]]:
+        """Yield the coming pictures with their numbers."""
+        for frame in self._decoded:
+            place = self._next if frame.pts is None else self._number(frame.pts)
+            if place < 0:
+                continue
+            self._next = place + 1
+            yield place, frame
+
+    def _number(self, stamp: int) -> int:
+        """Return which picture has a time stamp: the nearest one; -1 before the first."""
+        place = int(np.searchsorted(self._stamps, stamp))
+        if place == len(self._stamps) or (place and stamp - self._stamps[place - 1] <= self._stamps[place] - stamp):
+            place -= 1
+        return place if place > 0 or stamp >= self._stamps[0] - 1 else -1
+
+    def _seek(self, number: int) -> None:
+        try:
+            self._container.seek(int(self._stamps[number]), stream=self._stream)
+        except READ_ERRORS:
+            self._rewind()
+            return
+        self._decoded = self._decode()
+        first = next(self._run(), None)
+        if first is None or first[0] > number:  # a container without an index may land too late
+            self._rewind()
+            return
+        self._next, frame = first
+        self._decoded = _chained(frame, self._decoded)
+
+    def _rewind(self) -> None:
+        self._container.close()
+        self._container = open_container(str(self._path))
+        stream = find_pictures(self._container)
+        assert stream is not None  # it was there when the file was opened
+        self._stream, self._decoded, self._next = stream, self._decode(), 0
+
+    def _decode(self) -> Iterator[VideoFrame]:
+        """Yield pictures as long as the file gives whole ones."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+                if packet is None:
+                    break
+                if packet.is_corrupt:  # cut short by a kill
+                    continue
+                frames = packet.decode()
+            except READ_ERRORS:
+                break
+            yield from (frame for frame in frames if isinstance(frame, VideoFrame))
+        try:
+            yield from self._stream.codec_context.decode(None)
+        except READ_ERRORS:
+            return
+
+    def _remember(self, number: int, image: Picture) -> None:
+        image.setflags(write=False)
+        if number in self._cache:
+            return
+        self._cache[number] = image
+        self._cached_bytes += image.nbytes
+        while self._cached_bytes > CACHE_BYTES and len(self._cache) > 1:
+            _, oldest = self._cache.popitem(last=False)
+            self._cached_bytes -= oldest.nbytes
+
+
+def _stamps(times: NDArray[np.float64], base: Fraction) -> NDArray[np.int64]:
+    """Return the times in units of the file's clock, each later than the last, as the writer rounds them."""
+    stamps = np.array([round(Fraction(float(time)) / base) for time in times], np.int64)
+    for place in range(1, len(stamps)):
+        stamps[place] = max(stamps[place], stamps[place - 1] + 1)
+    return stamps
+
+
+def _chained(first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
+    yield first
+    yield from rest

@@ -1,0 +1,316 @@
+"""Writes a session's folder, frame by frame, on one thread; whatever goes wrong, what was written stays."""
+
+from __future__ import annotations
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.errors import RecordingError
+from app.pipeline.frame import FrameResult
+from app.recording.clock import Timeline
+from app.recording.encoding import EXACT, LIVE, SCRUB
+from app.sessions import events
+from app.sessions.form import (
+    ANNOTATED_VIDEO,
+    CLEAN_VIDEO,
+    COMPLETE,
+    EVENTS,
+    EXACT_VIDEO,
+    FRAMES,
+    LANDMARKS_CSV,
+    LANDMARKS_PARQUET,
+    THUMBNAIL,
+    create_folder,
+)
+from app.sessions.metadata import (
+    Counts,
+    EngineFacts,
+    Origin,
+    SessionMetadata,
+    SourceFacts,
+    VideoFacts,
+    checksums,
+    now,
+    write_metadata,
+)
+from app.sessions.pictures import AnnotatedTrack, PictureTrack, write_thumbnail
+from app.sessions.take_writer import TakeWriter
+from app.settings import EngineSettings
+
+TABLES = [LANDMARKS_CSV, LANDMARKS_PARQUET, FRAMES, EVENTS, THUMBNAIL]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingChoices:
+    """What a recording holds besides the landmarks.
+
+    Attributes:
+        video: the clean pictures.
+        annotated: also a video with the landmarks drawn in; it can be made from the session later, too.
+        exact: keep every value of the pictures, so that a replay gives the same landmarks bit for bit;
+            about 40 MB a second at 1280x720.
+        privacy: no pictures at all, whatever the others say.
+    """
+
+    video: bool = True
+    annotated: bool = False
+    exact: bool = False
+    privacy: bool = False
+
+    @property
+    def wants_clean(self) -> bool:
+        """Whether the clean pictures are recorded."""
+        return (self.video or self.exact) and not self.privacy
+
+    @property
+    def wants_annotated(self) -> bool:
+        """Whether the annotated pictures are recorded."""
+        return self.annotated and not self.privacy
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What is recorded, and with what.
+
+    Attributes:
+        source: where the pictures come from.
+        engine: the settings of the engine.
+        engine_name: library and device that really run.
+        choices: what to keep.
+        reference: the file that is tracked, where it is kept instead of a clean video; its pictures are counted
+            by the frames' indices.
+        origin: the session that this one is cut from.
+        threads: of the encoders; 0 leaves it to them.
+    """
+
+    source: SourceFacts
+    engine: EngineSettings
+    engine_name: str
+    choices: RecordingChoices = RecordingChoices()
+    reference: VideoFacts | None = None
+    origin: Origin | None = None
+    threads: int = 1
+
+
+class SessionWriter:
+    """An open session folder. Used by one thread.
+
+    Args:
+        folder: a name that is free; created with its tables.
+        plan: what is recorded.
+        clock: tells the playing time of frames.
+
+    Raises:
+        RecordingError: where it cannot be created.
+    """
+
+    def __init__(self, folder: Path, plan: SessionPlan, clock: Timeline) -> None:
+        create_folder(folder)
+        self._folder = folder
+        self._plan = plan
+        self._clock = clock
+        self._take = TakeWriter(folder)
+        choices, rate = plan.choices, plan.source.fps
+        self._clean: PictureTrack | None = None
+        if choices.wants_clean and plan.reference is None:
+            name, encoding = (EXACT_VIDEO, EXACT) if choices.exact else (CLEAN_VIDEO, SCRUB)
+            self._clean = PictureTrack(folder / name, encoding, rate, plan.threads)
+        self._annotated: PictureTrack | None = None
+        if choices.wants_annotated:
+            self._annotated = AnnotatedTrack(folder / ANNOTATED_VIDEO, LIVE, rate, plan.threads)
+        self._metadata: SessionMetadata | None = None
+        self._counts = Counts()
+        self._missing = 0
+        self._exact = plan.reference is not None or (choices.exact and choices.wants_clean)
+        self._exact_frames = 0
+        self._last_index: int | None = None
+        self._last, self._step = 0.0, 0.0
+        self._first: float | None = None
+        self._closed = self._failed = False
+
+    @property
+    def counts(self) -> Counts:
+        """How much was written so far."""
+        return self._counts
+
+    @property
+    def seconds(self) -> float:
+        """Playing time so far, the last frame included."""
+        return 0.0 if self._first is None else self._last - self._first + self._step
+
+    def write(self, result: FrameResult, *, picture: bool = True, annotated: bool = True) -> None:
+        """Write one frame.
+
+        Args:
+            result: what the pipeline returned.
+            picture: its picture is there; else it only has a size, and is counted as dropped.
+            annotated: there is time to draw it, too.
+
+        Raises:
+            RecordingError: where something cannot be written; the frame's landmarks have been, if that was
+                still possible.
+        """
+        if self._metadata is None:
+            self._begin(result)
+        time = self._advance(result)
+        number: int | None = None
+        problem: RecordingError | None = None
+        if self._plan.reference is not None:
+            number = result.frame.index
+        elif self._clean is not None:
+            try:
+                number = self._clean.add(result, time) if picture and not self._failed else None
+            except RecordingError as error:
+                problem, self._failed = error, True  # tables still take what waits
+        self._take.write(result, time, number)
+        self._count(result, number)
+        if problem is not None:
+            self._take.note(events.ERROR, text=str(problem))
+            raise problem
+        if self._annotated is not None:
+            self._annotate(result, time, picture and annotated)
+
+    def lose_exactness(self, reason: str) -> None:
+        """Say that from the newest frame on a replay may differ, and why; only the first time counts."""
+        if self._exact:
+            self._exact = False
+            self._take.note(events.INEXACT, text=reason)
+
+    def close(self, reason: str = "stopped") -> None:
+        """Finish every file, also where one of them fails; safe to call twice.
+
+        A session without frames leaves no folder.
+
+        Args:
+            reason: why it ends, for the last event.
+
+        Raises:
+            RecordingError: for the first file whose end could not be written; the session can be opened.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        problem: RecordingError | None = None
+        for step in (lambda: self._end(reason), *(track.close for track in self._tracks()), self._take.close):
+            try:
+                step()
+            except RecordingError as error:
+                problem = problem or error
+        if self._metadata is None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+        elif problem is None:
+            self._complete(checksums(self._folder, TABLES))
+        if problem is not None:
+            raise problem
+
+    def add_checksums(self) -> None:
+        """Add the videos' checksums, which may take seconds, to a session that is complete.
+
+        Raises:
+            RecordingError: where they cannot be written.
+        """
+        if self._metadata is not None and self._metadata.state == COMPLETE:
+            names = [track.path.name for track in self._tracks()]
+            try:
+                found = checksums(self._folder, names)
+            except OSError:
+                return  # deleted meanwhile
+            self._complete(self._metadata.checksums | found)
+
+    def _tracks(self) -> list[PictureTrack]:
+        return [track for track in (self._clean, self._annotated) if track is not None]
+
+    def _begin(self, result: FrameResult) -> None:
+        """Write the metadata; now the settings are known."""
+        plan = self._plan
+        video = plan.reference
+        if self._clean is not None:
+            video = VideoFacts(self._clean.path.name, lossless=self._clean.encoding.lossless)
+        self._metadata = SessionMetadata(
+            plan.source,
+            EngineFacts.of(plan.engine_name, plan.engine),
+            result.settings,
+            video=video,
+            annotated=ANNOTATED_VIDEO if plan.choices.wants_annotated else None,
+            privacy=plan.choices.privacy,
+            origin=plan.origin,
+        )
+        write_metadata(self._folder, self._metadata)
+        if self._clean is not None and result.frame.image.size:
+            write_thumbnail(self._folder, result)
+
+    def _advance(self, result: FrameResult) -> float:
+        time = self._clock.time(result.frame)
+        if self._first is None:
+            self._first = time
+        else:
+            self._step = time - self._last
+        self._last = time
+        return time
+
+    def _count(self, result: FrameResult, number: int | None) -> None:
+        """Count a frame that was written, and say what it lacks."""
+        counts, last = self._counts, self._last_index
+        self._last_index = result.frame.index
+        gap = 0 if last is None else max(0, result.frame.index - last - 1)
+        counts = replace(counts, frames=counts.frames + 1, skipped=counts.skipped + gap * self._plan.source.live)
+        if number is not None:
+            counts = replace(counts, pictures=counts.pictures + 1)
+            self._tell_missing()
+            if self._clean is not None and self._clean.resized:
+                self.lose_exactness("the pictures changed their size")
+        elif self._clean is not None:
+            self._missing += 1
+            counts = replace(counts, dropped=counts.dropped + 1)
+            self.lose_exactness("a picture was not recorded")
+        self._counts = counts
+        self._exact_frames += self._exact
+
+    def _tell_missing(self) -> None:
+        if self._missing:
+            missing, self._missing = self._missing, 0
+            some = f"{missing} picture{'s were' if missing > 1 else ' was'} not recorded"
+            self._take.note(events.DROPPED, pictures=missing, text=f"{some}: the computer was too busy")
+
+    def _annotate(self, result: FrameResult, time: float, wanted: bool) -> None:
+        assert self._annotated is not None
+        counts = self._counts
+        if not wanted:
+            self._counts = replace(counts, annotated_dropped=counts.annotated_dropped + 1)
+            return
+        try:
+            self._annotated.add(result, time)
+        except RecordingError as error:  # it can be made from the session later
+            self._take.note(events.ANNOTATED, text=f"the annotated video ends here: {error}")
+            with suppress(RecordingError):
+                self._annotated.close()
+            self._annotated = None
+        else:
+            self._counts = replace(counts, annotated=counts.annotated + 1)
+
+    def _end(self, reason: str) -> None:
+        if self._metadata is not None:
+            self._tell_missing()
+            self._take.note(events.STOP, text=reason)
+
+    def _complete(self, sums: dict[str, str]) -> None:
+        assert self._metadata is not None
+        video = self._metadata.video
+        if self._clean is not None and not self._clean.count:
+            video = None
+        annotated = self._metadata.annotated if self._counts.annotated else None
+        self._metadata = replace(
+            self._metadata,
+            state=COMPLETE,
+            ended=self._metadata.ended or now(),
+            seconds=self.seconds,
+            video=video,
+            annotated=annotated,
+            exact=self._exact,
+            exact_frames=self._exact_frames,
+            counts=self._counts,
+            checksums=sums,
+        )
+        write_metadata(self._folder, self._metadata)
