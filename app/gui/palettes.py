@@ -26,10 +26,11 @@ class Palette:
         line: borders and separators.
         text: to be read first.
         dim: to be read second.
-        faint: what is off.
+        faint: what is off, and small print.
         record: the sign of a recording.
         demo: the sign of the demo clip.
         on_record: text on ``record``.
+        on_demo: text on ``demo``.
         veil: behind words that lie on the picture.
         modes: of each way to track, by its name.
         tones: of messages: "info", "good" or "error".
@@ -49,6 +50,7 @@ class Palette:
     record: Colour
     demo: Colour
     on_record: Colour
+    on_demo: Colour
     veil: Colour
     modes: Mapping[str, Colour]
     tones: Mapping[str, Colour]
@@ -64,11 +66,12 @@ DARK = Palette(
     pressed="#36404e",
     line="#262d37",
     text="#e8ecf1",
-    dim="#8d97a5",
-    faint="#5c6673",
+    dim="#9aa4b2",
+    faint="#7b8694",
     record="#ff5a5f",
     demo="#ffc24b",
     on_record="#1b0506",
+    on_demo="#201600",
     veil="#f0181d25",
     modes={RWR: "#5ee2ac", COLD: "#93a5ff", EMA: "#ffc24b", ONE_EURO: "#f58fd0"},
     tones={"info": "#7cc0ff", "good": "#5ee2ac", "error": "#ff8f70"},
@@ -84,14 +87,15 @@ LIGHT = Palette(
     pressed="#cbd3dc",
     line="#d3dae2",
     text="#15191f",
-    dim="#515b68",
-    faint="#8b95a2",
-    record="#d3222b",
-    demo="#9a6200",
+    dim="#4b5562",
+    faint="#656e7a",
+    record="#c81e2b",
+    demo="#8f5800",
     on_record="#ffffff",
+    on_demo="#ffffff",
     veil="#f4ffffff",
-    modes={RWR: "#0b8a5c", COLD: "#4257d6", EMA: "#a86800", ONE_EURO: "#b03386"},
-    tones={"info": "#1769b5", "good": "#0b7a52", "error": "#b8391a"},
+    modes={RWR: "#06754c", COLD: "#4257d6", EMA: "#8f5800", ONE_EURO: "#a82f80"},
+    tones={"info": "#1763ad", "good": "#0a6f4a", "error": "#b0361a"},
 )
 
 PALETTES: Mapping[str, Palette] = {palette.name: palette for palette in (DARK, LIGHT)}

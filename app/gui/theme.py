@@ -56,9 +56,26 @@ QMenu::item:selected {{ background: {colours.hover}; }}
 QMenu::item:disabled {{ color: {colours.dim}; }}
 QMenu::separator {{ height: 1px; background: {colours.line}; margin: 5px 8px; }}
 QLineEdit {{ background: {colours.ground}; border: 1px solid {colours.line}; border-radius: 8px; padding: 6px 10px;
-    selection-background-color: {colours.hover}; }}
+    selection-background-color: {colours.hover}; selection-color: {colours.text}; }}
 QLineEdit:focus {{ border-color: {colours.tones["info"]}; }}
 QFrame#banner, QFrame#keys {{ background: {colours.veil}; border-radius: 12px; border: 1px solid {colours.line}; }}
+QPushButton:focus, QPushButton#quiet:focus, QPushButton#offer:focus {{ border: 2px solid {colours.tones["info"]}; }}
+QPushButton#segment {{ background: {colours.ground}; border: 1px solid {colours.line}; border-radius: 7px;
+    min-height: 28px; padding: 0 12px; font-size: 12px; color: {colours.dim}; }}
+QPushButton#segment:hover {{ background: {colours.hover}; }}
+QPushButton#segment:checked {{ background: {colours.hover}; color: {colours.text}; border-color: {colours.faint}; }}
+QPushButton#segment:disabled {{ color: {colours.faint}; background: {colours.card}; }}
+QPushButton#segment:focus {{ border: 2px solid {colours.tones["info"]}; }}
+QLineEdit[wrong="true"] {{ border-color: {colours.tones["error"]}; }}
+QLineEdit:disabled {{ color: {colours.faint}; background: {colours.card}; }}
+QLabel#small {{ color: {colours.dim}; font-size: 12px; }}
+QLabel#wrong {{ color: {colours.tones["error"]}; font-size: 12px; }}
+QLabel#fine {{ color: {colours.tones["good"]}; font-size: 12px; }}
+QLabel#step {{ color: {colours.tones["info"]}; font-size: 11px; font-weight: 600; letter-spacing: 1px; }}
+QSpinBox {{ background: {colours.ground}; border: 1px solid {colours.line}; border-radius: 8px; padding: 5px 8px;
+    selection-background-color: {colours.hover}; selection-color: {colours.text}; }}
+QSpinBox:focus {{ border-color: {colours.tones["info"]}; }}
+QFrame#sheet QScrollArea, QFrame#sheet QScrollArea > QWidget > QWidget {{ background: {colours.card}; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
 QScrollBar::handle:vertical {{ background: {colours.hover}; border-radius: 4px; min-height: 30px; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
@@ -69,8 +86,9 @@ def dress(application: QApplication, colours: Palette = DARK) -> None:
     """Give the application its look; again with other colours to switch."""
     global _current
     _current = colours
-    application.setStyle("Fusion")
-    application.setFont(_font())
+    if not application.styleSheet():
+        application.setStyle("Fusion")
+        application.setFont(_font())
     roles = QPalette()
     for role, colour in (
         (QPalette.ColorRole.Window, colours.ground),
@@ -83,6 +101,7 @@ def dress(application: QApplication, colours: Palette = DARK) -> None:
         (QPalette.ColorRole.ToolTipText, colours.text),
         (QPalette.ColorRole.PlaceholderText, colours.faint),
         (QPalette.ColorRole.Highlight, colours.hover),
+        (QPalette.ColorRole.HighlightedText, colours.text),
     ):
         roles.setColor(role, QColor(colour))
     application.setPalette(roles)

@@ -1,0 +1,106 @@
+"""Dark and light: readable both, and changed while the window is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication, QLabel
+from pytestqt.qtbot import QtBot
+
+from app.gui import theme
+from app.gui.palettes import DARK, LIGHT, PALETTES, Palette
+from app.gui.wardrobe import SYSTEM, Wardrobe, wished
+
+READABLE = 4.5
+"""Contrast of text that WCAG 2.2 asks for at level AA; 3 for large signs."""
+
+
+@pytest.fixture(autouse=True)
+def _as_before(qapp: QApplication) -> Iterator[None]:
+    yield
+    qapp.styleHints().setColorScheme(Qt.ColorScheme.Unknown)
+    theme.dress(qapp, DARK)
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of WCAG 2.2; alpha is left out."""
+    digits = colour.lstrip("#")[-6:]
+    shares = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
+    red, green, blue = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(first: str, second: str) -> float:
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_contrast_is_that_of_the_standard() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+    assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.005)
+
+
+@pytest.mark.parametrize("colours", PALETTES.values(), ids=PALETTES)
+def test_every_text_is_readable(colours: Palette) -> None:
+    grounds = {name: getattr(colours, name) for name in ("stage", "ground", "card", "veil")}
+    inks = {"text": colours.text, "dim": colours.dim, **colours.tones, **colours.modes}
+    pairs = [(ink, ground) for ink in inks for ground in grounds if ground != "stage" or ink in ("text", "dim")]
+    poor = {(ink, ground): contrast(inks[ink], grounds[ground]) for ink, ground in pairs}
+    poor |= {("text", name): contrast(colours.text, getattr(colours, name)) for name in ("raised", "hover", "pressed")}
+    poor |= {("dim", name): contrast(colours.dim, getattr(colours, name)) for name in ("raised", "hover")}
+    poor |= {("faint", name): contrast(colours.faint, grounds[name]) for name in ("ground", "card")}
+    poor |= {("on", "record"): contrast(colours.on_record, colours.record)}
+    poor |= {("on", "demo"): contrast(colours.on_demo, colours.demo)}
+    assert {pair: round(value, 2) for pair, value in poor.items() if value < READABLE} == {}
+
+
+@pytest.mark.parametrize("colours", PALETTES.values(), ids=PALETTES)
+def test_bars_stand_out_from_their_grooves(colours: Palette) -> None:
+    assert min(contrast(colour, colours.raised) for colour in colours.modes.values()) >= 3
+
+
+def test_both_palettes_have_the_same_entries() -> None:
+    assert DARK.modes.keys() == LIGHT.modes.keys()
+    assert DARK.tones.keys() == LIGHT.tones.keys()
+
+
+def test_the_system_is_followed_only_when_asked_to_be() -> None:
+    assert wished(SYSTEM, Qt.ColorScheme.Light) is LIGHT
+    assert wished(SYSTEM, Qt.ColorScheme.Dark) is DARK
+    assert wished(SYSTEM, Qt.ColorScheme.Unknown) is DARK
+    assert wished("dark", Qt.ColorScheme.Light) is DARK
+    assert wished("light", Qt.ColorScheme.Dark) is LIGHT
+
+
+def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot) -> None:
+    wardrobe = Wardrobe(qapp, "dark")
+    label = QLabel("text")
+    label.setObjectName("dim")
+    qtbot.addWidget(label)
+    label.show()
+    assert label.palette().color(label.foregroundRole()).name() == DARK.dim
+    with qtbot.waitSignal(wardrobe.changed):
+        wardrobe.choose("light")
+    assert theme.palette() is LIGHT
+    assert label.palette().color(label.foregroundRole()).name() == LIGHT.dim
+    assert qapp.palette().window().color().name() == LIGHT.ground
+    with qtbot.waitSignal(wardrobe.changed):
+        wardrobe.swap()
+    assert (wardrobe.choice, theme.palette()) == ("dark", DARK)
+    with qtbot.assertNotEmitted(wardrobe.changed):
+        wardrobe.choose("dark")
+
+
+def test_a_change_of_the_systems_colours_is_followed(qapp: QApplication, qtbot: QtBot) -> None:
+    wardrobe = Wardrobe(qapp, SYSTEM)
+    system = qapp.styleHints().colorSchemeChanged
+    for scheme, colours in ((Qt.ColorScheme.Light, LIGHT), (Qt.ColorScheme.Dark, DARK), (Qt.ColorScheme.Light, LIGHT)):
+        with qtbot.waitSignal(wardrobe.changed):
+            system.emit(scheme)
+        assert theme.palette() is colours
+    wardrobe.choose("dark")
+    with qtbot.assertNotEmitted(wardrobe.changed):
+        system.emit(Qt.ColorScheme.Light)
+    assert theme.palette() is DARK
