@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from app.errors import SourceError
 from app.pipeline.frame import Frame
+from app.sources import paced
 from app.sources.base import SourceInfo
 
 
@@ -131,3 +134,78 @@ class FakeCapture:
 
     def release(self) -> None:
         self.released += 1
+
+
+class FakeClock:
+    """Time that only passes while a ``PacedSource`` waits.
+
+    Attributes:
+        now: what ``perf_counter`` says.
+        waits: how long was waited for a frame's time, in seconds.
+        doings: what a person does, one after the other: a float waits until that long has passed since the last
+            doing, a callable is called. Once a paused source would wait with nothing left to do, that is an error.
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.waits: list[float] = []
+        self.doings: list[float | Callable[[], object]] = []
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def condition(self) -> FakeCondition:
+        return FakeCondition(self)
+
+    def pass_time(self, seconds: float | None) -> None:
+        """Let ``seconds`` pass, or less if the person does something before; None for any time."""
+        doing = self.doings[0] if self.doings else None
+        if isinstance(doing, float):
+            spent = doing if seconds is None else min(doing, seconds)
+            self.doings[0] = doing - spent
+            if self.doings[0] <= 0:
+                self.doings.pop(0)
+            self.now += spent
+            if seconds is not None:
+                self.waits.append(spent)
+            if seconds is None or spent < seconds:
+                self.act()
+            return
+        if seconds is None:
+            assert self.doings, "paused for ever"
+            self.act()
+            return
+        self.now += seconds
+        self.waits.append(seconds)
+
+    def act(self) -> None:
+        """Do everything that is to be done now."""
+        while self.doings and not isinstance(self.doings[0], float):
+            doing = self.doings.pop(0)
+            assert callable(doing)
+            doing()
+
+
+class FakeCondition:
+    """Stands in for ``threading.Condition`` in one thread."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    def notify_all(self) -> None: ...
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._clock.pass_time(timeout)
+        return True
+
+
+def fake_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """Let ``PacedSource`` run on a clock of its own, in one thread."""
+    clock = FakeClock()
+    monkeypatch.setattr(paced, "time", clock)
+    monkeypatch.setattr(paced, "threading", SimpleNamespace(Condition=clock.condition))
+    return clock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,11 @@ from app.pipeline.frame import Frame, FrameResult
 from app.pipeline.live import ENDED, FAILED, RUNNING, STOPPED, LivePipeline
 from app.pipeline.pipeline import Pipeline
 from app.settings import TrackingSettings
-from app.sources.base import SourceInfo
+from app.sources.base import Playback, SourceInfo
+from app.sources.open import open_source
 from model.errors import ModelError
 from tests.fakes import SquareDetector, SquareEngine, face_image
+from tests.sources_fakes import write_video
 
 DEADLINE = 20.0
 
@@ -168,3 +171,93 @@ def test_threads_end_with_every_run() -> None:
         assert live.stop()
         assert live.stop()
     wait_for(lambda: threading.active_count() <= before)
+
+
+class CountingPipeline(Pipeline):
+    """Notes before which frames it was told to forget."""
+
+    def __init__(self) -> None:
+        super().__init__(SquareEngine(), SquareDetector(), TrackingSettings())
+        self.forgotten = 0
+        self.fresh: list[int] = []
+
+    def forget(self) -> None:
+        self.forgotten += 1
+        super().forget()
+
+    def process(self, frame: Frame) -> FrameResult:
+        before, self.forgotten = self.forgotten, 0
+        if before:
+            self.fresh.append(frame.index)
+        return super().process(frame)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    pictures = [face_image(320, 240, 100 + index, 120, 80) for index in range(60)]
+    return write_video(tmp_path / "clip.mp4", pictures)
+
+
+def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -> None:
+    pipeline, seen = CountingPipeline(), list[FrameResult]()
+    live = LivePipeline(lambda: open_source(str(clip), realtime=True, loop=True), lambda: pipeline, TrackingSettings())
+    for ignored in (lambda: live.pause(True), lambda: live.seek(1.0), lambda: live.step(1)):
+        ignored()  # nothing is open yet
+    assert live.status.playback is None
+    live.add_consumer(seen.append)
+    live.start()
+    wait_for(lambda: len(seen) > 3)
+    live.pause(True)
+    wait_for(lambda: live.status.playback is not None and live.status.playback.paused)
+    live.seek(1.5)
+    wait_for(lambda: live.status.playback == Playback(pytest.approx(1.5), pytest.approx(2.0), True, 1.0))
+    wait_for(lambda: abs(centre(seen[-1]) - (100 + 45)) < 1)
+    sought = seen[-1]
+    assert sought.faces[0].estimate.report.reason == "first frame"
+    assert sought.faces[0].estimate.flicker is None
+    assert pipeline.fresh == [sought.frame.index]
+    live.step(1)
+    wait_for(lambda: seen[-1] is not sought)
+    assert seen[-1].faces[0].estimate.report.warm
+    assert seen[-1].faces[0].estimate.flicker is not None
+    live.set_speed(2.0)
+    live.pause(False)
+    wait_for(lambda: len(pipeline.fresh) > 1)  # the loop's seam
+    indices = [result.frame.index for result in seen]
+    times = [result.frame.timestamp for result in seen]
+    assert indices == sorted(set(indices))
+    assert times == sorted(set(times))
+    readings = [face.estimate.flicker for result in seen for face in result.faces]
+    assert max(reading.overall for reading in readings if reading is not None) < 5
+    assert live.stop()
+    assert live.status.playback is None
+
+
+def centre(result: FrameResult) -> float:
+    return float(result.faces[0].estimate.landmarks[:, 0].mean()) if result.faces else -1e3
+
+
+def test_paused_source_can_be_stopped(clip: Path) -> None:
+    live = LivePipeline(lambda: open_source(str(clip), realtime=True, loop=True), build, TrackingSettings())
+    live.start()
+    wait_for(lambda: live.status.playback is not None)
+    live.pause(True)
+    assert live.stop()
+    assert live.status.state == STOPPED
+
+
+def test_tracking_restarts_on_demand_for_any_source() -> None:
+    pipeline, seen = CountingPipeline(), list[FrameResult]()
+    live = LivePipeline(FakeSource, lambda: pipeline, TrackingSettings())
+    live.add_consumer(seen.append)
+    live.start()
+    wait_for(lambda: len(seen) > 2)
+    assert live.status.playback is None
+    live.restart_tracking()
+    wait_for(lambda: bool(pipeline.fresh))
+    first = pipeline.fresh[0]
+    wait_for(lambda: seen[-1].frame.index > first)
+    cold = [result.frame.index for result in seen if not result.faces[0].estimate.report.warm]
+    assert cold == [seen[0].frame.index, first]
+    assert live.stop()
+    assert pipeline.fresh == [first]

@@ -6,7 +6,6 @@ import sys
 import threading
 from pathlib import Path
 from subprocess import run
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -15,11 +14,12 @@ import pytest
 from app.errors import SourceError
 from app.pipeline.frame import Frame
 from app.sources import paced
+from app.sources.formats import CameraFormat
 from app.sources.images import ImageSource
 from app.sources.open import open_source
 from app.sources.paced import PacedSource
 from app.sources.video import VideoSource
-from tests.sources_fakes import ScriptedSource, numbered, read_all, write_video
+from tests.sources_fakes import ScriptedSource, fake_clock, numbered, read_all, write_video
 
 
 @pytest.fixture
@@ -30,27 +30,7 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that only runs while somebody waits; gives the waits."""
-    now = [100.0]
-    waits: list[float] = []
-
-    class Event:
-        def __init__(self) -> None:
-            self.flag = False
-
-        def set(self) -> None:
-            self.flag = True
-
-        def is_set(self) -> bool:
-            return self.flag
-
-        def wait(self, seconds: float) -> bool:
-            waits.append(seconds)
-            now[0] += seconds
-            return self.flag
-
-    monkeypatch.setattr(paced, "time", SimpleNamespace(perf_counter=lambda: now[0]))
-    monkeypatch.setattr(paced, "threading", SimpleNamespace(Event=Event, Lock=threading.Lock))
-    return waits
+    return fake_clock(monkeypatch).waits
 
 
 def test_each_kind_of_path(tmp_path: Path, clip: Path) -> None:
@@ -64,17 +44,19 @@ def test_each_kind_of_path(tmp_path: Path, clip: Path) -> None:
 
 
 def test_camera_specs(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, CameraFormat | None]] = []
     camera = ScriptedSource(1)
 
-    def fake(wanted: str) -> ScriptedSource:
-        asked.append(wanted)
+    def fake(wanted: str, wanted_format: CameraFormat | None) -> ScriptedSource:
+        asked.append((wanted, wanted_format))
         return camera
 
     monkeypatch.setattr("app.sources.camera.open_camera", fake)
-    for spec in ("camera", "camera:1", "camera:HD Pro: Webcam", "Camera"):
+    for spec in ("camera", "camera:1", "camera:HD Pro: Webcam", "Camera", "camera:1@640x480@25", "camera:cam@auto"):
         assert open_source(spec, realtime=True, loop=True) is camera  # live already
-    assert asked == ["", "1", "HD Pro: Webcam", ""]
+    usual = CameraFormat()
+    small = CameraFormat(640, 480, 25.0)
+    assert asked == [("", usual), ("1", usual), ("HD Pro: Webcam", usual), ("", usual), ("1", small), ("cam", None)]
 
 
 def test_stream_addresses_go_to_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +87,7 @@ def test_paced_file_is_live_and_waits_for_its_times(clip: Path, no_waiting: list
     frames = read_all(source)
     assert [f.index for f in frames] == list(range(5))
     assert [f.timestamp for f in frames] == pytest.approx([i / 30 for i in range(5)])
-    assert no_waiting == pytest.approx([0, *[1 / 30] * 4])
+    assert no_waiting == pytest.approx([1 / 30] * 4)
     assert frames[3].captured - frames[0].captured == pytest.approx(3 / 30)
 
 
@@ -130,12 +112,12 @@ def test_late_reader_catches_up_and_a_long_pause_is_forgotten(
     no_waiting.clear()
     for _ in range(4):
         source.read()
-    assert no_waiting == pytest.approx([0, 0, 0, 1 / 30])  # the three late frames come at once
+    assert no_waiting == pytest.approx([1 / 30])  # the three late frames come at once
     monkeypatch.setattr(paced.time, "perf_counter", lambda: clock() + 60.0)
     no_waiting.clear()
     for _ in range(3):
         source.read()
-    assert no_waiting == pytest.approx([0, 1 / 30, 1 / 30])
+    assert no_waiting == pytest.approx([1 / 30, 1 / 30])
 
 
 def test_one_picture_plays_on_and_on(tmp_path: Path, no_waiting: list[float]) -> None:

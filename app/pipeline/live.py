@@ -12,7 +12,7 @@ from app.pipeline.frame import Frame, FrameResult
 from app.pipeline.pipeline import Pipeline
 from app.pipeline.slot import LatestSlot
 from app.settings import TrackingSettings
-from app.sources.base import Source, SourceInfo
+from app.sources.base import Playable, Playback, Source, SourceInfo
 from app.sources.capture import CaptureThread
 from model.errors import ModelError
 
@@ -38,6 +38,8 @@ class LiveStatus:
         processed: frames solved.
         skipped: frames replaced by a newer one before they were solved.
         note: what the source has to say about itself, such as a lost connection; "" if nothing.
+        playback: position, length, paused and speed of a file that plays in real time; None for cameras, streams,
+            and files that are solved as fast as it goes.
     """
 
     state: str
@@ -48,13 +50,15 @@ class LiveStatus:
     processed: int = 0
     skipped: int = 0
     note: str = ""
+    playback: Playback | None = None
 
 
 class LivePipeline:
     """Runs one source through one pipeline on its own threads, until stopped, ended or failed.
 
     Live sources are captured on a thread of their own and only their newest frame is solved; of a file every
-    frame is.
+    frame is. What can be played back is steered by :meth:`pause`, :meth:`seek`, :meth:`step` and :meth:`set_speed`,
+    from any thread and without waiting; they do nothing for other sources and before the source is open.
 
     Consumers are called on the inference thread with every result and must not block. Painting takes
     the newest result from :attr:`results`. An object runs once; make a new one to start again.
@@ -75,8 +79,11 @@ class LivePipeline:
         self._error = ""
         self._processed = 0
         self._read_from_file = 0
+        self._last_index = -1
+        self._fresh_start = False
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._source: Source | None = None
+        self._playable: Playable | None = None
         self._capture: CaptureThread | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
@@ -84,6 +91,8 @@ class LivePipeline:
     @property
     def status(self) -> LiveStatus:
         """A snapshot of the run."""
+        playable = self._playable
+        playback = playable.playback if playable is not None else None
         with self._lock:
             captured = self._capture.captured if self._capture else self._read_from_file
             return LiveStatus(
@@ -95,6 +104,7 @@ class LivePipeline:
                 self._processed,
                 self._frames.replaced,
                 str(getattr(self._source, "note", "")),
+                playback if self._state == RUNNING else None,
             )
 
     def start(self) -> None:
@@ -105,6 +115,35 @@ class LivePipeline:
         """Use ``settings`` from the next frame on."""
         with self._lock:
             self._settings = settings
+
+    def pause(self, paused: bool) -> None:
+        """Stand still, or play on."""
+        if (playable := self._playable) is not None:
+            playable.pause(paused)
+
+    def seek(self, seconds: float) -> None:
+        """Go on at ``seconds`` from the beginning of the source, without memory of what was shown before."""
+        if (playable := self._playable) is not None:
+            playable.seek_to(seconds)
+
+    def step(self, frames: int) -> None:
+        """Pause, and show the picture that many frames on, or back if negative."""
+        if (playable := self._playable) is not None:
+            playable.step(frames)
+
+    def set_speed(self, speed: float) -> None:
+        """Play ``speed`` times as fast, 0.25 to 2.
+
+        Raises:
+            UserError: for another speed.
+        """
+        if (playable := self._playable) is not None:
+            playable.set_speed(speed)
+
+    def restart_tracking(self) -> None:
+        """Solve the next frame without memory, as if it were the first."""
+        with self._lock:
+            self._fresh_start = True
 
     def add_consumer(self, consumer: Consumer) -> None:
         """Call ``consumer`` with every result from now on; it must not block."""
@@ -136,6 +175,7 @@ class LivePipeline:
             source = self._open_source()
             with self._lock:
                 self._info, self._source = source.info, source
+                self._playable = source if isinstance(source, Playable) else None
             # The engine before the first frame: frames captured while it loads would only grow stale.
             pipeline = self._build()
             with self._lock:
@@ -192,8 +232,14 @@ class LivePipeline:
             self._solve(pipeline, frame)
 
     def _solve(self, pipeline: Pipeline, frame: Frame) -> None:
+        playable = self._playable
+        broken = playable is not None and playable.broken_between(self._last_index, frame.index)
         with self._lock:
             settings, consumers = self._settings, self._consumers
+            broken, self._fresh_start = broken or self._fresh_start, False
+        self._last_index = frame.index
+        if broken:
+            pipeline.forget()
         if settings != pipeline.settings:
             pipeline.configure(settings)
         result = pipeline.process(frame)

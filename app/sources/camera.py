@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import SourceError, UserError
+from app.errors import SourceError
 from app.pipeline.frame import Frame
 from app.sources.base import SourceInfo
+from app.sources.formats import CameraFormat
 from app.sources.opencv import cv2, quiet_opencv
 from app.sources.release import ReleaseGuard
 
@@ -20,6 +21,7 @@ OPEN_SECONDS = 8.0
 """How long a camera may take to deliver its first picture."""
 FAIL_SECONDS = 3.0
 """How long reads may fail before the camera counts as unplugged."""
+DEFAULT_FORMAT = CameraFormat()
 _RETRY_SECONDS = 0.02
 
 
@@ -36,22 +38,6 @@ class CameraInfo:
     index: int
     backend: int
     name: str
-
-
-@dataclass(frozen=True, slots=True)
-class CameraFormat:
-    """What to ask of a camera; it may deliver the nearest it can."""
-
-    width: int = 1280
-    height: int = 720
-    fps: float = 30.0
-    fourcc: str = "MJPG"
-
-    def __post_init__(self) -> None:
-        if self.width < 1 or self.height < 1 or self.fps <= 0:
-            raise UserError("A camera's width, height and frames per second must be above 0.")
-        if len(self.fourcc) != 4:
-            raise UserError(f"A camera's pixel format has four letters such as MJPG, not {self.fourcc!r}.")
 
 
 def list_cameras() -> list[CameraInfo]:
@@ -103,14 +89,17 @@ def find_camera(wanted: str = "") -> CameraInfo:
     raise SourceError(f"There is no camera called {wanted!r}: choose one of {names}.")
 
 
-def open_camera(wanted: str = "", request: CameraFormat | None = None) -> CameraSource:
+def open_camera(wanted: str = "", asked: CameraFormat | None = DEFAULT_FORMAT) -> CameraSource:
     """Open the camera that :func:`find_camera` finds and wait for its first picture.
+
+    Args:
+        wanted: its number or name, "" for the first one.
+        asked: size, rate and pixel format to ask for; None leaves it as it likes.
 
     Raises:
         SourceError: no such camera, or it delivers nothing within :data:`OPEN_SECONDS`.
     """
     camera = find_camera(wanted)
-    request = request or CameraFormat()
     with quiet_opencv():
         capture = cv2.VideoCapture(camera.index, camera.backend)
         if not capture.isOpened():
@@ -119,16 +108,21 @@ def open_camera(wanted: str = "", request: CameraFormat | None = None) -> Camera
                 f"{camera.name} cannot be opened: check that it is connected, that no other program uses it and "
                 "that this program may use cameras."
             )
-        # The order matters: a new size resets the rate, and the pixel format decides which of both are possible.
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, request.width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, request.height)
-        capture.set(cv2.CAP_PROP_FPS, request.fps)
-        capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*request.fourcc))
+        if asked is not None:
+            _ask(capture, asked)
     try:
-        return CameraSource(capture, camera.name)
+        return CameraSource(capture, camera.name, asked)
     except BaseException:
         capture.release()
         raise
+
+
+def _ask(capture: Any, asked: CameraFormat) -> None:
+    # The order matters: a new size resets the rate, and the pixel format decides which of both are possible.
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, asked.width)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, asked.height)
+    capture.set(cv2.CAP_PROP_FPS, asked.fps)
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*asked.fourcc))
 
 
 class CameraSource:
@@ -138,7 +132,7 @@ class CameraSource:
     A ``read`` that blocks inside the driver is noticed by the capture thread's watchdog.
     """
 
-    def __init__(self, capture: Any, name: str) -> None:
+    def __init__(self, capture: Any, name: str, asked: CameraFormat | None = None) -> None:
         self._capture = capture
         self._guard = ReleaseGuard(capture.release)
         self._name = name
@@ -161,6 +155,7 @@ class CameraSource:
             frames=None,
             live=True,
             patience=FAIL_SECONDS + 2.0,
+            asked=asked,
         )
 
     @property

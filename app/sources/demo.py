@@ -52,6 +52,20 @@ class DemoClip:
         """Facts about the clip."""
         return self._info
 
+    @property
+    def start(self) -> float:
+        """Timestamp of the first frame."""
+        return self._video.start
+
+    @property
+    def duration(self) -> float | None:
+        """Length of the clip in seconds."""
+        return self._video.duration
+
+    def seek(self, timestamp: float) -> None:
+        """Let the next :meth:`read` give the frame shown at ``timestamp``, the same picture as without a seek."""
+        self._video.seek(timestamp)
+
     def read(self) -> Frame | None:
         """Return the next frame; None at the end or once closed."""
         frame = self._video.read()

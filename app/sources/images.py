@@ -119,6 +119,23 @@ class ImageSource:
         plural = "picture" if len(self.skipped) == 1 else "pictures"
         return f"{len(self.skipped)} {plural} could not be read and were left out: {names}."
 
+    @property
+    def start(self) -> float:
+        """Timestamp of the first picture."""
+        return 0.0
+
+    @property
+    def duration(self) -> float:
+        """Seconds that all pictures take."""
+        return len(self._paths) / SEQUENCE_FPS
+
+    def seek(self, timestamp: float) -> None:
+        """Let the next :meth:`read` give the picture shown at ``timestamp``, or the next readable one."""
+        # Timestamps are index / fps, rounded; the millionth of a picture undoes that.
+        index = int(max(0.0, timestamp) * SEQUENCE_FPS + 1e-6)
+        self._next_index = min(index, len(self._paths) - 1)
+        self._first = None
+
     def read(self) -> Frame | None:
         """Return the next readable picture; None after the last or once closed."""
         if self._closed:
@@ -138,7 +155,8 @@ class ImageSource:
             try:
                 image = read_picture(path)
             except SourceError:
-                self.skipped.append(path)
+                if path not in self.skipped:
+                    self.skipped.append(path)
                 continue
             return Frame(index, index / SEQUENCE_FPS, image, time.perf_counter())
         return None

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from app.errors import SourceError
 from app.sources.base import Source
+from app.sources.formats import is_camera_spec, parse_camera
+from app.sources.screens import is_screen_spec, parse_screen
 
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -16,8 +18,9 @@ def open_source(spec: str, *, realtime: bool = False, loop: bool = False) -> Sou
     """Open ``spec`` and wait until it delivers.
 
     Args:
-        spec: "camera" (the first one), "camera:1", "camera:NAME", "demo", a stream's URL, or the path of a
-            video, a picture or a folder of pictures.
+        spec: "camera" (the first one), "camera:1", "camera:NAME", each with "@1920x1080", "@1920x1080@60" or "@auto"
+            behind it if wanted; "screen", "screen:2", "screen:1@100,80,1280x720"; "demo"; a stream's URL; or the path
+            of a video, a picture or a folder of pictures.
         realtime: play what is not live at its own speed, as a live source.
         loop: with ``realtime``, start again at the end.
 
@@ -36,10 +39,11 @@ def open_source(spec: str, *, realtime: bool = False, loop: bool = False) -> Sou
 def _opener(spec: str) -> Callable[[], Source]:
     """Return what opens ``spec``. Libraries for one kind of source are not imported for the others."""
     if not spec:
-        raise SourceError("No source was named: give a camera, a file, a folder, a stream's URL or demo.")
-    kind, _, detail = spec.partition(":")
-    if kind.lower() == "camera":
-        return lambda: _open_camera(detail)
+        raise SourceError("No source was named: give a camera, a screen, a file, a folder, a stream's URL or demo.")
+    if is_camera_spec(spec):
+        return lambda: _open_camera(spec)
+    if is_screen_spec(spec):
+        return lambda: _open_screen(spec)
     if spec.lower() == "demo":
         return _open_demo_clip
     if _URL.match(spec):
@@ -48,10 +52,17 @@ def _opener(spec: str) -> Callable[[], Source]:
     return lambda: _open_path(path)
 
 
-def _open_camera(wanted: str) -> Source:
+def _open_camera(spec: str) -> Source:
     from app.sources.camera import open_camera
 
-    return open_camera(wanted)
+    request = parse_camera(spec)
+    return open_camera(request.who, request.format)
+
+
+def _open_screen(spec: str) -> Source:
+    from app.sources.screen import ScreenSource
+
+    return ScreenSource(parse_screen(spec))
 
 
 def _open_demo_clip() -> Source:
@@ -75,7 +86,7 @@ def _open_path(path: Path) -> Source:
         found = False
     if not found:
         raise SourceError(
-            f"There is no file or folder {path}: check its name, or give camera, demo or a stream's URL instead."
+            f"There is no file or folder {path}: check its name, or give camera, screen, demo or a stream's URL."
         )
     if path.is_dir():
         return open_folder(path)

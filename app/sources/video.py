@@ -1,9 +1,11 @@
-"""Video files, frame by frame, with their exact times."""
+"""Video files, frame by frame, with their exact times, and any moment of them again."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +19,19 @@ from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_cont
 from app.sources.release import ReleaseGuard
 
 _FALLBACK_RATE = Fraction(30)
+_BACK_OFF = (Fraction(0), Fraction(2), Fraction(20))
+"""Seconds before a wanted moment to look for a key frame, in turn: the indices of some files point too late."""
+_ROUNDING = Fraction(1, 10**7)
+"""Seconds by which a timestamp may have been rounded down on its way through a float."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Timed:
+    """A decoded frame with its presentation time in seconds and its place in the file."""
+
+    frame: VideoFrame
+    when: Fraction
+    index: int
 
 
 class VideoSource:
@@ -24,6 +39,9 @@ class VideoSource:
 
     A file that was cut off or damaged gives the frames that can be decoded, then ends with
     :attr:`truncated` or :attr:`damaged` set and a sentence in :attr:`note`.
+
+    After :meth:`seek` a frame's ``index`` follows from its time and the file's rate, since counting would mean reading
+    everything before it; where the rate is constant that is the same.
 
     Attributes:
         path: the file.
@@ -47,7 +65,7 @@ class VideoSource:
             raise SourceError(
                 f"{path} cannot be read as a video; it may be damaged or incomplete, or no video at all."
             ) from error
-        self._guard = ReleaseGuard(self._container.close)
+        self._guard = ReleaseGuard(lambda: self._container.close())
         stream = find_pictures(self._container)
         if stream is None:
             self.close()
@@ -63,13 +81,15 @@ class VideoSource:
         self._last: Fraction | None = None
         self._end: Fraction | None = None
         try:
-            self._first: VideoFrame | None = next(self._decoded, None)
-            if self._first is None:
+            first = self._next()
+            if first is None:
                 raise SourceError(f"No picture of {path} can be decoded; the file is damaged or in an unknown format.")
-            height, width = upright_rgb(self._first).shape[:2]
+            height, width = upright_rgb(first.frame).shape[:2]
         except BaseException:
             self.close()
             raise
+        self._start = first.when
+        self._ahead = deque([first])
         self._info = SourceInfo(
             name=path.name,
             width=width,
@@ -83,6 +103,19 @@ class VideoSource:
     def info(self) -> SourceInfo:
         """Facts about the file; ``frames`` is an estimate where the file does not store it."""
         return self._info
+
+    @property
+    def start(self) -> float:
+        """Timestamp of the first frame, in seconds."""
+        return float(self._start)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the first frame to the end of the last, as the file declares it; None if it does not."""
+        end = self._declared_end
+        if end is None and self._info.frames and self.rate:
+            end = self._start + self._info.frames / self.rate
+        return None if end is None or end <= self._start else float(end - self._start)
 
     @property
     def note(self) -> str:
@@ -99,18 +132,88 @@ class VideoSource:
         with self._guard.using() as usable:
             if not usable:
                 return None
-            decoded, self._first = self._first or next(self._decoded, None), None
-            if decoded is None:
+            timed = self._ahead.popleft() if self._ahead else self._next()
+            if timed is None:
                 self._judge_end()
                 return None
-            image = upright_rgb(decoded)
-        frame = Frame(self._index, float(self._presentation(decoded)), image, time.perf_counter())
-        self._index += 1
-        return frame
+            image = upright_rgb(timed.frame)
+        return Frame(timed.index, float(timed.when), image, time.perf_counter())
+
+    def seek(self, timestamp: float) -> None:
+        """Let the next :meth:`read` give the last frame whose timestamp is not after ``timestamp``.
+
+        That is exact: from the key frame before it on, everything is decoded. At the most this takes as long as
+        decoding what lies between two key frames, or the whole file up to there where it has no index.
+
+        Raises:
+            SourceError: the file can no longer be read.
+        """
+        with self._guard.using() as usable:
+            if not usable:
+                return
+            wanted = max(Fraction(timestamp) + _ROUNDING, self._start)
+            if self._declared_end is not None:
+                wanted = min(wanted, max(self._declared_end, self._start))
+            try:
+                if not any(self._jump(wanted - back) and self._hold(wanted) for back in _BACK_OFF):
+                    self._open_again()
+                    self._hold(wanted)
+            except READ_ERRORS as error:
+                raise SourceError(f"{self.path} cannot be searched; it may be damaged. Open it again.") from error
 
     def close(self) -> None:
         """Close the file, once a read in progress has returned."""
         self._guard.close()
+
+    def _next(self) -> _Timed | None:
+        decoded = next(self._decoded, None)
+        if decoded is None:
+            return None
+        timed = _Timed(decoded, self._presentation(decoded), self._index)
+        self._index += 1
+        return timed
+
+    def _jump(self, moment: Fraction) -> bool:
+        """Continue at the key frame before ``moment``; return False where the file's index does not lead to one."""
+        self._ahead.clear()
+        try:
+            self._container.seek(int(moment / self.time_base), stream=self._stream)
+        except READ_ERRORS:
+            return False
+        self._decoded = self._decode()
+        decoded = next(self._decoded, None)
+        if decoded is None or decoded.pts is None:
+            return False
+        self._last = None
+        when = self._presentation(decoded)
+        self._index = max(0, round((when - self._start) * (self.rate or _FALLBACK_RATE)))
+        self._ahead.append(_Timed(decoded, when, self._index))
+        self._index += 1
+        return True
+
+    def _hold(self, wanted: Fraction) -> bool:
+        """Decode on to the frame shown at ``wanted`` and keep it for ``read``; return False if it is passed already."""
+        held = self._ahead.popleft() if self._ahead else self._next()
+        if held is None or held.when > max(wanted, self._start):
+            return False
+        while (following := self._next()) is not None and following.when <= wanted:
+            held = following
+        self._ahead.append(held)
+        if following is not None:
+            self._ahead.append(following)
+        return True
+
+    def _open_again(self) -> None:
+        """Begin at the beginning, for files that cannot be searched."""
+        self._container.close()
+        self._container = open_container(str(self.path))
+        stream = find_pictures(self._container)
+        if stream is None:
+            raise OSError("the video track is gone")
+        self._stream = stream
+        self._decoded = self._decode()
+        self._ahead.clear()
+        self._last, self._index = None, 0
 
     def _decode(self) -> Iterator[VideoFrame]:
         packets = self._container.demux(self._stream)
