@@ -12,6 +12,7 @@ from typing import Any
 from app.errors import UserError
 from app.modes import RWR
 from app.pipeline.frame import FrameResult
+from app.pipeline.pipeline import STARTED_ANEW
 from app.recording.paths import failure
 from app.sessions.form import SessionError
 from app.sessions.plain import from_plain, to_plain
@@ -23,6 +24,7 @@ SETTINGS = "settings"
 RESET = "reset"
 FOUND, LOST, CUT = "found", "lost", "cut"
 SOURCE = "source"
+RESTART = "restart"
 DROPPED, ANNOTATED, INEXACT = "dropped", "annotated", "inexact"
 ERROR = "error"
 
@@ -41,8 +43,8 @@ class Event:
         time: playing time, seconds.
         row: of the frame, counted from the session's first.
         frame: its index in the source.
-        kind: "start", "settings", "reset", "found", "lost", "cut", "source", "dropped", "annotated",
-            "inexact", "error" or "stop".
+        kind: "start", "settings", "reset", "found", "lost", "cut", "source", "restart", "dropped",
+            "annotated", "inexact", "error" or "stop".
         data: more about it; ``docs/sessions.md`` lists it by kind.
     """
 
@@ -97,7 +99,7 @@ class Watcher:
             if match:
                 yield event(match[1], face=int(match[2]), reason=match[3] or "")
             else:
-                yield event(CUT, text=part)
+                yield event(RESTART if part == STARTED_ANEW else CUT, text=part)
         for face in result.faces:
             for estimate in (face.estimate, face.other):
                 if estimate is not None and estimate.mode == RWR and not estimate.report.warm:

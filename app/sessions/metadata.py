@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -67,12 +67,17 @@ class EngineFacts:
 
     @classmethod
     def of(cls, name: str, settings: EngineSettings) -> EngineFacts:
-        """Return the facts of an engine that runs; reads the weights file once."""
+        """Return the facts of an engine that runs, without the checksum: no file is read."""
+        return cls(name, settings.weights.name, None, settings)
+
+    def with_checksum(self) -> EngineFacts:
+        """Return the same with the checksum of the weights file, which is read where it is not known yet."""
+        if self.sha256 is not None:
+            return self
         try:
-            digest = sha256(settings.weights)
+            return replace(self, sha256=sha256(self.settings.weights))
         except OSError:
-            digest = None
-        return cls(name, settings.weights.name, digest, settings)
+            return self
 
 
 @dataclass(frozen=True, slots=True)

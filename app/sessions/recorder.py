@@ -14,6 +14,7 @@ import numpy as np
 
 from app.errors import RecordingError
 from app.pipeline.frame import FrameResult
+from app.pipeline.pipeline import STARTED_ANEW
 from app.recording.clock import RecordingClock
 from app.recording.priority import yield_to_others
 from app.recording.summary import RecordingSummary
@@ -156,7 +157,7 @@ class SessionRecorder:
         if self._unfresh is None:
             return True
         found = set(map(int, _FOUND.findall(result.note)))
-        if all(face.face in found for face in result.faces):
+        if STARTED_ANEW in result.note or all(face.face in found for face in result.faces):
             self._unfresh = None
             return True
         self._unfresh += 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from app.sessions.estimates import read_estimates
 from app.sessions.events import SETTINGS, Event, changed_settings, read_events
@@ -29,6 +30,7 @@ from app.sessions.metadata import EngineFacts, SessionMetadata, facts_from, now,
 from app.sessions.take import Take
 from app.sessions.video import SessionVideo
 from app.settings import TrackingSettings
+from app.sources.video import VideoSource
 from app.version import VERSION
 
 
@@ -70,7 +72,7 @@ class Session:
     Attributes:
         folder: where it lies.
         metadata: what it says about itself.
-        frames: its tracked frames; pictures that the video lacks are marked as missing.
+        frames: its tracked frames; after a kill the video may lack the pictures of the last quarter second.
         events: what happened while it was recorded.
     """
 
@@ -146,6 +148,19 @@ class Session:
         times = self.frames.time if video.inside else self.frames.timestamp
         return SessionVideo(path, times[shown])
 
+    def pictures(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        """Yield (number, picture) of every clean picture in order; numbers are those in :attr:`frames`.
+
+        Raises:
+            SessionError: where there is no video, or it cannot be read.
+        """
+        path, video = self.video_path, self.metadata.video
+        if path is not None and video is not None and not video.inside:
+            yield from _source_pictures(path)  # as the tracker read them, also where the file's times are odd
+            return
+        with self.open_video() as opened:
+            yield from opened.frames()
+
     def _no_pictures(self) -> str:
         if self.metadata.privacy:
             return f"{self.folder} was recorded in privacy mode and has no pictures; its landmarks can be shown."
@@ -157,7 +172,17 @@ class Session:
     def _read_recorded(self) -> Take:
         facts = self.metadata
         estimates = read_estimates(self.folder, self.frames)
-        return Take(RECORDED, facts.tracking, self.frames, estimates, self.events, facts.engine, self.settings_at)
+        return Take(
+            facts.session,
+            RECORDED,
+            facts.tracking,
+            self.frames,
+            estimates,
+            self.events,
+            facts.engine,
+            facts.versions,
+            self.settings_at,
+        )
 
     def _read_replay(self, name: str) -> Take:
         folder = self.folder / REPLAYS / name
@@ -170,10 +195,18 @@ class Session:
         rows = self.frames.rows_of(own.time)
         seconds = np.full(len(self.frames), np.nan)
         seconds[rows[rows >= 0]] = own.seconds[rows >= 0]
-        frames = replace(self.frames, seconds=seconds)
-        settings_at = settings_by_row(facts.tracking, events)
-        estimates = read_estimates(folder, self.frames)
-        return Take(name, facts.tracking, frames, estimates, events, facts.engine, settings_at, facts.as_recorded)
+        return Take(
+            facts.session,
+            name,
+            facts.tracking,
+            replace(self.frames, seconds=seconds),
+            read_estimates(folder, self.frames),
+            events,
+            facts.engine,
+            facts.versions,
+            settings_by_row(facts.tracking, events),
+            facts.as_recorded,
+        )
 
 
 def open_session(folder: Path) -> Session:
@@ -208,6 +241,15 @@ def settings_by_row(first: TrackingSettings, events: tuple[Event, ...]) -> Calla
         return after(bisect_right(rows, row))
 
     return settings_at
+
+
+def _source_pictures(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    source = VideoSource(path)
+    try:
+        while (frame := source.read()) is not None:
+            yield frame.index, frame.image
+    finally:
+        source.close()
 
 
 def _changed(folder: Path) -> float:

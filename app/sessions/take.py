@@ -30,22 +30,26 @@ class Take:
     """One run over the n frames of a session.
 
     Attributes:
+        session: id of the session.
         name: "recorded", or a replay's name.
         tracking: the settings in the first frame.
         frames: the session's frames, with the times that this take spent on each.
         estimates: everything that was found.
         events: what happened in it.
         engine: what computed it.
+        versions: of everything that may have changed what was computed.
         settings_at: tells the settings of a row.
         as_recorded: a replay that made the recorded changes of settings; True for what was recorded.
     """
 
+    session: str
     name: str
     tracking: TrackingSettings
     frames: FrameTable
     estimates: Estimates
     events: tuple[Event, ...]
     engine: EngineFacts
+    versions: dict[str, str]
     settings_at: SettingsAt
     as_recorded: bool = True
 

@@ -33,11 +33,11 @@ from app.sessions.metadata import (
     VideoFacts,
     checksums,
     now,
+    versions,
     write_metadata,
 )
 from app.sessions.pictures import AnnotatedTrack, PictureTrack, write_thumbnail
 from app.sessions.take_writer import TakeWriter
-from app.settings import EngineSettings
 
 TABLES = [LANDMARKS_CSV, LANDMARKS_PARQUET, FRAMES, EVENTS, THUMBNAIL]
 
@@ -76,21 +76,21 @@ class SessionPlan:
 
     Attributes:
         source: where the pictures come from.
-        engine: the settings of the engine.
-        engine_name: library and device that really run.
+        engine: what computes the landmarks; its checksum is added on the writer's thread.
         choices: what to keep.
         reference: the file that is tracked, where it is kept instead of a clean video; its pictures are counted
             by the frames' indices.
         origin: the session that this one is cut from.
+        versions: of everything that may change what is computed; None: the present ones.
         threads: of the encoders; 0 leaves it to them.
     """
 
     source: SourceFacts
-    engine: EngineSettings
-    engine_name: str
+    engine: EngineFacts
     choices: RecordingChoices = RecordingChoices()
     reference: VideoFacts | None = None
     origin: Origin | None = None
+    versions: dict[str, str] | None = None
     threads: int = 1
 
 
@@ -230,12 +230,13 @@ class SessionWriter:
             video = VideoFacts(self._clean.path.name, lossless=self._clean.encoding.lossless)
         self._metadata = SessionMetadata(
             plan.source,
-            EngineFacts.of(plan.engine_name, plan.engine),
+            plan.engine.with_checksum(),
             result.settings,
             video=video,
             annotated=ANNOTATED_VIDEO if plan.choices.wants_annotated else None,
             privacy=plan.choices.privacy,
             origin=plan.origin,
+            versions=versions() if plan.versions is None else plan.versions,
         )
         write_metadata(self._folder, self._metadata)
         if self._clean is not None and result.frame.image.size:

@@ -1,0 +1,221 @@
+"""Replays a session: the real pipeline over the recorded pictures with their own time stamps."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time as clock
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.pipeline.frame import Frame, FrameResult
+from app.sessions.events import RESTART
+from app.sessions.form import REPLAY_KIND, REPLAY_METADATA, REPLAYS, SessionError, create_folder, write_form
+from app.sessions.metadata import EngineFacts, checksums
+from app.sessions.plain import to_plain
+from app.sessions.session import ReplayFacts, Session
+from app.sessions.take import Take
+from app.sessions.take_writer import TakeWriter
+from app.sessions.writer import TABLES
+from app.settings import EngineSettings, TrackingSettings
+from model.errors import ModelError
+from model.weights import sha256
+
+AS_RECORDED = "as-recorded"
+
+Progress = Callable[[int, int], None]
+"""Is told how many frames of how many are done."""
+
+
+class Tracker(Protocol):
+    """The part of :class:`app.pipeline.pipeline.Pipeline` that a replay drives."""
+
+    @property
+    def engine_name(self) -> str: ...
+
+    @property
+    def settings(self) -> TrackingSettings: ...
+
+    def configure(self, settings: TrackingSettings) -> None: ...
+
+    def forget(self) -> None: ...
+
+    def process(self, frame: Frame) -> FrameResult: ...
+
+    def close(self) -> None: ...
+
+
+Build = Callable[[EngineSettings, TrackingSettings], Tracker]
+
+
+def replay(
+    session: Session,
+    tracking: TrackingSettings,
+    engine: EngineSettings,
+    *,
+    as_recorded: bool = False,
+    name: str | None = None,
+    progress: Progress | None = None,
+    stop: threading.Event | None = None,
+    build: Build | None = None,
+) -> Take | None:
+    """Track a session's pictures again and keep the result as a take of the session.
+
+    Tracking begins without memory, and forgets where it did in the recording. Frames without a picture are left
+    out, as if they had been skipped. The same replay gives the same landmarks bit for bit on the same engine
+    and computer; one as recorded gives the recorded ones where the session is exact.
+
+    Args:
+        session: with a video.
+        tracking: the settings throughout; not used where ``as_recorded``.
+        engine: what computes.
+        as_recorded: make the recorded changes of settings at the same frames.
+        name: of the take; None makes one from the settings.
+        progress: called after each frame, on this thread.
+        stop: ends the replay early; nothing is kept then.
+        build: makes the pipeline; the application's own if not given.
+
+    Returns:
+        The take, or None where it was stopped.
+
+    Raises:
+        UserError: where there are no pictures, the source's file has changed, the model cannot be used, or the
+            take cannot be written.
+    """
+    folder = _free_folder(session, name or take_name(session, tracking, as_recorded), exact_name=name is not None)
+    rows = np.flatnonzero(session.frames.picture >= 0)
+    if not len(rows):
+        session.open_video().close()  # says why there are none
+        raise SessionError(f"{session.folder} has no pictures to replay; its landmarks can be shown.")
+    _check_reference(session)
+    first = session.settings_at(int(rows[0])) if as_recorded else tracking
+    try:
+        tracker = (build or _application_pipeline)(engine, first)
+    except ModelError as error:
+        raise SessionError(f"The model cannot be used: {error}.") from error
+    started = clock.perf_counter()
+    try:
+        create_folder(folder)
+        frames = _track(session, tracker, None if as_recorded else tracking, folder, len(rows), progress, stop)
+        if frames is None:
+            shutil.rmtree(folder, ignore_errors=True)
+            return None
+        facts = ReplayFacts(
+            name=folder.name,
+            session=session.metadata.session,
+            tracking=first,
+            as_recorded=as_recorded,
+            engine=EngineFacts.of(tracker.engine_name, engine).with_checksum(),
+            lossless=bool(session.metadata.video and session.metadata.video.lossless),
+            frames=frames,
+            without_picture=len(session.frames) - frames,
+            seconds=clock.perf_counter() - started,
+            checksums=checksums(folder, TABLES),
+        )
+        write_form(folder / REPLAY_METADATA, REPLAY_KIND, to_plain(facts))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    finally:
+        tracker.close()
+    return session.take(folder.name)
+
+
+def take_name(session: Session, tracking: TrackingSettings, as_recorded: bool) -> str:
+    """Return a name for a replay: what it is, and a number where that name is taken."""
+    if as_recorded:
+        stem = AS_RECORDED
+    else:
+        rival = tracking.rival_mode
+        stem = tracking.mode if rival is None else f"{tracking.mode}-and-{rival}"
+        if tracking.recurrence is not None and tracking.rwr:
+            stem += f"-w{tracking.recurrence.recurrence_weight:g}-e{tracking.recurrence.evaluations}"
+    count, name = 1, stem
+    while (session.folder / REPLAYS / name).exists():
+        count += 1
+        name = f"{stem}-{count}"
+    return name
+
+
+def _free_folder(session: Session, name: str, *, exact_name: bool) -> Path:
+    """Return the replay's folder.
+
+    Raises:
+        SessionError: for a name that cannot be a folder's, or that is taken.
+    """
+    folder = session.folder / REPLAYS / name
+    if not name or Path(name).name != name or name in (".", ".."):
+        raise SessionError(f"{name!r} cannot name a replay; use letters, digits and dashes.")
+    if exact_name and folder.exists():
+        raise SessionError(f"{session.folder} has a replay named {name} already; choose another name.")
+    return folder
+
+
+def _track(
+    session: Session,
+    tracker: Tracker,
+    tracking: TrackingSettings | None,
+    folder: Path,
+    total: int,
+    progress: Progress | None,
+    stop: threading.Event | None,
+) -> int | None:
+    """Drive every picture through; return how many, None where it was stopped."""
+    restarts = {event.row for event in session.events if event.kind == RESTART}
+    table = session.frames
+    writer = TakeWriter(folder)
+    done = 0
+    try:
+        for row, image in _pictures(session):
+            if stop is not None and stop.is_set():
+                return None
+            if row in restarts:
+                tracker.forget()
+            settings = session.settings_at(row) if tracking is None else tracking
+            if settings != tracker.settings:
+                tracker.configure(settings)
+            frame = Frame(int(table.index[row]), float(table.timestamp[row]), image, clock.perf_counter())
+            result = tracker.process(frame)
+            writer.write(result, float(table.time[row]), int(table.picture[row]), row)
+            done += 1
+            if progress is not None:
+                progress(done, total)
+    finally:
+        writer.close()
+    return done
+
+
+def _pictures(session: Session) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Yield (row, picture) of every frame that has one, in order.
+
+    Raises:
+        SessionError: where the video cannot be read.
+    """
+    shown = session.frames.picture
+    row_of = {int(picture): row for row, picture in enumerate(shown) if picture >= 0}
+    for number, image in session.pictures():
+        if number in row_of:
+            yield row_of[number], image
+
+
+def _check_reference(session: Session) -> None:
+    """Find out whether a video outside of the folder is still the one that was tracked.
+
+    Raises:
+        SessionError: where it is not.
+    """
+    video, path = session.metadata.video, session.video_path
+    if video is None or video.inside or path is None or video.sha256 is None:
+        return
+    if sha256(path) != video.sha256:
+        raise SessionError(f"{path} is not the file that was tracked any more; put that one back to replay it.")
+
+
+def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Tracker:
+    from app.pipeline.pipeline import build_pipeline
+
+    return build_pipeline(engine, tracking)
