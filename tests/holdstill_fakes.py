@@ -53,6 +53,7 @@ def results(
     face: int | None = 0,
     start: float = 100.0,
     fps: float = FPS,
+    first: int = 0,
 ) -> list[FrameResult]:
     """Return what a pipeline would say about a face.
 
@@ -62,6 +63,7 @@ def results(
         face: its identity; None for frames without one.
         start: when the first frame was captured.
         fps: of frames.
+        first: index of the first frame.
     """
     count = len(next(iter(modes.values())))
     truth = np.broadcast_to(still_face(), (count, POINTS, 2)) if head is None else head
@@ -69,7 +71,7 @@ def results(
     for index in range(count):
         estimates = [_estimate(mode, noise, truth, index) for mode, noise in modes.items()]
         faces = () if face is None else (FaceResult(face, Crop(320, 180, 300), *estimates[:2]),)
-        frame = Frame(index, index / fps, BLANK, start + index / fps)
+        frame = Frame(first + index, (first + index) / fps, BLANK, start + index / fps)
         frames.append(FrameResult(frame, faces, {}, "", None))
     return frames
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from app.errors import UserError
 from app.holdstill.figures import Figures, ModeFigures
 from app.settings import TrackingSettings
+from app.sources.base import SourceInfo
 from app.version import VERSION
 
 CAMERA, FILE, DEMO = "camera", "file", "demo"
@@ -46,6 +47,13 @@ class Camera:
     kind: str
     got: Format
     asked: Format | None = None
+
+
+def camera_of(info: SourceInfo) -> Camera:
+    """Return a source's facts as a card keeps them."""
+    kind = DEMO if info.demo else CAMERA if info.live else FILE
+    asked = None if info.asked is None else Format(info.asked.width, info.asked.height, info.asked.fps)
+    return Camera(info.name, kind, Format(info.width, info.height, info.fps), asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,9 +83,11 @@ class Sampler:
     Args:
         seconds: how long to collect, from the first frame on.
         judge: looks at light, blur and noise.
+        face: identity of the one to follow; the largest if not given, or not there.
     """
 
-    def __init__(self, seconds: float = TEST_SECONDS, judge: Judge = judge_face) -> None:
+    def __init__(self, seconds: float = TEST_SECONDS, judge: Judge = judge_face, face: int | None = None) -> None:
+        self._face = face
         self._judge = judge
         self._seconds = seconds
         self._lock = threading.Lock()
@@ -102,7 +104,7 @@ class Sampler:
             if self._first is not None and captured - self._first > self._seconds:
                 self._newest = captured
                 return
-            last = self._samples[-1].face if self._samples else None
+            last = self._samples[-1].face if self._samples else self._face
             number, judged = self._frames, bool(self._conditions)
         face = _followed(result, last)
         sample = None if face is None else _sample(result, face, now)

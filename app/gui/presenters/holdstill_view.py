@@ -1,0 +1,76 @@
+"""What is to be seen of a hold-still test: its words, its progress, and the cards to compare with."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.holdstill.card import Card
+from app.holdstill.card_file import CardFile
+from app.holdstill.samples import TEST_SECONDS, Sampler
+from app.holdstill.sheet import Sheet
+
+IDLE, COUNTDOWN, MEASURING, WORKING, DONE, FAILED = "idle", "countdown", "measuring", "working", "done", "failed"
+MOST_CHOICES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class HoldStillView:
+    """What is to be seen of the test.
+
+    Attributes:
+        stage: "idle", "countdown", "measuring", "working", "done" or "failed".
+        headline: a few words, large.
+        advice: one sentence below.
+        progress: share of the ten seconds, 0 to 1.
+        good: whether nothing needs to change in front of the camera.
+        sheet: the card, or two compared, once done.
+        path: where the card lies; None where it could not be saved.
+        problem: one sentence about what could not be saved or read, "" normally.
+        others: cards that this one can be compared with, newest first.
+    """
+
+    stage: str = IDLE
+    headline: str = ""
+    advice: str = ""
+    progress: float = 0.0
+    good: bool = True
+    sheet: Sheet | None = None
+    path: Path | None = None
+    problem: str = ""
+    others: tuple[CardFile, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether the overlay is to be shown on the picture."""
+        return self.stage in (COUNTDOWN, MEASURING, WORKING, FAILED)
+
+
+def countdown_view(left: float, face: bool) -> HoldStillView:
+    """Return what is seen ``left`` seconds before the test begins; ``face`` tells whether one is in view."""
+    headline = str(max(1, math.ceil(left)))
+    if face:
+        return HoldStillView(COUNTDOWN, headline, "Look at the camera and keep still")
+    return HoldStillView(COUNTDOWN, headline, "No face in view: sit in front of the camera", good=False)
+
+
+def measuring_view(sampler: Sampler) -> HoldStillView:
+    """Return what is seen while frames are collected."""
+    progress = sampler.progress
+    headline = str(max(1, math.ceil((1 - progress) * TEST_SECONDS)))
+    if progress > 0 and not sampler.face_in_view:
+        return HoldStillView(MEASURING, headline, "No face in view: come back", progress, good=False)
+    if sampler.restless:
+        return HoldStillView(MEASURING, headline, "You are moving: hold still", progress, good=False)
+    return HoldStillView(MEASURING, headline, "Good. Hold still", progress)
+
+
+def card_choices(others: tuple[CardFile, ...]) -> list[tuple[str, Path]]:
+    """Return the labels and paths of the cards to compare with, newest first."""
+    return [(_choice(file.card), file.path) for file in others[:MOST_CHOICES]]
+
+
+def _choice(card: Card) -> str:
+    label = f"{card.label}, {card.camera.name}" if card.label else card.camera.name
+    return f"{card.when:%d %b %H:%M}   {label}"
