@@ -6,6 +6,7 @@ import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
+import platformdirs
 import pytest
 
 from app.cli import log
@@ -19,3 +20,10 @@ def _own_log_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep log files of tests out of the person's."""
     folder = tmp_path_factory.mktemp("log")
     log.log_folder = lambda: folder
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_config_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what windows of tests remember out of the person's configuration."""
+    folder = tmp_path_factory.mktemp("config")
+    platformdirs.user_config_dir = lambda *args, **options: str(folder)

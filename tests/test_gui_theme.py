@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QApplication, QLabel
 from pytestqt.qtbot import QtBot
 
 from app.gui import theme
-from app.gui.palettes import DARK, LIGHT, PALETTES, Palette
-from app.gui.wardrobe import SYSTEM, Wardrobe, wished
+from app.gui.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
+from app.gui.wardrobe import Wardrobe, wished
 
 READABLE = 4.5
 """Contrast of text that WCAG 2.2 asks for at level AA; 3 for large signs."""

@@ -99,3 +99,7 @@ LIGHT = Palette(
 )
 
 PALETTES: Mapping[str, Palette] = {palette.name: palette for palette in (DARK, LIGHT)}
+
+SYSTEM = "system"
+THEMES = (SYSTEM, DARK.name, LIGHT.name)
+"""What a person can choose; "system" is as the system wishes."""

@@ -6,10 +6,7 @@ from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication
 
 from app.gui import theme
-from app.gui.palettes import DARK, LIGHT, PALETTES, Palette
-
-SYSTEM = "system"
-THEMES = (SYSTEM, DARK.name, LIGHT.name)
+from app.gui.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
 
 _SCHEMES = {SYSTEM: Qt.ColorScheme.Unknown, DARK.name: Qt.ColorScheme.Dark, LIGHT.name: Qt.ColorScheme.Light}
 
@@ -22,7 +19,7 @@ class Wardrobe(QObject):
 
     Args:
         application: to be dressed.
-        choice: one of :data:`THEMES`.
+        choice: one of ``app.gui.palettes.THEMES``.
 
     Signals:
         changed: other colours are in force.
@@ -46,7 +43,7 @@ class Wardrobe(QObject):
         return self._choice
 
     def choose(self, choice: str) -> None:
-        """Wear ``choice``, one of :data:`THEMES`, from now on."""
+        """Wear ``choice``, one of ``app.gui.palettes.THEMES``, from now on."""
         if choice != self._choice:
             self._choice = choice
             self._tell_system()

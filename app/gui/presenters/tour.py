@@ -1,0 +1,132 @@
+"""The tour for people who start the program for the first time: three steps, once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.gui.presenters.actions import BY_NAME, COMPARE, KEYS, RECORD, RWR, SESSIONS
+
+SWITCH, FLICKER, RECORDING = "switch", "flicker", "recording"
+"""What the steps point at; the window knows where these are."""
+
+
+def _key(name: str) -> str:
+    return BY_NAME[name].key
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step.
+
+    Attributes:
+        target: what it points at.
+        title: a few words.
+        text: two sentences at most.
+    """
+
+    target: str
+    title: str
+    text: str
+
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        SWITCH,
+        "One switch makes it calm",
+        f"With RwR every frame starts where the last one ended. Press {_key(RWR)} to turn it off and on, and look at "
+        "the points.",
+    ),
+    Step(
+        FLICKER,
+        "See how still it is",
+        "Flicker is motion of the points that the picture does not explain. Press "
+        f"{_key(COMPARE)} to measure two ways on the same frames.",
+    ),
+    Step(
+        RECORDING,
+        "Keep it",
+        f"{_key(RECORD)} records a session with video, landmarks and events; {_key(SESSIONS)} opens sessions to "
+        f"scrub and replay them. {_key(KEYS)} shows every key.",
+    ),
+)
+
+
+class Tour:
+    """Where a person is on the tour. Ends after the last step, or when it is skipped."""
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+
+    @property
+    def step(self) -> Step | None:
+        """The step to show, None while there is no tour."""
+        return STEPS[self._number] if self._number is not None else None
+
+    @property
+    def progress(self) -> str:
+        """Such as "1 of 3"."""
+        return f"{self._number + 1} of {len(STEPS)}" if self._number is not None else ""
+
+    @property
+    def next_label(self) -> str:
+        """What stands on the button that goes on."""
+        return "Done" if self._number == len(STEPS) - 1 else "Next"
+
+    def begin(self) -> None:
+        """Start with the first step."""
+        self._number = 0
+
+    def go_on(self) -> None:
+        """Go to the next step, or end after the last one."""
+        if self._number is not None:
+            self._number = self._number + 1 if self._number + 1 < len(STEPS) else None
+
+    def go_back(self) -> None:
+        """Go to the step before."""
+        if self._number:
+            self._number -= 1
+
+    def skip(self) -> None:
+        """End it."""
+        self._number = None
+
+
+Box = tuple[int, int, int, int]
+"""Left, top, width, height."""
+
+GAP = 16
+MARGIN = 12
+
+
+def card_place(target: Box, card: tuple[int, int], window: tuple[int, int]) -> tuple[int, int]:
+    """Return where a card of this size stands beside what it points at, inside the window.
+
+    To the left or right where there is room, otherwise above or below; never over the target if that can be helped.
+
+    Args:
+        target: in the window.
+        card: width and height.
+        window: width and height.
+    """
+    left, top, width, height = target
+    middle_x, middle_y = left + width // 2 - card[0] // 2, top + height // 2 - card[1] // 2
+    places = (
+        (left - GAP - card[0], middle_y),
+        (left + width + GAP, middle_y),
+        (middle_x, top - GAP - card[1]),
+        (middle_x, top + height + GAP),
+    )
+
+    def inside(place: tuple[int, int]) -> tuple[int, int]:
+        x, y = (
+            max(MARGIN, min(value, room - size - MARGIN)) for value, size, room in zip(place, card, window, strict=True)
+        )
+        return x, y
+
+    def covered(place: tuple[int, int]) -> int:
+        x, y = place
+        wide = min(x + card[0], left + width) - max(x, left)
+        high = min(y + card[1], top + height) - max(y, top)
+        return max(0, wide) * max(0, high)
+
+    return min((inside(place) for place in places), key=covered)

@@ -1,0 +1,223 @@
+"""What the window remembers from one day to the next: one small JSON file in the person's configuration folder.
+
+Nothing in it is needed: a file that is missing, damaged or from a newer version means the defaults.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import platformdirs
+
+from app.errors import UserError
+from app.gui.palettes import SYSTEM, THEMES
+from app.gui.presenters.preferences import MOST_FACES, Preferences
+from app.gui.presenters.share import ShareForm
+from app.sessions.plain import from_plain, to_plain
+from app.sessions.writer import RecordingChoices
+from app.settings import TrackingSettings
+from model.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+FOLDER_NAME = "LDEQ Live"
+FILE_NAME = "window.json"
+QUIET_SECONDS = 0.5
+"""The file is written when nothing has changed for so long, so that dragging a window is one change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Choices that outlive the window.
+
+    Attributes:
+        geometry: size and place of the window, as Qt saves it, in base64; "" for the usual.
+        source: what the person chose to play last; None looks for a camera.
+        tracking: how faces are followed.
+        compare_view: how two modes are shown; the view falls back to its first where it does not know the name.
+        panels: names of the panels that are open.
+        theme: one of ``app.gui.palettes.THEMES``.
+        privacy: blur the picture, record landmarks only.
+        recording: what a recording holds.
+        mirror: flip the picture; None for cameras only.
+        folder: where recordings go; None is the usual place.
+        share: what stands in the share card.
+        tour_seen: the tour was shown.
+    """
+
+    geometry: str = ""
+    source: str | None = None
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    compare_view: str = ""
+    panels: tuple[str, ...] = ("panel",)
+    theme: str = SYSTEM
+    privacy: bool = False
+    recording: RecordingChoices = field(default_factory=RecordingChoices)
+    mirror: bool | None = None
+    folder: Path | None = None
+    share: ShareForm = field(default_factory=ShareForm)
+    tour_seen: bool = False
+
+    def __post_init__(self) -> None:
+        if self.theme not in THEMES:
+            raise UserError(f"The theme must be one of {', '.join(THEMES)}, not {self.theme!r}.")
+        if self.folder is not None and not self.folder.is_absolute():
+            raise UserError(f"{self.folder} does not say where it lies; write the whole path.")
+
+    def given(self, **options: Any) -> Remembered:
+        """Return these choices with what the command line gave, which wins; options that are None were not given.
+
+        Names are fields of this class or of :class:`TrackingSettings`.
+
+        Raises:
+            UserError: for values that cannot be used.
+        """
+        said = {name: value for name, value in options.items() if value is not None}
+        tracking = {name: said.pop(name) for name in tuple(said) if name in TrackingSettings.__slots__}
+        return replace(self, tracking=replace(self.tracking, **tracking), **said)
+
+    @property
+    def preferences(self) -> Preferences:
+        """The part of it that the preferences card shows."""
+        faces = min(self.tracking.max_faces, MOST_FACES)
+        return Preferences(self.theme, self.privacy, self.recording, self.mirror, faces, self.folder)
+
+    def with_preferences(self, chosen: Preferences) -> Remembered:
+        """Return these choices as the preferences card changed them."""
+        return replace(
+            self,
+            theme=chosen.theme,
+            privacy=chosen.privacy,
+            recording=chosen.recording,
+            mirror=chosen.mirror,
+            folder=chosen.folder,
+            tracking=replace(self.tracking, max_faces=chosen.max_faces),
+        )
+
+
+def memorable_source(source: str | None) -> str | None:
+    """Return ``source`` if it may be written to a file, None for a stream whose address holds a password."""
+    if source is not None and "://" in source:
+        try:
+            address = urlsplit(source)
+        except ValueError:
+            return None
+        if "@" in address.netloc or address.query:
+            return None
+    return source
+
+
+def default_path() -> Path:
+    """Return where the person's choices lie."""
+    return Path(platformdirs.user_config_dir(FOLDER_NAME, appauthor=False)) / FILE_NAME
+
+
+class Memory:
+    """Loads choices and writes them back, away from the caller's thread, whole or not at all.
+
+    Args:
+        path: the file; its folder is made when it is first written.
+        quiet: seconds without a change before it is written.
+    """
+
+    def __init__(self, path: Path, quiet: float = QUIET_SECONDS) -> None:
+        self.path = path
+        self.note = ""
+        """One sentence where the file could not be read, "" normally."""
+        self._quiet = quiet
+        self._condition = threading.Condition()
+        self._changed_at: float | None = None
+        self._closed = False
+        self._thread: threading.Thread | None = None
+        self._current = self._load()
+
+    @property
+    def current(self) -> Remembered:
+        """The choices as they are now."""
+        with self._condition:
+            return self._current
+
+    def update(self, **changes: Any) -> None:
+        """Remember these fields of :class:`Remembered` from now on; returns at once."""
+        with self._condition:
+            changed = replace(self._current, **changes)
+            if changed == self._current or self._closed:
+                return
+            self._current = changed
+            self._changed_at = time.monotonic()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
+                self._thread.start()
+            self._condition.notify_all()
+
+    def close(self, timeout: float = 2.0) -> bool:
+        """Write what was not written yet and end; return whether that was done in time."""
+        with self._condition:
+            self._closed = True
+            thread = self._thread
+            self._condition.notify_all()
+        if thread is not None:
+            thread.join(timeout)
+        return thread is None or not thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._closed or self._changed_at is not None)
+                while not self._closed and (left := self._left()) > 0:
+                    self._condition.wait(left)
+                closed, changed, current = self._closed, self._changed_at is not None, self._current
+                self._changed_at = None
+            if changed:
+                self._write(current)
+            if closed:
+                return
+
+    def _left(self) -> float:
+        return (self._changed_at or 0.0) + self._quiet - time.monotonic()
+
+    def _write(self, current: Remembered) -> None:
+        text = json.dumps({"version": VERSION, **to_plain(current)}, indent=1, ensure_ascii=False)
+        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            fresh.write_text(text + "\n", encoding="utf-8")
+            os.replace(fresh, self.path)
+        except OSError as error:
+            log.warning("choices could not be saved to %s: %s", self.path, error)
+            with suppress(OSError):
+                fresh.unlink()
+
+    def _load(self) -> Remembered:
+        try:
+            values = json.loads(self.path.read_text(encoding="utf-8"))
+            if not isinstance(values, dict):
+                raise ValueError("it holds no choices")
+            if values.get("version") != VERSION:
+                raise ValueError(f"it has version {values.get('version')!r}, known is {VERSION}")
+            return from_plain(Remembered, values)
+        except FileNotFoundError:
+            return Remembered()
+        except (OSError, ValueError, UserError, ModelError, RecursionError) as error:
+            self.note = f"Your saved choices could not be read, so the window starts as new{self._set_aside()}."
+            log.warning("%s cannot be used: %s", self.path, error)
+            return Remembered()
+
+    def _set_aside(self) -> str:
+        """Keep the unreadable file under another name; return what to say about it."""
+        aside = self.path.with_name(f"{self.path.stem}-unreadable{self.path.suffix}")
+        try:
+            os.replace(self.path, aside)
+        except OSError:
+            return ""
+        return f"; they were set aside as {aside}"

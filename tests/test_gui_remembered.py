@@ -1,0 +1,198 @@
+"""What the window remembers, and that nothing breaks where it cannot."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+
+from app.errors import UserError
+from app.gui.presenters.preferences import Preferences
+from app.gui.presenters.share import ShareForm
+from app.gui.remembered import Memory, Remembered, default_path, memorable_source
+from app.presets import PRESETS
+from app.sessions.writer import RecordingChoices
+from app.settings import TrackingSettings
+
+WAIT_SECONDS = 20.0
+
+EVERYTHING = Remembered(
+    geometry="AdnQywAD",
+    source="camera:1",
+    tracking=TrackingSettings(rwr=False, compare=True, rival="ema", max_faces=3, recurrence=PRESETS[0].settings),
+    compare_view="split",
+    panels=("panel", "drawer"),
+    theme="light",
+    privacy=True,
+    recording=RecordingChoices(video=False, annotated=True),
+    mirror=True,
+    folder=Path("/somewhere/Vidéos"),
+    share=ShareForm(json_on=True, json_to="10.0.0.2:9000"),
+    tour_seen=True,
+)
+
+
+def wait_until(is_true: Callable[[], object]) -> None:
+    end = time.monotonic() + WAIT_SECONDS
+    while not is_true():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.002)
+
+
+def everything_but(**changes: Any) -> dict[str, Any]:
+    return {name: getattr(EVERYTHING, name) for name in Remembered.__slots__} | changes
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "config" / "window.json"
+
+
+def test_everything_comes_back(path: Path) -> None:
+    memory = Memory(path)
+    assert memory.current == Remembered()
+    memory.update(**everything_but())
+    assert memory.close()
+    again = Memory(path)
+    assert again.current == EVERYTHING
+    assert again.note == ""
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+def test_nothing_is_written_for_nothing(path: Path) -> None:
+    memory = Memory(path)
+    memory.update(theme="system")
+    assert memory.close()
+    assert not path.parent.exists()
+
+
+def test_many_changes_are_one_writing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[Remembered] = []
+    monkeypatch.setattr(Memory, "_write", lambda self, current: written.append(current))
+    memory = Memory(path, quiet=30.0)
+    for step in range(50):
+        memory.update(geometry=str(step))
+    assert memory.close()
+    assert written == [Remembered(geometry="49")]
+
+
+def test_it_is_written_without_being_closed(path: Path) -> None:
+    memory = Memory(path, quiet=0.0)
+    memory.update(theme="light")
+    wait_until(path.exists)
+    memory.update(theme="dark")
+    wait_until(lambda: json.loads(path.read_text())["theme"] == "dark")
+    assert memory.close()
+
+
+def test_changing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = threading.Event()
+    monkeypatch.setattr(Memory, "_write", lambda self, current: free.wait(WAIT_SECONDS))
+    memory = Memory(path, quiet=0.0)
+    started = time.perf_counter()
+    for theme in ("dark", "light", "dark"):
+        memory.update(theme=theme)
+    assert time.perf_counter() - started < 1.0
+    free.set()
+    assert memory.close()
+    memory.update(theme="light")  # too late, and harmless
+    assert memory.current.theme == "dark"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "null",
+        '{"version": 2}',
+        '{"theme": "dark"}',
+        '{"version": 1, "theme": "pink"}',
+        '{"version": 1, "privacy": "yes"}',
+        '{"version": 1, "tracking": {"max_faces": 0}}',
+        '{"version": 1, "tracking": {"recurrence": {"evaluations": 0}}}',
+        '{"version": 1, "share": {"camera_picture": "face"}}',
+        '{"version": 1, "folder": "here"}',
+        "\x00\x01",
+        "[" * 100000,
+    ],
+)
+def test_a_damaged_file_is_set_aside(path: Path, text: str) -> None:
+    path.parent.mkdir()
+    path.write_text(text)
+    memory = Memory(path)
+    assert memory.current == Remembered()
+    aside = path.with_name("window-unreadable.json")
+    assert str(aside) in memory.note
+    assert aside.read_text() == text
+    assert not path.exists()
+    memory.update(theme="dark")
+    assert memory.close()
+    assert Memory(path).current == Remembered(theme="dark")
+
+
+def test_bytes_that_are_no_text_are_set_aside_too(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"\xff\xfe\xff")
+    memory = Memory(path)
+    assert memory.current == Remembered()
+    assert memory.note
+
+
+def test_what_a_newer_version_added_is_ignored(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_text('{"version": 1, "theme": "light", "hologram": true}')
+    memory = Memory(path)
+    assert memory.current == Remembered(theme="light")
+    assert memory.note == ""
+
+
+def test_a_folder_that_cannot_be_written_costs_the_memory_only(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    memory = Memory(tmp_path / "file" / "window.json")
+    memory.update(theme="light")
+    assert memory.close()
+    assert memory.current.theme == "light"
+
+
+def test_the_command_line_wins() -> None:
+    chosen = EVERYTHING.given(source="demo", rwr=True, max_faces=None, mirror=False, folder=Path("/x"), compare=None)
+    assert (chosen.source, chosen.mirror, chosen.folder) == ("demo", False, Path("/x"))
+    assert chosen.tracking == replace(EVERYTHING.tracking, rwr=True)
+    assert EVERYTHING.given() == EVERYTHING
+    with pytest.raises(UserError):
+        EVERYTHING.given(max_faces=0)
+
+
+def test_preferences_are_a_part_of_it() -> None:
+    preferences = EVERYTHING.preferences
+    assert preferences == Preferences("light", True, EVERYTHING.recording, True, 3, EVERYTHING.folder)
+    changed = replace(preferences, theme="dark", max_faces=5, mirror=None)
+    assert EVERYTHING.with_preferences(changed).preferences == changed
+    assert EVERYTHING.with_preferences(changed).tracking.rival == "ema"
+    crowd = Remembered(tracking=TrackingSettings(max_faces=64))
+    assert crowd.preferences.max_faces == 8
+
+
+@pytest.mark.parametrize("kept", [None, "demo", "camera:1", "/films/a.mp4", "rtsp://10.0.0.7/live", "http://h:81/v"])
+def test_plain_sources_are_remembered(kept: str | None) -> None:
+    assert memorable_source(kept) == kept
+
+
+@pytest.mark.parametrize("secret", ["rtsp://me:word@10.0.0.7/live", "https://h/v?token=1", "http://[broken/"])
+def test_sources_with_secrets_are_not(secret: str) -> None:
+    assert memorable_source(secret) is None
+
+
+def test_the_place_is_the_systems_and_not_the_persons_while_testing(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = default_path()
+    assert path.parent == Path(platformdirs.user_config_dir("LDEQ Live", appauthor=False))
+    assert path.is_relative_to(tmp_path_factory.getbasetemp())
