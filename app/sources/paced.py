@@ -167,6 +167,8 @@ class PacedSource:
             if self._closed:
                 return None
             order, self._order = self._order, _Order()
+            if order.seek is not None:
+                self._shown = order.seek  # already, so that the position does not fall back while it is looked for
             return replace(order, at_once=self._paused) if self._seekable else _Order()
 
     @property

@@ -44,6 +44,12 @@ def _play(painter: QPainter, colour: QColor) -> None:
     painter.drawPolygon(QPolygonF([QPointF(5, 3), QPointF(15, 9), QPointF(5, 15)]))
 
 
+def _pause(painter: QPainter, colour: QColor) -> None:
+    _fill(painter, colour)
+    for left in (4.5, 10.5):
+        painter.drawRoundedRect(QRectF(left, 3.5, 3.4, 11), 1.2, 1.2)
+
+
 def _stop(painter: QPainter, colour: QColor) -> None:
     _fill(painter, colour)
     painter.drawRoundedRect(QRectF(4, 4, 10, 10), 1.5, 1.5)
@@ -81,6 +87,7 @@ def _keys(painter: QPainter, colour: QColor) -> None:
 
 SHAPES: dict[str, Callable[[QPainter, QColor], None]] = {
     "play": _play,
+    "pause": _pause,
     "stop": _stop,
     "record": _record,
     "camera": _camera,
