@@ -108,7 +108,7 @@ def pace_text(card: Card) -> str:
 def light_text(light: Light) -> str:
     """Say what the pictures were like."""
     return (
-        f"Light {light.light:.0f} of 255, contrast {light.contrast:.0f}, sharpness {light.sharpness:.2f}, sensor noise "
+        f"Light {light.light:.0f} of 255, contrast {light.contrast:.0f}, sharpness {light.sharpness:.3g}, sensor noise "
         f"{light.noise:.1f}, {light.inter_ocular:.0f} px between the eyes"
     )
 

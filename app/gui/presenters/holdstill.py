@@ -175,7 +175,7 @@ class HoldStill:
         if stage == MEASURING and self._sampler is not None:
             return measuring_view(self._sampler)
         if stage == WORKING:
-            return HoldStillView(WORKING, "Thank you", "Working out the figures\u2026", 1.0)
+            return HoldStillView(WORKING, "Thank you", "Working out the figures\u2026", progress=1.0)
         if stage == FAILED:
             return HoldStillView(FAILED, "No report card", outcome.failure, good=False)
         if stage == DONE:

@@ -23,6 +23,7 @@ class HoldStillView:
         stage: "idle", "countdown", "measuring", "working", "done" or "failed".
         headline: a few words, large.
         advice: one sentence below.
+        count: seconds to go, in the ring; "" where there is nothing to wait for.
         progress: share of the ten seconds, 0 to 1.
         good: whether nothing needs to change in front of the camera.
         sheet: the card, or two compared, once done.
@@ -34,6 +35,7 @@ class HoldStillView:
     stage: str = IDLE
     headline: str = ""
     advice: str = ""
+    count: str = ""
     progress: float = 0.0
     good: bool = True
     sheet: Sheet | None = None
@@ -49,21 +51,21 @@ class HoldStillView:
 
 def countdown_view(left: float, face: bool) -> HoldStillView:
     """Return what is seen ``left`` seconds before the test begins; ``face`` tells whether one is in view."""
-    headline = str(max(1, math.ceil(left)))
+    count = str(max(1, math.ceil(left)))
     if face:
-        return HoldStillView(COUNTDOWN, headline, "Look at the camera and keep still")
-    return HoldStillView(COUNTDOWN, headline, "No face in view: sit in front of the camera", good=False)
+        return HoldStillView(COUNTDOWN, "Get ready", "Look at the camera and keep still.", count)
+    return HoldStillView(COUNTDOWN, "No face in view", "Sit in front of the camera.", count, good=False)
 
 
 def measuring_view(sampler: Sampler) -> HoldStillView:
     """Return what is seen while frames are collected."""
     progress = sampler.progress
-    headline = str(max(1, math.ceil((1 - progress) * TEST_SECONDS)))
+    count = str(max(1, math.ceil((1 - progress) * TEST_SECONDS)))
     if progress > 0 and not sampler.face_in_view:
-        return HoldStillView(MEASURING, headline, "No face in view: come back", progress, good=False)
+        return HoldStillView(MEASURING, "No face in view", "Come back into the picture.", count, progress, good=False)
     if sampler.restless:
-        return HoldStillView(MEASURING, headline, "You are moving: hold still", progress, good=False)
-    return HoldStillView(MEASURING, headline, "Good. Hold still", progress)
+        return HoldStillView(MEASURING, "You are moving", "Hold still; lean on something.", count, progress, good=False)
+    return HoldStillView(MEASURING, "Hold still", "Good. Breathe calmly; blinking is fine.", count, progress)
 
 
 def card_choices(others: tuple[CardFile, ...]) -> list[tuple[str, Path]]:

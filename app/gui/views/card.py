@@ -88,6 +88,7 @@ class CardPage(QWidget):
         self.label.setMaxLength(LONGEST_LABEL)
         self.label.setAccessibleName("Name of the card")
         self.label.setMinimumWidth(220)
+        self.label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.label.returnPressed.connect(self._save)
         self.save = _button("Save again", "Save the card again under this name", self._save)
         self.again = _button("Repeat", "Measure again", self.repeat.emit)

@@ -209,7 +209,7 @@ def _conditions(card: Card) -> list[tuple[str, str]]:
         ("Head speed", f"{stillness.speed:.1f} %/s"),
         ("Between the eyes", f"{light.inter_ocular:.0f} px"),
         ("Light", f"{light.light:.0f} of 255"),
-        ("Sharpness", f"{light.sharpness:.2f}"),
+        ("Sharpness", f"{light.sharpness:.3g}"),
         ("Sensor noise", f"{light.noise:.1f}"),
         ("Tracking", f"{pace.fps:.1f} fps"),
         ("Latency", f"{pace.latency_p50 * 1e3:.0f} / {pace.latency_p95 * 1e3:.0f} ms"),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.presenters.holdstill import HoldStill
 from app.gui.presenters.holdstill_view import DONE, FAILED, IDLE, WORKING, HoldStillView
 
 TICK_MS = 50
-SIZE = QSize(400, 236)
-RING = 104.0
-TOP = 16.0
+SIZE = QSize(580, 124)
+RING = 84.0
+EDGE = 20.0
+BUTTONS = 104.0
 
 
 class HoldStillOverlay(QWidget):
@@ -39,16 +40,13 @@ class HoldStillOverlay(QWidget):
         self.close_button = self._button("Close", "End the test (Esc)")
         self.repeat.clicked.connect(lambda _checked=False: self.start())
         self.close_button.clicked.connect(lambda _checked=False: self.cancel())
-        buttons = QHBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        buttons.addWidget(self.repeat)
-        buttons.addWidget(self.close_button)
-        buttons.addStretch(1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 0, 16, 12)
+        layout.setContentsMargins(round(SIZE.width() - BUTTONS), 12, round(EDGE), 12)
+        layout.setSpacing(8)
         layout.addStretch(1)
-        layout.addLayout(buttons)
+        layout.addWidget(self.repeat)
+        layout.addWidget(self.close_button)
+        layout.addStretch(1)
         self.setFixedSize(SIZE)
         self.setAccessibleName("Hold-still test")
         self._timer = QTimer(self)
@@ -106,9 +104,9 @@ class HoldStillOverlay(QWidget):
         painter.setBrush(QColor(colours.veil))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 16, 16)
         if self._view.stage == FAILED:
-            self._paint_failure(painter)
+            self._write(painter, EDGE, colours.text, colours.dim)
             return
-        ring = QRectF((self.width() - RING) / 2, TOP, RING, RING)
+        ring = QRectF(EDGE, (self.height() - RING) / 2, RING, RING)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(QColor(colours.line), 7.0))
         painter.drawEllipse(ring)
@@ -117,23 +115,23 @@ class HoldStillOverlay(QWidget):
         # Qt counts sixteenths of a degree, against the clock.
         painter.drawArc(ring, 90 * 16, -round(self._view.progress * 360 * 16))
         painter.setPen(QColor(colours.text))
-        working = self._view.stage == WORKING
-        painter.setFont(theme.figures(14 if working else 38, QFont.Weight.DemiBold))
-        painter.drawText(ring, Qt.AlignmentFlag.AlignCenter, self._view.headline)
-        painter.setFont(theme.figures(16, QFont.Weight.DemiBold))
-        painter.setPen(QColor(colours.text if self._view.good else colours.demo))
-        below = QRectF(16, ring.bottom() + 10, self.width() - 32, 44)
-        painter.drawText(below, Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, self._view.advice)
+        painter.setFont(theme.figures(32, QFont.Weight.DemiBold))
+        painter.drawText(ring, Qt.AlignmentFlag.AlignCenter, self._view.count)
+        self._write(painter, ring.right() + EDGE, colours.text if self._view.good else colours.demo, colours.dim)
 
-    def _paint_failure(self, painter: QPainter) -> None:
-        colours = theme.palette()
-        painter.setPen(QColor(colours.text))
-        painter.setFont(theme.figures(18, QFont.Weight.DemiBold))
-        painter.drawText(QRectF(24, 20, self.width() - 48, 28), Qt.AlignmentFlag.AlignCenter, self._view.headline)
-        painter.setFont(theme.figures(14, QFont.Weight.Normal))
-        painter.setPen(QColor(colours.dim))
-        words = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-        painter.drawText(QRectF(24, 58, self.width() - 48, 112), words, self._view.advice)
+    def _write(self, painter: QPainter, left: float, first: str, second: str) -> None:
+        """Write the headline and the advice below it, in the middle of the height."""
+        width = self.width() - BUTTONS - left - 12
+        painter.setFont(theme.figures(17, QFont.Weight.DemiBold))
+        words = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
+        head, small = painter.fontMetrics().height(), theme.figures(13, QFont.Weight.Normal)
+        room = QFontMetricsF(small).boundingRect(QRectF(0, 0, width, 200), int(words), self._view.advice).height()
+        top = (self.height() - head - 4 - room) / 2
+        painter.setPen(QColor(first))
+        painter.drawText(QRectF(left, top, width, head), words, self._view.headline)
+        painter.setFont(small)
+        painter.setPen(QColor(second))
+        painter.drawText(QRectF(left, top + head + 4, width, room + 4), words, self._view.advice)
 
     def _button(self, text: str, tooltip: str) -> QPushButton:
         button = QPushButton(text)
