@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from model.recurrence_weight import Adaptation
+from model.reference import MotionGains
 from model.rwr import RwrSettings
 
 
@@ -25,10 +27,26 @@ class Preset:
 
 
 PRESETS: tuple[Preset, ...] = (
-    Preset("calm", "Calm", "", RwrSettings(recurrence_weight=4.0)),
-    Preset("balanced", "Balanced", "", RwrSettings()),
-    Preset("fast", "Fast", "", RwrSettings(evaluations=1, recurrence_weight=1.0)),
+    Preset(
+        "calm",
+        "Calm",
+        "The stillest: least flicker, but expressions follow two thirds of a frame late. For avatars and overlays.",
+        RwrSettings(recurrence_weight=4.0, gains=MotionGains(local=0.5), adaptation=Adaptation(following=0.4)),
+    ),
+    Preset(
+        "balanced",
+        "Balanced",
+        "The default: almost as still, and a third of a frame late. For most uses.",
+        RwrSettings(),
+    ),
+    Preset(
+        "fast",
+        "Fast",
+        "One evaluation a frame and hardly any delay, with a third more flicker than balanced. For quick motion.",
+        RwrSettings(evaluations=1, recurrence_weight=0.5),
+    ),
 )
+"""What each gives and takes was measured with ``benchmarks/presets.py``; docs/results.md has the figures."""
 
 
 def preset_of(settings: RwrSettings | None) -> Preset | None:

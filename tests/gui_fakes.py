@@ -6,12 +6,12 @@ import itertools
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.gui.presenters.session import SessionParts
+from app.gui.presenters.state import RecordingPlan
 from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
 from app.pipeline.live import LiveStatus
 from app.pipeline.slot import LatestSlot
@@ -106,6 +106,16 @@ class FakeLive:
     def add_consumer(self, consumer: Callable[[FrameResult], None]) -> None:
         self._consumers = (*self._consumers, consumer)
 
+    def restart_tracking(self) -> None: ...
+
+    def pause(self, paused: bool) -> None: ...
+
+    def seek(self, seconds: float) -> None: ...
+
+    def step(self, frames: int) -> None: ...
+
+    def set_speed(self, speed: float) -> None: ...
+
     def remove_consumer(self, consumer: Callable[[FrameResult], None]) -> None:
         self._consumers = tuple(known for known in self._consumers if known != consumer)
 
@@ -134,9 +144,9 @@ class FakeLive:
 class FakeRecorder:
     """Behaves as ``Recorder`` and keeps nothing but counts."""
 
-    def __init__(self, path: Path, info: SourceInfo) -> None:
-        self.path = path
-        self.info = info
+    def __init__(self, plan: RecordingPlan) -> None:
+        self.path = plan.path
+        self.plan = plan
         self.frames = 0
         self.dropped = 0
         self.error: str | None = None

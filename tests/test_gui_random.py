@@ -20,12 +20,15 @@ from app.errors import SourceError
 from app.gui.live_window import LiveWindow
 from app.gui.presenters import actions
 from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.presenters.state import RecordingPlan
 from app.gui.settings import LiveSettings
+from app.gui.window import make_recorder
 from app.pipeline.frame import Frame
 from app.pipeline.live import LivePipeline
 from app.pipeline.pipeline import Pipeline
-from app.recording.recorder import Recorder
-from app.settings import TrackingSettings
+from app.sessions.recorder import SessionRecorder
+from app.sessions.session import open_session
+from app.settings import EngineSettings, TrackingSettings
 from app.sources.base import Source, SourceInfo
 from tests.fakes import SquareDetector, SquareEngine, face_image
 
@@ -60,7 +63,7 @@ class Workshop:
     """Real pipelines and recorders on fake engines and sources; remembers every recorder."""
 
     def __init__(self) -> None:
-        self.recorders: list[Recorder] = []
+        self.recorders: list[SessionRecorder] = []
         self.parts = SessionParts(self.live, self.recorder, lambda: ["camera:0"])
 
     def live(self, source: str, tracking: TrackingSettings) -> LivePipeline:
@@ -71,8 +74,8 @@ class Workshop:
 
         return LivePipeline(opened, lambda: Pipeline(SquareEngine(), SquareDetector(), tracking), tracking)
 
-    def recorder(self, path: Path, info: SourceInfo) -> Recorder:
-        self.recorders.append(Recorder(path, frame_rate=info.fps))
+    def recorder(self, plan: RecordingPlan) -> SessionRecorder:
+        self.recorders.append(make_recorder(EngineSettings(), plan))
         return self.recorders[-1]
 
 
@@ -134,7 +137,9 @@ def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_p
     for recorder in workshop.recorders:
         assert recorder.error is None
         if recorder.frames:
-            assert frames_in(recorder.path) == recorder.frames
+            counts = open_session(recorder.path).metadata.counts
+            assert counts.frames == recorder.frames
+            assert counts.pictures == frames_in(recorder.path / "video.mp4")
     kept = {recorder.path for recorder in workshop.recorders if recorder.frames}
-    assert set(tmp_path.glob("*.mp4")) == kept
+    assert {folder for folder in tmp_path.iterdir() if (folder / "video.mp4").exists()} == kept
     window.deleteLater()

@@ -14,10 +14,9 @@ from app.errors import RecordingError
 from app.gui.presenters import actions
 from app.gui.presenters.desk import LiveDesk
 from app.gui.presenters.session import LiveSession, SessionParts
-from app.gui.presenters.state import SessionState
+from app.gui.presenters.state import RecordingPlan, SessionState
 from app.gui.settings import LiveSettings
 from app.settings import EngineSettings, TrackingSettings
-from app.sources.base import SourceInfo
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 
 WAIT = 20.0
@@ -45,10 +44,10 @@ class Bench:
         self.lives.append(FakeLive(source, tracking))
         return self.lives[-1]
 
-    def recorder(self, path: Path, info: SourceInfo) -> FakeRecorder:
-        if path.name == "forbidden.mp4":
+    def recorder(self, plan: RecordingPlan) -> FakeRecorder:
+        if plan.path.name == "forbidden.mp4":
             raise RecordingError("The folder is closed to you; choose another one.")
-        self.recorders.append(FakeRecorder(path, info))
+        self.recorders.append(FakeRecorder(plan))
         return self.recorders[-1]
 
     def count(self) -> None:
@@ -343,7 +342,7 @@ class TestDesk:
         assert desk.facts(None).fps is not None
         desk.play("missing.mp4")
         wait_for(lambda: desk.session.state.stage == "failed")
-        assert desk.facts(None).flicker.times == ()
+        assert not len(desk.facts(None).flicker.times)
         assert desk.facts(None).fps is None
         banner = desk.banner(desk.session.state)
         assert banner is not None

@@ -7,18 +7,19 @@ import os
 import signal
 import sys
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.gui.environment import forget_opencv_plugins
 from app.gui.presenters.chooser import CameraChoice
 from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.presenters.state import RecordingPlan
 from app.gui.settings import LiveSettings
 from app.pipeline.live import LivePipeline
 from app.pipeline.pipeline import build_pipeline
-from app.recording.recorder import Recorder
-from app.settings import TrackingSettings
-from app.sources.base import SourceInfo
+from app.sessions.metadata import EngineFacts, SourceFacts
+from app.sessions.recorder import SessionRecorder
+from app.sessions.writer import SessionPlan
+from app.settings import EngineSettings, TrackingSettings
 
 if TYPE_CHECKING:
     from app.gui.live_window import LiveWindow
@@ -84,10 +85,20 @@ def live_parts(settings: LiveSettings) -> SessionParts:
             tracking,
         )
 
-    def recorder(path: Path, info: SourceInfo) -> Recorder:
-        return Recorder(path, frame_rate=info.fps)
+    def cameras() -> list[str]:
+        return [camera.spec for camera in find_cameras()]
 
-    return SessionParts(live, recorder, lambda: [camera.spec for camera in find_cameras()])
+    return SessionParts(live, partial(make_recorder, settings.engine), cameras)
+
+
+def make_recorder(engine: EngineSettings, plan: RecordingPlan) -> SessionRecorder:
+    """Begin to record a session.
+
+    Raises:
+        RecordingError: where its folder cannot be created.
+    """
+    source = SourceFacts.of(plan.source, plan.info)
+    return SessionRecorder(plan.path, SessionPlan(source, EngineFacts.of(plan.engine, engine), plan.choices))
 
 
 def find_cameras() -> list[CameraChoice]:

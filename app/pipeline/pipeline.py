@@ -27,6 +27,7 @@ from model.geometry import Crop
 from model.ghcu import Ghcu
 
 SCENE_CUT = "scene cut"
+STARTED_ANEW = "tracking started anew"
 DRIFTED = "seen elsewhere by the detector"
 
 
@@ -59,6 +60,7 @@ class Pipeline:
         self._faces: list[FollowedFace] = []
         self._identities = Identities()
         self._since_look = 0
+        self._anew = False
         self._times = StageTimes()
 
     @property
@@ -91,6 +93,7 @@ class Pipeline:
         self._identities.forget()
         self._cuts = CutDetector()
         self._since_look = 0
+        self._anew = True
 
     def close(self) -> None:
         """Release the detector."""
@@ -99,7 +102,8 @@ class Pipeline:
     def process(self, frame: Frame) -> FrameResult:
         """Find and solve the faces of one frame."""
         self._times = StageTimes()
-        notes = []
+        notes = [STARTED_ANEW] if self._anew else []
+        self._anew = False
         if self._cuts.is_cut(frame.image):
             notes.append(SCENE_CUT)
             self._faces.clear()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.gui.presenters import actions
 from app.gui.presenters.state import ENDED, FAILED, SessionState
-from app.recording.recorder import RecordingSummary
+from app.recording.summary import RecordingSummary
 
 INFO = "info"
 GOOD = "good"
@@ -86,7 +86,7 @@ def _finished(finished: RecordingSummary | None) -> Banner | None:
         return Banner(key, INFO, "Nothing was recorded: it ended before the first frame.", (), NOTICE_SECONDS)
     missing = f", {finished.dropped} frames dropped" if finished.dropped else ""
     text = f"Saved {finished.path.name}: {finished.seconds:.1f} s{missing}."
-    return Banner(key, GOOD, text, (actions.SHOW_FOLDER,), NOTICE_SECONDS)
+    return Banner(key, GOOD, text, (actions.OPEN_SESSION, actions.SHOW_FOLDER), NOTICE_SECONDS)
 
 
 def _no_camera(state: SessionState) -> Banner | None:

@@ -168,7 +168,7 @@ class LiveDesk:
         if state.recording is not None:
             self.session.finish_recording()
         elif state.can_record:
-            self.session.record(unique_path(self.folder, "ldeq-live", ".mp4"))
+            self.session.record(unique_path(self.folder, "ldeq-live", ""))
 
     def _toggle_mirror(self) -> None:
         self._mirror = not self.mirrored

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.gui.presenters.state import ENDED, FAILED, Live, SessionState
+from app.gui.presenters.state import ENDED, FAILED, Live, RecordingPlan, SessionState
 from app.gui.presenters.tape import FINISH_SECONDS, MakeRecorder, Tape
 from app.pipeline.frame import FrameResult
 from app.pipeline.slot import LatestSlot
-from app.recording.recorder import RecordingSummary
+from app.recording.summary import RecordingSummary
+from app.sessions.writer import RecordingChoices
 from app.settings import TrackingSettings
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ class SessionParts:
 
     Attributes:
         live: makes a pipeline for a source.
-        recorder: makes a recorder for a file and a source.
+        recorder: makes a recorder as planned.
         cameras: lists the sources to try when none was chosen, best first; may take a while.
     """
 
@@ -50,6 +51,7 @@ class _Wanted:
     playing: bool
     tracking: TrackingSettings
     record: Path | None = None
+    choices: RecordingChoices | None = None
     closed: bool = False
 
 
@@ -108,6 +110,11 @@ class LiveSession:
         return self._left_behind or self._thread.is_alive()
 
     @property
+    def live(self) -> Live | None:
+        """The pipeline that runs, to steer its playing; None when nothing plays."""
+        return self._live
+
+    @property
     def results(self) -> LatestSlot[FrameResult] | None:
         """Where the newest result comes in; None when nothing plays."""
         live = self._live
@@ -125,9 +132,9 @@ class LiveSession:
         """Use other settings from the next frame on."""
         self._want(lambda w: replace(w, tracking=tracking))
 
-    def record(self, path: Path) -> None:
-        """Record what plays into ``path``; nothing happens while nothing plays."""
-        self._want(lambda w: replace(w, record=path if w.playing else None))
+    def record(self, path: Path, choices: RecordingChoices | None = None) -> None:
+        """Record what plays into the folder ``path``; nothing happens while nothing plays."""
+        self._want(lambda w: replace(w, record=path if w.playing else None, choices=choices))
 
     def finish_recording(self) -> None:
         """End the recording and keep its file."""
@@ -249,10 +256,12 @@ class LiveSession:
             self._start_recording(wanted, wanted.record)
 
     def _start_recording(self, wanted: _Wanted, path: Path) -> None:
-        live, info = self._live, self.state.info
-        if live is None or info is None:
+        live, state = self._live, self.state
+        if live is None or state.info is None or state.status is None:
             return
-        tape = Tape.start(self._parts.recorder, live, info, path)
+        choices = wanted.choices or RecordingChoices()
+        plan = RecordingPlan(path, state.source or "", state.info, state.status.engine, choices)
+        tape = Tape.start(self._parts.recorder, live, plan)
         if isinstance(tape, RecordingSummary):
             self._publish(finished=tape)
             self._forget_record(wanted)

@@ -9,9 +9,10 @@ from typing import Protocol
 
 from app.pipeline.frame import FrameResult
 from app.pipeline.slot import LatestSlot
-from app.recording.recorder import RecordingSummary
+from app.recording.summary import RecordingSummary
+from app.sessions.writer import RecordingChoices
 from app.settings import TrackingSettings
-from app.sources.base import SourceInfo
+from app.sources.base import Playback, SourceInfo
 
 OPENING = "opening"
 RUNNING = "running"
@@ -39,6 +40,8 @@ class Status(Protocol):
     def skipped(self) -> int: ...
     @property
     def note(self) -> str: ...
+    @property
+    def playback(self) -> Playback | None: ...
 
 
 class Live(Protocol):
@@ -52,11 +55,35 @@ class Live(Protocol):
     def stop(self, timeout: float = 5.0) -> bool: ...
     def configure(self, settings: TrackingSettings) -> None: ...
     def add_consumer(self, consumer: Callable[[FrameResult], None]) -> None: ...
+    def restart_tracking(self) -> None: ...
+    def pause(self, paused: bool) -> None: ...
+    def seek(self, seconds: float) -> None: ...
+    def step(self, frames: int) -> None: ...
+    def set_speed(self, speed: float) -> None: ...
     def remove_consumer(self, consumer: Callable[[FrameResult], None]) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingPlan:
+    """What is to be recorded.
+
+    Attributes:
+        path: the session's folder.
+        source: what the person named, such as "camera:1".
+        info: facts about the open source.
+        engine: library and device that run.
+        choices: what to keep.
+    """
+
+    path: Path
+    source: str
+    info: SourceInfo
+    engine: str
+    choices: RecordingChoices
+
+
 class Recording(Protocol):
-    """The part of ``app.recording.recorder.Recorder`` that the session drives; it runs once made."""
+    """The part of ``app.sessions.recorder.SessionRecorder`` that the session drives; it runs once made."""
 
     @property
     def dropped(self) -> int: ...

@@ -8,16 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.errors import UserError
-from app.gui.presenters.state import Live, Recording, RecordingState
+from app.gui.presenters.state import Live, Recording, RecordingPlan, RecordingState
 from app.recording.paths import failure
-from app.recording.recorder import RecordingSummary
-from app.sources.base import SourceInfo
+from app.recording.summary import RecordingSummary
 
 log = logging.getLogger(__name__)
 
 FINISH_SECONDS = 20.0
 
-MakeRecorder = Callable[[Path, SourceInfo], Recording]
+MakeRecorder = Callable[[RecordingPlan], Recording]
 
 
 class Tape:
@@ -30,19 +29,21 @@ class Tape:
         self._started = time.perf_counter()
 
     @classmethod
-    def start(cls, make: MakeRecorder, live: Live, info: SourceInfo, path: Path) -> Tape | RecordingSummary:
-        """Begin to record ``live`` into ``path``; where that cannot be, return a summary that says why."""
+    def start(cls, make: MakeRecorder, live: Live, plan: RecordingPlan) -> Tape | RecordingSummary:
+        """Begin to record ``live`` as planned; where that cannot be, return a summary that says why."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            recorder = make(path, info)
+            plan.path.parent.mkdir(parents=True, exist_ok=True)
+            recorder = make(plan)
         except (UserError, OSError) as error:
-            return _failed(error, path)
+            return _failed(error, plan.path)
         live.add_consumer(recorder.offer)
-        return cls(recorder, live, path)
+        if plan.choices.exact:
+            live.restart_tracking()  # only what began without memory can be replayed bit for bit
+        return cls(recorder, live, plan.path)
 
     @property
     def path(self) -> Path:
-        """The file."""
+        """The session's folder."""
         return self._path
 
     @property
@@ -56,7 +57,7 @@ class Tape:
         return RecordingState(self._path, self._started, self._recorder.dropped)
 
     def finish(self) -> RecordingSummary:
-        """Write what waits and close the file. Never raises: what went wrong is in the summary."""
+        """Write what waits and close the files. Never raises: what went wrong is in the summary."""
         self._live.remove_consumer(self._recorder.offer)
         try:
             return self._recorder.stop(FINISH_SECONDS)

@@ -1,0 +1,125 @@
+"""Leaves the live window running with a recording and watches memory, threads and frames.
+
+    python -m benchmarks.soak [--minutes 10] [--fps 30] [--panels] [--no-recording] [--json OUT]
+
+The demo clip plays as a live source in the real window (offscreen unless QT_QPA_PLATFORM says otherwise). The
+first minute warms up and is not counted in the growth.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+WARM_UP_SECONDS = 60.0
+EVERY_SECONDS = 5.0
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--fps", type=float, default=30.0, help="rate of the live source")
+    parser.add_argument("--panels", action="store_true", help="with every panel open and comparing off")
+    parser.add_argument("--no-recording", action="store_true")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    figures = run(arguments)
+    for name, value in figures.items():
+        if name != "samples":
+            print(f"{name:<24} {value}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Play and return the figures."""
+    from app.gui.environment import forget_opencv_plugins
+
+    forget_opencv_plugins()
+    from PySide6.QtWidgets import QApplication
+
+    from app.gui.presenters import actions
+    from app.gui.theme import dress
+    from benchmarks.live import open_panels, open_window, stream_settings
+    from benchmarks.watchdog import Watchdog
+
+    application = QApplication([])
+    dress(application)
+    watchdog = Watchdog()
+    samples: list[dict[str, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        window = open_window(stream_settings(Path(folder), arguments.fps), arguments.fps)
+        window.resize(1440, 860)
+        window.show()
+        window.begin()
+        session = window.desk.session
+        while session.state.stage != "running":
+            watchdog.spin(application, 0.1)
+        if arguments.panels:
+            open_panels(window)
+        watchdog.spin(application, 5.0)
+        if not arguments.no_recording:
+            window.act(actions.RECORD)
+        started = time.perf_counter()
+        end = started + 60 * arguments.minutes
+        watchdog.clear()
+        while time.perf_counter() < end:
+            watchdog.spin(application, min(EVERY_SECONDS, max(0.01, end - time.perf_counter())))
+            gc.collect()
+            samples.append(
+                {
+                    "seconds": time.perf_counter() - started,
+                    "mebibytes": resident() / 2**20,
+                    "threads": threading.active_count(),
+                    "files": open_files(),
+                }
+            )
+        status = session.state.status
+        if not arguments.no_recording:
+            window.act(actions.RECORD)
+            while session.state.finished is None:
+                watchdog.spin(application, 0.1)
+        finished = session.state.finished
+        window.close()
+        session.join()
+    warm = [sample for sample in samples if sample["seconds"] > WARM_UP_SECONDS] or samples
+    return {
+        "minutes": arguments.minutes,
+        "first_mebibytes": warm[0]["mebibytes"],
+        "last_mebibytes": warm[-1]["mebibytes"],
+        "growth_mebibytes": warm[-1]["mebibytes"] - warm[0]["mebibytes"],
+        "highest_mebibytes": max(sample["mebibytes"] for sample in samples),
+        "threads": (warm[0]["threads"], warm[-1]["threads"]),
+        "files": (warm[0]["files"], warm[-1]["files"]),
+        "captured": status.captured if status else None,
+        "processed": status.processed if status else None,
+        "skipped": status.skipped if status else None,
+        "recorded": finished.frames if finished else None,
+        "dropped": finished.dropped if finished else None,
+        "recording_error": finished.error if finished else None,
+        **watchdog.figures(),
+        "samples": samples,
+    }
+
+
+def resident() -> int:
+    """Return this process's resident memory in bytes (Linux)."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def open_files() -> int:
+    """Return how many files this process has open (Linux)."""
+    return len(os.listdir("/proc/self/fd"))
+
+
+if __name__ == "__main__":
+    main()

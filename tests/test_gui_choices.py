@@ -1,0 +1,49 @@
+"""What choices make of the tracking settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.gui.presenters import actions
+from app.gui.presenters.choices import CHANGES, next_rival, with_budget, with_preset, with_weight
+from app.modes import EMA, ONE_EURO, OPPOSITE
+from app.presets import PRESETS, preset_of
+from app.settings import TrackingSettings
+from model.rwr import RwrSettings
+
+
+def test_switches_go_back_and_forth() -> None:
+    start = TrackingSettings()
+    for action in (actions.RWR, actions.COMPARE):
+        changed = CHANGES[action](start)
+        assert changed != start
+        assert CHANGES[action](changed) == start
+
+
+def test_rivals_take_turns_once_something_is_compared() -> None:
+    tracking = TrackingSettings()
+    seen = []
+    for _ in range(4):
+        tracking = next_rival(tracking)
+        seen.append((tracking.compare, tracking.rival))
+    assert seen == [(True, OPPOSITE), (True, EMA), (True, ONE_EURO), (True, OPPOSITE)]
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
+def test_every_preset_has_an_action_and_is_recognised(preset) -> None:
+    tracking = CHANGES[preset.name](TrackingSettings())
+    assert tracking.recurrence == preset.settings
+    assert preset_of(tracking.recurrence) == preset
+    assert preset.help
+
+
+def test_weight_and_budget_keep_what_else_was_chosen() -> None:
+    tracking = with_budget(with_weight(with_preset(TrackingSettings(), "fast"), 3.0), 4)
+    assert tracking.recurrence == RwrSettings(evaluations=4, recurrence_weight=3.0)
+    assert preset_of(tracking.recurrence) is None
+
+
+def test_the_defaults_are_the_balanced_preset() -> None:
+    found = preset_of(None)
+    assert found is not None
+    assert found.name == "balanced"
