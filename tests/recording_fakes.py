@@ -180,6 +180,8 @@ class PictureSource:
 class FakePipeline:
     """Finds one face in every frame, cold in the first, warm in the others; none if ``blind``."""
 
+    engine_name = "fake, CPU"
+
     def __init__(self, blind: bool = False) -> None:
         self.blind = blind
         self.closed = False

@@ -18,8 +18,8 @@ from app.version import VERSION
 log = logging.getLogger(__name__)
 
 COMMANDS = (
-    *("live", "track", "card", "evaluate", "lab", "train", "align", "train-ghcu", "import-official", "doctor"),
-    "test",
+    *("live", "track", "session", "card", "evaluate", "lab"),
+    *("train", "align", "train-ghcu", "import-official", "doctor", "test"),
 )
 DEFAULT_COMMAND = "live"
 ANSWERED_HERE = ("-h", "--help", "--version")

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 from tqdm import tqdm
 
 from app.cli.engine_options import add_engine_options, engine_settings
+from app.cli.interrupts import interrupts
+from app.cli.track_report import TrackReport
 from app.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
-from app.pipeline.frame import RWR, Frame, FrameResult
+from app.pipeline.frame import Frame, FrameResult
 from app.recording.audio import AudioCopy, SourceTiming, probe_timing
 from app.recording.outputs import OutputPlan, Outputs
 from app.recording.video import VIDEO_SUFFIXES
+from app.sessions.form import is_session
+from app.sessions.metadata import EngineFacts
+from app.sessions.tracked import CLOSE, COPIES, open_tracked_session
+from app.sessions.writer import SessionWriter
 from app.settings import EngineSettings, TrackingSettings
-from app.sources.base import Source
+from app.sources.base import Source, SourceInfo
 from app.sources.images import PICTURE_SUFFIXES, ImageSource, list_pictures
 from app.sources.video import VideoSource
 from model.errors import ModelError
@@ -36,6 +39,9 @@ EVERY_FACE = 64
 class Processor(Protocol):
     """The part of :class:`app.pipeline.pipeline.Pipeline` that this command drives."""
 
+    @property
+    def engine_name(self) -> str: ...
+
     def process(self, frame: Frame) -> FrameResult: ...
 
     def close(self) -> None: ...
@@ -45,63 +51,13 @@ OpenSource = Callable[[str], Source]
 BuildPipeline = Callable[[EngineSettings, TrackingSettings], Processor]
 
 
-@dataclass(slots=True)
-class TrackReport:
-    """What a run found; grows frame by frame.
-
-    Attributes:
-        frames: frames tracked.
-        with_face: frames with at least one face.
-        faces: identities seen.
-        solves: faces solved, over all frames.
-        evaluations: evaluations of the cell, over all frames and faces.
-        resets: how often RwR started cold, by reason.
-    """
-
-    frames: int = 0
-    with_face: int = 0
-    faces: set[int] = field(default_factory=set)
-    solves: int = 0
-    evaluations: int = 0
-    resets: Counter[str] = field(default_factory=Counter)
-
-    def add(self, result: FrameResult) -> None:
-        """Count one result."""
-        self.frames += 1
-        self.with_face += bool(result.faces)
-        for face in result.faces:
-            report = face.estimate.report
-            self.faces.add(face.face)
-            self.solves += 1
-            self.evaluations += report.evaluations
-            if face.estimate.mode == RWR and not report.warm:
-                self.resets[report.reason] += 1
-
-    def lines(self, seconds: float, interrupted: bool, plan: OutputPlan) -> list[str]:
-        """Return the summary for people."""
-        speed = self.frames / seconds if seconds > 0 else 0.0
-        verb = "Interrupted after" if interrupted else "Tracked"
-        lines = [f"{verb} {_count(self.frames, 'frame')} ({speed:.1f} fps)"]
-        if self.faces:
-            frames = _count(self.frames, "frame")
-            lines.append(f"{_count(len(self.faces), 'face')}, at least one in {self.with_face} of {frames}")
-            lines.append(f"{self.evaluations / self.solves:.2f} evaluations per face and frame")
-        elif self.frames:
-            lines.append(f"No face was found in {_count(self.frames, 'frame')}")
-        if self.resets:
-            reasons = ", ".join(f"{reason} {count}" for reason, count in self.resets.most_common())
-            lines.append(f"{_count(self.resets.total(), 'cold start')}: {reasons}")
-        written = ([plan.view] if plan.view is not None else []) + list(plan.tables)
-        return [*lines, f"Written: {', '.join(map(str, written))}"] if self.frames else lines
-
-
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add the ``track`` command; its namespace goes to :func:`run`."""
     parser = subparsers.add_parser(
         "track",
         help="track a video, picture, folder or stream without a window",
         description="Track the faces of a video, a picture, a folder of pictures or a stream and write an "
-        "annotated copy, with the source's exact timing and its audio, and a table of landmarks.",
+        "annotated copy, with the source's exact timing and its audio, a table of landmarks, or a session.",
     )
     parser.add_argument("input", metavar="INPUT", help="video, picture, folder of pictures or stream URL")
     parser.add_argument(
@@ -113,6 +69,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="landmark table as CSV")
     parser.add_argument("--parquet", type=Path, metavar="FILE", help="landmark table as Parquet")
+    parser.add_argument("--session", type=Path, metavar="FOLDER", help="everything, to be replayed and compared")
+    parser.add_argument(
+        "--copy-video",
+        nargs="?",
+        choices=COPIES,
+        const=CLOSE,
+        help="keep the pictures in the session, too, small or (exact) every value; else it refers to INPUT",
+    )
     parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
     parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
     faces = parser.add_mutually_exclusive_group()
@@ -156,7 +120,7 @@ def run(
     stop = stop or threading.Event()
     report = TrackReport()
     with ExitStack() as stack:
-        stack.enter_context(_interrupts(stop))
+        stack.enter_context(interrupts(stop))
         source = (open_source or _application_source)(args.input)
         stack.callback(source.close)
         try:
@@ -165,8 +129,9 @@ def run(
             raise UserError(f"The model cannot be used: {error}.") from error
         stack.callback(pipeline.close)
         outputs = _open_outputs(args, plan, source)
+        session = _open_session(args, plan, source.info, EngineFacts.of(pipeline.engine_name, engine))
         started = time.monotonic()
-        problem = _track(source, pipeline, outputs, report, stop)
+        problem = _track(source, pipeline, outputs, session, report, stop)
         seconds = time.monotonic() - started
     interrupted = stop.is_set()
     if not (report.frames or problem or interrupted):
@@ -179,7 +144,12 @@ def run(
 
 
 def _track(
-    source: Source, pipeline: Processor, outputs: Outputs, report: TrackReport, stop: threading.Event
+    source: Source,
+    pipeline: Processor,
+    outputs: Outputs,
+    session: SessionWriter | None,
+    report: TrackReport,
+    stop: threading.Event,
 ) -> UserError | None:
     """Drive every frame through; the outputs are finished whatever happens.
 
@@ -197,16 +167,27 @@ def _track(
                     break
                 result = pipeline.process(frame)
                 outputs.write(result)
+                if session is not None:
+                    session.write(result)
                 report.add(result)
                 bar.update()
     except UserError as error:
         problem = error
     finally:
-        try:
-            outputs.close(complete=complete)
-        except UserError as error:
-            problem = problem or error
+        closing: list[Callable[[], None]] = [partial(outputs.close, complete=complete)]
+        if session is not None:
+            closing += [partial(session.close, _reason(complete, problem)), session.add_checksums]
+        for close in closing:
+            try:
+                close()
+            except UserError as error:
+                problem = problem or error
     return problem
+
+
+def _reason(complete: bool, problem: UserError | None) -> str:
+    """Return why a session ends."""
+    return str(problem) if problem is not None else "end of the input" if complete else "interrupted"
 
 
 def _plan(args: argparse.Namespace) -> OutputPlan:
@@ -214,7 +195,11 @@ def _plan(args: argparse.Namespace) -> OutputPlan:
     for path, suffix in ((args.csv, ".csv"), (args.parquet, ".parquet")):
         if path is not None and path.suffix.lower() != suffix:
             raise UserError(f"{path} is to hold {suffix[1:].upper()}: give a name that ends in {suffix}.")
-    return OutputPlan(args.output, tables, args.overwrite, _pictures(args.input))
+    if args.copy_video and args.session is None:
+        raise UserError("--copy-video keeps the pictures in a session; give --session FOLDER, too.")
+    if is_session(_path(args.input)):
+        raise UserError(f"{args.input} is a session; give its video, or use: session replay {args.input}")
+    return OutputPlan(args.output, tables, args.overwrite, _pictures(args.input), args.session)
 
 
 def _path(spec: str) -> Path:
@@ -240,6 +225,19 @@ def _open_outputs(args: argparse.Namespace, plan: OutputPlan, source: Source) ->
     return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, audio=audio)
 
 
+def _open_session(
+    args: argparse.Namespace, plan: OutputPlan, info: SourceInfo, engine: EngineFacts
+) -> SessionWriter | None:
+    if plan.session is None:
+        return None
+    path = _path(args.input)
+    timing = probe_timing(path) if path.is_file() and not plan.pictures else None
+    video = path if timing is not None else None
+    return open_tracked_session(
+        plan.session, args.input, info, engine, video=video, timing=timing, copy=args.copy_video
+    )
+
+
 def _remarks(args: argparse.Namespace, source: Source, outputs: Outputs) -> list[str]:
     """Return sentences about what could not be read or copied."""
     note = source.note if isinstance(source, VideoSource | ImageSource) else ""
@@ -255,27 +253,6 @@ def _remarks(args: argparse.Namespace, source: Source, outputs: Outputs) -> list
     return remarks
 
 
-@contextmanager
-def _interrupts(stop: threading.Event) -> Iterator[None]:
-    """Let Ctrl-C (and a polite kill) finish the current frame and the files; a second one breaks off."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def handle(number: int, stack: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
 def _application_source(spec: str) -> Source:
     from app.sources.open import open_source
 
@@ -286,7 +263,3 @@ def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) ->
     from app.pipeline.pipeline import build_pipeline
 
     return build_pipeline(engine, tracking)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

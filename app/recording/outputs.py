@@ -18,7 +18,7 @@ from app.overlay import draw_overlay
 from app.pipeline.frame import FrameResult
 from app.recording.audio import AudioCopy, SourceTiming
 from app.recording.clock import FileClock, RecordingClock, Timeline
-from app.recording.paths import check_folder, check_writable, failure
+from app.recording.paths import check_folder, check_new_folder, check_writable, failure, nearest_folder
 from app.recording.tables import TABLE_SUFFIXES, LandmarkTable, open_table
 from app.recording.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
 
@@ -35,12 +35,14 @@ class OutputPlan:
         tables: .csv and .parquet files.
         overwrite: replace existing files.
         pictures: the input's picture files in their order, where it is a picture or a folder.
+        session: the folder of a session that is written beside these.
     """
 
     view: Path | None = None
     tables: tuple[Path, ...] = ()
     overwrite: bool = False
     pictures: tuple[Path, ...] = field(default=())
+    session: Path | None = None
 
     def check(self, inputs: Sequence[Path] = ()) -> None:
         """Find out before any work whether everything can be written.
@@ -51,12 +53,16 @@ class OutputPlan:
         Raises:
             RecordingError: for an output that cannot be written, twice the same one, or an input's.
         """
-        if self.view is None and not self.tables:
-            raise RecordingError("There is nothing to write: give -o OUTPUT, --csv FILE or --parquet FILE.")
+        if self.view is None and not self.tables and self.session is None:
+            raise RecordingError(
+                "There is nothing to write: give -o OUTPUT, --csv FILE, --parquet FILE or --session FOLDER."
+            )
+        if self.session is not None:
+            check_new_folder(self.session)
         files = list(self.tables)
         if self.view is not None:
             if self.wants_folder:
-                check_folder(_nearest_folder(self.view), self.view)
+                check_folder(nearest_folder(self.view), self.view)
                 files += self.view_pictures()
             elif self.view.suffix.lower() in PICTURE_SUFFIXES and len(self.pictures) != 1:
                 raise RecordingError(
@@ -91,6 +97,11 @@ class OutputPlan:
             self.view / (path.name if path.suffix.lower() in PICTURE_SUFFIXES else f"{path.name}.png")
             for path in self.pictures
         ]
+
+    @property
+    def written(self) -> list[Path]:
+        """Everything that is written, for people."""
+        return [path for path in (self.view, *self.tables, self.session) if path is not None]
 
     @property
     def wants_folder(self) -> bool:
@@ -246,9 +257,3 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
 def _identity(path: Path) -> str:
     """Return a name that is the same for all ways to write one path."""
     return str(path.resolve()).casefold() if path.drive else str(path.resolve())
-
-
-def _nearest_folder(path: Path) -> Path:
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path

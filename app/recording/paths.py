@@ -64,6 +64,29 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
     check_folder(path.parent, path)
 
 
+def check_new_folder(folder: Path) -> None:
+    """Find out, without leaving a trace, whether a folder for new files can be had under that name.
+
+    Raises:
+        RecordingError: where it is a file, holds files already, or cannot be created.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RecordingError(f"{folder} is a file; choose another name for the folder.")
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise RecordingError(f"{folder} exists already and holds files; choose another name.")
+    except OSError as error:
+        raise failure(folder, error) from error
+    check_folder(nearest_folder(folder), folder)
+
+
+def nearest_folder(path: Path) -> Path:
+    """Return the nearest folder above ``path``, or itself, that exists."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
 def check_folder(folder: Path, path: Path) -> None:
     """Find out whether files can be created in ``folder``; ``path`` is what the message names.
 

@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from app.errors import RecordingError, UserError
-from app.recording.paths import failure
+from app.errors import UserError
+from app.recording.paths import check_new_folder, failure
 
 SESSION_KIND = "ldeq-live session"
 REPLAY_KIND = "ldeq-live replay"
@@ -90,11 +90,8 @@ def create_folder(folder: Path) -> None:
     Raises:
         RecordingError: where it exists and holds something, or cannot be created.
     """
+    check_new_folder(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise RecordingError(f"{folder} exists already and holds files; choose another name.")
-    except FileExistsError as error:
-        raise RecordingError(f"{folder} is a file; choose another name for the folder.") from error
     except OSError as error:
         raise failure(folder, error) from error

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.pipeline.frame import Frame, FrameResult
+from app.presets import preset_of
 from app.sessions.events import RESTART
 from app.sessions.form import REPLAY_KIND, REPLAY_METADATA, REPLAYS, SessionError, create_folder, write_form
 from app.sessions.metadata import EngineFacts, checksums
@@ -133,7 +134,8 @@ def take_name(session: Session, tracking: TrackingSettings, as_recorded: bool) -
         rival = tracking.rival_mode
         stem = tracking.mode if rival is None else f"{tracking.mode}-and-{rival}"
         if tracking.recurrence is not None and tracking.rwr:
-            stem += f"-w{tracking.recurrence.recurrence_weight:g}-e{tracking.recurrence.evaluations}"
+            preset, own = preset_of(tracking.recurrence), tracking.recurrence
+            stem += f"-{preset.name}" if preset else f"-w{own.recurrence_weight:g}-e{own.evaluations}"
     count, name = 1, stem
     while (session.folder / REPLAYS / name).exists():
         count += 1

@@ -1,0 +1,244 @@
+"""``main.py session``: look at recorded sessions, replay them under other settings, compare and cut them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+from tqdm import tqdm
+
+from app.cli.engine_options import add_engine_options, engine_settings
+from app.cli.interrupts import interrupts
+from app.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.modes import MODES, RIVALS
+from app.presets import PRESETS
+from app.recording.paths import failure
+from app.sessions.compare import Comparison, compare_takes
+from app.sessions.describe import damaged_files, session_lines
+from app.sessions.export import export_clip
+from app.sessions.form import RECORDED
+from app.sessions.listing import list_sessions
+from app.sessions.plain import to_plain
+from app.sessions.replay import Build, Progress, replay
+from app.sessions.session import Session, open_session
+from app.settings import TrackingSettings
+from model.rwr import RwrSettings
+
+SESSIONS_FOLDER = "LDEQ Live"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the ``session`` command; its namespace goes to :func:`run`."""
+    parser = subparsers.add_parser(
+        "session",
+        help="look at recorded sessions, replay, compare and cut them",
+        description="Look at recorded sessions, replay them under other settings, compare takes and cut clips.",
+    )
+    parser.set_defaults(run=run)
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    listing = actions.add_parser("list", help="the sessions in a folder, the newest first")
+    listing.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="default: LDEQ Live among your videos")
+
+    info = actions.add_parser("info", help="what a session holds")
+    info.add_argument("path", type=Path, nargs="+", metavar="PATH", help="a session's folder")
+    info.add_argument("--verify", action="store_true", help="check every file against its checksum")
+
+    again = actions.add_parser("replay", help="track its pictures again and keep the result beside it")
+    again.add_argument("path", type=Path, metavar="PATH", help="a session's folder")
+    again.add_argument("--as-recorded", action="store_true", help="with the recorded settings and their changes")
+    again.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last one's")
+    again.add_argument("--rival", choices=RIVALS, help="also solve a rival on every frame, to compare with")
+    again.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
+    again.add_argument("--weight", type=float, metavar="W", help="how strongly RwR pulls to the last frame")
+    again.add_argument("--evaluations", type=int, metavar="N", help="most evaluations of a warm frame")
+    again.add_argument("--ghcu", action=argparse.BooleanOptionalAction, help="repair covered landmarks")
+    again.add_argument("--max-faces", type=int, metavar="N", help="follow the N largest faces")
+    again.add_argument("--name", metavar="NAME", help="of the take (default: from the settings)")
+    add_engine_options(again)
+
+    clip = actions.add_parser("export", help="cut a clip: a video, or a session of its own")
+    clip.add_argument("path", type=Path, metavar="PATH", help="a session's folder")
+    clip.add_argument("destination", type=Path, metavar="OUT", help="a video such as clip.mp4, or a new folder")
+    clip.add_argument("--from", dest="start", type=_seconds, default=0.0, metavar="S", help="seconds (default: 0)")
+    clip.add_argument("--to", dest="end", type=_seconds, default=1e9, metavar="S", help="seconds (default: the end)")
+    clip.add_argument("--take", default=RECORDED, metavar="NAME", help="whose landmarks (default: recorded)")
+    clip.add_argument("--annotated", action="store_true", help="draw the landmarks")
+
+    both = actions.add_parser("compare", help="two takes of one session, or two sessions")
+    both.add_argument("path", type=Path, nargs="+", metavar="PATH", help="one session's folder, or two")
+    both.add_argument(
+        "--takes", nargs=2, metavar=("A", "B"), help="default: recorded and the newest replay; of two, recorded"
+    )
+    both.add_argument("--modes", nargs=2, choices=MODES, metavar=("A", "B"), help="default: the mode that was chosen")
+    both.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    return parser
+
+
+def run(args: argparse.Namespace, *, build: Build | None = None, stop: threading.Event | None = None) -> int:
+    """Do what ``args.action`` says.
+
+    Args:
+        args: from :func:`add_parser`.
+        build: makes the pipeline of a replay; the application's own if not given.
+        stop: ends the run as Ctrl-C does once it is set.
+
+    Returns:
+        The exit code: 0; 1 where ``--verify`` found damaged files; 130 after Ctrl-C.
+
+    Raises:
+        UserError: for sessions, takes, settings and outputs that cannot be used.
+    """
+    stop = stop or threading.Event()
+    with interrupts(stop):
+        if args.action == "list":
+            return _list(args.folder)
+        if args.action == "info":
+            return _info(args.path, args.verify)
+        if args.action == "compare":
+            return _compare(args)
+        return _replay(args, build, stop) if args.action == "replay" else _export(args, stop)
+
+
+def _list(folder: Path | None) -> int:
+    folder = Path(platformdirs.user_videos_dir()) / SESSIONS_FOLDER if folder is None else folder
+    entries = list_sessions(folder)
+    if not entries:
+        print(f"There are no sessions in {folder}.")
+    for entry in entries:
+        length = "      -" if entry.seconds is None else f"{entry.seconds:6.1f}s"
+        told = entry.error or f"{entry.source}{' (privacy)' if entry.privacy else ''}, {entry.state}"
+        print(f"{entry.started:%Y-%m-%d %H:%M}  {length}  {entry.name}  {told}")
+    return EXIT_OK
+
+
+def _info(paths: list[Path], verify: bool) -> int:
+    code = EXIT_OK
+    for path in paths:
+        session = open_session(path)
+        print("\n".join(session_lines(session)))
+        if verify and not session.metadata.checksums:
+            print("  no checksums: the recording did not come to its end")
+        elif verify:
+            damaged = damaged_files(session)
+            print(f"  damaged or missing: {', '.join(damaged)}" if damaged else "  every file matches its checksum")
+            code = EXIT_FAILURE if damaged else code
+    return code
+
+
+def _replay(args: argparse.Namespace, build: Build | None, stop: threading.Event) -> int:
+    session = open_session(args.path)
+    tracking = _settings(args, session)
+    with _bar() as progress:
+        take = replay(
+            session,
+            tracking,
+            engine_settings(args),
+            as_recorded=args.as_recorded,
+            name=args.name,
+            progress=progress,
+            stop=stop,
+            build=build,
+        )
+    if take is None:
+        print("Stopped; nothing was kept.")
+        return EXIT_INTERRUPTED
+    print(f"Written: {session.folder} take {take.name}")
+    print("\n".join(compare_takes(session.recorded, take).lines()))
+    return EXIT_OK
+
+
+def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
+    """Return the session's first settings with what the options change.
+
+    Raises:
+        UserError: for options that contradict each other or values that cannot be used.
+    """
+    names = ("rwr", "rival", "preset", "weight", "evaluations", "ghcu", "max_faces")
+    given = [name for name in names if getattr(args, name) is not None]
+    if args.as_recorded and given:
+        raise UserError(f"--as-recorded keeps every setting; leave out --{given[0].replace('_', '-')}.")
+    tracking = session.metadata.tracking
+    recurrence = tracking.recurrence
+    if args.preset is not None:
+        recurrence = next(preset.settings for preset in PRESETS if preset.name == args.preset)
+    if args.weight is not None:
+        recurrence = replace(recurrence or RwrSettings(), recurrence_weight=args.weight)
+    if args.evaluations is not None:
+        recurrence = replace(recurrence or RwrSettings(), evaluations=args.evaluations)
+    return replace(
+        tracking,
+        rwr=tracking.rwr if args.rwr is None else args.rwr == "on",
+        compare=args.rival is not None,
+        rival=args.rival or tracking.rival,
+        recurrence=recurrence,
+        ghcu=tracking.ghcu if args.ghcu is None else args.ghcu,
+        max_faces=args.max_faces or tracking.max_faces,
+    )
+
+
+def _export(args: argparse.Namespace, stop: threading.Event) -> int:
+    session = open_session(args.path)
+    with _bar() as progress:
+        take = session.take(args.take)
+        written = export_clip(
+            session, take, args.start, args.end, args.destination, args.annotated, progress=progress, stop=stop
+        )
+    if written is None:
+        print("Stopped; nothing was kept.")
+        return EXIT_INTERRUPTED
+    print(f"Written: {written}")
+    return EXIT_OK
+
+
+def _compare(args: argparse.Namespace) -> int:
+    if len(args.path) > 2:
+        raise UserError(f"Two sessions can be compared, not {len(args.path)}; give one or two folders.")
+    sessions = [open_session(path) for path in args.path]
+    first, second = sessions[0], sessions[-1]
+    names = args.takes
+    if names is None:
+        newest = first.take_names[-1] if first is second else RECORDED
+        if first is second and newest == RECORDED:
+            raise UserError(f"{first.folder} has no replay to compare with; make one with session replay.")
+        names = (RECORDED, newest)
+    mode_a, mode_b = args.modes or (None, None)
+    comparison = compare_takes(first.take(names[0]), second.take(names[1]), mode_a=mode_a, mode_b=mode_b)
+    print("\n".join(comparison.lines()))
+    if args.json is not None:
+        _write_json(args.json, comparison)
+    return EXIT_OK
+
+
+def _write_json(path: Path, comparison: Comparison) -> None:
+    try:
+        path.write_text(json.dumps(to_plain(comparison), indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise failure(path, error) from error
+
+
+@contextmanager
+def _bar() -> Iterator[Progress]:
+    """Show a progress bar where a person watches."""
+    with tqdm(unit="frame", disable=None, file=sys.stderr, smoothing=0.1) as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value

@@ -1,0 +1,75 @@
+"""A session in lines of text: what it is, what its takes found, what happened, and whether its files are whole."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from app.errors import UserError
+from app.sessions.compare import figures_of
+from app.sessions.events import CUT, LOST, RESET, RESTART, SETTINGS
+from app.sessions.form import COMPLETE
+from app.sessions.metadata import checksums
+from app.sessions.session import Session
+
+
+def session_lines(session: Session) -> list[str]:
+    """Return the session's facts, its takes and a count of its events, a line each."""
+    facts, counts = session.metadata, session.metadata.counts
+    source = facts.source
+    lines = [f"{session.name}: {session.state}, {session.seconds:.2f} s, {_many(len(session.frames), 'frame')}"]
+    if session.state != COMPLETE:
+        lines.append("  the recording was cut off; landmarks are those of the CSV, to 0.001 pixels")
+    rate = f", {source.fps:g} fps" if source.fps else ""
+    lines.append(f"  source: {source.name} ({source.width}x{source.height}{rate}), {facts.started}")
+    digest = facts.engine.sha256[:12] if facts.engine.sha256 else "unknown"
+    lines.append(f"  model: {facts.engine.weights} ({digest}), {facts.engine.name}, LDEQ Live {facts.application}")
+    lines.append(f"  video: {_video(session)}")
+    if counts.dropped or counts.skipped:
+        lines.append(f"  {_many(counts.dropped, 'picture')} not recorded, {_many(counts.skipped, 'frame')} not tracked")
+    if facts.origin is not None:
+        origin = facts.origin
+        lines.append(f"  cut from {origin.name}, {origin.take}, {origin.start:.2f} to {origin.end:.2f} s")
+    lines += [f"  take {line}" for line in _takes(session)]
+    counted = Counter(event.kind for event in session.events)
+    kinds = [(SETTINGS, "change"), (RESET, "reset"), (LOST, "loss"), (CUT, "cut"), (RESTART, "restart")]
+    lines.append("  events: " + ", ".join(f"{name} {counted[kind]}" for kind, name in kinds))
+    return lines
+
+
+def damaged_files(session: Session) -> list[str]:
+    """Return the names of files that do not match their checksums or are missing; reads them all."""
+    expected = session.metadata.checksums
+    found = checksums(session.folder, list(expected))
+    return [name for name in expected if found.get(name) != expected[name]]
+
+
+def _video(session: Session) -> str:
+    video, facts = session.metadata.video, session.metadata
+    if facts.privacy:
+        return "none (privacy mode)"
+    if video is None:
+        return "none"
+    where = video.file if video.inside else f"{video.file} (the file that was tracked)"
+    state = "" if session.video_path is not None else ", which is not there any more"
+    if facts.exact:
+        return f"{where}{state}; replays are exact"
+    if facts.exact_frames:
+        return f"{where}{state}; replays are exact for the first {_many(facts.exact_frames, 'frame')}"
+    return f"{where}{state}; replays are close, not exact"
+
+
+def _takes(session: Session) -> Iterator[str]:
+    for name in session.take_names:
+        try:
+            figures = figures_of(session.take(name))
+        except UserError as error:
+            yield f"{name}: {error}"
+            continue
+        flicker = "not measured" if figures.flicker is None else f"{figures.flicker:.3f} %"
+        spent = "-" if figures.evaluations is None else f"{figures.evaluations:.2f}"
+        yield f"{name}: {figures.modes or 'no face'}, flicker {flicker}, {spent} evaluations a frame"
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
