@@ -15,7 +15,7 @@ from app.gui.presenters.state import RecordingPlan
 from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
 from app.pipeline.live import LiveStatus
 from app.pipeline.slot import LatestSlot
-from app.recording.recorder import RecordingSummary
+from app.recording.summary import RecordingSummary
 from app.settings import TrackingSettings
 from app.sources.base import SourceInfo
 from model.flicker import FlickerReading

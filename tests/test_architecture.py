@@ -19,6 +19,7 @@ FORBIDDEN = {
     "app/pipeline": ("app.gui", "app.cli", *QT),
     "app/sources": ("app.gui", "app.cli", "app.recording", *QT),
     "app/recording": ("app.gui", "app.cli", *QT),
+    "app/sessions": ("app.gui", "app.cli", *QT),
     "app/evaluation": ("app.gui", "app.cli", *QT),
     "app/training": ("app.gui", "app.cli", *QT),
     "app/gui": ("app.cli", "app.evaluation"),
@@ -99,7 +100,7 @@ def modules_after(statement: str) -> set[str]:
     [
         ("import model, model.engine.onnx_engine", {"torch", "onnxruntime", "mediapipe", "PySide6", "scipy"}),
         (
-            "import app.pipeline.live, app.pipeline.pipeline, app.sources.open, app.recording.recorder",
+            "import app.pipeline.live, app.pipeline.pipeline, app.sources.open, app.sessions.recorder",
             {"torch", "PySide6"},
         ),
         ("import app.gui.window, app.cli.live, app.cli.track", {"torch", "scipy"}),

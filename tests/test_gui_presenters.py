@@ -24,7 +24,7 @@ from app.gui.settings import LiveSettings
 from app.gui.snapshot import save_snapshot
 from app.pipeline.frame import COLD, RWR, FrameResult
 from app.pipeline.live import LiveStatus
-from app.recording.recorder import RecordingSummary
+from app.recording.summary import RecordingSummary
 from app.settings import TrackingSettings
 from app.sources.base import SourceInfo
 from tests.gui_fakes import frame_result

@@ -17,7 +17,6 @@ class RecordingSummary:
         seconds: playing time.
         error: one sentence, None if all went well. What was written before it can be used.
         damaged: results that could not be written for another reason and were left out.
-        table: the landmark table, if one was asked for.
     """
 
     path: Path
@@ -26,4 +25,3 @@ class RecordingSummary:
     seconds: float
     error: str | None = None
     damaged: int = 0
-    table: Path | None = None

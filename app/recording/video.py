@@ -202,6 +202,7 @@ class VideoWriter:
     def _open_stream(self, frame_rate: Fraction, threads: int) -> av.VideoStream:
         encoding = self._encoding
         stream = self._container.add_stream(encoding.codec, rate=frame_rate)
+        assert isinstance(stream, av.VideoStream)
         context = stream.codec_context
         context.width, context.height = encoding.size(*self._size)
         context.time_base = stream.time_base = self._time_base

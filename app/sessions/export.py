@@ -19,11 +19,12 @@ from app.recording.paths import check_writable
 from app.recording.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
 from app.sessions.form import RECORDED, SessionError
 from app.sessions.metadata import Origin
+from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.replay import Progress
 from app.sessions.session import Session
 from app.sessions.take import Take
 from app.sessions.video import SessionVideo
-from app.sessions.writer import RecordingChoices, SessionPlan, SessionWriter
+from app.sessions.writer import SessionWriter
 
 
 def export_clip(

@@ -18,7 +18,8 @@ from app.pipeline.pipeline import STARTED_ANEW
 from app.recording.clock import RecordingClock
 from app.recording.priority import yield_to_others
 from app.recording.summary import RecordingSummary
-from app.sessions.writer import SessionPlan, SessionWriter
+from app.sessions.plan import SessionPlan
+from app.sessions.writer import SessionWriter
 
 PICTURE_BYTES = 256 << 20
 PICTURES_WAITING = 32
@@ -191,9 +192,9 @@ class SessionRecorder:
             annotated = self._pictures_waiting <= ANNOTATED_WAITING
             late_start, self._unfresh = self._unfresh is not None, None
         try:
-            self._writer.write(item.result, picture=item.size > 0, annotated=annotated)
             if late_start:
                 self._writer.lose_exactness("tracking had a memory when the recording began")
+            self._writer.write(item.result, picture=item.size > 0, annotated=annotated)
         except RecordingError as error:
             with self._changed:
                 self._fail(str(error))

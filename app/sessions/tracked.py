@@ -8,7 +8,8 @@ from app.errors import SourceError
 from app.recording.audio import SourceTiming
 from app.recording.clock import FileClock, RecordingClock, Timeline
 from app.sessions.metadata import EngineFacts, SourceFacts, VideoFacts
-from app.sessions.writer import RecordingChoices, SessionPlan, SessionWriter
+from app.sessions.plan import RecordingChoices, SessionPlan
+from app.sessions.writer import SessionWriter
 from app.sources.base import SourceInfo
 from model.weights import sha256
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import shutil
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from app.errors import RecordingError
@@ -26,10 +28,7 @@ from app.sessions.form import (
 )
 from app.sessions.metadata import (
     Counts,
-    EngineFacts,
-    Origin,
     SessionMetadata,
-    SourceFacts,
     VideoFacts,
     checksums,
     now,
@@ -37,61 +36,13 @@ from app.sessions.metadata import (
     write_metadata,
 )
 from app.sessions.pictures import AnnotatedTrack, PictureTrack, write_thumbnail
+from app.sessions.plan import RecordingChoices as RecordingChoices
+from app.sessions.plan import SessionPlan as SessionPlan
 from app.sessions.take_writer import TakeWriter
 
+log = logging.getLogger(__name__)
+
 TABLES = [LANDMARKS_CSV, LANDMARKS_PARQUET, FRAMES, EVENTS, THUMBNAIL]
-
-
-@dataclass(frozen=True, slots=True)
-class RecordingChoices:
-    """What a recording holds besides the landmarks.
-
-    Attributes:
-        video: the clean pictures.
-        annotated: also a video with the landmarks drawn in; it can be made from the session later, too.
-        exact: keep every value of the pictures, so that a replay gives the same landmarks bit for bit;
-            about 40 MB a second at 1280x720.
-        privacy: no pictures at all, whatever the others say.
-    """
-
-    video: bool = True
-    annotated: bool = False
-    exact: bool = False
-    privacy: bool = False
-
-    @property
-    def wants_clean(self) -> bool:
-        """Whether the clean pictures are recorded."""
-        return (self.video or self.exact) and not self.privacy
-
-    @property
-    def wants_annotated(self) -> bool:
-        """Whether the annotated pictures are recorded."""
-        return self.annotated and not self.privacy
-
-
-@dataclass(frozen=True, slots=True)
-class SessionPlan:
-    """What is recorded, and with what.
-
-    Attributes:
-        source: where the pictures come from.
-        engine: what computes the landmarks; its checksum is added on the writer's thread.
-        choices: what to keep.
-        reference: the file that is tracked, where it is kept instead of a clean video; its pictures are counted
-            by the frames' indices.
-        origin: the session that this one is cut from.
-        versions: of everything that may change what is computed; None: the present ones.
-        threads: of the encoders; 0 leaves it to them.
-    """
-
-    source: SourceFacts
-    engine: EngineFacts
-    choices: RecordingChoices = RecordingChoices()
-    reference: VideoFacts | None = None
-    origin: Origin | None = None
-    versions: dict[str, str] | None = None
-    threads: int = 1
 
 
 class SessionWriter:
@@ -151,19 +102,25 @@ class SessionWriter:
         Raises:
             RecordingError: where something cannot be written; the frame's landmarks have been, if that was
                 still possible.
+            ValueError: for a frame whose time is not finite.
         """
+        time = self._clock.time(result.frame)
+        if not math.isfinite(time):
+            raise ValueError(f"frame {result.frame.index} has no finite time")
         if self._metadata is None:
             self._begin(result)
-        time = self._advance(result)
+        self._advance(time)
         number: int | None = None
         problem: RecordingError | None = None
         if self._plan.reference is not None:
             number = result.frame.index
-        elif self._clean is not None:
+        elif self._clean is not None and picture and not self._failed:
             try:
-                number = self._clean.add(result, time) if picture and not self._failed else None
+                number = self._clean.add(result, time)
             except RecordingError as error:
                 problem, self._failed = error, True  # tables still take what waits
+            except Exception:  # a picture that cannot be encoded must not cost its landmarks
+                log.exception("the picture of frame %s could not be recorded", result.frame.index)
         self._take.write(result, time, number)
         self._count(result, number)
         if problem is not None:
@@ -242,14 +199,12 @@ class SessionWriter:
         if self._clean is not None and result.frame.image.size:
             write_thumbnail(self._folder, result)
 
-    def _advance(self, result: FrameResult) -> float:
-        time = self._clock.time(result.frame)
+    def _advance(self, time: float) -> None:
         if self._first is None:
             self._first = time
         else:
             self._step = time - self._last
         self._last = time
-        return time
 
     def _count(self, result: FrameResult, number: int | None) -> None:
         """Count a frame that was written, and say what it lacks."""
@@ -272,8 +227,8 @@ class SessionWriter:
     def _tell_missing(self) -> None:
         if self._missing:
             missing, self._missing = self._missing, 0
-            some = f"{missing} picture{'s were' if missing > 1 else ' was'} not recorded"
-            self._take.note(events.DROPPED, pictures=missing, text=f"{some}: the computer was too busy")
+            text = f"{missing} picture{'s were' if missing > 1 else ' was'} not recorded"
+            self._take.note(events.DROPPED, pictures=missing, text=text)
 
     def _annotate(self, result: FrameResult, time: float, wanted: bool) -> None:
         assert self._annotated is not None
@@ -288,6 +243,9 @@ class SessionWriter:
             with suppress(RecordingError):
                 self._annotated.close()
             self._annotated = None
+        except Exception:
+            log.exception("frame %s could not be drawn", result.frame.index)
+            self._counts = replace(counts, annotated_dropped=counts.annotated_dropped + 1)
         else:
             self._counts = replace(counts, annotated=counts.annotated + 1)
 

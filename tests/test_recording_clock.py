@@ -1,0 +1,69 @@
+"""What recordings share: their clock, their names, and the priority of the thread that encodes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from datetime import datetime
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from app.pipeline.frame import Frame
+from app.recording.clock import RecordingClock
+from app.recording.paths import check_writable, unique_path
+from app.recording.priority import NICENESS, yield_to_others
+
+
+def clock_times(*pairs):
+    clock = RecordingClock()
+    image = np.zeros((1, 1, 3), np.uint8)
+    return [clock.time(Frame(i, stamp, image, captured)) for i, (stamp, captured) in enumerate(pairs)]
+
+
+def test_the_clock_prefers_regular_stamps_to_jittery_captures():
+    assert clock_times((5.0, 100.0), (5.1, 100.13), (5.2, 100.18)) == pytest.approx([0, 0.1, 0.2])
+
+
+def test_the_clock_goes_on_where_a_clip_starts_over():
+    assert clock_times((0.0, 9.0), (0.1, 9.1), (0.0, 9.2), (0.1, 9.3)) == pytest.approx([0, 0.1, 0.2, 0.3])
+
+
+def test_the_clock_follows_the_wall_where_stamps_run_away():
+    slow = clock_times(*[(k * 0.05, 1 + k * 0.1) for k in range(40)])
+    assert slow[-1] == pytest.approx(3.9, abs=RecordingClock.TOLERANCE)
+    assert all(b > a for a, b in pairwise(slow))
+
+
+def test_the_clock_always_advances():
+    times = clock_times((1.0, 1.0), (1.0, 1.0), (1.0, 0.5), (0.2, 0.2))
+    assert all(b > a for a, b in pairwise(times))
+
+
+def test_names_are_never_used_twice(tmp_path):
+    now = datetime(2026, 1, 31, 14, 25, 1)
+    first = unique_path(tmp_path, "face", ".mp4", now)
+    assert first.name == "face-20260131-142501.mp4"
+    first.touch()
+    second = unique_path(tmp_path, "face", ".mp4", now)
+    assert second.name == "face-20260131-142501-2.mp4"
+    check_writable(second)
+    assert not second.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a thread's niceness")
+def test_the_encoder_steps_back_and_nobody_else_does() -> None:
+    seen: list[int] = []
+
+    def work() -> None:
+        yield_to_others()
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+
+    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [max(before, NICENESS)]
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

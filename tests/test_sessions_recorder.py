@@ -1,0 +1,381 @@
+"""The live recorder of sessions: never in the way, landmarks first, one summary at the end."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.errors import RecordingError
+from app.pipeline.frame import RWR, Estimate
+from app.pipeline.pipeline import STARTED_ANEW
+from app.recording.tables import CsvTable
+from app.recording.video import VideoWriter
+from app.sessions import recorder as module
+from app.sessions.form import COMPLETE, RECOVERED
+from app.sessions.plan import RecordingChoices
+from app.sessions.recorder import SessionRecorder
+from app.sessions.session import open_session
+from app.settings import TrackingSettings
+from model.solvers import SolveReport
+from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
+from tests.session_fakes import EXACT, plan, record, told
+
+BOTH = RecordingChoices(annotated=True)
+
+
+def alive():
+    return [thread for thread in threading.enumerate() if thread.name == "session-recorder"]
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_is_left():
+    yield
+    for thread in alive():
+        thread.join(5)
+    assert not alive()
+
+
+@pytest.fixture(autouse=True)
+def _a_busy_machine_drops_nothing(monkeypatch):
+    monkeypatch.setattr(module, "PICTURE_SECONDS", 3600.0)
+    monkeypatch.setattr(module, "ANNOTATED_WAITING", 1000)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "talk"
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    """Hold every picture back until the event is set."""
+    event = threading.Event()
+    write = VideoWriter.write
+
+    def slow(self, image, time):
+        assert event.wait(30)
+        write(self, image, time)
+
+    monkeypatch.setattr(VideoWriter, "write", slow)
+    yield event
+    event.set()
+
+
+def failing_after(monkeypatch, count, name="video.mp4"):
+    write = VideoWriter.write
+
+    def fail(self, image, time):
+        if self.path.name == name and self.frames == count:
+            raise RecordingError("The disk is full.")
+        write(self, image, time)
+
+    monkeypatch.setattr(VideoWriter, "write", fail)
+
+
+def finished(recorder):
+    """Stop, and wait for the checksums, too."""
+    summary = recorder.stop()
+    for thread in alive():
+        thread.join(5)
+    return summary
+
+
+def test_records_what_it_is_offered(folder):
+    recorder = SessionRecorder(folder, plan(BOTH))
+    for index in range(20):
+        recorder.offer(result(index, 7 + index / 30))
+    summary = finished(recorder)
+    assert (summary.path, summary.frames, summary.dropped, summary.damaged) == (folder, 20, 0, 0)
+    assert summary.error is None
+    assert summary.seconds == pytest.approx(20 / 30, abs=1e-3)
+    video = read_video(folder / "video.mp4")
+    assert video.indices == list(range(20))
+    assert [float(time) for time in video.times] == pytest.approx([k / 30 for k in range(20)], abs=1e-4)
+    assert len(read_video(folder / "annotated.mp4").times) == 20
+    session = open_session(folder)
+    assert session.state == COMPLETE
+    assert session.frames.index.tolist() == list(range(20))
+    assert session.frames.timestamp.tolist() == [7 + k / 30 for k in range(20)]
+    assert session.frames.picture.tolist() == list(range(20))
+    facts = session.metadata
+    assert (facts.counts.frames, facts.counts.pictures, facts.counts.annotated) == (20, 20, 20)
+    assert facts.seconds == pytest.approx(20 / 30, abs=1e-3)
+    assert facts.engine.sha256 is not None
+    assert set(facts.checksums) == {path.name for path in folder.iterdir()} - {"session.json"}
+
+
+def test_the_annotated_video_is_drawn_and_the_clean_one_is_not(folder):
+    record(folder, [result(0), result(1)], BOTH)
+    assert np.ptp(read_video(folder / "annotated.mp4").images[0]) > 100
+    assert np.ptp(read_video(folder / "video.mp4").images[0]) < 8
+
+
+def test_an_exact_recording_keeps_every_value(folder):
+    noise = [np.random.default_rng(k).integers(0, 256, (47, 63, 3), np.uint8) for k in range(5)]
+    note = "found face 0"
+    session = record(folder, [replace(result(k, image=noise[k]), note="" if k else note) for k in range(5)], EXACT)
+    assert (session.metadata.exact, session.metadata.exact_frames) == (True, 5)
+    for number, image in session.pictures():
+        assert (image == noise[number]).all()
+
+
+def test_privacy_keeps_no_picture(folder):
+    choices = RecordingChoices(video=True, annotated=True, exact=True, privacy=True)
+    session = record(folder, [result(k) for k in range(3)], choices)
+    names = {path.name for path in folder.iterdir()}
+    assert names == {"session.json", "landmarks.csv", "landmarks.parquet", "frames.csv", "events.jsonl"}
+    assert session.metadata.privacy
+    assert not session.metadata.exact
+    assert session.frames.picture.tolist() == [-1] * 3
+    assert len(session.recorded.estimates) == 3
+    assert session.metadata.counts.dropped == 0
+
+
+def test_offering_never_waits_and_drops_pictures_only(folder, gate, monkeypatch):
+    monkeypatch.setattr(module, "PICTURES_WAITING", 4)
+    recorder = SessionRecorder(folder, plan())
+    for index in range(20):
+        recorder.offer(result(index))
+    dropped = recorder.dropped
+    assert dropped == 16
+    gate.set()
+    summary = recorder.stop()
+    assert (summary.frames, summary.dropped) == (20, dropped)
+    session = open_session(folder)
+    assert session.recorded.estimates.row.tolist() == list(range(20))
+    assert session.frames.picture.tolist() == [0, 1, 2, 3] + [-1] * 16
+    assert len(read_video(folder / "video.mp4").times) == 4
+    assert session.metadata.counts.dropped == 16
+    assert [event.data["pictures"] for event in session.events if event.kind == "dropped"] == [16]
+
+
+def test_waiting_pictures_are_bounded_in_bytes_too(folder, gate, monkeypatch):
+    monkeypatch.setattr(module, "PICTURE_BYTES", 3 * picture(0).nbytes)
+    recorder = SessionRecorder(folder, plan())
+    for index in range(10):
+        recorder.offer(result(index))
+    assert recorder.dropped == 7
+    gate.set()
+    assert recorder.stop().frames == 10
+
+
+def test_a_late_encoder_keeps_new_pictures_out(folder, gate, monkeypatch):
+    recorder = SessionRecorder(folder, plan())
+    recorder.offer(result(0))
+    monkeypatch.setattr(module, "PICTURE_SECONDS", -1.0)
+    recorder.offer(result(1))
+    assert recorder.dropped == 1
+    gate.set()
+    assert recorder.stop().frames == 2
+
+
+def test_the_annotated_picture_is_the_first_to_be_left_out(folder, gate, monkeypatch):
+    monkeypatch.setattr(module, "ANNOTATED_WAITING", 3)
+    recorder = SessionRecorder(folder, plan(BOTH))
+    for index in range(10):
+        recorder.offer(result(index))
+    gate.set()
+    assert recorder.stop().dropped == 0
+    counts = open_session(folder).metadata.counts
+    assert counts.pictures == 10
+    assert counts.annotated_dropped >= 6  # all that were written while more than three waited
+    assert counts.annotated == 10 - counts.annotated_dropped >= 1
+
+
+def test_results_that_pile_up_without_end_are_an_error(folder, gate, monkeypatch):
+    monkeypatch.setattr(module, "RESULTS_WAITING", 5)
+    recorder = SessionRecorder(folder, plan())
+    for index in range(7):
+        recorder.offer(result(index))
+    assert "does not respond" in recorder.error
+    gate.set()
+    assert recorder.stop().frames == 5
+
+
+def test_dropped_frames_do_not_change_the_speed(folder):
+    session = record(folder, [result(index) for index in (0, 1, 2, 9, 10)])
+    assert float(read_video(folder / "video.mp4").times[-1]) == pytest.approx(10 / 30, abs=1e-4)
+    assert session.metadata.counts.skipped == 6
+
+
+def test_a_picture_that_cannot_be_encoded_does_not_cost_its_landmarks(folder):
+    session = record(folder, [result(0), result(1, image=np.zeros((48, 64), np.uint8)), result(2)])
+    assert session.frames.picture.tolist() == [0, -1, 1]
+    assert session.recorded.estimates.row.tolist() == [0, 1, 2]
+    assert read_video(folder / "video.mp4").indices == [0, 2]
+
+
+def test_a_frame_without_a_time_is_counted_as_damaged(folder):
+    recorder = SessionRecorder(folder, plan())
+    for item in (result(0), result(1, time=float("nan")), result(2)):
+        recorder.offer(item)
+    summary = recorder.stop()
+    assert (summary.frames, summary.damaged, summary.error) == (2, 1, None)
+    assert len(open_session(folder).frames) == 2
+
+
+def test_a_change_of_size_is_letterboxed_and_told(folder):
+    big = np.full((100, 40, 3), 255, np.uint8)
+    items = [replace(result(0), note="found face 0"), result(1, image=big), result(2)]
+    session = record(folder, items, EXACT)
+    images = [image for _, image in session.pictures()]
+    assert {image.shape for image in images} == {(48, 64, 3)}
+    assert images[1][24, 32].mean() > 240
+    assert images[1][24, 4].mean() < 20
+    assert (session.metadata.exact, session.metadata.exact_frames) == (False, 1)
+    told_kinds = [(event.kind, event.row) for event in session.events if event.kind in ("source", "inexact")]
+    assert told_kinds == [("source", 1), ("inexact", 1), ("source", 2)]
+
+
+def test_an_exact_recording_begins_without_memory(folder):
+    items = [result(k) for k in range(6)]
+    items[3] = replace(items[3], note=f"{STARTED_ANEW}; found face 0")
+    session = record(folder, items, EXACT)
+    assert session.frames.index.tolist() == [3, 4, 5]
+    assert session.metadata.exact
+
+
+def test_an_exact_recording_that_cannot_begin_so_begins_anyway(folder, monkeypatch):
+    monkeypatch.setattr(module, "FRESH_RESULTS", 2)
+    session = record(folder, [result(k) for k in range(5)], EXACT)
+    assert session.frames.index.tolist() == [2, 3, 4]
+    assert (session.metadata.exact, session.metadata.exact_frames) == (False, 0)
+    assert "memory" in next(event.text for event in session.events if event.kind == "inexact")
+
+
+def test_a_dropped_picture_ends_exactness(folder, gate, monkeypatch):
+    monkeypatch.setattr(module, "PICTURES_WAITING", 1)  # times the patience of exact recordings
+    recorder = SessionRecorder(folder, plan(EXACT))
+    for index in range(6):
+        recorder.offer(replace(result(index), note="" if index else "found face 0"))
+    gate.set()
+    recorder.stop()
+    session = open_session(folder)
+    kept = session.metadata.counts.pictures
+    assert 4 <= kept < 6
+    assert (session.metadata.exact, session.metadata.exact_frames) == (False, kept)
+    assert [event.row for event in session.events if event.kind == "inexact"] == [kept]
+
+
+def test_a_full_disk_is_kept_for_the_summary_and_costs_no_landmarks(folder, monkeypatch):
+    failing_after(monkeypatch, 3)
+    recorder = SessionRecorder(folder, plan())
+    for index in range(6):
+        recorder.offer(result(index))
+    summary = recorder.stop()
+    assert (summary.error, recorder.error) == ("The disk is full.", "The disk is full.")
+    recorder.offer(result(9))
+    assert recorder.dropped >= 1
+    session = open_session(folder)
+    rows = len(session.frames)
+    assert 4 <= rows == summary.frames
+    assert session.frames.picture[:4].tolist() == [0, 1, 2, -1]
+    assert session.recorded.estimates.row.tolist() == list(range(rows))
+    assert [event.text for event in session.events if event.kind == "error"] == ["The disk is full."]
+    assert read_video(folder / "video.mp4").indices == [0, 1, 2]
+
+
+def test_a_failing_annotated_video_ends_alone(folder, monkeypatch):
+    failing_after(monkeypatch, 2, "annotated.mp4")
+    session = record(folder, [result(k) for k in range(5)], BOTH)
+    assert session.metadata.counts.pictures == 5
+    assert session.metadata.counts.annotated == 2
+    assert [event.kind for event in session.events if event.kind == "annotated"] == ["annotated"]
+
+
+def test_tables_that_fail_leave_what_was_written(folder, monkeypatch):
+    write = CsvTable.write
+
+    def fail(self, found, time):
+        if self.rows == 2:
+            raise RecordingError("The disk is full.")
+        write(self, found, time)
+
+    monkeypatch.setattr(CsvTable, "write", fail)
+    recorder = SessionRecorder(folder, plan())
+    for index in range(5):
+        recorder.offer(result(index))
+    assert recorder.stop().error == "The disk is full."
+    session = open_session(folder)
+    assert session.recorded.estimates.row.tolist()[:2] == [0, 1]
+
+
+def test_stopping_has_a_time_limit(folder, gate):
+    recorder = SessionRecorder(folder, plan())
+    recorder.offer(result(0))
+    assert "not finished" in recorder.stop(timeout=0.05).error
+    gate.set()
+    assert recorder.stop().error is None
+    assert open_session(folder).state == COMPLETE
+
+
+def test_while_it_is_written_a_session_can_be_opened(folder, gate):
+    recorder = SessionRecorder(folder, plan(RecordingChoices(video=False)))
+    for index in range(3):
+        recorder.offer(result(index))
+    while recorder.frames < 3:
+        pass
+    assert open_session(folder).state == RECOVERED
+    assert recorder.stop().error is None
+
+
+def test_stopping_twice_and_without_frames(folder):
+    recorder = SessionRecorder(folder, plan())
+    summary = recorder.stop()
+    assert (summary.frames, summary.seconds, summary.error) == (0, 0.0, None)
+    assert recorder.stop() == summary
+    assert not folder.exists()
+    recorder.offer(result(0))
+    assert recorder.dropped == 1
+
+
+def test_what_cannot_be_written_is_refused_at_once(folder, tmp_path):
+    folder.mkdir()
+    (folder / "precious").write_text("precious")
+    with pytest.raises(RecordingError, match="holds files"):
+        SessionRecorder(folder, plan())
+    with pytest.raises(RecordingError, match="is a file"):
+        SessionRecorder(folder / "precious", plan())
+    assert not alive()
+    assert [path.name for path in folder.iterdir()] == ["precious"]
+
+
+def test_events_tell_what_happened(folder):
+    cold = Estimate(
+        RWR, *(lambda e: (e.landmarks, e.uncertainty))(estimate()), SolveReport(5, (0.1,), 0, "", False, "drift")
+    )
+    items = [
+        told(0, "found face 0"),
+        told(1, max_faces=2),
+        replace(told(2, max_faces=2), faces=(replace(told(2).faces[0], estimate=cold),)),
+        told(3, "lost face 0: not seen by the detector; found face 1", max_faces=2, rwr=False),
+        told(4, "scene cut; found face 2", max_faces=2, rwr=False),
+        told(5, f"{STARTED_ANEW}; found face 0", max_faces=2, rwr=False),
+    ]
+    late = replace(items[-1], frame=replace(items[-1].frame, index=6, timestamp=9.0, captured=109.0), note="")
+    session = record(folder, [*items, late])
+    assert [(event.kind, event.row) for event in session.events] == [
+        *(("start", 0), ("found", 0), ("settings", 1), ("reset", 2)),
+        *(("settings", 3), ("lost", 3), ("found", 3), ("cut", 4), ("found", 4)),
+        *(("restart", 5), ("found", 5), ("source", 6), ("stop", 6)),
+    ]
+    texts = [event.text for event in session.events]
+    assert texts[2] == "max_faces: 1 → 2"
+    assert texts[3] == "reset face 0: drift"
+    assert texts[5] == "lost face 0: not seen by the detector"
+    assert texts[11].startswith("no frame for")
+    assert session.settings_at(0) == TrackingSettings()
+    assert session.settings_at(2) == TrackingSettings(max_faces=2)
+    assert session.settings_at(5) == TrackingSettings(max_faces=2, rwr=False)
+
+
+def test_compared_modes_are_both_kept(folder):
+    session = record(folder, [result(k, other=COLD_ESTIMATE) for k in range(3)])
+    take = session.recorded
+    assert take.modes == ("rwr", "cold")
+    assert take.estimates.chosen.tolist() == [True, False] * 3
+    assert take.flicker(0).tolist() == [0.42] * 3
+    assert take.flicker(0, "cold").tolist() == [0.9] * 3
