@@ -12,8 +12,8 @@ inside the *inner face*, the box around brows, eyes, nose and mouth, so that the
   The inner face is first averaged down to 72 pixels (it is never enlarged), about half of what the network sees, so
   that a near and a far face of the same relative blur read the same; dividing by the luma's variance takes out light
   and contrast; what the noise adds (6 times its variance after averaging) is subtracted, or a dark grainy picture
-  would count as sharp. Of 60 WFLW faces half read above 1.2; at 0.13 landmarks are 40 % worse, whether by defocus or
-  by motion (``python -m benchmarks.picture_conditions``).
+  would count as sharp. Of 171 WFLW faces half read above 2.6; at 0.16 landmarks are 40 to 50 % worse, whether by
+  defocus or by motion (``python -m benchmarks.picture_conditions``).
 """
 
 from __future__ import annotations
