@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -80,17 +81,33 @@ class PartFigures:
     resets: int
 
 
-def part_figures(shown: ShownTake, start: float, end: float) -> PartFigures:
-    """Return a take's figures from ``start`` to ``end`` seconds, both included."""
-    part = (shown.times >= start) & (shown.times <= end)
-    regions = tuple(_rms(column) for column in shown.regions[part].T)
-    flicker, spent = _rms(shown.flicker[part]), shown.evaluations[part]
+def part_figures(takes: Sequence[ShownTake], start: float, end: float) -> tuple[PartFigures, ...]:
+    """Return the figures of takes of one session from ``start`` to ``end`` seconds, both included.
+
+    Flicker counts where every take measured it, so that all are judged on the same frames; a take that measured
+    nothing there rules out none.
+    """
+    if not takes:
+        return ()
+    part = (takes[0].times >= start) & (takes[0].times <= end)
+    common = part.copy()
+    for take in takes:
+        measured = np.isfinite(take.flicker)
+        if (measured & part).any():
+            common &= measured
+    return tuple(_figures(take, part, common, start, end) for take in takes)
+
+
+def _figures(
+    take: ShownTake, part: NDArray[np.bool_], common: NDArray[np.bool_], start: float, end: float
+) -> PartFigures:
+    flicker, spent = _rms(take.flicker[common]), take.evaluations[part]
     spent = spent[np.isfinite(spent)]
     return PartFigures(
         None if np.isnan(flicker) else flicker,
-        regions,
+        tuple(_rms(column) for column in take.regions[common].T),
         float(spent.mean()) if len(spent) else None,
-        sum(start <= event.time <= end for event in shown.take.resets),
+        sum(start <= event.time <= end for event in take.take.resets),
     )
 
 

@@ -166,11 +166,11 @@ def clip_job(
 ) -> Job:
     """Return the job that writes a part of a session beside it, as one of :data:`CLIPS`."""
     start, end = part
-    # Without dots: what follows the last one would be taken for the kind of file.
-    stem = f"{session.name}-clip-{start:.0f}-to-{end:.0f}s".replace(".", "_")
-    destination = unique_path(session.folder.parent, stem, "" if kind == SESSION else ".mp4")
 
     def work(progress: Callable[[int, int], None], stop: threading.Event) -> Outcome | None:
+        # Without dots: what follows the last one would be taken for the kind of file.
+        stem = f"{session.name}-clip-{start:.0f}-to-{end:.0f}s".replace(".", "_")
+        destination = unique_path(session.folder.parent, stem, "" if kind == SESSION else ".mp4")
         path = export_clip(session, take, start, end, destination, kind == ANNOTATED, progress=progress, stop=stop)
         return None if path is None else Outcome(f"Saved {path.name}.", path=path)
 
