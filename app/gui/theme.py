@@ -37,17 +37,18 @@ QLabel#key {{ color: {colours.dim}; background: {colours.raised}; border-radius:
 QLabel#verdict {{ color: {colours.text}; font-size: 12px; font-weight: 500; }}
 QToolTip {{ background: {colours.raised}; color: {colours.text}; border: 1px solid {colours.line};
     padding: 5px 7px; font-size: 12px; }}
-QPushButton {{ background: {colours.raised}; border: none; border-radius: 9px; padding: 0 14px; min-height: 36px;
-    font-weight: 500; }}
+QPushButton {{ background: {colours.raised}; border: 2px solid transparent; border-radius: 9px; padding: 0 12px;
+    min-height: 32px; font-weight: 500; }}
 QPushButton:hover {{ background: {colours.hover}; }}
 QPushButton:pressed {{ background: {colours.line}; }}
 QPushButton:disabled {{ color: {colours.faint}; background: {colours.card}; }}
 QPushButton:checked {{ background: {colours.hover}; color: {colours.text}; }}
 QPushButton#record:checked {{ background: {colours.record}; color: {colours.on_record}; }}
 QPushButton::menu-indicator {{ image: none; width: 0; }}
-QPushButton#quiet {{ background: transparent; min-height: 28px; padding: 0 8px; }}
+QPushButton[sign="true"] {{ padding: 0; }}
+QPushButton#quiet {{ background: transparent; min-height: 24px; padding: 0 6px; }}
 QPushButton#quiet:hover {{ background: {colours.hover}; }}
-QPushButton#offer {{ min-height: 30px; border-radius: 8px; background: {colours.hover}; padding: 0 12px;
+QPushButton#offer {{ min-height: 26px; border-radius: 8px; background: {colours.hover}; padding: 0 10px;
     font-size: 12px; }}
 QPushButton#offer:hover {{ background: {colours.pressed}; }}
 QMenu {{ background: {colours.raised}; border: 1px solid {colours.line}; border-radius: 8px; padding: 6px; }}
@@ -59,22 +60,13 @@ QLineEdit {{ background: {colours.ground}; border: 1px solid {colours.line}; bor
     selection-background-color: {colours.hover}; selection-color: {colours.text}; }}
 QLineEdit:focus {{ border-color: {colours.tones["info"]}; }}
 QFrame#banner, QFrame#keys {{ background: {colours.veil}; border-radius: 12px; border: 1px solid {colours.line}; }}
-QPushButton:focus, QPushButton#quiet:focus, QPushButton#offer:focus {{ border: 2px solid {colours.tones["info"]}; }}
-QPushButton#segment {{ background: {colours.ground}; border: 1px solid {colours.line}; border-radius: 7px;
-    min-height: 28px; padding: 0 12px; font-size: 12px; color: {colours.dim}; }}
-QPushButton#segment:hover {{ background: {colours.hover}; }}
-QPushButton#segment:checked {{ background: {colours.hover}; color: {colours.text}; border-color: {colours.faint}; }}
-QPushButton#segment:disabled {{ color: {colours.faint}; background: {colours.card}; }}
-QPushButton#segment:focus {{ border: 2px solid {colours.tones["info"]}; }}
+QPushButton:focus {{ border-color: {colours.tones["info"]}; }}
 QLineEdit[wrong="true"] {{ border-color: {colours.tones["error"]}; }}
 QLineEdit:disabled {{ color: {colours.faint}; background: {colours.card}; }}
 QLabel#small {{ color: {colours.dim}; font-size: 12px; }}
 QLabel#wrong {{ color: {colours.tones["error"]}; font-size: 12px; }}
 QLabel#fine {{ color: {colours.tones["good"]}; font-size: 12px; }}
 QLabel#step {{ color: {colours.tones["info"]}; font-size: 11px; font-weight: 600; letter-spacing: 1px; }}
-QSpinBox {{ background: {colours.ground}; border: 1px solid {colours.line}; border-radius: 8px; padding: 5px 8px;
-    selection-background-color: {colours.hover}; selection-color: {colours.text}; }}
-QSpinBox:focus {{ border-color: {colours.tones["info"]}; }}
 QFrame#sheet QScrollArea, QFrame#sheet QScrollArea > QWidget > QWidget {{ background: {colours.card}; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
 QScrollBar::handle:vertical {{ background: {colours.hover}; border-radius: 4px; min-height: 30px; }}

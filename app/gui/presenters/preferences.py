@@ -7,12 +7,28 @@ from pathlib import Path
 
 from app.errors import UserError
 from app.gui.palettes import DARK, LIGHT, SYSTEM, THEMES
+from app.gui.presenters.options import Option
 from app.sessions.writer import RecordingChoices
 
 MOST_FACES = 8
 
-THEME_NAMES = {SYSTEM: "As the system", DARK.name: "Dark", LIGHT.name: "Light"}
-MIRROR_NAMES: dict[bool | None, str] = {None: "Cameras only", True: "Always", False: "Never"}
+THEME_OPTIONS = (
+    Option(SYSTEM, "System", "Dark or light as the system is"),
+    Option(DARK.name, "Dark", "Light words on dark ground"),
+    Option(LIGHT.name, "Light", "Dark words on light ground"),
+)
+MIRROR_OPTIONS = (
+    Option("cameras", "Cameras", "Flip cameras as a mirror does, nothing else"),
+    Option("always", "Always", "Flip every picture"),
+    Option("never", "Never", "Flip nothing"),
+)
+MIRRORED: dict[str, bool | None] = {"cameras": None, "always": True, "never": False}
+"""What the options for the mirror mean."""
+
+FACES_OPTIONS = tuple(
+    Option(str(count), str(count), f"Follow the {count} largest faces" if count > 1 else "Follow the largest face")
+    for count in range(1, MOST_FACES + 1)
+)
 
 VIDEO, ANNOTATED, EXACT = "video", "annotated", "exact"
 
@@ -42,6 +58,11 @@ class Preferences:
             raise UserError(f"The theme must be one of {', '.join(THEMES)}, not {self.theme!r}.")
         if not 1 <= self.max_faces <= MOST_FACES:
             raise UserError(f"Between 1 and {MOST_FACES} faces can be followed, not {self.max_faces}.")
+
+    @property
+    def mirror_option(self) -> str:
+        """The name of the mirror's option."""
+        return next(name for name, meaning in MIRRORED.items() if meaning is self.mirror)
 
     @property
     def choices(self) -> RecordingChoices:

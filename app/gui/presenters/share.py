@@ -7,15 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.errors import UserError
+from app.gui.presenters.options import Option
 from app.sharing.channel import ChannelStatus
-from app.sharing.settings import ANNOTATED, CAMERA_PICTURES, Address, SharingSettings, parse_address
+from app.sharing.settings import ANNOTATED, CAMERA_PICTURES, LANDMARKS, Address, SharingSettings, parse_address
 from app.sharing.sharing import OSC, UDP, VIRTUAL_CAMERA
 
 JSON_FIELD, OSC_FIELD, CAMERA_FIELD = "json", "osc", "camera"
 FIELD_OF_KIND = {UDP: JSON_FIELD, OSC: OSC_FIELD, VIRTUAL_CAMERA: CAMERA_FIELD}
-PICTURE_NAMES = dict(zip(CAMERA_PICTURES, ("Picture with landmarks", "Landmarks on black"), strict=True))
+PICTURE_OPTIONS = (
+    Option(ANNOTATED, "Picture", "The picture with landmarks"),
+    Option(LANDMARKS, "Landmarks", "The landmarks alone on black, for a key filter"),
+)
 
-GOOD, WAITING, ERROR = "good", "waiting", "error"
+GOOD, WAITING, ERROR, WRONG = "good", "waiting", "error", "wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +105,7 @@ class StatusLine:
 
     Attributes:
         text: one sentence or less.
-        tone: "good", "waiting" or "error".
+        tone: "good", "waiting", "error", or "wrong" for what a person typed.
     """
 
     text: str
@@ -114,7 +118,7 @@ def status_lines(reading: ShareReading, statuses: Sequence[ChannelStatus]) -> di
     for status in statuses:
         lines[FIELD_OF_KIND[status.kind]].append(_line(status))
     for name, sentence in reading.wrong.items():
-        lines[name] = [StatusLine(sentence, ERROR)]
+        lines[name] = [StatusLine(sentence, WRONG)]
     return {name: tuple(found) for name, found in lines.items()}
 
 

@@ -68,9 +68,14 @@ class Tour:
         return f"{self._number + 1} of {len(STEPS)}" if self._number is not None else ""
 
     @property
+    def last(self) -> bool:
+        """Whether nothing follows."""
+        return self._number == len(STEPS) - 1
+
+    @property
     def next_label(self) -> str:
         """What stands on the button that goes on."""
-        return "Done" if self._number == len(STEPS) - 1 else "Next"
+        return "Done" if self.last else "Next"
 
     def begin(self) -> None:
         """Start with the first step."""
@@ -101,7 +106,7 @@ MARGIN = 12
 def card_place(target: Box, card: tuple[int, int], window: tuple[int, int]) -> tuple[int, int]:
     """Return where a card of this size stands beside what it points at, inside the window.
 
-    To the left or right where there is room, otherwise above or below; never over the target if that can be helped.
+    Left, right, above or below: where it covers nothing of the target and is moved least to stay inside.
 
     Args:
         target: in the window.
@@ -123,10 +128,11 @@ def card_place(target: Box, card: tuple[int, int], window: tuple[int, int]) -> t
         )
         return x, y
 
-    def covered(place: tuple[int, int]) -> int:
-        x, y = place
+    def badness(place: tuple[int, int]) -> tuple[int, int]:
+        x, y = inside(place)
         wide = min(x + card[0], left + width) - max(x, left)
         high = min(y + card[1], top + height) - max(y, top)
-        return max(0, wide) * max(0, high)
+        covered = max(0, wide) * max(0, high)
+        return covered, abs(x - place[0]) + abs(y - place[1])
 
-    return min((inside(place) for place in places), key=covered)
+    return inside(min(places, key=badness))

@@ -1,0 +1,142 @@
+"""The share card: landmarks to other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+
+from app.gui.presenters.share import (
+    CAMERA_FIELD,
+    ERROR,
+    GOOD,
+    JSON_FIELD,
+    OSC_FIELD,
+    PICTURE_OPTIONS,
+    WRONG,
+    ShareForm,
+    StatusLine,
+)
+from app.gui.views.controls import ChoiceRow, ToggleRow, small_label
+from app.gui.views.preferences import mark_wrong
+from app.gui.views.sheet import Sheet
+
+WIDTH = 500
+_LABELS = {GOOD: "fine", ERROR: "wrong", WRONG: "wrong"}
+_NOTES = {
+    JSON_FIELD: ("JSON over UDP", "One or two datagrams a frame, for scripts and research tools"),
+    OSC_FIELD: ("OSC over UDP", "For VTuber programs, music and stage tools"),
+}
+
+
+class ShareSheet(Sheet):
+    """Shows a :class:`ShareForm` and how the sharing does.
+
+    Signals:
+        changed: carries the new :class:`ShareForm`.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, "Share with other programs", WIDTH)
+        self._form = ShareForm()
+        self._lines: dict[str, tuple[StatusLine, ...]] = {}
+        self.switches: dict[str, ToggleRow] = {}
+        self.addresses: dict[str, QLineEdit] = {}
+        self._status: dict[str, QVBoxLayout] = {}
+        for field, (name, note) in _NOTES.items():
+            self.switches[field] = ToggleRow(name, note)
+            line = QLineEdit()
+            line.setPlaceholderText("127.0.0.1:9000")
+            line.setAccessibleName(f"Where {name} goes: host and port, several with commas")
+            line.setToolTip("HOST:PORT, or only PORT for this computer; several with commas between them")
+            line.editingFinished.connect(self._read_addresses)
+            self.addresses[field] = line
+            self._add(field, line)
+        self.switches[CAMERA_FIELD] = ToggleRow(
+            "Virtual camera", "Other programs can choose LDEQ Live as their camera; needs pyvirtualcam"
+        )
+        self.picture = ChoiceRow("It shows", PICTURE_OPTIONS)
+        self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=name)))
+        self._add(CAMERA_FIELD, self.picture)
+        self.body.addWidget(
+            small_label("Nothing leaves this computer unless you name another one. docs/sharing.md has the forms.")
+        )
+        self.switches[JSON_FIELD].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
+        self.switches[OSC_FIELD].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
+        self.switches[CAMERA_FIELD].changed.connect(lambda on: self._tell(replace(self._form, camera_on=on)))
+        self.show_form(self._form)
+
+    def show_form(self, form: ShareForm) -> None:
+        """Show what is in force; a line that a person is writing in is left alone."""
+        self._form = form
+        for field, on in ((JSON_FIELD, form.json_on), (OSC_FIELD, form.osc_on), (CAMERA_FIELD, form.camera_on)):
+            self.switches[field].show_state(on)
+        for field, text in ((JSON_FIELD, form.json_to), (OSC_FIELD, form.osc_to)):
+            line = self.addresses[field]
+            if not line.hasFocus() and line.text() != text:
+                line.setText(text)
+        self.picture.show_choice(form.camera_picture)
+
+    def show_status(self, lines: Mapping[str, Sequence[StatusLine]]) -> None:
+        """Show how each way out does; cheap where nothing changed."""
+        grown = False
+        for field, room in self._status.items():
+            wanted = tuple(lines.get(field, ()))
+            if wanted == self._lines.get(field):
+                continue
+            self._lines[field] = wanted
+            grown |= _fill(room, wanted)
+            if field in self.addresses:
+                mark_wrong(self.addresses[field], any(line.tone == WRONG for line in wanted))
+        if grown and self.isVisible():
+            self.fit()
+
+    def _add(self, field: str, control: QWidget) -> None:
+        status = QVBoxLayout()
+        status.setSpacing(2)
+        group = QVBoxLayout()
+        group.setSpacing(6)
+        group.addWidget(self.switches[field])
+        group.addWidget(control)
+        group.addLayout(status)
+        self._status[field] = status
+        self.body.addLayout(group)
+        self.body.addSpacing(8)
+
+    def _read_addresses(self) -> None:
+        json_to, osc_to = (self.addresses[field].text().strip() for field in (JSON_FIELD, OSC_FIELD))
+        self._tell(replace(self._form, json_to=json_to, osc_to=osc_to))
+
+    def _tell(self, form: ShareForm) -> None:
+        if form != self._form:
+            self._form = form
+            self.changed.emit(form)
+
+
+def _fill(room: QVBoxLayout, lines: Sequence[StatusLine]) -> bool:
+    """Show ``lines`` in ``room``; return whether it needs another height."""
+    labels = [room.itemAt(index).widget() for index in range(room.count())]
+    same = len(labels) == len(lines)
+    while room.count() > len(lines):
+        old = room.takeAt(room.count() - 1).widget()
+        old.hide()
+        old.deleteLater()
+        room.invalidate()
+    while room.count() < len(lines):
+        label = small_label()
+        room.addWidget(label)
+        label.show()  # now, so that it counts when the card is fitted
+    for index, line in enumerate(lines):
+        label = room.itemAt(index).widget()
+        same = same and len(label.text()) == len(line.text)
+        label.setText(line.text)
+        name = _LABELS.get(line.tone, "small")
+        if label.objectName() != name:
+            label.setObjectName(name)
+            label.style().unpolish(label)
+            label.style().polish(label)
+    return not same

@@ -1,0 +1,221 @@
+"""Preferences, sharing, tour and list of keys, without a window."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from app.errors import UserError
+from app.gui.presenters.actions import ACTIONS, GROUPS, Action
+from app.gui.presenters.key_list import KeyGroup, columns, key_groups, shown_key
+from app.gui.presenters.preferences import (
+    ANNOTATED,
+    EXACT,
+    MIRRORED,
+    VIDEO,
+    Preferences,
+    read_folder,
+    recording_switches,
+    with_switch,
+)
+from app.gui.presenters.share import (
+    CAMERA_FIELD,
+    ERROR,
+    GOOD,
+    JSON_FIELD,
+    OSC_FIELD,
+    WAITING,
+    WRONG,
+    ShareForm,
+    ShareReading,
+    StatusLine,
+    read_form,
+    status_lines,
+    summary,
+)
+from app.gui.presenters.tour import STEPS, Tour, card_place
+from app.sessions.writer import RecordingChoices
+from app.sharing.channel import ChannelStatus
+from app.sharing.settings import Address, SharingSettings
+
+HERE = Address("127.0.0.1", 9000)
+
+
+def test_preferences_refuse_what_cannot_be() -> None:
+    with pytest.raises(UserError, match="theme"):
+        Preferences(theme="pink")
+    for count in (0, 9):
+        with pytest.raises(UserError, match="Between 1 and 8"):
+            Preferences(max_faces=count)
+
+
+def test_switches_follow_from_each_other() -> None:
+    plain = recording_switches(Preferences())
+    assert {name: (state.on, state.free) for name, state in plain.items()} == {
+        VIDEO: (True, True),
+        ANNOTATED: (False, True),
+        EXACT: (False, True),
+    }
+    exact = recording_switches(with_switch(Preferences(recording=RecordingChoices(video=False)), EXACT, True))
+    assert (exact[VIDEO].on, exact[VIDEO].free, exact[EXACT].on) == (True, False, True)
+    private = recording_switches(Preferences(privacy=True, recording=RecordingChoices(annotated=True)))
+    assert not any(state.on or state.free for state in private.values())
+    assert all(state.note.startswith("Privacy is on") for state in private.values())
+
+
+def test_privacy_keeps_the_choices_for_later() -> None:
+    chosen = Preferences(privacy=True, recording=RecordingChoices(annotated=True))
+    assert chosen.choices == RecordingChoices(annotated=True, privacy=True)
+    assert replace(chosen, privacy=False).choices == RecordingChoices(annotated=True)
+
+
+@pytest.mark.parametrize("mirror", [None, True, False])
+def test_the_mirror_has_a_name(mirror: bool | None) -> None:
+    assert MIRRORED[Preferences(mirror=mirror).mirror_option] is mirror
+
+
+def test_folders_are_whole_paths() -> None:
+    assert read_folder("  ") is None
+    assert read_folder("~/Clips") == Path.home() / "Clips"
+    whole = Path.home() / "Clips"
+    assert read_folder(f" {whole} ") == whole
+    with pytest.raises(UserError, match="Clips does not say where it lies; write the whole path, such as"):
+        read_folder("Clips")
+    with pytest.raises(UserError, match="no home folder"):
+        read_folder("~nobody-of-that-name/Clips")
+
+
+def test_a_form_becomes_settings() -> None:
+    assert read_form(ShareForm(), privacy=False) == ShareReading(SharingSettings())
+    form = ShareForm(json_on=True, json_to="9000, 10.0.0.2:9000", osc_on=True, osc_to="[::1]:9001", camera_on=True)
+    expected = SharingSettings((HERE, Address("10.0.0.2", 9000)), (Address("::1", 9001),), "annotated", True)
+    assert read_form(form, privacy=True) == ShareReading(expected)
+    assert ShareForm.of(expected) == replace(form, json_to="127.0.0.1:9000, 10.0.0.2:9000")
+    assert ShareForm.of(SharingSettings()) == ShareForm()
+
+
+@pytest.mark.parametrize(
+    ("form", "settings", "wrong"),
+    [
+        (
+            ShareForm(json_on=True, json_to="nowhere", osc_on=True),
+            SharingSettings(osc=(Address("127.0.0.1", 9001),)),
+            {JSON_FIELD: "names no port"},
+        ),
+        (ShareForm(json_on=True, osc_on=True, osc_to=" "), SharingSettings(udp=(HERE,)), {OSC_FIELD: "Write where"}),
+        (
+            ShareForm(json_on=True, osc_on=True, osc_to="9000", camera_on=True),
+            SharingSettings(udp=(HERE,), virtual_camera="annotated"),
+            {OSC_FIELD: "named twice"},
+        ),
+        (ShareForm(json_to="what", osc_to="ever"), SharingSettings(), {}),
+    ],
+)
+def test_what_is_wrong_does_not_stop_the_rest(
+    form: ShareForm, settings: SharingSettings, wrong: dict[str, str]
+) -> None:
+    reading = read_form(form, privacy=False)
+    assert reading.settings == settings
+    assert reading.wrong.keys() == wrong.keys()
+    assert all(part in reading.wrong[name] for name, part in wrong.items())
+
+
+def test_status_in_words() -> None:
+    statuses = (
+        ChannelStatus("udp", "127.0.0.1:9000", sent=300, rate=29.6),
+        ChannelStatus("udp", "10.0.0.2:9000", failed=3, error="Nobody listens there."),
+        ChannelStatus("virtual camera", "annotated", sent=12),
+    )
+    reading = ShareReading(SharingSettings(), {OSC_FIELD: "localhost names no port."})
+    assert status_lines(reading, statuses) == {
+        JSON_FIELD: (StatusLine("Sent 30/s to 127.0.0.1:9000", GOOD), StatusLine("Nobody listens there.", ERROR)),
+        OSC_FIELD: (StatusLine("localhost names no port.", WRONG),),
+        CAMERA_FIELD: (StatusLine("Nothing to send now; 12 frames sent to programs that look", WAITING),),
+    }
+    fresh = status_lines(ShareReading(SharingSettings()), (ChannelStatus("osc", "x:1"),))
+    assert fresh[OSC_FIELD] == (StatusLine("Ready; nothing tracked yet", WAITING),)
+
+
+def test_sharing_in_a_few_words() -> None:
+    good, bad, idle = (
+        ChannelStatus("udp", "a", 1, 0, 30.0),
+        ChannelStatus("osc", "b", error="!"),
+        ChannelStatus("osc", "c"),
+    )
+    assert [summary(s) for s in ((), (good,), (good, bad), (idle,))] == [
+        "",
+        "Sharing",
+        "Sharing: trouble",
+        "Ready to share",
+    ]
+
+
+def test_the_tour_has_three_steps_and_ends() -> None:
+    tour = Tour()
+    assert (tour.step, tour.progress) == (None, "")
+    tour.go_on()
+    tour.go_back()
+    assert tour.step is None
+    tour.begin()
+    seen = []
+    while tour.step is not None:
+        seen.append((tour.progress, tour.next_label))
+        tour.go_on()
+    assert seen == [("1 of 3", "Next"), ("2 of 3", "Next"), ("3 of 3", "Done")]
+    tour.begin()
+    tour.go_on()
+    tour.go_back()
+    assert tour.step is STEPS[0]
+    tour.skip()
+    assert tour.step is None
+
+
+def test_the_tour_names_keys_that_exist() -> None:
+    texts = " ".join(step.text for step in STEPS)
+    for words in ("Press R to", "Press C to", "Space records", "L opens", "? shows"):
+        assert words in texts
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ((1130, 90, 280, 30), (774, 25)),  # in the panel at the right: left of it
+        ((20, 300, 100, 40), (136, 240)),  # at the left: right of it
+        ((500, 780, 120, 50), (390, 604)),  # in the bar below: above it
+        ((0, 0, 1440, 40), (550, 56)),  # all along the top: below it
+    ],
+)
+def test_the_card_stands_beside_what_it_points_at(target: tuple[int, int, int, int], expected: tuple[int, int]) -> None:
+    assert card_place(target, (340, 160), (1440, 860)) == expected
+
+
+def test_the_card_stays_inside_a_small_window() -> None:
+    x, y = card_place((10, 10, 380, 280), (340, 160), (400, 300))
+    assert (x, y) == (12, 12) or (12 <= x <= 48 and 12 <= y <= 128)
+
+
+def test_every_key_is_listed_once() -> None:
+    groups = key_groups()
+    listed = [action for group in groups for action in group.actions]
+    assert sorted(action.name for action in listed) == sorted(action.name for action in ACTIONS if action.key)
+    assert [group.name for group in groups] == [name for name in GROUPS if any(a.group == name for a in ACTIONS)]
+
+
+def test_columns_keep_the_order_and_are_balanced() -> None:
+    def group(name: str, lines: int) -> KeyGroup:
+        return KeyGroup(name, (Action("n", "k", "l", "h", name),) * lines)
+
+    groups = [group("a", 6), group("b", 6), group("c", 3), group("d", 7), group("e", 11)]
+    two = columns(groups, 2)
+    assert [[g.name for g in column] for column in two] == [["a", "b", "c"], ["d", "e"]]
+    assert columns(groups, 1) == (tuple(groups),)
+    assert sum(map(len, columns(groups, 9))) == 5
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"), [("R", "R"), ("Left", "←"), ("Ctrl+,", "Ctrl + ,"), ("Ctrl+Q", "Ctrl + Q"), ("+", "+")]
+)
+def test_keys_are_shown_as_people_know_them(key: str, shown: str) -> None:
+    assert shown_key(key) == shown

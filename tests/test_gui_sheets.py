@@ -1,0 +1,345 @@
+"""The cards over the picture: by mouse and by keyboard, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtGui import QAccessible, QKeySequence, QPaintEvent, QShortcut
+from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.gui import theme
+from app.gui.palettes import DARK, LIGHT
+from app.gui.presenters.preferences import ANNOTATED, EXACT, Preferences
+from app.gui.presenters.share import CAMERA_FIELD, GOOD, JSON_FIELD, OSC_FIELD, WRONG, ShareForm, StatusLine
+from app.gui.presenters.tour import FLICKER, RECORDING, STEPS, SWITCH
+from app.gui.views.controls import ToggleRow
+from app.gui.views.keys import KeyList
+from app.gui.views.preferences import PreferencesSheet
+from app.gui.views.share import ShareSheet
+from app.gui.views.sheet import MARGIN, Sheet, Sheets, rounded
+from app.gui.views.tour import TourCard
+from app.sessions.writer import RecordingChoices
+
+USUAL = Path("/home/someone/Videos/LDEQ Live")
+
+
+class Window(QWidget):
+    """Stands in for the live window: shortcuts, and a picture that is painted again and again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resize(1200, 760)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.pressed: list[str] = []
+        for key in ("Space", "Left", "Right", "R", "1", "Esc"):
+            shortcut = QShortcut(QKeySequence(key), self)
+            shortcut.activated.connect(lambda key=key: self.pressed.append(key))
+
+
+@pytest.fixture
+def window(qapp: QApplication, qtbot: QtBot) -> Iterator[Window]:
+    theme.dress(qapp, DARK)
+    made = Window()
+    qtbot.addWidget(made)
+    made.show()
+    qtbot.waitUntil(made.isActiveWindow, timeout=20000)
+    yield made
+    theme.dress(qapp, DARK)
+
+
+def press(qtbot: QtBot, key: Qt.Key) -> None:
+    focused = QApplication.focusWidget()
+    assert focused is not None
+    qtbot.keyClick(focused, key)
+
+
+def test_a_sheet_lies_in_the_middle_and_follows_the_window(window: Window, qtbot: QtBot) -> None:
+    sheet = PreferencesSheet(window)
+    assert not sheet.isVisible()
+    sheet.toggle()
+    assert abs(sheet.geometry().center().x() - window.rect().center().x()) <= 1
+    assert sheet._scroll.verticalScrollBar().maximum() == 0, "everything fits"
+    window.resize(600, 300)
+    assert window.rect().adjusted(MARGIN, MARGIN, -MARGIN, -MARGIN).contains(sheet.geometry())
+    assert sheet._scroll.verticalScrollBar().maximum() > 0
+    with qtbot.waitSignal(sheet.closed):
+        sheet.toggle()
+
+
+def test_the_picture_below_does_not_repaint_a_sheet(window: Window, qtbot: QtBot) -> None:
+    painted: list[str] = []
+
+    class Counting(KeyList):
+        def paintEvent(self, event: QPaintEvent) -> None:
+            painted.append("sheet")
+            super().paintEvent(event)
+
+    sheet = Counting(window)
+    sheet.show()
+    qtbot.waitUntil(lambda: bool(painted), timeout=20000)
+    QApplication.processEvents()
+    painted.clear()
+    for _ in range(5):
+        window.repaint()
+        QApplication.processEvents()
+    assert painted == []
+
+
+def test_corners_are_round() -> None:
+    region = rounded(QRect(0, 0, 100, 60), 12)
+    for corner in (QPoint(0, 0), QPoint(99, 0), QPoint(0, 59), QPoint(99, 59), QPoint(2, 2)):
+        assert not region.contains(corner)
+    for inside in (QPoint(12, 0), QPoint(0, 12), QPoint(4, 4), QPoint(95, 55), QPoint(50, 59)):
+        assert region.contains(inside)
+
+
+def test_keys_of_controls_are_not_the_windows_while_the_keyboard_is_in_a_sheet(window: Window, qtbot: QtBot) -> None:
+    sheet = PreferencesSheet(window)
+    sheet.show()
+    sheet.privacy.toggle.setFocus()
+    with qtbot.waitSignal(sheet.changed) as changed:
+        press(qtbot, Qt.Key.Key_Space)
+    assert changed.args == [Preferences(privacy=True)]
+    assert window.pressed == []
+    press(qtbot, Qt.Key.Key_R)
+    assert window.pressed == ["R"], "what no control understands still works"
+    sheet.folder.setFocus()
+    press(qtbot, Qt.Key.Key_R)
+    press(qtbot, Qt.Key.Key_1)
+    press(qtbot, Qt.Key.Key_Space)
+    assert window.pressed == ["R"]
+    assert sheet.folder.text() == "r1 "
+    press(qtbot, Qt.Key.Key_Escape)
+    assert not sheet.isVisible()
+    assert window.pressed == ["R"]
+    press(qtbot, Qt.Key.Key_Space)
+    assert window.pressed == ["R", "Space"]
+
+
+@pytest.mark.parametrize("kind", [PreferencesSheet, ShareSheet, KeyList])
+def test_tab_visits_every_control_and_stays(window: Window, qtbot: QtBot, kind: type[Sheet]) -> None:
+    outside = QPushButton("outside", window)
+    outside.show()
+    sheet = kind(window)
+    sheet.show()
+    visited = []
+    for _ in range(40):
+        press(qtbot, Qt.Key.Key_Tab)
+        visited.append(QApplication.focusWidget())
+    controls = {
+        widget
+        for widget in (*sheet.findChildren(QPushButton), *sheet.findChildren(QLineEdit))
+        if widget.isVisible() and widget.isEnabled()
+    }
+    controls |= {row.toggle for row in sheet.findChildren(ToggleRow) if row.toggle.isEnabled()}
+    assert controls <= set(visited)
+    assert outside not in visited
+    last = QApplication.focusWidget()
+    press(qtbot, Qt.Key.Key_Tab)
+    press(qtbot, Qt.Key.Key_Backtab)
+    assert QApplication.focusWidget() is last
+
+
+@pytest.mark.parametrize("kind", [PreferencesSheet, ShareSheet, KeyList])
+def test_everything_in_a_sheet_has_a_name(window: Window, kind: type[Sheet]) -> None:
+    sheet = kind(window)
+    sheet.show()
+    for widget in sheet._chain():
+        spoken = QAccessible.queryAccessibleInterface(widget)
+        assert spoken.text(QAccessible.Text.Name), widget
+
+
+def test_one_sheet_at_a_time(window: Window) -> None:
+    keys, share = KeyList(window), ShareSheet(window)
+    sheets = Sheets(keys, share)
+    assert not sheets.close()
+    sheets.toggle(keys)
+    sheets.toggle(share)
+    assert (keys.isVisible(), share.isVisible()) == (False, True)
+    assert sheets.close()
+    assert not share.isVisible()
+
+
+def test_preferences_tell_every_change(window: Window, qtbot: QtBot) -> None:
+    sheet = PreferencesSheet(window)
+    start = Preferences(recording=RecordingChoices(exact=True), max_faces=2)
+    sheet.show_preferences(start, USUAL)
+    sheet.show()
+    told: list[Preferences] = []
+    sheet.changed.connect(told.append)
+    sheet.theme.segments.chosen.emit("light")
+    sheet.mirror.segments.chosen.emit("never")
+    sheet.faces.segments.chosen.emit("8")
+    qtbot.mouseClick(sheet.switches[ANNOTATED], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(sheet.switches[EXACT].toggle, Qt.MouseButton.LeftButton)
+    assert told[-1] == Preferences("light", False, RecordingChoices(annotated=True), False, 8)
+    assert len(told) == 5
+    count = len(told)
+    sheet.show_preferences(told[-1], USUAL)
+    assert len(told) == count, "what is shown is not a change"
+
+
+def test_a_folder_that_says_too_little_is_not_taken(window: Window, qtbot: QtBot) -> None:
+    sheet = PreferencesSheet(window)
+    sheet.show_preferences(Preferences(), USUAL)
+    sheet.show()
+    assert sheet.folder.placeholderText() == str(USUAL)
+    sheet.folder.setFocus()
+    qtbot.keyClicks(sheet.folder, "Clips")
+    with qtbot.assertNotEmitted(sheet.changed):
+        press(qtbot, Qt.Key.Key_Return)
+    assert "does not say where it lies" in sheet._wrong.text()
+    assert sheet._wrong.isVisible()
+    sheet.folder.setText(str(USUAL))
+    with qtbot.waitSignal(sheet.changed) as changed:
+        press(qtbot, Qt.Key.Key_Return)
+    assert changed.args == [Preferences(folder=USUAL)]
+    assert not sheet._wrong.isVisible()
+
+
+def test_privacy_greys_out_what_would_be_recorded(window: Window) -> None:
+    sheet = PreferencesSheet(window)
+    sheet.show_preferences(Preferences(privacy=True), USUAL)
+    assert not any(row.toggle.isEnabled() or row.toggle.isChecked() for row in sheet.switches.values())
+
+
+def test_the_share_card_tells_what_was_typed(window: Window, qtbot: QtBot) -> None:
+    sheet = ShareSheet(window)
+    sheet.show()
+    told: list[ShareForm] = []
+    sheet.changed.connect(told.append)
+    line = sheet.addresses[OSC_FIELD]
+    line.setFocus()
+    line.selectAll()
+    qtbot.keyClicks(line, "39539")
+    assert told == [], "not with every key"
+    press(qtbot, Qt.Key.Key_Return)
+    qtbot.mouseClick(sheet.switches[OSC_FIELD].toggle, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(sheet.switches[CAMERA_FIELD].toggle, Qt.MouseButton.LeftButton)
+    sheet.picture.segments.chosen.emit("landmarks")
+    expected = ShareForm(osc_on=True, osc_to="39539", camera_on=True, camera_picture="landmarks")
+    assert told[-1] == expected
+    sheet.show_form(replace(expected, json_to="10.0.0.2:9000"))
+    assert sheet.addresses[JSON_FIELD].text() == "10.0.0.2:9000"
+    assert len(told) == 4
+
+
+def test_the_share_card_shows_how_it_goes(window: Window) -> None:
+    sheet = ShareSheet(window)
+    sheet.show()
+    before = sheet.height()
+    sheet.show_status(
+        {
+            JSON_FIELD: (StatusLine("Sent 30/s to a:1", GOOD), StatusLine("Sent 30/s to b:1", GOOD)),
+            OSC_FIELD: (StatusLine("x names no port.", WRONG),),
+        }
+    )
+    assert sheet.height() > before
+    texts = [label.text() for label in sheet.findChildren(QLabel, "fine")]
+    assert texts == ["Sent 30/s to a:1", "Sent 30/s to b:1"]
+    assert sheet.addresses[OSC_FIELD].property("wrong")
+    assert not sheet.addresses[JSON_FIELD].property("wrong")
+    (fine, _) = sheet.findChildren(QLabel, "fine")
+    assert fine.palette().color(fine.foregroundRole()).name() == DARK.tones["good"]
+    sheet.show_status({})
+    assert not sheet.addresses[OSC_FIELD].property("wrong")
+    assert sheet.height() == before
+
+
+def test_a_sheet_changes_clothes(window: Window, qapp: QApplication) -> None:
+    sheet = KeyList(window)
+    sheet.show()
+    for colours in (LIGHT, DARK):
+        theme.dress(qapp, colours)
+        assert sheet.grab().toImage().pixelColor(sheet.width() // 2, 8).name() == colours.card
+
+
+@pytest.mark.parametrize(("width", "expected"), [(1200, 2), (780, 2), (600, 1)])
+def test_the_list_of_keys_has_as_many_columns_as_fit(window: Window, width: int, expected: int) -> None:
+    window.resize(width, 760)
+    sheet = KeyList(window)
+    sheet.show()
+    assert sheet._shown == expected
+    assert sheet.width() <= width - 2 * MARGIN
+
+
+def test_the_list_of_keys_scrolls_by_keyboard(window: Window, qtbot: QtBot) -> None:
+    window.resize(700, 320)
+    sheet = KeyList(window)
+    sheet.show()
+    bar = sheet._scroll.verticalScrollBar()
+    QApplication.processEvents()
+    press(qtbot, Qt.Key.Key_PageDown)
+    assert bar.value() > 0
+    press(qtbot, Qt.Key.Key_Up)
+    press(qtbot, Qt.Key.Key_PageUp)
+    assert bar.value() == 0
+    press(qtbot, Qt.Key.Key_Space)
+    assert window.pressed == ["Space"], "it can be recorded while reading"
+
+
+@pytest.fixture
+def tour(window: Window) -> TourCard:
+    targets = {}
+    for number, name in enumerate((SWITCH, FLICKER, RECORDING)):
+        targets[name] = QLabel(name, window)
+        targets[name].setGeometry(900, 100 + 200 * number, 200, 40)
+        targets[name].show()
+    return TourCard(window, targets)
+
+
+def test_the_tour_points_and_ends(tour: TourCard, qtbot: QtBot) -> None:
+    tour.begin()
+    for number, step in enumerate(STEPS):
+        assert tour.accessibleName() == f"Tour: {step.title}"
+        target = tour._targets[step.target].geometry()
+        assert tour._ring.isVisible()
+        assert tour._ring.geometry().contains(target)
+        assert not tour.geometry().intersects(target)
+        assert QApplication.focusWidget() is tour.go_on
+        if number < 2:
+            press(qtbot, Qt.Key.Key_Return)
+    assert not tour.skip.isVisible()
+    with qtbot.waitSignal(tour.finished):
+        press(qtbot, Qt.Key.Key_Space)
+    assert not tour.isVisible()
+    assert not tour._ring.isVisible()
+
+
+@pytest.mark.parametrize("way", ["esc", "skip"])
+def test_the_tour_can_be_skipped_and_shown_again(tour: TourCard, qtbot: QtBot, way: str) -> None:
+    tour.begin()
+    with qtbot.waitSignal(tour.finished):
+        if way == "esc":
+            press(qtbot, Qt.Key.Key_Escape)
+        else:
+            qtbot.mouseClick(tour.skip, Qt.MouseButton.LeftButton)
+    tour.begin()
+    assert tour.accessibleName().endswith(STEPS[0].title)
+
+
+def test_the_tour_follows_the_window_and_bears_what_is_hidden(tour: TourCard, window: Window) -> None:
+    tour.begin()
+    window.resize(1000, 500)
+    tour._targets[SWITCH].move(700, 200)
+    tour.fit()
+    assert tour._ring.geometry().contains(tour._targets[SWITCH].geometry())
+    tour._targets[SWITCH].hide()
+    tour.fit()
+    assert not tour._ring.isVisible()
+    assert tour.isVisible()
+
+
+def test_clicks_go_through_the_ring(tour: TourCard, window: Window, qtbot: QtBot) -> None:
+    button = QPushButton("target", window)
+    button.setGeometry(300, 300, 120, 40)
+    button.show()
+    tour._targets = {SWITCH: button}
+    tour.begin()
+    assert window.childAt(button.geometry().center()) is button
+    assert window.childAt(button.geometry().topLeft() - QPoint(4, -20)) is None
