@@ -343,3 +343,20 @@ def test_clicks_go_through_the_ring(tour: TourCard, window: Window, qtbot: QtBot
     tour.begin()
     assert window.childAt(button.geometry().center()) is button
     assert window.childAt(button.geometry().topLeft() - QPoint(4, -20)) is None
+
+
+def test_a_sheet_that_nobody_touches_is_not_laid_out_again(
+    window: Window, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = ShareSheet(window)
+    sheet.show()
+    lines = {JSON_FIELD: (StatusLine("Sent 30/s to a:1", GOOD),)}
+    sheet.show_status(lines)
+    for _ in range(5):
+        QApplication.processEvents()
+    fitted: list[None] = []
+    monkeypatch.setattr(ShareSheet, "fit", lambda self: fitted.append(None))
+    for _ in range(5):
+        sheet.show_status(lines)
+        QApplication.processEvents()
+    assert fitted == []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.gui.presenters.share import (
     CAMERA_FIELD,
@@ -46,7 +46,7 @@ class ShareSheet(Sheet):
         self._lines: dict[str, tuple[StatusLine, ...]] = {}
         self.switches: dict[str, ToggleRow] = {}
         self.addresses: dict[str, QLineEdit] = {}
-        self._status: dict[str, QVBoxLayout] = {}
+        self._status: dict[str, _Lines] = {}
         for field, (name, note) in _NOTES.items():
             self.switches[field] = ToggleRow(name, note)
             line = QLineEdit()
@@ -84,26 +84,24 @@ class ShareSheet(Sheet):
     def show_status(self, lines: Mapping[str, Sequence[StatusLine]]) -> None:
         """Show how each way out does; cheap where nothing changed."""
         grown = False
-        for field, room in self._status.items():
+        for field, status in self._status.items():
             wanted = tuple(lines.get(field, ()))
             if wanted == self._lines.get(field):
                 continue
             self._lines[field] = wanted
-            grown |= _fill(room, wanted)
+            grown |= status.show_lines(wanted)
             if field in self.addresses:
                 mark_wrong(self.addresses[field], any(line.tone == WRONG for line in wanted))
         if grown and self.isVisible():
             self.fit()
 
     def _add(self, field: str, control: QWidget) -> None:
-        status = QVBoxLayout()
-        status.setSpacing(2)
+        self._status[field] = _Lines()
         group = QVBoxLayout()
         group.setSpacing(6)
         group.addWidget(self.switches[field])
         group.addWidget(control)
-        group.addLayout(status)
-        self._status[field] = status
+        group.addWidget(self._status[field])
         self.body.addLayout(group)
         self.body.addSpacing(8)
 
@@ -117,26 +115,36 @@ class ShareSheet(Sheet):
             self.changed.emit(form)
 
 
-def _fill(room: QVBoxLayout, lines: Sequence[StatusLine]) -> bool:
-    """Show ``lines`` in ``room``; return whether it needs another height."""
-    labels = [room.itemAt(index).widget() for index in range(room.count())]
-    same = len(labels) == len(lines)
-    while room.count() > len(lines):
-        old = room.takeAt(room.count() - 1).widget()
-        old.hide()
-        old.deleteLater()
-        room.invalidate()
-    while room.count() < len(lines):
-        label = small_label()
-        room.addWidget(label)
-        label.show()  # now, so that it counts when the card is fitted
-    for index, line in enumerate(lines):
-        label = room.itemAt(index).widget()
-        same = same and len(label.text()) == len(line.text)
-        label.setText(line.text)
-        name = _LABELS.get(line.tone, "small")
-        if label.objectName() != name:
-            label.setObjectName(name)
-            label.style().unpolish(label)
-            label.style().polish(label)
-    return not same
+class _Lines(QWidget):
+    """The lines below a field; takes no room while there are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(2)
+        self._labels: list[QLabel] = []
+        self.hide()
+
+    def show_lines(self, lines: Sequence[StatusLine]) -> bool:
+        """Show ``lines``; return whether that may take another height."""
+        same = [len(label.text()) for label in self._labels] == [len(line.text) for line in lines]
+        while len(self._labels) > len(lines):
+            old = self._labels.pop()
+            self._layout.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        while len(self._labels) < len(lines):
+            self._labels.append(small_label())
+            self._layout.addWidget(self._labels[-1])
+            self._labels[-1].show()  # now, so that it counts when the card is fitted
+        for label, line in zip(self._labels, lines, strict=True):
+            label.setText(line.text)
+            name = _LABELS.get(line.tone, "small")
+            if label.objectName() != name:
+                label.setObjectName(name)
+                label.style().unpolish(label)
+                label.style().polish(label)
+        self.setVisible(bool(lines))
+        self.updateGeometry()
+        return not same

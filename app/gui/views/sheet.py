@@ -86,7 +86,7 @@ class Sheet(QFrame):
         """Take the room that the content wants and the parent has, in the middle of the parent."""
         room = self.parentWidget().size()
         width = min(self._preferred, room.width() - 2 * MARGIN)
-        self.body.invalidate()
+        self.body.activate()  # takes in what was just shown or hidden; does nothing otherwise
         wanted = self.body.totalHeightForWidth(width - 2)
         if wanted < 0:
             wanted = self.body.totalSizeHint().height()
