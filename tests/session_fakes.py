@@ -63,7 +63,7 @@ def tracked(
 ) -> list[FrameResult]:
     """Track :func:`scene` with settings that change and memory that is lost at given frames.
 
-    Two frames before the first are tracked, too, so that the tracker has a memory when recording begins.
+    One more frame comes before the first, in which the tracker has a memory.
     """
     tracker = square_pipeline(EngineSettings(), TrackingSettings())
     results = []
@@ -73,4 +73,4 @@ def tracked(
         if changes and index in changes:
             tracker.configure(changes[index])
         results.append(tracker.process(Frame(index + 2, 5 + index / 30, scene(index + 2), 5 + index / 30)))
-    return results
+    return results[1:]

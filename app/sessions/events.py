@@ -28,6 +28,8 @@ RESTART = "restart"
 DROPPED, ANNOTATED, INEXACT = "dropped", "annotated", "inexact"
 ERROR = "error"
 
+NOTED = (FOUND, LOST, CUT, RESTART)
+"""Kinds whose texts are the parts of a result's note."""
 LARGEST_GAP = 1.0
 """Seconds between two frames from which on the source was interrupted."""
 

@@ -33,6 +33,8 @@ RESULTS_WAITING = 5_000
 """Results without pictures that may wait, almost three minutes of them; then the disk counts as dead."""
 FRESH_RESULTS = 90
 """An exact recording waits for so many results for one that tracking began without memory."""
+QUICKLY_READ = 256 << 20
+"""Bytes of video whose checksums are waited for at the end; those of larger ones follow in the background."""
 STOP_SECONDS = 10.0
 
 _FOUND = re.compile(r"found face (\d+)")
@@ -218,11 +220,13 @@ class SessionRecorder:
             log.exception("%s could not be finished", self._path)
             with self._changed:
                 self._fail(f"{self._path} could not be finished; it holds what was written until then.")
-        self._finished.set()
+        if self._writer.video_bytes > QUICKLY_READ:
+            self._finished.set()
         try:
             self._writer.add_checksums()
         except Exception:
             log.exception("no checksums of the videos in %s", self._path)
+        self._finished.set()
 
     def _fail(self, sentence: str) -> None:
         """Note an error; with the lock held. What waits is still written where that is possible."""

@@ -16,6 +16,7 @@ from app.sessions.events import SETTINGS, Event, changed_settings, read_events
 from app.sessions.form import (
     COMPLETE,
     EVENTS,
+    EXACT_VIDEO,
     FRAMES,
     RECORDED,
     RECOVERED,
@@ -146,7 +147,8 @@ class Session:
             raise SessionError(self._no_pictures())
         shown = self.frames.picture >= 0
         times = self.frames.time if video.inside else self.frames.timestamp
-        return SessionVideo(path, times[shown])
+        finished = self.state == COMPLETE or path.suffix != Path(EXACT_VIDEO).suffix
+        return SessionVideo(path, times[shown], whole=finished)
 
     def pictures(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Yield (number, picture) of every clean picture in order; numbers are those in :attr:`frames`.

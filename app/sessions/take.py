@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from app.pipeline.frame import Estimate, FaceResult, Frame, FrameResult
 from app.sessions.estimates import Estimates
-from app.sessions.events import RESET, Event
+from app.sessions.events import NOTED, RESET, Event
 from app.sessions.form import RECORDED
 from app.sessions.frames import FrameTable
 from app.sessions.metadata import EngineFacts
@@ -126,7 +126,7 @@ class Take:
         frame = Frame(int(table.index[row]), float(table.timestamp[row]), image, float(table.time[row]))
         spent = float(table.seconds[row])
         seconds = {"total": spent} if np.isfinite(spent) else {}
-        note = "; ".join(event.text for event in self.events_at(row) if event.kind in ("found", "lost", "cut"))
+        note = "; ".join(event.text for event in self.events_at(row) if event.kind in NOTED)
         return FrameResult(frame, tuple(faces), seconds, note, settings)
 
     def events_at(self, row: int) -> tuple[Event, ...]:

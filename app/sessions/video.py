@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
+import av
 import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
@@ -29,13 +30,15 @@ class SessionVideo:
     Args:
         path: the video.
         times: (m,) when each picture is shown, in seconds of the file, ever increasing.
+        whole: the file was finished; else its last picture may be cut short and is not shown.
 
     Raises:
         SessionError: where the video cannot be read.
     """
 
-    def __init__(self, path: Path, times: NDArray[np.float64]) -> None:
+    def __init__(self, path: Path, times: NDArray[np.float64], *, whole: bool = True) -> None:
         self._path = path
+        self._whole = whole
         self._times = times
         try:
             self._container = open_container(str(path))
@@ -135,14 +138,9 @@ class SessionVideo:
 
     def _decode(self) -> Iterator[VideoFrame]:
         """Yield pictures as long as the file gives whole ones."""
-        packets = self._container.demux(self._stream)
-        while True:
+        packets = self._packets()
+        while (packet := next(packets, None)) is not None:
             try:
-                packet = next(packets, None)
-                if packet is None:
-                    break
-                if packet.is_corrupt:  # cut short by a kill
-                    continue
                 frames = packet.decode()
             except READ_ERRORS:
                 break
@@ -151,6 +149,27 @@ class SessionVideo:
             yield from self._stream.codec_context.decode(None)
         except READ_ERRORS:
             return
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """Yield the file's packets up to its end or a place that cannot be read.
+
+        HuffYUV decodes the rest of a packet that a kill cut short as noise without a word, so where the file was
+        not finished the last packet is held back.
+        """
+        held: av.Packet | None = None
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except READ_ERRORS:
+                return
+            if packet is None or packet.size == 0:
+                break
+            if self._whole:
+                yield packet
+            elif held is not None:
+                yield held
+            held = packet
 
     def _remember(self, number: int, image: Picture) -> None:
         image.setflags(write=False)

@@ -176,6 +176,11 @@ class SessionWriter:
                 return  # deleted meanwhile
             self._complete(self._metadata.checksums | found)
 
+    @property
+    def video_bytes(self) -> int:
+        """Size of the videos so far."""
+        return sum(track.path.stat().st_size for track in self._tracks() if track.path.is_file())
+
     def _tracks(self) -> list[PictureTrack]:
         return [track for track in (self._clean, self._annotated) if track is not None]
 

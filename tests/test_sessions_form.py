@@ -1,0 +1,295 @@
+"""The form of a session: what is written comes back, and what is damaged is one sentence."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.errors import RecordingError, UserError
+from app.presets import PRESETS
+from app.sessions.form import SessionError, create_folder, is_session
+from app.sessions.frames import FrameTable, read_frames
+from app.sessions.listing import list_sessions
+from app.sessions.metadata import SessionMetadata, read_metadata
+from app.sessions.plain import from_plain, to_plain
+from app.sessions.session import open_session
+from app.settings import EngineSettings, TrackingSettings
+from model.topology import REGIONS
+from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
+from tests.session_fakes import EXACT, record, told
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "talk"
+
+
+def rewrite(folder, **changes):
+    path = folder / "session.json"
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        TrackingSettings(),
+        *(TrackingSettings(rwr=False, compare=True, rival="ema", recurrence=preset.settings) for preset in PRESETS),
+        EngineSettings(Path("some where/ä.safetensors"), "onnx", "cpu", 2),
+    ],
+)
+def test_settings_survive_json(settings):
+    assert from_plain(type(settings), json.loads(json.dumps(to_plain(settings)))) == settings
+
+
+def test_settings_of_a_newer_version_keep_what_is_known():
+    assert from_plain(TrackingSettings, {"rwr": False, "later": 3}) == TrackingSettings(rwr=False)
+
+
+@pytest.mark.parametrize(
+    "value", [None, 3, {"rwr": "yes"}, {"max_faces": 1.5}, {"max_faces": True}, {"recurrence": {"gains": []}}]
+)
+def test_settings_of_the_wrong_kind_are_refused(value):
+    with pytest.raises(ValueError, match=r"TrackingSettings|RwrSettings|MotionGains"):
+        from_plain(TrackingSettings, value)
+
+
+def test_what_has_no_plain_form_is_refused():
+    for value in (float("nan"), object(), {1, 2}):
+        with pytest.raises(TypeError, match="plain form"):
+            to_plain(value)
+
+
+def test_metadata_comes_back(folder):
+    session = record(folder, [told(k, "" if k else "found face 0") for k in range(3)], EXACT)
+    facts = read_metadata(folder)
+    assert facts == session.metadata
+    assert from_plain(SessionMetadata, json.loads((folder / "session.json").read_text())) == facts
+    assert facts.started.endswith("Z")
+    assert facts.ended is not None
+    assert {"python", "numpy", "av", "opencv-contrib-python"} <= set(facts.versions)
+
+
+def test_landmarks_come_back_bit_for_bit(folder):
+    points = [landmarks() + np.float32(0.1234567 * k) for k in range(4)]
+    items = [result(k, faces=[estimate(points=points[k])], other=COLD_ESTIMATE) for k in range(4)]
+    items[2] = result(2, faces=[])
+    take = record(folder, items).recorded
+    found = take.landmarks(0)
+    assert found.shape == (4, 98, 2)
+    assert np.isnan(found[2]).all()
+    for k in (0, 1, 3):
+        assert (found[k] == points[k]).all()
+    one = take.estimates.of(0, "cold")
+    assert one.row.tolist() == [0, 1, 3]
+    assert one.evaluations.tolist() == [5] * 3
+    assert one.residual.tolist() == [0.0625] * 3
+    assert one.reason.tolist() == ["RwR off"] * 3
+    assert one.warm.tolist() == [False] * 3
+    assert take.regions(0).shape == (4, len(REGIONS))
+    assert take.regions(0)[0].tolist() == [0.5] * len(REGIONS)
+    assert take.main_face == 0
+
+
+def test_a_result_is_rebuilt_for_drawing(folder):
+    item = told(0, "found face 0", max_faces=3)
+    session = record(folder, [item, result(1, faces=[estimate(), estimate()], other=COLD_ESTIMATE)])
+    first, second = (session.recorded.result(row, item.frame.image) for row in (0, 1))
+    assert first.settings == item.settings
+    assert first.note == "found face 0"
+    assert first.seconds == {"total": 0.02}
+    assert (first.frame.index, first.frame.timestamp) == (0, 0.0)
+    mine, theirs = first.faces[0].estimate, item.faces[0].estimate
+    assert (mine.landmarks == theirs.landmarks).all()
+    assert mine.report.residual == theirs.report.residual
+    assert mine.flicker == theirs.flicker
+    assert [face.face for face in second.faces] == [0, 1]
+    assert all(face.other is not None and face.other.mode == "cold" for face in second.faces)
+
+
+def test_without_parquet_the_csv_is_read(folder):
+    points = landmarks() + np.float32(0.12345)
+    exact = record(folder, [result(0, faces=[estimate(points=points)]), result(1, faces=[]), result(2)])
+    (folder / "landmarks.parquet").unlink()
+    take = open_session(folder).recorded
+    assert np.abs(take.landmarks(0)[0] - points).max() < 0.0006
+    assert take.estimates.row.tolist() == [0, 2]
+    for name in ("evaluations", "warm", "reason", "age", "chosen", "mode"):
+        assert getattr(take.estimates, name).tolist() == getattr(exact.recorded.estimates, name).tolist()
+    assert take.flicker(0)[0] == 0.42
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
+@pytest.mark.parametrize("exact", [False, True])
+def test_a_killed_recording_is_recovered(folder, exact):
+    script = textwrap.dedent(f"""
+        import os, signal, sys, time
+        from dataclasses import replace
+        from pathlib import Path
+        from app.recording import tables
+        from app.sessions.recorder import SessionRecorder
+        from app.sessions.plan import RecordingChoices
+        from tests.recording_fakes import result
+        from tests.session_fakes import plan
+        tables.FLUSH_SECONDS = 0.0
+        recorder = SessionRecorder(Path(sys.argv[1]), plan(RecordingChoices(exact={exact})))
+        for index in range(18):
+            recorder.offer(replace(result(index), note="" if index else "found face 0"))
+        while recorder.frames < 18:
+            time.sleep(0.005)
+        os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    done = subprocess.run([sys.executable, "-c", script, str(folder)], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    for path in folder.iterdir():  # cut short, as a power failure leaves files
+        if path.suffix in (".csv", ".jsonl", ".nut"):
+            path.write_bytes(path.read_bytes()[: -700 if path.suffix == ".nut" else -7])
+    session = open_session(folder)
+    assert session.state == "recovered"
+    assert len(session.frames) == 17
+    assert session.recorded.landmarks(0).shape == (17, 98, 2)
+    assert 16 <= len(session.recorded.estimates) <= 17
+    with session.open_video() as video:
+        pictures = [video.read(number) for number in range(17)]
+    whole = [image for image in pictures if image is not None]
+    assert len(whole) == 17 if exact else len(whole) >= 7  # fragments of a quarter second
+    assert [round((image.mean() - 20) / 10) for image in whole] == list(range(len(whole)))
+    assert session.events[0].kind == "start"
+    assert [entry.state for entry in list_sessions(folder.parent)] == ["recovered"]
+
+
+def test_rows_are_found_by_time():
+    times = np.array([0.0, 0.1, 0.25])
+    table = FrameTable(np.arange(3), times, times, np.arange(3), times)
+    assert [table.row_at(time) for time in (-1, 0, 0.05, 0.1, 0.2499999, 0.25, 9)] == [0, 0, 0, 1, 2, 2, 2]
+    assert table.rows_of(np.array([0.1000002, 0.2, 0.25])).tolist() == [1, -1, 2]
+    assert table.duration == pytest.approx(0.4)
+    empty = FrameTable(*[np.zeros(0)] * 5)
+    assert empty.rows_of(times).tolist() == [-1, -1, -1]
+    assert empty.duration == 0
+    with pytest.raises(IndexError, match="no rows"):
+        empty.row_at(0)
+
+
+def test_a_session_is_opened_although_its_events_are_damaged(folder):
+    record(folder, [told(0, max_faces=2), told(1)])
+    path = folder / "events.jsonl"
+    path.write_bytes(b'not json\n{"kind": "odd"}\n[1, 2]\n' + path.read_bytes())
+    session = open_session(folder)
+    assert [event.kind for event in session.events] == ["start", "settings", "stop"]
+    assert session.settings_at(1) == TrackingSettings()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"format": "else"}, "does not describe a session"),
+        ({"version": 2}, "reads version 1"),
+        ({"tracking": {"max_faces": 0}}, "At least 1 face"),
+        ({"tracking": None}, "TrackingSettings is missing"),
+        ({"counts": {"frames": "many"}}, "Counts.frames"),
+        ({"tracking": {"recurrence": {"evaluations": 0}}}, "at least 1 evaluation"),
+    ],
+)
+def test_metadata_that_cannot_be_used_is_one_sentence(folder, changes, sentence):
+    record(folder, [result(0)])
+    rewrite(folder, **changes)
+    with pytest.raises(SessionError, match=sentence) as caught:
+        open_session(folder)
+    assert len(str(caught.value).splitlines()) == 1
+    (entry,) = list_sessions(folder.parent)
+    assert sentence in entry.error
+
+
+def damage_json(folder):
+    (folder / "session.json").write_text("{")
+
+
+def remove_json(folder):
+    (folder / "session.json").unlink()
+
+
+def remove_frames(folder):
+    (folder / "frames.csv").unlink()
+
+
+def garble_frames(folder):
+    (folder / "frames.csv").write_text("frame,time,timestamp,picture,seconds\n1,2,three,4,5\n")
+
+
+def foreign_frames(folder):
+    (folder / "frames.csv").write_text("a,b\n1,2\n")
+
+
+@pytest.mark.parametrize("damage", [damage_json, remove_json, remove_frames, garble_frames, foreign_frames])
+def test_a_damaged_session_is_one_sentence(folder, damage):
+    record(folder, [result(0)])
+    damage(folder)
+    with pytest.raises(SessionError, match=r"restore|choose") as caught:
+        open_session(folder)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["landmarks.parquet", "landmarks.csv"])
+def test_damaged_landmarks_are_one_sentence(folder, name):
+    record(folder, [result(0)])
+    if name == "landmarks.csv":
+        (folder / "landmarks.parquet").unlink()
+    (folder / name).write_bytes(b"nothing\n")
+    session = open_session(folder)
+    with pytest.raises(SessionError, match="restore it"):
+        session.take("recorded")
+
+
+def test_settings_from_the_future_stop_only_who_needs_them(folder):
+    session = record(folder, [told(0), told(1, max_faces=2)])
+    path = folder / "events.jsonl"
+    path.write_text(path.read_text(encoding="utf-8").replace("[1, 2]", "[1, 0]"), encoding="utf-8")
+    session = open_session(folder)
+    assert session.settings_at(0) == TrackingSettings()
+    with pytest.raises(UserError, match="update LDEQ Live"):
+        session.settings_at(1)
+
+
+def test_sessions_are_listed_newest_first(folder, tmp_path):
+    for place, name in enumerate(("first", "second", "third")):
+        record(tmp_path / name, [result(0), result(1)])
+        rewrite(tmp_path / name, started=f"2026-11-2{place}T10:00:00Z")
+    (tmp_path / "no session").mkdir()
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "session.json").write_text("{}")
+    entries = list_sessions(tmp_path)
+    assert {entry.name for entry in entries if entry.error} == {"broken"}
+    whole = [entry for entry in entries if not entry.error]
+    assert [entry.name for entry in whole] == ["third", "second", "first"]
+    assert whole[0].seconds == pytest.approx(2 / 30)
+    assert whole[0].source == "Camera"
+    assert whole[0].thumbnail is not None
+    assert whole[0].started.astimezone(UTC).day == 22
+    assert list_sessions(tmp_path / "missing") == []
+
+
+def test_folders_for_sessions_must_be_free(tmp_path):
+    create_folder(tmp_path / "a" / "b")
+    create_folder(tmp_path / "a" / "b")
+    (tmp_path / "a" / "b" / "file").touch()
+    with pytest.raises(RecordingError, match="holds files"):
+        create_folder(tmp_path / "a" / "b")
+    assert not is_session(tmp_path / "a" / "b")
+
+
+def test_frame_times_survive_exactly(folder):
+    stamps = [1 / 3, 0.1 + 0.2 + 1, 1e9 / 7]
+    items = [result(k) for k in range(3)]
+    items = [replace(item, frame=replace(item.frame, timestamp=t)) for item, t in zip(items, stamps, strict=True)]
+    record(folder, items)
+    assert read_frames(folder / "frames.csv").timestamp.tolist() == stamps

@@ -1,0 +1,265 @@
+"""Replays: the same landmarks bit for bit, other settings, and what can go wrong."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.errors import UserError
+from app.pipeline.frame import COLD, EMA, RWR
+from app.pipeline.pipeline import build_pipeline
+from app.sessions.estimates import Estimates
+from app.sessions.form import SessionError
+from app.sessions.metadata import SourceFacts
+from app.sessions.plan import RecordingChoices, SessionPlan
+from app.sessions.recorder import SessionRecorder
+from app.sessions.replay import replay
+from app.sessions.session import open_session
+from app.sessions.tracked import open_tracked_session
+from app.settings import EngineSettings, TrackingSettings
+from app.sources.demo import DemoClip
+from app.sources.video import VideoSource
+from model.errors import ModelError
+from model.rwr import RwrSettings
+from tests.recording_fakes import make_video, result
+from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipeline, tracked
+
+ENGINE = EngineSettings()
+CHANGES = {
+    4: TrackingSettings(compare=True),
+    9: TrackingSettings(rwr=False, compare=True, rival=EMA),
+    14: TrackingSettings(recurrence=RwrSettings(evaluations=1, recurrence_weight=0.5)),
+}
+RESTARTS = (17,)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """The folder of an exact session; tests work on copies."""
+    return record(tmp_path_factory.mktemp("recorded") / "talk", tracked(24, CHANGES, RESTARTS), EXACT).folder
+
+
+@pytest.fixture
+def session(recorded, tmp_path):
+    return open_session(Path(shutil.copytree(recorded, tmp_path / "talk")))
+
+
+def same(a: Estimates, b: Estimates) -> bool:
+    """Whether every number is the same bit for bit, but for the identities."""
+    names = [field.name for field in fields(Estimates) if field.name != "face"]
+    pairs = [(getattr(a, name), getattr(b, name)) for name in names]
+    return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
+
+
+def again(session, tracking=None, **options):
+    return replay(session, tracking or TrackingSettings(), ENGINE, build=square_pipeline, **options)
+
+
+def test_an_exact_session_replays_bit_for_bit(session):
+    assert session.frames.index.tolist() == list(range(2, 26))  # tracking had a memory in the one before
+    assert session.metadata.exact
+    take = again(session, as_recorded=True)
+    assert same(take.estimates, session.recorded.estimates)
+    assert take.name == "as-recorded"
+    told, recorded = ([(e.kind, e.row) for e in events if e.kind != "stop"] for events in (take.events, session.events))
+    assert told == recorded
+    assert all(take.settings_at(row) == session.settings_at(row) for row in range(24))
+
+
+def test_the_restart_counts(session):
+    events = [event for event in session.events if not (event.kind == "restart" and event.row)]
+    session.events = tuple(events)
+    assert not same(again(session, as_recorded=True).estimates, session.recorded.estimates)
+
+
+def test_other_settings_hold_throughout(session):
+    take = again(session, TrackingSettings(rwr=False))
+    assert take.modes == (COLD,)
+    assert take.name == "cold"
+    assert take.estimates.row.tolist() == list(range(24))
+    warm = again(session, TrackingSettings(compare=True, rival=EMA))
+    assert (warm.name, warm.modes) == ("rwr-and-ema", (RWR, EMA))
+    assert warm.tracking == TrackingSettings(compare=True, rival=EMA)
+    assert np.isfinite(warm.frames.seconds).all()
+
+
+def test_the_same_replay_twice_is_the_same(session):
+    first, second = again(session), again(session)
+    assert (first.name, second.name) == ("rwr", "rwr-2")
+    assert same(first.estimates, second.estimates)
+    assert session.take_names == ("recorded", "rwr", "rwr-2")
+    later = open_session(session.folder)
+    assert same(later.take("rwr-2").estimates, first.estimates)
+    assert not later.take("rwr").as_recorded
+    assert len(later.takes) == 3
+
+
+def test_a_replay_of_small_pictures_is_close(tmp_path):
+    session = record(tmp_path / "talk", tracked(10))
+    assert not session.metadata.exact
+    take = again(session, as_recorded=True)
+    apart = np.abs(take.landmarks(0) - session.recorded.landmarks(0))
+    assert 0 < apart.max() < 2
+
+
+def test_frames_without_a_picture_are_left_out(tmp_path):
+    from tests.session_fakes import plan as plan_of
+
+    recorder = SessionRecorder(tmp_path / "talk", plan_of(EXACT, size=SIZE))
+    for place, item in enumerate(tracked(10)):
+        if place in (5, 6):
+            flat = np.zeros((SIZE[1], SIZE[0]), np.uint8)  # cannot be encoded
+            item = replace(item, frame=replace(item.frame, image=flat))
+        recorder.offer(item)
+    assert recorder.stop().error is None
+    session = open_session(tmp_path / "talk")
+    missing = np.flatnonzero(session.frames.picture < 0).tolist()
+    assert missing == [4, 5]
+    take = again(session, as_recorded=True)
+    assert take.estimates.row.tolist() == [row for row in range(10) if row not in missing]
+    assert np.isnan(take.landmarks(0)[missing]).all()
+
+
+def test_progress_is_told_and_a_stopped_replay_leaves_nothing(session):
+    seen, stop = [], threading.Event()
+
+    def progress(done, total):
+        seen.append((done, total))
+        if done == 5:
+            stop.set()
+
+    assert again(session, progress=progress, stop=stop) is None
+    assert seen == [(k, 24) for k in range(1, 6)]
+    assert session.take_names == ("recorded",)
+    assert not any((session.folder / "replays").iterdir())
+
+
+def test_a_failing_tracker_leaves_nothing(session):
+    class Broken:
+        settings = TrackingSettings()
+        engine_name = "broken"
+        closed = False
+
+        def forget(self):
+            pass
+
+        def process(self, frame):
+            raise RuntimeError("out of memory")
+
+        def close(self):
+            self.closed = True
+
+    tracker = Broken()
+    with pytest.raises(RuntimeError):
+        replay(session, TrackingSettings(), ENGINE, build=lambda engine, tracking: tracker)
+    assert tracker.closed
+    assert session.take_names == ("recorded",)
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "taken"])
+def test_names_of_replays_are_checked(session, name):
+    (session.folder / "replays" / "taken").mkdir(parents=True)
+    with pytest.raises(SessionError, match=r"cannot name|already|as-recorded"):
+        again(session, name=name or "/")
+
+
+def test_a_model_that_cannot_be_used_is_one_sentence(session):
+    def build(engine, tracking):
+        raise ModelError("no weights at x")
+
+    with pytest.raises(UserError, match="model cannot be used"):
+        replay(session, TrackingSettings(), ENGINE, build=build)
+
+
+def test_without_pictures_there_is_no_replay(tmp_path):
+    for choices, reason in ((RecordingChoices(privacy=True), "privacy"), (RecordingChoices(video=False), "without")):
+        session = record(tmp_path / reason, [result(k) for k in range(3)], choices)
+        with pytest.raises(SessionError, match=reason):
+            again(session)
+
+
+def test_unknown_takes_are_one_sentence(session):
+    for name in ("nothing", "../recorded", ".."):
+        with pytest.raises(SessionError, match="has no take"):
+            session.take(name)
+
+
+@pytest.fixture
+def tracked_file(tmp_path):
+    """A session that refers to a video with uneven times, tracked by the fake engine."""
+    path = tmp_path / "in.mp4"
+    make_video(path, [0, 1000, 2001, 3700, 4000, 5200], Fraction(1, 30000), size=(64, 48))
+    source = VideoSource(path)
+    facts = plan().engine
+    writer = open_tracked_session(tmp_path / "talk", str(path), source.info, facts, video=path)
+    tracker = square_pipeline(ENGINE, TrackingSettings())
+    while (frame := source.read()) is not None:
+        writer.write(tracker.process(frame))
+    source.close()
+    writer.close()
+    return open_session(tmp_path / "talk"), path
+
+
+def test_a_tracked_file_is_its_own_video(tracked_file):
+    session, path = tracked_file
+    assert session.metadata.exact
+    assert not (session.folder / "video.mp4").exists()
+    assert session.video_path == path
+    take = again(session, as_recorded=True)
+    assert same(take.estimates, session.recorded.estimates)
+    assert len(take.frames) == 6
+    with session.open_video() as video:
+        pictures = list(session.pictures())
+        assert [number for number, _ in pictures] == list(range(6))
+        for number in (4, 1, 5, 0):
+            assert (video.read(number) == pictures[number][1]).all()
+
+
+def test_a_tracked_file_that_changed_is_not_replayed(tracked_file, tmp_path):
+    session, path = tracked_file
+    make_video(path, [0, 1000], Fraction(1, 30000), size=(64, 48))
+    with pytest.raises(SessionError, match="not the file that was tracked"):
+        again(session)
+    path.unlink()
+    with pytest.raises(SessionError, match="put it back"):
+        again(session)
+    assert len(open_session(session.folder).recorded.frames) == 6
+
+
+def test_the_shipped_model_replays_the_demo_bit_for_bit(tmp_path):
+    engine = EngineSettings(threads=1)
+    tracker = build_pipeline(engine, TrackingSettings())
+    clip = DemoClip()
+    facts = SourceFacts.of("demo", clip.info)
+    recorder = SessionRecorder(tmp_path / "talk", SessionPlan(facts, replace(plan().engine, settings=engine), EXACT))
+    for index in range(14):
+        frame = clip.read()
+        assert frame is not None
+        if index == 2:
+            tracker.forget()
+        if index == 7:
+            tracker.configure(TrackingSettings(rwr=False))
+        if index == 10:
+            tracker.configure(TrackingSettings(compare=True))
+        tracked_frame = tracker.process(frame)
+        if index:  # the first one, too, has no memory
+            recorder.offer(tracked_frame)
+    tracker.close()
+    clip.close()
+    assert recorder.stop().error is None
+    session = open_session(tmp_path / "talk")
+    assert (session.metadata.exact, session.frames.index.tolist()) == (True, list(range(2, 14)))
+    take = replay(session, TrackingSettings(), engine, as_recorded=True)
+    assert take is not None
+    assert same(take.estimates, session.recorded.estimates)
+    assert take.estimates.landmarks.dtype == np.float32
+
+
+def test_the_scene_of_these_tests_moves():
+    assert (scene(0) != scene(1)).mean() > 0.3
