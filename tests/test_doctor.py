@@ -203,3 +203,24 @@ def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
     (finding,) = acceleration.check_onnxruntime(model_file.with_name("small-stem.onnx"))
     assert finding.status == WARNING
     assert "missing" in finding.text or "CUDA" in finding.text
+
+
+def test_screens_are_named_or_it_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.sources import screens
+
+    monkeypatch.setattr(screens, "screen_problem", lambda platform, environment: screens.WAYLAND)
+    (finding,) = devices.check_screens()
+    assert finding.status == WARNING
+    assert "Wayland" in finding.text
+
+    class Capture:
+        monitors = ({}, {"left": 0, "top": 0, "width": 800, "height": 600})
+
+        def __enter__(self) -> Capture:
+            return self
+
+        def __exit__(self, *error: object) -> None: ...
+
+    monkeypatch.setattr(screens, "open_capture", Capture)
+    (finding,) = devices.check_screens()
+    assert (finding.status, finding.text) == (OK, "Screen 1 (800 \u00d7 600)")

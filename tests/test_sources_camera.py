@@ -11,7 +11,9 @@ import pytest
 
 from app.errors import SourceError, UserError
 from app.sources import camera
-from app.sources.camera import CameraFormat, find_camera, list_cameras, open_camera
+from app.sources.camera import find_camera, list_cameras, open_camera
+from app.sources.formats import CameraFormat
+from app.sources.open import open_source
 from tests.sources_fakes import FakeCapture
 
 BACKEND = cv2.CAP_V4L2
@@ -75,6 +77,73 @@ def test_listed_camera_is_the_one_opened(capture: type[FakeCapture], devices: li
     assert source.info.name == "USB Camera #2"
     source.close()
     assert capture.opened[0].released == 1
+
+
+@pytest.mark.parametrize(
+    ("platform", "backend"),
+    [
+        ("linux", cv2.CAP_V4L2),
+        ("win32", cv2.CAP_MSMF),
+        ("darwin", cv2.CAP_AVFOUNDATION),
+        ("freebsd14", cv2.CAP_ANY),
+    ],
+)
+def test_the_backend_that_lists_is_the_one_that_opens(
+    monkeypatch: pytest.MonkeyPatch, platform: str, backend: int
+) -> None:
+    class Capture(FakeCapture):
+        opened: list[FakeCapture] = []  # noqa: RUF012
+
+    asked: list[int] = []
+
+    def enumerate_cameras(backend: int) -> list[SimpleNamespace]:
+        asked.append(backend)
+        return [
+            SimpleNamespace(index=1, backend=backend, name="Second"),
+            SimpleNamespace(index=0, backend=backend, name="First"),
+        ]
+
+    monkeypatch.setattr(cv2, "VideoCapture", Capture)
+    monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", enumerate_cameras)
+    monkeypatch.setattr(camera.sys, "platform", platform)
+    for name in ("Second", "1", "First"):
+        open_camera(name).close()
+    opened = [(capture.index, capture.backend) for capture in Capture.opened]
+    assert opened == [(1, backend), (1, backend), (0, backend)]
+    assert set(asked) == {backend}
+
+
+def test_the_library_lists_for_our_backends() -> None:
+    """On this system the real library must accept the backend that we ask for."""
+    from cv2_enumerate_cameras import supported_backends
+
+    assert camera._backend() in supported_backends
+
+
+def test_a_backend_that_lists_nothing_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(backend: int) -> list[SimpleNamespace]:
+        raise NotImplementedError("Unsupported backend")
+
+    monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", refuse)
+    assert list_cameras() == []
+
+
+def test_what_was_asked_is_told_beside_what_was_got(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
+    source = open_source("camera:USB Camera #2@1920x1080@60")
+    assert source.info.asked == CameraFormat(1920, 1080, 60.0)
+    assert (source.info.name, source.info.width, source.info.height, source.info.fps) == (
+        "USB Camera #2",
+        128,
+        72,
+        30.0,
+    )
+    assert open_source("camera").info.asked == CameraFormat()
+
+
+def test_a_camera_may_be_left_as_it_likes(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
+    source = open_source("camera:0@auto")
+    assert capture.opened[0].settings == []
+    assert source.info.asked is None
 
 
 def test_size_then_rate_then_pixel_format(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:

@@ -76,6 +76,11 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
 
         return check_cameras()
 
+    def screens() -> list[Finding]:
+        from app.doctor.devices import check_screens
+
+        return check_screens()
+
     def detector() -> list[Finding]:
         from app.doctor.devices import check_detector
 
@@ -116,6 +121,7 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
         ("Engine", engine),
         ("Detector", detector),
         ("Cameras", cameras),
+        ("Screens", screens),
         ("Window", window),
     ]
 

@@ -1,4 +1,4 @@
-"""Cameras, the face detector and the window."""
+"""Cameras, screens, the face detector and the window."""
 
 from __future__ import annotations
 
@@ -35,6 +35,20 @@ def check_cameras() -> list[Finding]:
         return [Finding("Cameras", WARNING, "none found", advice)]
     names = ", ".join(f"{camera.index}: {camera.name}" for camera in cameras)
     return [Finding("Cameras", OK, names)]
+
+
+def check_screens() -> list[Finding]:
+    """List the screens that can be a source. None is no problem: few people need one."""
+    from app.errors import SourceError
+    from app.sources.screens import open_capture, screens_of
+
+    try:
+        with open_capture() as capture:
+            screens = screens_of(capture)
+    except SourceError as error:
+        return [Finding("Screens", WARNING, str(error).rstrip("."), "only --source screen needs one")]
+    names = ", ".join(screen.label for screen in screens)
+    return [Finding("Screens", OK, names or "none")]
 
 
 def check_detector() -> list[Finding]:

@@ -76,7 +76,7 @@ OpenCV can list what a camera can do, so the window shows what was asked and wha
 
 def is_camera_spec(spec: str) -> bool:
     """Whether ``open_source`` takes this for a camera."""
-    return spec.strip().partition(":")[0].lower() == CAMERA
+    return spec.partition(":")[0].strip().lower() == CAMERA
 
 
 def parse_camera(spec: str) -> CameraRequest:

@@ -1,0 +1,266 @@
+"""Cameras in the window: found and watched on a thread, offered in the menu, played again when they come back."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QMenu
+from pytestqt.qtbot import QtBot
+
+from app.gui.cameras import CameraFinder
+from app.gui.presenters.chooser import (
+    AS_IT_LIKES,
+    DEMO_SPEC,
+    CameraChoice,
+    Choice,
+    ScreenChoice,
+    asked_and_got,
+    choices,
+    is_playing,
+)
+from app.gui.presenters.plugs import RETRY_SECONDS, SETTLE_SECONDS, TRIES, CameraPlugs, PlugAdvice
+from app.gui.presenters.state import FAILED, OPENING, RUNNING, RecordingState, SessionState
+from app.gui.views.source_menu import fill_source_menu
+from app.pipeline.live import LiveStatus
+from app.sources.base import SourceInfo
+from app.sources.formats import FORMATS, CameraFormat, with_format
+
+INSIDE, DESK = CameraChoice("camera:0", "Inside"), CameraChoice("camera:2", "Desk")
+DESK_INFO = SourceInfo("Desk", 1280, 720, 30.0, None, True, asked=CameraFormat())
+
+
+class Computer:
+    """Cameras that come and go; says what was looked at."""
+
+    def __init__(self) -> None:
+        self.cameras: list[CameraChoice] = [INSIDE]
+        self.listings = 0
+        self.looks = 0
+        self.threads: set[str] = set()
+        self.cheap = True
+        self.problem: Exception | None = None
+
+    def find(self) -> list[CameraChoice]:
+        self.listings += 1
+        self.threads.add(threading.current_thread().name)
+        if self.problem is not None:
+            raise self.problem
+        return list(self.cameras)
+
+    def marks(self) -> tuple[str, ...] | None:
+        self.looks += 1
+        return tuple(camera.name for camera in self.cameras) if self.cheap else None
+
+
+@pytest.fixture
+def computer() -> Computer:
+    return Computer()
+
+
+@pytest.fixture
+def finder(qtbot: QtBot, computer: Computer) -> CameraFinder:
+    finder = CameraFinder(computer.find, lambda: [ScreenChoice("screen:1", "Screen 1")], computer.marks, pause=0.005)
+    yield finder  # type: ignore[misc]
+    finder.stop()
+    assert not finder._thread.is_alive()
+
+
+def test_search_lists_cameras_and_screens_elsewhere(qtbot: QtBot, finder: CameraFinder, computer: Computer) -> None:
+    assert finder.cameras is None
+    with qtbot.waitSignal(finder.found):
+        finder.search()
+    assert finder.cameras == (INSIDE,)
+    assert finder.screens == (ScreenChoice("screen:1", "Screen 1"),)
+    assert computer.threads == {"live-cameras"}
+    with qtbot.waitSignal(finder.found):
+        finder.search()
+
+
+@pytest.mark.parametrize("cheap", [True, False])
+def test_plugging_in_and_out_is_noticed(qtbot: QtBot, finder: CameraFinder, computer: Computer, cheap: bool) -> None:
+    computer.cheap = cheap
+    with qtbot.waitSignal(finder.found):
+        finder.search()
+    finder.watch()
+    with qtbot.waitSignal(finder.changed):
+        computer.cameras = [INSIDE, DESK]
+    assert finder.cameras == (INSIDE, DESK)
+    with qtbot.waitSignal(finder.changed):
+        computer.cameras = [DESK]
+    assert finder.cameras == (DESK,)
+
+
+def test_nothing_is_listed_while_nothing_changes(qtbot: QtBot, finder: CameraFinder, computer: Computer) -> None:
+    with qtbot.waitSignal(finder.found):
+        finder.search()
+    finder.watch()
+    before, looks = computer.listings, computer.looks
+    qtbot.waitUntil(lambda: computer.looks > looks + 5)
+    assert computer.listings == before
+
+
+def test_a_listing_that_fails_is_an_empty_one(qtbot: QtBot, finder: CameraFinder, computer: Computer) -> None:
+    computer.problem = OSError("the driver is asleep")
+    with qtbot.waitSignal(finder.found):
+        finder.search()
+    assert finder.cameras == ()
+    computer.problem = None
+    with qtbot.waitSignal(finder.found):
+        finder.search()
+    assert finder.cameras == (INSIDE,)
+
+
+def test_finder_that_never_searched_stops() -> None:
+    finder = CameraFinder(list)
+    finder.stop()
+    finder.search()
+    assert finder.cameras is None
+
+
+def labels(menu: tuple[Choice, ...]) -> list[str]:
+    return [choice.label for choice in menu]
+
+
+def test_menu_offers_formats_for_the_camera_that_plays() -> None:
+    menu = choices([INSIDE, DESK], current="camera:Desk@1280x720@60", info=DESK_INFO)
+    assert [choice.checked for choice in menu[:2]] == [False, True]
+    formats = menu[2]
+    assert formats.label == "Resolution: 1280 \u00d7 720, 30 fps"
+    assert [child.spec for child in formats.children] == [with_format("camera:Desk", each) for each in FORMATS]
+    assert [child.label for child in formats.children if child.checked] == ["1280 \u00d7 720, 60 fps"]
+    assert formats.children[-1].label == AS_IT_LIKES
+    odd = choices([DESK], current="camera:Desk@333x222", info=None)[1]
+    assert [child.label for child in odd.children if child.checked] == ["333 \u00d7 222, 30 fps"]
+    assert odd.label == "Resolution: 333 \u00d7 222, 30 fps"
+    for other in ("demo", "talk.mp4", None, "camera:0@0x0"):
+        assert not any(choice.children for choice in choices([INSIDE], current=other))
+
+
+def test_menu_offers_screens() -> None:
+    one, two = (
+        ScreenChoice("screen:1", "Screen 1 (800 \u00d7 600)"),
+        ScreenChoice("screen:2", "Screen 2 (800 \u00d7 600)"),
+    )
+    assert not any("Screen" in label for label in labels(choices([])))
+    assert one.label in labels(choices([], [one]))
+    (beside,) = [choice for choice in choices([], [one, two], current="screen:2") if choice.children]
+    assert beside.label == "Screen"
+    assert [(child.spec, child.checked) for child in beside.children] == [("screen:1", False), ("screen:2", True)]
+
+
+def test_the_demo_is_checked_while_it_plays() -> None:
+    assert [choice.label for choice in choices([INSIDE], current=DEMO_SPEC) if choice.checked] == ["Demo clip"]
+
+
+def test_same_camera_however_it_is_named() -> None:
+    for spec in ("camera:2", "camera:2@640x480", "camera:Desk", "camera:Desk@auto"):
+        assert is_playing(DESK, spec, None)
+        assert not is_playing(INSIDE, spec, None)
+    assert is_playing(DESK, "camera", DESK_INFO)
+    assert not is_playing(DESK, "camera:0@0x0", None)
+    assert not is_playing(DESK, "demo", DESK_INFO)
+
+
+def test_asked_and_got() -> None:
+    assert asked_and_got(DESK_INFO) == ""
+    assert asked_and_got(replace(DESK_INFO, asked=None)) == ""
+    assert asked_and_got(replace(DESK_INFO, fps=None)) == ""
+    text = "asked for 1280 \u00d7 720, 30 fps, got 640 \u00d7 480, 15 fps"
+    assert asked_and_got(replace(DESK_INFO, width=640, height=480, fps=15.0)) == text
+    assert asked_and_got(replace(DESK_INFO, fps=7.5)).endswith("7.5 fps")
+
+
+def test_menu_widget_shows_it_and_grows_no_orphans(qtbot: QtBot) -> None:
+    menu = QMenu()
+    qtbot.addWidget(menu)
+    taken: list[str] = []
+    for _ in range(3):
+        fill_source_menu(menu, choices([INSIDE, DESK], current="camera:2", info=DESK_INFO), taken.append)
+    qtbot.waitUntil(lambda: len(menu.findChildren(QMenu)) == 1)
+    entries = [entry for entry in menu.actions() if not entry.isSeparator()]
+    assert [entry.text() for entry in entries][:3] == ["Inside", "Desk", "Resolution: 1280 \u00d7 720, 30 fps"]
+    assert [entry.isChecked() for entry in entries[:2]] == [False, True]
+    entries[0].trigger()
+    entries[2].menu().actions()[0].trigger()
+    assert taken == ["camera:0", "camera:2@640x480@30"]
+    fill_source_menu(menu, choices(None), taken.append)
+    assert not menu.actions()[0].isEnabled()
+
+
+def session(stage: str, source: str = "camera:2@640x480", info: SourceInfo = DESK_INFO, play: int = 1) -> SessionState:
+    status = LiveStatus(stage, info if stage == RUNNING else None)
+    return SessionState(source=source, play=play, playing=True, status=status)
+
+
+def test_a_camera_that_was_pulled_out_is_played_again_by_its_name() -> None:
+    plugs = CameraPlugs()
+    now = 100.0
+    assert plugs.look(None, session(OPENING), now) == PlugAdvice()
+    assert plugs.look([INSIDE, DESK], session(RUNNING), now) == PlugAdvice()
+    assert plugs.look([INSIDE], session(RUNNING), now + 1) == PlugAdvice()  # the driver has not noticed yet
+    assert plugs.look([INSIDE], session(FAILED), now + 3) == PlugAdvice(waiting=True)
+    back = [INSIDE, CameraChoice("camera:4", "Desk")]  # under another number
+    assert plugs.look(back, session(FAILED), now + 60) == PlugAdvice(waiting=True)
+    assert plugs.look(back, session(FAILED), now + 60 + SETTLE_SECONDS / 2).resume is None
+    advice = plugs.look(back, session(FAILED), now + 60 + SETTLE_SECONDS)
+    assert advice.resume == "camera:Desk@640x480@30"
+    assert advice.offer is None
+    opening = session(OPENING, advice.resume, play=2)
+    assert plugs.look(back, opening, now + 62).resume is None
+    assert plugs.look(back, session(RUNNING, advice.resume, play=2), now + 63) == PlugAdvice()
+    # It failed without having been pulled out: another program may have taken it.
+    assert plugs.look(back, session(FAILED, advice.resume, play=2), now + 90) == PlugAdvice()
+
+
+def test_a_camera_that_does_not_answer_is_tried_a_few_times() -> None:
+    plugs = CameraPlugs()
+    plugs.look([DESK], session(RUNNING), 0.0)
+    plugs.look([], session(FAILED), 5.0)
+    tries = []
+    play = 1
+    for k in range(400):
+        now = 10.0 + k / 8
+        source = "camera:Desk@640x480@30" if tries else "camera:2@640x480"
+        advice = plugs.look([DESK], session(FAILED, source, play=play), now)
+        if advice.resume:
+            tries.append(now)
+            play += 1
+    assert len(tries) == TRIES
+    assert all(b - a >= RETRY_SECONDS for a, b in itertools.pairwise(tries))
+    plugs.look([], session(FAILED, "camera:Desk@640x480@30", play=play), 100.0)
+    plugs.look([DESK], session(FAILED, "camera:Desk@640x480@30", play=play), 101.0)
+    assert plugs.look([DESK], session(FAILED, "camera:Desk@640x480@30", play=play), 103.0).resume  # pulled out again
+
+
+def test_what_the_person_chose_meanwhile_stays() -> None:
+    plugs = CameraPlugs()
+    plugs.look([DESK], session(RUNNING), 0.0)
+    plugs.look([], session(FAILED), 5.0)
+    demo = session(RUNNING, "demo", SourceInfo("Demo clip", 1280, 720, 30.0, None, True, True), play=2)
+    plugs.look([], demo, 6.0)
+    for now in (10.0, 12.0):
+        assert plugs.look([DESK], demo, now).resume is None
+
+
+def test_stopped_camera_is_not_started_by_its_return() -> None:
+    plugs = CameraPlugs()
+    plugs.look([DESK], session(RUNNING), 0.0)
+    stopped = replace(session(FAILED), playing=False)
+    plugs.look([], stopped, 5.0)
+    for now in (10.0, 12.0):
+        assert plugs.look([DESK], stopped, now).resume is None
+
+
+def test_a_new_camera_is_offered_once_and_never_while_recording() -> None:
+    demo = session(RUNNING, "demo", SourceInfo("Demo clip", 1280, 720, 30.0, None, True, True))
+    plugs = CameraPlugs()
+    assert plugs.look([INSIDE], demo, 0.0).offer is None  # it was there before
+    assert plugs.look([INSIDE, DESK], demo, 1.0).offer == DESK
+    assert plugs.look([INSIDE, DESK], demo, 2.0).offer is None
+    plugs.look([INSIDE], demo, 3.0)
+    recording = replace(demo, recording=RecordingState(Path("a"), 0.0))
+    assert plugs.look([INSIDE, DESK], recording, 4.0).offer is None
