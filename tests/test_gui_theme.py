@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QLabel
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.gui import theme
@@ -75,11 +75,13 @@ def test_the_system_is_followed_only_when_asked_to_be() -> None:
 
 
 def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot) -> None:
+    theme.dress(qapp, DARK)
     wardrobe = Wardrobe(qapp, "dark")
-    label = QLabel("text")
+    window = QWidget()
+    label = QLabel("text", window)
     label.setObjectName("dim")
-    qtbot.addWidget(label)
-    label.show()
+    qtbot.addWidget(window)
+    window.show()
     assert label.palette().color(label.foregroundRole()).name() == DARK.dim
     with qtbot.waitSignal(wardrobe.changed):
         wardrobe.choose("light")
@@ -91,6 +93,18 @@ def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot
     assert (wardrobe.choice, theme.palette()) == ("dark", DARK)
     with qtbot.assertNotEmitted(wardrobe.changed):
         wardrobe.choose("dark")
+
+
+def test_a_window_that_is_made_later_wears_the_same(qapp: QApplication, qtbot: QtBot) -> None:
+    theme.dress(qapp, DARK)
+    window = QWidget()
+    qtbot.addWidget(window)
+    Wardrobe(qapp, "light")
+    dialog = QDialog(window)
+    label = QLabel("text", dialog)
+    label.setObjectName("dim")
+    dialog.show()
+    assert label.palette().color(label.foregroundRole()).name() == LIGHT.dim
 
 
 def test_a_change_of_the_systems_colours_is_followed(qapp: QApplication, qtbot: QtBot) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
 from PySide6.QtWidgets import QApplication
 
@@ -75,12 +76,29 @@ QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
 
 
 def dress(application: QApplication, colours: Palette = DARK) -> None:
-    """Give the application its look; again with other colours to switch."""
-    global _current
-    _current = colours
+    """Give the application its look, before it has windows."""
     if not application.styleSheet():
         application.setStyle("Fusion")
         application.setFont(_font())
+    _colour(application, colours)
+    application.setStyleSheet(style_sheet(colours))
+
+
+def change(application: QApplication, colours: Palette) -> None:
+    """Give a dressed application other colours while its windows are open.
+
+    A style sheet on each window costs a third of what the application's costs: 0.04 instead of 0.13 s for the live
+    window on a slow processor.
+    """
+    _colour(application, colours)
+    for widget in application.topLevelWidgets():
+        if widget.windowType() in (Qt.WindowType.Window, Qt.WindowType.Dialog):
+            widget.setStyleSheet(style_sheet(colours))
+
+
+def _colour(application: QApplication, colours: Palette) -> None:
+    global _current
+    _current = colours
     roles = QPalette()
     for role, colour in (
         (QPalette.ColorRole.Window, colours.ground),
@@ -97,7 +115,6 @@ def dress(application: QApplication, colours: Palette = DARK) -> None:
     ):
         roles.setColor(role, QColor(colour))
     application.setPalette(roles)
-    application.setStyleSheet(style_sheet(colours))
 
 
 def _font() -> QFont:

@@ -63,10 +63,14 @@ class Wardrobe(QObject):
 
     def _put_on(self) -> None:
         colours = wished(self._choice, self._scheme)
-        if colours is not self._worn:
-            self._worn = colours
+        if colours is self._worn:
+            return
+        self._worn = colours
+        if not self._application.styleSheet():
             theme.dress(self._application, colours)
-            self.changed.emit()
+        elif colours is not theme.palette():
+            theme.change(self._application, colours)
+        self.changed.emit()
 
 
 def wished(choice: str, scheme: Qt.ColorScheme) -> Palette:
