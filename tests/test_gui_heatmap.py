@@ -20,7 +20,7 @@ from app.gui.presenters.heatmap import (
     flicker_place,
     heat_view,
     levels,
-    live_levels,
+    live_heat,
     ramp,
 )
 from app.gui.presenters.readouts import NOTHING
@@ -147,7 +147,6 @@ class TestHeatView:
         assert not view.same(heat_view(flicker(rwr=even(0.4)), CHANGE))
 
     def test_levels_for_the_live_face(self) -> None:
-        found = live_levels(flicker(rwr=even(HIGHEST)), RWR)
-        assert found is not None
-        assert (found == LEVELS - 1).all()
-        assert live_levels(flicker(rwr=even(1.0)), COLD) is None
+        heat = live_heat(flicker(rwr=even(HIGHEST)))
+        assert list(heat) == [RWR]
+        assert (heat[RWR] == LEVELS - 1).all()

@@ -7,12 +7,15 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QObject, Signal
 
-from app.gui.picture import Picture, made_private, prepare, prepare_private
+from app.gui.picture import Picture, Region, made_private, prepare, prepare_private
 from app.pipeline.frame import FrameResult
 from app.pipeline.slot import LatestSlot
 
 WAIT_SECONDS = 0.1
 IDLE_SECONDS = 0.03
+
+Zoom = Callable[[FrameResult, tuple[int, int]], Region | None]
+"""Tells which part of a frame to show in a view of so many device pixels; called on the bridge's thread."""
 
 
 class FrameBridge(QObject):
@@ -30,7 +33,7 @@ class FrameBridge(QObject):
         super().__init__()
         self._results = results
         self._pictures: LatestSlot[Picture] = LatestSlot()
-        self._view: tuple[int, int, bool] = (1, 1, False)
+        self._view: tuple[int, int, bool, Zoom | None] = (1, 1, False, None)
         self._private = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live-bridge", daemon=True)
@@ -39,9 +42,9 @@ class FrameBridge(QObject):
         """Begin to wait for results."""
         self._thread.start()
 
-    def show_at(self, width: int, height: int, mirrored: bool) -> None:
-        """Make pictures for a view of so many device pixels."""
-        self._view = (max(1, width), max(1, height), mirrored)
+    def show_at(self, width: int, height: int, mirrored: bool, zoom: Zoom | None = None) -> None:
+        """Make pictures for a view of so many device pixels, of the part that ``zoom`` tells."""
+        self._view = (max(1, width), max(1, height), mirrored, zoom)
 
     def blur(self, private: bool) -> None:
         """Make pictures in which nobody can be recognised from now on, or clear ones again."""
@@ -69,9 +72,10 @@ class FrameBridge(QObject):
                 if slot is None or slot.closed:
                     self._stopped.wait(IDLE_SECONDS)
                 continue
-            width, height, mirrored = self._view
+            width, height, mirrored, zoom = self._view
+            region = zoom(result, (width, height)) if zoom is not None else None
             make = prepare_private if self._private else prepare
-            picture = make(result, (width, height), mirrored)
+            picture = make(result, (width, height), mirrored, region)
             # Another source may have been chosen meanwhile; the last one's picture is of no use then.
             if self._results() is slot and not self._stopped.is_set():
                 self._pictures.put(picture)

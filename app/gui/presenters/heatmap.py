@@ -125,10 +125,10 @@ def heat_view(flicker: FlickerView, what: str = FLICKER) -> HeatView:
     return HeatView(panes, HEAT_COLOURS, _LEGEND)
 
 
-def live_levels(flicker: FlickerView, mode: str) -> NDArray[np.uint8] | None:
-    """Return the levels (98,) that colour the points of ``mode`` on the live face; None where nothing was measured."""
-    points = flicker.modes[mode].points
-    return None if points is None else levels(flicker_place(points))
+def live_heat(flicker: FlickerView) -> dict[str, NDArray[np.uint8]]:
+    """Return by mode the levels (98,) that colour the points on the live face; modes without a reading are left out."""
+    points = {mode: flicker.modes[mode].points for mode in flicker.pair}
+    return {mode: levels(flicker_place(own)) for mode, own in points.items() if own is not None}
 
 
 def _mode_pane(flicker: FlickerView, mode: str) -> HeatPane:
