@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 from app.errors import RecordingError
 from app.pipeline.frame import COLD, RWR, Estimate
 from app.recording import tables
-from app.recording.tables import COLUMNS, CsvTable, open_table
+from app.recording.tables import COLUMNS, FLICKER, CsvTable, open_table
 from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
 
@@ -57,6 +58,18 @@ def test_values_come_back(path):
     assert {float(row[f"u{i}"]) for i in range(98)} == {2.5}
     assert (int(row["evaluations"]), float(row["residual"]), int(row["warm"])) == (2, 0.0625, 1)
     assert not row["reset_reason"]
+
+
+def test_age_and_flicker_have_columns(path):
+    base = estimate()
+    warm = Estimate(RWR, base.landmarks, base.uncertainty, replace(base.report, age=41), base.flicker)
+    blind = Estimate(RWR, base.landmarks, base.uncertainty, base.report)
+    write(path, result(0, faces=[warm]), result(1, faces=[blind]))
+    first, second = read(path)
+    assert (int(first["age"]), float(first["flicker"]), float(first["flicker_mouth"])) == (41, 0.42, 0.5)
+    assert tuple(name for name in first if name.startswith("flicker_")) == FLICKER[1:]
+    assert {second[name] for name in FLICKER} == {None}
+    assert int(second["age"]) == 0
 
 
 def test_a_frame_without_faces_keeps_its_row(path):

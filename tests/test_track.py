@@ -15,7 +15,9 @@ import pytest
 
 from app.cli import track
 from app.errors import RecordingError, SourceError, UserError
+from app.sessions.session import open_session
 from model.errors import ModelError
+from model.weights import sha256
 from tests.recording_fakes import (
     COLD_ESTIMATE,
     NTSC,
@@ -352,3 +354,72 @@ def test_cold_solves_are_no_resets_where_rwr_is_off(tmp_path, video, capsys):
     summary = capsys.readouterr().out
     assert "5.00 evaluations" in summary
     assert "cold start" not in summary
+
+
+def test_a_session_refers_to_the_input(video, tmp_path, capsys):
+    assert run(video, "--session", tmp_path / "talk") == 0
+    assert str(tmp_path / "talk") in capsys.readouterr().out
+    session = open_session(tmp_path / "talk")
+    assert (session.state, session.metadata.exact) == ("complete", True)
+    assert session.video_path == video
+    assert session.metadata.video.sha256 == sha256(video)
+    assert session.frames.time.tolist() == pytest.approx([k * 1001 / 30000 for k in range(20)])
+    assert session.recorded.faces == (3,)
+    assert session.metadata.engine.name == FakePipeline.engine_name
+    assert "end of the input" in session.events[-1].text
+
+
+@pytest.mark.parametrize(("words", "name"), [((), "video.mp4"), (("exact",), "video.nut")])
+def test_a_session_with_a_copy_of_the_video(video, tmp_path, words, name):
+    assert run("--session", tmp_path / "talk", video, "--copy-video", *words) == 0
+    session = open_session(tmp_path / "talk")
+    assert session.video_path == tmp_path / "talk" / name
+    assert session.metadata.exact == (name == "video.nut")
+    assert len(list(session.pictures())) == 20
+
+
+def test_pictures_and_live_sources_are_copied_into_a_session(folder, tmp_path):
+    images = [picture(index) for index in range(4)]
+    for live, name in ((False, "still"), (True, "live")):
+        run("input", "--session", tmp_path / name, source=lambda spec, live=live: PictureSource(images, live))
+        session = open_session(tmp_path / name)
+        assert session.video_path == tmp_path / name / "video.mp4"
+        assert session.frames.time.tolist() == pytest.approx([0, 0.04, 0.08, 0.12])
+
+
+def test_ctrl_c_finishes_a_session(video, tmp_path):
+    stop = threading.Event()
+
+    class Stopping(FakePipeline):
+        def process(self, frame):
+            if self.processed == 4:
+                stop.set()
+            return super().process(frame)
+
+    assert run(video, "--session", tmp_path / "talk", pipeline=Stopping(), stop=stop) == 130
+    session = open_session(tmp_path / "talk")
+    assert (session.state, len(session.frames)) == ("complete", 5)
+    assert session.events[-1].text == "interrupted"
+
+
+def test_a_source_that_breaks_leaves_a_session(video, tmp_path):
+    with pytest.raises(SourceError, match="damaged"):
+        run(video, "--session", tmp_path / "talk", source=lambda spec: FileSource(spec, breaks_after=6))
+    session = open_session(tmp_path / "talk")
+    assert (session.state, len(session.frames)) == ("complete", 6)
+    assert "damaged" in session.events[-1].text
+
+
+def test_sessions_that_cannot_be_are_refused_before_any_work(video, tmp_path):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    with pytest.raises(RecordingError, match="holds files"):
+        run(video, "--session", tmp_path / "full")
+    with pytest.raises(RecordingError, match="is a file"):
+        run(video, "--session", video)
+    with pytest.raises(UserError, match="--session FOLDER, too"):
+        run(video, "--csv", tmp_path / "out.csv", "--copy-video")
+    run(video, "--session", tmp_path / "talk")
+    with pytest.raises(UserError, match="session replay"):
+        run(tmp_path / "talk", "--csv", tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()

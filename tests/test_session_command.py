@@ -1,0 +1,164 @@
+"""``main.py session`` on sessions with known content."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import platformdirs
+import pytest
+
+from app.cli import session as command
+from app.cli.main import main
+from app.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.presets import PRESETS
+from app.sessions.session import open_session
+from app.settings import TrackingSettings
+from tests.recording_fakes import read_video, result
+from tests.session_fakes import EXACT, record, square_pipeline, told, tracked
+
+
+def run(*words, stop=None):
+    parser = argparse.ArgumentParser()
+    command.add_parser(parser.add_subparsers())
+    return command.run(parser.parse_args(["session", *map(str, words)]), build=square_pipeline, stop=stop)
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    return record(tmp_path_factory.mktemp("recorded") / "talk", tracked(8, {4: TrackingSettings(rwr=False)}), EXACT)
+
+
+@pytest.fixture
+def folder(recorded, tmp_path):
+    return Path(shutil.copytree(recorded.folder, tmp_path / "talk"))
+
+
+def test_list_shows_sessions_newest_first(tmp_path, capsys, monkeypatch):
+    for name in ("one", "two"):
+        record(tmp_path / "LDEQ Live" / name, [result(0), result(1)])
+    (tmp_path / "LDEQ Live" / "bad").mkdir()
+    (tmp_path / "LDEQ Live" / "bad" / "session.json").write_text("{}")
+    assert run("list", tmp_path / "LDEQ Live") == EXIT_OK
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert sum("Camera, complete" in line for line in lines) == 2
+    assert sum("choose another folder" in line for line in lines) == 1
+    monkeypatch.setattr(platformdirs, "user_videos_dir", lambda: str(tmp_path))
+    assert run("list") == EXIT_OK
+    assert capsys.readouterr().out.splitlines() == lines
+    assert run("list", tmp_path / "nothing") == EXIT_OK
+    assert "no sessions" in capsys.readouterr().out
+
+
+def test_info_says_what_is_there(folder, capsys):
+    assert run("info", folder) == EXIT_OK
+    out = capsys.readouterr().out
+    assert "talk: complete, 0.27 s, 8 frames" in out
+    assert "replays are exact" in out
+    assert "take recorded: RwR, Cold" in out
+    assert "change 1" in out
+
+
+def test_info_checks_every_file(folder, capsys):
+    assert run("info", folder, "--verify") == EXIT_OK
+    assert "every file matches" in capsys.readouterr().out
+    (folder / "video.nut").write_bytes(b"x")
+    (folder / "events.jsonl").unlink()
+    assert run("info", folder, "--verify") == EXIT_FAILURE
+    assert "damaged or missing: events.jsonl, video.nut" in capsys.readouterr().out
+
+
+def test_a_replay_as_recorded_is_the_same_bit_for_bit(folder, capsys):
+    assert run("replay", folder, "--as-recorded") == EXIT_OK
+    assert "the same, bit for bit, in all 8 common frames" in capsys.readouterr().out
+    assert open_session(folder).take_names == ("recorded", "as-recorded")
+
+
+def test_options_of_a_replay_reach_its_settings(folder, capsys):
+    words = ("--rwr", "on", "--rival", "ema", "--preset", "fast", "--weight", "3", "--max-faces", "2", "--name", "mine")
+    assert run("replay", folder, *words) == EXIT_OK
+    take = open_session(folder).take("mine")
+    fast = next(preset.settings for preset in PRESETS if preset.name == "fast")
+    recurrence = replace(fast, recurrence_weight=3.0)
+    assert take.tracking == TrackingSettings(compare=True, rival="ema", max_faces=2, recurrence=recurrence)
+    assert take.modes == ("rwr", "ema")
+    assert run("replay", folder, "--rwr", "off") == EXIT_OK
+    assert open_session(folder).take("cold").tracking == TrackingSettings(rwr=False)
+    with pytest.raises(UserError, match="has a replay named mine already"):
+        run("replay", folder, "--name", "mine")
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("--as-recorded", "--rwr", "off"), "leave out --rwr"),
+        (("--as-recorded", "--max-faces", "2"), "leave out --max-faces"),
+        (("--max-faces", "-1"), "At least 1 face"),
+        (("--name", "../x"), "cannot name a replay"),
+    ],
+)
+def test_options_that_cannot_be_are_one_sentence(folder, words, sentence):
+    with pytest.raises(UserError, match=sentence):
+        run("replay", folder, *words)
+
+
+def test_a_wrong_budget_is_one_sentence_with_an_exit_code(folder, capsys):
+    assert main(["session", "replay", str(folder), "--evaluations", "0"]) == 2
+    err = capsys.readouterr().err
+    assert "at least 1 evaluation" in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("replay",), ("export", "OUT")])
+def test_a_stop_keeps_nothing(folder, tmp_path, words, capsys):
+    stop = threading.Event()
+    stop.set()
+    name, *rest = words
+    assert run(name, folder, *[tmp_path / "cut" for _ in rest], stop=stop) == EXIT_INTERRUPTED
+    assert "nothing was kept" in capsys.readouterr().out
+    assert open_session(folder).take_names == ("recorded",)
+    assert not (tmp_path / "cut").exists()
+
+
+def test_exports(folder, tmp_path, capsys):
+    assert run("export", folder, tmp_path / "clip.mp4", "--from", "0.1", "--to", "0.2", "--annotated") == EXIT_OK
+    assert len(read_video(tmp_path / "clip.mp4").times) == 3
+    run("replay", folder, "--rwr", "off")
+    assert run("export", folder, tmp_path / "cut", "--take", "cold") == EXIT_OK
+    assert open_session(tmp_path / "cut").recorded.modes == ("cold",)
+    with pytest.raises(UserError, match="has no take named nothing"):
+        run("export", folder, tmp_path / "other", "--take", "nothing")
+    for bad in ("nan", "inf", "soon"):
+        with pytest.raises(SystemExit):
+            run("export", folder, tmp_path / "x.mp4", "--from", bad)
+
+
+def test_comparisons(folder, tmp_path, capsys):
+    with pytest.raises(UserError, match="no replay to compare with"):
+        run("compare", folder)
+    run("replay", folder, "--rwr", "off")
+    capsys.readouterr()
+    assert run("compare", folder, "--json", tmp_path / "figures.json") == EXIT_OK
+    assert "cold starts of RwR" in capsys.readouterr().out
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert (figures["a"]["name"], figures["b"]["name"], figures["common"]) == ("recorded", "cold", 8)
+    other = record(tmp_path / "other", [told(k) for k in range(3)]).folder
+    assert run("compare", folder, other, "--modes", "cold", "rwr") == EXIT_OK
+    assert "pixels apart" not in capsys.readouterr().out
+    with pytest.raises(UserError, match="one or two"):
+        run("compare", folder, folder, folder)
+    with pytest.raises(UserError, match="Cannot write"):
+        run("compare", folder, "--json", tmp_path / "missing" / "x.json")
+
+
+def test_what_is_no_session_is_one_sentence_with_an_exit_code(tmp_path, capsys):
+    for words in (("info", tmp_path), ("replay", tmp_path), ("export", tmp_path, "x.mp4"), ("compare", tmp_path)):
+        assert main(["session", *map(str, words)]) == 2
+        err = capsys.readouterr().err
+        assert "is no session" in err
+        assert len(err.splitlines()) == 1
