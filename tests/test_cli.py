@@ -18,7 +18,9 @@ from app.cli import live, log
 from app.cli import main as cli
 from app.cli import test as test_command
 from app.errors import UserError
-from app.settings import DEFAULT_WEIGHTS
+from app.gui.remembered import Remembered
+from app.presets import PRESETS
+from app.settings import DEFAULT_WEIGHTS, TrackingSettings
 from app.version import VERSION
 from model.errors import ModelError
 
@@ -55,10 +57,10 @@ def raising(error: BaseException) -> object:
 
 @pytest.mark.parametrize(
     ("argv", "source", "rwr"),
-    [([], None, "on"), (["--source", "demo"], "demo", "on"), (["live", "--rwr", "off"], None, "off")],
+    [([], None, None), (["--source", "demo"], "demo", None), (["live", "--rwr", "off"], None, "off")],
 )
 def test_without_a_command_the_window_opens(
-    monkeypatch: pytest.MonkeyPatch, argv: list[str], source: str | None, rwr: str
+    monkeypatch: pytest.MonkeyPatch, argv: list[str], source: str | None, rwr: str | None
 ) -> None:
     seen: list[argparse.Namespace] = []
     replaced(monkeypatch, "live", lambda args: seen.append(args) or 0)
@@ -193,16 +195,28 @@ def test_live_fills_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     config = {"name": "w"}
     weights.with_suffix(".json").write_text(json.dumps({"format": 1, "config": config, "files": {}}))
     seen = []
-    monkeypatch.setattr(window, "run_window", lambda settings: seen.append(settings) or 0)
+    monkeypatch.setattr(window, "run_window", lambda settings, memory: seen.append(settings) or 0)
     argv = ["live", "--source", "camera:1", "--no-loop", "--rwr", "off", "--compare", "--max-faces", "3", "--no-mirror"]
     argv += ["--weights", str(weights), "--engine", "onnx", "--device", "cpu", "--threads", "2"]
     assert cli.main([*argv, "--record-dir", str(tmp_path)]) == 0
     settings = seen[0]
-    assert (settings.source, settings.realtime_loop, settings.mirror) == ("camera:1", False, False)
-    assert settings.record_folder == tmp_path
-    assert (settings.tracking.rwr, settings.tracking.compare, settings.tracking.max_faces) == (False, True, 3)
+    chosen = settings.chosen
+    assert (chosen.source, settings.realtime_loop, chosen.mirror) == ("camera:1", False, False)
+    assert chosen.folder == tmp_path
+    assert (chosen.tracking.rwr, chosen.tracking.compare, chosen.tracking.max_faces) == (False, True, 3)
     engine = settings.engine
     assert (engine.weights, engine.engine, engine.device, engine.threads) == (weights, "onnx", "cpu", 2)
+
+
+def test_options_win_over_what_was_remembered_and_vanished_files_are_forgotten() -> None:
+    parser = cli._parser("live")
+    remembered = Remembered(source="gone.mp4", privacy=True, tracking=TrackingSettings(rwr=False, max_faces=4))
+    args = parser.parse_args(["live", "--no-privacy", "--preset", "calm", "--rival", "ema", "--udp", "9100"])
+    chosen = live.with_options(remembered, args)
+    assert (chosen.source, chosen.privacy, chosen.tracking.rwr, chosen.tracking.max_faces) == (None, False, False, 4)
+    assert (chosen.tracking.rival, chosen.share.json_on, chosen.share.json_to) == ("ema", True, "127.0.0.1:9100")
+    assert chosen.tracking.recurrence == PRESETS[0].settings
+    assert live.with_options(remembered, parser.parse_args(["live", "--source", "demo"])).source == "demo"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +237,7 @@ def test_live_says_what_is_wrong_before_a_window_opens(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("spec", ["camera", "camera:2", "Camera:Integrated", "demo", "rtsp://there/1", str(ROOT)])
+@pytest.mark.parametrize("spec", ["camera", "camera:2", "Camera:Integrated", "demo", "screen:2", "rtsp://there/1", str(ROOT)])
 def test_sources_that_may_be_there_pass(spec: str) -> None:
     live.check_source(spec)
 

@@ -21,6 +21,7 @@ from app.gui.live_window import LiveWindow
 from app.gui.presenters import actions
 from app.gui.presenters.session import LiveSession, SessionParts
 from app.gui.presenters.state import RecordingPlan
+from app.gui.remembered import Remembered
 from app.gui.settings import LiveSettings
 from app.gui.window import make_recorder
 from app.pipeline.frame import Frame
@@ -108,7 +109,7 @@ def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_p
     dice = random.Random(seed)
     workshop = Workshop()
     window = LiveWindow(
-        LiveSettings(source="demo", record_folder=tmp_path), lambda *args: LiveSession(workshop.parts, *args), list
+        LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True)), lambda *args: LiveSession(workshop.parts, *args), list
     )
     window.show()
     window.begin()

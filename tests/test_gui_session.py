@@ -15,6 +15,7 @@ from app.gui.presenters import actions
 from app.gui.presenters.desk import LiveDesk
 from app.gui.presenters.session import LiveSession, SessionParts
 from app.gui.presenters.state import RecordingPlan, SessionState
+from app.gui.remembered import Remembered
 from app.gui.settings import LiveSettings
 from app.settings import EngineSettings, TrackingSettings
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
@@ -292,7 +293,7 @@ class TestDesk:
         def make(*args: Any) -> LiveSession:
             return LiveSession(fake_parts(), *args)
 
-        desk = LiveDesk(LiveSettings(record_folder=tmp_path / "out"), make, lambda: None)
+        desk = LiveDesk(LiveSettings(Remembered(folder=tmp_path / "out")), make, lambda: None)
         desk.begin()
         wait_for(lambda: desk.session.state.stage == "running")
         yield desk

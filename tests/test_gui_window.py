@@ -31,6 +31,7 @@ from app.gui.presenters.banners import NO_CAMERA
 from app.gui.presenters.chooser import OPEN_STREAM, CameraChoice
 from app.gui.presenters.readouts import Hud
 from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.remembered import Remembered
 from app.gui.settings import LiveSettings
 from app.gui.views.video import VideoView
 from app.gui.window import run_window
@@ -63,7 +64,8 @@ def open_window(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iter
     windows: list[LiveWindow] = []
 
     def open_one(parts: SessionParts | None = None, **settings: Any) -> LiveWindow:
-        chosen = LiveSettings(**{"source": "demo", "record_folder": tmp_path / "out", **settings})
+        usual = {"source": "demo", "folder": tmp_path / "out", "theme": "dark", "tour_seen": True}
+        chosen = LiveSettings(Remembered(**{**usual, **settings}))
         window = LiveWindow(
             chosen,
             lambda *args: LiveSession(parts or fake_parts(), *args),
@@ -104,7 +106,7 @@ def test_frames_reach_the_screen_and_their_latency_is_known(open_window: Open, q
     window = open_window()
     wait_for_picture(window, qtbot)
     qtbot.waitUntil(lambda: window.desk.facts(None).latency is not None, timeout=WAIT_MS)
-    assert window.bar.source.name == "Demo"
+    assert window.page.bar.source.name == "Demo"
 
 
 def test_keys_switch_the_modes(open_window: Open, qtbot: QtBot) -> None:
@@ -112,10 +114,10 @@ def test_keys_switch_the_modes(open_window: Open, qtbot: QtBot) -> None:
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_R)
     assert not window.desk.session.state.tracking.rwr
-    assert not window.panel.rwr.switch.isChecked()
+    assert not window.page.panel.rwr.switch.isChecked()
     press(window, qtbot, Qt.Key.Key_C)
-    assert window.panel.compare.switch.isChecked()
-    qtbot.mouseClick(window.panel.rwr.switch, Qt.MouseButton.LeftButton)
+    assert window.page.panel.compare.switch.isChecked()
+    qtbot.mouseClick(window.page.panel.rwr.switch, Qt.MouseButton.LeftButton)
     assert window.desk.session.state.tracking == TrackingSettings(rwr=True, compare=True)
 
     def both_drawn() -> bool:
@@ -130,45 +132,45 @@ def test_start_and_stop(open_window: Open, qtbot: QtBot) -> None:
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_S)
     assert window.view.picture is None
-    assert window.bar.play.text().strip() == "Start"
-    assert not window.bar.record.isEnabled()
-    assert not window.bar.snapshot.isEnabled()
+    assert window.page.bar.play.text().strip() == "Start"
+    assert not window.page.bar.record.isEnabled()
+    assert not window.page.bar.snapshot.isEnabled()
     qtbot.wait(150)
     assert window.view.picture is None
     press(window, qtbot, Qt.Key.Key_S)
     wait_for_picture(window, qtbot)
-    assert window.bar.play.text().strip() == "Stop"
+    assert window.page.bar.play.text().strip() == "Stop"
 
 
 def test_mirror_flips_the_picture(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
-    assert not window.bar.mirror.isChecked()
+    assert not window.page.bar.mirror.isChecked()
     press(window, qtbot, Qt.Key.Key_M)
-    assert window.bar.mirror.isChecked()
+    assert window.page.bar.mirror.isChecked()
     qtbot.waitUntil(lambda: window.view.picture is not None and window.view.picture.mirrored, timeout=WAIT_MS)
 
 
 def test_space_records_even_after_a_button_was_clicked(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
-    qtbot.mouseClick(window.bar.mirror, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(window.page.bar.mirror, Qt.MouseButton.LeftButton)
     press(window, qtbot, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: window.desk.session.state.recording is not None, timeout=WAIT_MS)
     window.refresh()
-    assert window.bar.record.isChecked()
-    assert window.bar.mirror.isChecked()
+    assert window.page.bar.record.isChecked()
+    assert window.page.bar.mirror.isChecked()
     press(window, qtbot, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: window.desk.session.state.finished is not None, timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
-    assert not window.bar.record.isChecked()
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    assert not window.page.bar.record.isChecked()
 
 
 def test_snapshot(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_P)
-    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
     pictures = sorted((tmp_path / "out").glob("*.png"))
     assert len(pictures) == 2
     assert all(QImage(str(path)).size().toTuple() == SIZE for path in pictures)
@@ -177,42 +179,42 @@ def test_snapshot(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
 def test_key_list(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     press(window, qtbot, Qt.Key.Key_Question)
-    assert window.keys.isVisible()
+    assert window.page.keys.isVisible()
     press(window, qtbot, Qt.Key.Key_Escape)
-    assert not window.keys.isVisible()
+    assert not window.page.keys.isVisible()
 
 
 def test_a_source_that_fails_is_a_banner_with_ways_out(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(source="missing.mp4")
-    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
-    assert window.banner.banner is not None
-    assert "choose another source" in window.banner.banner.text
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    assert window.page.banner.banner is not None
+    assert "choose another source" in window.page.banner.banner.text
     assert QApplication.activeModalWidget() is None
-    first = window.banner.banner
-    window.banner.press(actions.RETRY)
-    qtbot.waitUntil(lambda: window.banner.banner not in (None, first), timeout=WAIT_MS)
-    window.banner.press(actions.DEMO)
+    first = window.page.banner.banner
+    window.page.banner.press(actions.RETRY)
+    qtbot.waitUntil(lambda: window.page.banner.banner not in (None, first), timeout=WAIT_MS)
+    window.page.banner.press(actions.DEMO)
     wait_for_picture(window, qtbot)
     window.refresh()
-    assert not window.banner.isVisible()
+    assert not window.page.banner.isVisible()
     assert window.view._hud.demo
 
 
 def test_an_unplugged_camera_clears_the_picture(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(source="unplugged")
-    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
     window.refresh()
     assert window.view.picture is None
     press(window, qtbot, Qt.Key.Key_Escape)
-    assert not window.banner.isVisible()
+    assert not window.page.banner.isVisible()
 
 
 def test_no_camera_plays_the_demo_and_says_so(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(fake_parts(cameras=()), source=None)
     wait_for_picture(window, qtbot)
-    qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
-    assert window.banner.banner is not None
-    assert window.banner.banner.text == NO_CAMERA
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    assert window.page.banner.banner is not None
+    assert window.page.banner.banner.text == NO_CAMERA
     assert window.view._hud.demo
 
 
@@ -223,26 +225,26 @@ def test_no_face_in_view(open_window: Open, qtbot: QtBot) -> None:
 
 def test_the_source_menu_names_cameras_and_asks_for_streams(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
-    qtbot.waitUntil(lambda: window._finder.cameras is not None, timeout=WAIT_MS)
-    window._fill_sources()
-    entries = {entry.text(): entry for entry in window.bar.menu.actions() if entry.text()}
+    qtbot.waitUntil(lambda: window._sources._finder.cameras is not None, timeout=WAIT_MS)
+    window._sources._fill()
+    entries = {entry.text(): entry for entry in window.page.bar.menu.actions() if entry.text()}
     assert list(entries) == ["HD Webcam", "Open file…", "Open stream…", "Demo clip"]
     entries["HD Webcam"].trigger()
     qtbot.waitUntil(lambda: window.desk.session.state.source == "camera:0", timeout=WAIT_MS)
-    window._choose(OPEN_STREAM)
-    assert window.address.isVisible()
-    qtbot.keyClicks(window.address.line, "rtsp://cam/sr")  # letters are text here, not keys
+    window._sources._choose(OPEN_STREAM)
+    assert window.page.address.isVisible()
+    qtbot.keyClicks(window.page.address.line, "rtsp://cam/sr")  # letters are text here, not keys
     assert window.desk.session.state.tracking.rwr
-    qtbot.keyClick(window.address.line, Qt.Key.Key_Return)
+    qtbot.keyClick(window.page.address.line, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: window.desk.session.state.source == "rtsp://cam/sr", timeout=WAIT_MS)
-    assert not window.address.isVisible()
+    assert not window.page.address.isVisible()
 
 
 def test_every_control_has_a_tooltip_with_its_key(open_window: Open) -> None:
     window = open_window()
-    buttons = list(window.bar.findChildren(QPushButton))
-    assert len(buttons) == 6
-    for button in [*buttons, window.panel.rwr.switch, window.panel.compare.switch]:
+    buttons = list(window.page.bar.findChildren(QPushButton))
+    assert len(buttons) == 12
+    for button in [*buttons, window.page.panel.rwr.switch, window.page.panel.compare.switch]:
         assert button.toolTip().endswith(")"), button.text()
         assert button.focusPolicy() == Qt.FocusPolicy.NoFocus
 
@@ -274,7 +276,7 @@ def test_run_window_ends_when_the_window_is_closed(
             window.close()
 
     QTimer.singleShot(50, record_then_close)
-    assert run_window(LiveSettings(source="demo", record_folder=tmp_path)) == 0
+    assert run_window(LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True))) == 0
 
 
 class TestVideoView:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.cli.engine_options import add_engine_options, engine_settings
+from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.errors import SourceError, UserError
-from app.settings import TrackingSettings
+from app.gui.palettes import THEMES
+from app.modes import RIVALS
+from app.presets import PRESETS
+
+if TYPE_CHECKING:
+    from app.gui.remembered import Remembered
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -32,14 +40,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="play files at their own speed, again and again (default); --no-loop shows every frame once, as fast "
         "as it is solved",
     )
-    parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
-    parser.add_argument("--compare", action="store_true", help="solve every frame with RwR and without")
-    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
-    parser.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
+    switch = argparse.BooleanOptionalAction
+    parser.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last one's (default: on)")
+    parser.add_argument("--compare", action=switch, help="also solve every frame in a second way")
+    parser.add_argument(
+        "--rival", choices=RIVALS, help="what to compare with: the opposite of RwR on or off (default), or a filter"
+    )
+    parser.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
+    parser.add_argument("--ghcu", action=switch, help="repair covered landmarks from all the others")
+    parser.add_argument("--max-faces", type=int, metavar="N", help="follow the N largest faces (default: 1)")
+    parser.add_argument("--theme", choices=THEMES, help="colours of the window (default: as the system)")
+    parser.add_argument("--privacy", action=switch, help="blur the picture and record landmarks only")
     parser.add_argument(
         "--mirror", action=argparse.BooleanOptionalAction, help="flip the picture left to right (default: cameras only)"
     )
     parser.add_argument("--record-dir", type=Path, metavar="DIR", help="where recordings and snapshots go")
+    parser.add_argument("--forget", action="store_true", help="start as the first time, and remember nothing of it")
+    add_sharing_options(parser)
     add_engine_options(parser)
     return parser
 
@@ -54,17 +71,18 @@ def run(args: argparse.Namespace) -> int:
         UserError: for settings, a source or a screen that cannot be used.
         ModelError: for weights that are not there.
     """
+    from app.gui.remembered import Memory, Remembered, default_path
     from app.gui.settings import LiveSettings
     from app.gui.system import window_problem
     from model.weights import read_card
 
+    memory = None if args.forget else Memory(default_path())
+    chosen = memory.current if memory is not None else Remembered()
     settings = LiveSettings(
-        source=args.source,
+        chosen=with_options(chosen, args),
         realtime_loop=args.loop,
-        tracking=TrackingSettings(rwr=args.rwr == "on", compare=args.compare, max_faces=args.max_faces, ghcu=args.ghcu),
         engine=engine_settings(args),
-        mirror=args.mirror,
-        record_folder=args.record_dir,
+        note=memory.note if memory is not None else "",
     )
     if args.source is not None:
         check_source(args.source)
@@ -74,7 +92,35 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(problem)
     from app.gui.window import run_window
 
-    return run_window(settings)
+    return run_window(settings, memory)
+
+
+def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
+    """Return the remembered choices with what the command line says, which wins.
+
+    Raises:
+        UserError: for values that cannot be used.
+    """
+    from app.gui.presenters.share import ShareForm
+
+    if args.source is None and chosen.source is not None and not is_there(chosen.source):
+        chosen = replace(chosen, source=None)
+    sharing = sharing_settings(args)
+    preset = next((preset.settings for preset in PRESETS if preset.name == args.preset), None)
+    return chosen.given(
+        source=args.source,
+        rwr=None if args.rwr is None else args.rwr == "on",
+        compare=args.compare,
+        rival=args.rival,
+        recurrence=preset,
+        ghcu=args.ghcu,
+        max_faces=args.max_faces,
+        theme=args.theme,
+        privacy=args.privacy,
+        mirror=args.mirror,
+        folder=None if args.record_dir is None else args.record_dir.expanduser().absolute(),
+        share=None if sharing is None else ShareForm.of(sharing),
+    )
 
 
 def check_source(spec: str) -> None:
@@ -83,7 +129,14 @@ def check_source(spec: str) -> None:
     Raises:
         SourceError: where ``spec`` can only be a path, and nothing is there.
     """
+    if not is_there(spec):
+        raise SourceError(f"There is no file or folder {spec}: check its name, or give camera, demo or a stream's URL.")
+
+
+def is_there(spec: str) -> bool:
+    """Whether ``spec`` is a path at which something lies, or no path at all."""
     kind = spec.partition(":")[0].lower()
-    if kind in ("camera", "demo") or "://" in spec or Path(spec).expanduser().exists():
-        return
-    raise SourceError(f"There is no file or folder {spec}: check its name, or give camera, demo or a stream's URL.")
+    try:
+        return kind in ("camera", "screen", "demo") or "://" in spec or Path(spec).expanduser().exists()
+    except (OSError, RuntimeError, ValueError):  # impossible as a path
+        return False

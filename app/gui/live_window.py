@@ -1,4 +1,4 @@
-"""The live window: puts the widgets together and passes on what a person does."""
+"""The live window: pages, keys, and what a person does passed on to the desk."""
 
 from __future__ import annotations
 
@@ -9,31 +9,33 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from app.gui.bridge import FrameBridge
-from app.gui.cameras import CameraFinder
+from app.gui.live_page import DRAWER, PANEL, LivePage
+from app.gui.look import Look
 from app.gui.presenters import actions
-from app.gui.presenters.chooser import OPEN_FILE, OPEN_STREAM, CameraChoice, choices
+from app.gui.presenters.chooser import CameraChoice, ScreenChoice
 from app.gui.presenters.desk import LiveDesk, MakeSession
-from app.gui.presenters.readouts import hud
+from app.gui.presenters.preferences import Preferences
+from app.gui.presenters.share import status_lines
 from app.gui.presenters.state import ENDED, RUNNING
-from app.gui.settings import LiveSettings
+from app.gui.remembered import Memory, Remembered
+from app.gui.settings import LiveSettings, recordings_folder
 from app.gui.snapshot import save_in_background
-from app.gui.views.banner import AddressEntry, BannerView
-from app.gui.views.bar import ControlBar
-from app.gui.views.files import ask_for_file
-from app.gui.views.keys import KeyList
-from app.gui.views.panel import SidePanel
+from app.gui.source_menu import SourceMenu
+from app.gui.views.card import CardPage
+from app.gui.views.card_drawing import save_sheet
+from app.gui.views.sheet import Sheet
 from app.gui.views.video import VideoView
+from app.gui.wiring import connect_page
 
 log = logging.getLogger(__name__)
 
 REFRESH_MS = 125
+MOTION_MS = 40
+"""Traces move 25 times a second; figures that change faster than eight times could not be read."""
 CLOSE_SECONDS = 30.0
-START_SIZE = (1440, 860)
-BANNER_WIDTH = 720
-BANNER_TOP = 50
 
 
 class _Signals(QObject):
@@ -50,6 +52,8 @@ class LiveWindow(QMainWindow):
         settings: how to begin.
         make_session: makes the session; tests put in their own.
         find_cameras: lists the cameras for the source menu; may take a while.
+        find_screens: lists the screens for it.
+        memory: keeps choices for the next time; None forgets them.
 
     Signals:
         released: after the window was closed, once files are finished and threads have ended.
@@ -62,34 +66,46 @@ class LiveWindow(QMainWindow):
         settings: LiveSettings,
         make_session: MakeSession,
         find_cameras: Callable[[], Sequence[CameraChoice]],
+        find_screens: Callable[[], Sequence[ScreenChoice]] = tuple,
+        memory: Memory | None = None,
     ) -> None:
         super().__init__()
         self.setWindowTitle("LDEQ Live")
+        self._memory = memory
         self._signals = _Signals()
-        self.desk = LiveDesk(settings, make_session, self._signals.changed.emit)
-        self.view = VideoView()
-        self.bar = ControlBar()
-        self.panel = SidePanel()
-        self.banner = BannerView(self.view)
-        self.address = AddressEntry(self.view)
-        self.keys = KeyList(self.view)
-        self._finder = CameraFinder(find_cameras)
+        remember = memory.update if memory is not None else _forget
+        self.desk = LiveDesk(settings, make_session, self._signals.changed.emit, remember, save_sheet)
+        self.page = LivePage(self.desk.hold_still)
+        self.card = CardPage(self.desk.hold_still)
+        self.pages = QStackedWidget()
+        for page in (self.page, self.card):
+            self.pages.addWidget(page)
+        self.setCentralWidget(self.pages)
+        self._sources = SourceMenu(self.page, find_cameras, find_screens, lambda: self.desk.session.state, self._play)
         self._bridge = FrameBridge(lambda: self.desk.session.results)
         self._closing_since: float | None = None
-        self._lay_out()
+        self.look = Look(self, self.page, self.desk)
         self._connect()
         self._add_shortcuts()
-        self._timer = QTimer(self)
-        self._timer.setInterval(REFRESH_MS)
-        self._timer.timeout.connect(self.refresh)
+        self._timer = self._every(REFRESH_MS, self.refresh)
+        self._motion = self._every(MOTION_MS, self._move)
 
     def begin(self) -> None:
         """Start the threads and play."""
         self._bridge.start()
         self._timer.start()
+        self._motion.start()
         self.desk.begin()
-        self._finder.search()
+        self._sources.begin()
         self.refresh()
+        self.setFocus()  # otherwise the first control that Tab reaches would have it, and show it
+        if not self.desk.chosen.tour_seen:
+            self.page.tour.begin()
+
+    @property
+    def view(self) -> VideoView:
+        """The picture."""
+        return self.page.view
 
     def act(self, name: str) -> None:
         """Do an action or take a banner's way out."""
@@ -101,7 +117,7 @@ class LiveWindow(QMainWindow):
         self.refresh()
 
     def refresh(self) -> None:
-        """Bring everything but the picture up to date."""
+        """Bring everything that is read up to date."""
         state = self.desk.session.state
         if state.closed or self._closing_since is not None:
             self._finish_closing()
@@ -109,26 +125,32 @@ class LiveWindow(QMainWindow):
         if state.stage not in (RUNNING, ENDED) and self.view.picture is not None:
             self.view.show_picture(None)
             self._bridge.take()
+        self.desk.watch_cameras(self._sources.cameras)
         picture = self.view.picture
         facts = self.desk.facts(picture.result if picture is not None else None)
-        self.panel.show_facts(facts)
-        self.view.show_hud(hud(facts))
-        self.bar.show_state(facts.state, self.desk.source_name, facts.mirrored, self.view.picture is not None)
-        self.banner.show_banner(self.desk.banner(facts.state))
-        self._place_banner()
+        self.page.show_facts(facts, self.desk.source_name)
+        self.page.banner.show_banner(self.desk.banner(facts.state))
+        if self.page.share.isVisible():
+            self.page.share.show_status(status_lines(self.desk.share_reading, facts.sharing))
+        self.page.place()
         self._tell_bridge()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Finish the recording and release the source first, without blocking; then close for good."""
         if self._closing_since is None:
             self._closing_since = time.monotonic()
+            self.look.remember()
             self.desk.session.close()
             self.setEnabled(False)
             self.hide()
         if self.desk.session.state.closed or time.monotonic() - self._closing_since > CLOSE_SECONDS:
             self._timer.stop()
+            self._motion.stop()
             self._bridge.stop()
-            self._finder.stop(0.5)
+            self._sources.stop()
+            self.desk.end()
+            if self._memory is not None:
+                self._memory.close()
             event.accept()
             self.released.emit()
         else:
@@ -138,120 +160,114 @@ class LiveWindow(QMainWindow):
         if self._closing_since is not None and self._timer.isActive():
             self.close()
 
-    def _lay_out(self) -> None:
-        left = QVBoxLayout()
-        left.setContentsMargins(0, 0, 0, 0)
-        left.setSpacing(0)
-        left.addWidget(self.view, 1)
-        left.addWidget(self.bar)
-        ground = QWidget()
-        ground.setObjectName("ground")
-        layout = QHBoxLayout(ground)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addLayout(left, 1)
-        layout.addWidget(self.panel)
-        self.setCentralWidget(ground)
-        self.setMinimumSize(1080, 600)
-        available = self.screen().availableGeometry()
-        self.resize(min(START_SIZE[0], available.width()), min(START_SIZE[1], available.height()))
+    def _move(self) -> None:
+        """Bring everything that moves up to date."""
+        if self.pages.currentWidget() is not self.page or self._closing_since is not None:
+            return
+        flicker = self.desk.flicker()
+        drawer = DRAWER in self.page.open
+        self.page.show_motion(flicker, self.desk.solver() if drawer else None, self.desk.player.playback)
+        self.view.show_face(flicker.face)
+        self.look.show_heat(flicker)
 
     def _connect(self) -> None:
+        page, desk = self.page, self.desk
         # Queued: news arrive from other threads, and from within what they would change.
         self._signals.changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
+        self._signals.changed.connect(self.card.refresh, Qt.ConnectionType.QueuedConnection)
         self._signals.saved.connect(self._snapshot_saved, Qt.ConnectionType.QueuedConnection)
         self._bridge.ready.connect(self._show_newest, Qt.ConnectionType.QueuedConnection)
-        self._finder.found.connect(self._fill_sources, Qt.ConnectionType.QueuedConnection)
-        self.view.painted.connect(self.desk.painted)
+        connect_page(page, desk, self.act)
         self.view.resized.connect(self._tell_bridge)
-        self.view.resized.connect(self._place_banner)
-        self.bar.asked.connect(self.act)
-        self.bar.chosen.connect(self._choose)
-        self.bar.menu_opened.connect(self._fill_sources)
-        self.bar.menu_opened.connect(self._finder.search)
-        self.panel.rwr.switch.clicked.connect(lambda: self.act(actions.RWR))
-        self.panel.compare.switch.clicked.connect(lambda: self.act(actions.COMPARE))
-        self.panel.ghcu.switch.clicked.connect(lambda: self.act(actions.GHCU))
-        self.banner.offered.connect(self._take_offer)
-        self.banner.dismissed.connect(self._dismiss)
-        self.address.entered.connect(self._play)
+        page.banner.offered.connect(self._take_offer)
+        page.banner.dismissed.connect(self._dismiss)
+        page.preferences.changed.connect(self._set_preferences)
+        page.hold_still.finished.connect(lambda: self.pages.setCurrentWidget(self.card))
+        self.card.repeat.connect(self._hold_still)
+        self.card.closed.connect(self._go_live)
+        self.card.show_folder.connect(_open_folder)
         self._doings: dict[str, Callable[[], object]] = {
             actions.SOURCE: self._open_sources,
             actions.CHOOSE: self._open_sources,
             actions.SNAPSHOT: self._snapshot,
-            actions.FULL_SCREEN: self._toggle_full_screen,
-            actions.KEYS: self._toggle_keys,
+            actions.NEXT_FACE: lambda: desk.next_face(self.view.picture.result if self.view.picture else None),
+            actions.COMPARE_VIEW: self.look.next_view,
+            actions.DRAWER: lambda: page.toggle_part(DRAWER),
+            actions.PANEL: lambda: page.toggle_part(PANEL),
+            actions.HEAT: self.look.toggle_heat,
+            actions.HOLD_STILL: self._hold_still,
+            actions.SHARE: lambda: self._open_sheet(page.share),
+            actions.PREFERENCES: lambda: self._open_sheet(page.preferences),
+            actions.KEYS: lambda: self._open_sheet(page.keys),
+            actions.TOUR: page.tour.begin,
+            actions.THEME: self.look.swap_theme,
+            actions.FULL_SCREEN: self.look.toggle_full_screen,
             actions.DISMISS: self._dismiss,
             actions.QUIT: self.close,
-            actions.SHOW_FOLDER: self._show_folder,
+            actions.SHOW_FOLDER: lambda: _open_folder(self.desk.folder),
         }
 
     def _add_shortcuts(self) -> None:
         for action in actions.ACTIONS:
             shortcut = QShortcut(QKeySequence(action.key), self)
-            shortcut.setAutoRepeat(False)
+            shortcut.setAutoRepeat(action.name in actions.REPEATING)
             shortcut.activated.connect(lambda name=action.name: self.act(name))
 
+    def _every(self, milliseconds: int, doing: Callable[[], None]) -> QTimer:
+        timer = QTimer(self)
+        timer.setInterval(milliseconds)
+        timer.timeout.connect(doing)
+        return timer
+
     def _tell_bridge(self) -> None:
-        self._bridge.show_at(*self.view.device_size, self.desk.mirrored)
+        zoom = self.desk.zoom if self.view.close_up else None
+        self._bridge.show_at(*self.view.device_size, self.desk.mirrored, zoom)
+        self._bridge.blur(self.desk.chosen.privacy)
 
     def _show_newest(self) -> None:
         picture = self._bridge.take()
         if picture is not None and self.desk.session.state.stage in (RUNNING, ENDED):
             self.view.show_picture(picture)
 
-    def _place_banner(self) -> None:
-        width = min(BANNER_WIDTH, self.view.width() - 28)
-        for entry in (self.banner, self.address):
-            entry.setFixedWidth(width)
-            entry.adjustSize()
-            entry.move((self.view.width() - width) // 2, BANNER_TOP)
-        if self.address.isVisible():
-            self.banner.move(self.banner.x(), BANNER_TOP + self.address.height() + 10)
-        self.keys.adjustSize()
-        self.keys.move((self.view.width() - self.keys.width()) // 2, (self.view.height() - self.keys.height()) // 2)
-
     def _take_offer(self, name: str) -> None:
-        banner = self.banner.banner
+        banner = self.page.banner.banner
         if banner is not None and name != actions.CHOOSE:
             self.desk.dismiss(banner)
         self.act(name)
 
     def _dismiss(self) -> None:
-        if self.keys.isVisible():
-            self.keys.hide()
-        elif self.address.isVisible():
-            self.address.hide()
-        elif self.banner.banner is not None:
-            self.desk.dismiss(self.banner.banner)
+        if self.pages.currentWidget() is not self.page:
+            self._go_live()
+        elif self.page.dismiss():
+            pass
+        elif self.page.banner.banner is not None:
+            self.desk.dismiss(self.page.banner.banner)
             self.refresh()
         elif self.isFullScreen():
             self.showNormal()
 
-    def _toggle_keys(self) -> None:
-        self.keys.setVisible(not self.keys.isVisible())
-        self.keys.raise_()
+    def _go_live(self) -> None:
+        self.pages.setCurrentWidget(self.page)
 
-    def _toggle_full_screen(self) -> None:
-        if self.isFullScreen():
-            self.showNormal()
-        else:
-            self.showFullScreen()
+    def _open_sheet(self, sheet: Sheet) -> None:
+        self._go_live()
+        self.page.preferences.show_preferences(self.desk.chosen.preferences, recordings_folder(Remembered()))
+        self.page.share.show_form(self.desk.chosen.share)
+        self.page.sheets.toggle(sheet)
+
+    def _hold_still(self) -> None:
+        self._go_live()
+        self.page.hold_still.start(self.desk.flicker().face)
+
+    def _set_preferences(self, preferences: Preferences) -> None:
+        self.desk.set_preferences(preferences)
+        self.look.wardrobe.choose(preferences.theme)
+        self.page.preferences.show_preferences(self.desk.chosen.preferences, recordings_folder(Remembered()))
+        self._tell_bridge()
 
     def _open_sources(self) -> None:
-        self.bar.source.showMenu()
-
-    def _fill_sources(self) -> None:
-        self.bar.show_choices(choices(self._finder.cameras), self.desk.session.state.source)
-
-    def _choose(self, spec: str) -> None:
-        if spec == OPEN_FILE:
-            ask_for_file(self, self._play)
-        elif spec == OPEN_STREAM:
-            self.address.ask()
-            self._place_banner()
-        elif spec:
-            self._play(spec)
+        self._go_live()
+        self.page.bar.source.showMenu()
 
     def _play(self, source: str) -> None:
         self.desk.play(source)
@@ -266,5 +282,10 @@ class LiveWindow(QMainWindow):
         self.desk.saved(path, error)
         self.refresh()
 
-    def _show_folder(self) -> None:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(self.desk.folder)))
+
+def _open_folder(folder: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+def _forget(**changes: object) -> None:
+    """Remember nothing."""

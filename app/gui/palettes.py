@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.pipeline.frame import COLD, EMA, ONE_EURO, RWR
+from app.modes import COLD, EMA, ONE_EURO, RWR
 
 Colour = str
 """As Qt reads it: "#rrggbb" or "#aarrggbb"."""

@@ -10,9 +10,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.gui.environment import forget_opencv_plugins
-from app.gui.presenters.chooser import CameraChoice
+from app.gui.presenters.chooser import CameraChoice, ScreenChoice
 from app.gui.presenters.session import LiveSession, SessionParts
 from app.gui.presenters.state import RecordingPlan
+from app.gui.remembered import Memory
 from app.gui.settings import LiveSettings
 from app.pipeline.live import LivePipeline
 from app.pipeline.pipeline import build_pipeline
@@ -27,8 +28,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def run_window(settings: LiveSettings) -> int:
-    """Show the live window until it is closed; return the exit code of the process."""
+def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
+    """Show the live window until it is closed; return the exit code of the process.
+
+    Args:
+        settings: how to begin.
+        memory: keeps what the person chooses for the next time.
+    """
     forget_opencv_plugins()
     from PySide6.QtWidgets import QApplication
 
@@ -39,7 +45,7 @@ def run_window(settings: LiveSettings) -> int:
         application = QApplication(sys.argv[:1])
     application.setApplicationName("LDEQ Live")
     dress(application)
-    window = make_window(settings)
+    window = make_window(settings, memory)
     # The window hides at once when it is closed and then finishes its work.
     application.setQuitOnLastWindowClosed(False)
     window.released.connect(application.quit)
@@ -64,12 +70,12 @@ def run_window(settings: LiveSettings) -> int:
     return code
 
 
-def make_window(settings: LiveSettings) -> LiveWindow:
+def make_window(settings: LiveSettings, memory: Memory | None = None) -> LiveWindow:
     """Return the window with the real parts, not yet shown; a QApplication must exist."""
     from app.gui.live_window import LiveWindow
 
     parts = live_parts(settings)
-    return LiveWindow(settings, partial(LiveSession, parts), find_cameras)
+    return LiveWindow(settings, partial(LiveSession, parts), find_cameras, find_screens, memory)
 
 
 def live_parts(settings: LiveSettings) -> SessionParts:
@@ -106,3 +112,10 @@ def find_cameras() -> list[CameraChoice]:
     from app.sources.camera import list_cameras
 
     return [CameraChoice(f"camera:{camera.index}", camera.name) for camera in list_cameras()]
+
+
+def find_screens() -> list[ScreenChoice]:
+    """List the screens that can be captured."""
+    from app.sources.screens import SCREEN, list_screens
+
+    return [ScreenChoice(f"{SCREEN}:{screen.number}", screen.label) for screen in list_screens()]

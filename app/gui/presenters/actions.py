@@ -43,6 +43,7 @@ CHOOSE = "choose"
 DEMO = "demo"
 SHOW_FOLDER = "show-folder"
 OPEN_SESSION = "open-session"
+USE_CAMERA = "use-camera"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +110,16 @@ ACTIONS: tuple[Action, ...] = (
     Action(QUIT, "Ctrl+Q", "Quit", "Finish the recording and close the window", WINDOW),
 )
 
+REPEATING = frozenset({BACK, AHEAD, FRAME_BACK, FRAME_AHEAD})
+"""Actions that go on while their key is held down."""
+
 OFFERS: dict[str, str] = {
     RETRY: "Try again",
     CHOOSE: "Choose another source",
     DEMO: "Play the demo clip",
     SHOW_FOLDER: "Show in folder",
     OPEN_SESSION: "Open the session",
+    USE_CAMERA: "Use it",
 }
 """Labels of the ways out that a banner can offer."""
 

@@ -43,6 +43,8 @@ class Banners:
         self._dismissed: set[Hashable] = set()
         self._notice: Banner | None = None
         self._shown_since: dict[Hashable, float] = {}
+        self.outlook = ""
+        """What will happen to a source in trouble by itself, "" for nothing."""
 
     def post(self, banner: Banner) -> None:
         """Show a message that does not follow from the session's state, such as a saved snapshot."""
@@ -54,7 +56,12 @@ class Banners:
 
     def current(self, state: SessionState, now: float) -> Banner | None:
         """Return the message to show at ``now``, the most pressing first."""
-        for banner in (_source_trouble(state), self._notice, _finished(state.finished), _no_camera(state)):
+        for banner in (
+            _source_trouble(state, self.outlook),
+            self._notice,
+            _finished(state.finished),
+            _no_camera(state),
+        ):
             if banner is not None and banner.key not in self._dismissed and not self._over(banner, now):
                 return banner
         return None
@@ -64,12 +71,14 @@ class Banners:
         return banner.seconds is not None and now - since > banner.seconds
 
 
-def _source_trouble(state: SessionState) -> Banner | None:
+def _source_trouble(state: SessionState, outlook: str) -> Banner | None:
     if state.stage == FAILED:
         error = state.status.error if state.status is not None else ""
         text = state.problem or error or "The source stopped."
         others = () if state.source == "demo" else (actions.DEMO,)
-        return Banner((FAILED, state.play), ERROR, text, (actions.RETRY, actions.CHOOSE, *others))
+        return Banner(
+            (FAILED, state.play), ERROR, f"{text} {outlook}".strip(), (actions.RETRY, actions.CHOOSE, *others)
+        )
     if state.stage == ENDED:
         name = state.info.name if state.info is not None else "The source"
         return Banner((ENDED, state.play), INFO, f"{name} has ended.", (actions.RETRY, actions.CHOOSE))

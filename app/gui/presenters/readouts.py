@@ -5,13 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from app.gui.presenters.faces import face_name
 from app.gui.presenters.flicker import FlickerView
+from app.gui.presenters.hints import Hint
+from app.gui.presenters.share import summary
 from app.gui.presenters.state import OPENING, RUNNING, STOPPED, SessionState
 from app.gui.presenters.timing import Latency
-from app.pipeline.frame import COLD, RWR, FrameResult
+from app.modes import MODE_NAMES
+from app.pipeline.frame import FaceResult, FrameResult
+from app.sharing.channel import ChannelStatus
+from app.sources.formats import is_camera_spec
 
 NOTHING = "\u2013"
-MODE_NAMES = {RWR: "RwR", COLD: "Cold"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +30,11 @@ class Facts:
         fps: frames tracked per second.
         latency: capture to paint.
         mirrored: the picture is flipped.
-        asked: width and height that were asked of a camera; None for other sources.
         now: ``time.perf_counter()``.
+        hint: what to advise, if anything.
+        chosen_face: the identity that the person chose to read; None for the largest face.
+        private: the picture is blurred and recordings hold no pictures.
+        sharing: how each way out to other programs does.
     """
 
     state: SessionState
@@ -35,8 +43,17 @@ class Facts:
     fps: float | None
     latency: Latency | None
     mirrored: bool
-    asked: tuple[int, int] | None
     now: float
+    hint: Hint | None = None
+    chosen_face: int | None = None
+    private: bool = False
+    sharing: tuple[ChannelStatus, ...] = ()
+
+    @property
+    def face(self) -> FaceResult | None:
+        """The face that the figures are about, in the picture in view."""
+        faces = self.result.faces if self.result is not None else ()
+        return next((face for face in faces if face.face == self.flicker.face), faces[0] if faces else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +71,7 @@ class Hud:
 
     Attributes:
         demo: the demo clip plays.
+        private: the picture is blurred.
         recording: time and dropped frames, "" when nothing is recorded.
         mode: which points are drawn how.
         message: in the middle, when there is no picture yet.
@@ -61,6 +79,7 @@ class Hud:
     """
 
     demo: bool = False
+    private: bool = False
     recording: str = ""
     mode: str = ""
     message: str = ""
@@ -86,9 +105,10 @@ def verdict(facts: Facts) -> str:
     change = facts.flicker.change
     if change is None or not facts.state.tracking.compare:
         return ""
+    first, second = (MODE_NAMES[mode] for mode in facts.flicker.pair)
     if abs(change) < 0.01:
-        return "Same flicker with and without RwR"
-    return f"RwR flickers {abs(change):.0%} {'less' if change < 0 else 'more'}"
+        return f"Same flicker with {first} and {second}"
+    return f"{first} flickers {abs(change):.0%} {'less' if change < 0 else 'more'} than {second}"
 
 
 def headline(facts: Facts) -> str:
@@ -105,6 +125,7 @@ def hud(facts: Facts) -> Hud:
     info = state.info
     return Hud(
         demo=info is not None and info.demo,
+        private=facts.private and facts.state.active,
         recording=_recording(facts),
         mode=_mode(facts),
         message=_message(facts),
@@ -115,17 +136,15 @@ def hud(facts: Facts) -> Hud:
 def rows(facts: Facts) -> tuple[Row, ...]:
     """Return the lines of the performance card, always the same ones in the same order."""
     status, info = facts.state.status, facts.state.info
-    report = None
-    if facts.result is not None and facts.result.faces:
-        report = facts.result.faces[0].estimate.report
+    report = facts.face.estimate.report if facts.face is not None else None
     latency = facts.latency
     start = NOTHING if report is None else ("warm" if report.warm else f"cold, {report.reason or 'RwR is off'}")
     engine = status.engine if status is not None and status.engine else NOTHING
     size = NOTHING
     if info is not None:
         size = f"{info.width} \u00d7 {info.height}" + (f", {info.fps:.4g} fps" if info.fps else "")
-        if facts.asked not in (None, (info.width, info.height)):
-            size = f"{size} (asked {facts.asked[0]} \u00d7 {facts.asked[1]})"
+        if info.asked is not None and (info.asked.width, info.asked.height) != (info.width, info.height):
+            size = f"{size} (asked {info.asked.width} \u00d7 {info.asked.height})"
     skipped = NOTHING
     if status is not None and status.captured:
         skipped = f"{status.skipped} of {status.captured}"
@@ -147,6 +166,7 @@ def rows(facts: Facts) -> tuple[Row, ...]:
         Row("Engine", engine, f"What the network really runs on: {engine}"),
         Row("Source", size, "Size and rate the source delivers" if info is None else f"What {info.name} delivers"),
         Row("Skipped", skipped, "Frames that were too old when the tracker became free"),
+        Row("Sharing", summary(facts.sharing) or "Off", "Landmarks to other programs: UDP, OSC, virtual camera"),
     )
 
 
@@ -162,10 +182,13 @@ def _recording(facts: Facts) -> str:
 def _mode(facts: Facts) -> str:
     if facts.state.stage != RUNNING:
         return ""
-    chosen, other = (RWR, COLD) if facts.state.tracking.rwr else (COLD, RWR)
-    if facts.state.tracking.compare:
-        return f"● {MODE_NAMES[chosen]}   ○ {MODE_NAMES[other]}"
-    return f"● {MODE_NAMES[chosen]}"
+    tracking = facts.state.tracking
+    face = ""
+    if facts.result is not None and len(facts.result.faces) > 1 and facts.face is not None:
+        face = f"   {face_name(facts.face.face)}" + ("" if facts.chosen_face is None else " chosen")
+    if tracking.rival_mode is not None:
+        return f"● {MODE_NAMES[tracking.mode]}   ○ {MODE_NAMES[tracking.rival_mode]}{face}"
+    return f"● {MODE_NAMES[tracking.mode]}{face}"
 
 
 def _message(facts: Facts) -> str:
@@ -185,6 +208,8 @@ def _notice(facts: Facts) -> str:
         return status.note
     if facts.state.stage != RUNNING or facts.result is None:
         return ""
+    if facts.hint is not None:
+        return facts.hint.sentence(facts.mirrored)
     faces = len(facts.result.faces)
     if faces == 0:
         return "No face in view"
@@ -193,7 +218,7 @@ def _notice(facts: Facts) -> str:
 
 def is_camera(source: str | None) -> bool:
     """Whether a source as ``open_source`` takes it is a camera."""
-    return source is not None and source.partition(":")[0].strip().lower() == "camera"
+    return source is not None and is_camera_spec(source)
 
 
 def source_name(source: str | None) -> str:

@@ -1,4 +1,4 @@
-"""The bar under the picture: source, start and stop, record, snapshot, mirror, keys."""
+"""The bar under the picture: the source, what is kept, what is measured, and the window's own buttons."""
 
 from __future__ import annotations
 
@@ -12,10 +12,25 @@ from app.gui import theme
 from app.gui.presenters import actions
 from app.gui.presenters.actions import BY_NAME
 from app.gui.presenters.chooser import Choice
-from app.gui.presenters.state import SessionState
+from app.gui.presenters.readouts import Facts
 from app.gui.views.icons import SIZE, icon
+from app.gui.views.source_menu import fill_source_menu
 
-SOURCE_WIDTH = 230
+SOURCE_WIDTH = 190
+SIGN_WIDTH = 40
+
+SHAPES_OF_ACTIONS = {
+    actions.SNAPSHOT: "camera",
+    actions.SESSIONS: "sessions",
+    actions.DRAWER: "lab",
+    actions.HOLD_STILL: "target",
+    actions.MIRROR: "mirror",
+    actions.PRIVACY: "privacy",
+    actions.SHARE: "share",
+    actions.PREFERENCES: "preferences",
+    actions.KEYS: "keys",
+}
+"""Icons of the buttons whose icon never changes."""
 
 
 class _SourceButton(QPushButton):
@@ -77,62 +92,72 @@ class ControlBar(QWidget):
         self.menu = QMenu(self)
         self.menu.aboutToShow.connect(self.menu_opened)
         self.source.setMenu(self.menu)
-        self.play = self._button(actions.PLAY, "stop")
-        self.record = self._button(actions.RECORD, "record", theme.palette().record)
-        self.record.setCheckable(True)
-        self.snapshot = self._button(actions.SNAPSHOT, "camera")
-        self.mirror = self._button(actions.MIRROR, "mirror")
-        self.mirror.setCheckable(True)
-        self.keys = self._button(actions.KEYS, "keys")
+        self.play = self._button(actions.PLAY)
+        self.record = self._button(actions.RECORD)
+        self.snapshot = self._button(actions.SNAPSHOT)
+        self.sessions = self._button(actions.SESSIONS)
+        self.lab = self._button(actions.DRAWER)
+        self.hold_still = self._button(actions.HOLD_STILL)
+        self.mirror = self._sign(actions.MIRROR)
+        self.privacy = self._sign(actions.PRIVACY)
+        self.share = self._sign(actions.SHARE)
+        self.preferences = self._sign(actions.PREFERENCES)
+        self.keys = self._sign(actions.KEYS)
+        for button in (self.record, self.lab, self.mirror, self.privacy, self.share):
+            button.setCheckable(True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 10, 8, 12)
-        layout.setSpacing(8)
-        layout.addWidget(self.source)
-        layout.addWidget(self.play)
-        layout.addStretch(1)
-        layout.addWidget(self.record)
-        layout.addWidget(self.snapshot)
-        layout.addStretch(1)
-        layout.addWidget(self.mirror)
-        layout.addWidget(self.keys)
-        self._active: bool | None = None
-        self._recording: bool | None = None
+        layout.setSpacing(6)
+        groups = (
+            (self.source, self.play),
+            (self.record, self.snapshot, self.sessions),
+            (self.lab, self.hold_still),
+            (self.mirror, self.privacy, self.share, self.preferences, self.keys),
+        )
+        for number, group in enumerate(groups):
+            if number:
+                layout.addStretch(1)
+            for button in group:
+                layout.addWidget(button)
+        self._active = False
+        self._recording = False
+        self.redress()
 
-    def show_choices(self, choices: Sequence[Choice], current: str | None) -> None:
+    def redress(self) -> None:
+        """Draw the icons again, in the colours in force."""
+        colours = theme.palette()
+        for name, shape in SHAPES_OF_ACTIONS.items():
+            self.findChild(QPushButton, name).setIcon(icon(shape))
+        self.play.setIcon(icon("stop" if self._active else "play"))
+        stop = icon("stop", colours.on_record)
+        self.record.setIcon(stop if self._recording else icon("record", colours.record))
+        self.source.update()
+
+    def show_choices(self, choices: Sequence[Choice]) -> None:
         """Fill the source menu."""
-        self.menu.clear()
-        for choice in choices:
-            if choice.begins_group:
-                self.menu.addSeparator()
-            entry = self.menu.addAction(choice.label)
-            entry.setEnabled(bool(choice.spec))
-            if choice.spec and choice.spec == current:
-                entry.setCheckable(True)
-                entry.setChecked(True)
-            entry.triggered.connect(lambda _checked=False, spec=choice.spec: self.chosen.emit(spec))
+        fill_source_menu(self.menu, choices, self.chosen.emit)
 
-    def show_state(self, state: SessionState, source_name: str, mirrored: bool, has_picture: bool) -> None:
+    def show_state(self, facts: Facts, source_name: str, has_picture: bool) -> None:
         """Show what can be done now."""
+        state = facts.state
         self.source.show_name(source_name)
-        if state.active != self._active:
-            self._active = state.active
-            self.play.setText("  Stop" if state.active else "  Start")
-            self.play.setIcon(icon("stop" if state.active else "play"))
         recording = state.recording is not None
-        if recording != self._recording:
-            self._recording = recording
+        if (state.active, recording) != (self._active, self._recording):
+            self._active, self._recording = state.active, recording
+            self.play.setText("  Stop" if state.active else "  Start")
             self.record.setText("  Finish" if recording else "  Record")
-            self.record.setIcon(
-                icon("stop", theme.palette().on_record) if recording else icon("record", theme.palette().record)
-            )
+            self.redress()
         self.record.setChecked(recording)
         self.record.setEnabled(recording or state.can_record)
         self.snapshot.setEnabled(has_picture)
-        self.mirror.setChecked(mirrored)
+        self.hold_still.setEnabled(state.can_record)
+        self.mirror.setChecked(facts.mirrored)
+        self.privacy.setChecked(facts.private)
+        self.share.setChecked(bool(facts.sharing))
 
-    def _button(self, name: str, shape: str, colour: str | None = None) -> QPushButton:
+    def _button(self, name: str) -> QPushButton:
         action = BY_NAME[name]
-        button = QPushButton(icon(shape, colour), f"  {action.label}")
+        button = QPushButton(f"  {action.label}")
         button.setObjectName(name)
         button.setIconSize(QSize(SIZE, SIZE))
         button.setToolTip(action.tooltip)
@@ -140,4 +165,12 @@ class ControlBar(QWidget):
         # Space records whatever was clicked last, so no button may take the keyboard.
         button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         button.clicked.connect(lambda _checked=False: self.asked.emit(name))
+        return button
+
+    def _sign(self, name: str) -> QPushButton:
+        """Return a button with an icon alone; its tooltip says what it does."""
+        button = self._button(name)
+        button.setText("")
+        button.setFixedWidth(SIGN_WIDTH)
+        button.setProperty("sign", True)
         return button

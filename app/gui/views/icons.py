@@ -85,6 +85,48 @@ def _keys(painter: QPainter, colour: QColor) -> None:
     painter.drawLine(QPointF(6, 11), QPointF(12, 11))
 
 
+def _sessions(painter: QPainter, colour: QColor) -> None:
+    painter.drawRoundedRect(QRectF(2, 3, 14, 12), 2, 2)
+    for x in (5.5, 12.5):
+        painter.drawLine(QPointF(x, 3), QPointF(x, 15))
+    for y in (7.0, 11.0):
+        painter.drawLine(QPointF(2, y), QPointF(5.5, y))
+        painter.drawLine(QPointF(12.5, y), QPointF(16, y))
+
+
+def _lab(painter: QPainter, colour: QColor) -> None:
+    painter.drawPolyline(QPolygonF([QPointF(2.5, 2.5), QPointF(2.5, 15.5), QPointF(15.5, 15.5)]))
+    painter.drawPolyline(QPolygonF([QPointF(5, 11), QPointF(8, 7), QPointF(11, 9.5), QPointF(15, 4)]))
+
+
+def _target(painter: QPainter, colour: QColor) -> None:
+    painter.drawEllipse(QPointF(9, 9), 6.5, 6.5)
+    painter.drawEllipse(QPointF(9, 9), 2.4, 2.4)
+    for x1, y1, x2, y2 in ((9, 0.8, 9, 4), (9, 14, 9, 17.2), (0.8, 9, 4, 9), (14, 9, 17.2, 9)):
+        painter.drawLine(QPointF(x1, y1), QPointF(x2, y2))
+
+
+def _privacy(painter: QPainter, colour: QColor) -> None:
+    painter.drawRoundedRect(QRectF(3.5, 8, 11, 7.5), 2, 2)
+    painter.drawArc(QRectF(5.5, 2.5, 7, 9.5), 0, 180 * 16)
+    painter.drawPoint(QPointF(9, 11.7))
+
+
+def _share(painter: QPainter, colour: QColor) -> None:
+    for x, y in ((4, 9), (14, 4), (14, 14)):
+        painter.drawEllipse(QPointF(x, y), 2.1, 2.1)
+    painter.drawLine(QPointF(5.9, 8.1), QPointF(12.1, 4.9))
+    painter.drawLine(QPointF(5.9, 9.9), QPointF(12.1, 13.1))
+
+
+def _preferences(painter: QPainter, colour: QColor) -> None:
+    for y, knob in ((4.0, 11.5), (9.0, 6.0), (14.0, 12.5)):
+        painter.drawLine(QPointF(2, y), QPointF(16, y))
+        painter.setBrush(colour)
+        painter.drawEllipse(QPointF(knob, y), 1.8, 1.8)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+
+
 SHAPES: dict[str, Callable[[QPainter, QColor], None]] = {
     "play": _play,
     "pause": _pause,
@@ -94,4 +136,10 @@ SHAPES: dict[str, Callable[[QPainter, QColor], None]] = {
     "source": _source,
     "mirror": _mirror,
     "keys": _keys,
+    "sessions": _sessions,
+    "lab": _lab,
+    "target": _target,
+    "privacy": _privacy,
+    "share": _share,
+    "preferences": _preferences,
 }

@@ -1,4 +1,4 @@
-"""The side panel: switches, flicker and performance."""
+"""The side panel: switches, what is compared and how, flicker and performance."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.presenters.actions import BY_NAME, COMPARE, GHCU, RWR
+from app.gui.presenters.flicker import FlickerView
+from app.gui.presenters.options import VIEW_OPTIONS, rival_options
 from app.gui.presenters.readouts import Facts, headline, rows, verdict
 from app.gui.views.bars import RegionBars
 from app.gui.views.numbers import FlickerNumbers
+from app.gui.views.segments import Segments
 from app.gui.views.switch import SwitchRow
 from app.gui.views.table import RowTable
 from app.gui.views.trace import FlickerTrace
@@ -18,7 +21,8 @@ WIDTH = 320
 
 
 class SidePanel(QScrollArea):
-    """Everything to read beside the picture; ``rwr``, ``compare`` and ``ghcu`` are its switches."""
+    """Everything to read beside the picture; ``rwr``, ``compare`` and ``ghcu`` are its switches, ``rival`` and
+    ``compare_view`` say what is compared and how."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -30,6 +34,8 @@ class SidePanel(QScrollArea):
         self.rwr = SwitchRow(BY_NAME[RWR], "Recurrence (RwR)", theme.palette().modes["rwr"])
         self.compare = SwitchRow(BY_NAME[COMPARE], "Compare both modes", theme.palette().modes["cold"])
         self.ghcu = SwitchRow(BY_NAME[GHCU], "Repair covered points", theme.palette().demo)
+        self.rival = Segments("Compare with")
+        self.compare_view = Segments("How both are shown")
         self._headline = _label("", "dim")
         self._verdict = _label("", "verdict")
         self._numbers = FlickerNumbers()
@@ -44,24 +50,32 @@ class SidePanel(QScrollArea):
         layout.setSpacing(10)
         layout.addWidget(_label("LDEQ Live", "title"))
         layout.addWidget(self._headline)
-        layout.addWidget(_card("", self.rwr, self.compare, self.ghcu))
-        layout.addWidget(_card("FLICKER", self._numbers, self._verdict, self._trace, self._bars))
+        layout.addWidget(_card("", self.rwr, self.compare, self.rival, self.compare_view, self.ghcu))
+        self.flicker = _card("FLICKER", self._numbers, self._verdict, self._trace, self._bars)
+        layout.addWidget(self.flicker)
         layout.addWidget(_card("PERFORMANCE", self._table))
         layout.addStretch(1)
         self.setWidget(panel)
 
-    def show_facts(self, facts: Facts) -> None:
-        """Bring every readout up to date."""
+    def show_facts(self, facts: Facts, compare_view: str) -> None:
+        """Bring every readout but the trace up to date; ``compare_view`` is how two modes are shown."""
         tracking = facts.state.tracking
         self.rwr.show_state(tracking.rwr)
         self.compare.show_state(tracking.compare)
         self.ghcu.show_state(tracking.ghcu)
+        for choice in (self.rival, self.compare_view):
+            choice.setVisible(tracking.compare)
+        self.rival.show_options(rival_options(tracking.mode), tracking.rival)
+        self.compare_view.show_options(VIEW_OPTIONS, compare_view)
         _set(self._headline, headline(facts))
         _set(self._verdict, verdict(facts) or " ")
         self._numbers.show_flicker(facts.flicker)
         self._bars.show_flicker(facts.flicker)
-        self._trace.show_flicker(facts.flicker)
         self._table.show_rows(rows(facts))
+
+    def show_flicker(self, flicker: FlickerView) -> None:
+        """Bring the trace up to date, which moves faster than anyone reads figures."""
+        self._trace.show_flicker(flicker)
 
 
 def _label(text: str, name: str) -> QLabel:
