@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import OscEncoder
 from app.sharing.settings import Address, SharingSettings
 from app.sharing.sharing import Sharing
+from app.sharing.udp import Encoder
 from model.config import LANDMARKS
 from model.geometry import Crop
 from model.solvers import SolveReport
@@ -36,8 +38,9 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=60.0)
     arguments = parser.parse_args()
     result = one_face()
-    for name, encode in (("JSON", json_datagrams), ("OSC", OscEncoder())):
-        spent = timed(lambda encode=encode: encode(result), 300)
+    encoders: dict[str, Encoder] = {"JSON": json_datagrams, "OSC": OscEncoder()}
+    for name, encode in encoders.items():
+        spent = timed(partial(encode, result), 300)
         sizes = [len(datagram) for datagram in encode(result)]
         print(f"{name:<5} made in {percentiles(spent)}, {sizes} bytes")
     with (

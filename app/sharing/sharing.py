@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from app.pipeline.frame import FrameResult
 from app.sharing.channel import Channel, ChannelStatus
 from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import OscEncoder
-from app.sharing.settings import ANNOTATED, SharingSettings
-from app.sharing.udp import UdpOutlet
+from app.sharing.settings import ANNOTATED, Address, SharingSettings
+from app.sharing.udp import Encoder, UdpOutlet
 from app.sharing.virtual_camera import OpenCamera, VirtualCameraOutlet, open_virtual_camera
 
 UDP, OSC, VIRTUAL_CAMERA = "udp", "osc", "virtual camera"
@@ -79,17 +80,20 @@ class Sharing:
 
 
 def _plans(settings: SharingSettings, open_camera: OpenCamera) -> dict[Plan, Callable[[], Channel]]:
+    def datagrams(kind: str, address: Address, encode: Encoder) -> Channel:
+        return Channel(kind, str(address), UdpOutlet(address, encode))
+
+    # Landmarks on black show nothing that privacy would have to hide.
+    picture, privacy = settings.virtual_camera, settings.privacy and settings.virtual_camera == ANNOTATED
+
+    def camera() -> Channel:
+        return Channel(VIRTUAL_CAMERA, picture, VirtualCameraOutlet(picture, privacy, open_camera))
+
     plans: dict[Plan, Callable[[], Channel]] = {}
     for address in settings.udp:
-        plans[UDP, str(address), False] = lambda to=address: Channel(UDP, str(to), UdpOutlet(to, json_datagrams))
+        plans[UDP, str(address), False] = partial(datagrams, UDP, address, json_datagrams)
     for address in settings.osc:
-        plans[OSC, str(address), False] = lambda to=address: Channel(OSC, str(to), UdpOutlet(to, OscEncoder()))
-    if settings.virtual_camera:
-        # Landmarks on black show nothing that privacy would have to hide.
-        picture, privacy = settings.virtual_camera, settings.privacy and settings.virtual_camera == ANNOTATED
-
-        def camera() -> Channel:
-            return Channel(VIRTUAL_CAMERA, picture, VirtualCameraOutlet(picture, privacy, open_camera))
-
+        plans[OSC, str(address), False] = partial(datagrams, OSC, address, OscEncoder())
+    if picture:
         plans[VIRTUAL_CAMERA, picture, privacy] = camera
     return plans

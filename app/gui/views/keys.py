@@ -24,6 +24,7 @@ class KeyList(Sheet):
         super().__init__(parent, "Keys", WIDTH)
         self._groups = key_groups()
         self._shown = 0
+        self._table: QWidget | None = None
         self._deal(2)
 
     def first_control(self) -> QWidget:
@@ -32,18 +33,18 @@ class KeyList(Sheet):
 
     def fit(self) -> None:
         """Use one column in a narrow window."""
-        self._deal(2 if self.parentWidget().width() - 2 * MARGIN >= LEAST_WIDTH else 1)
+        self._deal(2 if self._ground.width() - 2 * MARGIN >= LEAST_WIDTH else 1)
         super().fit()
 
     def _deal(self, count: int) -> None:
         if count == self._shown:
             return
         self._shown = count
-        old = self.body.takeAt(0)
-        if old is not None and old.widget() is not None:
-            old.widget().deleteLater()
-        table = QWidget()
-        row = QHBoxLayout(table)
+        if self._table is not None:
+            self.body.removeWidget(self._table)
+            self._table.deleteLater()
+        self._table = QWidget()
+        row = QHBoxLayout(self._table)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(36)
         for column in columns(self._groups, count):
@@ -55,7 +56,7 @@ class KeyList(Sheet):
                 stack.addSpacing(12)
             stack.addStretch(1)
             row.addLayout(stack, 1)
-        self.body.addWidget(table)
+        self.body.addWidget(self._table)
 
 
 def _lines(group: KeyGroup) -> QGridLayout:

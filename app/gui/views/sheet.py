@@ -46,6 +46,7 @@ class Sheet(QFrame):
         self.setObjectName("sheet")
         self.setAccessibleName(title)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._ground = parent
         self._preferred = width
         self._heading = QLabel(title)
         self._heading.setObjectName("title")
@@ -84,7 +85,7 @@ class Sheet(QFrame):
 
     def fit(self) -> None:
         """Take the room that the content wants and the parent has, in the middle of the parent."""
-        room = self.parentWidget().size()
+        room = self._ground.size()
         width = min(self._preferred, room.width() - 2 * MARGIN)
         self.body.activate()  # takes in what was just shown or hidden; does nothing otherwise
         wanted = self.body.totalHeightForWidth(width - 2)

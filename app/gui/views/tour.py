@@ -71,12 +71,12 @@ class TourCard(Sheet):
         if target is None or not target.isVisible():
             self._ring.hide()
             return
-        parent = self.parentWidget()
-        box = QRect(target.mapTo(parent, QPoint(0, 0)), target.size()).intersected(parent.rect())
+        ground = self._ground
+        box = QRect(target.mapTo(ground, QPoint(0, 0)), target.size()).intersected(ground.rect())
         left, top = card_place(
             (box.x(), box.y(), box.width(), box.height()),
             (self.width(), self.height()),
-            (parent.width(), parent.height()),
+            (ground.width(), ground.height()),
         )
         self.move(left, top)
         self._ring.surround(box)
