@@ -13,6 +13,8 @@ import pytest
 
 from app.errors import SourceError, UserError
 from app.pipeline.frame import Frame
+from app.recording.encoding import EXACT
+from app.recording.video import VideoWriter
 from app.sources.base import Playable, Playback, Seekable
 from app.sources.demo import DemoClip, open_demo
 from app.sources.images import open_folder
@@ -315,3 +317,21 @@ def test_any_steering_from_another_thread_ends_well(clip: Path) -> None:
     reader.join(20)
     assert not reader.is_alive()
     check_growing(seen)
+
+
+@pytest.mark.parametrize("cut", [1.0, 0.6])
+def test_recordings_are_searched_even_where_they_broke_off(tmp_path: Path, cut: float) -> None:
+    """Files as the recorder writes them, whole and as a crash leaves them: no index, and no end declared."""
+    path = tmp_path / "recording.nut"
+    with VideoWriter(path, 112, 48, encoding=EXACT, frame_rate=Fraction(30)) as writer:
+        for i in range(60):
+            writer.write(coded(i), i / 30)
+    data = path.read_bytes()
+    path.write_bytes(data[: round(len(data) * cut)])
+    source = VideoSource(path)
+    frames = [number(frame) for frame in read_all(source)]
+    assert frames == list(range(len(frames)))
+    assert len(frames) == 60 if cut == 1.0 else 20 < len(frames) < 50
+    for k in (len(frames) - 1, 0, 17, len(frames) - 2):
+        source.seek(k / 30)
+        assert number(source.read()) == k

@@ -153,7 +153,8 @@ class VideoSource:
                 return
             wanted = max(Fraction(timestamp) + _ROUNDING, self._start)
             if self._declared_end is not None:
-                wanted = min(wanted, max(self._declared_end, self._start))
+                # A second of grace: the declared end may be rounded, and be where the last frame begins.
+                wanted = min(wanted, max(self._declared_end, self._start) + 1)
             try:
                 if not any(self._jump(wanted - back) and self._hold(wanted) for back in _BACK_OFF):
                     self._open_again()
