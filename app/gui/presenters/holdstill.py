@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.errors import UserError
+from app.gui.presenters.background import Background, in_background
 from app.gui.presenters.holdstill_view import (
     COUNTDOWN,
     DONE,
@@ -50,7 +51,6 @@ class Session(Protocol):
     def configure(self, tracking: TrackingSettings) -> None: ...
 
 
-Background = Callable[[Callable[[], None]], object]
 SavePicture = Callable[[Sheet, Path], None]
 
 
@@ -64,13 +64,6 @@ class _Outcome:
     problem: str = ""
     failure: str = ""
     others: tuple[CardFile, ...] = ()
-
-
-def in_background(job: Callable[[], None]) -> threading.Thread:
-    """Run ``job`` on a thread of its own."""
-    thread = threading.Thread(target=job, name="hold-still", daemon=True)
-    thread.start()
-    return thread
 
 
 class HoldStill:
