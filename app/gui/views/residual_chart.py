@@ -14,8 +14,8 @@ from app.gui.presenters.solver import SolverView
 from app.gui.presenters.solver_readouts import residual_axis
 from app.modes import MODE_NAMES
 
-LEFT, BOTTOM, TOP = 44.0, 30.0, 20.0
-BAND = 16.0
+LEFT, BOTTOM, TOP = 38.0, 30.0, 20.0
+WIDEST_BAND = 16.0
 DOT = 4.0
 FEWEST_COLUMNS = 3
 
@@ -28,7 +28,7 @@ class ResidualChart(QWidget):
         self._residuals: tuple[Residuals, ...] = ()
         self._settled = 0.0
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(200, 140)
+        self.setMinimumSize(140, 120)
         self.setAccessibleName("Residual by evaluation")
         self.setToolTip(
             "How far f(z) is from z after each evaluation, relative. Dot: the newest frame. "
@@ -64,8 +64,9 @@ class ResidualChart(QWidget):
             painter.setPen(pen)
             y = height_of(self._settled)
             painter.drawLine(QLineF(plot.left(), y, plot.right(), y))
+        band_width = min(WIDEST_BAND, plot.width() / columns / 2.6)
         for number, own in enumerate(self._residuals):
-            shift = (number - (len(self._residuals) - 1) / 2) * (BAND + 5)
+            shift = (number - (len(self._residuals) - 1) / 2) * band_width * 1.3
             colour = QColor(theme.palette().modes[own.mode])
             for column in range(len(own.spread)):
                 x = plot.left() + (column + 0.5) * plot.width() / columns + shift
@@ -74,9 +75,9 @@ class ResidualChart(QWidget):
                 band.setAlphaF(0.12 + 0.33 * float(own.share[column]))
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(band)
-                painter.drawRoundedRect(QRectF(x - BAND / 2, last - 2, BAND, first - last + 4), 4, 4)
+                painter.drawRoundedRect(QRectF(x - band_width / 2, last - 2, band_width, first - last + 4), 4, 4)
                 painter.setBrush(colour)
-                painter.drawRect(QRectF(x - BAND / 2, median - 0.75, BAND, 1.5))
+                painter.drawRect(QRectF(x - band_width / 2, median - 0.75, band_width, 1.5))
                 if column < len(own.newest) and math.isfinite(own.newest[column]):
                     painter.drawEllipse(QPointF(x, height_of(own.newest[column])), DOT, DOT)
         self._paint_names(painter)

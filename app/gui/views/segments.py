@@ -62,7 +62,7 @@ class Segments(QWidget):
         self._buttons = {option.name: _Segment(option) for option in self._options}
         for name, button in self._buttons.items():
             self._group.addButton(button)
-            self._layout.addWidget(button, 1)
+            self._layout.addWidget(button, button.sizeHint().width())
             button.clicked.connect(lambda _checked=False, name=name: self.chosen.emit(name))
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.gui.presenters.options import Option
 from app.gui.presenters.solver import SolverView
@@ -28,8 +29,9 @@ from app.gui.views.table import RowTable
 from app.presets import PRESETS
 from model.rwr import RwrSettings
 
-CONTROLS_WIDTH = 226
-FIGURES_WIDTH = 268
+CONTROLS_WIDTH, CHART_WIDTH, FIGURES_WIDTH = 200, 150, 230
+SPACING = 18
+VALUE_WIDTH = 148
 LEAST_SECONDS = 0.09
 """The chart need not move faster than anyone reads it."""
 
@@ -39,6 +41,8 @@ DEFAULTS = RwrSettings()
 
 class SolverPanel(QWidget):
     """Sliders and presets on the left, residuals in the middle, figures and the reset log on the right.
+
+    Where there is no room for all, the sliders stay longest.
 
     Signals:
         weight_changed: the recurrence weight that a person chose.
@@ -72,7 +76,7 @@ class SolverPanel(QWidget):
         self.reset.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.reset.clicked.connect(lambda: self.preset_chosen.emit(preset_name(DEFAULTS)))
         self.chart = ResidualChart()
-        self._rows = RowTable()
+        self._rows = RowTable(VALUE_WIDTH)
         self._log = QPlainTextEdit()
         self._lay_out()
 
@@ -125,14 +129,32 @@ class SolverPanel(QWidget):
         figures.addWidget(self._log, 1)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(20)
-        for column, width in ((controls, CONTROLS_WIDTH), (middle, 0), (figures, FIGURES_WIDTH)):
-            holder = QWidget()
+        layout.setSpacing(SPACING)
+        # The panel itself leaves columns out; its window may be as narrow as it likes.
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
+        self._columns = tuple(QWidget() for _ in range(3))
+        for holder, column, stretch in zip(self._columns, (controls, middle, figures), (0, 1, 0), strict=True):
             column.setContentsMargins(0, 0, 0, 0)
             holder.setLayout(column)
-            if width:
-                holder.setFixedWidth(width)
-            layout.addWidget(holder, 0 if width else 1)
+            layout.addWidget(holder, stretch)
+        self._columns[0].setFixedWidth(CONTROLS_WIDTH)
+        self._columns[2].setFixedWidth(FIGURES_WIDTH)
+
+    def minimumSizeHint(self) -> QSize:
+        """Room for the sliders."""
+        return QSize(CONTROLS_WIDTH, 200)
+
+    def sizeHint(self) -> QSize:
+        """Room for everything."""
+        return QSize(CONTROLS_WIDTH + 2 * CHART_WIDTH + FIGURES_WIDTH + 2 * SPACING, 250)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Show the columns that there is room for."""
+        super().resizeEvent(event)
+        room = self.width() - CONTROLS_WIDTH
+        self._columns[2].setVisible(room >= FIGURES_WIDTH + SPACING)
+        taken = FIGURES_WIDTH + SPACING if room >= FIGURES_WIDTH + SPACING else 0
+        self._columns[1].setVisible(room - taken >= CHART_WIDTH + SPACING)
 
 
 def _heading(text: str) -> QLabel:

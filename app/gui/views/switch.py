@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from PySide6.QtCore import Property, QEasingCurve, QPropertyAnimation, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QWidget
@@ -14,11 +16,15 @@ SLIDE_MS = 120
 
 
 class Switch(QAbstractButton):
-    """A sliding switch; ``clicked`` tells what a person did."""
+    """A sliding switch; ``clicked`` tells what a person did.
 
-    def __init__(self, colour: str) -> None:
+    Args:
+        colour: returns the colour of "on", asked whenever it is painted.
+    """
+
+    def __init__(self, colour: Callable[[], str]) -> None:
         super().__init__()
-        self._colour = QColor(colour)
+        self._colour = colour
         self._position = 0.0
         self._slide = QPropertyAnimation(self, b"position", self)
         self._slide.setDuration(SLIDE_MS)
@@ -51,7 +57,7 @@ class Switch(QAbstractButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(_mix(QColor(theme.palette().line), self._colour, self._position))
+        painter.setBrush(_mix(QColor(theme.palette().line), QColor(self._colour()), self._position))
         painter.drawRoundedRect(QRectF(0, 0, WIDTH, HEIGHT), HEIGHT / 2, HEIGHT / 2)
         painter.setBrush(_mix(QColor(theme.palette().dim), QColor("#ffffff"), self._position))
         side = HEIGHT - 6
@@ -61,7 +67,7 @@ class Switch(QAbstractButton):
 class SwitchRow(QWidget):
     """A switch with its label and key; the whole row explains itself on hover."""
 
-    def __init__(self, action: Action, label: str, colour: str) -> None:
+    def __init__(self, action: Action, label: str, colour: Callable[[], str]) -> None:
         super().__init__()
         self.switch = Switch(colour)
         self.switch.setToolTip(action.tooltip)

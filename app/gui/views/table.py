@@ -14,10 +14,15 @@ VALUE_WIDTH = 186
 
 
 class RowTable(QWidget):
-    """Names on the left, values on the right; long values end in an ellipsis and live on in the tooltip."""
+    """Names on the left, values on the right; long values end in an ellipsis and live on in the tooltip.
 
-    def __init__(self) -> None:
+    Args:
+        value_width: room for a value, in pixels.
+    """
+
+    def __init__(self, value_width: int = VALUE_WIDTH) -> None:
         super().__init__()
+        self._value_width = value_width
         self._grid = QGridLayout(self)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setVerticalSpacing(5)
@@ -32,7 +37,7 @@ class RowTable(QWidget):
         self._shown = tuple(rows)
         for row in rows:
             name, value = self._labels.get(row.name) or self._add(row)
-            text = value.fontMetrics().elidedText(row.value, Qt.TextElideMode.ElideRight, VALUE_WIDTH)
+            text = value.fontMetrics().elidedText(row.value, Qt.TextElideMode.ElideRight, self._value_width)
             if value.text() != text:
                 value.setText(text)
             tooltip = row.tooltip if text == row.value else f"{row.value}\n{row.tooltip}"
