@@ -22,8 +22,8 @@ from app.sessions.plan import SessionPlan
 from app.sessions.writer import SessionWriter
 
 PICTURE_BYTES = 256 << 20
-PICTURES_WAITING = 32
-PICTURE_SECONDS = 0.5
+PICTURES_WAITING = 64
+PICTURE_SECONDS = 1.5
 """A picture that waited this long keeps new ones out: what waits is lost if the process is killed."""
 EXACT_PATIENCE = 4
 """Exact recordings, where each picture counts, let so many times more of them wait, for so much longer."""
@@ -224,8 +224,8 @@ class SessionRecorder:
             self._finished.set()
         try:
             self._writer.add_checksums()
-        except Exception:
-            log.exception("no checksums of the videos in %s", self._path)
+        except RecordingError as error:
+            log.warning("no checksums of the videos: %s", error)
         self._finished.set()
 
     def _fail(self, sentence: str) -> None:
