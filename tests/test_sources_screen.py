@@ -35,7 +35,7 @@ class FakeMss:
             {"left": 140, "top": 10, "width": 200, "height": 90},
         ]
         self.closed = 0
-        self.broken = False
+        self.broken: Exception | None = None
         self.made.append(self)
 
     def __enter__(self) -> FakeMss:
@@ -45,8 +45,8 @@ class FakeMss:
         self.close()
 
     def grab(self, place: dict[str, Any]) -> ScreenShot:
-        if self.broken:
-            raise ScreenShotError("gone")
+        if self.broken is not None:
+            raise self.broken
         rows, columns = np.mgrid[: place["height"], : place["width"]]
         image = np.zeros((place["height"], place["width"], 4), np.uint8)
         image[..., 0] = columns + place["left"]
@@ -58,6 +58,8 @@ class FakeMss:
 
     def close(self) -> None:
         self.closed += 1
+        if self.broken is not None:
+            raise ScreenShotError("the connection is gone")
 
 
 @pytest.fixture
@@ -122,10 +124,16 @@ def test_what_is_not_there_is_one_sentence(fake: type[FakeMss]) -> None:
     with pytest.raises(SourceError, match="does not fit on Screen 1"):
         open_source("screen:1@100,0,41x10")
     assert all(capture.closed == 1 for capture in fake.made)
+
+
+@pytest.mark.parametrize("broken", [ScreenShotError("gone"), OSError("gone"), AssertionError()])
+def test_a_screen_that_goes_away_is_an_error_and_can_be_closed(fake: type[FakeMss], broken: Exception) -> None:
     source = ScreenSource(parse_screen("screen:1"))
-    fake.made[-1].broken = True
+    fake.made[-1].broken = broken
     with pytest.raises(SourceError, match="Screen 1 cannot be captured any more"):
         source.read()
+    source.close()
+    assert source.read() is None
 
 
 @pytest.mark.parametrize("problem", [ScreenShotError("no display"), OSError("libxcb is missing")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from app.sources.screens import ScreenRequest, open_capture, screens_of
 FRAME_RATE = 30.0
 """Pictures per second at the most; a screen has no rate of its own that could be read."""
 
+GRAB_ERRORS = (ScreenShotError, OSError, AssertionError)
+"""What the library raises when the screen is gone; an X server that ended fails one of its assertions."""
+
 
 class ScreenSource:
     """Pictures of a screen, at most :data:`FRAME_RATE` a second. ``timestamp`` is the time since opening.
@@ -29,7 +33,7 @@ class ScreenSource:
 
     def __init__(self, request: ScreenRequest) -> None:
         self._capture = open_capture()
-        self._guard = ReleaseGuard(self._capture.close)
+        self._guard = ReleaseGuard(self._release)
         self._name = request.name
         try:
             self._place = self._placed(request)
@@ -72,6 +76,10 @@ class ScreenSource:
         """Stop capturing, once a picture in progress is taken."""
         self._guard.close()
 
+    def _release(self) -> None:
+        with suppress(*GRAB_ERRORS):
+            self._capture.close()
+
     def _placed(self, request: ScreenRequest) -> dict[str, int]:
         """Return the place in the system's coordinates."""
         screens = screens_of(self._capture)
@@ -93,6 +101,6 @@ class ScreenSource:
     def _picture(self) -> NDArray[np.uint8]:
         try:
             shot: Any = self._capture.grab(self._place)
-        except (ScreenShotError, OSError) as error:
+        except GRAB_ERRORS as error:
             raise SourceError(f"{self._name} cannot be captured any more: choose it again, or another one.") from error
         return np.asarray(cv2.cvtColor(np.asarray(shot), cv2.COLOR_BGRA2RGB), np.uint8)
