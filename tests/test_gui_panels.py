@@ -1,0 +1,404 @@
+"""The panels as widgets: what they paint, what they tell, and that they stay out of the keyboard's way."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QColor, QImage, QKeySequence, QShortcut
+from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.gui import theme
+from app.gui.environment import forget_opencv_plugins
+from app.gui.palettes import DARK, LIGHT
+from app.gui.picture import prepare
+from app.gui.presenters.faces import FaceChoice, identity_colour
+from app.gui.presenters.flicker import FlickerView, ModeFlicker
+from app.gui.presenters.heatmap import CHANGE, HEAT_COLOURS, LEVELS
+from app.gui.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, rival_options
+from app.gui.presenters.solver import SolverHistory
+from app.gui.presenters.solver_readouts import WEIGHT_STEPS, step_of, weight_at
+from app.gui.presenters.zoom import FaceZoom
+from app.gui.views.bars import RegionBars
+from app.gui.views.heatmap import HeatMapView
+from app.gui.views.numbers import FlickerNumbers
+from app.gui.views.segments import Segments
+from app.gui.views.solver import CONTROLS_WIDTH, SolverPanel
+from app.gui.views.switch import Switch
+from app.gui.views.trace import FlickerTrace
+from app.gui.views.video import VideoView
+from app.modes import COLD, EMA, MODES, ONE_EURO, OPPOSITE, RWR
+from app.pipeline.frame import FrameResult
+from app.presets import PRESETS
+from app.settings import TrackingSettings
+from model.geometry import Crop
+from model.rwr import RwrSettings
+from model.topology import POINTS
+from tests.gui_fakes import estimate, frame_result
+
+Pixels = NDArray[np.uint8]
+W = TypeVar("W", bound=QWidget)
+
+
+@pytest.fixture(scope="session")
+def qapp_args() -> list[str]:
+    forget_opencv_plugins()
+    return ["ldeq-live"]
+
+
+@pytest.fixture
+def application(qapp: QApplication) -> Iterator[QApplication]:
+    theme.dress(qapp, DARK)
+    yield qapp
+    theme.dress(qapp, DARK)
+
+
+def shown(qtbot: QtBot, widget: W, width: int = 400, height: int = 260) -> W:
+    qtbot.addWidget(widget)
+    widget.resize(width, height)
+    widget.show()
+    return widget
+
+
+def pixels(widget: QWidget) -> Pixels:
+    """Return what a widget paints, (h, w, 3) RGB."""
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
+    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
+
+
+def count(painted: Pixels, colour: str | tuple[int, int, int], tolerance: int = 12) -> int:
+    """Return how many pixels have a colour."""
+    wanted = QColor(colour) if isinstance(colour, str) else QColor(*colour)
+    rgb = np.array([wanted.red(), wanted.green(), wanted.blue()])
+    return int((np.abs(painted.astype(int) - rgb) <= tolerance).all(axis=-1).sum())
+
+
+def flicker(pair: tuple[str, str] = (RWR, COLD), now: float = 10.0, **values: float) -> FlickerView:
+    """Return a view in which the modes named flicker that much."""
+    times = np.linspace(-10, 0, 300, dtype=np.float32)
+    modes = {mode: ModeFlicker() for mode in MODES}
+    for name, value in values.items():
+        mode = name.replace("_", "-")
+        trace = value + 0.2 * value * np.sin(np.arange(300, dtype=np.float32))
+        modes[mode] = ModeFlicker(value, value, (value,) * 6, np.full(POINTS, value, np.float32), trace)
+    return FlickerView(times, modes, pair, 0, now)
+
+
+class TestFlickerCard:
+    @pytest.mark.parametrize("widget", [FlickerTrace, FlickerNumbers, RegionBars])
+    def test_every_pair_has_its_colours(self, application: QApplication, qtbot: QtBot, widget: type) -> None:
+        view = shown(qtbot, widget(), 300, 130)
+        view.show_flicker(flicker((RWR, EMA), rwr=0.4, ema=0.8, cold=1.0))
+        painted = pixels(view)
+        assert count(painted, DARK.modes[RWR], 40) > 20
+        assert count(painted, DARK.modes[EMA], 40) > 20
+        assert count(painted, DARK.modes[COLD]) == 0
+        view.show_flicker(flicker((COLD, ONE_EURO), 20.0, cold=0.9, one_euro=0.5))
+        painted = pixels(view)
+        assert count(painted, DARK.modes[RWR]) == 0
+        assert count(painted, DARK.modes[ONE_EURO], 40) > 20
+
+    @pytest.mark.parametrize("widget", [FlickerTrace, FlickerNumbers, RegionBars])
+    def test_follows_dark_and_light(self, application: QApplication, qtbot: QtBot, widget: type) -> None:
+        view = shown(qtbot, widget(), 300, 130)
+        view.show_flicker(flicker(rwr=0.4, cold=0.8))
+        theme.dress(application, LIGHT)
+        painted = pixels(view)
+        assert count(painted, LIGHT.modes[RWR], 40) > 20
+        assert count(painted, DARK.modes[RWR]) == 0
+
+    def test_a_gap_is_not_bridged(self, application: QApplication, qtbot: QtBot) -> None:
+        view = shown(qtbot, FlickerTrace(), 320, 118)
+        whole = flicker(rwr=0.4)
+        trace = whole.modes[RWR].trace.copy()
+        trace[100:200] = np.nan
+        view.show_flicker(replace(whole, modes=whole.modes | {RWR: replace(whole.modes[RWR], trace=trace)}))
+        painted = pixels(view)
+        middle = painted[:, painted.shape[1] // 2 - 10 : painted.shape[1] // 2 + 10]
+        assert count(painted, DARK.modes[RWR], 60) > 20
+        assert count(middle, DARK.modes[RWR], 60) == 0
+
+    def test_nothing_is_painted_again_for_the_same_figures(self, application: QApplication, qtbot: QtBot) -> None:
+        view = shown(qtbot, RegionBars(), 300, 130)
+        view.show_flicker(flicker(rwr=0.4))
+        asked: list[bool] = []
+        view.update = lambda: asked.append(True)  # type: ignore[assignment, method-assign]
+        view.show_flicker(flicker(rwr=0.4001))
+        assert not asked
+        view.show_flicker(flicker(rwr=0.5))
+        assert asked
+
+
+class TestHeatMap:
+    def test_hot_and_calm_modes_have_their_colours(self, application: QApplication, qtbot: QtBot) -> None:
+        view = shown(qtbot, HeatMapView())
+        view.show_flicker(flicker(rwr=0.1, cold=3.0))
+        painted = pixels(view)
+        left, right = painted[40:220, :200], painted[40:220, 200:]
+        hot = tuple(HEAT_COLOURS[-1].tolist())
+        calm = tuple(HEAT_COLOURS[0].tolist())
+        assert count(right, hot) > 200
+        assert count(left, hot) == 0
+        assert count(left, calm) > 50
+        assert count(right, calm) == 0
+
+    def test_the_change_is_one_face(self, application: QApplication, qtbot: QtBot) -> None:
+        view = shown(qtbot, HeatMapView())
+        view.show_what(CHANGE)
+        view.show_flicker(flicker(rwr=0.1, cold=3.0))
+        assert count(pixels(view)[40:220], "#1f6fe5") > 200
+
+    def test_is_not_brought_up_to_date_while_hidden_or_too_often(self, application: QApplication, qtbot: QtBot) -> None:
+        view = shown(qtbot, HeatMapView())
+        view.show_flicker(flicker(rwr=0.1))
+        calm = pixels(view)
+        view.show_flicker(flicker(now=10.05, rwr=3.0))
+        assert (pixels(view) == calm).all()
+        view.hide()
+        view.show_flicker(flicker(now=11.0, rwr=3.0))
+        view.show()
+        assert (pixels(view) == calm).all()
+        view.show_flicker(flicker(now=12.0, rwr=3.0))
+        assert (pixels(view) != calm).any()
+
+
+class TestSegments:
+    def test_shows_options_and_tells_the_choice(self, application: QApplication, qtbot: QtBot) -> None:
+        segments = shown(qtbot, Segments("Rival"), 240, 28)
+        segments.show_options(rival_options(RWR), OPPOSITE)
+        assert segments.current == OPPOSITE
+        with qtbot.waitSignal(segments.chosen) as chosen:
+            qtbot.mouseClick(segments._buttons[EMA], Qt.MouseButton.LeftButton)
+        assert chosen.args == [EMA]
+        segments.show_options(rival_options(COLD), ONE_EURO)
+        assert segments.current == ONE_EURO
+        assert segments._buttons[OPPOSITE].text() == "RwR"
+
+    def test_none_may_be_on(self, application: QApplication, qtbot: QtBot) -> None:
+        segments = shown(qtbot, Segments("Rival"))
+        segments.show_options(rival_options(RWR), EMA)
+        segments.show_options(rival_options(RWR), "")
+        assert segments.current == ""
+
+    def test_what_is_shown_is_not_told_as_a_choice(self, application: QApplication, qtbot: QtBot) -> None:
+        segments = shown(qtbot, Segments("Rival"))
+        told: list[str] = []
+        segments.chosen.connect(told.append)
+        segments.show_options(rival_options(RWR), EMA)
+        segments.show_options(rival_options(RWR), OPPOSITE)
+        assert told == []
+
+    def test_arrow_keys_choose_once_tab_is_there_and_shortcuts_rest(
+        self, application: QApplication, qtbot: QtBot
+    ) -> None:
+        window = shown(qtbot, QWidget())
+        segments = Segments("Rival")
+        QVBoxLayout(window).addWidget(segments)
+        segments.show_options(rival_options(RWR), OPPOSITE)
+        seeks: list[int] = []
+        QShortcut(QKeySequence("Right"), window).activated.connect(lambda: seeks.append(1))
+        window.activateWindow()
+        segments._buttons[OPPOSITE].setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(lambda: segments._buttons[OPPOSITE].hasFocus())
+        with qtbot.waitSignal(segments.chosen) as chosen:
+            qtbot.keyClick(segments._buttons[OPPOSITE], Qt.Key.Key_Right)
+        assert chosen.args == [EMA]
+        assert segments._buttons[EMA].hasFocus()
+        assert seeks == []
+
+
+class TestSolverPanel:
+    def solver(self, settings: RwrSettings | None = None) -> SolverHistory:
+        history = SolverHistory()
+        tracking = TrackingSettings(compare=True, recurrence=settings)
+        for i in range(30):
+            history.add(replace(frame_result(i, captured=i / 30, tracking=tracking), settings=tracking))
+        return history
+
+    def test_shows_what_is_in_force_and_tells_nobody(self, application: QApplication, qtbot: QtBot) -> None:
+        panel = shown(qtbot, SolverPanel(), 820, 250)
+        told: list[object] = []
+        for signal in (panel.weight_changed, panel.budget_changed, panel.preset_chosen):
+            signal.connect(told.append)
+        calm = PRESETS[0]
+        panel.show_view(self.solver(calm.settings).view(1.0), 1.0)
+        assert panel.presets.current == calm.name
+        assert panel.weight.slider.value() == step_of(calm.settings.recurrence_weight)
+        assert panel.budget.slider.value() == calm.settings.evaluations
+        assert panel.reset.isEnabled()
+        panel.show_view(self.solver(RwrSettings(recurrence_weight=1.23)).view(1.0), 2.0)
+        assert panel.presets.current == ""
+        assert panel.weight._value.text() == "1.23"
+        assert told == []
+
+    def test_sliders_and_presets_tell_what_a_person_wants(self, application: QApplication, qtbot: QtBot) -> None:
+        panel = shown(qtbot, SolverPanel(), 820, 250)
+        panel.show_view(self.solver(PRESETS[0].settings).view(1.0), 1.0)
+        slider = panel.weight.slider
+        with qtbot.waitSignal(panel.weight_changed) as weight:
+            qtbot.mouseClick(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() - 1, slider.height() // 2))
+        assert weight.args == [weight_at(WEIGHT_STEPS)]
+        with qtbot.waitSignal(panel.budget_changed) as budget:
+            qtbot.keyClick(panel.budget.slider, Qt.Key.Key_End)
+        assert budget.args == [6]
+        with qtbot.waitSignal(panel.preset_chosen) as preset:
+            qtbot.mouseClick(panel.presets._buttons["fast"], Qt.MouseButton.LeftButton)
+        assert preset.args == ["fast"]
+        with qtbot.waitSignal(panel.preset_chosen) as reset:
+            qtbot.mouseClick(panel.reset, Qt.MouseButton.LeftButton)
+        assert reset.args == ["balanced"]
+
+    def test_residuals_are_painted_for_both_ways(self, application: QApplication, qtbot: QtBot) -> None:
+        panel = shown(qtbot, SolverPanel(), 820, 250)
+        panel.show_view(self.solver().view(1.0), 1.0)
+        painted = pixels(panel.chart)
+        assert count(painted, DARK.modes[RWR]) > 30
+        assert count(painted, DARK.modes[COLD]) > 30
+
+    def test_cold_starts_are_listed(self, application: QApplication, qtbot: QtBot) -> None:
+        panel = shown(qtbot, SolverPanel(), 820, 250)
+        history = SolverHistory()
+        cold = frame_result(captured=0.0)
+        first = replace(cold.faces[0].estimate, report=estimate(COLD, 0.5, np.zeros((98, 2), np.float32)).report)
+        history.add(replace(cold, faces=(replace(cold.faces[0], estimate=replace(first, mode=RWR)),)))
+        panel.show_view(history.view(0.0), 1.0)
+        assert panel._log.toPlainText() == "0:00.0  first frame"
+
+    def test_the_sliders_stay_where_there_is_little_room(self, application: QApplication, qtbot: QtBot) -> None:
+        panel = shown(qtbot, SolverPanel(), 820, 250)
+        columns = panel._columns
+        assert [column.isVisible() for column in columns] == [True, True, True]
+        panel.resize(470, 250)
+        assert [column.isVisible() for column in columns] == [True, False, True]
+        panel.resize(CONTROLS_WIDTH, 250)
+        assert [column.isVisible() for column in columns] == [True, False, False]
+
+
+def compared(faces: int = 1) -> FrameResult:
+    """Return a frame whose rival lies 20 px below; of several faces the second is at the right."""
+    base = frame_result(tracking=TrackingSettings(compare=True), faces=faces)
+    found = []
+    for number, own in enumerate(base.faces):
+        away = np.array([90.0 * number, 0.0], np.float32) - np.float32(45 * (faces - 1))
+        points = own.estimate.landmarks * np.float32(0.5) + np.array([80, 45], np.float32) + away * np.array([1, 0])
+        crop = Crop(160.0 + float(away[0]), 90.0, 50.0)
+        moved = (points + np.array([0, 20])).astype(np.float32)
+        assert own.other is not None
+        found.append(
+            replace(
+                own,
+                crop=crop,
+                estimate=replace(own.estimate, landmarks=points.astype(np.float32)),
+                other=replace(own.other, landmarks=moved),
+            )
+        )
+    return replace(base, faces=tuple(found), settings=TrackingSettings(compare=True))
+
+
+class TestVideoView:
+    def view(self, qtbot: QtBot, result: FrameResult, compare_view: str = OVERLAY) -> VideoView:
+        view = shown(qtbot, VideoView(), 640, 360)
+        view.set_compare_view(compare_view)
+        zoom = FaceZoom(FaceChoice())
+        for _ in range(2):  # the first picture tells the view that two modes are compared
+            region = zoom(result, view.device_size) if view.close_up else None
+            view.show_picture(prepare(result, view.device_size, False, region))
+        return view
+
+    def coloured(self, painted: Pixels) -> NDArray[np.bool_]:
+        """Return where anything but the grey frame and the stage is."""
+        return np.ptp(painted.astype(int), axis=-1) > 60
+
+    def test_split_shows_each_mode_on_its_side(self, application: QApplication, qtbot: QtBot) -> None:
+        view = self.view(qtbot, compared(), SPLIT)
+        drawn = self.coloured(pixels(view))
+        chosen, rival = slice(140, 175), slice(228, 262)  # above the rival's and below the chosen one's landmarks
+        assert drawn[chosen, :315].any()
+        assert not drawn[chosen, 325:].any()
+        assert not drawn[rival, :315].any()
+        assert drawn[rival, 325:].any()
+
+    def test_the_divider_follows_mouse_and_keys(self, application: QApplication, qtbot: QtBot) -> None:
+        view = self.view(qtbot, compared(), SPLIT)
+        with qtbot.waitSignal(view.divider_moved) as moved:
+            qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=QPoint(322, 100))
+            qtbot.mouseMove(view, QPoint(480, 100))
+            qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=QPoint(480, 100))
+        assert moved.args == [pytest.approx(0.75)]
+        assert not self.coloured(pixels(view))[245:262, :470].any()
+        view.nudge_divider(-5)
+        assert view.comparison.divider == pytest.approx(0.65)
+
+    def test_side_by_side_shows_the_same_place_twice(self, application: QApplication, qtbot: QtBot) -> None:
+        image = np.random.default_rng(0).integers(60, 90, (180, 320, 1), np.uint8).repeat(3, axis=2)
+        result = compared()
+        result = replace(result, frame=replace(result.frame, image=image))
+        view = self.view(qtbot, result, SIDE_BY_SIDE)
+        assert view.close_up
+        assert view.device_size == (319, 360)
+        painted = pixels(view)
+        left, right = painted[:300, :319], painted[:300, 321:]
+        plain = ~self.coloured(left) & ~self.coloured(right)
+        same = (np.abs(left.astype(int) - right) <= 2).all(axis=-1)
+        assert plain.mean() > 0.5
+        assert same[plain].mean() > 0.8
+        assert not same.all()
+
+    def test_where_nothing_is_compared_there_is_one_picture(self, application: QApplication, qtbot: QtBot) -> None:
+        for name in (SPLIT, SIDE_BY_SIDE):
+            view = self.view(qtbot, frame_result(), name)
+            assert view.device_size == (640, 360)
+            assert not view.close_up
+
+    def test_asks_for_other_pictures_when_comparing_begins(self, application: QApplication, qtbot: QtBot) -> None:
+        view = self.view(qtbot, frame_result(), SIDE_BY_SIDE)
+        with qtbot.waitSignal(view.resized):
+            view.show_picture(prepare(compared(), view.device_size, False))
+
+    def test_a_click_chooses_a_face_and_beside_it_none(self, application: QApplication, qtbot: QtBot) -> None:
+        view = self.view(qtbot, compared(faces=2))
+        told: list[int | None] = []
+        view.face_clicked.connect(told.append)
+        for x, y in ((230, 180), (410, 180), (20, 20)):
+            qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(x, y))
+        assert told == [0, 1, None]
+
+    def test_several_faces_have_names_in_their_colours(self, application: QApplication, qtbot: QtBot) -> None:
+        view = self.view(qtbot, compared(faces=2))
+        view.show_face(1)
+        painted = pixels(view)
+        filled = count(painted, identity_colour(1))
+        assert filled > 150
+        assert 20 < count(painted, identity_colour(0)) < filled
+        one = self.view(qtbot, compared())
+        assert count(pixels(one), identity_colour(0), 2) == 0
+
+    def test_heat_colours_the_face_shown(self, application: QApplication, qtbot: QtBot) -> None:
+        view = self.view(qtbot, compared())
+        view.show_face(0)
+        view.show_heat({RWR: np.full(POINTS, LEVELS - 1, np.uint8)})
+        hot = tuple(HEAT_COLOURS[-1].tolist())
+        assert count(pixels(view), hot, 30) > 100
+        view.show_heat(None)
+        view.update()
+        assert count(pixels(view), hot, 8) == 0
+
+
+def test_a_switch_asks_for_its_colour_when_painted(application: QApplication, qtbot: QtBot) -> None:
+    switch = shown(qtbot, Switch(lambda: theme.palette().modes[RWR]), 40, 22)
+    switch.setChecked(True)
+    qtbot.waitUntil(lambda: switch._position == 1.0)
+    assert count(pixels(switch), DARK.modes[RWR]) > 100
+    theme.dress(application, LIGHT)
+    assert count(pixels(switch), LIGHT.modes[RWR]) > 100
