@@ -4,7 +4,8 @@
 
 Plays a video as a live source faster than it can be tracked, so that the figures show the capacity and not
 the clip's own rate, in the real window (offscreen unless QT_QPA_PLATFORM says otherwise). The conditions
-take turns within one run, round by round: plain, recording, compare, RwR off.
+take turns within one run, round by round: all panels closed, all open, and with them closed recording, compare,
+RwR off. ``longest`` is the longest that the window's thread was busy in one go, by the clock and in CPU time.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ from app.sources.base import Source, SourceInfo
 
 if TYPE_CHECKING:
     from app.gui.live_window import LiveWindow
+    from app.gui.settings import LiveSettings
 
 DEMO = Path(__file__).resolve().parent.parent / "app" / "assets" / "demo.mp4"
-CONDITIONS = ("plain", "recording", "compare", "rwr off")
+CONDITIONS = ("closed", "panels", "recording", "compare", "rwr off")
 SETTLE_SECONDS = 2.0
 
 
@@ -80,11 +82,13 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     figures = run(arguments)
-    print(f"{'condition':<10} {'fps':>7} {'fps ratio':>10} {'p50 ms':>8} {'p95 ms':>8} {'evaluations':>12}")
+    heads = ("fps", "fps ratio", "p50 ms", "p95 ms", "evaluations", "longest ms", "its CPU ms", "over 50 ms")
+    print(f"{'condition':<10} " + " ".join(f"{head:>11}" for head in heads))
     for name, row in figures["conditions"].items():
         print(
-            f"{name:<10} {row['fps']:7.1f} {row['fps_ratio']:10.3f} {row['p50_ms']:8.1f} {row['p95_ms']:8.1f} "
-            f"{row['evaluations']:12.2f}"
+            f"{name:<10} {row['fps']:11.1f} {row['fps_ratio']:11.3f} {row['p50_ms']:11.1f} {row['p95_ms']:11.1f} "
+            f"{row['evaluations']:11.2f} {row['longest_ms']:11.1f} {row['longest_cpu_ms']:11.1f} "
+            f"{row['over_limit']:11.0f}"
         )
     print(f"{figures['engine']}; recorder dropped {figures['dropped']} of {figures['offered']} frames")
     if arguments.json:
@@ -99,12 +103,13 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from PySide6.QtWidgets import QApplication
 
     from app.gui.presenters import actions
-    from app.gui.theme import dress
+    from benchmarks.watchdog import Watchdog
 
     application = QApplication([])
-    dress(application)
     with tempfile.TemporaryDirectory() as folder:
-        window = open_window(arguments, Path(folder))
+        engine = {"threads": arguments.threads} | ({"weights": arguments.weights} if arguments.weights else {})
+        window = open_window(stream_settings(Path(folder), arguments.video, **engine), arguments.fps)
+        watchdog = Watchdog()
         tally = Tally()
 
         def count(result: FrameResult) -> None:
@@ -116,10 +121,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                 tally.latencies.append(now - captured)
 
         def spin(seconds: float) -> None:
-            end = time.perf_counter() + seconds
-            while time.perf_counter() < end:
-                application.processEvents()
-                time.sleep(0.001)
+            watchdog.spin(application, seconds)
 
         window.view.painted.connect(painted)
         window.resize(1440, 860)
@@ -133,25 +135,31 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         assert live is not None, "the source did not open"
         live.add_consumer(count)
         rounds: dict[str, list[dict[str, float]]] = {name: [] for name in CONDITIONS}
-        toggles = {"recording": actions.RECORD, "compare": actions.COMPARE, "rwr off": actions.RWR}
+        toggles = {
+            "panels": lambda: toggle_panels(window),
+            "recording": lambda: window.act(actions.RECORD),
+            "compare": lambda: window.act(actions.COMPARE),
+            "rwr off": lambda: window.act(actions.RWR),
+        }
         dropped = offered = 0
         for _ in range(arguments.rounds):
             for name in CONDITIONS:
                 if name in toggles:
-                    window.act(toggles[name])
+                    toggles[name]()
                 spin(SETTLE_SECONDS)
                 tally.tracked = tally.evaluations = 0
                 tally.latencies = []
+                watchdog.clear()
                 started = time.perf_counter()
                 spin(arguments.seconds)
                 elapsed = time.perf_counter() - started
-                rounds[name].append(summary(tally, elapsed))
+                rounds[name].append({**summary(tally, elapsed), **watchdog.figures()})
                 tally.latencies = None
                 if name == "recording":
                     recording = session.state.recording
                     assert recording is not None, session.state.finished
                 if name in toggles:
-                    window.act(toggles[name])
+                    toggles[name]()
                     spin(SETTLE_SECONDS)
                 if name == "recording":
                     finished = session.state.finished
@@ -163,10 +171,10 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         window.close()
         session.join()
         spin(0.3)
-    plain = rounds["plain"]
+    closed = rounds["closed"]
     table = {}
     for name, rows in rounds.items():
-        ratios = [row["fps"] / base["fps"] for row, base in zip(rows, plain, strict=True)]
+        ratios = [row["fps"] / base["fps"] for row, base in zip(rows, closed, strict=True)]
         table[name] = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
         table[name]["fps_ratio"] = statistics.median(ratios)
     return {"engine": engine, "conditions": table, "dropped": dropped, "offered": offered, "rounds": rounds}
@@ -184,29 +192,44 @@ def summary(tally: Tally, seconds: float) -> dict[str, float]:
     }
 
 
-def open_window(arguments: argparse.Namespace, folder: Path) -> LiveWindow:
-    """Return the real window on the re-timed video."""
+def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
+    """Return the real window on a video, re-timed to ``fps``."""
     from app.gui.live_window import LiveWindow
     from app.gui.presenters.session import LiveSession
-    from app.gui.settings import LiveSettings
     from app.gui.window import live_parts
     from app.pipeline.live import LivePipeline
     from app.pipeline.pipeline import build_pipeline
-    from app.settings import DEFAULT_WEIGHTS, EngineSettings, TrackingSettings
+    from app.settings import TrackingSettings
     from app.sources.paced import PacedSource
     from app.sources.video import VideoSource
 
-    engine = EngineSettings(weights=arguments.weights or DEFAULT_WEIGHTS, threads=arguments.threads)
-    settings = LiveSettings(source=str(arguments.video), engine=engine, record_folder=folder)
-
     def live(source: str, tracking: TrackingSettings) -> LivePipeline:
         def reopen() -> Source:
-            return Retimed(VideoSource(Path(source)), arguments.fps)
+            return Retimed(VideoSource(Path(source)), fps)
 
-        return LivePipeline(lambda: PacedSource(reopen, loop=True), partial(build_pipeline, engine, tracking), tracking)
+        build = partial(build_pipeline, settings.engine, tracking)
+        return LivePipeline(lambda: PacedSource(reopen, loop=True), build, tracking)
 
     parts = replace(live_parts(settings), live=live)
     return LiveWindow(settings, partial(LiveSession, parts), lambda: [])
+
+
+def stream_settings(folder: Path, video: Path = DEMO, **engine: Any) -> LiveSettings:
+    """Return settings that play ``video`` and record into ``folder``, with the panels closed."""
+    from app.gui.remembered import Remembered
+    from app.gui.settings import LiveSettings
+    from app.settings import EngineSettings
+
+    chosen = Remembered(source=str(video), folder=folder, panels=(), theme="dark", tour_seen=True)
+    return LiveSettings(chosen, engine=EngineSettings(**engine))
+
+
+def toggle_panels(window: LiveWindow) -> None:
+    """Open the side panel, the laboratory and the heat colours on the face, or close them all."""
+    from app.gui.presenters import actions
+
+    for name in (actions.PANEL, actions.DRAWER, actions.HEAT):
+        window.act(name)
 
 
 if __name__ == "__main__":

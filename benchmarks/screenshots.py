@@ -1,6 +1,6 @@
-"""Pictures of the live window for the documentation, taken without a screen.
+"""Pictures of every view of the window for the documentation, taken without a screen.
 
-    python benchmarks/screenshots.py docs/images --weights weights/ldeq-s.safetensors
+    python -m benchmarks.screenshots docs/images [--theme light] [--seconds 11]
 
 The demo clip plays in the real window on the real pipeline; each picture is a named moment of that.
 """
@@ -10,80 +10,212 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-ROOT = Path(__file__).resolve().parent.parent
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+
+    from app.gui.live_window import LiveWindow
+    from app.gui.presenters.session import SessionParts
+    from app.gui.settings import LiveSettings
+
 SIZE = (1440, 860)
-OPEN_SECONDS = 60.0
+WAIT_SECONDS = 60.0
+CARD_SECONDS = 16.0
 
 
 def main() -> int:
     """Take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", type=Path)
-    parser.add_argument("--source", default="demo")
+    parser.add_argument("--theme", choices=("dark", "light"), default="dark")
     parser.add_argument("--seconds", type=float, default=11.0, help="how long to play before each picture")
     args = parser.parse_args()
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    sys.path.insert(0, str(ROOT))
-    args.folder.mkdir(parents=True, exist_ok=True)
-    take(args.folder, args.source, args.weights, args.seconds)
-    return 0
-
-
-def take(folder: Path, source: str, weights: Path | None, seconds: float) -> None:
-    """Play ``source`` and save ``live.png``, ``compare.png``, ``keys.png`` and ``trouble.png``."""
     from app.gui.environment import forget_opencv_plugins
-    from app.gui.presenters import actions
-    from app.gui.settings import LiveSettings
-    from app.settings import DEFAULT_WEIGHTS, EngineSettings, TrackingSettings
 
     forget_opencv_plugins()
     from PySide6.QtWidgets import QApplication
 
-    from app.gui.theme import dress
-    from app.gui.window import make_window
+    with tempfile.TemporaryDirectory() as recordings:
+        Photographer(QApplication([]), args.folder, Path(recordings), args.theme, args.seconds).take_all()
+    return 0
 
-    application = QApplication([])
-    dress(application)
-    settings = LiveSettings(
-        source=source, engine=EngineSettings(weights or DEFAULT_WEIGHTS), tracking=TrackingSettings(compare=True)
-    )
-    window = make_window(settings)
-    window.resize(*SIZE)
-    window.show()
-    window.begin()
 
-    def play(span: float) -> None:
-        until = time.monotonic() + span
+class Photographer:
+    """Opens windows, plays, and saves what they look like.
+
+    Args:
+        application: runs the windows.
+        folder: where the pictures go; created if missing.
+        recordings: where the windows record to.
+        theme: "dark" or "light".
+        seconds: how long to play before each picture.
+    """
+
+    def __init__(
+        self, application: QApplication, folder: Path, recordings: Path, theme: str = "dark", seconds: float = 11.0
+    ) -> None:
+        self._application = application
+        self._folder = folder
+        self._recordings = recordings
+        self._theme = theme
+        self._seconds = seconds
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def take_all(self) -> None:
+        """Save every view."""
+        self.take_live()
+        self.take_faces()
+        self.take_no_camera()
+
+    def take_live(self) -> None:
+        """Save the live page in its ways, the report card and the session viewer."""
+        from app.gui.presenters import actions
+        from app.gui.presenters.holdstill_view import DONE, FAILED
+
+        window = self._open("demo", compare=True)
+        self.play(self._seconds)
+        self._save(window, "compare")
+        window.act(actions.DRAWER)
+        window.act(actions.HEAT)
+        window.look.show_both("split")
+        self.play(self._seconds)
+        self._save(window, "lab")
+        window.look.show_both("side by side")
+        self.play(self._seconds / 4)
+        self._save(window, "side-by-side")
+        window.look.show_both("overlay")
+        window.act(actions.HEAT)
+        window.act(actions.DRAWER)
+        window.act(actions.COMPARE)
+        window.act(actions.RECORD)
+        self.play(self._seconds)
+        self._save(window, "live")
+        window.act(actions.RECORD)
+        self.wait(lambda: window.desk.session.state.finished is not None)
+        self.play(0.3)
+        self._save(window, "recorded")
+        window.act(actions.OPEN_SESSION)
+        self.play(2.0)
+        self._save(window, "session")
+        window.act(actions.SESSIONS)
+        for name, action in (
+            ("preferences", actions.PREFERENCES),
+            ("share", actions.SHARE),
+            ("keys", actions.KEYS),
+            ("tour", actions.TOUR),
+        ):
+            window.act(action)
+            self.play(0.4)
+            self._save(window, name)
+            window.act(actions.DISMISS)
+        window.act(actions.PRIVACY)
+        self.play(0.8)
+        self._save(window, "privacy")
+        window.act(actions.PRIVACY)
+        window.act(actions.HOLD_STILL)
+        self.play(5.0)
+        self._save(window, "hold-still")
+        self.wait(lambda: window.desk.hold_still.view().stage in (DONE, FAILED), CARD_SECONDS)
+        self.wait(lambda: window.pages.currentWidget() is window.card)
+        self.play(0.3)
+        self._save(window, "card")
+        window.act(actions.DISMISS)
+        window.desk.play("no such clip.mp4")
+        self.wait(lambda: window.page.banner.isVisible())
+        self.play(0.3)
+        self._save(window, "trouble")
+        self._close(window)
+
+    def take_faces(self) -> None:
+        """Save three faces at once."""
+        from benchmarks.several_faces import Crowd
+
+        window = self._open("demo", source=partial(Crowd, 3), max_faces=3)
+        self.play(self._seconds / 3)
+        self._save(window, "faces")
+        self._close(window)
+
+    def take_no_camera(self) -> None:
+        """Save what a person without a camera sees first."""
+        window = self._open(None)
+        self.play(1.0)
+        self._save(window, "no-camera")
+        self._close(window)
+
+    def play(self, seconds: float) -> None:
+        """Let the windows run."""
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
-            application.processEvents()
+            self._application.processEvents()
             time.sleep(0.002)
 
-    def save(name: str) -> None:
-        window.grab().save(str(folder / f"{name}.png"))
+    def wait(self, done: Callable[[], bool], seconds: float = WAIT_SECONDS) -> None:
+        """Let the windows run until something is done.
 
-    deadline = time.monotonic() + OPEN_SECONDS
-    while window.view.picture is None and time.monotonic() < deadline:
-        play(0.1)
-    play(seconds)
-    save("compare")
-    window.act(actions.COMPARE)
-    play(seconds)
-    save("live")
-    window.act(actions.KEYS)
-    play(0.5)
-    save("keys")
-    window.act(actions.KEYS)
-    window.desk.play("no such clip.mp4")
-    play(6.0)
-    save("trouble")
-    window.close()
-    until = time.monotonic() + 10
-    while not window.desk.session.state.closed and time.monotonic() < until:
-        play(0.1)
+        Raises:
+            TimeoutError: where it is not done in time.
+        """
+        until = time.monotonic() + seconds
+        while not done():
+            if time.monotonic() > until:
+                raise TimeoutError("the window did not get there in time")
+            self.play(0.05)
+
+    def _open(self, name: str | None, source: Callable[[], object] | None = None, **tracking: object) -> LiveWindow:
+        from app.gui.live_window import LiveWindow
+        from app.gui.presenters.session import LiveSession
+        from app.gui.remembered import Remembered
+        from app.gui.settings import LiveSettings
+        from app.gui.window import live_parts
+        from app.settings import TrackingSettings
+
+        chosen = Remembered(
+            source=name,
+            folder=self._recordings,
+            theme=self._theme,
+            tour_seen=True,
+            tracking=TrackingSettings(**tracking),  # type: ignore[arg-type]
+        )
+        settings = LiveSettings(chosen)
+        parts = live_parts(settings)
+        parts = replace(parts, cameras=list) if source is None else _playing(source, settings, parts)
+        window = LiveWindow(settings, partial(LiveSession, parts), list)
+        window.resize(*SIZE)
+        window.show()
+        window.begin()
+        self.wait(lambda: window.view.picture is not None)
+        return window
+
+    def _save(self, window: LiveWindow, name: str) -> None:
+        window.grab().save(str(self._folder / f"{name}.png"))
+
+    def _close(self, window: LiveWindow) -> None:
+        window.close()
+        self.wait(lambda: window.desk.session.state.closed)
+        self.play(0.3)
+        window.deleteLater()
+
+
+def _playing(source: Callable[[], object], settings: LiveSettings, parts: SessionParts) -> SessionParts:
+    """Return parts whose every source is ``source``."""
+    from app.pipeline.live import LivePipeline
+    from app.pipeline.pipeline import build_pipeline
+    from app.settings import TrackingSettings
+    from app.sources.paced import PacedSource
+
+    def live(spec: str, tracking: TrackingSettings) -> LivePipeline:
+        build = partial(build_pipeline, settings.engine, tracking)
+        return LivePipeline(lambda: PacedSource(source, loop=True), build, tracking)  # type: ignore[arg-type]
+
+    return replace(parts, live=live)
 
 
 if __name__ == "__main__":

@@ -48,16 +48,14 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     from PySide6.QtWidgets import QApplication
 
     from app.gui.presenters import actions
-    from app.gui.theme import dress
-    from benchmarks.live import open_panels, open_window, stream_settings
+    from benchmarks.live import open_window, stream_settings, toggle_panels
     from benchmarks.watchdog import Watchdog
 
     application = QApplication([])
-    dress(application)
     watchdog = Watchdog()
     samples: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        window = open_window(stream_settings(Path(folder), arguments.fps), arguments.fps)
+        window = open_window(stream_settings(Path(folder)), arguments.fps)
         window.resize(1440, 860)
         window.show()
         window.begin()
@@ -65,7 +63,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         while session.state.stage != "running":
             watchdog.spin(application, 0.1)
         if arguments.panels:
-            open_panels(window)
+            toggle_panels(window)
         watchdog.spin(application, 5.0)
         if not arguments.no_recording:
             window.act(actions.RECORD)

@@ -41,7 +41,7 @@ class Watchdog:
         self.cpu.clear()
 
     def figures(self) -> dict[str, float]:
-        """Return the longest turn and the 99.9th percentile in ms, by clock and by CPU, and the turns over the limit."""
+        """Return the longest turn and the 99.9th percentile in ms, by clock and CPU, and the turns over the limit."""
         return {
             "longest_ms": 1e3 * max(self.wall, default=0.0),
             "longest_cpu_ms": 1e3 * max(self.cpu, default=0.0),

@@ -21,6 +21,7 @@ from app.gui.presenters.preferences import Preferences
 from app.gui.presenters.share import status_lines
 from app.gui.presenters.state import ENDED, RUNNING
 from app.gui.remembered import Memory, Remembered
+from app.gui.session_pages import SessionPages
 from app.gui.settings import LiveSettings, recordings_folder
 from app.gui.snapshot import save_in_background
 from app.gui.source_menu import SourceMenu
@@ -80,6 +81,7 @@ class LiveWindow(QMainWindow):
         self.pages = QStackedWidget()
         for page in (self.page, self.card):
             self.pages.addWidget(page)
+        self.sessions = SessionPages(self.pages, settings.engine, lambda: self.desk.folder, self._go_live, _open_folder)
         self.setCentralWidget(self.pages)
         self._sources = SourceMenu(self.page, find_cameras, find_screens, lambda: self.desk.session.state, self._play)
         self._bridge = FrameBridge(lambda: self.desk.session.results)
@@ -111,7 +113,7 @@ class LiveWindow(QMainWindow):
         """Do an action or take a banner's way out."""
         if name == actions.RECORD and not (self.desk.session.state.recording or self.desk.session.state.can_record):
             return
-        if not self.desk.toggle(name):
+        if not self.sessions.act(name) and not self.desk.toggle(name):
             self._doings[name]()
         self._tell_bridge()
         self.refresh()
@@ -148,6 +150,7 @@ class LiveWindow(QMainWindow):
             self._motion.stop()
             self._bridge.stop()
             self._sources.stop()
+            self.sessions.stop()
             self.desk.end()
             if self._memory is not None:
                 self._memory.close()
@@ -196,6 +199,8 @@ class LiveWindow(QMainWindow):
             actions.PANEL: lambda: page.toggle_part(PANEL),
             actions.HEAT: self.look.toggle_heat,
             actions.HOLD_STILL: self._hold_still,
+            actions.SESSIONS: self._toggle_sessions,
+            actions.OPEN_SESSION: self._open_session,
             actions.SHARE: lambda: self._open_sheet(page.share),
             actions.PREFERENCES: lambda: self._open_sheet(page.preferences),
             actions.KEYS: lambda: self._open_sheet(page.keys),
@@ -248,6 +253,17 @@ class LiveWindow(QMainWindow):
 
     def _go_live(self) -> None:
         self.pages.setCurrentWidget(self.page)
+
+    def _toggle_sessions(self) -> None:
+        if self.sessions.shown:
+            self._go_live()
+        else:
+            self.sessions.show()
+
+    def _open_session(self) -> None:
+        finished = self.desk.session.state.finished
+        if finished is not None:
+            self.sessions.open(finished.path)
 
     def _open_sheet(self, sheet: Sheet) -> None:
         self._go_live()

@@ -15,6 +15,8 @@ ERROR = "error"
 
 NO_CAMERA = "No camera found; playing the demo clip instead."
 NOTICE_SECONDS = 6.0
+OFFER_SECONDS = 12.0
+"""How long something stays that a person may want to act on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,12 @@ def _finished(finished: RecordingSummary | None) -> Banner | None:
         return Banner(key, ERROR, finished.error, (actions.SHOW_FOLDER,) if finished.frames else ())
     if not finished.frames:
         return Banner(key, INFO, "Nothing was recorded: it ended before the first frame.", (), NOTICE_SECONDS)
-    missing = f", {finished.dropped} frames dropped" if finished.dropped else ""
+    missing = ""
+    if finished.dropped:
+        pictures = "1 picture is" if finished.dropped == 1 else f"{finished.dropped} pictures are"
+        missing = f"; {pictures} missing in its video"
     text = f"Saved {finished.path.name}: {finished.seconds:.1f} s{missing}."
-    return Banner(key, GOOD, text, (actions.OPEN_SESSION, actions.SHOW_FOLDER), NOTICE_SECONDS)
+    return Banner(key, GOOD, text, (actions.OPEN_SESSION, actions.SHOW_FOLDER), OFFER_SECONDS)
 
 
 def _no_camera(state: SessionState) -> Banner | None:

@@ -1,0 +1,117 @@
+"""Several faces at once: a source that has them, and what each of them costs.
+
+    python -m benchmarks.several_faces [--faces 1 2 3 4] [--frames 60]
+
+Prints milliseconds a frame of the whole pipeline by the number of faces, all in one batch and one by one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from unittest import mock
+
+import numpy as np
+
+from app.pipeline import faces as followed
+from app.pipeline.frame import Frame
+from app.pipeline.pipeline import build_pipeline
+from app.settings import EngineSettings, TrackingSettings
+from app.sources.base import SourceInfo
+from app.sources.demo import DemoClip
+
+APART = 41
+"""Frames between two faces of the crowd, so that they do not move alike."""
+
+
+class Crowd:
+    """The demo clip's face several times beside itself, each at another moment and every other one mirrored.
+
+    Args:
+        count: how many faces.
+    """
+
+    def __init__(self, count: int = 3) -> None:
+        self._clips = [DemoClip() for _ in range(count)]
+        for number, clip in enumerate(self._clips):
+            for _ in range(number * APART):
+                clip.read()
+
+    @property
+    def info(self) -> SourceInfo:
+        """Facts about the picture, which is as large as the clip's."""
+        return replace(self._clips[0].info, name=f"{len(self._clips)} faces")
+
+    def read(self) -> Frame | None:
+        """Return the next picture; None once the first face's clip has ended."""
+        frames = [clip.read() for clip in self._clips]
+        if frames[0] is None or frames[-1] is None:
+            return None
+        width = frames[0].image.shape[1]
+        share = width // len(frames)
+        parts = []
+        for number, frame in enumerate(frames):
+            assert frame is not None
+            left = (width - share) // 2
+            part = frame.image[:, left : left + share]
+            parts.append(part[:, ::-1] if number % 2 else part)
+        picture = np.zeros_like(frames[0].image)
+        picture[:, : share * len(parts)] = np.concatenate(parts, axis=1)
+        return replace(frames[0], image=picture)
+
+    def close(self) -> None:
+        """Close the clips."""
+        for clip in self._clips:
+            clip.close()
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--frames", type=int, default=60)
+    args = parser.parse_args()
+    print(f"{'faces':>5} {'batch ms':>10} {'one by one ms':>14} {'ratio':>7}")
+    for count in args.faces:
+        together, apart = measure(count, args.frames)
+        print(f"{count:>5} {1e3 * together:>10.1f} {1e3 * apart:>14.1f} {together / apart:>7.2f}")
+
+
+def measure(count: int, frames: int) -> tuple[float, float]:
+    """Return median seconds of the solve of a frame with ``count`` faces: as a batch, and one by one."""
+    pipelines = [
+        build_pipeline(EngineSettings(threads=1), TrackingSettings(max_faces=count, detect_every=10**6))
+        for _ in range(2)
+    ]
+    seconds: list[list[float]] = [[], []]
+    crowd = Crowd(count)
+    for _ in range(frames):
+        frame = crowd.read()
+        if frame is None:
+            break
+        for way, pipeline in enumerate(pipelines):
+            solve = followed.solve_together if way == 0 else one_by_one
+            with mock.patch.object(followed, "solve_together", solve):
+                started = time.perf_counter()
+                result = pipeline.process(frame)
+                if len(result.faces) == count and all(face.estimate.report.warm for face in result.faces):
+                    seconds[way].append(time.perf_counter() - started)
+    for pipeline in pipelines:
+        pipeline.close()
+    return statistics.median(seconds[0]), statistics.median(seconds[1])
+
+
+def one_by_one(engine, recurrences: Sequence, u, crops, image=None, timestamp=None):  # type: ignore[no-untyped-def]
+    """Solve as ``model.several.solve_together``, but every face by itself."""
+    del engine
+    return [
+        recurrence.solve(u[i : i + 1], crop, image, timestamp)
+        for i, (recurrence, crop) in enumerate(zip(recurrences, crops, strict=True))
+    ]
+
+
+if __name__ == "__main__":
+    main()
