@@ -32,6 +32,7 @@ part), rounded; z are rounded proportions of an average adult. Noses differ, so 
 
 _CENTRED = SHAPE - SHAPE.mean(axis=0)
 _INVERSE = np.linalg.pinv(_CENTRED)
+_RIGID = np.array(RIGID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,17 @@ def head_pose(landmarks: NDArray[np.floating]) -> HeadPose | None:
     the rotation's third row. This is the first step of POSIT (DeMenthon and Davis, IJCV 1995); it needs no camera
     constants. The rotation is R = Ry(yaw) Rx(pitch) Rz(roll): yaw and pitch say where the face looks.
     """
-    points = np.asarray(landmarks, np.float64)[list(RIGID)]
+    points = np.asarray(landmarks, np.float64)[_RIGID]
     if not np.isfinite(points).all():
         return None
     matrix = (_INVERSE @ (points - points.mean(axis=0))).T
     left, lengths, right = np.linalg.svd(matrix, full_matrices=False)
     if lengths[0] <= 1e-9:
         return None
-    first, second = left @ right
-    third = np.cross(first, second)
-    yaw = math.atan2(first[2], third[2])
-    pitch = math.asin(float(np.clip(-second[2], -1.0, 1.0)))
+    first, second = (left @ right).tolist()
+    # The last entry of the rotation's third row.
+    depth = first[0] * second[1] - first[1] * second[0]
+    yaw = math.atan2(first[2], depth)
+    pitch = math.asin(min(1.0, max(-1.0, -second[2])))
     roll = math.atan2(second[0], second[1])
     return HeadPose(math.degrees(yaw), math.degrees(pitch), math.degrees(roll))

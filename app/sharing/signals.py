@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.sharing.head import HeadPose, head_pose
 from model.metrics import inter_ocular
-from model.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
+from model.topology import LEFT_EYE_OUTER, POINTS, RIGHT_EYE_OUTER
 
 Points = NDArray[np.float64]
 
@@ -25,8 +25,22 @@ LEFT_LIDS = ((61, 62, 63), (67, 66, 65))
 RIGHT_LIDS = ((69, 70, 71), (75, 74, 73))
 """Upper and lower lid, point facing point."""
 
-LEFT_BROW, LEFT_CORNERS = tuple(range(33, 42)), (LEFT_EYE_OUTER, 64)
-RIGHT_BROW, RIGHT_CORNERS = tuple(range(42, 51)), (68, RIGHT_EYE_OUTER)
+LEFT_BROW, LEFT_CORNERS = range(33, 42), (LEFT_EYE_OUTER, 64)
+RIGHT_BROW, RIGHT_CORNERS = range(42, 51), (68, RIGHT_EYE_OUTER)
+
+_UPPER, _LOWER = np.array([INNER_LIPS, LEFT_LIDS, RIGHT_LIDS]).transpose(1, 0, 2)
+
+
+def _brow_weights() -> Points:
+    """Return the matrix (2, 98) that takes the corners' middle from the brow's centre, left and right."""
+    weights = np.zeros((2, POINTS))
+    for row, (brow, corners) in enumerate(((LEFT_BROW, LEFT_CORNERS), (RIGHT_BROW, RIGHT_CORNERS))):
+        weights[row, list(brow)] = 1 / len(brow)
+        weights[row, list(corners)] = -1 / len(corners)
+    return weights
+
+
+_BROWS = _brow_weights()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +68,15 @@ class FaceSignals:
 def face_signals(landmarks: NDArray[np.floating]) -> FaceSignals | None:
     """Return the signals of landmarks (98, 2); None where the eyes' corners coincide or points are not finite."""
     points = np.asarray(landmarks, np.float64)
+    if not np.isfinite(points).all():
+        return None
     pose = head_pose(points)
     scale = float(inter_ocular(points))
-    if pose is None or not np.isfinite(points).all() or scale <= 0:
+    if pose is None or scale <= 0:
         return None
-    along = (points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER]) / scale
-    up = np.array([along[1], -along[0]])
-    return FaceSignals(
-        mouth=_gap(points, INNER_LIPS) / scale,
-        eye_left=_gap(points, LEFT_LIDS) / scale,
-        eye_right=_gap(points, RIGHT_LIDS) / scale,
-        brow_left=_height(points, LEFT_BROW, LEFT_CORNERS, up) / scale,
-        brow_right=_height(points, RIGHT_BROW, RIGHT_CORNERS, up) / scale,
-        head=pose,
-    )
-
-
-def _gap(points: Points, facing: tuple[tuple[int, ...], tuple[int, ...]]) -> float:
-    upper, lower = facing
-    return float(np.linalg.norm(points[list(upper)] - points[list(lower)], axis=1).mean())
-
-
-def _height(points: Points, brow: tuple[int, ...], corners: tuple[int, int], up: Points) -> float:
-    return float((points[list(brow)].mean(axis=0) - points[list(corners)].mean(axis=0)) @ up)
+    across = points[RIGHT_EYE_OUTER] - points[LEFT_EYE_OUTER]
+    up = np.array([across[1], -across[0]]) / scale
+    apart = points[_UPPER] - points[_LOWER]
+    mouth, eye_left, eye_right = (np.hypot(apart[..., 0], apart[..., 1]).mean(axis=1) / scale).tolist()
+    brow_left, brow_right = (_BROWS @ points @ up / scale).tolist()
+    return FaceSignals(mouth, eye_left, eye_right, brow_left, brow_right, pose)
