@@ -19,8 +19,7 @@ inside the *inner face*, the box around brows, eyes, nose and mouth, so that the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -163,18 +162,26 @@ class ConditionsSmoother:
 def _between(last: Conditions, now: Conditions, share: float) -> Conditions:
     """Return the way from ``last`` to ``now``, by ``share`` of it."""
 
-    def step(a: object, b: object) -> object:
-        return a + share * (b - a) if isinstance(a, float) and isinstance(b, float) else b
+    def step(before: float, after: float) -> float:
+        return before + share * (after - before)
 
     face = now.face
-    if last.face is not None and now.face is not None:
-        face = FaceView(*_stepped(last.face, now.face, step))  # type: ignore[arg-type]
-    *numbers, _ = _stepped(last, now, step)
-    return Conditions(*numbers, face=face)  # type: ignore[arg-type]
-
-
-def _stepped(last: object, now: object, step: Callable[[object, object], object]) -> list[object]:
-    return [step(getattr(last, field.name), getattr(now, field.name)) for field in fields(now)]  # type: ignore[arg-type]
+    if last.face is not None and face is not None:
+        face = FaceView(
+            step(last.face.inter_ocular, face.inter_ocular),
+            step(last.face.height, face.height),
+            step(last.face.cut_off, face.cut_off),
+            face.edge,
+        )
+    return Conditions(
+        step(last.light, now.light),
+        step(last.dark, now.dark),
+        step(last.bright, now.bright),
+        step(last.contrast, now.contrast),
+        step(last.sharpness, now.sharpness),
+        step(last.noise, now.noise),
+        face,
+    )
 
 
 def _cut(image: Image, left: float, top: float, right: float, bottom: float) -> Image:
@@ -192,7 +199,7 @@ def _span(low: float, high: float, size: int) -> tuple[int, int]:
 
 def _measure(image: Image, side: int) -> tuple[float, float, float, float, float, float]:
     """Return light, dark, bright, contrast, sharpness and noise of a piece of a picture."""
-    luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
     noise = _noise(luma)
     small = _averaged(luma, side)
     scale = max(small.shape) / max(luma.shape)
