@@ -115,10 +115,12 @@ class SessionRecorder:
             return self._error
 
     def offer(self, result: FrameResult) -> None:
-        """Hand over a result without ever waiting for the disk or an encoder."""
+        """Hand over a result without ever waiting for the disk or an encoder; ignored after :meth:`stop`."""
         size = result.frame.image.nbytes if self._keeps_pictures else 0
         with self._changed:
-            if self._stopping or self._error is not None:
+            if self._stopping:
+                return
+            if self._error is not None:
                 self._dropped += 1
                 return
             if not self._is_fresh(result):

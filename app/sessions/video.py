@@ -18,6 +18,8 @@ from app.sources.decode import READ_ERRORS, find_pictures, open_container, uprig
 
 CACHE_BYTES = 96 << 20
 """Pictures that are kept: more than lie between two key frames of a 720p recording, so stepping back is quick."""
+KEPT_BEFORE = 24
+"""Of the pictures that are decoded on the way to one that was asked for, so many before it are kept."""
 LONGEST_RUN = 30
 """Pictures that are decoded one after another rather than sought."""
 
@@ -74,6 +76,8 @@ class SessionVideo:
         if not self._next <= number < self._next + LONGEST_RUN:
             self._seek(number)
         for place, frame in self._run():
+            if place < number - KEPT_BEFORE:
+                continue
             image = upright_rgb(frame)
             self._remember(place, image)
             if place >= number:
