@@ -13,7 +13,7 @@ from pathlib import Path
 
 from app.lab.clips import find_clips
 from app.lab.experiment import run_experiment
-from app.lab.methods import Cold, rwr
+from app.lab.methods import Cold, Method, rwr
 from app.presets import PRESETS
 from app.settings import EngineSettings
 from model.engine.open import open_engine
@@ -34,7 +34,7 @@ def main() -> None:
     wanted = EngineSettings(threads=1)
     engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
     settings = {preset.label: preset.settings for preset in PRESETS} | BETWEEN
-    methods = [Cold(), *(rwr(engine, own, name) for name, own in settings.items())]
+    methods: list[Method] = [Cold(), *(rwr(engine, own, name) for name, own in settings.items())]
     result = run_experiment(engine, find_clips(args.clips), methods, frames=args.frames, blame=False)
     print(f"{'group':<10} {'setting':<26} {'NMF x':>7} {'NME x':>7} {'head +':>7} {'expr. +':>8} {'evaluations':>12}")
     for method in result.results[1:]:

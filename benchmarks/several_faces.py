@@ -22,6 +22,7 @@ from app.pipeline.pipeline import build_pipeline
 from app.settings import EngineSettings, TrackingSettings
 from app.sources.base import SourceInfo
 from app.sources.demo import DemoClip
+from model.several import solve_together
 
 APART = 41
 """Frames between two faces of the crowd, so that they do not move alike."""
@@ -93,7 +94,7 @@ def measure(count: int, frames: int) -> tuple[float, float]:
         if frame is None:
             break
         for way, pipeline in enumerate(pipelines):
-            solve = followed.solve_together if way == 0 else one_by_one
+            solve = solve_together if way == 0 else one_by_one
             with mock.patch.object(followed, "solve_together", solve):
                 started = time.perf_counter()
                 result = pipeline.process(frame)

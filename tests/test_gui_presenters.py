@@ -14,19 +14,22 @@ from numpy.typing import NDArray
 from app.errors import RecordingError
 from app.gui.picture import Placement, prepare
 from app.gui.presenters import actions
-from app.gui.presenters.banners import ERROR, NO_CAMERA, NOTICE_SECONDS, Banners
+from app.gui.presenters.banners import ERROR, NO_CAMERA, OFFER_SECONDS, Banners
 from app.gui.presenters.chooser import DEMO_SPEC, OPEN_FILE, OPEN_STREAM, CameraChoice, choices
 from app.gui.presenters.flicker import FlickerView, ModeFlicker
+from app.gui.presenters.hints import DARK, Hint
 from app.gui.presenters.readouts import NOTHING, Facts, flicker_texts, headline, hud, rows, source_name, verdict
 from app.gui.presenters.state import RecordingState, SessionState
 from app.gui.presenters.timing import Latency, LatencyMeter, RateMeter
-from app.gui.settings import LiveSettings
+from app.gui.remembered import Remembered
+from app.gui.settings import recordings_folder
 from app.gui.snapshot import save_snapshot
 from app.pipeline.frame import COLD, RWR, FrameResult
 from app.pipeline.live import LiveStatus
 from app.recording.summary import RecordingSummary
 from app.settings import TrackingSettings
 from app.sources.base import SourceInfo
+from app.sources.formats import CameraFormat
 from tests.gui_fakes import frame_result
 
 CAMERA = SourceInfo("Integrated Camera", 1280, 720, 30.0, None, True)
@@ -39,7 +42,7 @@ def running(info: SourceInfo = CAMERA, **changes: Any) -> SessionState:
 
 
 def facts(state: SessionState | None = None, result: FrameResult | None = None, **changes: Any) -> Facts:
-    base = Facts(state or running(), result, FlickerView(), 30.0, Latency(0.031, 0.058), False, None, 100.0)
+    base = Facts(state or running(), result, FlickerView(), 30.0, Latency(0.031, 0.058), False, 100.0)
     return replace(base, **changes)
 
 
@@ -106,18 +109,28 @@ class TestReadouts:
         assert shown["Start"] == "cold, first frame"
 
     def test_size_asked_and_got(self) -> None:
-        assert values(facts(asked=(1280, 720)))["Source"] == "1280 \u00d7 720, 30 fps"
-        assert values(facts(asked=(640, 480)))["Source"].endswith("(asked 640 \u00d7 480)")
+        for size, ending in (((1280, 720), "30 fps"), ((640, 480), "(asked 640 \u00d7 480)")):
+            camera = replace(CAMERA, asked=CameraFormat(*size))
+            assert values(facts(running(camera)))["Source"].endswith(ending)
 
     def test_nothing_known_is_a_dash_and_never_an_error(self) -> None:
         empty = facts(SessionState(), fps=None, latency=None)
-        assert set(values(empty).values()) == {NOTHING}
+        assert {value for name, value in values(empty).items() if name != "Sharing"} == {NOTHING}
         assert [row.name for row in rows(empty)] == [row.name for row in rows(facts())]
 
     def test_no_face(self) -> None:
         assert hud(facts(result=frame_result(faces=0))).notice == "No face in view"
         assert hud(facts(result=frame_result(faces=2))).notice == "2 faces"
         assert hud(facts(result=frame_result())).notice == ""
+        dark = Hint(DARK, lost=True)
+        assert hud(facts(result=frame_result(faces=0), hint=dark)).notice == dark.sentence()
+
+    def test_figures_are_the_chosen_faces(self) -> None:
+        several = frame_result(faces=3)
+        of_second = facts(result=several, flicker=FlickerView(face=1), chosen_face=1)
+        assert of_second.face is several.faces[1]
+        assert hud(of_second).mode == "● RwR   #1 chosen"
+        assert facts(result=several, flicker=FlickerView(face=7)).face is several.faces[0]
 
     def test_what_the_source_says_comes_first(self) -> None:
         state = running()
@@ -159,10 +172,10 @@ class TestReadouts:
     def test_verdict_only_for_modes_solved_on_the_same_frames(self) -> None:
         both = FlickerView(modes={RWR: ModeFlicker(recent=0.6), COLD: ModeFlicker(recent=1.0)})
         compare = running(tracking=TrackingSettings(compare=True))
-        assert verdict(facts(compare, flicker=both)) == "RwR flickers 40% less"
+        assert verdict(facts(compare, flicker=both)) == "RwR flickers 40% less than Cold"
         assert verdict(facts(flicker=both)) == ""
         worse = FlickerView(modes={RWR: ModeFlicker(recent=1.5), COLD: ModeFlicker(recent=1.0)})
-        assert verdict(facts(compare, flicker=worse)) == "RwR flickers 50% more"
+        assert verdict(facts(compare, flicker=worse)) == "RwR flickers 50% more than Cold"
 
     def test_figures(self) -> None:
         view = FlickerView(modes={RWR: ModeFlicker(now=0.414, recent=71.47), COLD: ModeFlicker()})
@@ -220,8 +233,8 @@ class TestBanners:
         state = running(finished=RecordingSummary(Path("x/a.mp4"), 90, 4, 3.0))
         banner = banners.current(state, 10.0)
         assert banner is not None
-        assert banner.text == "Saved a.mp4: 3.0 s, 4 frames dropped."
-        assert banners.current(state, 10.0 + NOTICE_SECONDS + 0.1) is None
+        assert banner.text == "Saved a.mp4: 3.0 s; 4 pictures are missing in its video."
+        assert banners.current(state, 10.0 + OFFER_SECONDS + 0.1) is None
 
     def test_a_failed_recording_stays_until_dismissed(self) -> None:
         state = running(finished=RecordingSummary(Path("a.mp4"), 0, 0, 0.0, "The disk is full; free some space."))
@@ -271,8 +284,8 @@ def test_every_key_is_used_once_and_explained() -> None:
 
 
 def test_settings_default_to_the_videos_folder(tmp_path: Path) -> None:
-    assert LiveSettings().folder.name == "LDEQ Live"
-    assert LiveSettings(record_folder=tmp_path).folder == tmp_path
+    assert recordings_folder(Remembered()).name == "LDEQ Live"
+    assert recordings_folder(Remembered(folder=tmp_path)) == tmp_path
 
 
 class TestPicture:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.errors import UserError
-from app.pipeline.frame import EMA, ONE_EURO, RWR
+from app.modes import EMA as EMA
+from app.modes import ONE_EURO as ONE_EURO
+from app.modes import RWR as RWR
 from app.settings import EngineSettings
 from app.smoothing import SmoothingSettings
 from model.config import LdeqConfig

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ class LiveDesk:
         self.player = Player(lambda: self.session.live)
         self.hold_still = HoldStill(self.session, settings.engine.weights, lambda: self.folder, save_picture, changed)
         self._doings: dict[str, Callable[[], None]] = {
-            **{name: lambda change=change: self.change_tracking(change) for name, change in CHANGES.items()},
+            **{name: partial(self.change_tracking, change) for name, change in CHANGES.items()},
             actions.GHCU: self._toggle_ghcu,
             actions.PLAY: self._toggle_play,
             actions.RECORD: self._toggle_record,

@@ -126,8 +126,9 @@ class ControlBar(QWidget):
     def redress(self) -> None:
         """Draw the icons again, in the colours in force."""
         colours = theme.palette()
-        for name, shape in SHAPES_OF_ACTIONS.items():
-            self.findChild(QPushButton, name).setIcon(icon(shape))
+        for button in self.findChildren(QPushButton):
+            if button.objectName() in SHAPES_OF_ACTIONS:
+                button.setIcon(icon(SHAPES_OF_ACTIONS[button.objectName()]))
         self.play.setIcon(icon("stop" if self._active else "play"))
         stop = icon("stop", colours.on_record)
         self.record.setIcon(stop if self._recording else icon("record", colours.record))
