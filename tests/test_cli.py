@@ -237,7 +237,9 @@ def test_live_says_what_is_wrong_before_a_window_opens(
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("spec", ["camera", "camera:2", "Camera:Integrated", "demo", "screen:2", "rtsp://there/1", str(ROOT)])
+@pytest.mark.parametrize(
+    "spec", ["camera", "camera:2", "Camera:Integrated", "demo", "screen:2", "rtsp://there/1", str(ROOT)]
+)
 def test_sources_that_may_be_there_pass(spec: str) -> None:
     live.check_source(spec)
 

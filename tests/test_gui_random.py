@@ -109,7 +109,9 @@ def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_p
     dice = random.Random(seed)
     workshop = Workshop()
     window = LiveWindow(
-        LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True)), lambda *args: LiveSession(workshop.parts, *args), list
+        LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True)),
+        lambda *args: LiveSession(workshop.parts, *args),
+        list,
     )
     window.show()
     window.begin()

@@ -15,6 +15,7 @@ from app.gui.views.solver import SolverPanel
 HEIGHT = 272
 HEAT_WIDTH = 324
 
+
 class LabDrawer(QWidget):
     """Heat map and solver side by side; costs nothing while it is closed.
 

@@ -234,6 +234,9 @@ class VideoView(QWidget):
         hud, right, bottom = self._hud, self.width() - MARGIN, self.height() - MARGIN
         if hud.demo:
             draw_chip(painter, MARGIN, MARGIN, "DEMO CLIP", "#201600", "#ffc24b", bold=True)
+        if hud.private:
+            left = MARGIN + (chip_width("DEMO CLIP", bold=True) + 8 if hud.demo else 0)
+            draw_chip(painter, left, MARGIN, "PRIVACY", "#ffffff", "#2d5f8f", bold=True)
         if hud.recording:
             width = chip_width(hud.recording, bold=True, dot=True)
             draw_chip(painter, right - width, MARGIN, hud.recording, "#ffffff", "#c81e2b", bold=True, dot="#ffffff")
