@@ -165,6 +165,20 @@ def test_one_sheet_at_a_time(window: Window) -> None:
     assert not share.isVisible()
 
 
+def test_a_sheet_stays_open_while_its_page_is_out_of_sight(window: Window, qtbot: QtBot) -> None:
+    page = QWidget(window)
+    page.resize(800, 600)
+    page.show()
+    sheet = KeyList(page)
+    sheet.show()
+    with qtbot.assertNotEmitted(sheet.closed):
+        page.hide()
+    page.show()
+    assert sheet.isVisible()
+    with qtbot.waitSignal(sheet.closed):
+        press(qtbot, Qt.Key.Key_Escape)
+
+
 def test_preferences_tell_every_change(window: Window, qtbot: QtBot) -> None:
     sheet = PreferencesSheet(window)
     start = Preferences(recording=RecordingChoices(exact=True), max_faces=2)

@@ -113,6 +113,14 @@ def test_the_bridge_blurs_from_the_moment_it_is_told(qtbot: QtBot) -> None:
         assert third is not None
         assert not third.private
         assert third.result is result
+        with qtbot.waitSignal(bridge.ready, timeout=20000):
+            bridge.blur(True)  # no new frame comes: the one in view is blurred
+        fourth = bridge.take()
+        assert fourth is not None
+        assert fourth.private
+        assert bridge.take() is None
+        with qtbot.assertNotEmitted(bridge.ready):
+            bridge.blur(True)
     finally:
         slot.close()
         assert bridge.stop()

@@ -35,6 +35,7 @@ class FrameBridge(QObject):
         self._pictures: LatestSlot[Picture] = LatestSlot()
         self._view: tuple[int, int, bool, Zoom | None] = (1, 1, False, None)
         self._private = False
+        self._shown: Picture | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live-bridge", daemon=True)
 
@@ -47,14 +48,24 @@ class FrameBridge(QObject):
         self._view = (max(1, width), max(1, height), mirrored, zoom)
 
     def blur(self, private: bool) -> None:
-        """Make pictures in which nobody can be recognised from now on, or clear ones again."""
+        """Make pictures in which nobody can be recognised from now on, or clear ones again.
+
+        Where no new frame comes, as in a paused file, the picture taken last is offered again, blurred.
+        """
+        shown = self._shown
+        if private and not self._private and shown is not None and not shown.private:
+            self._private = True
+            self._pictures.put(made_private(shown))
+            self.ready.emit()
         self._private = private
 
     def take(self) -> Picture | None:
         """Return the newest picture, None if it was taken already."""
         picture = self._pictures.take()
         # One that was made just before privacy was switched on must not be shown after it.
-        return made_private(picture) if picture is not None and self._private else picture
+        if picture is not None:
+            self._shown = made_private(picture) if self._private else picture
+        return None if picture is None else self._shown
 
     def stop(self, timeout: float = 2.0) -> bool:
         """End the thread; return whether it ended in time."""

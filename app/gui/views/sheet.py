@@ -111,9 +111,9 @@ class Sheet(QFrame):
         self.first_control().setFocus(Qt.FocusReason.PopupFocusReason)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Give the keyboard back to the window."""
+        """Give the keyboard back to the window; a sheet that is only out of sight with its page stays open."""
         super().hideEvent(event)
-        if not event.spontaneous():
+        if self.isHidden():
             self.window().setFocus()
             self.closed.emit()
 
