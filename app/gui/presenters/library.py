@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.gui.presenters.background import Background, in_background
 from app.gui.presenters.playback import clock_text
 from app.sessions.form import COMPLETE
 from app.sessions.listing import SessionEntry, list_sessions
 
 log = logging.getLogger(__name__)
 
-Background = Callable[[Callable[[], None]], object]
 ListSessions = Callable[[Path], Sequence[SessionEntry]]
 
 
@@ -58,19 +58,11 @@ class LibraryList:
     reading: bool = False
 
 
-def in_background(job: Callable[[], None]) -> threading.Thread:
-    """Run ``job`` on a thread of its own."""
-    thread = threading.Thread(target=job, name="session-library", daemon=True)
-    thread.start()
-    return thread
-
-
 class Library:
     """Lists the sessions of one folder.
 
     Args:
         folder: to begin with; it need not exist.
-        changed: called on any thread when the list is another one.
         background: runs a piece of work without making the caller wait.
         listing: lists a folder's sessions.
     """
@@ -78,16 +70,19 @@ class Library:
     def __init__(
         self,
         folder: Path,
-        changed: Callable[[], None] = lambda: None,
         background: Background = in_background,
         listing: ListSessions = list_sessions,
     ) -> None:
-        self._changed = changed
+        self._changed: Callable[[], None] = lambda: None
         self._background = background
         self._listing = listing
         self._lock = threading.Lock()
         self._run = 0
         self._view = LibraryList(folder)
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Call ``changed``, on any thread, whenever the list is another one."""
+        self._changed = changed
 
     @property
     def view(self) -> LibraryList:

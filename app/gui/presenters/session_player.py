@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,7 @@ class SessionPlayer:
         self._stale = True
         self._stopped = False
         self._problem = ""
+        self._drawn: Due | None = None
         source = session.metadata.source
         self._empty = np.full((source.height, source.width, 3), EMPTY_GREY, np.uint8)
         self._held: Image | None = None
@@ -101,6 +103,12 @@ class SessionPlayer:
             self._shown = shown
             self._refresh()
 
+    def redraw(self) -> None:
+        """Give the frame again that was given last, for a view of another size."""
+        with self._changed:
+            self._drawn = None
+            self._refresh()
+
     def play(self, on: bool) -> None:
         """Play on, from the beginning where the end is reached; or hold still."""
         with self._changed:
@@ -142,12 +150,10 @@ class SessionPlayer:
 
     def _run(self) -> None:
         video: SessionVideo | None = None
-        last: Due | None = None
         try:
             video = self._open()
             while (due := self._wait_for_next()) is not None:
-                if last is None or due[0] != last[0] or due[1] is not last[1]:
-                    last = due
+                if self._is_new(due):
                     self.results.put(self._result(video, *due))
         except Exception:
             log.exception("playing the session failed")
@@ -179,10 +185,16 @@ class SessionPlayer:
                 self._changed.wait(IDLE_SECONDS)
             return None
 
+    def _is_new(self, due: Due) -> bool:
+        with self._changed:
+            last, self._drawn = self._drawn, due
+        return last is None or due[0] != last[0] or due[1] is not last[1]
+
     def _result(self, video: SessionVideo | None, row: int, shown: tuple[ShownTake, ...]) -> FrameResult:
         image = self._picture(video, row)
         first, *rest = (take.take.result(row, image) for take in shown)
-        return together(first, rest[0] if rest else None)
+        drawn = together(first, rest[0] if rest else None)
+        return replace(drawn, frame=replace(drawn.frame, captured=time.perf_counter()))
 
     def _picture(self, video: SessionVideo | None, row: int) -> Image:
         """Return a frame's picture; where it was not recorded, the last one before it that was."""

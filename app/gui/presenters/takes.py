@@ -59,9 +59,10 @@ class ShownTake:
 
     @property
     def title(self) -> str:
-        """The take's name for people, with its mode: "Recorded, RwR"."""
-        name = "Recorded" if self.name == RECORDED else self.name
-        return f"{name}, {MODE_NAMES.get(self.mode, self.mode)}" if self.mode else name
+        """The take's name for people: "Recorded, RwR" or "Replay: cold"."""
+        if self.name != RECORDED:
+            return replay_title(self.name)
+        return f"Recorded, {MODE_NAMES.get(self.mode, self.mode)}" if self.mode else "Recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,11 @@ def _figures(
         float(spent.mean()) if len(spent) else None,
         sum(start <= event.time <= end for event in take.take.resets),
     )
+
+
+def replay_title(name: str) -> str:
+    """Return a replay's name for people."""
+    return f"Replay: {name}"
 
 
 def load_takes(session: Session, names: tuple[str, ...]) -> dict[str, ShownTake]:

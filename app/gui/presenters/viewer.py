@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from app.errors import UserError
 from app.gui.presenters import viewer_readouts as readouts
+from app.gui.presenters.background import Background, in_background
+from app.gui.presenters.banners import NOTICE_SECONDS
 from app.gui.presenters.session_player import SessionPlayer
 from app.gui.presenters.takes import load_takes, part_figures
 from app.gui.presenters.timeline import timeline_of
-from app.gui.presenters.viewer_jobs import Job, Outcome, clip_job, replay_job
-from app.gui.presenters.viewer_view import EMPTY, FAILED, OPEN, OPENING, Opened, Part, ViewerView, view_of
+from app.gui.presenters.viewer_facts import EMPTY, FAILED, OPEN, OPENING, Opened, Part, ViewerFacts, facts_of
+from app.gui.presenters.viewer_jobs import Job, Outcome, TrackAgain, clip_job, replay_job
 from app.pipeline.frame import FrameResult
 from app.pipeline.slot import LatestSlot
 from app.sessions.compare import compare_takes
 from app.sessions.form import RECORDED
+from app.sessions.replay import replay
 from app.sessions.session import open_session
 from app.settings import EngineSettings
 
@@ -31,44 +36,36 @@ log = logging.getLogger(__name__)
 SHORTEST_PART = 0.05
 """Seconds; a shorter selection is a click that slipped."""
 
-Background = Callable[[Callable[[], None]], object]
-
-
-def in_background(job: Callable[[], None]) -> threading.Thread:
-    """Run ``job`` on a thread of its own."""
-    thread = threading.Thread(target=job, name="session-viewer", daemon=True)
-    thread.start()
-    return thread
-
 
 class Viewer:
     """Shows one session at a time.
 
     Args:
         engine: what computes replays.
-        changed: called on any thread when there is something new to show.
         background: runs a piece of work without making the caller wait.
+        track_again: computes them; tests put in their own.
     """
 
     def __init__(
-        self,
-        engine: EngineSettings,
-        changed: Callable[[], None] = lambda: None,
-        background: Background = in_background,
+        self, engine: EngineSettings, background: Background = in_background, track_again: TrackAgain = replay
     ) -> None:
-        self._engine = engine
-        self._changed = changed
+        self._engine, self._track_again = engine, track_again
+        self._changed: Callable[[], None] = lambda: None
         self._background = background
         self._lock = threading.RLock()
         self._run = 0
-        self._stage = EMPTY
+        self._stage, self._problem = EMPTY, ""
         self._folder: Path | None = None
-        self._problem = ""
         self._opened: Opened | None = None
         self._part: Part | None = None
         self._job: Job | None = None
         self._message: Outcome | None = None
+        self._said = 0.0
         self.player: SessionPlayer | None = None
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Call ``changed``, on any thread, whenever there is something new to show."""
+        self._changed = changed
 
     @property
     def results(self) -> LatestSlot[FrameResult] | None:
@@ -174,8 +171,8 @@ class Viewer:
         with self._lock:
             opened, run = self._opened, self._run
         if opened is not None and self._job is None:
-            session = opened.session
-            self._begin(replay_job(session, self._engine, way, rival, lambda end: self._ended(run, end)))
+            ended = partial(self._ended, run)
+            self._begin(replay_job(opened.session, self._engine, way, rival, ended, self._track_again))
 
     def export(self, kind: str) -> None:
         """Write the chosen part beside the session, as one of ``viewer_jobs.CLIPS``."""
@@ -185,7 +182,7 @@ class Viewer:
             return
         part = self._part or (0.0, opened.session.seconds)
         take = opened.known[opened.first].take
-        self._begin(clip_job(opened.session, take, part, kind, lambda end: self._ended(run, end)))
+        self._begin(clip_job(opened.session, take, part, kind, partial(self._ended, run)))
 
     def cancel(self) -> None:
         """Stop what is being made."""
@@ -198,17 +195,18 @@ class Viewer:
         self._message = None
         self._changed()
 
-    def view(self) -> ViewerView:
+    def view(self) -> ViewerFacts:
         """Return what is to be seen now."""
         with self._lock:
             opened, job, part = self._opened, self._job, self._part
-            stage, problem, message = self._stage, self._problem, self._message
+            stage, problem = self._stage, self._problem
+            message = None if self._seen_long_enough() else self._message
         name = self._folder.name if self._folder is not None else ""
         if opened is None:
-            return ViewerView(stage, name, problem=problem, message=message)
+            return ViewerFacts(stage, name, problem=problem, message=message)
         player = self.player
         problem = player.problem if player is not None else ""
-        return view_of(opened, name, problem, part, job.view if job is not None else None, message)
+        return facts_of(opened, name, problem, part, job.view if job is not None else None, message)
 
     def _open(self, folder: Path, run: int) -> None:
         try:
@@ -250,8 +248,7 @@ class Viewer:
                 self._update(run, first=opened.first, second=opened.second)
                 self._say(run, Outcome(str(error), good=False))
                 return
-            shown = tuple(known[name] for name in (first, second) if name)
-            duration = opened.session.seconds
+            shown, duration = tuple(known[name] for name in (first, second) if name), opened.session.seconds
             comparison = compare_takes(shown[0].take, shown[1].take) if len(shown) > 1 else None
             self._update(
                 run,
@@ -283,7 +280,7 @@ class Viewer:
         with self._lock:
             if run != self._run:
                 return
-            self._job, self._message = None, outcome
+            self._job, self._message, self._said = None, outcome, time.monotonic()
             opened = self._opened
             if opened is None:
                 return
@@ -304,8 +301,15 @@ class Viewer:
         with self._lock:
             if run != self._run:
                 return
-            self._message = outcome
+            self._message, self._said = outcome, time.monotonic()
         self._changed()
+
+    def _seen_long_enough(self) -> bool:
+        """Whether the message is good news without a way out, and a few seconds old."""
+        message = self._message
+        if message is None or not message.good or message.path is not None:
+            return False
+        return time.monotonic() - self._said > NOTICE_SECONDS
 
     def _fail(self, run: int, sentence: str) -> None:
         with self._lock:

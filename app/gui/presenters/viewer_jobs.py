@@ -49,6 +49,10 @@ CLIPS: tuple[Option, ...] = (
 """What a part of a session can be written as."""
 
 
+TrackAgain = Callable[..., Take | None]
+"""As :func:`app.sessions.replay.replay`."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobView:
     """How a job goes.
@@ -148,14 +152,19 @@ def replay_settings(recorded: TrackingSettings, way: str, rival: str) -> Trackin
 
 
 def replay_job(
-    session: Session, engine: EngineSettings, way: str, rival: str, ended: Callable[[Outcome | None], None]
+    session: Session,
+    engine: EngineSettings,
+    way: str,
+    rival: str,
+    ended: Callable[[Outcome | None], None],
+    track_again: TrackAgain = replay,
 ) -> Job:
-    """Return the job that tracks a session again."""
+    """Return the job that tracks a session again, as one of :data:`WAYS` beside one of :data:`RIVALS`."""
     label = next(option.label for option in WAYS if option.name == way)
     settings = replay_settings(session.metadata.tracking, way, rival)
 
     def work(progress: Callable[[int, int], None], stop: threading.Event) -> Outcome | None:
-        take = replay(session, settings, engine, as_recorded=way == AS_RECORDED, progress=progress, stop=stop)
+        take = track_again(session, settings, engine, as_recorded=way == AS_RECORDED, progress=progress, stop=stop)
         return None if take is None else Outcome(f"Replayed: {take.name}.", take=take.name)
 
     return Job(f"Replay: {label}", work, ended)

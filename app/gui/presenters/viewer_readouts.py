@@ -9,7 +9,7 @@ from datetime import datetime
 
 from app.gui.presenters.playback import clock_text
 from app.gui.presenters.readouts import NOTHING
-from app.gui.presenters.takes import PartFigures, ShownTake
+from app.gui.presenters.takes import PartFigures, ShownTake, replay_title
 from app.sessions.compare import Comparison
 from app.sessions.form import COMPLETE, RECORDED
 from app.sessions.session import Session
@@ -106,12 +106,12 @@ def table(shown: Sequence[ShownTake], figures: Sequence[PartFigures]) -> tuple[T
     )
 
 
-def verdict(figures: Sequence[PartFigures], comparison: Comparison | None) -> str:
+def verdict(shown: Sequence[ShownTake], figures: Sequence[PartFigures], comparison: Comparison | None) -> str:
     """Say in words how the second take differs from the first; "" where there is only one.
 
     ``comparison`` is of the whole takes; None while it is not known.
     """
-    if len(figures) < 2:
+    if len(figures) < 2 or len(shown) < 2:
         return ""
     sentences = []
     first, second = figures[0].flicker, figures[1].flicker
@@ -120,7 +120,8 @@ def verdict(figures: Sequence[PartFigures], comparison: Comparison | None) -> st
         if abs(change) < SAME_WITHIN:
             sentences.append("Both flicker alike in this part.")
         else:
-            sentences.append(f"The second flickers {abs(change):.0%} {'less' if change < 0 else 'more'} in this part.")
+            more = "less" if change < 0 else "more"
+            sentences.append(f"{shown[1].title} flickers {abs(change):.0%} {more} in this part.")
     if comparison is not None and comparison.identical:
         sentences.append("Their landmarks are the same, bit for bit.")
     elif comparison is not None and comparison.distance is not None:
@@ -150,7 +151,7 @@ def _when(started: str) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    return "Recorded" if name == RECORDED else name
+    return "Recorded" if name == RECORDED else replay_title(name)
 
 
 def _flicker(figures: PartFigures | None) -> str:

@@ -18,7 +18,7 @@ Part = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class ViewerView:
+class ViewerFacts:
     """What the viewer shows besides the picture.
 
     Attributes:
@@ -79,9 +79,9 @@ class Opened:
         return tuple(self.known[name] for name in names if name in self.known)
 
 
-def view_of(
+def facts_of(
     opened: Opened, name: str, problem: str, part: Part | None, job: JobView | None, message: Outcome | None
-) -> ViewerView:
+) -> ViewerFacts:
     """Return what is seen of an open session.
 
     Args:
@@ -96,10 +96,10 @@ def view_of(
     measured = len(shown) == len(opened.figures)
     rows = readouts.table(shown, opened.figures) if measured else ()
     columns = tuple(take.title for take in shown)
-    words = readouts.verdict(opened.figures, opened.comparison)
+    words = readouts.verdict(shown, opened.figures, opened.comparison)
     if other is not None:
         rows, columns, words = readouts.other_session_rows(other), (other.a.name, other.b.name), ""
-    return ViewerView(
+    return ViewerFacts(
         stage=OPEN,
         title=name,
         subtitle=opened.subtitle,
