@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible, QKeySequence, QPaintEvent, QShortcut
-from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.gui import theme
@@ -143,6 +144,17 @@ def test_tab_visits_every_control_and_stays(window: Window, qtbot: QtBot, kind: 
     press(qtbot, Qt.Key.Key_Tab)
     press(qtbot, Qt.Key.Key_Backtab)
     assert QApplication.focusWidget() is last
+
+
+def test_tab_goes_from_top_to_bottom(window: Window) -> None:
+    sheet = PreferencesSheet(window)
+    sheet.show()
+    names = [widget.text() if isinstance(widget, QAbstractButton) else "" for widget in sheet._chain()]
+    tops = [widget.mapTo(sheet, widget.rect().center()).y() for widget in sheet._chain()[:-1]]
+    assert all(later > earlier - 8 for earlier, later in pairwise(tops))
+    assert QApplication.focusWidget() is sheet._chain()[0]
+    assert names[0] == "System"
+    assert names[-2:] == ["Choose…", "✕"]
 
 
 @pytest.mark.parametrize("kind", [PreferencesSheet, ShareSheet, KeyList])

@@ -14,6 +14,8 @@ MARGIN = 12
 """Least room between a sheet and the edge of what it lies on."""
 
 RADIUS = 12
+SAME_ROW = 8
+"""Controls whose middles differ by less than so many pixels stand beside each other."""
 
 
 class Sheet(QFrame):
@@ -177,16 +179,20 @@ class Sheet(QFrame):
         return self._head.sizeHint().height() + self._layout.spacing() + margins.top() + margins.bottom()
 
     def _chain(self) -> list[QWidget]:
-        """Return what Tab visits, in order; the button that closes comes last."""
-        found: list[QWidget] = []
-        widget = self.nextInFocusChain()
-        while widget is not self and widget is not None:
-            tab = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
-            if tab and self.isAncestorOf(widget) and widget.isVisible() and widget.isEnabled():
-                # The line in a spin box hands the keyboard to the box.
-                found.append(widget) if widget.focusProxy() is None else None
-            widget = widget.nextInFocusChain()
-        return sorted(found, key=lambda widget: widget is self._close)
+        """Return what Tab visits, as one reads: row by row from the left; the button that closes comes last."""
+        found = [
+            widget
+            for widget in self.findChildren(QWidget)
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isVisible() and widget.isEnabled()
+        ]
+        places = {widget: widget.mapTo(self, widget.rect().center()) for widget in found}
+        found.sort(key=lambda widget: places[widget].y())
+        rows: dict[QWidget, int] = {}
+        top = -SAME_ROW
+        for widget in found:
+            top = places[widget].y() if places[widget].y() - top >= SAME_ROW else top
+            rows[widget] = top
+        return sorted(found, key=lambda widget: (widget is self._close, rows[widget], places[widget].x()))
 
 
 def rounded(box: QRect, radius: int) -> QRegion:
