@@ -127,6 +127,17 @@ def test_a_source_that_fails_ends_with_its_sentence(source: Callable[[], FakeSou
     assert live.stop()
 
 
+def test_what_the_source_says_of_itself_is_passed_on() -> None:
+    source = FakeSource()
+    live = LivePipeline(lambda: source, build, TrackingSettings())
+    live.start()
+    wait_for(lambda: live.status.state == RUNNING)
+    assert live.status.note == ""
+    source.note = "The connection was lost; attempt 1 of 3 to restore it."  # type: ignore[attr-defined]
+    assert live.status.note == "The connection was lost; attempt 1 of 3 to restore it."
+    live.stop()
+
+
 def refuse(error: Exception) -> Callable[[], object]:
     def opener() -> object:
         raise error

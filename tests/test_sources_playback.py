@@ -261,6 +261,7 @@ def test_seam_of_a_loop_is_a_break_unless_it_is_seamless(tmp_path: Path, clock: 
     for _ in range(4):
         still.read()
     assert not still.broken_between(-1, 3)
+    assert still.playback is None
 
 
 def test_demo_goes_on_over_its_seam(clock: FakeClock) -> None:

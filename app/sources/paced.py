@@ -58,10 +58,11 @@ class PacedSource:
         # Gaps between frames may be as long as the file wants, so no read counts as stalled.
         self._info = replace(self._source.info, live=True, frames=None, patience=math.inf)
         self._period = 1 / self._info.fps if self._info.fps else _FALLBACK_PERIOD
-        self._seekable = isinstance(self._source, Seekable)
+        single = self._source.info.frames == 1
+        self._seekable = isinstance(self._source, Seekable) and not single
         self._start = self._source.start if isinstance(self._source, Seekable) else 0.0
         self._duration = self._source.duration if isinstance(self._source, Seekable) else None
-        self._seamless = self._info.demo or self._source.info.frames == 1
+        self._seamless = self._info.demo or single
         # The turn guards what is steered; it is never held while the inner source works.
         self._turn = threading.Condition()
         self._closed = False
@@ -91,7 +92,7 @@ class PacedSource:
 
     @property
     def playback(self) -> Playback | None:
-        """Where it stands; None for an inner source that cannot be searched."""
+        """Where it stands; None for an inner source that cannot be searched, and for a single picture."""
         if not self._seekable:
             return None
         with self._turn:
