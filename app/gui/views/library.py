@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
+    QSizePolicy,
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -176,6 +177,8 @@ class LibraryView(QWidget):
         self.grid.itemActivated.connect(self._open_item)
         self.grid.itemClicked.connect(self._open_item)
         self._folder = label("dim")
+        # A long path is cut off rather than making the window wide.
+        self._folder.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._empty = label("dim")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         back = button("\u2039  Live", "Back to the live picture (Esc)", self.closed.emit)
@@ -199,6 +202,7 @@ class LibraryView(QWidget):
         """Show the list as it is."""
         view = self.library.view
         self._folder.setText(str(view.folder))
+        self._folder.setToolTip(str(view.folder))
         self._empty.setText("Reading\u2026" if view.reading and not view.rows else view.text)
         self._empty.setVisible(bool(self._empty.text()))
         if view.rows == self._rows:

@@ -1,0 +1,696 @@
+"""The session library and viewer: what they read, play, compare, replay and export; then their pages."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from pytestqt.qtbot import QtBot
+
+from app.gui import theme
+from app.gui.palettes import DARK, LIGHT, Palette
+from app.gui.presenters import actions
+from app.gui.presenters.library import Library, session_row
+from app.gui.presenters.session_player import EMPTY_GREY, SessionPlayer
+from app.gui.presenters.takes import ShownTake, load_takes, part_figures, together
+from app.gui.presenters.timeline import (
+    COLD,
+    FACE,
+    LOWEST_TOP,
+    TOGGLE,
+    TROUBLE,
+    Curve,
+    Timeline,
+    columns,
+    marker_text,
+    nearest_marker,
+    ticks,
+    timeline_of,
+)
+from app.gui.presenters.viewer import Viewer
+from app.gui.presenters.viewer_facts import EMPTY, FAILED, OPEN, OPENING
+from app.gui.presenters.viewer_jobs import ANNOTATED, AS_RECORDED, NO_RIVAL, SESSION, VIDEO, WAYS, replay_settings
+from app.gui.presenters.viewer_jobs import COLD as SOLVED_COLD
+from app.gui.views.library import LibraryView
+from app.gui.views.timeline import TimelineView, take_colour
+from app.gui.views.viewer import ViewerView
+from app.modes import RWR
+from app.pipeline.frame import FrameResult
+from app.presets import PRESETS
+from app.sessions.events import DROPPED, FOUND, LOST, RESET, SETTINGS, Event
+from app.sessions.form import METADATA, RECORDED
+from app.sessions.listing import SessionEntry
+from app.sessions.plan import RecordingChoices
+from app.sessions.replay import replay
+from app.sessions.session import Session, open_session
+from app.settings import EngineSettings, TrackingSettings
+from tests.session_fakes import EXACT, SIZE, record, square_pipeline, tracked
+
+StartPlayer = Callable[..., SessionPlayer]
+
+WAIT = 10.0
+WAIT_MS = 10000
+FRAMES = 24
+ENGINE = EngineSettings()
+NOW = datetime(2026, 11, 21, 19, 5, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A session with RwR switched off in the middle, made once."""
+    folder = tmp_path_factory.mktemp("made") / "walk"
+    record(folder, tracked(FRAMES, {16: TrackingSettings(rwr=False)}), EXACT)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may write to."""
+    return Path(shutil.copytree(made, tmp_path / "walk"))
+
+
+@pytest.fixture
+def session(made: Path) -> Session:
+    return open_session(made)
+
+
+@pytest.fixture
+def viewer() -> Iterator[Viewer]:
+    shown = Viewer(ENGINE, lambda job: job(), partial(replay, build=square_pipeline))
+    yield shown
+    shown.close()
+
+
+@pytest.fixture
+def application(qapp: QApplication) -> QApplication:
+    theme.dress(qapp)
+    return qapp
+
+
+@pytest.fixture
+def start_player(session: Session) -> Iterator[StartPlayer]:
+    players: list[SessionPlayer] = []
+
+    def start(of: Session = session, clock: Callable[[], float] = lambda: 0.0) -> SessionPlayer:
+        player = SessionPlayer(of, tuple(load_takes(of, (RECORDED,)).values()), clock)
+        players.append(player)
+        player.start()
+        return player
+
+    yield start
+    for player in players:
+        assert player.stop()
+
+
+def newest(player: SessionPlayer) -> FrameResult:
+    result = player.results.take(WAIT)
+    assert result is not None
+    return result
+
+
+def entry(**changes: object) -> SessionEntry:
+    plain = SessionEntry(Path("walk"), "walk", NOW, 63.0, "Camera", "complete")
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+# The library
+
+
+def test_the_list_says_what_is_special_about_a_session() -> None:
+    row = session_row(entry())
+    assert (row.title, row.badge, row.usable) == ("Camera", "", True)
+    assert row.detail == "21 November 2026, 19:05  \u00b7  1:03"
+    assert session_row(entry(privacy=True)).badge == "privacy"
+    assert session_row(entry(state="recovered", seconds=None)).badge == "cut off"
+    broken = session_row(entry(error="session.json is damaged; restore it."))
+    assert (broken.badge, broken.usable) == ("damaged", False)
+    assert "restore it" in broken.tooltip
+
+
+def test_the_library_reads_a_folder_and_says_so_where_there_is_nothing(folder: Path, tmp_path: Path) -> None:
+    library = Library(tmp_path / "nowhere", lambda job: job())
+    library.refresh()
+    assert "No sessions here yet" in library.view.text
+    library.open(folder.parent)
+    (row,) = library.view.rows
+    assert row.folder == folder
+    assert row.thumbnail == folder / "thumbnail.jpg"
+    assert not library.view.reading
+
+
+def test_an_older_reading_that_comes_late_is_forgotten() -> None:
+    jobs: list[Callable[[], None]] = []
+    changes: list[int] = []
+    folders = {Path("a"): [entry()], Path("b"): []}
+    library = Library(Path("a"), jobs.append, folders.__getitem__)
+    library.listen(lambda: changes.append(1))
+    library.refresh()
+    assert library.view.reading
+    library.open(Path("b"))
+    jobs[1]()
+    jobs[0]()
+    assert library.view.rows == ()
+    assert library.view.folder == Path("b")
+    assert len(changes) == 3
+
+
+def test_a_folder_that_cannot_be_read_is_a_sentence() -> None:
+    def broken(folder: Path) -> list[SessionEntry]:
+        raise RuntimeError
+
+    library = Library(Path("a"), lambda job: job(), broken)
+    library.refresh()
+    assert "choose another one" in library.view.text
+
+
+# The timeline
+
+
+def test_columns_add_up_as_flicker_does_and_keep_gaps() -> None:
+    times = (np.arange(1000) + 0.5) / 100
+    values = np.where((times >= 4) & (times < 6), np.nan, np.where(np.arange(1000) % 2, 3.0, 1.0))
+    places, thinned = columns(Curve("", RWR, False, times, values), 10.0, 100)
+    assert len(places) == 100
+    np.testing.assert_allclose(thinned[:40], 5**0.5)
+    assert np.isnan(thinned[40:60]).all()
+    short = columns(Curve("", RWR, False, times[:50], values[:50]), 0.5, 100)
+    assert short[0] is not None
+    assert len(short[1]) == 50
+
+
+@pytest.mark.parametrize("duration", [0.4, 3.0, 10.0, 65.0, 3600.0, 7200.0 * 3])
+def test_ticks_are_few_and_start_at_nothing(duration: float) -> None:
+    found = ticks(duration)
+    assert found[0] == 0
+    assert len(found) <= 8
+    assert found[-1] <= duration
+
+
+def test_markers_say_what_happened() -> None:
+    def event(time: float, kind: str, **data: object) -> Event:
+        return Event(time, 0, 0, kind, dict(data))
+
+    events = [
+        event(2.0, RESET, face=0, reason="first frame"),
+        event(1.0, SETTINGS, changes={"rwr": [True, False]}),
+        event(3.0, LOST, face=0, reason="not seen"),
+        event(0.0, FOUND, face=0),
+        event(4.0, DROPPED, text="2 pictures"),
+        event(5.0, "stop"),
+    ]
+    timeline = timeline_of(10.0, (), events)
+    assert [marker.kind for marker in timeline.markers] == [FACE, TOGGLE, COLD, FACE, TROUBLE]
+    assert marker_text(timeline, 1.02, 0.01) == "1.00 s   rwr: on \u2192 off"
+    assert marker_text(timeline, 1.2, 0.01) == ""
+    found = nearest_marker(timeline, 3.04, 0.01)
+    assert found is not None
+    assert found.text == "lost face 0: not seen"
+    assert nearest_marker(timeline, 3.5, 0.01) is None
+    assert nearest_marker(Timeline(1.0), 0.5, 0.01) is None
+    many = replace(timeline, markers=timeline.markers * 5)
+    assert marker_text(many, 1.0, 1.0).endswith("and 17 more")
+    assert timeline.top == LOWEST_TOP
+
+
+# Takes
+
+
+def test_a_take_shows_its_main_face(session: Session) -> None:
+    (shown,) = load_takes(session, (RECORDED,)).values()
+    assert shown.title == "Recorded, RwR"
+    assert len(shown.times) == FRAMES == len(shown.flicker)
+    (whole,) = part_figures((shown,), 0.0, session.seconds)
+    finite = shown.flicker[np.isfinite(shown.flicker)]
+    assert whole.flicker == pytest.approx(np.sqrt(np.mean(finite**2)))
+    assert whole.resets == 1
+    (cold,) = part_figures((shown,), float(shown.times[17]), session.seconds)
+    assert cold.evaluations is not None
+    assert whole.evaluations is not None
+    assert cold.evaluations > whole.evaluations
+    assert part_figures((), 0.0, 1.0) == ()
+    (nothing,) = part_figures((shown,), 99.0, 100.0)
+    assert (nothing.flicker, nothing.evaluations, nothing.resets) == (None, None, 0)
+
+
+def test_two_takes_are_judged_on_the_same_frames(session: Session) -> None:
+    (shown,) = load_takes(session, (RECORDED,)).values()
+    loud = np.where(np.arange(FRAMES) < 6, 9.0, np.nan)
+    other = replace(shown, flicker=np.where(np.arange(FRAMES) < 12, 1.0, np.nan))
+    first, second = part_figures((replace(shown, flicker=loud), other), 0.0, 9.0)
+    assert (first.flicker, second.flicker) == (9.0, 1.0)
+    none = replace(shown, flicker=np.full(FRAMES, np.nan))
+    first, second = part_figures((other, none), 0.0, 9.0)
+    assert (first.flicker, second.flicker) == (1.0, None)
+
+
+def test_a_take_without_faces_has_no_figures(tmp_path: Path) -> None:
+    empty = record(tmp_path / "empty", [replace(result, faces=()) for result in tracked(3)])
+    shown = ShownTake.of(empty.recorded)
+    assert (shown.face, shown.mode, shown.title) == (None, "", "Recorded")
+    assert np.isnan(shown.flicker).all()
+
+
+def test_faces_of_two_takes_are_paired_by_place(session: Session) -> None:
+    take = session.recorded
+    image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
+    now, later = take.result(4, image), take.result(6, image)
+    paired = together(now, later)
+    assert paired.faces[0].other is later.faces[0].estimate
+    assert together(now, None) is now
+    assert together(now, replace(now, faces=())) is now
+    far = replace(
+        later.faces[0], estimate=replace(later.faces[0].estimate, landmarks=now.faces[0].estimate.landmarks + 900)
+    )
+    assert together(now, replace(later, faces=(far,))).faces[0].other is None
+
+
+# The player
+
+
+def test_the_player_shows_the_frame_that_is_asked_for(session: Session, start_player: StartPlayer) -> None:
+    player = start_player()
+    first = newest(player)
+    seen = next(result for result in tracked(1) if result.frame.index == first.frame.index)
+    np.testing.assert_array_equal(first.frame.image, seen.frame.image)
+    assert first.faces[0].estimate.mode == RWR
+    player.seek(10.0)
+    last = newest(player)
+    assert last.frame.index == session.frames.index[-1]
+    assert player.playback.position == pytest.approx(player.duration)
+    player.step(-3)
+    assert newest(player).frame.index == session.frames.index[-4]
+    player.step(99)
+    assert newest(player).frame.index == session.frames.index[-1]
+    assert player.playback.paused
+
+
+def test_playing_goes_by_the_clock_and_holds_at_the_end(session: Session, start_player: StartPlayer) -> None:
+    now = [0.0]
+    player = start_player(clock=lambda: now[0])
+    newest(player)
+    player.set_speed(2.0)
+    player.play(True)
+    now[0] = 0.2
+    while (result := newest(player)).frame.index != session.frames.index[12]:
+        assert result.frame.index < session.frames.index[12]
+    now[0] = 5.0
+    while newest(player).frame.index != session.frames.index[-1]:
+        pass
+    assert player.playback.paused
+    player.play(True)
+    assert player.playback.position == 0.0
+    player.play(False)
+
+
+def test_a_view_of_another_size_gets_the_same_frame_again(start_player: StartPlayer) -> None:
+    player = start_player()
+    first = newest(player)
+    player.redraw()
+    assert newest(player).frame.index == first.frame.index
+
+
+def test_without_pictures_the_landmarks_lie_on_grey(tmp_path: Path, start_player: StartPlayer) -> None:
+    private = record(tmp_path / "private", tracked(4), RecordingChoices(privacy=True))
+    player = start_player(private)
+    result = newest(player)
+    assert (result.frame.image == EMPTY_GREY).all()
+    assert len(result.faces) == 1
+    assert "privacy mode" in player.problem
+
+
+def test_a_frame_without_a_picture_shows_the_last_one(tmp_path: Path, start_player: StartPlayer) -> None:
+    whole = record(tmp_path / "holes", tracked(6), EXACT)
+    picture = whole.frames.picture.copy()
+    picture[3:] = np.maximum(picture[3:] - 1, 0)
+    picture[3] = -1
+    holes = Session(whole.folder, whole.metadata, replace(whole.frames, picture=picture), whole.events)
+    player = start_player(holes)
+    newest(player)
+    player.step(2)
+    second = newest(player)
+    player.step(1)
+    np.testing.assert_array_equal(newest(player).frame.image, second.frame.image)
+
+
+# The viewer
+
+
+def test_a_session_is_opened_with_its_figures(viewer: Viewer, made: Path) -> None:
+    changes: list[int] = []
+    viewer.listen(lambda: changes.append(1))
+    assert viewer.view().stage == EMPTY
+    viewer.open(made)
+    view = viewer.view()
+    assert (view.stage, view.title) == (OPEN, "walk")
+    assert "exact: a replay gives the same landmarks bit for bit" in view.subtitle
+    assert [row.title for row in view.takes] == ["Recorded, RwR"]
+    assert [row.name for row in view.table] == ["Flicker", "Evaluations", "Cold starts", "Speed"]
+    assert view.table[0].first.endswith(" %")
+    assert view.part_text == "Whole session, 0.8 s"
+    assert [marker.kind for marker in view.timeline.markers].count(TOGGLE) == 1
+    assert len(view.bars) == 1
+    assert view.can_replay
+    assert changes
+    assert viewer.view().timeline is view.timeline
+    viewer.close()
+    assert viewer.view().stage == EMPTY
+    assert viewer.results is None
+
+
+def test_what_is_no_session_is_a_sentence(viewer: Viewer, folder: Path) -> None:
+    (folder / METADATA).write_text("{")
+    viewer.open(folder)
+    assert viewer.view().stage == FAILED
+    assert "damaged" in viewer.view().problem
+    viewer.open(folder.parent / "none")
+    assert "no session" in viewer.view().problem
+    viewer.replay(AS_RECORDED, NO_RIVAL)
+    viewer.export(VIDEO)
+    viewer.begin_part()
+    viewer.end_part()
+    viewer.show("x")
+    viewer.compare_with("x")
+    viewer.compare_with_session(folder)
+    assert viewer.view().stage == FAILED
+
+
+def test_a_session_closed_while_it_opens_stays_closed(made: Path) -> None:
+    jobs: list[Callable[[], None]] = []
+    viewer = Viewer(ENGINE, jobs.append)
+    viewer.open(made)
+    assert viewer.view().stage == OPENING
+    viewer.close()
+    jobs.pop()()
+    assert viewer.view().stage == EMPTY
+    assert viewer.player is None
+
+
+def test_figures_follow_the_chosen_part(viewer: Viewer, made: Path) -> None:
+    viewer.open(made)
+    whole = viewer.view().table
+    viewer.choose_part(0.5, 0.1)
+    view = viewer.view()
+    assert view.part == (0.1, 0.5)
+    assert view.part_text == "0.10 to 0.50 s"
+    assert view.table != whole
+    viewer.choose_part(0.3, 0.3)
+    assert viewer.view().part is None
+    assert viewer.view().table == whole
+    player = viewer.player
+    assert player is not None
+    player.seek(0.4)
+    viewer.begin_part()
+    assert viewer.view().part == (pytest.approx(0.4), pytest.approx(player.duration))
+    player.seek(0.6)
+    viewer.end_part()
+    assert viewer.view().part == (pytest.approx(0.4), pytest.approx(0.6))
+    player.seek(0.2)
+    viewer.end_part()
+    assert viewer.view().part == (0.0, pytest.approx(0.2))
+
+
+def test_a_replay_as_recorded_is_the_same_bit_for_bit(viewer: Viewer, folder: Path) -> None:
+    viewer.open(folder)
+    viewer.replay(AS_RECORDED, NO_RIVAL)
+    view = viewer.view()
+    assert view.message is not None
+    assert view.message.good
+    assert [(row.name, row.first, row.second) for row in view.takes] == [
+        (RECORDED, True, False),
+        ("as-recorded", False, True),
+    ]
+    assert view.verdict == "Both flicker alike in this part. Their landmarks are the same, bit for bit."
+    assert view.columns == ("Recorded, RwR", "Replay: as-recorded")
+    assert len(view.timeline.curves) == len(view.bars) == 2
+    player = viewer.player
+    assert player is not None
+    while (result := newest(player)).faces[0].other is None:
+        pass
+    np.testing.assert_array_equal(result.faces[0].other.landmarks, result.faces[0].estimate.landmarks)
+    viewer.dismiss()
+    assert viewer.view().message is None
+
+
+def test_takes_change_places_and_are_left_alone(viewer: Viewer, folder: Path) -> None:
+    viewer.open(folder)
+    viewer.replay(SOLVED_COLD, NO_RIVAL)
+    viewer.show("cold")
+    assert [(row.first, row.second) for row in viewer.view().takes] == [(False, True), (True, False)]
+    assert viewer.view().columns == ("Replay: cold", "Recorded, RwR")
+    viewer.compare_with(RECORDED)
+    assert viewer.view().columns == ("Replay: cold",)
+    assert viewer.view().verdict == ""
+    viewer.show(RECORDED)
+    viewer.compare_with("gone")
+    view = viewer.view()
+    assert view.message is not None
+    assert "has no take named gone" in view.message.text
+    assert [(row.first, row.second) for row in view.takes] == [(True, False), (False, False)]
+
+
+def test_settings_of_replays() -> None:
+    recorded = TrackingSettings(max_faces=3, detect_every=7, ghcu=True, measure_flicker=False)
+    calm = replay_settings(recorded, "calm", "ema")
+    assert calm.recurrence == PRESETS[0].settings
+    assert (calm.rwr, calm.compare, calm.rival) == (True, True, "ema")
+    assert (calm.max_faces, calm.detect_every, calm.ghcu, calm.measure_flicker) == (3, 7, True, True)
+    assert not replay_settings(recorded, SOLVED_COLD, NO_RIVAL).rwr
+    assert {option.name for option in WAYS} >= {preset.name for preset in PRESETS}
+
+
+@pytest.mark.parametrize("kind", [VIDEO, ANNOTATED, SESSION])
+def test_clips_lie_beside_the_session(viewer: Viewer, folder: Path, kind: str) -> None:
+    viewer.open(folder)
+    viewer.choose_part(0.2, 0.6)
+    viewer.export(kind)
+    message = viewer.view().message
+    assert message is not None
+    assert message.good, message.text
+    assert message.path is not None
+    assert message.path.parent == folder.parent
+    if kind == SESSION:
+        assert open_session(message.path).seconds == pytest.approx(0.4, abs=0.05)
+    else:
+        assert message.path.suffix == ".mp4"
+
+
+def test_work_can_be_stopped_and_keeps_nothing(folder: Path) -> None:
+    jobs: list[Callable[[], None]] = []
+    viewer = Viewer(ENGINE, jobs.append, partial(replay, build=square_pipeline))
+    viewer.open(folder)
+    jobs.pop()()
+    viewer.replay(SOLVED_COLD, NO_RIVAL)
+    view = viewer.view()
+    assert view.job is not None
+    assert view.job.label == "Replay: RwR off"
+    assert not view.can_replay
+    viewer.replay(AS_RECORDED, NO_RIVAL)
+    viewer.cancel()
+    assert len(jobs) == 1, "one at a time"
+    jobs.pop()()
+    view = viewer.view()
+    assert (view.job, view.message) == (None, None)
+    assert [row.name for row in view.takes] == [RECORDED]
+    viewer.close()
+
+
+def test_work_that_fails_is_a_sentence(folder: Path) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    viewer = Viewer(ENGINE, lambda job: job(), broken)
+    viewer.open(folder)
+    viewer.replay(AS_RECORDED, NO_RIVAL)
+    message = viewer.view().message
+    assert message is not None
+    assert not message.good
+    assert "the log has the details" in message.text
+    assert viewer.view().can_replay
+    viewer.close()
+
+
+def test_another_session_is_set_beside(viewer: Viewer, folder: Path, tmp_path: Path) -> None:
+    short = record(tmp_path / "short", tracked(6))
+    viewer.open(folder)
+    viewer.compare_with_session(tmp_path / "short")
+    view = viewer.view()
+    assert view.columns == (RECORDED, "short")
+    assert (view.table[-1].first, view.table[-1].second) == (str(FRAMES), str(len(short.frames)))
+    viewer.compare_with_session(None)
+    assert viewer.view().columns == ("Recorded, RwR",)
+    viewer.compare_with_session(tmp_path / "none")
+    assert viewer.view().message is not None
+
+
+# The pages
+
+
+@pytest.fixture
+def page(application: QApplication, qtbot: QtBot, folder: Path) -> Iterator[ViewerView]:
+    library = Library(folder.parent, lambda job: job())
+    library.refresh()
+    made = ViewerView(Viewer(ENGINE, lambda job: job(), partial(replay, build=square_pipeline)), library)
+    qtbot.addWidget(made)
+    made.resize(1280, 800)
+    made.show()
+    made.open(folder)
+    qtbot.waitUntil(lambda: made.picture.picture is not None, timeout=WAIT_MS)
+    yield made
+    made.stop()
+
+
+def pixels(widget: QWidget) -> np.ndarray:
+    image = widget.grab().toImage().convertToFormat(widget.grab().toImage().Format.Format_RGB32)
+    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., 2::-1]
+
+
+def has_colour(widget: QWidget, colour: str) -> int:
+    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+    return int((pixels(widget) == wanted).all(-1).sum())
+
+
+def test_the_list_opens_a_session(application: QApplication, qtbot: QtBot, folder: Path) -> None:
+    library = Library(folder.parent)
+    view = LibraryView(library)
+    qtbot.addWidget(view)
+    view.resize(800, 600)
+    view.show()
+    qtbot.waitUntil(lambda: view.grid.count() == 1, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(view._pictures), timeout=WAIT_MS)
+    view.grid.setCurrentRow(0)
+    with qtbot.waitSignal(view.opened) as opened:
+        qtbot.keyClick(view.grid, Qt.Key.Key_Return)
+    assert opened.args == [folder]
+    assert view.grab().width() == 800
+    with qtbot.waitSignal(view.show_folder):
+        view.show_button.click()
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT])
+def test_the_timeline_is_drawn_and_answers_the_mouse(
+    application: QApplication, qtbot: QtBot, session: Session, palette: Palette
+) -> None:
+    theme.dress(application, palette)
+    (shown,) = load_takes(session, (RECORDED,)).values()
+    view = TimelineView()
+    qtbot.addWidget(view)
+    view.resize(600, view.height())
+    view.show_timeline(timeline_of(session.seconds, (shown,), session.events))
+    view.show()
+    assert has_colour(view, palette.modes[RWR]) > 20
+    middle = QPoint(view.width() // 2, 60)
+    with qtbot.waitSignal(view.sought) as sought:
+        qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=middle)
+    assert sought.args[0] == pytest.approx(session.seconds / 2, rel=0.1)
+    with qtbot.waitSignal(view.part_chosen) as chosen:
+        qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=middle)
+        qtbot.mouseMove(view, middle + QPoint(80, 0))
+        qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=middle + QPoint(80, 0))
+    assert 0 < chosen.args[0] < chosen.args[1] < session.seconds
+    with qtbot.waitSignal(view.part_chosen) as chosen:
+        qtbot.mouseDClick(view, Qt.MouseButton.LeftButton, pos=middle)
+    assert chosen.args == [0.0, 0.0]
+    view.show_part((0.2, 0.4))
+    view.show_position(0.3)
+    assert has_colour(view, palette.text) > 20
+    theme.dress(application)
+
+
+def test_two_takes_of_one_mode_have_two_colours() -> None:
+    assert take_colour(RWR, False, (RWR, RWR), DARK) == DARK.modes[RWR]
+    assert take_colour(RWR, True, (RWR, RWR), DARK) == DARK.tones["info"]
+    assert take_colour("cold", True, (RWR, "cold"), DARK) == DARK.modes["cold"]
+
+
+def test_keys_and_actions_of_the_page(page: ViewerView, qtbot: QtBot) -> None:
+    player = page.viewer.player
+    assert player is not None
+    assert page.act(actions.FRAME_AHEAD)
+    assert player.playback.position == pytest.approx(1 / 30, abs=0.01)
+    assert page.act(actions.AHEAD)
+    assert player.playback.position == pytest.approx(player.duration)
+    assert page.act(actions.BACK)
+    assert page.act(actions.FRAME_BACK)
+    assert player.playback.position == 0.0
+    player.seek(0.3)
+    qtbot.keyClick(page, Qt.Key.Key_BracketLeft)
+    assert page.viewer.view().part == (pytest.approx(0.3), pytest.approx(player.duration))
+    qtbot.keyClick(page, Qt.Key.Key_End)
+    assert player.playback.position == pytest.approx(player.duration)
+    qtbot.keyClick(page, Qt.Key.Key_Home)
+    assert player.playback.position == 0.0
+    assert page.act(actions.PAUSE)
+    assert not player.playback.paused
+    page.hide()
+    assert player.playback.paused
+    assert not page.act(actions.MIRROR)
+    with qtbot.waitSignal(page.closed):
+        assert page.act(actions.DISMISS)
+    assert page.viewer.folder is None
+    assert not page.act(actions.PAUSE)
+
+
+def buttons(page: ViewerView) -> list[str]:
+    return [button.text() for button in page.panel.takes.findChildren(QPushButton) if button.isVisible()]
+
+
+def test_a_replay_with_rwr_off_from_the_panel(page: ViewerView, qtbot: QtBot) -> None:
+    page.panel.way.choose(SOLVED_COLD)
+    page.panel.start.click()
+    qtbot.waitUntil(lambda: len(page.viewer.view().takes) == 2, timeout=WAIT_MS)
+    page.refresh()
+    expected = ["Recorded, RwR", "Replay: cold", "Compared"]
+    qtbot.waitUntil(lambda: buttons(page) == expected, timeout=WAIT_MS)
+    assert page.compare_view.isVisible()
+    assert page.banner.isVisible()
+    qtbot.waitUntil(lambda: "Replay: cold" in page.picture._hud.mode, timeout=WAIT_MS)
+    compared = next(button for button in page.panel.takes.findChildren(QPushButton) if button.text() == "Compared")
+    compared.click()
+    page.refresh()
+    assert not page.compare_view.isVisible()
+    assert page.grab().width() == 1280
+
+
+def test_a_clip_from_the_panel_can_be_shown(page: ViewerView, qtbot: QtBot, folder: Path) -> None:
+    page.timeline.part_chosen.emit(0.2, 0.5)
+    page.panel.export.menu().actions()[0].trigger()
+    page.refresh()
+    with qtbot.waitSignal(page.show_folder) as shown:
+        page.banner.press(actions.SHOW_FOLDER)
+    assert shown.args == [folder.parent]
+    assert page.act(actions.DISMISS)
+    page.refresh()
+    assert not page.banner.isVisible()
+    assert page.viewer.folder == folder
+
+
+def test_a_session_that_cannot_be_opened_is_a_banner(page: ViewerView, tmp_path: Path) -> None:
+    page.open(tmp_path / "none")
+    page.refresh()
+    assert page.banner.banner is not None
+    assert "no session" in page.banner.banner.text
+    assert not page.panel.isEnabled()
+
+
+def test_other_sessions_are_offered(page: ViewerView, tmp_path: Path) -> None:
+    record(tmp_path / "short", tracked(6))
+    page._library.refresh()
+    page.panel._fill_menu()
+    entries = page.panel._menu.actions()
+    assert entries[0].text().startswith("Camera")
+    entries[0].trigger()
+    assert page.viewer.view().columns == (RECORDED, "short")
+    entries[-1].trigger()
+    assert page.viewer.view().columns == ("Recorded, RwR",)
