@@ -71,6 +71,10 @@ def test_info_checks_every_file(folder, capsys):
     (folder / "events.jsonl").unlink()
     assert run("info", folder, "--verify") == EXIT_FAILURE
     assert "damaged or missing: events.jsonl, video.nut" in capsys.readouterr().out
+    run("replay", record(folder.parent / "other", tracked(3)).folder, "--name", "mine")
+    (folder.parent / "other" / "replays" / "mine" / "frames.csv").write_text("")
+    assert run("info", folder.parent / "other", "--verify") == EXIT_FAILURE
+    assert "damaged or missing: replays/mine/frames.csv" in capsys.readouterr().out
 
 
 def test_a_replay_as_recorded_is_the_same_bit_for_bit(folder, capsys):

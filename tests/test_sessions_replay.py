@@ -162,11 +162,11 @@ def test_a_failing_tracker_leaves_nothing(session):
     assert session.take_names == ("recorded",)
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "taken"])
+@pytest.mark.parametrize("name", ["", "..", "a/b", "recorded", "taken"])
 def test_names_of_replays_are_checked(session, name):
     (session.folder / "replays" / "taken").mkdir(parents=True)
-    with pytest.raises(SessionError, match=r"cannot name|already|as-recorded"):
-        again(session, name=name or "/")
+    with pytest.raises(SessionError, match=r"cannot name|already"):
+        again(session, name=name)
 
 
 def test_a_model_that_cannot_be_used_is_one_sentence(session):

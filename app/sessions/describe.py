@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from app.errors import UserError
 from app.sessions.compare import figures_of
 from app.sessions.events import CUT, LOST, RESET, RESTART, SETTINGS
-from app.sessions.form import COMPLETE
+from app.sessions.form import COMPLETE, REPLAYS
 from app.sessions.metadata import checksums
 from app.sessions.session import Session
 
@@ -38,9 +39,20 @@ def session_lines(session: Session) -> list[str]:
 
 
 def damaged_files(session: Session) -> list[str]:
-    """Return the names of files that do not match their checksums or are missing; reads them all."""
-    expected = session.metadata.checksums
-    found = checksums(session.folder, list(expected))
+    """Return the names of files that do not match their checksums or are missing, replays included; reads them all.
+
+    Raises:
+        SessionError: where a replay does not say what it is.
+    """
+    damaged = _differing(session.folder, session.metadata.checksums)
+    for name in session.take_names[1:]:
+        folder = session.folder / REPLAYS / name
+        damaged += [f"{REPLAYS}/{name}/{file}" for file in _differing(folder, session.replay_facts(name).checksums)]
+    return damaged
+
+
+def _differing(folder: Path, expected: dict[str, str]) -> list[str]:
+    found = checksums(folder, list(expected))
     return [name for name in expected if found.get(name) != expected[name]]
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.pipeline.frame import Frame, FrameResult
 from app.presets import preset_of
 from app.sessions.events import RESTART
-from app.sessions.form import REPLAY_KIND, REPLAY_METADATA, REPLAYS, SessionError, create_folder, write_form
+from app.sessions.form import RECORDED, REPLAY_KIND, REPLAY_METADATA, REPLAYS, SessionError, create_folder, write_form
 from app.sessions.metadata import EngineFacts, checksums
 from app.sessions.plain import to_plain
 from app.sessions.session import ReplayFacts, Session
@@ -87,7 +87,8 @@ def replay(
         UserError: where there are no pictures, the source's file has changed, the model cannot be used, or the
             take cannot be written.
     """
-    folder = _free_folder(session, name or take_name(session, tracking, as_recorded), exact_name=name is not None)
+    name = take_name(session, tracking, as_recorded) if name is None else _checked(session, name)
+    folder = session.folder / REPLAYS / name
     rows = np.flatnonzero(session.frames.picture >= 0)
     if not len(rows):
         session.open_video().close()  # says why there are none
@@ -143,18 +144,17 @@ def take_name(session: Session, tracking: TrackingSettings, as_recorded: bool) -
     return name
 
 
-def _free_folder(session: Session, name: str, *, exact_name: bool) -> Path:
-    """Return the replay's folder.
+def _checked(session: Session, name: str) -> str:
+    """Return the name that a person gave to a replay.
 
     Raises:
-        SessionError: for a name that cannot be a folder's, or that is taken.
+        SessionError: where it cannot be a folder's, or is taken.
     """
-    folder = session.folder / REPLAYS / name
-    if not name or Path(name).name != name or name in (".", ".."):
+    if not name or Path(name).name != name or name in (".", "..", RECORDED):
         raise SessionError(f"{name!r} cannot name a replay; use letters, digits and dashes.")
-    if exact_name and folder.exists():
+    if (session.folder / REPLAYS / name).exists():
         raise SessionError(f"{session.folder} has a replay named {name} already; choose another name.")
-    return folder
+    return name
 
 
 def _track(

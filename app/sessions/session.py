@@ -133,7 +133,7 @@ class Session:
         video = self.metadata.video
         if video is None:
             return None
-        path = self.folder / video.file if video.inside else Path(video.file)
+        path = self.folder / Path(video.file).name if video.inside else Path(video.file)
         return path if path.is_file() else None
 
     def open_video(self) -> SessionVideo:
@@ -186,13 +186,21 @@ class Session:
             self.settings_at,
         )
 
-    def _read_replay(self, name: str) -> Take:
-        folder = self.folder / REPLAYS / name
-        if Path(name).name != name or not (folder / REPLAY_METADATA).is_file():
+    def replay_facts(self, name: str) -> ReplayFacts:
+        """Read what a replay says about itself.
+
+        Raises:
+            SessionError: where there is none of that name, or none that can be used.
+        """
+        path = self.folder / REPLAYS / name / REPLAY_METADATA
+        if Path(name).name != name or not path.is_file():
             known = ", ".join(self.take_names)
             raise SessionError(f"{self.folder} has no take named {name}; it has {known}.")
-        path = folder / REPLAY_METADATA
         facts: ReplayFacts = facts_from(ReplayFacts, read_form(path, REPLAY_KIND), path)
+        return facts
+
+    def _read_replay(self, name: str) -> Take:
+        folder, facts = self.folder / REPLAYS / name, self.replay_facts(name)
         events, own = read_events(folder / EVENTS), read_frames(folder / FRAMES)
         rows = self.frames.rows_of(own.time)
         seconds = np.full(len(self.frames), np.nan)

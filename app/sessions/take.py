@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +106,8 @@ class Take:
     def result(self, row: int, image: NDArray[np.uint8]) -> FrameResult:
         """Return what the pipeline had said about a row, to be drawn or exported like a live result.
 
-        Crops are rebuilt from the landmarks, and of the residuals only the last is known.
+        Crops are rebuilt from the landmarks, of the residuals only the last is known, and the moment of capture is
+        the playing time.
 
         Args:
             row: of the frame table.
@@ -117,11 +118,12 @@ class Take:
         faces: list[FaceResult] = []
         for place in range(len(found)):
             face, estimate = int(found.face[place]), _estimate(found, place)
-            if found.chosen[place]:
-                faces.append(FaceResult(face, Crop.around_points(estimate.landmarks, CROP_SCALE), estimate))
+            if not np.isfinite(estimate.landmarks).all():
+                continue
+            if faces and faces[-1].face == face:
+                faces[-1] = replace(faces[-1], other=estimate)
             else:
-                main = faces[-1]
-                faces[-1] = FaceResult(face, main.crop, main.estimate, estimate)
+                faces.append(FaceResult(face, Crop.around_points(estimate.landmarks, CROP_SCALE), estimate))
         table = self.frames
         frame = Frame(int(table.index[row]), float(table.timestamp[row]), image, float(table.time[row]))
         spent = float(table.seconds[row])
