@@ -8,6 +8,8 @@ RWR = "rwr"
 COMPARE = "compare"
 RIVAL = "rival"
 COMPARE_VIEW = "compare-view"
+DIVIDER_LEFT = "divider-left"
+DIVIDER_RIGHT = "divider-right"
 GHCU = "ghcu"
 CALM = "calm"
 BALANCED = "balanced"
@@ -84,6 +86,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(COMPARE, "C", "Compare", "Solve each frame in two ways and show both flickers", MEASURING),
     Action(RIVAL, "B", "Rival", "Compare with the next one: the other mode, EMA, 1 euro", MEASURING),
     Action(COMPARE_VIEW, "V", "View", "Show both on one picture, split, or side by side", MEASURING),
+    Action(DIVIDER_LEFT, "[", "Divider left", "Move the line of the split view to the left", MEASURING),
+    Action(DIVIDER_RIGHT, "]", "Divider right", "Move the line of the split view to the right", MEASURING),
     Action(DRAWER, "D", "Lab", "Open or close the heat map and the solver under the picture", MEASURING),
     Action(HEAT, "X", "Heat", "Colour the points on the face by their flicker", MEASURING),
     Action(HOLD_STILL, "T", "Hold still", "Measure the noise floor in ten seconds and keep a report card", MEASURING),
@@ -110,7 +114,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(QUIT, "Ctrl+Q", "Quit", "Finish the recording and close the window", WINDOW),
 )
 
-REPEATING = frozenset({BACK, AHEAD, FRAME_BACK, FRAME_AHEAD})
+REPEATING = frozenset({DIVIDER_LEFT, DIVIDER_RIGHT, BACK, AHEAD, FRAME_BACK, FRAME_AHEAD})
 """Actions that go on while their key is held down."""
 
 OFFERS: dict[str, str] = {

@@ -70,7 +70,7 @@ def summarise(mode: str, newest: SolveReport, rows: NDArray[np.float32]) -> Resi
     steps = rows[1:]
     finite = np.isfinite(steps)
     reached = int(finite.any(axis=1).sum())
-    spread = [np.quantile(steps[i][finite[i]], QUANTILES) for i in range(reached)]
+    spread = [_quantiles(steps[i][finite[i]]) for i in range(reached)]
     return Residuals(
         mode,
         newest.residuals[:MOST_EVALUATIONS],
@@ -78,3 +78,9 @@ def summarise(mode: str, newest: SolveReport, rows: NDArray[np.float32]) -> Resi
         finite[:reached].mean(axis=1),
         float(rows[0].mean()),
     )
+
+
+def _quantiles(values: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the quantiles of values (n,), n >= 1; numpy's own take eight times as long for so few."""
+    ordered = np.sort(values)
+    return np.interp(np.array(QUANTILES) * (len(ordered) - 1), np.arange(len(ordered)), ordered)

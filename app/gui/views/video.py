@@ -104,7 +104,10 @@ class VideoView(QWidget):
 
     def show_heat(self, heat: Mapping[str, NDArray[np.uint8]] | None) -> None:
         """Colour that face's points by flicker levels (98,) for each mode; None shows their regions again."""
+        switched = (heat is None) != (self._heat is None)
         self._heat = heat
+        if switched:
+            self.update()
 
     def set_compare_view(self, view: str) -> None:
         """Look at two modes in another way, one of ``app.gui.presenters.options.VIEWS``."""
