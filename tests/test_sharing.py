@@ -89,6 +89,7 @@ def test_addresses_are_read_and_written(text: str, address: Address, written: st
         ("::1:9000", "in brackets"),
         ("[host]:9000", "no IPv6 address"),
         (":9000", "names no host"),
+        ("udp://10.0.0.2:9000", "is a web address"),
         ("host:0", "1 to 65535"),
         ("70000", "1 to 65535"),
         ("my host:9000", "is no host"),

@@ -52,6 +52,8 @@ def parse_address(text: str) -> Address:
         SharingError: for anything else.
     """
     text = text.strip()
+    if "://" in text:
+        raise SharingError(f"{text} is a web address; write only HOST:PORT, such as {HERE}:9000.")
     host, colon, port = text.rpartition(":")
     if not colon and not port.isdecimal():
         raise SharingError(f"{text or 'An empty text'} names no port; write PORT or HOST:PORT, such as {HERE}:9000.")

@@ -1,0 +1,175 @@
+"""Comfort in the real window, on a fake pipeline: what is remembered, shared, hidden and shown once."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.gui import theme
+from app.gui.live_window import LiveWindow
+from app.gui.palettes import DARK, LIGHT
+from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.presenters.share import JSON_FIELD
+from app.gui.remembered import Memory, Remembered
+from app.gui.settings import LiveSettings
+from app.privacy import blurred
+from app.settings import TrackingSettings
+from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
+
+WAIT_MS = 20000
+
+Open = Callable[..., LiveWindow]
+
+
+@pytest.fixture
+def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
+    theme.dress(qapp, DARK)
+    windows: list[LiveWindow] = []
+
+    def open_one(memory: Memory | None = None, parts: SessionParts | None = None, **chosen: Any) -> LiveWindow:
+        if memory is None:
+            usual = {"source": "demo", "folder": tmp_path / "out", "theme": "dark", "tour_seen": True}
+            settings = LiveSettings(Remembered(**{**usual, **chosen}))
+        else:
+            settings = LiveSettings(memory.current)
+        session = parts or fake_parts()
+        window = LiveWindow(settings, lambda *args: LiveSession(session, *args), list, memory=memory)
+        windows.append(window)
+        window.show()
+        window.begin()
+        qtbot.waitUntil(window.isActiveWindow, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
+        return window
+
+    yield open_one
+    for window in windows:
+        close(window, qtbot)
+        window.deleteLater()
+    theme.dress(qapp, DARK)
+
+
+def close(window: LiveWindow, qtbot: QtBot) -> None:
+    window.close()
+    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
+    assert window.desk.session.join(5)
+
+
+def press(qtbot: QtBot, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+    focused = QApplication.focusWidget() or QApplication.activeWindow()
+    assert focused is not None
+    qtbot.keyClick(focused, key, held)
+
+
+def test_choices_outlive_the_window(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "window.json"
+    memory = Memory(path)
+    memory.update(source="demo", tour_seen=True, theme="dark", folder=tmp_path / "out")
+    window = open_window(memory)
+    press(qtbot, Qt.Key.Key_R)
+    press(qtbot, Qt.Key.Key_C)
+    press(qtbot, Qt.Key.Key_B)
+    press(qtbot, Qt.Key.Key_H)
+    press(qtbot, Qt.Key.Key_D)
+    press(qtbot, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
+    preferences = window.page.preferences
+    assert preferences.isVisible()
+    preferences.theme.segments.chosen.emit("light")
+    preferences.faces.segments.chosen.emit("3")
+    assert theme.palette() is LIGHT
+    close(window, qtbot)
+    again = Memory(path)
+    assert again.current.tracking == TrackingSettings(rwr=False, compare=True, rival="ema", max_faces=3)
+    assert (again.current.theme, again.current.privacy) == ("light", True)
+    assert set(again.current.panels) == {"panel", "drawer"}
+    assert again.current.geometry
+    second = open_window(again)
+    assert second.desk.session.state.tracking == again.current.tracking
+    assert "drawer" in second.page.open
+    assert second.view.picture is not None
+    assert second.view.picture.private
+
+
+def test_the_tour_is_shown_once(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "window.json")
+    memory.update(source="demo", theme="dark")
+    window = open_window(memory)
+    assert window.page.tour.isVisible()
+    press(qtbot, Qt.Key.Key_Return)
+    press(qtbot, Qt.Key.Key_Escape)
+    assert not window.page.tour.isVisible()
+    assert memory.current.tour_seen
+    close(window, qtbot)
+    second = open_window(Memory(tmp_path / "window.json"))
+    assert not second.page.tour.isVisible()
+    press(qtbot, Qt.Key.Key_F1)
+    assert second.page.tour.isVisible()
+
+
+def test_closing_the_window_does_not_use_up_the_tour(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "window.json")
+    memory.update(source="demo")
+    close(open_window(memory), qtbot)
+    assert not memory.current.tour_seen
+
+
+def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(WAIT_MS / 1000)
+        press(qtbot, Qt.Key.Key_U)
+        card = window.page.share
+        line = card.addresses[JSON_FIELD]
+        line.setFocus()
+        line.selectAll()
+        qtbot.keyClicks(line, str(receiver.getsockname()[1]))
+        press(qtbot, Qt.Key.Key_Return)
+        qtbot.mouseClick(card.switches[JSON_FIELD].toggle, Qt.MouseButton.LeftButton)
+        message = json.loads(receiver.recv(65536))
+        assert message["faces"][0]["id"] == 0
+        qtbot.waitUntil(lambda: _first_line(window).startswith("Sent "), timeout=WAIT_MS)
+        press(qtbot, Qt.Key.Key_Escape)
+        assert not card.isVisible()
+
+
+def _first_line(window: LiveWindow) -> str:
+    labels = window.page.share._status[JSON_FIELD]._labels
+    return labels[0].text() if labels else ""
+
+
+def textured(source: str, tracking: TrackingSettings) -> FakeLive:
+    """Play five frames with detail in them, and end."""
+    live = FakeLive("short.mp4", tracking)
+    image = np.zeros((180, 320, 3), np.uint8)
+    image[:, ::2] = 255
+    put = live.results.put
+    live.results.put = lambda result: put(frame_result(result.frame.index, image=image))  # type: ignore[method-assign]
+    return live
+
+
+def test_privacy_hides_what_is_in_view_even_when_nothing_new_comes(
+    open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = open_window(parts=SessionParts(textured, FakeRecorder, list))
+    qtbot.waitUntil(lambda: window.desk.session.state.stage == "ended", timeout=WAIT_MS)
+    shown = window.view.picture
+    assert shown is not None
+    assert not shown.private
+    press(qtbot, Qt.Key.Key_H)
+    qtbot.waitUntil(lambda: bool(window.view.picture and window.view.picture.private), timeout=WAIT_MS)
+    press(qtbot, Qt.Key.Key_P)
+    folder = tmp_path / "out"
+    qtbot.waitUntil(lambda: len(list(folder.glob("snapshot*.png"))) == 2, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.banner is not None, timeout=WAIT_MS)
+    (clean,) = folder.glob("snapshot*-clean.png")
+    np.testing.assert_array_equal(cv2.imread(str(clean)), blurred(shown.result.frame.image))
