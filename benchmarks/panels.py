@@ -29,6 +29,9 @@ from model.geometry import Crop
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
+    from app.gui.picture import Picture
+    from app.gui.views.video import VideoView
+
 RATE = 60
 SECONDS = 10
 ROUNDS = 100
@@ -130,18 +133,23 @@ def figures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int
     for number in range(RATE * SECONDS):
         feed(number)
     panels: list[tuple[str, QWidget, Callable[[int], None]]] = []
+
+    def shows(widget: FlickerTrace | FlickerNumbers | RegionBars) -> Callable[[int], None]:
+        return lambda number: widget.show_flicker(flicker.view(feed(number)))
+
+    def maps(heat: HeatMapView) -> Callable[[int], None]:
+        # The view takes five pictures a second at most; here each must count.
+        return lambda number: heat.show_flicker(replace(flicker.view(feed(number)), now=float(100 + number)))
+
     for widget, size in ((FlickerTrace(), (300, 118)), (FlickerNumbers(), (300, 78)), (RegionBars(), (300, 114))):
         widget.resize(*size)
-        panels.append((type(widget).__name__, widget, lambda n, w=widget: w.show_flicker(flicker.view(feed(n)))))
+        panels.append((type(widget).__name__, widget, shows(widget)))
     for name, what in (("HeatMapView, both modes", ""), ("HeatMapView, change", CHANGE)):
         heat = HeatMapView()
         heat.resize(296, 204)
         if what:
             heat.show_what(what)
-        # The view takes five pictures a second at most; here each must count.
-        panels.append(
-            (name, heat, lambda n, w=heat: w.show_flicker(replace(flicker.view(feed(n)), now=float(100 + n))))
-        )
+        panels.append((name, heat, maps(heat)))
     panel = SolverPanel()
     panel.resize(640, 250)
     panels.append(("SolverPanel", panel, lambda n: panel.show_view(solver.view(feed(n)), float(100 + n))))
@@ -174,8 +182,13 @@ def pictures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[in
             prepare(own, view.device_size, False, zoom(own, view.device_size) if view.close_up else None)
             for own in results
         ]
-        views.append((name, view, lambda n, v=view, r=ready: v.show_picture(r[n % len(r)])))
+        views.append((name, view, turns(view, ready)))
     return views
+
+
+def turns(view: VideoView, pictures: list[Picture]) -> Callable[[int], None]:
+    """Return what shows the pictures in turn."""
+    return lambda number: view.show_picture(pictures[number % len(pictures)])
 
 
 def _restless(result: FrameResult, rng: np.random.Generator, time: float) -> FrameResult:

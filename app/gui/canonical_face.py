@@ -57,7 +57,7 @@ class HeatField:
     cover: NDArray[np.float32]
     weights: NDArray[np.float32]
 
-    def spread(self, values: NDArray[np.floating]) -> NDArray[np.float32]:
+    def spread(self, values: NDArray[np.number]) -> NDArray[np.float32]:
         """Return (h, w) float32 for values (98,)."""
         return (self.weights @ values.astype(np.float32)).reshape(self.cover.shape)
 
@@ -93,5 +93,6 @@ def _cover(points: NDArray[np.float64], low: NDArray[np.float64], cell: float, c
     hull = cv2.convexHull(((points[outline] - low) / cell).astype(np.float32))
     mask = np.zeros((GRID_HEIGHT, columns), np.uint8)
     cv2.fillPoly(mask, [np.rint(hull).astype(np.int32)], 255)
-    mask = np.asarray(cv2.dilate(mask, None, iterations=max(1, round(EDGE / cell / 2))), np.uint8)
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), EDGE / cell / 2), np.float32) / 255
+    grown = cv2.dilate(mask, np.ones((3, 3), np.uint8), iterations=max(1, round(EDGE / cell / 2)))
+    soft = np.asarray(cv2.GaussianBlur(grown, (0, 0), EDGE / cell / 2), np.float32)
+    return soft / np.float32(255)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,7 @@ class Look:
 
     shown: str = BOTH
     face: int | None = None
-    heat: dict[str, NDArray[np.uint8]] | None = None
+    heat: Mapping[str, NDArray[np.uint8]] | None = None
 
 
 PLAIN = Look()
@@ -133,8 +133,8 @@ def _draw_rings(painter: QPainter, points: NDArray[np.float64], unit: float) -> 
     pixel = hairline(painter)
     size = RING * unit
     for region in REGIONS:
-        red, green, blue, _ = QColor(*region.colour).lighter(130).getRgb()
-        sprite = ring((red, green, blue), OTHER_ALPHA, size / pixel, 0.9 * unit / pixel)
+        light = QColor(*region.colour).lighter(130)
+        sprite = ring((light.red(), light.green(), light.blue()), OTHER_ALPHA, size / pixel, 0.9 * unit / pixel)
         for x, y in points[list(region.points)].tolist():
             stamp(painter, sprite, x, y, size)
 

@@ -119,7 +119,9 @@ class FlickerHistory:
         self._trace = TraceRing(len(MODES), TRACE_CAPACITY)
         self._modes = {mode: _ModeHistory() for mode in MODES}
         self._gaps = np.full(len(MODES), GAP, np.float32)
-        self._forget()
+        self._pair: tuple[str, str] = (RWR, COLD)
+        self._face: int | None = None
+        self._settings: TrackingSettings | None = None
 
     def choose(self, face: int | None) -> None:
         """Show the identity ``face``, None for the largest; what was measured on another one is dropped."""
@@ -167,8 +169,7 @@ class FlickerHistory:
         for history in self._modes.values():
             history.clear()
         self._pair = (RWR, COLD)
-        self._face: int | None = None
-        self._settings: TrackingSettings | None = None
+        self._face = self._settings = None
 
     def _see_settings(self, settings: TrackingSettings) -> None:
         """Drop averages that new settings would mix with the old; the traces keep showing what was."""

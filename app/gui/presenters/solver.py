@@ -84,6 +84,8 @@ class SolverHistory:
         self._choice = choice or FaceChoice()
         self._lock = threading.Lock()
         self._windows = {mode: ResidualWindow() for mode in (RWR, COLD)}
+        self._settings = RwrSettings()
+        self._face: int | None = None
         self._forget()
 
     def clear(self) -> None:
@@ -143,7 +145,7 @@ class SolverHistory:
             window.clear()
         self._settings = RwrSettings()
         self._rwr = False
-        self._face: int | None = None
+        self._face = None
         self._warm_since = 0.0
         self._frames = self._spent = self._unpriced = 0
         self._would = 0.0
