@@ -15,6 +15,7 @@ from app.recording.tables import CsvTable
 from app.recording.video import VideoWriter
 from app.sessions import recorder as module
 from app.sessions.form import COMPLETE, RECOVERED
+from app.sessions.listing import list_sessions
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
@@ -277,6 +278,7 @@ def test_a_full_disk_is_kept_for_the_summary_and_costs_no_landmarks(folder, monk
     assert session.frames.picture[:4].tolist() == [0, 1, 2, -1]
     assert session.recorded.estimates.row.tolist() == list(range(rows))
     assert [event.text for event in session.events if event.kind == "error"] == ["The disk is full."]
+    assert session.state == RECOVERED
     assert read_video(folder / "video.mp4").indices == [0, 1, 2]
 
 
@@ -303,6 +305,8 @@ def test_tables_that_fail_leave_what_was_written(folder, monkeypatch):
     assert recorder.stop().error == "The disk is full."
     session = open_session(folder)
     assert session.recorded.estimates.row.tolist()[:2] == [0, 1]
+    assert (session.state, session.metadata.state) == (RECOVERED, RECOVERED)
+    assert list_sessions(folder.parent)[0].seconds == session.metadata.seconds > 0
 
 
 def test_stopping_has_a_time_limit(folder, gate):

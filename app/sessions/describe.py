@@ -9,7 +9,7 @@ from pathlib import Path
 from app.errors import UserError
 from app.sessions.compare import figures_of
 from app.sessions.events import CUT, LOST, RESET, RESTART, SETTINGS
-from app.sessions.form import COMPLETE, REPLAYS
+from app.sessions.form import COMPLETE, LANDMARKS_PARQUET, REPLAYS
 from app.sessions.metadata import checksums
 from app.sessions.session import Session
 
@@ -20,7 +20,9 @@ def session_lines(session: Session) -> list[str]:
     source = facts.source
     lines = [f"{session.name}: {session.state}, {session.seconds:.2f} s, {_many(len(session.frames), 'frame')}"]
     if session.state != COMPLETE:
-        lines.append("  the recording was cut off; landmarks are those of the CSV, to 0.001 pixels")
+        exact = (session.folder / LANDMARKS_PARQUET).is_file()
+        kept = "" if exact else "; landmarks are those of the CSV, to 0.001 pixels"
+        lines.append(f"  the recording did not come to its proper end{kept}")
     rate = f", {source.fps:g} fps" if source.fps else ""
     lines.append(f"  source: {source.name} ({source.width}x{source.height}{rate}), {facts.started}")
     digest = facts.engine.sha256[:12] if facts.engine.sha256 else "unknown"

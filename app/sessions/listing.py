@@ -60,7 +60,7 @@ def _entry(folder: Path) -> SessionEntry:
         folder,
         folder.name,
         _started(facts, folder),
-        facts.seconds if complete else None,
+        facts.seconds if facts.ended is not None else None,
         facts.source.name,
         COMPLETE if complete else RECOVERED,
         facts.privacy,

@@ -23,6 +23,7 @@ from app.sessions.form import (
     FRAMES,
     LANDMARKS_CSV,
     LANDMARKS_PARQUET,
+    RECOVERED,
     THUMBNAIL,
     create_folder,
 )
@@ -121,7 +122,11 @@ class SessionWriter:
                 problem, self._failed = error, True  # tables still take what waits
             except Exception:  # a picture that cannot be encoded must not cost its landmarks
                 log.exception("the picture of frame %s could not be recorded", result.frame.index)
-        self._take.write(result, time, number)
+        try:
+            self._take.write(result, time, number)
+        except RecordingError:
+            self._failed = True
+            raise
         self._count(result, number)
         if problem is not None:
             self._take.note(events.ERROR, text=str(problem))
@@ -157,8 +162,11 @@ class SessionWriter:
                 problem = problem or error
         if self._metadata is None:
             shutil.rmtree(self._folder, ignore_errors=True)
-        elif problem is None:
-            self._complete(checksums(self._folder, TABLES))
+        elif problem is None and not self._failed:
+            self._complete(COMPLETE, checksums(self._folder, TABLES))
+        else:
+            with suppress(RecordingError):  # the disk may be full; what it said at the start is enough to open it
+                self._complete(RECOVERED, {})
         if problem is not None:
             raise problem
 
@@ -174,7 +182,7 @@ class SessionWriter:
                 found = checksums(self._folder, names)
             except OSError:
                 return  # deleted meanwhile
-            self._complete(self._metadata.checksums | found)
+            self._complete(COMPLETE, self._metadata.checksums | found)
 
     @property
     def video_bytes(self) -> int:
@@ -259,7 +267,8 @@ class SessionWriter:
             self._tell_missing()
             self._take.note(events.STOP, text=reason)
 
-    def _complete(self, sums: dict[str, str]) -> None:
+    def _complete(self, state: str, sums: dict[str, str]) -> None:
+        """Write the metadata with what is known at the end."""
         assert self._metadata is not None
         video = self._metadata.video
         if self._clean is not None and not self._clean.count:
@@ -267,7 +276,7 @@ class SessionWriter:
         annotated = self._metadata.annotated if self._counts.annotated else None
         self._metadata = replace(
             self._metadata,
-            state=COMPLETE,
+            state=state,
             ended=self._metadata.ended or now(),
             seconds=self.seconds,
             video=video,
