@@ -22,6 +22,8 @@ FORBIDDEN = {
     "app/sessions": ("app.gui", "app.cli", *QT),
     "app/evaluation": ("app.gui", "app.cli", *QT),
     "app/training": ("app.gui", "app.cli", *QT),
+    "app/sharing": ("app.gui", "app.cli", *QT),
+    "app/holdstill": ("app.gui", "app.cli", *QT),
     "app/gui": ("app.cli", "app.evaluation"),
     "app": ("tests",),
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
-from PySide6.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLayout, QMenu, QPushButton, QWidget
 
 from app.gui import theme
 from app.gui.presenters import actions
@@ -18,6 +18,8 @@ from app.gui.views.source_menu import fill_source_menu
 
 SOURCE_WIDTH = 190
 SIGN_WIDTH = 40
+ROOM_FOR_WORDS = 1100
+LEAST_WIDTH = 812
 
 SHAPES_OF_ACTIONS = {
     actions.SNAPSHOT: "camera",
@@ -107,6 +109,7 @@ class ControlBar(QWidget):
             button.setCheckable(True)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(14, 10, 8, 12)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # it makes room itself
         layout.setSpacing(6)
         groups = (
             (self.source, self.play),
@@ -121,7 +124,25 @@ class ControlBar(QWidget):
                 layout.addWidget(button)
         self._active = False
         self._recording = False
+        self._narrow = False
         self.redress()
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as it is without words."""
+        return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out words where there is no room for them; the icons and tooltips stay."""
+        narrow = self.width() < ROOM_FOR_WORDS
+        if narrow != self._narrow:
+            self._narrow = narrow
+            for button in (self.snapshot, self.sessions, self.lab, self.hold_still):
+                button.setText("" if narrow else f"  {BY_NAME[button.objectName()].label}")
+                button.setProperty("sign", narrow)
+                button.setMinimumWidth(SIGN_WIDTH if narrow else 0)
+                button.style().unpolish(button)
+                button.style().polish(button)
+        super().resizeEvent(event)
 
     def redress(self) -> None:
         """Draw the icons again, in the colours in force."""

@@ -60,7 +60,7 @@ class RegionBars(QWidget):
         painter.setFont(theme.figures(12, QFont.Weight.Normal))
         for row, region in enumerate(REGIONS):
             top = row * LINE_HEIGHT
-            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setPen(QColor(theme.palette().faint))  # a rim: the pupils' white would vanish on a white card
             painter.setBrush(QColor(*region.colour))
             painter.drawEllipse(QRectF(0, top + LINE_HEIGHT / 2 - 3, 6, 6))
             painter.setPen(QColor(theme.palette().dim))
