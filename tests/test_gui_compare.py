@@ -74,6 +74,19 @@ class TestComparison:
         comparison.set_view(SIDE_BY_SIDE)
         assert not comparison.grips(400, 800, comparing=True)
 
+    def test_the_face_alone_is_shown_when_asked_for_or_where_there_is_little_room(self) -> None:
+        comparison = Comparison()
+        assert not comparison.close_up(comparing=True)
+        comparison.set_view(SIDE_BY_SIDE)
+        assert comparison.close_up(comparing=True)
+        assert not comparison.close_up(comparing=False)
+        comparison.toggle_near()
+        assert comparison.close_up(comparing=False)
+        comparison.set_view(OVERLAY)
+        assert comparison.close_up(comparing=True)
+        comparison.toggle_near()
+        assert not comparison.close_up(comparing=True)
+
     def test_knows_what_is_compared_with_and_without_a_face(self) -> None:
         one = frame_result()
         rival = replace(one.faces[0], other=replace(one.faces[0].estimate, mode=EMA))

@@ -366,6 +366,16 @@ class TestVideoView:
         with qtbot.waitSignal(view.resized):
             view.show_picture(prepare(compared(), view.device_size, False))
 
+    def test_the_close_up_fills_the_view_with_the_face(self, application: QApplication, qtbot: QtBot) -> None:
+        view = self.view(qtbot, compared())
+        far = self.coloured(pixels(view)).sum()
+        with qtbot.waitSignal(view.resized):
+            view.toggle_close_up()
+        assert view.close_up
+        region = FaceZoom(FaceChoice())(compared(), view.device_size)
+        view.show_picture(prepare(compared(), view.device_size, False, region))
+        assert self.coloured(pixels(view)).sum() > 2 * far
+
     def test_a_click_chooses_a_face_and_beside_it_none(self, application: QApplication, qtbot: QtBot) -> None:
         view = self.view(qtbot, compared(faces=2))
         told: list[int | None] = []

@@ -195,6 +195,7 @@ class LiveWindow(QMainWindow):
             actions.SNAPSHOT: self._snapshot,
             actions.NEXT_FACE: lambda: desk.next_face(self.view.picture.result if self.view.picture else None),
             actions.COMPARE_VIEW: self.look.next_view,
+            actions.CLOSE_UP: self.view.toggle_close_up,
             actions.DIVIDER_LEFT: lambda: self.view.nudge_divider(-1),
             actions.DIVIDER_RIGHT: lambda: self.view.nudge_divider(1),
             actions.DRAWER: lambda: page.toggle_part(DRAWER),

@@ -8,6 +8,7 @@ RWR = "rwr"
 COMPARE = "compare"
 RIVAL = "rival"
 COMPARE_VIEW = "compare-view"
+CLOSE_UP = "close-up"
 DIVIDER_LEFT = "divider-left"
 DIVIDER_RIGHT = "divider-right"
 GHCU = "ghcu"
@@ -86,6 +87,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(COMPARE, "C", "Compare", "Solve each frame in two ways and show both flickers", MEASURING),
     Action(RIVAL, "B", "Rival", "Compare with the next one: the other mode, EMA, 1 euro", MEASURING),
     Action(COMPARE_VIEW, "V", "View", "Show both on one picture, split, or side by side", MEASURING),
+    Action(CLOSE_UP, "Z", "Close-up", "Fill the view with the face, or show the whole picture again", MEASURING),
     Action(DIVIDER_LEFT, "[", "Divider left", "Move the line of the split view to the left", MEASURING),
     Action(DIVIDER_RIGHT, "]", "Divider right", "Move the line of the split view to the right", MEASURING),
     Action(DRAWER, "D", "Lab", "Open or close the heat map and the solver under the picture", MEASURING),

@@ -49,6 +49,7 @@ class Comparison:
     def __init__(self, view: str = OVERLAY, divider: float = 0.5) -> None:
         self._view = OVERLAY
         self._divider = 0.5
+        self._near = False
         self.set_view(view)
         self.set_divider(divider)
 
@@ -61,6 +62,14 @@ class Comparison:
     def divider(self) -> float:
         """Where the divider of the split view is, as share of the view's width."""
         return self._divider
+
+    def toggle_near(self) -> None:
+        """Look at the face alone in every view, or at the whole picture again where there is room for it."""
+        self._near = not self._near
+
+    def close_up(self, comparing: bool) -> bool:
+        """Whether the face alone is shown: asked for, or because two pictures leave room for no more."""
+        return self._near or self.in_force(comparing) == SIDE_BY_SIDE
 
     def set_view(self, view: str) -> None:
         """Look at both modes in another way; an unknown name, as an old file of choices may hold, is the overlay."""

@@ -16,7 +16,6 @@ from app.gui.overlay import BOTH, CHOSEN, RIVAL, Look, draw_faces
 from app.gui.picture import Picture, Placement
 from app.gui.presenters.compare import Comparison, Layout, Pane, compared, is_comparing
 from app.gui.presenters.faces import face_at
-from app.gui.presenters.options import SIDE_BY_SIDE
 from app.gui.presenters.readouts import Hud
 from app.gui.views.chips import CHIP_HEIGHT, chip_width, draw_chip, draw_divider, draw_modes, draw_tags
 
@@ -73,8 +72,8 @@ class VideoView(QWidget):
 
     @property
     def close_up(self) -> bool:
-        """Whether pictures should show the face alone: two of them side by side leave room for no more."""
-        return self.comparison.in_force(self._comparing) == SIDE_BY_SIDE
+        """Whether pictures should show the face alone."""
+        return self.comparison.close_up(self._comparing)
 
     def show_picture(self, picture: Picture | None) -> None:
         """Paint ``picture`` next; None clears the view."""
@@ -114,6 +113,11 @@ class VideoView(QWidget):
         self.comparison.set_view(view)
         self.resized.emit()
         self.update()
+
+    def toggle_close_up(self) -> None:
+        """Look at the face alone, or at the whole picture again."""
+        self.comparison.toggle_near()
+        self.resized.emit()
 
     def set_divider(self, share: float) -> None:
         """Put the divider of the split view at a share of the width."""
