@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 import textwrap
@@ -15,6 +16,8 @@ import pytest
 
 from app.errors import RecordingError, UserError
 from app.presets import PRESETS
+from app.sessions.compare import compare_takes
+from app.sessions.describe import session_lines
 from app.sessions.form import SessionError, create_folder, is_session
 from app.sessions.frames import FrameTable, read_frames
 from app.sessions.listing import list_sessions
@@ -293,3 +296,42 @@ def test_frame_times_survive_exactly(folder):
     items = [replace(item, frame=replace(item.frame, timestamp=t)) for item, t in zip(items, stamps, strict=True)]
     record(folder, items)
     assert read_frames(folder / "frames.csv").timestamp.tolist() == stamps
+
+
+def spoiled(data: bytes, dice: random.Random) -> bytes:
+    """Return ``data`` cut short, with other bytes, or with some more or fewer."""
+    place = dice.randrange(len(data))
+    return dice.choice(
+        [
+            data[:place],
+            data[:place] + bytes([dice.randrange(256)]) + data[place + 1 :],
+            data[:place] + data[place + dice.randint(1, 40) :],
+            data[:place] + dice.choice([b"9", b",", b'"', b"{", b"-", b"\n", b"e9"]) + data[place:],
+        ]
+    )
+
+
+def use(folder: Path) -> None:
+    """Do with a session what people do."""
+    session = open_session(folder)
+    session_lines(session)
+    for row in range(len(session.frames)):
+        session.recorded.result(row, np.zeros((48, 64, 3), np.uint8))
+    compare_takes(session.recorded, session.recorded).lines()
+
+
+@pytest.mark.parametrize("name", ["session.json", "frames.csv", "landmarks.csv", "landmarks.parquet", "events.jsonl"])
+def test_random_damage_is_at_most_one_sentence(tmp_path, name):
+    whole = record(tmp_path / "whole", [told(k, max_faces=1 + k // 2) for k in range(4)])
+    if name == "landmarks.csv":
+        (whole.folder / "landmarks.parquet").unlink()
+    data, dice, told_why = (whole.folder / name).read_bytes(), random.Random(name), []
+    for _ in range(25):
+        (whole.folder / name).write_bytes(spoiled(data, dice))
+        try:
+            use(whole.folder)
+        except UserError as error:
+            told_why.append(str(error))
+        assert len(list_sessions(tmp_path)) == 1
+    assert all(len(sentence.splitlines()) == 1 for sentence in told_why)
+    assert len(told_why) < 25  # a byte of a number does no harm

@@ -135,7 +135,8 @@ def figures_of(take: Take, mode: str | None = None) -> TakeFigures:
 
 def _looked_at(take: Take, mode: str | None) -> Estimates:
     found = take.estimates
-    return found.select(found.chosen if mode is None else found.mode == mode)
+    wanted = found.chosen if mode is None else found.mode == mode
+    return found.select(wanted & np.isfinite(found.landmarks).all(axis=(1, 2)))
 
 
 def _common(first: Estimates, second: Estimates) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+LARGEST = 1e6
+"""No picture is as wide, and no flicker as large."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimates:
     """m solves in the order of the table: by frame, the largest face first, the chosen mode before its rival.
@@ -131,16 +135,21 @@ def _estimates(table: pyarrow.Table, frames: FrameTable) -> Estimates:
         face=face,
         mode=_texts(table, "mode")[kept],
         chosen=first,
-        landmarks=matrix(COORDINATES, np.float32).reshape(-1, POINTS, 2),
+        landmarks=_possible(matrix(COORDINATES, np.float32).reshape(-1, POINTS, 2)),
         uncertainty=matrix(UNCERTAINTIES, np.float32),
         evaluations=column("evaluations", np.float64).astype(np.int64),
-        residual=column("residual", np.float64),
+        residual=_possible(column("residual", np.float64)),
         warm=column("warm", np.float64) == 1,
         reason=_texts(table, "reset_reason")[kept],
         age=column("age", np.float64).astype(np.int64),
-        flicker=column(FLICKER[0], np.float64),
-        regions=matrix(FLICKER[1:], np.float64),
+        flicker=_possible(column(FLICKER[0], np.float64)),
+        regions=_possible(matrix(FLICKER[1:], np.float64)),
     )
+
+
+def _possible(values: NDArray[Any]) -> NDArray[Any]:
+    """Return the values with NaN for those that only a damaged file can hold."""
+    return np.where(np.abs(values) <= LARGEST, values, values.dtype.type(np.nan))
 
 
 def _numbers(table: pyarrow.Table, name: str, kind: type[np.generic]) -> NDArray[Any]:
