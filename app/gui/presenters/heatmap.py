@@ -122,7 +122,7 @@ def heat_view(flicker: FlickerView, what: str = FLICKER) -> HeatView:
         return HeatView((_change_pane(flicker),), CHANGE_COLOURS, _CHANGE_LEGEND)
     measured = [mode for mode in flicker.pair if flicker.modes[mode].points is not None]
     panes = tuple(_mode_pane(flicker, mode) for mode in measured or flicker.pair[:1])
-    return HeatView(panes, HEAT_COLOURS, _LEGEND)
+    return HeatView(panes, HEAT_COLOURS, HEAT_TICKS)
 
 
 def live_heat(flicker: FlickerView) -> dict[str, NDArray[np.uint8]]:
@@ -157,7 +157,8 @@ def _place(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.f
     return np.clip(np.log(np.maximum(values, 1e-6) / low) / np.log(high / low), 0.0, 1.0)
 
 
-_LEGEND = tuple((float(flicker_place(tick)), f"{tick:g} %") for tick in TICKS)
+HEAT_TICKS = tuple((float(flicker_place(tick)), f"{tick:g} %") for tick in TICKS)
+"""Of the flicker scale's legend: place from 0 to 1, and what to write there."""
 _CHANGE_LEGEND = tuple((float(change_place(tick)), f"{tick:g} \u00d7") for tick in CHANGE_TICKS)
 
 TOOLTIP = (

@@ -12,6 +12,9 @@ from app.gui import theme
 from app.gui.overlay import hairline
 from app.gui.picture import Placement
 from app.gui.presenters.faces import face_name, identity_colour
+from app.gui.presenters.flicker import RECENT_SECONDS
+from app.gui.presenters.heatmap import HEAT_COLOURS, HEAT_TICKS
+from app.gui.views.scale_bar import draw_scale_bar
 from app.modes import MODE_NAMES
 from app.pipeline.frame import FaceResult
 
@@ -25,6 +28,9 @@ HANDLE = (5.0, 34.0)
 
 BESIDE = 12.0
 """Between the divider and the names of the modes beside it."""
+
+LEGEND = (210.0, 52.0)
+LEGEND_NAME = f"Flicker of each point over {RECENT_SECONDS:g} s"
 
 ON_TAG = "#10141a"
 TAG_GROUND = "#c0101419"
@@ -86,6 +92,19 @@ def draw_modes(painter: QPainter, modes: tuple[str, str | None], middle: float, 
             name = MODE_NAMES[mode]
             x = middle - BESIDE - chip_width(name, bold=True, dot=True) if left else middle + BESIDE
             draw_chip(painter, x, top, name, colours.text, colours.veil, bold=True, dot=colours.modes[mode])
+
+
+def draw_heat_legend(painter: QPainter, right: float, bottom: float) -> None:
+    """Tell what the colours of the points stand for, on a plate whose lower right corner is given."""
+    width, height = LEGEND
+    plate = QRectF(right - width, bottom - height, width, height)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(theme.palette().veil))
+    painter.drawRoundedRect(plate, 8, 8)
+    painter.setPen(QColor(theme.palette().text))
+    painter.setFont(theme.figures(11))
+    painter.drawText(plate.adjusted(0, 5, 0, 0), Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, LEGEND_NAME)
+    draw_scale_bar(painter, plate.left() + 20, plate.top() + 24, width - 40, HEAT_COLOURS, HEAT_TICKS)
 
 
 def draw_divider(painter: QPainter, x: float, height: float) -> None:

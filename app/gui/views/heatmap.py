@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QLinearGradient, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui import theme
 from app.gui.canonical_face import canonical_face, heat_field
 from app.gui.presenters.flicker import FlickerView
 from app.gui.presenters.heatmap import FLICKER, LEVELS, TOOLTIP, HeatPane, HeatView, heat_view
+from app.gui.views.scale_bar import draw_scale_bar
 from model.topology import REGIONS
 
 TITLE_HEIGHT = 34
@@ -75,7 +76,9 @@ class HeatMapView(QWidget):
             box = QRectF(column * width, 0, width, height)
             self._paint_title(painter, box, pane)
             self._paint_face(painter, box.adjusted(4, TITLE_HEIGHT + 4, -4, -4), column, pane)
-        self._paint_legend(painter, QRectF(0, height, self.width(), LEGEND_HEIGHT), self._view)
+        legend = min(LEGEND_WIDTH, self.width() - 40)
+        left = (self.width() - legend) / 2
+        draw_scale_bar(painter, left, height + 6, legend, self._view.colours, self._view.ticks)
 
     def _paint_title(self, painter: QPainter, box: QRectF, pane: HeatPane) -> None:
         colours = theme.palette()
@@ -141,21 +144,6 @@ class HeatMapView(QWidget):
             painter.end()
             self._sketch, self._sketch_key = sketch, key
         return self._sketch
-
-    def _paint_legend(self, painter: QPainter, box: QRectF, view: HeatView) -> None:
-        width = min(LEGEND_WIDTH, box.width() - 40)
-        bar = QRectF(box.center().x() - width / 2, box.top() + 6, width, 7)
-        gradient = QLinearGradient(bar.topLeft(), bar.topRight())
-        for level in range(0, LEVELS, 7):
-            gradient.setColorAt(level / (LEVELS - 1), QColor(*view.colours[level].tolist()))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(gradient)
-        painter.drawRoundedRect(bar, 3.5, 3.5)
-        painter.setPen(QColor(theme.palette().dim))
-        painter.setFont(theme.figures(10, QFont.Weight.Normal))
-        for place, text in view.ticks:
-            around = QRectF(bar.left() + place * width - 30, bar.bottom() + 1, 60, 15)
-            painter.drawText(around, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text)
 
 
 def _field_image(levels: NDArray[np.uint8], view: HeatView, size: tuple[int, int]) -> QImage:

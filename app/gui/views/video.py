@@ -17,7 +17,15 @@ from app.gui.picture import Picture, Placement
 from app.gui.presenters.compare import Comparison, Layout, Pane, compared, is_comparing
 from app.gui.presenters.faces import face_at
 from app.gui.presenters.readouts import Hud
-from app.gui.views.chips import CHIP_HEIGHT, chip_width, draw_chip, draw_divider, draw_modes, draw_tags
+from app.gui.views.chips import (
+    CHIP_HEIGHT,
+    chip_width,
+    draw_chip,
+    draw_divider,
+    draw_heat_legend,
+    draw_modes,
+    draw_tags,
+)
 
 MARGIN = 14.0
 
@@ -249,6 +257,8 @@ class VideoView(QWidget):
             draw_chip(painter, right - width, MARGIN, hud.recording, "#ffffff", "#c81e2b", bold=True, dot="#ffffff")
         if not self._paint_names(painter) and hud.mode:
             draw_chip(painter, MARGIN, bottom - CHIP_HEIGHT, hud.mode, colours.text, colours.veil)
+        if self._heat and self._picture is not None:
+            draw_heat_legend(painter, right, bottom)
         if hud.notice:
             width = chip_width(hud.notice)
             draw_chip(painter, (self.width() - width) / 2, bottom - CHIP_HEIGHT, hud.notice, colours.text, colours.veil)
