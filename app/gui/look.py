@@ -12,7 +12,7 @@ from app.gui.presenters.heatmap import live_heat
 from app.gui.wardrobe import Wardrobe
 
 START_SIZE = (1440, 860)
-LEAST_SIZE = (1140, 620)
+LEAST_SIZE = (1170, 620)
 
 
 class Look:

@@ -19,7 +19,7 @@ from app.gui.views.source_menu import fill_source_menu
 SOURCE_WIDTH = 190
 SIGN_WIDTH = 40
 ROOM_FOR_WORDS = 1100
-LEAST_WIDTH = 812
+LEAST_WIDTH = 836
 
 SHAPES_OF_ACTIONS = {
     actions.SNAPSHOT: "camera",
