@@ -87,7 +87,7 @@ class Photographer:
         window.act(actions.HEAT)
         window.look.show_both("split")
         self.play(self._seconds)
-        self._save(window, "lab")
+        self._save(window, "lab-drawer")
         window.look.show_both("side by side")
         self.play(self._seconds / 4)
         self._save(window, "side-by-side")
