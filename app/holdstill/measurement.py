@@ -53,8 +53,13 @@ class HoldStillError(UserError):
     """A test that yields no figures. The message says what to do."""
 
 
-def measure(sitting: Sitting, seconds: float = TEST_SECONDS) -> Figures:
-    """Return the figures of one test that was asked to last ``seconds``.
+def measure(sitting: Sitting, seconds: float = TEST_SECONDS, moving_speed: float = MOVING_SPEED) -> Figures:
+    """Return the figures of one test.
+
+    Args:
+        sitting: what it saw.
+        seconds: it was asked to last.
+        moving_speed: of the head from which a frame does not count, % of the inter-ocular distance a second.
 
     Raises:
         HoldStillError: no face, too few frames, or hardly a moment without motion.
@@ -69,7 +74,7 @@ def measure(sitting: Sitting, seconds: float = TEST_SECONDS) -> Figures:
     head = follow_head(times, together)
     speed = 100 * head.speed / scale
     blinks = blinking(times, together)
-    moving = widened(times, speed > MOVING_SPEED, MARGIN_SECONDS)
+    moving = widened(times, speed > moving_speed, MARGIN_SECONDS)
     still = ~moving & ~blinks
     spacing = np.median(np.diff(times))
     counted = float(still.sum() * spacing)
@@ -77,7 +82,7 @@ def measure(sitting: Sitting, seconds: float = TEST_SECONDS) -> Figures:
     if counted < LEAST_STILL_SECONDS:
         raise HoldStillError(
             f"The head moved too much: {typical:.0f} % of the distance between the eyes a second, and less than "
-            f"{MOVING_SPEED:.0f} counts as still; lean on something, look at the camera and repeat the test."
+            f"{moving_speed:.0f} counts as still; lean on something, look at the camera and repeat the test."
         )
     stretches = _stretches(complete, times, ~moving)
     box = np.ptp(head.centre.real), np.ptp(head.centre.imag)

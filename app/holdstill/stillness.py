@@ -23,8 +23,8 @@ SPEED_SECONDS = 1.0
 MOVING_SPEED = 5.0
 """Speed of the head in % of the inter-ocular distance a second from which a frame does not count as still.
 
-Head motion added to landmarks of the demo's still part (benchmarks/hold_still.py): at 5 %/s it raises the wander by a
-few percent when the head sways and by about a half when it shakes; at 10 %/s it doubles it."""
+Motion of a head added to landmarks of the demo's still part (benchmarks/hold_still.py): sway at 4 %/s raises the
+wander by less than a tenth, a quick shake at 4 %/s by a half."""
 MARGIN_SECONDS = FOLLOW_SECONDS / 2
 """Frames this close to a moving one do not count either: the window that follows the head reaches into them."""
 FIT_INTER_OCULAR = 60.0

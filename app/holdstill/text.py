@@ -4,16 +4,25 @@ from __future__ import annotations
 
 from app.holdstill.card import Card
 from app.holdstill.comparison import Comparison, ModeChange, compare_modes, flicker_interval
-from app.holdstill.figures import Light, Stillness
+from app.holdstill.figures import Light, ModeFigures, Stillness
 from app.modes import MODE_NAMES
 from model.topology import REGIONS
 
 SAME_WITHIN = 0.01
+METER_FLOOR = 0.03
+"""What the flicker meter reads in % for landmarks that follow a still head exactly (benchmarks/hold_still.py)."""
+NEAR = 1.5
+"""Up to so many floors a reading is as much the meter's own as the landmarks'."""
 
 
 def mode_name(mode: str) -> str:
     """Return a mode's name as people read it; one of a later version under its own."""
     return MODE_NAMES.get(mode, mode)
+
+
+def near_floor(mode: ModeFigures) -> bool:
+    """Whether a mode stands so still that the meter can hardly tell."""
+    return mode.flicker.percent < NEAR * METER_FLOOR
 
 
 def card_lines(card: Card) -> list[str]:
@@ -32,6 +41,9 @@ def card_lines(card: Card) -> list[str]:
     verdict = modes_verdict(card)
     if verdict:
         lines.append(verdict)
+    floor = [mode_name(mode.mode) for mode in figures.modes if near_floor(mode)]
+    if floor:
+        lines.append(f"{' and '.join(floor)}: near the meter's own floor of {METER_FLOOR} %")
     lines += [
         stillness_text(figures.stillness),
         pace_text(card),

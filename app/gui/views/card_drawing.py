@@ -18,7 +18,7 @@ from app.holdstill.card_file import write_whole
 from app.holdstill.comparison import ModeChange
 from app.holdstill.figures import ModeFigures
 from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet
-from app.holdstill.text import mode_name
+from app.holdstill.text import mode_name, near_floor
 
 FINE = 2
 """Device pixels of the PNG per unit of the drawing."""
@@ -126,7 +126,8 @@ def _draw_mode(painter: QPainter, box: QRectF, mode: ModeFigures, interval: str,
     figure = f"{mode.flicker.percent:.{places}f}"
     taken = write(painter, QRectF(left, box.top() + 42, width, 62), figure, palette.text, 54, BOLD)
     write(painter, QRectF(left + taken + 8, box.top() + 66, 40, 30), "%", palette.dim, 22)
-    pixels = f"Flicker, {mode.flicker.pixels:.2f} px"
+    near = ", near the meter's floor" if near_floor(mode) else ""
+    pixels = f"Flicker, {mode.flicker.pixels:.2f} px{near}"
     write(painter, QRectF(left, box.top() + 108, width, 22), pixels, palette.text, 14)
     if interval:
         write(painter, QRectF(left, box.top() + 108, width, 22), f"95 %: {interval}", palette.dim, 12, align=RIGHT)

@@ -1,0 +1,208 @@
+"""What the hold-still test measures: how well it repeats, what the light changes, what a restless head adds.
+
+    python -m benchmarks.hold_still [--seconds 10] [--json OUT]
+
+1. One picture of the demo clip, shown again and again with fresh sensor noise, is a face that keeps perfectly still.
+   The test is run over it several times, and under other conditions: more noise, less light, blur, a smaller picture.
+2. True head motion of the demo clip is added to landmarks of its still part, scaled to several speeds: how much of it
+   the wander takes for noise.
+3. Landmarks that are glued to the true head, seen by the flicker meter in the clip's still part: the meter's own floor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from app.demo_clip.noise import SensorNoise
+from app.holdstill.figures import Figures
+from app.holdstill.measurement import measure
+from app.holdstill.samples import Sample, Sampler, Sitting
+from app.modes import COLD, RWR
+from app.pipeline.frame import Frame
+from app.pipeline.pipeline import build_pipeline
+from app.settings import EngineSettings, TrackingSettings
+from app.sources.demo import CLIP, DemoClip, demo_truth
+from app.sources.video import VideoSource
+from model.flicker import FlickerMeter
+from model.geometry import Crop
+from model.metrics import inter_ocular
+
+FPS = 30
+STILL_FRAME = 150
+"""A frame of the demo clip in which the head keeps still and the eyes are open."""
+SPEEDS = (0.0, 0.02, 0.05, 0.1, 0.2)
+"""Shares of the clip's own motion that are added to still landmarks."""
+
+Image = NDArray[np.uint8]
+Points = NDArray[np.float64]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--json", type=Path)
+    args = parser.parse_args()
+    picture = _still_picture()
+    found: dict[str, object] = {}
+    print(f"{'condition':<26}{'RwR flicker':>12}{'wander':>9}{'cold flicker':>14}{'wander':>9}{'noise':>7}{'light':>7}")
+    for name, (seed, change) in _conditions(picture).items():
+        figures = _sit(change, seed, args.seconds)
+        found[name] = asdict(figures)
+        rwr, cold = figures.modes
+        print(
+            f"{name:<26}{rwr.flicker.percent:12.4f}{rwr.wander.percent:9.4f}{cold.flicker.percent:14.4f}"
+            f"{cold.wander.percent:9.4f}{figures.light.noise:7.2f}{figures.light.light:7.0f}",
+            flush=True,
+        )
+    sitting = _demo_sitting()
+    found["speeds"] = _speeds(sitting)
+    found["floor"] = _floor(sitting)
+    print(f"\nfloor of the meter in the clip's still part: {found['floor']:.4f} %")
+    if args.json is not None:
+        args.json.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _still_picture() -> Image:
+    source = VideoSource(CLIP)
+    try:
+        while (frame := source.read()) is not None:
+            if frame.index == STILL_FRAME:
+                return frame.image
+    finally:
+        source.close()
+    raise SystemExit("the demo clip is shorter than it should be")
+
+
+def _conditions(picture: Image) -> dict[str, tuple[int, Callable[[int], Image]]]:
+    """Return by name a seed and what makes frame ``i`` of a test."""
+    height, width = picture.shape[:2]
+    noise = SensorNoise(width, height)
+    half = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    small = SensorNoise(width // 2, height // 2)
+    dark = (picture * 0.35).astype(np.uint8)
+    blurred = np.asarray(cv2.GaussianBlur(picture, (0, 0), 6.0), np.uint8)
+
+    def twice(index: int) -> Image:
+        first = noise.add(picture, index).astype(np.int16)
+        second = noise.add(picture, index + 5000).astype(np.int16)
+        return np.clip(first + 2 * (second - picture), 0, 255).astype(np.uint8)
+
+    plain = {f"still picture, run {run + 1}": (run, lambda i: noise.add(picture, i)) for run in range(3)}
+    return plain | {
+        "twice the noise and more": (0, twice),
+        "a third of the light": (0, lambda i: noise.add(dark, i)),
+        "blurred": (0, lambda i: noise.add(blurred, i)),
+        "640 x 360": (0, lambda i: small.add(half, i)),
+    }
+
+
+def _sit(make: Callable[[int], Image], seed: int, seconds: float) -> Figures:
+    pipeline = build_pipeline(EngineSettings(), TrackingSettings(compare=True))
+    sampler = Sampler(seconds)
+    try:
+        for index in range(round((seconds + 1) * FPS)):
+            # The first second is not counted, as in the window.
+            frame = Frame(index, index / FPS, make(1000 * seed + index), index / FPS)
+            result = pipeline.process(frame)
+            if index >= FPS:
+                sampler.add(result, frame.captured)
+    finally:
+        pipeline.close()
+    return measure(sampler.sitting(), seconds)
+
+
+def _demo_sitting() -> Sitting:
+    """Return the still part of the demo clip as a test would see it."""
+    pipeline = build_pipeline(EngineSettings(), TrackingSettings(compare=True))
+    sampler, source = Sampler(), DemoClip()
+    still = demo_truth().still
+    try:
+        for frame in _frames(source.read):
+            result = pipeline.process(replace(frame, captured=frame.timestamp))
+            if still[frame.index]:
+                sampler.add(result, frame.timestamp)
+    finally:
+        source.close()
+        pipeline.close()
+    return sampler.sitting()
+
+
+def _frames(read: Callable[[], Frame | None]) -> Iterator[Frame]:
+    while (frame := read()) is not None:
+        yield frame
+
+
+def _speeds(sitting: Sitting) -> list[dict[str, float]]:
+    """Print and return how far the wander grows when the head moves, by speed."""
+    rows = []
+    print(f"\n{'motion added':<26}{'speed %/s':>12}{'RwR wander':>12}{'cold wander':>13}")
+    for name, first in (("sway", 240), ("shake", 35)):
+        for share in SPEEDS:
+            figures = measure(_moved(sitting, first, share), moving_speed=np.inf)
+            rwr, cold = figures.modes
+            rows.append({"speed": figures.stillness.speed, "rwr": rwr.wander.percent, "cold": cold.wander.percent})
+            print(
+                f"{f'{name}, {share:.0%} of the clip':<26}{figures.stillness.speed:12.1f}"
+                f"{rwr.wander.percent:12.3f}{cold.wander.percent:13.3f}"
+            )
+    return rows
+
+
+def _moved(sitting: Sitting, first: int, share: float) -> Sitting:
+    """Return the sitting with ``share`` of the clip's motion from frame ``first`` on added to its landmarks."""
+    matrices = demo_truth().matrix
+    path = matrices[first : first + len(sitting.samples)]
+    middle = path.mean(axis=0)
+    samples = []
+    for sample, matrix in zip(sitting.samples, path, strict=False):
+        own = matrices[sample.index % len(matrices)]
+
+        def carried(points: NDArray[np.float32], own: Points = own, matrix: Points = matrix) -> NDArray[np.float32]:
+            portrait = np.linalg.solve(own[:, :2], (points - own[:, 2]).T).T
+            shift = portrait @ (matrix - middle)[:, :2].T + (matrix - middle)[:, 2]
+            return np.asarray(points + share * shift, np.float32)
+
+        modes = {name: replace(mode, landmarks=carried(mode.landmarks)) for name, mode in sample.modes.items()}
+        samples.append(replace(sample, modes=modes))
+    return replace(sitting, samples=tuple(samples), frames=len(samples))
+
+
+def _floor(sitting: Sitting) -> float:
+    """Return what the meter reads in the clip's still part for landmarks that follow the true head, %."""
+    first = _glued(sitting.samples)
+    meter, source, readings = FlickerMeter(), DemoClip(), []
+    try:
+        for frame in _frames(source.read):
+            landmarks = first.get(frame.index)
+            if landmarks is not None:
+                reading = meter.measure(frame.image, Crop.around_points(landmarks, 1.25), {RWR: landmarks})[RWR]
+                readings.append(np.nan if reading is None else reading.overall)
+    finally:
+        source.close()
+    return float(np.sqrt(np.nanmean(np.square(readings))))
+
+
+def _glued(samples: tuple[Sample, ...]) -> dict[int, Points]:
+    """Return landmarks that move as the head truly does, by frame: the mean ones on the portrait, carried along."""
+    matrices = demo_truth().matrix
+    portraits = [
+        np.linalg.solve(matrices[s.index][:, :2], (s.modes[COLD].landmarks - matrices[s.index][:, 2]).T).T
+        for s in samples
+    ]
+    mean = np.mean(portraits, axis=0)
+    glued = {s.index: mean @ matrices[s.index][:, :2].T + matrices[s.index][:, 2] for s in samples}
+    assert all(float(inter_ocular(points)) > 0 for points in glued.values())
+    return glued
+
+
+if __name__ == "__main__":
+    main()
