@@ -38,6 +38,8 @@ class Look:
             window.restoreGeometry(QByteArray.fromBase64(desk.chosen.geometry.encode()))
         page.open_parts(desk.chosen.panels)
         page.view.set_compare_view(desk.chosen.compare_view)
+        page.view.set_divider(desk.chosen.divider)
+        page.view.divider_moved.connect(lambda share: desk.choose(divider=share))
         page.panel.compare_view.chosen.connect(self.show_both)
 
     def remember(self) -> None:

@@ -45,6 +45,7 @@ class Remembered:
         source: what the person chose to play last; None looks for a camera.
         tracking: how faces are followed.
         compare_view: how two modes are shown; the view falls back to its first where it does not know the name.
+        divider: where the line of the split view is, as share of the width.
         panels: names of the panels that are open.
         theme: one of ``app.gui.palettes.THEMES``.
         privacy: blur the picture, record landmarks only.
@@ -59,6 +60,7 @@ class Remembered:
     source: str | None = None
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     compare_view: str = ""
+    divider: float = 0.5
     panels: tuple[str, ...] = ("panel",)
     theme: str = SYSTEM
     privacy: bool = False
