@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import weakref
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.errors import SourceError
+from app.sources.decode import upright_rgb
 from app.sources.video import VideoSource
 from tests.sources_fakes import numbered, read_all, write_video
 
@@ -161,3 +164,40 @@ def test_close_ends_reading_and_may_be_repeated(tmp_path: Path) -> None:
     assert source.read() is None
     assert source.info.frames == 10
     assert source.note == ""
+
+
+def test_a_picture_is_freed_at_once_and_not_by_the_garbage_collector(tmp_path: Path) -> None:
+    """A decoded frame that hangs in a ring of references costs megabytes until the collector comes by."""
+    path = write_video(tmp_path / "a.mp4", [numbered(i) for i in range(5)], rotation=90)
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    gc.collect()
+    gc.disable()
+    try:
+        for frame in frames:
+            upright_rgb(frame)
+        del frame
+        frames.clear()
+        assert not [thing for thing in gc.get_objects() if isinstance(thing, av.VideoFrame)]
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def test_a_closed_file_leaves_nothing_behind_for_the_garbage_collector(tmp_path: Path) -> None:
+    """A loop opens its file again every few seconds; each opening holds tens of megabytes of the decoder's pictures."""
+    path = write_video(tmp_path / "a.mp4", [numbered(i) for i in range(9)])
+    gc.collect()
+    gc.disable()
+    try:
+        for seek in (False, True):
+            source = VideoSource(path)
+            source.read()
+            if seek:
+                source.seek(0.1)
+            source.close()
+            gone = weakref.ref(source)
+            del source
+            assert gone() is None
+    finally:
+        gc.enable()

@@ -10,7 +10,7 @@ import av
 import av.error
 import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import Type
+from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
@@ -63,7 +63,9 @@ def upright_rgb(frame: VideoFrame) -> NDArray[np.uint8]:
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
     """Return the signs (a, b, c, d) of x' = a x + c y, y' = b x + d y; None if upright or at an odd angle."""
-    side_data: Any = frame.side_data
+    # Not frame.side_data: the frame keeps that, it keeps the frame, and such a ring of two stays until Python's garbage
+    # collector comes by, which it does after some hundreds of frames of megabytes each.
+    side_data: Any = SideDataContainer(frame)
     data = side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return None

@@ -53,4 +53,9 @@ class ReleaseGuard:
             if not self._closed.is_set() or self._users or self._released:
                 return
             self._released = True
-        self._release()
+            release, self._release = self._release, _nothing  # or a source and its guard would keep each other
+        release()
+
+
+def _nothing() -> None:
+    """Take the place of what was released."""

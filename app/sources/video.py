@@ -65,7 +65,9 @@ class VideoSource:
             raise SourceError(
                 f"{path} cannot be read as a video; it may be damaged or incomplete, or no video at all."
             ) from error
-        self._guard = ReleaseGuard(lambda: self._container.close())
+        self._ahead: deque[_Timed] = deque()
+        self._decoded: Iterator[VideoFrame] = iter(())
+        self._guard = ReleaseGuard(self._release)
         stream = find_pictures(self._container)
         if stream is None:
             self.close()
@@ -89,7 +91,7 @@ class VideoSource:
             self.close()
             raise
         self._start = first.when
-        self._ahead = deque([first])
+        self._ahead.append(first)
         self._info = SourceInfo(
             name=path.name,
             width=width,
@@ -165,6 +167,12 @@ class VideoSource:
     def close(self) -> None:
         """Close the file, once a read in progress has returned."""
         self._guard.close()
+
+    def _release(self) -> None:
+        # The decoder's pictures go with it at once: a loop opens the file again every few seconds.
+        self._decoded = iter(())
+        self._ahead.clear()
+        self._container.close()
 
     def _next(self) -> _Timed | None:
         decoded = next(self._decoded, None)
