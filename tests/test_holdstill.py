@@ -127,10 +127,16 @@ def test_without_a_face_or_with_too_few_frames_there_are_no_figures() -> None:
     noise = {RWR: noisy(COUNT, 0.2)}
     with pytest.raises(HoldStillError, match="No face was in view"):
         measure(sampler(results(noise, face=None)).sitting())
-    with pytest.raises(HoldStillError, match=r"Only 5\.0 frames a second"):
-        measure(sampler(results({RWR: noisy(50, 0.2)}, fps=5.0)).sitting())
+    with pytest.raises(HoldStillError, match=r"Only 3\.0 frames a second"):
+        measure(sampler(results({RWR: noisy(30, 0.2)}, fps=3.0)).sitting())
     with pytest.raises(HoldStillError, match="No face was in view"):
         measure(Sampler().sitting())
+
+
+def test_a_slow_tracker_finds_the_same_noise() -> None:
+    (found,) = measure(sampler(results({RWR: noisy(60, 0.2)}, fps=6.0)).sitting()).modes
+    assert found.wander.pixels == pytest.approx(0.2 * ROOT2, rel=0.05)
+    assert found.flicker.pixels == pytest.approx(0.4, rel=0.05)
 
 
 def test_flicker_must_have_been_measured() -> None:

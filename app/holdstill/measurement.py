@@ -24,7 +24,6 @@ from app.errors import UserError
 from app.holdstill.figures import Figures, Light, ModeFigures, Noise, Pace, Stillness
 from app.holdstill.samples import TEST_SECONDS, Sample, Sitting, landmarks_of
 from app.holdstill.stillness import (
-    MARGIN_SECONDS,
     MOVING_SPEED,
     Complex,
     Flags,
@@ -37,8 +36,8 @@ from model.topology import POINTS, REGION_OF_POINT, REGIONS
 
 Array = NDArray[np.float64]
 
-LEAST_RATE = 8.0
-"""Frames a second below which the window that follows the head holds too few of them."""
+LEAST_RATE = 4.0
+"""Frames a second below which the head is followed too slowly to know how still it was."""
 LEAST_STILL_SECONDS = 0.75
 """Least time without motion and blinks from which figures are given at all."""
 LEAST_SHARE = 0.5
@@ -74,10 +73,9 @@ def measure(sitting: Sitting, seconds: float = TEST_SECONDS, moving_speed: float
     head = follow_head(times, together)
     speed = 100 * head.speed / scale
     blinks = blinking(times, together)
-    moving = widened(times, speed > moving_speed, MARGIN_SECONDS)
+    moving = widened(times, speed > moving_speed, head.reach)
     still = ~moving & ~blinks
-    spacing = np.median(np.diff(times))
-    counted = float(still.sum() * spacing)
+    counted = min(seconds, float(_durations(times)[still].sum()))
     typical = float(np.percentile(speed, 95))
     if counted < LEAST_STILL_SECONDS:
         raise HoldStillError(
@@ -92,6 +90,12 @@ def measure(sitting: Sitting, seconds: float = TEST_SECONDS, moving_speed: float
         _pace(complete),
         _light(sitting, scale),
     )
+
+
+def _durations(times: Array) -> Array:
+    """Return how long each frame stood, seconds; the last one as long as most."""
+    gaps = np.diff(times)
+    return np.minimum(np.append(gaps, np.median(gaps)), LONGEST_GAP)
 
 
 def _usable(sitting: Sitting) -> tuple[Sample, ...]:

@@ -18,6 +18,8 @@ Flags = NDArray[np.bool_]
 
 FOLLOW_SECONDS = 0.5
 """Width of the window that follows the head: what is slower than about 2 Hz and common to all points is the head."""
+LEAST_FRAMES = 6
+"""That window holds at least so many frames, or it would follow each frame's own noise; slow trackers widen it."""
 SPEED_SECONDS = 1.0
 """Width of the window that the head's speed is read from; wider, so that noise of the landmarks is no speed."""
 MOVING_SPEED = 5.0
@@ -25,8 +27,6 @@ MOVING_SPEED = 5.0
 
 Motion of a head added to landmarks of the demo's still part (benchmarks/hold_still.py): sway at 4 %/s raises the
 wander by less than a tenth, a quick shake at 4 %/s by a half."""
-MARGIN_SECONDS = FOLLOW_SECONDS / 2
-"""Frames this close to a moving one do not count either: the window that follows the head reaches into them."""
 FIT_INTER_OCULAR = 60.0
 """Faces are scaled to this inter-ocular distance, in pixels, for the fit of the head; that of the live flow's crop."""
 BLINK_OPENING = 0.7
@@ -47,11 +47,13 @@ class HeadPath:
         landmarks: (n, 98) complex, where the points of a rigid face would have been, frame pixels.
         speed: (n,) of the head's centre, pixels a second.
         centre: (n,) complex, of the head, frame pixels.
+        reach: seconds around a frame that its place was read from.
     """
 
     landmarks: Complex
     speed: Array
     centre: Complex
+    reach: float
 
 
 def as_complex(landmarks: NDArray[np.floating]) -> Complex:
@@ -68,10 +70,11 @@ def follow_head(times: Array, faces: Complex) -> HeadPath:
         faces: (n, 98) complex landmarks, frame pixels.
     """
     rigid = _rigid(faces)
-    slow, _ = smooth(times, rigid, FOLLOW_SECONDS)
+    width = max(FOLLOW_SECONDS, LEAST_FRAMES * float(np.median(np.diff(times))))
+    slow, _ = smooth(times, rigid, width)
     centres = rigid.mean(axis=1, keepdims=True)
-    _, velocity = smooth(times, centres, SPEED_SECONDS)
-    return HeadPath(slow, np.abs(velocity[:, 0]), slow.mean(axis=1))
+    _, velocity = smooth(times, centres, max(SPEED_SECONDS, width))
+    return HeadPath(slow, np.abs(velocity[:, 0]), slow.mean(axis=1), width / 2)
 
 
 def _rigid(faces: Complex) -> Complex:

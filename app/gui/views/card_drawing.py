@@ -126,14 +126,16 @@ def _draw_mode(painter: QPainter, box: QRectF, mode: ModeFigures, interval: str,
     figure = f"{mode.flicker.percent:.{places}f}"
     taken = write(painter, QRectF(left, box.top() + 42, width, 62), figure, palette.text, 54, BOLD)
     write(painter, QRectF(left + taken + 8, box.top() + 66, 40, 30), "%", palette.dim, 22)
-    near = ", near the meter's floor" if near_floor(mode) else ""
-    pixels = f"Flicker, {mode.flicker.pixels:.2f} px{near}"
+    pixels = f"Flicker, {mode.flicker.pixels:.2f} px"
     write(painter, QRectF(left, box.top() + 108, width, 22), pixels, palette.text, 14)
     if interval:
         write(painter, QRectF(left, box.top() + 108, width, 22), f"95 %: {interval}", palette.dim, 12, align=RIGHT)
     _rule(painter, left, box.top() + 138, width, palette)
     wander = f"Wander  {mode.wander.percent:.{places}f} %, {mode.wander.pixels:.2f} px"
     write(painter, QRectF(left, box.top() + 148, width, 24), wander, palette.dim, 14)
+    if near_floor(mode):
+        text = "flicker near the meter's floor"
+        write(painter, QRectF(left, box.top() + 148, width, 24), text, palette.dim, 12, align=RIGHT)
 
 
 def _draw_change(painter: QPainter, box: QRectF, change: ModeChange, verdict: str, palette: Palette) -> None:
