@@ -119,5 +119,5 @@ def _estimate(mode: str, noise: Points, truth: Points, index: int) -> Estimate:
         motion = truth[index] + noise[index] - truth[index - 1] - noise[index - 1]
         reading = reading_of(motion, truth[index] - truth[index - 1], float(inter_ocular(truth[index])))
     warm = mode == RWR
-    report = SolveReport(1 if warm else 3, (0.1,), 1, "budget spent", warm, "" if warm else "RwR off")
+    report = SolveReport(1 if warm else 3, (0.1,), 0, "budget spent", warm, "" if warm else "RwR off")
     return Estimate(mode, landmarks, np.full(POINTS, 2.0, np.float32), report, reading)

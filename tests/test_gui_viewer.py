@@ -40,7 +40,7 @@ from app.gui.presenters.timeline import (
     timeline_of,
 )
 from app.gui.presenters.viewer import Viewer
-from app.gui.presenters.viewer_facts import EMPTY, FAILED, OPEN, OPENING
+from app.gui.presenters.viewer_facts import EMPTY, FAILED, NO_FRAMES, OPEN, OPENING
 from app.gui.presenters.viewer_jobs import ANNOTATED, AS_RECORDED, NO_RIVAL, SESSION, VIDEO, WAYS, replay_settings
 from app.gui.presenters.viewer_jobs import COLD as SOLVED_COLD
 from app.gui.views.library import LibraryView
@@ -384,6 +384,23 @@ def test_what_is_no_session_is_a_sentence(viewer: Viewer, folder: Path) -> None:
     viewer.compare_with("x")
     viewer.compare_with_session(folder)
     assert viewer.view().stage == FAILED
+
+
+def test_a_session_killed_before_its_first_frame_says_so(viewer: Viewer, folder: Path) -> None:
+    frames = folder / "frames.csv"
+    frames.write_text(frames.read_text().splitlines()[0] + "\n")
+    viewer.open(folder)
+    view = viewer.view()
+    assert (view.stage, view.problem) == (OPEN, NO_FRAMES)
+    viewer.choose_part(0.0, 1.0)
+    viewer.begin_part()
+    assert viewer.player is not None
+    viewer.player.play(True)
+    viewer.player.step(1)
+    viewer.export(VIDEO)
+    message = viewer.view().message
+    assert message is not None
+    assert not message.good
 
 
 def test_a_session_closed_while_it_opens_stays_closed(made: Path) -> None:

@@ -14,6 +14,8 @@ from app.sessions.session import Session
 
 EMPTY, OPENING, OPEN, FAILED = "empty", "opening", "open", "failed"
 
+NO_FRAMES = "Nothing was recorded: it ended before the first frame."
+
 Part = tuple[float, float]
 
 
@@ -103,7 +105,7 @@ def facts_of(
         stage=OPEN,
         title=name,
         subtitle=opened.subtitle,
-        problem=problem,
+        problem=problem if len(opened.session.frames) else NO_FRAMES,
         takes=readouts.take_rows(opened.names, opened.first, opened.second, opened.known),
         timeline=opened.timeline,
         part=part,
