@@ -43,6 +43,21 @@ def test_each_kind_of_path(tmp_path: Path, clip: Path) -> None:
     assert folder.info.frames == 1
 
 
+def test_a_recorded_session_plays_its_clean_video(tmp_path: Path, clip: Path) -> None:
+    session = tmp_path / "a session"
+    session.mkdir()
+    (session / "session.json").write_text("{}")
+    with pytest.raises(SourceError, match=r"is a session without a video of its own: open it in the window") as caught:
+        open_source(str(session))
+    assert str(caught.value).endswith(".")
+    (session / "annotated.mp4").write_bytes(b"")
+    clip.rename(session / "video.mp4")
+    source = open_source(str(session))
+    assert isinstance(source, VideoSource)
+    assert source.info.name == "a session"
+    assert len(read_all(source)) == 5
+
+
 def test_camera_specs(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, CameraFormat | None]] = []
     camera = ScriptedSource(1)

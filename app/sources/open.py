@@ -11,6 +11,8 @@ from app.sources.base import Source
 from app.sources.formats import is_camera_spec, parse_camera
 from app.sources.screens import is_screen_spec, parse_screen
 
+_SESSION = "session.json"
+"""A folder that holds it is a recorded session."""
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
 
@@ -20,7 +22,7 @@ def open_source(spec: str, *, realtime: bool = False, loop: bool = False) -> Sou
     Args:
         spec: "camera" (the first one), "camera:1", "camera:NAME", each with "@1920x1080", "@1920x1080@60" or "@auto"
             behind it if wanted; "screen", "screen:2", "screen:1@100,80,1280x720"; "demo"; a stream's URL; or the path
-            of a video, a picture or a folder of pictures.
+            of a video, a picture, a folder of pictures or a recorded session.
         realtime: play what is not live at its own speed, as a live source.
         loop: with ``realtime``, start again at the end.
 
@@ -88,10 +90,21 @@ def _open_path(path: Path) -> Source:
         raise SourceError(
             f"There is no file or folder {path}: check its name, or give camera, screen, demo or a stream's URL."
         )
-    if path.is_dir():
+    if path.is_dir() and not (path / _SESSION).is_file():
         return open_folder(path)
     if path.suffix.lower() in PICTURE_SUFFIXES:
         return open_picture(path)
     from app.sources.video import VideoSource
 
-    return VideoSource(path)
+    return VideoSource(_session_video(path), path.resolve().name) if path.is_dir() else VideoSource(path)
+
+
+def _session_video(folder: Path) -> Path:
+    """Return the clean video of a recorded session."""
+    videos = sorted(folder.glob("video.*"))
+    if not videos:
+        raise SourceError(
+            f"{folder} is a session without a video of its own: open it in the window under Sessions, or give the file "
+            "that it was made from."
+        )
+    return videos[0]

@@ -43,6 +43,10 @@ class VideoSource:
     After :meth:`seek` a frame's ``index`` follows from its time and the file's rate, since counting would mean reading
     everything before it; where the rate is constant that is the same.
 
+    Args:
+        path: the file.
+        name: shown to people; the file's own by default.
+
     Attributes:
         path: the file.
         time_base: unit of the file's presentation times, in seconds.
@@ -54,7 +58,7 @@ class VideoSource:
         SourceError: the file is missing, empty, no video or not decodable.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, name: str = "") -> None:
         self.path = path
         self.truncated = False
         self.damaged = 0
@@ -93,7 +97,7 @@ class VideoSource:
         self._start = first.when
         self._ahead.append(first)
         self._info = SourceInfo(
-            name=path.name,
+            name=name or path.name,
             width=width,
             height=height,
             fps=float(self.rate) if self.rate else None,
