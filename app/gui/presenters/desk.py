@@ -160,9 +160,9 @@ class LiveDesk:
 
     def change_tracking(self, change: Change) -> None:
         """Track as ``change`` makes of the settings in force, from the next frame on."""
-        tracking = change(self.session.state.tracking)
-        self.session.configure(tracking)
-        self.choose(tracking=tracking)
+        self.session.configure(change(self.session.state.tracking))
+        # Not the session's: the hold-still test switches things on for a while that nobody chose.
+        self.choose(tracking=change(self._chosen.tracking))
 
     def set_privacy(self, private: bool) -> None:
         """Blur and record landmarks only, or not; a recording with other rules is finished."""
@@ -170,8 +170,7 @@ class LiveDesk:
             return
         self.choose(privacy=private)
         self.sharing.configure(self.share_reading.settings)
-        if self.session.state.recording is not None:
-            self.session.finish_recording()
+        if self.session.finish_recording():
             text = "The recording was finished, because privacy was switched; start another one to go on."
             self._banners.post(Banner(("privacy", time.perf_counter()), INFO, text, (), NOTICE_SECONDS))
 

@@ -136,9 +136,12 @@ class LiveSession:
         """Record what plays into the folder ``path``; nothing happens while nothing plays."""
         self._want(lambda w: replace(w, record=path if w.playing else None, choices=choices))
 
-    def finish_recording(self) -> None:
-        """End the recording and keep its file."""
+    def finish_recording(self) -> bool:
+        """End the recording and keep its file; return whether there was one, or one was about to begin."""
+        with self._condition:
+            wanted = self._wanted.record is not None
         self._want(lambda w: replace(w, record=None))
+        return wanted
 
     def close(self) -> None:
         """Finish the recording, stop everything and end the thread; returns at once, see :meth:`join`."""

@@ -1,0 +1,410 @@
+"""The live window without its widgets: what choices, cameras, privacy, sharing and playing make of the session."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from app.gui.presenters import actions
+from app.gui.presenters import desk as desk_module
+from app.gui.presenters.chooser import CameraChoice
+from app.gui.presenters.desk import LiveDesk
+from app.gui.presenters.plugs import WAITING
+from app.gui.presenters.preferences import Preferences
+from app.gui.presenters.session import LiveSession, SessionParts
+from app.gui.presenters.share import JSON_FIELD, ShareForm
+from app.gui.presenters.state import RecordingPlan
+from app.gui.remembered import Remembered
+from app.gui.settings import LiveSettings
+from app.modes import EMA
+from app.pipeline.live import LiveStatus
+from app.presets import PRESETS
+from app.recording.summary import RecordingSummary
+from app.sessions.writer import RecordingChoices
+from app.settings import TrackingSettings
+from app.sharing.settings import Address
+from app.sharing.sharing import OSC, UDP
+from app.sources.base import Playback, SourceInfo
+from tests.gui_fakes import FakeLive, FakeRecorder, frame_result
+
+WAIT = 20.0
+WEBCAM = CameraChoice("camera:0", "HD Webcam")
+SECOND = CameraChoice("camera:1", "Elgato Cam Link")
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.005)
+
+
+class SteeredLive(FakeLive):
+    """Writes down how it is steered; a "camera:" can be pulled out, a ".mp4" has a length."""
+
+    def __init__(self, source: str, tracking: TrackingSettings, faces: int) -> None:
+        super().__init__(source, tracking, faces)
+        self.calls: list[tuple[Any, ...]] = []
+        self.playback = Playback(4.0, 10.0, False, 1.0) if source.endswith(".mp4") else None
+        self.pulled_out = False
+
+    @property
+    def status(self) -> LiveStatus:
+        status = replace(self._status, playback=self.playback)
+        if status.info is not None and self.source.startswith("camera:"):
+            status = replace(status, info=SourceInfo(WEBCAM.name, 320, 180, 30.0, None, True))
+        if self.pulled_out:
+            status = replace(status, state="failed", error="The camera stopped delivering.")
+        return status
+
+    def restart_tracking(self) -> None:
+        self.calls.append(("restart",))
+
+    def pause(self, paused: bool) -> None:
+        self.calls.append(("pause", paused))
+
+    def seek(self, seconds: float) -> None:
+        self.calls.append(("seek", seconds))
+
+    def step(self, frames: int) -> None:
+        self.calls.append(("step", frames))
+
+    def set_speed(self, speed: float) -> None:
+        self.calls.append(("speed", speed))
+
+
+class Bench:
+    """A desk whose pipelines, recorders and remembered choices are kept for looking at."""
+
+    def __init__(self, faces: int = 1, **chosen: Any) -> None:
+        self.lives: list[SteeredLive] = []
+        self.recorders: list[FakeRecorder] = []
+        self.kept: dict[str, Any] = {}
+        self._faces = faces
+        parts = SessionParts(self._live, self._recorder, lambda: ["camera:0"])
+        self.desk = LiveDesk(
+            LiveSettings(Remembered(**chosen)),
+            lambda *args: LiveSession(parts, *args),
+            lambda: None,
+            lambda **changes: self.kept.update(changes),
+        )
+
+    def _live(self, source: str, tracking: TrackingSettings) -> SteeredLive:
+        self.lives.append(SteeredLive(source, tracking, self._faces))
+        return self.lives[-1]
+
+    def _recorder(self, plan: RecordingPlan) -> FakeRecorder:
+        self.recorders.append(FakeRecorder(plan))
+        return self.recorders[-1]
+
+    @property
+    def live(self) -> SteeredLive:
+        return self.lives[-1]
+
+    @property
+    def text(self) -> str:
+        banner = self.desk.banner(self.desk.session.state)
+        return banner.text if banner is not None else ""
+
+    def play(self, source: str) -> None:
+        self.desk.play(source)
+        self.run(source)
+
+    def run(self, source: str) -> None:
+        wait_for(lambda: self.desk.session.state.source == source and self.desk.session.state.stage == "running")
+
+    def record(self) -> FakeRecorder:
+        self.desk.toggle(actions.RECORD)
+        wait_for(lambda: self.desk.session.state.recording is not None)
+        return self.recorders[-1]
+
+    def close(self) -> None:
+        self.desk.session.close()
+        assert self.desk.session.join(WAIT)
+        self.desk.end()
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
+    benches: list[Bench] = []
+
+    def make_one(**chosen: Any) -> Bench:
+        benches.append(Bench(**{"source": "demo", "folder": tmp_path / "out", **chosen}))
+        return benches[-1]
+
+    yield make_one
+    for bench in benches:
+        bench.close()
+
+
+@pytest.fixture
+def bench(make: Callable[..., Bench]) -> Bench:
+    bench = make()
+    bench.desk.begin()
+    bench.run("demo")
+    return bench
+
+
+# What was chosen is how it begins, and what is chosen is kept
+
+
+def test_begins_as_remembered(make: Callable[..., Bench]) -> None:
+    tracking = TrackingSettings(rwr=False, compare=True, rival=EMA, max_faces=2)
+    bench = make(source="talk.mp4", tracking=tracking, mirror=True, share=ShareForm(json_on=True))
+    bench.desk.begin()
+    bench.run("talk.mp4")
+    assert bench.live.tracking == bench.desk.session.state.tracking == tracking
+    assert bench.desk.mirrored
+    assert bench.desk.sharing.settings.udp == (Address("127.0.0.1", 9000),)
+
+
+def test_choices_are_kept(bench: Bench) -> None:
+    desk = bench.desk
+    desk.toggle(actions.RWR)
+    desk.toggle(actions.RIVAL)
+    desk.toggle(actions.RIVAL)
+    assert bench.kept["tracking"] == TrackingSettings(rwr=False, compare=True, rival=EMA)
+    desk.toggle(actions.CALM)
+    assert bench.kept["tracking"].recurrence == PRESETS[0].settings
+    desk.toggle(actions.MIRROR)
+    desk.toggle(actions.PRIVACY)
+    desk.choose(theme="light")
+    desk.play("rtsp://me:secret@cam/1")
+    assert (bench.kept["mirror"], bench.kept["privacy"], bench.kept["theme"]) == (True, True, "light")
+    assert bench.kept["source"] is None  # a password is nothing to write to a file
+    bench.play("talk.mp4")
+    assert bench.kept["source"] == "talk.mp4"
+    assert desk.chosen == replace(Remembered(folder=desk.folder), **bench.kept)
+
+
+def test_what_a_test_switches_on_for_a_while_is_not_kept(bench: Bench) -> None:
+    bench.desk.hold_still.start()
+    assert bench.desk.session.state.tracking.compare
+    bench.desk.toggle(actions.RWR)
+    assert not bench.desk.session.state.tracking.rwr
+    bench.desk.hold_still.cancel()
+    assert bench.desk.session.state.tracking == TrackingSettings(rwr=False)
+    assert bench.kept["tracking"] == TrackingSettings(rwr=False)
+
+
+def test_preferences_reach_tracking_recording_and_privacy(bench: Bench, tmp_path: Path) -> None:
+    recording = RecordingChoices(annotated=True)
+    wanted = Preferences("light", True, recording, True, 3, tmp_path / "elsewhere")
+    bench.desk.set_preferences(wanted)
+    assert bench.desk.chosen.preferences == wanted
+    assert bench.desk.session.state.tracking.max_faces == 3
+    assert bench.desk.mirrored
+    assert bench.kept["recording"] == recording
+    wait_for(lambda: bench.live.tracking.max_faces == 3)
+    plan = bench.record().plan
+    assert plan.choices == replace(recording, privacy=True)
+    assert plan.path.parent == tmp_path / "elsewhere"
+    assert bench.desk.facts(None).private
+
+
+def test_preferences_that_change_nothing_disturb_nothing(bench: Bench) -> None:
+    bench.record()
+    bench.desk.set_preferences(bench.desk.chosen.preferences)
+    assert bench.desk.session.state.recording is not None
+    assert "tracking" not in bench.kept
+
+
+# Privacy
+
+
+@pytest.mark.parametrize("private", [False, True])
+def test_a_recording_never_outlives_the_privacy_it_began_with(make: Callable[..., Bench], private: bool) -> None:
+    bench = make(privacy=private)
+    bench.desk.begin()
+    bench.run("demo")
+    first = bench.record()
+    assert first.plan.choices.privacy is private
+    bench.desk.toggle(actions.PRIVACY)
+    wait_for(lambda: bench.desk.session.state.finished is not None)
+    assert first.stopped
+    assert bench.desk.session.state.recording is None
+    assert "privacy was switched" in bench.text
+    assert bench.record().plan.choices.privacy is not private
+
+
+def test_privacy_at_once_after_record_leaves_no_picture(bench: Bench) -> None:
+    bench.desk.toggle(actions.RECORD)
+    bench.desk.toggle(actions.PRIVACY)  # before the session's thread could begin to record
+    assert "privacy was switched" in bench.text
+    shown = bench.live.status.processed
+    wait_for(lambda: bench.live.status.processed > shown + 30)
+    assert bench.desk.session.state.recording is None
+    assert all(recorder.stopped for recorder in bench.recorders)
+
+
+def test_switching_privacy_without_a_recording_says_nothing(bench: Bench) -> None:
+    bench.desk.toggle(actions.PRIVACY)
+    assert bench.text == ""
+
+
+def test_privacy_blurs_what_is_shared(bench: Bench) -> None:
+    bench.desk.share(ShareForm(json_on=True))
+    assert not bench.desk.sharing.settings.privacy
+    bench.desk.toggle(actions.PRIVACY)
+    assert bench.desk.sharing.settings.privacy
+    assert bench.desk.sharing.settings.udp
+
+
+# Sharing
+
+
+def test_the_share_card_says_what_is_sent(bench: Bench) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        receiver.settimeout(WAIT)
+        target = f"127.0.0.1:{receiver.getsockname()[1]}"
+        form = ShareForm(json_on=True, json_to=target, osc_to=target)
+        bench.desk.share(form)
+        assert bench.kept["share"] == form
+        (status,) = bench.desk.facts(None).sharing
+        assert (status.kind, status.target) == (UDP, target)
+        assert receiver.recv(65536).startswith(b"{")
+        bench.desk.share(replace(form, json_on=False, osc_on=True))
+        assert [status.kind for status in bench.desk.facts(None).sharing] == [OSC]
+
+
+def test_an_address_that_is_none_is_said_and_not_shared(bench: Bench) -> None:
+    bench.desk.share(ShareForm(json_on=True, json_to="nowhere:99999", osc_on=True))
+    assert set(bench.desk.share_reading.wrong) == {JSON_FIELD}
+    assert not bench.desk.sharing.settings.udp
+    assert bench.desk.sharing.settings.osc
+
+
+# Cameras that come and go
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The desk's own clock: a list with one number."""
+    now = [100.0]
+    monkeypatch.setattr(desk_module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    return now
+
+
+def test_a_camera_that_is_back_plays_on(bench: Bench, clock: list[float]) -> None:
+    bench.play("camera:0")
+    bench.desk.watch_cameras([WEBCAM])
+    bench.live.pulled_out = True
+    wait_for(lambda: bench.desk.session.state.stage == "failed")
+    bench.desk.watch_cameras([])
+    assert WAITING in bench.text
+    clock[0] += 5
+    bench.desk.watch_cameras([WEBCAM])
+    clock[0] += 5
+    bench.desk.watch_cameras([WEBCAM])
+    wait_for(lambda: bench.desk.session.state.stage == "running")
+    assert len(bench.lives) == 3
+    assert bench.live.source == "camera:HD Webcam"
+    bench.desk.watch_cameras([WEBCAM])
+    assert WAITING not in bench.text
+
+
+def test_a_new_camera_is_offered_and_taken(bench: Bench, clock: list[float]) -> None:
+    bench.desk.watch_cameras([WEBCAM])
+    assert bench.text == ""
+    bench.desk.watch_cameras([WEBCAM, SECOND])
+    banner = bench.desk.banner(bench.desk.session.state)
+    assert banner is not None
+    assert banner.text == "Elgato Cam Link is connected."
+    assert banner.offers == (actions.USE_CAMERA,)
+    assert bench.desk.session.state.source == "demo"
+    bench.desk.toggle(actions.USE_CAMERA)
+    bench.run("camera:1")
+
+
+# Playing
+
+
+def test_keys_steer_a_file(bench: Bench) -> None:
+    bench.play("talk.mp4")
+    for action in (actions.PAUSE, actions.BACK, actions.AHEAD, actions.FRAME_BACK, actions.FRAME_AHEAD):
+        assert bench.desk.toggle(action)
+    bench.desk.player.set_speed(0.5)
+    assert bench.live.calls == [
+        ("pause", True),
+        ("seek", 3.0),
+        ("seek", 5.0),
+        ("step", -1),
+        ("step", 1),
+        ("speed", 0.5),
+    ]
+    bench.live.playback = Playback(0.4, 10.0, True, 1.0)
+    bench.live.calls.clear()
+    bench.desk.toggle(actions.PAUSE)
+    bench.desk.toggle(actions.BACK)
+    assert bench.live.calls == [("pause", False), ("seek", 0.0)]
+
+
+def test_keys_leave_cameras_and_nothing_alone(bench: Bench) -> None:
+    bench.play("camera:0")
+    assert bench.desk.player.playback is None
+    bench.desk.toggle(actions.PAUSE)
+    bench.desk.toggle(actions.BACK)
+    assert bench.live.calls == []
+    bench.desk.toggle(actions.PLAY)
+    wait_for(lambda: bench.desk.session.live is None)
+    for action in (actions.PAUSE, actions.AHEAD, actions.FRAME_AHEAD):
+        bench.desk.toggle(action)
+    bench.desk.player.set_speed(2.0)
+    bench.desk.player.pause(True)
+
+
+# Recording
+
+
+@pytest.mark.parametrize(("exact", "restarts"), [(True, [("restart",)]), (False, [])])
+def test_exact_recordings_begin_without_memory(
+    make: Callable[..., Bench], exact: bool, restarts: list[tuple[str]]
+) -> None:
+    bench = make(recording=RecordingChoices(exact=exact))
+    bench.desk.begin()
+    bench.run("demo")
+    assert bench.record().plan.choices.exact is exact
+    assert bench.live.calls == restarts
+
+
+def test_every_recording_has_a_folder_of_its_own(bench: Bench) -> None:
+    paths = []
+    for _ in range(2):
+        recorder = bench.record()
+        recorder.path.mkdir(parents=True)
+        paths.append(recorder.path)
+        before: RecordingSummary | None = bench.desk.session.state.finished
+        bench.desk.toggle(actions.RECORD)
+        wait_for(lambda before=before: bench.desk.session.state.finished is not before)  # type: ignore[misc]
+    assert len(set(paths)) == 2
+    assert {path.parent for path in paths} == {bench.desk.folder}
+
+
+# Faces
+
+
+def test_next_face_is_the_one_whose_figures_are_read(make: Callable[..., Bench]) -> None:
+    bench = make(faces=2, tracking=TrackingSettings(max_faces=2))
+    bench.desk.begin()
+    bench.run("demo")
+    result = frame_result(faces=2)
+    assert bench.desk.facts(result).chosen_face is None
+    seen = []
+    for _ in range(3):
+        bench.desk.next_face(result)
+        seen.append(bench.desk.facts(result).chosen_face)
+    assert seen == [0, 1, None]
+    bench.desk.choose_face(1)
+    wait_for(lambda: bench.desk.flicker().face == 1)
+    bench.desk.next_face(None)
+    assert bench.desk.facts(result).chosen_face == 1
+    bench.play("talk.mp4")  # other people
+    assert bench.desk.facts(None).chosen_face is None
