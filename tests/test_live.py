@@ -244,6 +244,26 @@ def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -
     assert live.status.playback is None
 
 
+def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path) -> None:
+    seen = list[FrameResult]()
+    live = LivePipeline(lambda: open_source(str(clip), realtime=True, loop=True), build, TrackingSettings())
+    live.add_consumer(seen.append)
+    live.start()
+    wait_for(lambda: len(seen) > 3)
+    live.pause(True)
+    live.seek(1.0)
+    wait_for(lambda: abs(centre(seen[-1]) - (100 + 30)) < 1)
+    count = len(seen)
+    live.configure(TrackingSettings())  # nothing new, so nothing happens
+    live.configure(TrackingSettings(rwr=False))
+    wait_for(lambda: len(seen) > count)
+    assert seen[-1].faces[0].estimate.mode == "cold"
+    assert abs(centre(seen[-1]) - (100 + 30)) < 1
+    assert len(seen) == count + 1
+    assert seen[-1].frame.index == seen[-2].frame.index + 1
+    live.stop()
+
+
 def centre(result: FrameResult) -> float:
     return float(result.faces[0].estimate.landmarks[:, 0].mean()) if result.faces else -1e3
 

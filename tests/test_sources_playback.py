@@ -217,6 +217,20 @@ def test_seek_and_steps_while_paused_show_their_frames(clip: Path, clock: FakeCl
     assert number(source.read()) == 58
 
 
+def test_the_picture_in_view_can_be_had_again(clip: Path, clock: FakeClock) -> None:
+    source = paced(clip)
+    source.read()
+    source.show_again()  # it plays: the next picture comes anyway
+    assert number(source.read()) == 1
+    source.pause(True)
+    clock.doings = [1.0, source.show_again]
+    again = source.read()
+    assert (number(again), again.index) == (1, 2)
+    assert source.broken_between(1, 2)
+    clock.doings = [1.0, lambda: (source.seek_to(1.0), source.show_again())]
+    assert number(source.read()) == 30  # what was asked for meanwhile comes first
+
+
 def test_step_pauses_what_plays(clip: Path, clock: FakeClock) -> None:
     source = paced(clip)
     source.read()

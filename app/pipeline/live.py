@@ -112,9 +112,11 @@ class LivePipeline:
         self._thread.start()
 
     def configure(self, settings: TrackingSettings) -> None:
-        """Use ``settings`` from the next frame on."""
+        """Use ``settings`` from the next frame on; while paused, the frame in view is solved anew with them."""
         with self._lock:
-            self._settings = settings
+            changed, self._settings = settings != self._settings, settings
+        if changed and (playable := self._playable) is not None:
+            playable.show_again()
 
     def pause(self, paused: bool) -> None:
         """Stand still, or play on."""

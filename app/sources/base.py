@@ -123,6 +123,10 @@ class Playable(Protocol):
         """Pause, and show the picture that many frames on, or back if negative."""
         ...
 
+    def show_again(self) -> None:
+        """While paused, give the frame that is shown once more; otherwise nothing."""
+        ...
+
     def set_speed(self, speed: float) -> None:
         """Play ``speed`` times as fast as the source's own clock."""
         ...

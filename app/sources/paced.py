@@ -119,6 +119,13 @@ class PacedSource:
             self._order = replace(self._order, steps=self._order.steps + frames)
             self._turn.notify_all()
 
+    def show_again(self) -> None:
+        """While paused, give the frame that is shown once more; otherwise nothing."""
+        with self._turn:
+            if self._paused and not self._ordered:
+                self._order = _Order(self._shown)
+                self._turn.notify_all()
+
     def set_speed(self, speed: float) -> None:
         """Play ``speed`` times as fast as the source's own clock.
 
