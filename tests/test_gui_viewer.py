@@ -642,8 +642,15 @@ def test_keys_and_actions_of_the_page(page: ViewerView, qtbot: QtBot) -> None:
     assert page.act(actions.FRAME_BACK)
     assert player.playback.position == 0.0
     player.seek(0.3)
-    qtbot.keyClick(page, Qt.Key.Key_BracketLeft)
+    assert page.act(actions.DIVIDER_LEFT)  # the key [
     assert page.viewer.view().part == (pytest.approx(0.3), pytest.approx(player.duration))
+    player.seek(0.5)
+    assert page.act(actions.DIVIDER_RIGHT)
+    assert page.viewer.view().part == (pytest.approx(0.3), pytest.approx(0.5))
+    assert page.act(actions.COMPARE_VIEW)
+    assert page.picture.comparison.view == "split"
+    assert page.act(actions.CLOSE_UP)
+    assert page.picture.close_up
     qtbot.keyClick(page, Qt.Key.Key_End)
     assert player.playback.position == pytest.approx(player.duration)
     qtbot.keyClick(page, Qt.Key.Key_Home)

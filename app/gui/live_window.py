@@ -113,7 +113,10 @@ class LiveWindow(QMainWindow):
         """Do an action or take a banner's way out."""
         if name == actions.RECORD and not (self.desk.session.state.recording or self.desk.session.state.can_record):
             return
-        if not self.sessions.act(name) and not self.desk.toggle(name):
+        unseen = name in actions.LIVE_ONLY and self.pages.currentWidget() is not self.page
+        if self.sessions.act(name) or unseen:
+            return
+        if not self.desk.toggle(name):
             self._doings[name]()
         self._tell_bridge()
         self.refresh()
@@ -207,7 +210,7 @@ class LiveWindow(QMainWindow):
             actions.SHARE: lambda: self._open_sheet(page.share),
             actions.PREFERENCES: lambda: self._open_sheet(page.preferences),
             actions.KEYS: lambda: self._open_sheet(page.keys),
-            actions.TOUR: page.tour.begin,
+            actions.TOUR: self._begin_tour,
             actions.THEME: self.look.swap_theme,
             actions.FULL_SCREEN: self.look.toggle_full_screen,
             actions.DISMISS: self._dismiss,
@@ -273,6 +276,10 @@ class LiveWindow(QMainWindow):
         self.page.preferences.show_preferences(self.desk.chosen.preferences, recordings_folder(Remembered()))
         self.page.share.show_form(self.desk.chosen.share)
         self.page.sheets.toggle(sheet)
+
+    def _begin_tour(self) -> None:
+        self._go_live()
+        self.page.tour.begin()
 
     def _hold_still(self) -> None:
         self._go_live()

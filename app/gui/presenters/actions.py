@@ -119,6 +119,12 @@ ACTIONS: tuple[Action, ...] = (
 REPEATING = frozenset({DIVIDER_LEFT, DIVIDER_RIGHT, BACK, AHEAD, FRAME_BACK, FRAME_AHEAD})
 """Actions that go on while their key is held down."""
 
+LIVE_ONLY = frozenset(
+    {RWR, GHCU, CALM, BALANCED, FAST, NEXT_FACE, COMPARE, RIVAL, COMPARE_VIEW, CLOSE_UP, DIVIDER_LEFT, DIVIDER_RIGHT}
+    | {DRAWER, HEAT, RECORD, SNAPSHOT, PLAY, PAUSE, BACK, AHEAD, FRAME_BACK, FRAME_AHEAD, MIRROR, PRIVACY, PANEL}
+)
+"""Actions about the live picture. While another page is in front they would change what nobody sees."""
+
 OFFERS: dict[str, str] = {
     RETRY: "Try again",
     CHOOSE: "Choose another source",

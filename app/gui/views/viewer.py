@@ -90,6 +90,12 @@ class ViewerView(QWidget):
         self.viewer.close()
         self._bridge.stop(0.5)
 
+    def blur(self, private: bool) -> None:
+        """Show pictures in which nobody can be recognised from now on, or clear ones again."""
+        self._bridge.blur(private)
+        if self.viewer.player is not None:
+            self.viewer.player.redraw()
+
     def act(self, name: str) -> bool:
         """Do what one of the window's actions means here; return False for those that mean nothing."""
         player = self.viewer.player
@@ -98,6 +104,12 @@ class ViewerView(QWidget):
                 self.viewer.dismiss()
             else:
                 self.close_session()
+            return True
+        if name == actions.COMPARE_VIEW:
+            self._set_compare_view(self.picture.comparison.next_view())
+            return True
+        if name == actions.CLOSE_UP:
+            self.picture.toggle_close_up()
             return True
         if player is None:
             return False
@@ -109,6 +121,10 @@ class ViewerView(QWidget):
             player.step(steps[name])
         elif name in seconds:
             player.seek(player.playback.position + seconds[name])
+        elif name == actions.DIVIDER_LEFT:  # its key, [
+            self.viewer.begin_part()
+        elif name == actions.DIVIDER_RIGHT:
+            self.viewer.end_part()
         else:
             return False
         self.refresh()
@@ -133,13 +149,9 @@ class ViewerView(QWidget):
         self._show_message(view)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """[ and ] choose the part, Home and End go to the ends."""
+        """Home and End go to the ends; the window has other keys as its shortcuts, see :meth:`act`."""
         player = self.viewer.player
-        if event.key() == Qt.Key.Key_BracketLeft:
-            self.viewer.begin_part()
-        elif event.key() == Qt.Key.Key_BracketRight:
-            self.viewer.end_part()
-        elif event.key() == Qt.Key.Key_Home and player is not None:
+        if event.key() == Qt.Key.Key_Home and player is not None:
             player.seek(0.0)
         elif event.key() == Qt.Key.Key_End and player is not None:
             player.seek(player.duration)
