@@ -72,7 +72,7 @@ def results(
         estimates = [_estimate(mode, noise, truth, index) for mode, noise in modes.items()]
         faces = () if face is None else (FaceResult(face, Crop(320, 180, 300), *estimates[:2]),)
         frame = Frame(first + index, (first + index) / fps, BLANK, start + index / fps)
-        frames.append(FrameResult(frame, faces, {}, "", None))
+        frames.append(FrameResult(frame, faces, {}, "", TrackingSettings(compare=len(modes) > 1)))
     return frames
 
 

@@ -248,8 +248,16 @@ def test_cards_are_compared_with_earlier_ones(bench: Bench) -> None:
     sheet = bench.test.view().sheet
     assert isinstance(sheet, ComparisonSheet)
     assert (sheet.comparison.first.label, sheet.comparison.second.camera.name) == ("Grace", "HD Webcam")
+    bench.test.save("ignored")
+    bench.work()
+    view = bench.test.view()
+    assert view.path is not None
+    assert bench.pictures[-1] == (sheet, view.path.with_name(f"{view.path.stem} compared.png"))
+    assert view.note == f"Saved as {view.path.stem} compared.png."
+    assert view.sheet is sheet
     bench.test.compare(None)
     assert isinstance(bench.test.view().sheet, CardSheet)
+    assert bench.test.view().note == ""
     bench.test.compare(Path("gone.json"))
     assert not bench.jobs
 

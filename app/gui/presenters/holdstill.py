@@ -32,7 +32,7 @@ from app.holdstill.card import Circumstances, camera_of, make_card
 from app.holdstill.card_file import CardFile, card_path, list_cards, write_card
 from app.holdstill.measurement import measure
 from app.holdstill.samples import TEST_SECONDS, Sampler
-from app.holdstill.sheet import CardSheet, Sheet, card_sheet, comparison_sheet
+from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
 from app.pipeline.frame import FrameResult
 from app.settings import TrackingSettings
 
@@ -62,6 +62,7 @@ class _Outcome:
     shown: Sheet | None = None
     path: Path | None = None
     problem: str = ""
+    note: str = ""
     failure: str = ""
     others: tuple[CardFile, ...] = ()
 
@@ -177,17 +178,20 @@ class HoldStill:
                 sheet=outcome.shown,
                 path=outcome.path,
                 problem=outcome.problem,
+                note=outcome.note,
                 others=tuple(file for file in outcome.others if file.path != outcome.path),
             )
         return HoldStillView()
 
     def save(self, label: str) -> None:
-        """Save the card again under a label, over itself."""
+        """Save the card again under a label, over itself; where two are compared, save a picture of both."""
         with self._lock:
-            outcome = self._outcome
-        if outcome.sheet is not None:
+            outcome, run = self._outcome, self._run
+        shown = outcome.shown
+        if isinstance(shown, ComparisonSheet):
+            self._background(lambda: self._keep_comparison(shown, outcome.path, run))
+        elif outcome.sheet is not None:
             sheet = replace(outcome.sheet, card=outcome.sheet.card.labelled(label))
-            run = self._run
             self._background(lambda: self._keep(sheet, outcome.path, run))
 
     def compare(self, path: Path | None) -> None:
@@ -198,12 +202,12 @@ class HoldStill:
         if sheet is None:
             return
         if path is None:
-            self._publish(replace(outcome, shown=sheet))
+            self._publish(replace(outcome, shown=sheet, note=""))
             return
         first = next((file.card for file in outcome.others if file.path == path), None)
         if first is not None:
             second, run = sheet.card, self._run
-            self._background(lambda: self._update(run, shown=comparison_sheet(first, second)))
+            self._background(lambda: self._update(run, shown=comparison_sheet(first, second), note=""))
 
     def _finish(self, sampler: Sampler) -> None:
         try:
@@ -237,16 +241,29 @@ class HoldStill:
 
     def _keep(self, sheet: CardSheet, path: Path | None, run: int) -> None:
         """Write the card and its picture; a card that cannot be written is shown all the same."""
-        problem = ""
+        problem = note = ""
         folder = self._folder()
         wanted = path or card_path(folder, sheet.card)
         try:
             write_card(wanted, sheet.card)
             path = wanted
             self._save_picture(sheet, wanted.with_suffix(".png"))
+            note = f"Saved as {wanted.name}, and as a picture beside it."
         except UserError as error:
             problem = str(error)
-        self._update(run, sheet=sheet, shown=sheet, path=path, problem=problem, others=list_cards(folder))
+        others = list_cards(folder)
+        self._update(run, sheet=sheet, shown=sheet, path=path, problem=problem, note=note, others=others)
+
+    def _keep_comparison(self, sheet: ComparisonSheet, path: Path | None, run: int) -> None:
+        """Write the picture of two cards beside the newer one."""
+        beside = path or card_path(self._folder(), sheet.comparison.second)
+        picture = beside.with_name(f"{beside.stem} compared.png")
+        try:
+            self._save_picture(sheet, picture)
+        except UserError as error:
+            self._update(run, problem=str(error), note="")
+        else:
+            self._update(run, problem="", note=f"Saved as {picture.name}.")
 
     def _update(self, run: int, **changes: object) -> None:
         """Publish what the background found, unless another test has begun meanwhile."""

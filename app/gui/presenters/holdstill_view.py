@@ -29,6 +29,7 @@ class HoldStillView:
         sheet: the card, or two compared, once done.
         path: where the card lies; None where it could not be saved.
         problem: one sentence about what could not be saved or read, "" normally.
+        note: one sentence about what was saved, "" before.
         others: cards that this one can be compared with, newest first.
     """
 
@@ -41,6 +42,7 @@ class HoldStillView:
     sheet: Sheet | None = None
     path: Path | None = None
     problem: str = ""
+    note: str = ""
     others: tuple[CardFile, ...] = ()
 
     @property

@@ -90,7 +90,9 @@ class CardPage(QWidget):
         self.label.setMinimumWidth(220)
         self.label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
         self.label.returnPressed.connect(self._save)
-        self.save = _button("Save again", "Save the card again under this name", self._save)
+        self.save = _button(
+            "Save again", "Save the card again under this name; where two are compared, a picture of both", self._save
+        )
         self.again = _button("Repeat", "Measure again", self.repeat.emit)
         self.compare = _button("Compare with\u2026", "Set this card against an earlier one")
         self.menu = QMenu(self)
@@ -126,8 +128,7 @@ class CardPage(QWidget):
             if not self.label.hasFocus():
                 self.label.setText(view.sheet.card.label)
         colours = theme.palette()
-        saved = "" if view.path is None else f"Saved as {view.path.name}, and as a picture beside it."
-        self.problem.setText(view.problem or saved)
+        self.problem.setText(view.problem or view.note)
         self.problem.setStyleSheet(f"color: {colours.tones['error'] if view.problem else colours.dim};")
         self.compare.setEnabled(bool(view.others))
         self.folder.setEnabled(view.path is not None)

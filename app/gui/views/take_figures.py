@@ -55,6 +55,7 @@ class FigureTable(QWidget):
         shown = label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, COLUMN_WIDTH) if place[1] else text
         if label.text() != shown:
             label.setText(shown)
+        label.setVisible(bool(shown))  # an empty column takes no room
         label.setToolTip(tooltip)
 
 
