@@ -86,7 +86,7 @@ def _conditions(picture: Image) -> dict[str, tuple[int, Callable[[int], Image]]]
     """Return by name a seed and what makes frame ``i`` of a test."""
     height, width = picture.shape[:2]
     noise = SensorNoise(width, height)
-    half = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    half = np.asarray(cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA), np.uint8)
     small = SensorNoise(width // 2, height // 2)
     dark = (picture * 0.35).astype(np.uint8)
     blurred = np.asarray(cv2.GaussianBlur(picture, (0, 0), 6.0), np.uint8)
