@@ -330,6 +330,9 @@ def test_the_overlay_guides_and_hands_over_to_the_card(application: QApplication
     assert not overlay.isVisible()
     page.refresh()
     page.resize(1000, 760)
+    page.show()
+    qtbot.waitUntil(page.isActiveWindow)
+    assert not page.label.hasFocus(), "keys mean the window's actions until the name is clicked"
     assert page.folder.isEnabled()
     assert not page.compare.isEnabled()
     page.label.setText("Ada, by the window")

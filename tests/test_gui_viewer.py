@@ -687,6 +687,24 @@ def test_a_replay_with_rwr_off_from_the_panel(page: ViewerView, qtbot: QtBot) ->
     assert page.grab().width() == 1280
 
 
+def test_everything_on_the_page_is_reached_by_tab_and_pressed_by_return(page: ViewerView, qtbot: QtBot) -> None:
+    qtbot.waitUntil(page.isActiveWindow, timeout=WAIT_MS)
+    page.setFocus()
+    reached: list[QWidget] = []
+    for _ in range(40):
+        qtbot.keyClick(QApplication.focusWidget() or page, Qt.Key.Key_Tab)
+        focused = QApplication.focusWidget()
+        if focused is None or focused in reached:
+            break
+        reached.append(focused)
+    panel = page.panel
+    wanted = {page.folder, panel.begin_button, panel.end_button, panel.export, panel.way, panel.rival, panel.start}
+    assert wanted <= set(reached)
+    panel.start.setFocus()
+    qtbot.keyClick(panel.start, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: len(page.viewer.view().takes) == 2, timeout=WAIT_MS)
+
+
 def test_a_clip_from_the_panel_can_be_shown(page: ViewerView, qtbot: QtBot, folder: Path) -> None:
     page.timeline.part_chosen.emit(0.2, 0.5)
     page.panel.export.menu().actions()[0].trigger()

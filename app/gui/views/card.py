@@ -5,14 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPixmap
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.presenters.holdstill import HoldStill
 from app.gui.presenters.holdstill_view import DONE, card_choices
 from app.gui.views.card_drawing import draw_sheet
 from app.gui.views.card_parts import HEIGHT, WIDTH
+from app.gui.views.page_button import PageButton
 from app.holdstill.sheet import CardSheet, Sheet
 
 LONGEST_LABEL = 48
@@ -81,6 +82,7 @@ class CardPage(QWidget):
     def __init__(self, test: HoldStill) -> None:
         super().__init__()
         self.setObjectName("ground")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._test = test
         self.card = CardView()
         self.label = QLineEdit()
@@ -88,18 +90,18 @@ class CardPage(QWidget):
         self.label.setMaxLength(LONGEST_LABEL)
         self.label.setAccessibleName("Name of the card")
         self.label.setMinimumWidth(220)
-        self.label.setFocusPolicy(Qt.FocusPolicy.ClickFocus)
+        self.label.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.label.returnPressed.connect(self._save)
-        self.save = _button(
+        self.save = PageButton(
             "Save again", "Save the card again under this name; where two are compared, a picture of both", self._save
         )
-        self.again = _button("Repeat", "Measure again", self.repeat.emit)
-        self.compare = _button("Compare with\u2026", "Set this card against an earlier one")
+        self.again = PageButton("Repeat", "Measure again", self.repeat.emit)
+        self.compare = PageButton("Compare with\u2026", "Set this card against an earlier one")
         self.menu = QMenu(self)
         self.menu.aboutToShow.connect(self._fill_menu)
         self.compare.setMenu(self.menu)
-        self.folder = _button("Show folder", "Show where the card was saved", self._show_folder)
-        self.close_button = _button("Close", "Back to the live picture (Esc)", self.closed.emit)
+        self.folder = PageButton("Show folder", "Show where the card was saved", self._show_folder)
+        self.close_button = PageButton("Close", "Back to the live picture (Esc)", self.closed.emit)
         self.problem = QLabel()
         self.problem.setWordWrap(True)
         self.problem.setTextFormat(Qt.TextFormat.PlainText)
@@ -116,6 +118,10 @@ class CardPage(QWidget):
         layout.addWidget(self.card, 1)
         self._shown: Sheet | None = None
         self.refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the keyboard, or the line for the name would, and swallow the window's keys."""
+        self.setFocus()
 
     def refresh(self) -> None:
         """Show what the test has to show; called whenever it changed."""
@@ -151,13 +157,3 @@ class CardPage(QWidget):
         if not isinstance(view.sheet, CardSheet):
             self.menu.addSeparator()
             self.menu.addAction("This card alone").triggered.connect(lambda _checked=False: self._test.compare(None))
-
-
-def _button(text: str, tooltip: str, doing: object = None) -> QPushButton:
-    button = QPushButton(text)
-    button.setToolTip(tooltip)
-    # Space records whatever was clicked last, so no button may take the keyboard.
-    button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    if callable(doing):
-        button.clicked.connect(lambda _checked=False: doing())
-    return button

@@ -23,7 +23,8 @@ from PySide6.QtWidgets import (
 
 from app.gui import theme
 from app.gui.presenters.library import Library, SessionRow
-from app.gui.views.viewer_panel import button, label
+from app.gui.views.page_button import PageButton
+from app.gui.views.viewer_panel import label
 
 TILE = QSize(268, 218)
 PICTURE_HEIGHT = 144.0
@@ -181,10 +182,10 @@ class LibraryView(QWidget):
         self._folder.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._empty = label("dim")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        back = button("\u2039  Live", "Back to the live picture (Esc)", self.closed.emit)
+        back = PageButton("\u2039  Live", "Back to the live picture (Esc)", self.closed.emit)
         back.setObjectName("quiet")
-        self.other = button("Other folder\u2026", "List the sessions of another folder", self._ask_folder)
-        self.show_button = button("Show folder", "Show this folder's files", self._show_folder)
+        self.other = PageButton("Other folder\u2026", "List the sessions of another folder", self._ask_folder)
+        self.show_button = PageButton("Show folder", "Show this folder's files", self._show_folder)
         top = QHBoxLayout()
         top.setSpacing(10)
         top.addWidget(back)

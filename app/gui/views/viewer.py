@@ -20,11 +20,12 @@ from app.gui.presenters.viewer import Viewer
 from app.gui.presenters.viewer_facts import FAILED, OPEN, OPENING, ViewerFacts
 from app.gui.presenters.zoom import FaceZoom
 from app.gui.views.banner import BannerView
+from app.gui.views.page_button import PageButton
 from app.gui.views.scrub import ScrubBar
 from app.gui.views.segments import Segments
 from app.gui.views.timeline import TimelineView
 from app.gui.views.video import VideoView
-from app.gui.views.viewer_panel import ViewerPanel, button, label
+from app.gui.views.viewer_panel import ViewerPanel, label
 
 REFRESH_MS = 50
 BANNER_WIDTH = 560
@@ -57,6 +58,7 @@ class ViewerView(QWidget):
         self.panel = ViewerPanel(self._other_sessions)
         self.banner = BannerView(self.picture)
         self.compare_view = Segments("How both takes are shown")
+        self.folder = PageButton("Show folder", "Show the session's files", self._show_folder)
         self._title, self._subtitle = label("title"), label("dim")
         # It may be cut off, so that the buttons beside it never are.
         self._subtitle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -171,7 +173,7 @@ class ViewerView(QWidget):
 
     def _lay_out(self) -> None:
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        back = button("\u2039  Sessions", "Back to the list (Esc)", self.close_session)
+        back = PageButton("\u2039  Sessions", "Back to the list (Esc)", self.close_session)
         back.setObjectName("quiet")
         top = QHBoxLayout()
         top.setContentsMargins(8, 8, 8, 4)
@@ -180,6 +182,7 @@ class ViewerView(QWidget):
         top.addWidget(self._title)
         top.addWidget(self._subtitle, 1)
         top.addWidget(self.compare_view)
+        top.addWidget(self.folder)
         left = QVBoxLayout()
         left.setContentsMargins(0, 0, 0, 8)
         left.setSpacing(4)
@@ -273,6 +276,10 @@ class ViewerView(QWidget):
         self.banner.setFixedWidth(width)
         self.banner.adjustSize()
         self.banner.move((self.picture.width() - width) // 2, 14)
+
+    def _show_folder(self) -> None:
+        if self.viewer.folder is not None:
+            self.show_folder.emit(self.viewer.folder)
 
     def _take_offer(self, name: str) -> None:
         message = self.viewer.view().message

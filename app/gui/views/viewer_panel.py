@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QProgressBar,
-    QPushButton,
     QScrollArea,
     QVBoxLayout,
     QWidget,
@@ -22,6 +21,7 @@ from app.gui.presenters.options import Option
 from app.gui.presenters.viewer_facts import ViewerFacts
 from app.gui.presenters.viewer_jobs import CLIPS, RIVALS, WAYS
 from app.gui.presenters.viewer_readouts import TakeRow
+from app.gui.views.page_button import PageButton
 from app.gui.views.take_figures import FigureTable, TakeBars
 from app.gui.views.timeline import LEGEND
 
@@ -64,13 +64,13 @@ class TakeList(QWidget):
         layout = QHBoxLayout(line)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        take = button(row.title, f"Show {row.title} as points", lambda: self.shown.emit(row.name))
+        take = PageButton(row.title, f"Show {row.title} as points", lambda: self.shown.emit(row.name))
         take.setStyleSheet("text-align: left;")
         take.setCheckable(True)
         take.setChecked(row.first)
         layout.addWidget(take, 1)
         if not row.first:
-            rival = button(
+            rival = PageButton(
                 "Compared" if row.second else "Compare",
                 "Show it as rings beside the other",
                 lambda: self.compared.emit(row.name),
@@ -82,14 +82,13 @@ class TakeList(QWidget):
         return line
 
 
-class Choice(QPushButton):
+class Choice(PageButton):
     """A button that shows which of several options is chosen and opens their menu."""
 
     def __init__(self, name: str, options: Sequence[Option]) -> None:
-        super().__init__()
+        super().__init__("")
         self.chosen = options[0].name
         self.setAccessibleName(name)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setStyleSheet("text-align: left;")
         self._options = {option.name: option for option in options}
         menu = QMenu(self)
@@ -145,7 +144,7 @@ class ViewerPanel(QScrollArea):
         self.takes = TakeList()
         self.takes.shown.connect(self.shown)
         self.takes.compared.connect(self.compared)
-        self.others = button("Another session\u2026   \u25be", "Set the figures beside those of another session")
+        self.others = PageButton("Another session\u2026   \u25be", "Set the figures beside those of another session")
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self._fill_menu)
         self.others.setMenu(self._menu)
@@ -155,19 +154,19 @@ class ViewerPanel(QScrollArea):
         self._verdict = label("verdict")
         self._verdict.setWordWrap(True)
         self._bars = TakeBars()
-        self.begin_button = button("[  From here", "The part begins at the playhead ([)", self.begin_part.emit)
-        self.end_button = button("To here  ]", "The part ends at the playhead (])", self.end_part.emit)
-        self.whole_button = button("All", "The whole session", self.whole.emit)
+        self.begin_button = PageButton("[  From here", "The part begins at the playhead ([)", self.begin_part.emit)
+        self.end_button = PageButton("To here  ]", "The part ends at the playhead (])", self.end_part.emit)
+        self.whole_button = PageButton("All", "The whole session", self.whole.emit)
         for each in (self.begin_button, self.end_button, self.whole_button):
             each.setObjectName("offer")
         self.way, self.rival = Choice("Track", WAYS), Choice("Beside", RIVALS)
-        self.start = button("Replay", "Track the recorded pictures again", self._replay)
+        self.start = PageButton("Replay", "Track the recorded pictures again", self._replay)
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(8)
         self._doing = label("name")
-        self.cancel = button("Cancel", "Stop it; nothing is kept", self.cancel_asked.emit)
-        self.export = button("Export clip\u2026   \u25be", "Write the chosen part beside the session")
+        self.cancel = PageButton("Cancel", "Stop it; nothing is kept", self.cancel_asked.emit)
+        self.export = PageButton("Export clip\u2026   \u25be", "Write the chosen part beside the session")
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
         for option in CLIPS:
@@ -231,16 +230,6 @@ class ViewerPanel(QScrollArea):
         self._menu.addSeparator()
         none = self._menu.addAction("This session alone")
         none.triggered.connect(lambda _checked=False: self.other_session.emit(None))
-
-
-def button(text: str, tooltip: str, doing: Callable[[], object] | None = None) -> QPushButton:
-    """Return a button that never takes the keyboard, which Space and the arrows need."""
-    made = QPushButton(text)
-    made.setToolTip(tooltip)
-    made.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-    if doing is not None:
-        made.clicked.connect(lambda _checked=False: doing())
-    return made
 
 
 def label(name: str, text: str = "") -> QLabel:
