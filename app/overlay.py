@@ -13,13 +13,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, FrameResult
+from app.modes import MODE_NAMES
+from app.pipeline.frame import Estimate, FaceResult, FrameResult
 from model.topology import REGIONS
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
-MODE_NAMES = {RWR: "RwR", COLD: "cold solve"}
 OTHER_COLOUR: Colour = (214, 130, 255)
 """The other mode's landmarks when two are compared; no region has a colour near it."""
 

@@ -55,7 +55,7 @@ def test_switches_follow_from_each_other() -> None:
     plain = recording_switches(Preferences())
     assert {name: (state.on, state.free) for name, state in plain.items()} == {
         VIDEO: (True, True),
-        ANNOTATED: (False, True),
+        ANNOTATED: (True, True),
         EXACT: (False, True),
     }
     exact = recording_switches(with_switch(Preferences(recording=RecordingChoices(video=False)), EXACT, True))

@@ -108,4 +108,4 @@ def test_description_names_mode_flicker_and_evaluations():
     assert describe(estimate()) == "RwR  flicker 0.42 %  2 evaluations"
     cold = estimate(COLD)
     silent = Estimate(COLD, cold.landmarks, cold.uncertainty, cold.report, None)
-    assert describe(silent) == "cold solve  5 evaluations"
+    assert describe(silent) == "Cold  5 evaluations"

@@ -20,7 +20,7 @@ import platformdirs
 
 from app.errors import UserError
 from app.gui.palettes import SYSTEM, THEMES
-from app.gui.presenters.preferences import MOST_FACES, Preferences
+from app.gui.presenters.preferences import MOST_FACES, USUAL_RECORDING, Preferences
 from app.gui.presenters.share import ShareForm
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.writer import RecordingChoices
@@ -64,7 +64,7 @@ class Remembered:
     panels: tuple[str, ...] = ("panel",)
     theme: str = SYSTEM
     privacy: bool = False
-    recording: RecordingChoices = field(default_factory=RecordingChoices)
+    recording: RecordingChoices = USUAL_RECORDING
     mirror: bool | None = None
     folder: Path | None = None
     share: ShareForm = field(default_factory=ShareForm)

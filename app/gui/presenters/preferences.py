@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.errors import UserError
@@ -30,6 +30,9 @@ FACES_OPTIONS = tuple(
     for count in range(1, MOST_FACES + 1)
 )
 
+USUAL_RECORDING = RecordingChoices(annotated=True)
+"""What people expect of a recording: a video with the landmarks in it, and what a replay needs."""
+
 VIDEO, ANNOTATED, EXACT = "video", "annotated", "exact"
 
 
@@ -48,7 +51,7 @@ class Preferences:
 
     theme: str = SYSTEM
     privacy: bool = False
-    recording: RecordingChoices = field(default_factory=RecordingChoices)
+    recording: RecordingChoices = USUAL_RECORDING
     mirror: bool | None = None
     max_faces: int = 1
     folder: Path | None = None
