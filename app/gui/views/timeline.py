@@ -28,7 +28,7 @@ from app.gui.presenters.timeline import (
 )
 
 HEIGHT = 148
-LEFT, RIGHT, TOP = 40.0, 14.0, 8.0
+LEFT, RIGHT, TOP = 48.0, 14.0, 8.0
 LANE, LABELS = 18.0, 18.0
 DRAG_PIXELS = 4.0
 """A press that moves less is a click."""
