@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 OPENING, RUNNING, ENDED, FAILED, STOPPED = "opening", "running", "ended", "failed", "stopped"
 WAIT_SECONDS = 0.2
 STOP_SECONDS = 2.0
+NEWS_SECONDS = 20.0
+"""How long a note of the pipeline is shown; it hides what is usually said there."""
 
 Consumer = Callable[[FrameResult], None]
 
@@ -37,7 +40,8 @@ class LiveStatus:
         captured: frames read from the source.
         processed: frames solved.
         skipped: frames replaced by a newer one before they were solved.
-        note: what the source has to say about itself, such as a lost connection; "" if nothing.
+        note: what the source has to say about itself, such as a lost connection, or which engine took the place of
+            one that failed; "" if nothing.
         playback: position, length, paused and speed of a file that plays in real time; None for cameras, streams,
             and files that are solved as fast as it goes.
     """
@@ -75,7 +79,8 @@ class LivePipeline:
         self._consumers: tuple[Consumer, ...] = ()
         self._state = OPENING
         self._info: SourceInfo | None = None
-        self._engine = ""
+        self._engine = self._note = ""
+        self._noted = 0.0
         self._error = ""
         self._processed = 0
         self._read_from_file = 0
@@ -103,7 +108,7 @@ class LivePipeline:
                 captured,
                 self._processed,
                 self._frames.replaced,
-                str(getattr(self._source, "note", "")),
+                str(getattr(self._source, "note", "")) or self._fresh_note(),
                 playback if self._state == RUNNING else None,
             )
 
@@ -201,6 +206,10 @@ class LivePipeline:
                     self._state = STOPPED if self._stop.is_set() else ENDED
             self.results.close()
 
+    def _fresh_note(self) -> str:
+        """What the pipeline said of itself, as long as it is news; the engine's name goes on saying it."""
+        return self._note if time.monotonic() - self._noted < NEWS_SECONDS else ""
+
     def _fail(self, message: str) -> None:
         with self._lock:
             self._state, self._error = FAILED, message
@@ -247,6 +256,9 @@ class LivePipeline:
         result = pipeline.process(frame)
         with self._lock:
             self._processed += 1
+            self._engine = pipeline.engine_name
+            if pipeline.note != self._note:
+                self._note, self._noted = pipeline.note, time.monotonic()
         self.results.put(result)
         for consumer in consumers:
             try:

@@ -11,15 +11,18 @@ import numpy as np
 
 from app.errors import UserError
 from app.pipeline.detector import Detection, Detector, MediaPipeDetector
-from app.pipeline.faces import FaceSolver, FollowedFace, Solutions
+from app.pipeline.faces import FollowedFace, Solutions
 from app.pipeline.frame import Estimate, FaceResult, Frame, FrameResult
 from app.pipeline.identities import Identities
+from app.pipeline.patient_detector import DETECTOR_FAILED, PatientDetector
+from app.pipeline.rescue import Rescue, Solved
 from app.pipeline.scene import CutDetector
 from app.pipeline.stages import StageTimes
 from app.pipeline.tracker import UNCERTAIN, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
 from app.settings import EngineSettings, TrackingSettings
 from model.config import LANDMARKS
 from model.engine.base import Engine
+from model.engine.fallback import OpenEngine
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.flicker import FlickerReading
@@ -41,6 +44,7 @@ class Pipeline:
         settings: TrackingSettings,
         policy: Policy | None = None,
         open_ghcu: Callable[[], Ghcu] | None = None,
+        open_spare: OpenEngine | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -50,10 +54,10 @@ class Pipeline:
             settings: until :meth:`configure` changes them.
             policy: of following faces.
             open_ghcu: opens what repairs covered landmarks, the first time the settings want it.
+            open_spare: opens an engine that takes the place of one that failed; without it a failure ends the run.
         """
-        self._engine = engine
-        self._solver = FaceSolver(engine, open_ghcu)
-        self._detector = detector
+        self._rescue = Rescue(engine, open_ghcu, open_spare)
+        self._detector = PatientDetector(detector)
         self._settings = settings
         self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
         self._cuts = CutDetector()
@@ -66,7 +70,12 @@ class Pipeline:
     @property
     def engine_name(self) -> str:
         """Library and device that really run."""
-        return self._engine.name
+        return self._rescue.engine.name
+
+    @property
+    def note(self) -> str:
+        """One sentence where the engine was replaced while it ran, "" otherwise."""
+        return self._rescue.note
 
     @property
     def settings(self) -> TrackingSettings:
@@ -85,7 +94,7 @@ class Pipeline:
         Raises:
             ModelError: where it is missing, damaged, or of other weights.
         """
-        return self._solver.open_ghcu()
+        return self._rescue.solver.open_ghcu()
 
     def forget(self) -> None:
         """Drop every face, as before the first frame: for a new source, or a place elsewhere in this one."""
@@ -110,11 +119,11 @@ class Pipeline:
             self._identities.forget_places()
         newcomers = self._look(frame, notes)
         known = list(self._faces)
-        solutions = self._solver.solve(frame, known, self._settings, self._times)
-        for face in newcomers:
-            solutions.append(self._solve_first(frame, face))
+        self._faces += newcomers
+        work = partial(self._solve, frame, known, newcomers)
+        solutions = self._rescue.solve(work, self._faces, self._settings, notes)
         results = []
-        for face, (crop, solution) in zip(known + newcomers, solutions, strict=True):
+        for face, (crop, solution) in zip(list(self._faces), solutions, strict=True):
             result = self._accept(frame, face, crop, solution, notes)
             if result is not None:
                 results.append(result)
@@ -123,6 +132,11 @@ class Pipeline:
         results = [result for result in results if result.face in alive]
         results.sort(key=lambda result: result.crop.side, reverse=True)
         return FrameResult(frame, tuple(results), self._times.finish(), "; ".join(notes), self._settings)
+
+    def _solve(self, frame: Frame, known: list[FollowedFace], newcomers: list[FollowedFace]) -> Solved:
+        """Return every face's crop and answers, newcomers last."""
+        solved = self._rescue.solver.solve(frame, known, self._settings, self._times)
+        return solved + [self._solve_first(frame, face) for face in newcomers]
 
     def _look(self, frame: Frame, notes: list[str]) -> list[FollowedFace]:
         """Run the detector if a track needs it; drop faces it no longer finds; return newcomers."""
@@ -133,7 +147,10 @@ class Pipeline:
             return []
         self._since_look = 0
         with self._times.timed("detect"):
-            detections = self._detector.detect(frame.image)
+            detections = self._detector.look(frame.image)
+        if detections is None:
+            notes.append(DETECTOR_FAILED)
+            return []
         owned, strangers = match([face.track for face in self._faces], detections, self._policy)
         kept = []
         for face in self._faces:
@@ -173,15 +190,14 @@ class Pipeline:
         crop = detection.crop(self._policy.crop_scale)
         track = Track(self._identities.of(crop, frame.timestamp), crop)
         notes.append(f"found face {track.face}")
-        return FollowedFace.begin(track, self._engine, self._settings)
+        return FollowedFace.begin(track, self._rescue.engine, self._settings)
 
     def _solve_first(self, frame: Frame, face: FollowedFace) -> tuple[Crop, Solutions]:
         """Solve a newcomer twice: the detector's box is rougher than the box of its landmarks."""
-        first = self._solver.solve_roughly(frame, face.track.crop, self._times)
-        self._faces.append(face)
+        first = self._rescue.solver.solve_roughly(frame, face.track.crop, self._times)
         if np.isfinite(first.landmarks).all():
             face.track.crop = Crop.around_points(first.landmarks, self._policy.crop_scale)
-        crop, solutions = self._solver.solve(frame, [face], self._settings, self._times)[0]
+        crop, solutions = self._rescue.solver.solve(frame, [face], self._settings, self._times)[0]
         extra = first.report.evaluations
         return crop, {
             mode: replace(solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra))
@@ -240,7 +256,14 @@ def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeli
             f"{engine.weights.name} finds {opened.config.landmarks} points, faces are followed by {LANDMARKS}; use it "
             "with evaluate 300w, or choose other --weights."
         )
-    pipeline = Pipeline(opened, MediaPipeDetector(), tracking, open_ghcu=partial(Ghcu, engine.weights, engine.threads))
+    pipeline = Pipeline(
+        opened,
+        MediaPipeDetector(),
+        tracking,
+        open_ghcu=partial(Ghcu, engine.weights, engine.threads),
+        # Whatever ran, the CPU is there: a lost GPU costs speed, not the recording.
+        open_spare=partial(open_engine, engine.weights, engine.engine, "cpu", engine.threads),
+    )
     if tracking.ghcu:
         try:
             pipeline.open_ghcu()

@@ -12,7 +12,7 @@ from typing import Any
 from app.errors import UserError
 from app.modes import RWR
 from app.pipeline.frame import FrameResult
-from app.pipeline.pipeline import STARTED_ANEW
+from app.pipeline.pipeline import SCENE_CUT, STARTED_ANEW
 from app.recording.paths import failure
 from app.sessions.form import SessionError
 from app.sessions.plain import from_plain, to_plain
@@ -26,9 +26,10 @@ FOUND, LOST, CUT = "found", "lost", "cut"
 SOURCE = "source"
 RESTART = "restart"
 DROPPED, ANNOTATED, INEXACT = "dropped", "annotated", "inexact"
+FAULT = "fault"
 ERROR = "error"
 
-NOTED = (FOUND, LOST, CUT, RESTART)
+NOTED = (FOUND, LOST, CUT, RESTART, FAULT)
 """Kinds whose texts are the parts of a result's note."""
 LARGEST_GAP = 1.0
 """Seconds between two frames from which on the source was interrupted."""
@@ -46,7 +47,7 @@ class Event:
         row: of the frame, counted from the session's first.
         frame: its index in the source.
         kind: "start", "settings", "reset", "found", "lost", "cut", "source", "restart", "dropped",
-            "annotated", "inexact", "error" or "stop".
+            "annotated", "inexact", "fault", "error" or "stop".
         data: more about it; ``docs/sessions.md`` lists it by kind.
     """
 
@@ -101,7 +102,7 @@ class Watcher:
             if match:
                 yield event(match[1], face=int(match[2]), reason=match[3] or "")
             else:
-                yield event(RESTART if part == STARTED_ANEW else CUT, text=part)
+                yield event({STARTED_ANEW: RESTART, SCENE_CUT: CUT}.get(part, FAULT), text=part)
         for face in result.faces:
             for estimate in (face.estimate, face.other):
                 if estimate is not None and estimate.mode == RWR and not estimate.report.warm:

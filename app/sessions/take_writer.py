@@ -9,7 +9,7 @@ from typing import Any
 from app.errors import RecordingError
 from app.pipeline.frame import FrameResult
 from app.recording.tables import open_table
-from app.sessions.events import Event, EventLog, Watcher
+from app.sessions.events import FAULT, Event, EventLog, Watcher
 from app.sessions.form import EVENTS, FRAMES, LANDMARKS_CSV, LANDMARKS_PARQUET
 from app.sessions.frames import FramesFile
 
@@ -23,7 +23,7 @@ class TakeWriter:
 
     def __init__(self, folder: Path) -> None:
         self._watcher = Watcher()
-        self._rows = 0
+        self._rows = self._faults = 0
         self._last: tuple[float, int, int] = (0.0, 0, 0)
         with ExitStack() as opened:
             self._frames = FramesFile(folder / FRAMES)
@@ -39,6 +39,11 @@ class TakeWriter:
     def rows(self) -> int:
         """Frames written so far."""
         return self._rows
+
+    @property
+    def faults(self) -> int:
+        """How often a part of the tracker failed so far."""
+        return self._faults
 
     def write(self, result: FrameResult, time: float, picture: int | None, row: int | None = None) -> None:
         """Write one frame: its row, what happened in it, its landmarks.
@@ -56,6 +61,7 @@ class TakeWriter:
         self._last = (time, row, result.frame.index)
         for event in self._watcher.watch(result, time, row):
             self._events.write(event)
+            self._faults += event.kind == FAULT
         # The frame before its landmarks: after a kill no landmarks are without their frame.
         self._frames.write(result, time, picture)
         self._rows += 1

@@ -235,6 +235,8 @@ class SessionWriter:
             counts = replace(counts, dropped=counts.dropped + 1)
             self.lose_exactness("a picture was not recorded")
         self._counts = counts
+        if self._take.faults:
+            self.lose_exactness("a part of the tracker failed")
         self._exact_frames += self._exact
 
     def _tell_missing(self) -> None:

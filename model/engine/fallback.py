@@ -1,0 +1,74 @@
+"""When an engine fails while it runs, another takes its place: a lost GPU must not end what is going on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from model.engine.base import Engine
+from model.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+MOST = 3
+"""Replacements in one run. An engine that fails more often than that has a lasting cause, and no other one cures it."""
+LONGEST_REASON = 120
+
+OpenEngine = Callable[[], Engine]
+
+
+class EngineSupply:
+    """The engine in use, and the next one when it fails. States of one engine mean nothing to another.
+
+    Args:
+        first: the engine to begin with.
+        open_next: opens what takes its place; asked again each time one failed.
+
+    Attributes:
+        engine: the one in use.
+        note: one sentence about what was replaced and why, "" as long as nothing was.
+        replaced: how often it was replaced.
+    """
+
+    def __init__(self, first: Engine, open_next: OpenEngine | None = None) -> None:
+        self.engine = first
+        self.note = ""
+        self.replaced = 0
+        self._open_next = open_next
+
+    @property
+    def alone(self) -> bool:
+        """Whether there never was anything to take the engine's place."""
+        return self._open_next is None
+
+    def replace(self, reason: str) -> Engine:
+        """Put the next engine in the place of the one that failed, and return it.
+
+        Args:
+            reason: what went wrong, for people.
+
+        Raises:
+            ModelError: there is no other, or none that works.
+        """
+        failed, reason = self.engine.name, _short(reason)
+        if self._open_next is None or self.replaced >= MOST:
+            raise ModelError(f"{failed} failed ({reason}); start again, or choose another with --engine or --device")
+        self.replaced += 1
+        try:
+            self.engine = self._open_next()
+        except Exception as error:  # libraries raise many types of their own
+            raise ModelError(
+                f"{failed} failed ({reason}) and nothing can take its place ({_short(str(error))}); start again, or "
+                "choose another with --engine or --device"
+            ) from error
+        goes_on = "it was started anew" if self.engine.name == failed else f"tracking goes on with {self.engine.name}"
+        self.note = f"{failed} failed ({reason}), so {goes_on}."
+        log.warning(self.note)
+        return self.engine
+
+
+def _short(reason: str) -> str:
+    """Return the first line, without what would end a sentence or a note; libraries write pages."""
+    line = reason.strip().splitlines()[0].strip() if reason.strip() else "no reason given"
+    line = line.replace(";", ",").rstrip(". ")
+    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"

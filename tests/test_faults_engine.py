@@ -1,0 +1,242 @@
+"""Engines and detectors that fail while they run: tracking goes on, or ends with one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.errors import EXIT_FAILURE, UserError
+from app.pipeline.detector import Detection
+from app.pipeline.frame import Frame, FrameResult
+from app.pipeline.live import ENDED, FAILED, LivePipeline
+from app.pipeline.patient_detector import DETECTOR_FAILED, FAILURES_IN_A_ROW
+from app.pipeline.pipeline import Pipeline, build_pipeline
+from app.pipeline.rescue import ENGINE_REPLACED, SICK_FRAMES
+from app.sessions.events import FAULT
+from app.settings import DEFAULT_WEIGHTS, EngineSettings, TrackingSettings
+from model.engine.fallback import MOST, EngineSupply
+from model.engine.onnx_engine import OnnxEngine
+from model.errors import ModelError
+from tests.fakes import SquareDetector, SquareEngine, face_image
+from tests.session_fakes import record
+from tests.test_live import FakeSource, wait_for
+
+LOST = "CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=box\nsecond line of a page"
+
+
+class Gpu(SquareEngine):
+    """A stand-in for an engine on a GPU: after ``calls`` calls every one fails as libraries do when the GPU is gone."""
+
+    name = "onnxruntime, CUDA"
+
+    def __init__(self, calls: int, part: str = "evaluate", error: Exception | None = None) -> None:
+        super().__init__()
+        self._left, self._part, self._error = calls, part, error or RuntimeError(LOST)
+
+    def _use(self, part: str) -> None:
+        if part == self._part:
+            self._left -= 1
+        if self._left < 0:
+            raise self._error
+
+    def encode(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        self._use("encode")
+        return super().encode(crops)
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._use("evaluate")
+        return super().evaluate(z, u)
+
+    def decode(self, z: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        self._use("decode")
+        return super().decode(z)
+
+
+class Cpu(SquareEngine):
+    name = "onnxruntime, CPU"
+
+
+class Sick(SquareEngine):
+    """Returns NaN from the ``after``-th evaluation on, for ever."""
+
+    name = "onnxruntime, CUDA"
+
+    def __init__(self, after: int = 0) -> None:
+        super().__init__()
+        self._after = after
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._after -= 1
+        return super().evaluate(z, u) if self._after >= 0 else np.full_like(z, np.nan)
+
+
+class FlakyDetector(SquareDetector):
+    """Fails in the looks whose numbers are in ``bad``."""
+
+    def __init__(self, bad: Callable[[int], bool]) -> None:
+        super().__init__()
+        self._bad = bad
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        found = super().detect(image)
+        if self._bad(self.looks):
+            raise RuntimeError("graph is broken.\npage two")
+        return found
+
+
+def frames(count: int) -> list[Frame]:
+    return [Frame(i, i / 30, face_image(320, 240, 120 + 2 * i, 120, 80), 100 + i / 30) for i in range(count)]
+
+
+def play(pipeline: Pipeline, count: int = 12) -> list[FrameResult]:
+    return [pipeline.process(frame) for frame in frames(count)]
+
+
+def with_spare(engine: SquareEngine, **settings: object) -> Pipeline:
+    return Pipeline(engine, SquareDetector(), TrackingSettings(**settings), open_spare=Cpu)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("compare", [False, True])
+@pytest.mark.parametrize(("part", "calls"), [("encode", 0), ("encode", 5), ("evaluate", 20), ("decode", 4)])
+def test_a_lost_gpu_costs_no_frame(part: str, calls: int, compare: bool) -> None:
+    pipeline = with_spare(Gpu(calls, part), compare=compare)
+    results = play(pipeline)
+    assert [len(result.faces) for result in results] == [1] * 12
+    assert {result.faces[0].face for result in results} == {0}
+    assert pipeline.engine_name == "onnxruntime, CPU"
+    said = [result for result in results if "failed" in result.note]
+    assert len(said) == 1
+    assert pipeline.note == (
+        "onnxruntime, CUDA failed (CUDA failure 719: unspecified launch failure , GPU=0 , hostname=box), "
+        "so tracking goes on with onnxruntime, CPU."
+    )
+    report = said[0].faces[0].estimate.report
+    assert (report.warm, report.reason) == (False, ENGINE_REPLACED)
+    assert results[-1].faces[0].estimate.report.warm
+    alone = play(with_spare(Cpu(), compare=compare))[-1].faces[0].estimate.landmarks
+    assert np.abs(results[-1].faces[0].estimate.landmarks - alone).mean() < 1.0
+
+
+def test_an_engine_that_gives_no_numbers_is_replaced() -> None:
+    pipeline = with_spare(Sick(after=20))
+    results = play(pipeline, 20)
+    blind = [result.frame.index for result in results if not result.faces]
+    assert 0 < len(blind) < SICK_FRAMES
+    assert [len(result.faces) for result in results[-5:]] == [1] * 5
+    assert "gave no numbers" in pipeline.note
+
+
+def test_engines_that_fail_one_after_the_other_end_with_one_sentence() -> None:
+    opened: list[Gpu] = []
+
+    def spare() -> Gpu:
+        opened.append(Gpu(8))
+        return opened[-1]
+
+    pipeline = Pipeline(Gpu(8), SquareDetector(), TrackingSettings(), open_spare=spare)
+    with pytest.raises(UserError, match=r"^The model cannot be used any more: .* choose another .*\.$") as caught:
+        play(pipeline, 100)
+    assert caught.value.exit_code == EXIT_FAILURE
+    assert len(opened) == MOST
+    assert "\n" not in str(caught.value)
+
+
+def test_a_spare_that_cannot_be_opened_is_one_sentence() -> None:
+    def spare() -> SquareEngine:
+        raise OSError("no such file\nor directory")
+
+    pipeline = Pipeline(Gpu(3), SquareDetector(), TrackingSettings(), open_spare=spare)
+    with pytest.raises(UserError, match=r"nothing can take its place \(no such file\)"):
+        play(pipeline)
+
+
+def test_without_a_spare_the_failure_is_the_callers() -> None:
+    with pytest.raises(RuntimeError, match="719"):
+        play(Pipeline(Gpu(3), SquareDetector(), TrackingSettings()))
+    with pytest.raises(ModelError, match="--engine"):
+        EngineSupply(Cpu()).replace("it is gone")
+
+
+def test_the_live_status_says_what_happened() -> None:
+    source = FakeSource(frames=30, live=False)
+    live = LivePipeline(lambda: source, lambda: with_spare(Gpu(12)), TrackingSettings())
+    live.start()
+    wait_for(lambda: live.status.state == ENDED)
+    status = live.status
+    assert (status.processed, status.error, status.engine) == (30, "", "onnxruntime, CPU")
+    assert status.note.startswith("onnxruntime, CUDA failed")
+
+
+def test_a_recording_keeps_what_happened_and_is_no_longer_exact(tmp_path: Path) -> None:
+    results = play(with_spare(Gpu(20)))
+    session = record(tmp_path / "session", results)
+    assert session.metadata.counts.frames == 12
+    faults = [event for event in session.events if event.kind == FAULT]
+    assert [event.text.startswith("onnxruntime, CUDA failed") for event in faults] == [True]
+    assert not session.metadata.exact
+
+
+def test_a_real_onnxruntime_session_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """onnxruntime's own exception, from a run that cannot be done."""
+    pipeline = build_pipeline(EngineSettings(engine="onnx", device="cpu", threads=1), TrackingSettings())
+    try:
+        engine = pipeline._rescue.engine
+        assert isinstance(engine, OnnxEngine)
+        monkeypatch.setattr(engine, "encode", lambda crops: engine._cell.run(None, {"z": crops, "u": crops})[0])
+        pipeline._detector.close()
+        pipeline._detector._detector = SquareDetector()  # type: ignore[assignment]
+        results = play(pipeline, 3)
+        assert "failed" in results[0].note
+        assert pipeline._rescue.engine is not engine
+        assert pipeline.engine_name == engine.name
+        assert "it was started anew" in pipeline.note
+    finally:
+        pipeline.close()
+
+
+def test_a_detector_that_fails_now_and_then_costs_no_face() -> None:
+    detector = FlakyDetector(lambda look: look % 2 == 0)
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=2))
+    results = play(pipeline, 40)
+    assert [len(result.faces) for result in results] == [1] * 40
+    assert sum(DETECTOR_FAILED in result.note for result in results) >= 9
+
+
+def test_a_detector_that_comes_back_finds_the_face() -> None:
+    detector = FlakyDetector(lambda look: look < FAILURES_IN_A_ROW)
+    results = play(Pipeline(SquareEngine(), detector, TrackingSettings()), 30)
+    assert [len(result.faces) for result in results] == [0] * (FAILURES_IN_A_ROW - 1) + [1] * (31 - FAILURES_IN_A_ROW)
+
+
+def test_a_detector_that_always_fails_ends_with_one_sentence() -> None:
+    source = FakeSource(frames=200, live=False)
+    detector = FlakyDetector(lambda look: True)
+    live = LivePipeline(
+        lambda: source, lambda: Pipeline(SquareEngine(), detector, TrackingSettings()), TrackingSettings()
+    )
+    live.start()
+    wait_for(lambda: live.status.state == FAILED)
+    assert live.status.error == (
+        "The face detector fails again and again (graph is broken): start again; doctor shows what is wrong."
+    )
+    assert detector.closed
+
+
+def test_weights_that_hold_nan_end_with_one_sentence() -> None:
+    pipeline = Pipeline(Sick(), SquareDetector(), TrackingSettings(), open_spare=Sick)
+    with pytest.raises(UserError, match="gave no numbers"):
+        play(pipeline, 100)
+
+
+def test_the_shipped_engine_has_a_spare() -> None:
+    """What the application opens can be replaced: the spare is real and of the same model."""
+    pipeline = build_pipeline(EngineSettings(engine="onnx", threads=1), TrackingSettings())
+    try:
+        engine = pipeline._rescue._supply.replace("tested")
+        assert engine.config == OnnxEngine(DEFAULT_WEIGHTS, threads=1).config
+    finally:
+        pipeline.close()
