@@ -65,7 +65,7 @@ def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
     """Return the signs (a, b, c, d) of x' = a x + c y, y' = b x + d y; None if upright or at an odd angle."""
     # Not frame.side_data: the frame keeps that, it keeps the frame, and such a ring of two stays until Python's garbage
     # collector comes by, which it does after some hundreds of frames of megabytes each.
-    side_data: Any = SideDataContainer(frame)
+    side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg]  # its stub lacks the constructor
     data = side_data.get(Type.DISPLAYMATRIX)
     if data is None:
         return None
