@@ -234,6 +234,7 @@ class LiveWindow(QMainWindow):
         zoom = self.desk.zoom if self.view.close_up else None
         self._bridge.show_at(*self.view.device_size, self.desk.mirrored, zoom)
         self._bridge.blur(self.desk.chosen.privacy)
+        self.sessions.viewer.blur(self.desk.chosen.privacy)
 
     def _show_newest(self) -> None:
         picture = self._bridge.take()
