@@ -98,7 +98,7 @@ class Light:
         dark: share of the face without detail in the dark.
         bright: share of the face clipped to white.
         contrast: standard deviation of the luma.
-        sharpness: variance of the Laplacian over the luma's; no unit.
+        sharpness: variance of the second difference along the worse axis over the luma's, in percent.
         noise: standard deviation of the sensor's noise in grey levels of 255.
         inter_ocular: distance of the outer eye corners in frame pixels.
         height: of the landmarks' box, as a share of the picture's height.

@@ -27,6 +27,8 @@ PLAY = "play"
 PAUSE = "pause"
 BACK = "back"
 AHEAD = "ahead"
+BACK_MORE = "back-more"
+AHEAD_MORE = "ahead-more"
 FRAME_BACK = "frame-back"
 FRAME_AHEAD = "frame-ahead"
 MIRROR = "mirror"
@@ -101,6 +103,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(PAUSE, "K", "Pause", "Hold a file still, or play on", SOURCES),
     Action(BACK, "Left", "Back", "Go back one second in a file", SOURCES),
     Action(AHEAD, "Right", "Ahead", "Go ahead one second in a file", SOURCES),
+    Action(BACK_MORE, "Shift+Left", "Back 5 s", "Go back five seconds in a file", SOURCES),
+    Action(AHEAD_MORE, "Shift+Right", "Ahead 5 s", "Go ahead five seconds in a file", SOURCES),
     Action(FRAME_BACK, ",", "Frame back", "Go back one frame in a file", SOURCES),
     Action(FRAME_AHEAD, ".", "Frame ahead", "Go ahead one frame in a file", SOURCES),
     Action(MIRROR, "M", "Mirror", "Flip the picture left to right, as in a mirror", WINDOW),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.sources.base import Playback
 
 SECONDS = 1.0
+MORE_SECONDS = 5.0
 
 
 class Player:
@@ -28,6 +29,8 @@ class Player:
             actions.PAUSE: self.toggle_pause,
             actions.BACK: lambda: self.move(-SECONDS),
             actions.AHEAD: lambda: self.move(SECONDS),
+            actions.BACK_MORE: lambda: self.move(-MORE_SECONDS),
+            actions.AHEAD_MORE: lambda: self.move(MORE_SECONDS),
             actions.FRAME_BACK: lambda: self.step(-1),
             actions.FRAME_AHEAD: lambda: self.step(1),
         }

@@ -113,7 +113,9 @@ def verdict(facts: Facts) -> str:
 
 def headline(facts: Facts) -> str:
     """The line under the title: what runs and how fast."""
-    stage = facts.state.stage
+    stage, status = facts.state.stage, facts.state.status
+    if stage == RUNNING and status is not None and status.playback is not None and status.playback.paused:
+        return "Paused"
     if stage == RUNNING:
         return "Live" if facts.fps is None else f"Live  ·  {facts.fps:.{0 if facts.fps >= 10 else 1}f} fps"
     return {OPENING: "Opening…", STOPPED: "Stopped", "ended": "Ended", "failed": "Not running"}.get(stage, stage)

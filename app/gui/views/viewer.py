@@ -116,7 +116,7 @@ class ViewerView(QWidget):
         if player is None:
             return False
         steps = {actions.FRAME_BACK: -1, actions.FRAME_AHEAD: 1}
-        seconds = {actions.BACK: -1.0, actions.AHEAD: 1.0}
+        seconds = {actions.BACK: -1.0, actions.AHEAD: 1.0, actions.BACK_MORE: -5.0, actions.AHEAD_MORE: 5.0}
         if name == actions.PAUSE:
             player.play(player.playback.paused)
         elif name in steps:
