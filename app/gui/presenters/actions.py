@@ -120,12 +120,13 @@ ACTIONS: tuple[Action, ...] = (
     Action(QUIT, "Ctrl+Q", "Quit", "Finish the recording and close the window", WINDOW),
 )
 
-REPEATING = frozenset({DIVIDER_LEFT, DIVIDER_RIGHT, BACK, AHEAD, FRAME_BACK, FRAME_AHEAD})
+REPEATING = frozenset({DIVIDER_LEFT, DIVIDER_RIGHT, BACK, AHEAD, BACK_MORE, AHEAD_MORE, FRAME_BACK, FRAME_AHEAD})
 """Actions that go on while their key is held down."""
 
 LIVE_ONLY = frozenset(
     {RWR, GHCU, CALM, BALANCED, FAST, NEXT_FACE, COMPARE, RIVAL, COMPARE_VIEW, CLOSE_UP, DIVIDER_LEFT, DIVIDER_RIGHT}
-    | {DRAWER, HEAT, RECORD, SNAPSHOT, PLAY, PAUSE, BACK, AHEAD, FRAME_BACK, FRAME_AHEAD, MIRROR, PRIVACY, PANEL}
+    | {DRAWER, HEAT, RECORD, SNAPSHOT, PLAY, PAUSE, BACK, AHEAD, MIRROR, PRIVACY, PANEL}
+    | {BACK_MORE, AHEAD_MORE, FRAME_BACK, FRAME_AHEAD}
 )
 """Actions about the live picture. While another page is in front they would change what nobody sees."""
 
