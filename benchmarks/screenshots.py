@@ -185,8 +185,7 @@ class Photographer:
             tracking=TrackingSettings(**tracking),  # type: ignore[arg-type]
         )
         settings = LiveSettings(chosen)
-        parts = live_parts(settings)
-        parts = replace(parts, cameras=list) if source is None else _playing(source, settings, parts)
+        parts = replace(live_parts(settings), cameras=list) if source is None else playing(source, settings)
         window = LiveWindow(settings, partial(LiveSession, parts), list)
         window.resize(*SIZE)
         window.show()
@@ -204,8 +203,9 @@ class Photographer:
         window.deleteLater()
 
 
-def _playing(source: Callable[[], object], settings: LiveSettings, parts: SessionParts) -> SessionParts:
-    """Return parts whose every source is ``source``."""
+def playing(source: Callable[[], object], settings: LiveSettings) -> SessionParts:
+    """Return the real parts of a session, but that every source is ``source``."""
+    from app.gui.window import live_parts
     from app.pipeline.live import LivePipeline
     from app.pipeline.pipeline import build_pipeline
     from app.settings import TrackingSettings
@@ -215,7 +215,7 @@ def _playing(source: Callable[[], object], settings: LiveSettings, parts: Sessio
         build = partial(build_pipeline, settings.engine, tracking)
         return LivePipeline(lambda: PacedSource(source, loop=True), build, tracking)  # type: ignore[arg-type]
 
-    return replace(parts, live=live)
+    return replace(live_parts(settings), live=live)
 
 
 if __name__ == "__main__":
