@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace, device, is_numpy_namespace
 
 MASS_FLOOR = 1e-4
 """Added to the heatmap mass before dividing, as in the released decode."""
@@ -33,15 +33,19 @@ def decode(heatmaps: Any, half_pixel: bool) -> tuple[Any, Any]:
     """
     xp = array_namespace(heatmaps)
     positions = cell_centres(heatmaps.shape[-1], half_pixel, heatmaps)
-    along_x = xp.sum(heatmaps, axis=-2)
-    along_y = xp.sum(heatmaps, axis=-1)
-    mass = MASS_FLOOR + xp.sum(along_x, axis=-1)
+    marginals = xp.stack([xp.sum(heatmaps, axis=-2), _row_sums(heatmaps)], axis=-2)
+    mass = MASS_FLOOR + xp.sum(marginals[..., :1, :], axis=-1)
+    means = xp.sum(marginals * positions, axis=-1) / mass
     # Second moments about the mean, not E[x^2] - E[x]^2: float32 would cancel for sharp peaks.
-    means = []
-    variance = xp.zeros_like(mass)
-    for marginal in (along_x, along_y):
-        mean = xp.sum(marginal * positions, axis=-1) / mass
-        offset = positions - mean[..., None]
-        variance = variance + xp.sum(marginal * offset * offset, axis=-1) / mass
-        means.append(mean)
-    return xp.stack(means, axis=-1), xp.sqrt(variance / 2)
+    offset = positions - means[..., None]
+    variance = xp.sum(xp.sum(marginals * offset * offset, axis=-1) / mass, axis=-1)
+    return means, xp.sqrt(variance / 2)
+
+
+def _row_sums(heatmaps: Any) -> Any:
+    """Return the sums along the last axis (n, landmarks, size); the product is several times as fast as numpy's sum."""
+    xp = array_namespace(heatmaps)
+    if not is_numpy_namespace(xp):
+        return xp.sum(heatmaps, axis=-1)
+    size = heatmaps.shape[-1]
+    return xp.reshape(xp.reshape(heatmaps, (-1, size)) @ xp.ones(size, dtype=heatmaps.dtype), heatmaps.shape[:-1])

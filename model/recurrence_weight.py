@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from model.config import LANDMARKS
 from model.errors import ModelError
+from model.motion import median
 from model.topology import REGIONS, region_points
 
 Array = NDArray[np.float64]
@@ -106,7 +107,7 @@ class AdaptiveWeight:
         return np.asarray((self._sharing @ squared) / (self._sharing @ expected))
 
     def _ambiguity(self, spread: NDArray[np.floating]) -> Array:
-        typical = max(float(np.median(spread)), 1e-12)
+        typical = max(median(spread), 1e-12)
         return np.asarray(np.clip(spread / typical, *AMBIGUITY_LIMITS) ** self._adaptation.ambiguity)
 
 

@@ -57,12 +57,11 @@ def _resampling(
         half_pixel: cells sit at (j + 0.5) / size instead of j / size.
     """
     offset = 0.5 if half_pixel else 0.0
-    frame = new_start[:, None] + (np.arange(size) + offset) / size * new_side
+    cells = np.arange(size)
+    frame = new_start[:, None] + (cells + offset) / size * new_side
     position = (frame - old_start) / old_side * size - offset
-    low = np.floor(position)
-    matrices = np.zeros((len(new_start), size, size), np.float32)
-    which, row = np.meshgrid(np.arange(len(new_start)), np.arange(size), indexing="ij")
-    for column, share in ((low, 1 - (position - low)), (low + 1, position - low)):
-        inside = (column >= 0) & (column < size)
-        matrices[which[inside], row[inside], column[inside].astype(int)] += share[inside].astype(np.float32)
-    return matrices
+    # A cell's share falls linearly with its distance: every other cell's is 0, and those beyond the edges have none.
+    weights = (position[:, :, None] - cells).astype(np.float32)
+    np.abs(weights, out=weights)
+    np.subtract(1, weights, out=weights)
+    return np.maximum(weights, 0, out=weights)

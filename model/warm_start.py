@@ -62,7 +62,7 @@ class Pull:
                 self._weights = self._weight.update((found - expected) / self._crop.side, spread[0])
         xp = array_namespace(new)
         share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
-        return share * new + (1 - share) * self._reference
+        return self._reference + share * (new - self._reference)
 
     @property
     def _pixel(self) -> float:
