@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -13,6 +14,8 @@ SCHEMES = (LANDMARKS, 68)
 """How many points a model may have: those of WFLW, or the 68 of 300W."""
 HEATMAP_STRIDE = 4
 DEPTH = 4
+LARGEST = 4096
+"""Pixels, channels or steps beyond which a description is damaged rather than a model."""
 
 SOLVERS = ("fpi", "anderson", "broyden")
 
@@ -59,6 +62,12 @@ class LdeqConfig:
     def __post_init__(self) -> None:
         if self.input_size < 64 or self.input_size % 64:
             raise ModelError(f"input_size must be a positive multiple of 64, not {self.input_size}")
+        if max(self.input_size, self.injection, self.width, abs(self.increment), self.max_steps) > LARGEST:
+            raise ModelError(f"input_size, channels and max_steps must be {LARGEST} at most")
+        if not all(map(math.isfinite, (self.beta, self.crop_scale, self.tolerance))):
+            raise ModelError("beta, crop_scale and tolerance must be finite")
+        if self.groups < 1 or self.injection < 1:
+            raise ModelError("groups and injection must be positive")
         if self.kernel not in (3, 5):
             raise ModelError(f"kernel must be 3 or 5, not {self.kernel}")
         if self.injection % 4:
@@ -98,10 +107,13 @@ class LdeqConfig:
         unknown = sorted(set(values) - known)
         if unknown:
             raise ModelError(f"unknown model setting: {', '.join(unknown)}")
-        try:
-            return cls(**values)
-        except TypeError as error:
-            raise ModelError(f"model settings have wrong types: {error}") from error
+        for field in fields(cls):
+            value = values.get(field.name, field.default)
+            kind = type(field.default)
+            if type(value) is not kind and not (kind is float and type(value) is int):
+                what = f"{field.name} must be of type {kind.__name__}, not {str(value)[:40]!r}"
+                raise ModelError(f"model settings have wrong types: {what}")
+        return cls(**values)
 
 
 PRESETS: dict[str, LdeqConfig] = {

@@ -116,8 +116,10 @@ def read_ghcu_card(path: Path) -> GhcuCard:
         return GhcuCard(path, config, str(values["trained_on"]), dict(values["files"]), dict(values.get("notes", {})))
     except OSError as error:
         raise ModelError(f"there is no GHCU at {path}; train one with train-ghcu") from error
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise ModelError(f"{card_path} is not a description of a GHCU: {error!r}") from error
+    except ModelError:
+        raise
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
+        raise ModelError(f"{card_path} is not a description of a GHCU, or damaged; restore it") from error
 
 
 def _config(values: dict[str, Any]) -> GhcuConfig:

@@ -58,13 +58,20 @@ def read_card(path: Path) -> WeightsCard:
         raise ModelError(f"{card_path.name} is missing beside {path}; weights need both files")
     try:
         values = json.loads(card_path.read_text(encoding="utf-8"))
-        if values["format"] != FORMAT:
-            raise ModelError(f"{card_path} has format {values['format']}, this version reads {FORMAT}")
-        config = LdeqConfig.from_dict(values["config"])
-        files, notes = dict(values["files"]), dict(values.get("notes", {}))
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
-        raise ModelError(f"{card_path} is not a weights description: {error!r}") from error
-    return WeightsCard(path, config, files, notes)
+        version, settings, files, notes = values["format"], values["config"], values["files"], values.get("notes", {})
+    except OSError as error:
+        raise ModelError(f"{card_path} cannot be read: {error.strerror or error}; check the disk") from error
+    except KeyError as error:
+        raise ModelError(f"{card_path} is not a weights description: it has no {error}; restore it") from error
+    except (ValueError, RecursionError, TypeError, AttributeError) as error:
+        raise ModelError(f"{card_path} is not a weights description: it is damaged; restore it") from error
+    if version != FORMAT:
+        raise ModelError(f"{card_path} has format {version!r}, this version reads {FORMAT}")
+    if not (isinstance(settings, dict) and isinstance(files, dict) and isinstance(notes, dict)):
+        raise ModelError(
+            f"{card_path} is not a weights description: config, files and notes must be tables; restore it"
+        )
+    return WeightsCard(path, LdeqConfig.from_dict(settings), files, notes)
 
 
 class Listed(Protocol):

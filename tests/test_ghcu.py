@@ -422,7 +422,7 @@ def test_the_window_opens_with_the_repair_on(weights: Path, monkeypatch: pytest.
 
     opened: list[TrackingSettings] = []
     monkeypatch.setattr(system, "window_problem", lambda *_: None)
-    monkeypatch.setattr(window, "run_window", lambda settings: opened.append(settings.tracking) or 0)
+    monkeypatch.setattr(window, "run_window", lambda settings, _: opened.append(settings.chosen.tracking) or 0)
     for words in ([], ["--ghcu"]):
         assert cli.main(["live", "--source", "demo", "--weights", str(weights), *words]) == 0
     assert [tracking.ghcu for tracking in opened] == [False, True]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 from app.cli.log import start_log
 from app.errors import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
@@ -39,6 +41,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     debug = "--debug" in argv[: _command_index(argv)]
     log_path = start_log(debug)
+    _print_anything()
     try:
         return _run(argv)
     except SystemExit as end:
@@ -86,8 +89,15 @@ def _command_index(argv: Sequence[str]) -> int:
     return len(argv)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Ends with one line, whatever words it complains about."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(_one_line(message))
+
+
 def _parser(command: str | None) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="main.py", description=DESCRIPTION, allow_abbrev=False)
+    parser = _Parser(prog="main.py", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="store_true", help="show the version and end")
     parser.add_argument("--debug", action="store_true", help="log more and print tracebacks")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
@@ -119,8 +129,20 @@ def _fail(sentence: str, code: int, debug: bool) -> int:
         import traceback
 
         traceback.print_exc()
-    print(f"ldeq-live: {sentence}", file=sys.stderr)
+    print(f"ldeq-live: {_one_line(sentence)}", file=sys.stderr)
     return code
+
+
+def _one_line(text: str) -> str:
+    """Show line breaks and other control characters, which file names may hold, instead of obeying them."""
+    return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+
+
+def _print_anything() -> None:
+    """Print names that the terminal cannot show, or that are no text at all, with escapes instead of errors."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _silence_output() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 import types
 import typing
@@ -23,6 +22,8 @@ VERSION = 1
 PREFIX = "hold-still"
 LARGEST = 1 << 20
 """Bytes; a card has about ten thousand."""
+MOST = 1e9
+"""No figure of a card is larger: pixels, percent, seconds, frames per second."""
 
 
 class _Wrong(Exception):
@@ -142,8 +143,8 @@ def _build(kind: Any, value: object, where: str) -> Any:
             raise _Wrong(f"{where} is no table")
         return value
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if not math.isfinite(value):
-            raise _Wrong(f"{where} is not finite")
+        if not abs(value) <= MOST:
+            raise _Wrong(f"{where} is not possible")
         return float(value)
     if type(value) is not kind:
         raise _Wrong(f"{where} is missing or of the wrong kind")

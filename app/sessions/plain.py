@@ -74,7 +74,10 @@ def _as(hint: Any, value: Any, name: str) -> Any:
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:  # JSON knows whole numbers of any length
+            raise ValueError(f"{name} is too large") from error
     if hint in (int, str, bool) and type(value) is hint:
         return value
     raise ValueError(f"{name} is {value!r}")

@@ -258,15 +258,19 @@ def _save_checkpoint(path: Path, run: _Run) -> None:
 def _load_checkpoint(path: Path, run: _Run) -> None:
     if not path.is_file():
         raise ModelError(f"nothing to resume: {path} does not exist; run without --resume to start")
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # what the restricted reader raises for a damaged file may be anything
+        raise ModelError(f"{path} is damaged or no checkpoint; restore it, or run without --resume to start") from error
     try:
         run.model.load_state_dict(state["model"])
         run.average.load_state_dict(state["average"])
         run.optimiser.load_state_dict(state["optimiser"])
-    except (RuntimeError, KeyError, ValueError) as error:
+        seconds, steps, samples, dice = (state[name] for name in ("seconds", "steps", "samples", "random"))
+        torch.set_rng_state(dice)
+    except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} belongs to another model; use another --out folder: {error}") from error
-    run.seconds, run.steps, run.samples = state["seconds"], state["steps"], state["samples"]
-    torch.set_rng_state(state["random"])
+    run.seconds, run.steps, run.samples = seconds, steps, samples
 
 
 def _log(path: Path, run: _Run, size: int, figures: dict[str, float]) -> None:
