@@ -88,7 +88,11 @@ def read_evaluation(path: Path) -> Evaluation:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read: {error.strerror or error}; give a file that evaluate wrote."
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read as JSON: {error}.") from error
     dataset = content.get("dataset") if isinstance(content, dict) else None
     if dataset not in SHAPES:
@@ -101,7 +105,7 @@ def read_evaluation(path: Path) -> Evaluation:
         if dataset != "wflw-v":
             errors = np.nan_to_num(values["NME"] / 100, nan=np.inf)  # a missed face is a failure
             values |= {FAILURE_RATE: failures(errors) * 100, AREA: areas(errors)}
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise UserError(f"{path} does not hold the {shape.called} one by one; evaluate again with --json.") from error
     measured = {title: column for title, column in values.items() if np.isfinite(column).any()}
     return Evaluation(_title(path, content), dataset, names, measured)

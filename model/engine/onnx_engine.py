@@ -92,7 +92,8 @@ def session(path: Path, device: str, threads: int | None) -> Any:
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime raises many types of its own
-        raise ModelError(f"onnxruntime cannot load {path.name}: {str(error).splitlines()[0]}") from error
+        reason = (str(error).splitlines() or [""])[0].rpartition(" : ")[2].rstrip(".")  # without its codes
+        raise ModelError(f"onnxruntime cannot load {path.name} ({reason}); restore it, or try --device cpu") from error
     if device == "cuda" and CUDA_PROVIDER not in session.get_providers():
         raise ModelError("onnxruntime found no usable CUDA; use --device cpu, or install CUDA 12 and cuDNN 9")
     return session
