@@ -107,9 +107,10 @@ class LivePage(QWidget):
             entry.setFixedWidth(width)
             entry.adjustSize()
             entry.move((self.view.width() - width) // 2, BANNER_TOP)
-        if self.address.isVisible():
-            self.banner.move(self.banner.x(), BANNER_TOP + self.address.height() + 10)
         self.hold_still.place()
+        for above in (self.address, self.hold_still):
+            if above.isVisible():
+                self.banner.move(self.banner.x(), above.geometry().bottom() + 10)
 
     def dismiss(self) -> bool:
         """Close the topmost thing over the picture but the banner; return whether there was one."""

@@ -11,7 +11,7 @@ from app.gui.presenters.flicker import FlickerView
 from app.gui.presenters.heatmap import live_heat
 from app.gui.wardrobe import Wardrobe
 
-START_SIZE = (1440, 860)
+START_SIZE = (1440, 900)
 LEAST_SIZE = (1170, 620)
 
 

@@ -66,9 +66,11 @@ class Wardrobe(QObject):
         if colours is self._worn:
             return
         self._worn = colours
-        if not self._application.styleSheet():
+        sheet = self._application.styleSheet()
+        if not sheet:
             theme.dress(self._application, colours)
-        elif colours is not theme.palette():
+        elif colours is not theme.palette() or sheet != theme.style_sheet(colours):
+            # The second: a window that opens while others wear what the application's own sheet does not say.
             theme.change(self._application, colours)
         self.changed.emit()
 
