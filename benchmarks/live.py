@@ -197,6 +197,7 @@ def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
     from app.gui.live_window import LiveWindow
     from app.gui.presenters.session import LiveSession
     from app.gui.window import live_parts
+    from app.memory import share_one_heap
     from app.pipeline.live import LivePipeline
     from app.pipeline.pipeline import build_pipeline
     from app.settings import TrackingSettings
@@ -210,6 +211,7 @@ def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
         build = partial(build_pipeline, settings.engine, tracking)
         return LivePipeline(lambda: PacedSource(reopen, loop=True), build, tracking)
 
+    share_one_heap()  # as run_window does
     parts = replace(live_parts(settings), live=live)
     return LiveWindow(settings, partial(LiveSession, parts), lambda: [])
 
