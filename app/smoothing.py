@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,10 @@ from app.pipeline.frame import EMA, ONE_EURO
 from model.errors import ModelError
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.metrics import inter_ocular
+
+FRAME_SECONDS = 1 / 30
+LONGEST_SECONDS = 10.0
+"""A gap beyond this one is a clock that jumped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,8 @@ class FaceSmoother:
     def __init__(self, smoothing: LandmarkFilter) -> None:
         self._filter = smoothing
         self._unit: float | None = None
+        self._last: float | None = None
+        self._shift = 0.0
 
     def update(self, landmarks: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
         """Return the filtered landmarks (98, 2), frame pixels, of the frame at ``seconds``."""
@@ -64,10 +71,28 @@ class FaceSmoother:
             if not np.isfinite(landmarks).all():
                 return landmarks
             self._unit = max(float(inter_ocular(landmarks)), 1.0)
-        smooth: NDArray[np.float32] = self._filter.update(landmarks / self._unit, seconds) * np.float32(self._unit)
+        unit, time = self._unit, self._time(seconds)
+        smooth: NDArray[np.float32] = self._filter.update(landmarks / unit, time) * np.float32(unit)
         return smooth
 
     def reset(self) -> None:
         """Forget the face."""
         self._filter.reset()
-        self._unit = None
+        self._unit = self._last = None
+        self._shift = 0.0
+
+    def _time(self, seconds: float) -> float:
+        """Return the filter's own time, which goes on by a frame where the source's clock stands still or jumps.
+
+        A filter that is told of no time, or of years, would stand still until the clock has caught up, or for ever.
+        """
+        last = self._last
+        time = seconds + self._shift
+        if last is not None and not 0 < time - last <= LONGEST_SECONDS:
+            time = last + FRAME_SECONDS
+        if not math.isfinite(time):  # a face that is first seen without a time
+            time = 0.0
+        if math.isfinite(seconds):
+            self._shift = 0.0 if time == seconds else time - seconds
+        self._last = time
+        return time

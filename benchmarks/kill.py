@@ -99,6 +99,7 @@ def killed(folder: Path, way: str, seconds: float, moment: float) -> tuple[float
 
 def lost_in(folder: Path, newest: float) -> dict[str, Any]:
     """Return the seconds that are missing at the end of a session's parts."""
+    from app.sessions.form import SessionError
     from app.sessions.session import open_session
 
     session = open_session(folder)
@@ -107,13 +108,14 @@ def lost_in(folder: Path, newest: float) -> dict[str, Any]:
     shown = None
     if session.metadata.video is not None:
         last = -1
-        for number, _ in session.pictures():
-            last = number
-        shown = newest - float(times[session.frames.picture == last][0]) if last >= 0 else newest
+        with contextlib.suppress(SessionError):  # cut off before the first of them were on the disk
+            for number, _ in session.pictures():
+                last = number
+        shown = newest - float(times[session.frames.picture == last][0] if last >= 0 else times[0])
     return {
         "state": session.state,
         "frames": max(0.0, newest - float(times[-1])),
-        "landmarks": max(0.0, newest - float(times[rows[-1]])) if len(rows) else newest,
+        "landmarks": max(0.0, newest - float(times[rows[-1]] if len(rows) else times[0])),
         "pictures": None if shown is None else max(0.0, shown),
     }
 

@@ -12,6 +12,7 @@ time, and is worth less: under a random acceleration the variance of a motion fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,8 @@ Image = NDArray[np.uint8]
 FRAME_SECONDS = 1 / 25
 """Time between frames for which the gains are given; more of a motion is believed after a longer time, not less after
 a shorter."""
+LONGEST_SECONDS = 10.0
+"""A motion of so long ago says nothing, and clocks that jump by years must not be reckoned with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +96,13 @@ class ReferenceMotion:
     def _time_passes(self, seconds: float | None) -> float:
         """Return how many times as long ago the last frame is as the one before was from it."""
         before, self._seconds = self._seconds, seconds
-        if seconds is None or before is None or seconds <= before:
+        passed = math.nan if seconds is None or before is None else seconds - before
+        if not 0 < passed <= LONGEST_SECONDS:  # also where a clock gives no numbers
             self._elapsed = FRAME_SECONDS
+            if passed > LONGEST_SECONDS:
+                self.forget_speed()
             return 1.0
-        last, self._elapsed = self._elapsed, seconds - before
+        last, self._elapsed = self._elapsed, passed
         return self._elapsed / last if self._head is not None else 1.0
 
     def _blend(self, last: Array | None, new: Array, gain: float, longer: float) -> Array:

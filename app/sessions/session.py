@@ -148,7 +148,14 @@ class Session:
         shown = self.frames.picture >= 0
         times = self.frames.time if video.inside else self.frames.timestamp
         finished = self.state == COMPLETE or path.suffix != Path(EXACT_VIDEO).suffix
-        return SessionVideo(path, times[shown], whole=finished)
+        try:
+            return SessionVideo(path, times[shown], whole=finished)
+        except SessionError as error:
+            if self.state == COMPLETE or not video.inside:
+                raise
+            raise SessionError(
+                f"{self.folder} was cut off before its first pictures were on the disk; its landmarks can be shown."
+            ) from error
 
     def pictures(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         """Yield (number, picture) of every clean picture in order; numbers are those in :attr:`frames`.

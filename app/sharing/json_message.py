@@ -33,10 +33,11 @@ def json_datagrams(result: FrameResult) -> list[bytes]:
     texts = [_compact(entry) for entry in entries]
     runs = packed([len(text) + 1 for text in texts], LARGEST - HEAD_ROOM) or [range(0)]
     height, width = result.frame.image.shape[:2]
+    stamp = result.frame.timestamp
     head = {
         "ldeq": VERSION,
         "frame": result.frame.index,
-        "time": round(result.frame.timestamp, 6),
+        "time": round(stamp, 6) if math.isfinite(stamp) else None,
         "size": [width, height],
         "count": len(result.faces),
         "parts": len(runs),

@@ -194,17 +194,21 @@ class CameraSource:
         while True:
             with self._guard.using() as usable:
                 good, image = self._capture.read() if usable else (False, None)
-            if good and image is not None and image.size:
-                return _as_rgb(image)
+            picture = _as_rgb(image) if good and image is not None and image.size else None
+            if picture is not None:
+                return picture
             if time.perf_counter() >= deadline or self._guard.wait_closed(_RETRY_SECONDS):
                 return None
 
 
-def _as_rgb(image: NDArray[Any]) -> NDArray[np.uint8]:
+def _as_rgb(image: NDArray[Any]) -> NDArray[np.uint8] | None:
+    """Return what a driver delivered as RGB; None for what is no picture, which drivers deliver now and then."""
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
-    channels = 1 if image.ndim == 2 else image.shape[2]
-    code = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}[channels]
+    channels = {2: 1, 3: image.shape[-1]}.get(image.ndim)
+    code = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}.get(channels)
+    if code is None or image.dtype != np.uint8:
+        return None
     return cv2.cvtColor(image, code).astype(np.uint8, copy=False)
 
 
