@@ -33,7 +33,7 @@ from app.gui.presenters.chooser import CameraChoice
 from app.gui.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT
 from app.gui.presenters.session import LiveSession
 from app.gui.presenters.viewer_facts import OPEN
-from app.gui.presenters.viewer_jobs import AS_RECORDED, WAYS
+from app.gui.presenters.viewer_jobs import AS_RECORDED, NO_RIVAL, WAYS
 from app.gui.presenters.viewer_jobs import COLD as SOLVED_COLD
 from app.gui.remembered import Memory, Remembered
 from app.gui.settings import LiveSettings
@@ -46,7 +46,7 @@ from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
 from app.modes import COLD, EMA, RWR
 from app.pipeline.frame import FaceResult
-from app.sessions.form import RECORDED
+from app.sessions.form import COMPLETE, RECORDED, REPLAYS
 from app.sessions.session import open_session
 from app.sessions.writer import RecordingChoices
 from app.settings import EngineSettings, TrackingSettings
@@ -466,3 +466,28 @@ def test_the_next_window_is_as_the_last_one_was(begin: Callable[..., Person], tm
     assert again.window.desk.mirrored
     assert again.window.desk.session.state.tracking == me.window.desk.session.state.tracking
     again.wait(lambda: again.modes == (RWR, EMA))
+
+
+def test_closing_in_the_middle_of_everything_loses_nothing(begin: Callable[..., Person]) -> None:
+    me = begin()
+    finished = me.record(FRAMES)
+    me.open_recorded()
+    me.viewer.viewer.replay(SOLVED_COLD, NO_RIVAL)
+    me.press(Key.Key_L)  # back to the live picture, while the replay goes on
+    assert me.window.pages.currentWidget() is me.window.page
+    me.press(Key.Key_Space)
+    session = me.window.desk.session
+    me.wait(lambda: session.state.recording is not None)
+    me.press(Key.Key_T)
+    assert session.state.status is not None
+    enough = session.state.status.processed + 5
+    me.wait(lambda: session.state.status is not None and session.state.status.processed >= enough)
+    leave(me)
+    assert session.state.finished is not None
+    assert session.state.finished.path != finished
+    for folder in (finished, session.state.finished.path):
+        kept = open_session(folder)
+        assert kept.state == COMPLETE
+        assert kept.metadata.counts.frames == len(kept.frames) > 0
+        assert kept.take_names == (RECORDED,)  # a replay that was not finished leaves nothing
+        assert not list((folder / REPLAYS).glob("*"))

@@ -87,8 +87,8 @@ class Viewer:
         self._background(lambda: self._open(folder, run))
         self._changed()
 
-    def close(self) -> None:
-        """Let go of the session; a piece of work under way is stopped."""
+    def close(self) -> Job | None:
+        """Let go of the session; return the piece of work that was stopped for it, which is to clean up first."""
         with self._lock:
             self._run += 1
             player, job = self.player, self._job
@@ -100,6 +100,7 @@ class Viewer:
         if player is not None:
             player.stop(0)  # its thread ends by itself, after the picture it is decoding
         self._changed()
+        return job
 
     def show(self, name: str) -> None:
         """Show a take as points; if it is the one compared with, they change places."""

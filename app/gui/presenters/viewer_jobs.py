@@ -103,6 +103,7 @@ class Job:
         self._ended = ended
         self._progress = 0.0
         self._stop = threading.Event()
+        self._over = threading.Event()
 
     @property
     def view(self) -> JobView:
@@ -112,6 +113,10 @@ class Job:
     def cancel(self) -> None:
         """End it early; what it had written so far is removed."""
         self._stop.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until it has ended and cleaned up; return whether it has."""
+        return self._over.wait(timeout)
 
     def run(self) -> None:
         """Do the work, on the calling thread."""
@@ -123,6 +128,7 @@ class Job:
         except Exception as error:
             log.exception("%s failed", self._label)
             outcome = Outcome(f"{self._label} failed ({error!r}); the log has the details.", good=False)
+        self._over.set()
         self._ended(outcome)
 
     def _tell(self, done: int, total: int) -> None:

@@ -29,6 +29,8 @@ from app.gui.views.viewer_panel import ViewerPanel, label
 
 REFRESH_MS = 50
 BANNER_WIDTH = 560
+STOP_SECONDS = 2.0
+"""How long a replay or a clip that is stopped by closing the window may take to remove what it wrote."""
 
 
 class ViewerView(QWidget):
@@ -89,8 +91,10 @@ class ViewerView(QWidget):
     def stop(self) -> None:
         """Let go of everything, before the window closes for good."""
         self._timer.stop()
-        self.viewer.close()
+        job = self.viewer.close()
         self._bridge.stop(0.5)
+        if job is not None:
+            job.wait(STOP_SECONDS)
 
     def blur(self, private: bool) -> None:
         """Show pictures in which nobody can be recognised from now on, or clear ones again."""

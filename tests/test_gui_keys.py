@@ -1,0 +1,78 @@
+"""Every key in any order, on every page: nothing breaks, hangs or is left behind."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import random
+import threading
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QKeySequence
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.gui import theme
+from app.gui.live_window import LiveWindow
+from app.gui.palettes import DARK
+from app.gui.presenters import actions
+from app.gui.presenters.chooser import CameraChoice
+from app.gui.presenters.session import LiveSession
+from app.gui.remembered import Memory
+from app.gui.settings import LiveSettings
+from tests.gui_fakes import fake_parts
+from tests.session_fakes import record, tracked
+
+WAIT_MS = 30000
+KEYS = 150
+EVENTS_MS = 8
+PRESSABLE = [action for action in actions.ACTIONS if action.name != actions.QUIT]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
+    theme.dress(qapp, DARK)
+    before = set(threading.enumerate())
+    folder = tmp_path / "out"
+    recorded = record(folder / "walk", tracked(12)).folder
+    memory = Memory(tmp_path / "window.json")
+    memory.update(source="demo", folder=folder, theme="dark", tour_seen=True)
+    window = LiveWindow(
+        LiveSettings(memory.current),
+        lambda *args: LiveSession(fake_parts(faces=2), *args),
+        lambda: [CameraChoice("camera:0", "HD Webcam")],
+        memory=memory,
+    )
+    window.show()
+    window.begin()
+    dice = random.Random(seed)
+    visited, acted = set(), set()
+    act = window.act
+    window.act = lambda name: (acted.add(name), act(name))  # type: ignore[method-assign, assignment]
+    for _ in range(KEYS):
+        menu = QApplication.activePopupWidget()
+        if menu is not None:
+            menu.close()
+        if dice.random() < 0.04:
+            window.sessions.open(recorded)
+        else:
+            key = QKeySequence(dice.choice(PRESSABLE).key)[0]
+            window.activateWindow()
+            qtbot.keyClick(QApplication.focusWidget() or window, key.key(), key.keyboardModifiers())
+        qtbot.wait(dice.choice((0, 1, EVENTS_MS)))
+        visited.add(window.pages.currentWidget())
+        assert QApplication.activeModalWidget() is None
+    assert {window.page, window.sessions.list, window.sessions.viewer} <= visited
+    assert len(acted) > 20
+    window.close()
+    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
+    assert window.desk.session.join(10)
+    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=WAIT_MS)
+    again = Memory(tmp_path / "window.json")
+    assert again.note == ""
+    assert again.current == memory.current
+    window.deleteLater()
+    theme.dress(qapp, DARK)
