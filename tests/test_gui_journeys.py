@@ -245,12 +245,14 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     assert me.window.desk.session.state.tracking.rwr
     assert me.window.desk.session.state.recording is None
 
+    unseen = me.window.view.picture
     me.replay(SOLVED_COLD)
     flicker, evaluations = viewer.view().table[:2]
     assert flicker.first != flicker.second
     assert float(evaluations.first) < float(evaluations.second)
     assert [row.second for row in viewer.view().takes] == [False, True]
     me.replay(AS_RECORDED)
+    assert me.window.view.picture is unseen  # nothing is prepared for a page that nobody sees
     session = open_session(folder)
     again = session.take(session.take_names[-1])
     live = session.take(RECORDED)
@@ -282,6 +284,7 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     assert me.window.pages.currentWidget() is me.window.page
     me.press(Key.Key_R)
     assert not me.window.desk.session.state.tracking.rwr
+    me.wait(lambda: me.modes == (COLD, ""))
 
 
 def test_privacy_leaves_no_picture_of_anybody(begin: Callable[..., Person], tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.presenters.flicker import FlickerView
@@ -42,6 +43,8 @@ class LivePage(QWidget):
     def __init__(self, test: HoldStill) -> None:
         super().__init__()
         self.setObjectName("ground")
+        self.in_front = False
+        """Whether it can be seen; read by the thread that makes pictures, which needs none otherwise."""
         self.view = VideoView()
         self.scrub = ScrubBar()
         self.drawer = LabDrawer()
@@ -84,6 +87,14 @@ class LivePage(QWidget):
         """Open a part, or close it."""
         part = self._parts()[name]
         part.setVisible(part.isHidden())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Ask for pictures."""
+        self.in_front = True
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Rest, also while the window is minimised."""
+        self.in_front = False
 
     def show_facts(self, facts: Facts, source_name: str) -> None:
         """Bring everything that is read up to date."""

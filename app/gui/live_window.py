@@ -84,7 +84,7 @@ class LiveWindow(QMainWindow):
         self.sessions = SessionPages(self.pages, settings.engine, lambda: self.desk.folder, self._go_live, _open_folder)
         self.setCentralWidget(self.pages)
         self._sources = SourceMenu(self.page, find_cameras, find_screens, lambda: self.desk.session.state, self._play)
-        self._bridge = FrameBridge(lambda: self.desk.session.results)
+        self._bridge = FrameBridge(lambda: self.desk.session.results if self.page.in_front else None)
         self._closing_since: float | None = None
         self.look = Look(self, self.page, self.desk)
         self._connect()
