@@ -20,6 +20,7 @@ FORBIDDEN = {
     "app/sources": ("app.gui", "app.cli", "app.recording", *QT),
     "app/recording": ("app.gui", "app.cli", *QT),
     "app/sessions": ("app.gui", "app.cli", *QT),
+    "app/batch": ("app.gui", "app.cli", *QT),
     "app/evaluation": ("app.gui", "app.cli", *QT),
     "app/training": ("app.gui", "app.cli", *QT),
     "app/sharing": ("app.gui", "app.cli", *QT),

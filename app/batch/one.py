@@ -1,0 +1,249 @@
+"""One whole input, from opening it to the last byte of its outputs: ``track`` does one, ``batch`` many."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from app.batch.track_report import TrackReport
+from app.errors import UserError
+from app.pipeline.frame import Frame, FrameResult
+from app.recording.audio import AudioCopy, SourceTiming, probe_timing
+from app.recording.outputs import OutputPlan, Outputs
+from app.sessions.form import is_session
+from app.sessions.metadata import EngineFacts
+from app.sessions.tracked import open_tracked_session
+from app.sessions.writer import SessionWriter
+from app.settings import EngineSettings, TrackingSettings
+from app.sources.base import Source, SourceInfo
+from app.sources.images import PICTURE_SUFFIXES, ImageSource, list_pictures
+from app.sources.video import VideoSource
+from model.errors import ModelError
+
+EVERY_FACE = 64
+"""Most faces followed where every face is asked for."""
+
+
+class UnusableModel(UserError):
+    """The model cannot be opened, for this input or any other."""
+
+
+class Processor(Protocol):
+    """The part of :class:`app.pipeline.pipeline.Pipeline` that is driven here."""
+
+    @property
+    def engine_name(self) -> str: ...
+
+    def process(self, frame: Frame) -> FrameResult: ...
+
+    def close(self) -> None: ...
+
+
+OpenSource = Callable[[str], Source]
+BuildPipeline = Callable[[EngineSettings, TrackingSettings], Processor]
+Progress = Callable[[int, int | None], None]
+"""Told how many frames are done, and how many there will be, if that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackRequest:
+    """What to track, how, and where to.
+
+    Attributes:
+        spec: the input as the person named it.
+        plan: where results go; check it first.
+        tracking: how faces are followed.
+        engine: which model runs.
+        copy: one of ``app.sessions.tracked.COPIES`` to keep the pictures in the session; None: where that must be.
+        audio: copy the input's audio into the annotated video.
+    """
+
+    spec: str
+    plan: OutputPlan
+    tracking: TrackingSettings
+    engine: EngineSettings
+    copy: str | None = None
+    audio: bool = True
+
+    @property
+    def path(self) -> Path:
+        """The input as a path, whether or not it is one."""
+        return path_of(self.spec)
+
+
+@dataclass(slots=True)
+class Tracked:
+    """What became of an input.
+
+    Attributes:
+        report: what was found.
+        engine: library and device that ran.
+        seconds: time that it took, without opening the model.
+        complete: the input was read to its end and everything was written.
+        problem: the error that ended it early, if one did.
+        remarks: sentences about what could not be read or copied.
+    """
+
+    report: TrackReport
+    engine: str
+    seconds: float
+    complete: bool
+    problem: UserError | None = None
+    remarks: list[str] = field(default_factory=list)
+
+
+def path_of(spec: str) -> Path:
+    """Return what a person wrote as a path."""
+    return Path(spec.strip()).expanduser()
+
+
+def refuse_session(spec: str) -> None:
+    """Raise where the input is a recorded session.
+
+    Raises:
+        UserError: it is one.
+    """
+    if is_session(path_of(spec)):
+        raise UserError(f"{spec} is a session; give its video, or use: session replay {spec}")
+
+
+def pictures_of(spec: str) -> tuple[Path, ...]:
+    """Return the input's picture files, in the order in which the source counts them; none for videos and streams."""
+    path = path_of(spec)
+    if path.is_dir():
+        return list_pictures(path)
+    return (path,) if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES else ()
+
+
+def track_input(
+    request: TrackRequest,
+    *,
+    stopped: Callable[[], bool],
+    progress: Progress,
+    open_source: OpenSource | None = None,
+    build_pipeline: BuildPipeline | None = None,
+) -> Tracked:
+    """Track an input and write what was asked for.
+
+    Args:
+        request: its plan has been checked.
+        stopped: asked before every frame; True ends the run, with every output finished.
+        progress: told before the first frame and after each.
+        open_source: opens the input; the application's own if not given.
+        build_pipeline: makes what finds landmarks; the application's own if not given.
+
+    Raises:
+        UnusableModel: the model cannot be opened.
+        UserError: the input cannot be opened or an output not be created. What goes wrong later is told in what is
+            returned, since something was written by then.
+    """
+    with ExitStack() as stack:
+        source = (open_source or _application_source)(request.spec)
+        stack.callback(source.close)
+        try:
+            pipeline = (build_pipeline or _application_pipeline)(request.engine, request.tracking)
+        except ModelError as error:
+            raise UnusableModel(f"The model cannot be used: {error}.") from error
+        stack.callback(pipeline.close)
+        outputs = _open_outputs(request, source.info)
+        session = _open_session(request, source.info, EngineFacts.of(pipeline.engine_name, request.engine))
+        tracked = Tracked(TrackReport(), pipeline.engine_name, 0.0, complete=False)
+        started = time.monotonic()
+        _drive(source, pipeline, outputs, session, tracked, stopped, progress)
+        tracked.seconds = time.monotonic() - started
+        tracked.engine = pipeline.engine_name  # another one may have taken its place
+        tracked.remarks = _remarks(request, source, outputs)
+    return tracked
+
+
+def _drive(
+    source: Source,
+    pipeline: Processor,
+    outputs: Outputs,
+    session: SessionWriter | None,
+    tracked: Tracked,
+    stopped: Callable[[], bool],
+    progress: Progress,
+) -> None:
+    """Drive every frame through; the outputs are finished whatever happens."""
+    ended = False
+    total = source.info.frames
+    try:
+        progress(0, total)
+        while not stopped():
+            frame = source.read()
+            if frame is None:
+                ended = True
+                break
+            result = pipeline.process(frame)
+            outputs.write(result)
+            if session is not None:
+                session.write(result)
+            tracked.report.add(result)
+            progress(tracked.report.frames, total)
+    except UserError as error:
+        tracked.problem = error
+    finally:
+        closing: list[Callable[[], None]] = [partial(outputs.close, complete=ended)]
+        if session is not None:
+            closing += [partial(session.close, _reason(ended, tracked.problem)), session.add_checksums]
+        for close in closing:
+            try:
+                close()
+            except UserError as error:
+                tracked.problem = tracked.problem or error
+    tracked.complete = ended and tracked.problem is None
+
+
+def _reason(ended: bool, problem: UserError | None) -> str:
+    """Return why a session ends."""
+    return str(problem) if problem is not None else "end of the input" if ended else "interrupted"
+
+
+def _open_outputs(request: TrackRequest, info: SourceInfo) -> Outputs:
+    path, plan = request.path, request.plan
+    timing: SourceTiming | None = None
+    audio: AudioCopy | None = None
+    if path.is_file() and not plan.pictures:
+        timing = probe_timing(path)
+        if timing is not None and plan.view is not None and request.audio:
+            audio = AudioCopy(path, timing.start)
+    return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, audio=audio)
+
+
+def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> SessionWriter | None:
+    path, plan = request.path, request.plan
+    if plan.session is None:
+        return None
+    timing = probe_timing(path) if path.is_file() and not plan.pictures else None
+    video = path if timing is not None else None
+    return open_tracked_session(plan.session, request.spec, info, engine, video=video, timing=timing, copy=request.copy)
+
+
+def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[str]:
+    note = source.note if isinstance(source, VideoSource | ImageSource) else ""
+    remarks = [note] if note else []
+    if outputs.audio is not None and request.plan.view is not None:
+        if outputs.audio.left_out:
+            names, suffix = ", ".join(outputs.audio.left_out), request.plan.view.suffix
+            remarks.append(f"Audio in {names} does not fit into {suffix} and was left out; .mkv can hold it.")
+        if outputs.audio.damaged:
+            remarks.append(f"The audio of {request.spec} is damaged; what could be read was copied.")
+    return remarks
+
+
+def _application_source(spec: str) -> Source:
+    from app.sources.open import open_source
+
+    return open_source(spec)
+
+
+def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Processor:
+    from app.pipeline.pipeline import build_pipeline
+
+    return build_pipeline(engine, tracking)
