@@ -175,11 +175,11 @@ class VideoWriter:
             if self._audio is not None:
                 self._audio.finish(audio_end)
             self._file.mark()
-        except (OSError, FFmpegError) as error:
+        except Exception as error:  # whatever an encoder raises, the file is closed and what it holds is kept
             problem = error
         try:
             self._container.close()
-        except (OSError, FFmpegError) as error:
+        except Exception as error:
             problem = problem or error
         finally:
             self._file.close()
@@ -225,7 +225,8 @@ class VideoWriter:
     def _failure(self, error: BaseException) -> RecordingError:
         if isinstance(error, OSError) and not isinstance(error, FFmpegError):
             return failure(self._path, error)
-        return RecordingError(f"Cannot write {self._path}: the video encoder said {str(error)!r}; try another format.")
+        said = str(error) or type(error).__name__
+        return RecordingError(f"Cannot write {self._path}: the video encoder said {said!r}; try another format.")
 
 
 def letterbox(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:

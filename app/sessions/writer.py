@@ -160,6 +160,9 @@ class SessionWriter:
                 step()
             except RecordingError as error:
                 problem = problem or error
+            except Exception:  # the other files are finished all the same
+                log.exception("a file of %s could not be finished", self._folder)
+                problem = problem or RecordingError(f"{self._folder} could not be finished; it holds what was written.")
         if self._metadata is None:
             shutil.rmtree(self._folder, ignore_errors=True)
         elif problem is None and not self._failed:
