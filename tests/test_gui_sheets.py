@@ -210,6 +210,15 @@ def test_preferences_tell_every_change(window: Window, qtbot: QtBot) -> None:
     assert len(told) == count, "what is shown is not a change"
 
 
+def test_preferences_open_at_the_option_in_force(window: Window) -> None:
+    sheet = PreferencesSheet(window)
+    sheet.show_preferences(Preferences(theme="light"), USUAL)
+    sheet.show()
+    focused = QApplication.focusWidget()
+    assert isinstance(focused, QAbstractButton)
+    assert focused.text() == "Light"
+
+
 def test_a_folder_that_says_too_little_is_not_taken(window: Window, qtbot: QtBot) -> None:
     sheet = PreferencesSheet(window)
     sheet.show_preferences(Preferences(), USUAL)

@@ -6,7 +6,16 @@ import math
 
 from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPainter, QPaintEvent, QPen, QRegion, QShowEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.gui import theme
 
@@ -101,9 +110,11 @@ class Sheet(QFrame):
             self.setMask(rounded(self.rect(), RADIUS))
 
     def first_control(self) -> QWidget:
-        """Return what gets the keyboard when the sheet opens."""
+        """Return what gets the keyboard when the sheet opens: of several options, the one in force."""
         chain = self._chain()
-        return next((widget for widget in chain if widget is not self._close), self._close)
+        first = next((widget for widget in chain if widget is not self._close), self._close)
+        options = [widget for widget in first.parentWidget().children() if isinstance(widget, QAbstractButton)]
+        return next((option for option in options if option in chain and option.isChecked()), first)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Lie above everything and take the keyboard."""
