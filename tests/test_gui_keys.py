@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.gui import theme
@@ -49,9 +49,15 @@ def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_
     window.show()
     window.begin()
     dice = random.Random(seed)
-    visited, acted = set(), set()
+    visited: set[QWidget] = set()
+    acted: set[str] = set()
     act = window.act
-    window.act = lambda name: (acted.add(name), act(name))  # type: ignore[method-assign, assignment]
+
+    def noted(name: str) -> None:
+        acted.add(name)
+        act(name)
+
+    window.act = noted  # type: ignore[method-assign]
     for _ in range(KEYS):
         menu = QApplication.activePopupWidget()
         if menu is not None:
@@ -59,7 +65,7 @@ def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_
         if dice.random() < 0.04:
             window.sessions.open(recorded)
         else:
-            key = QKeySequence(dice.choice(PRESSABLE).key)[0]
+            key = QKeySequence(dice.choice(PRESSABLE).key)[0]  # type: ignore[index]
             window.activateWindow()
             qtbot.keyClick(QApplication.focusWidget() or window, key.key(), key.keyboardModifiers())
         qtbot.wait(dice.choice((0, 1, EVENTS_MS)))
