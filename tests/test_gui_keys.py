@@ -49,7 +49,7 @@ def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_
     window.show()
     window.begin()
     dice = random.Random(seed)
-    visited: set[QWidget] = set()
+    visited: set[QWidget | None] = set()
     acted: set[str] = set()
     act = window.act
 
