@@ -23,16 +23,17 @@ class _StemFromPixels(nn.Module):
     """uint8 RGB (n, s, s, 3) to the injection, with the image normalisation inside."""
 
     mean: Tensor
-    std: Tensor
+    scale: Tensor
 
     def __init__(self, stem: Stem) -> None:
         super().__init__()
         self.stem = stem
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN) * 255)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD) * 255)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None] * 255)
+        self.register_buffer("scale", 1 / (torch.tensor(IMAGENET_STD)[:, None, None] * 255))
 
     def forward(self, crops: Tensor) -> Tensor:
-        out: Tensor = self.stem(((crops.float() - self.mean) / self.std).permute(0, 3, 1, 2))
+        # Colours first: onnxruntime takes 0.9 ms for a subtraction and a division along a last axis of three.
+        out: Tensor = self.stem((crops.permute(0, 3, 1, 2).float() - self.mean) * self.scale)
         return out
 
 
