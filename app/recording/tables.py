@@ -9,7 +9,7 @@ the picture does not explain, overall and by region, percent of the inter-ocular
 was not measured). A frame without a face has one row with everything after ``time`` empty, so frames can
 be counted. Where two modes are compared each face has two rows, the chosen mode first.
 
-After a kill a CSV lacks at most the last half second (its last line may be cut short). A Parquet file
+After a kill a CSV lacks at most the last fifth of a second (its last line may be cut short). A Parquet file
 has its index at the end, so it is written as ``NAME.parquet.part`` and gets its name when it is
 complete; after a kill the ``.part`` cannot be read. Use CSV where that matters.
 """
@@ -45,7 +45,7 @@ COLUMNS = (
     *("evaluations", "residual", "warm", "reset_reason", "age"),
     *FLICKER,
 )
-FLUSH_SECONDS = 0.5
+FLUSH_SECONDS = 0.2
 ROW_GROUP = 2048
 """Rows of a Parquet row group. Each costs a quarter of a megabyte until the end, for 300 columns' descriptions."""
 
@@ -106,7 +106,7 @@ def open_table(path: Path, *, overwrite: bool = False) -> LandmarkTable:
 
 
 class CsvTable:
-    """Rows as text, coordinates with three decimals; whole lines reach the disk twice a second."""
+    """Rows as text, coordinates with three decimals; whole lines reach the disk five times a second."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

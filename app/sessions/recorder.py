@@ -23,8 +23,9 @@ from app.sessions.writer import SessionWriter
 
 PICTURE_BYTES = 256 << 20
 PICTURES_WAITING = 64
-PICTURE_SECONDS = 1.5
-"""A picture that waited this long keeps new ones out: what waits is lost if the process is killed."""
+PICTURE_SECONDS = 0.7
+"""A picture that waited this long keeps new ones out: what waits is lost if the process is killed, and that
+must not be more than a second with what the disk does not have yet."""
 EXACT_PATIENCE = 4
 """Exact recordings, where each picture counts, let so many times more of them wait, for so much longer."""
 ANNOTATED_WAITING = 2
