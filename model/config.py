@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -64,8 +63,8 @@ class LdeqConfig:
             raise ModelError(f"input_size must be a positive multiple of 64, not {self.input_size}")
         if max(self.input_size, self.injection, self.width, abs(self.increment), self.max_steps) > LARGEST:
             raise ModelError(f"input_size, channels and max_steps must be {LARGEST} at most")
-        if not all(map(math.isfinite, (self.beta, self.crop_scale, self.tolerance))):
-            raise ModelError("beta, crop_scale and tolerance must be finite")
+        if not all(abs(value) <= LARGEST for value in (self.beta, self.crop_scale, self.tolerance)):
+            raise ModelError(f"beta, crop_scale and tolerance must be numbers up to {LARGEST}")
         if self.groups < 1 or self.injection < 1:
             raise ModelError("groups and injection must be positive")
         if self.kernel not in (3, 5):

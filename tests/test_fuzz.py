@@ -1,0 +1,112 @@
+"""A few damaged inputs of each kind, with fixed seeds; ``python -m benchmarks.fuzz`` tries hundreds."""
+
+from __future__ import annotations
+
+import json
+import random
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from app.cli.main import main
+from model.config import LdeqConfig
+from model.errors import ModelError
+from model.weights import read_card
+from tests.fuzz_cases import KINDS, WEIGHTS, cases, make_samples
+from tests.fuzz_damage import BYTES, ODD_VALUES, damaged_json, damaged_lines
+from tests.fuzz_verdict import judge, run_case
+
+COUNTS = {"video": 5, "picture": 8, "weights": 4, "checkpoint": 4, "session": 8, "line": 12}
+"""Cases of a kind; of the others ten, which take no time."""
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("samples")
+    make_samples(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_inputs_end_with_one_sentence(
+    kind: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "cwd"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    outcomes = []
+    for case in cases(kind, COUNTS.get(kind, 10), samples, tmp_path, seed=3):
+        outcome = run_case(case)
+        assert outcome.wrong == "", f"{case}\n{outcome.err}"
+        outcomes.append(outcome.code)
+    if kind not in ("settings", "line"):
+        assert any(outcomes), "not one input was damaged enough to be refused"
+
+
+def test_the_judge_sees_what_is_wrong() -> None:
+    assert judge(0, "fine", "") == ""
+    assert judge(2, "", "ldeq-live: There is no file a; check its name.\n") == ""
+    assert judge(2, "", "usage: x\nmain.py track: error: argument --csv: expected one argument\n") == ""
+    for code, out, err in (
+        (1, "", "Traceback (most recent call last):\n  ...\nldeq-live: x.\n"),
+        (1, "", "ldeq-live: an unexpected error ended the program (KeyError: 'a'); see the log\n"),
+        (2, "", "ldeq-live: x is not a description: KeyError('a').\n"),
+        (2, "", ""),
+        (-11, "", ""),
+        (2, "", "ldeq-live: one line\nand another\n"),
+    ):
+        assert judge(code, out, err) != ""
+
+
+def test_damage_damages_and_repeats() -> None:
+    data = bytes(range(256)) * 40
+    for way in BYTES:
+        changed = [way(data, random.Random(seed)) for seed in range(20)]
+        assert sum(item != data for item in changed) > 15
+        assert changed == [way(data, random.Random(seed)) for seed in range(20)]
+    text = json.dumps({"a": [1, 2, {"b": None}], "c": "d"}).encode()
+    assert len({damaged_json(text, random.Random(seed)) for seed in range(50)}) > 25
+    assert len({damaged_lines(b"a,b\nc,d\n", random.Random(seed)) for seed in range(50)}) > 10
+
+
+@pytest.mark.parametrize("name", LdeqConfig.__dataclass_fields__)
+def test_no_value_of_a_model_description_ends_otherwise_than_with_a_sentence(name: str) -> None:
+    """None of them builds a network of terabytes, divides by zero or solves for ever."""
+    settings = LdeqConfig().to_dict()
+    for value in ODD_VALUES:
+        try:
+            config = LdeqConfig.from_dict({**settings, name: value})
+        except ModelError:
+            continue
+        assert config.max_steps <= 4096
+        assert max(config.widths) <= 5 * 4096
+
+
+@pytest.mark.parametrize("name", ["format", "config", "files", "notes"])
+def test_no_value_of_a_weights_card_ends_otherwise_than_with_a_sentence(name: str, tmp_path: Path) -> None:
+    card = json.loads((WEIGHTS / "ldeq-s.json").read_text())
+    weights = tmp_path / "ldeq-s.safetensors"
+    weights.touch()
+    for value in ODD_VALUES:
+        weights.with_suffix(".json").write_text(json.dumps({**card, name: value}))
+        with suppress(ModelError):
+            read_card(weights)
+
+
+def test_a_damaged_training_checkpoint_is_one_sentence(tmp_path: Path) -> None:
+    from model.training.loop import _load_checkpoint
+
+    path = tmp_path / "checkpoint.pt"
+    for seed in range(30):
+        path.write_bytes(random.Random(seed).randbytes(200) if seed % 2 else b"PK\x03\x04" + bytes(seed))
+        with pytest.raises(ModelError, match="is damaged or no checkpoint; restore it"):
+            _load_checkpoint(path, None)  # type: ignore[arg-type]
+
+
+def test_words_with_line_breaks_stay_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["card", "a\nb\x1b[31m"], ["session", "info", "a\nb"], ["track", "x", "y\nz"]):
+        assert main(words) == 2
+        last = capsys.readouterr().err.strip().splitlines()[-1]
+        assert "\\n" in last
+        assert "\x1b" not in last
