@@ -459,7 +459,8 @@ def test_the_next_window_is_as_the_last_one_was(begin: Callable[..., Person], tm
 
     again = begin(Memory(path))
     assert theme.palette() is LIGHT
-    assert again.window.styleSheet() == theme.style_sheet(LIGHT)
+    pages = [again.window.pages.widget(index) for index in range(again.window.pages.count())]
+    again.wait(lambda: {page.styleSheet() for page in pages if page is not None} == {theme.style_sheet(LIGHT)})
     assert again.window.page.open == (DRAWER,)
     assert not again.window.page.panel.isVisible()
     assert again.window.page.drawer.isVisible()

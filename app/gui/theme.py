@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QWidget
 
 from app.gui.palettes import DARK, Palette
 
@@ -87,13 +88,26 @@ def dress(application: QApplication, colours: Palette = DARK) -> None:
 def change(application: QApplication, colours: Palette) -> None:
     """Give a dressed application other colours while its windows are open.
 
-    A style sheet on each window costs a third of what the application's costs: 0.04 instead of 0.13 s for the live
-    window on a slow processor.
+    The application's own style sheet would take 0.13 s of a slow processor, one on the live window 0.06, and one on
+    the page in view 0.03. Pages that are out of sight follow at once, each when the window's thread is free again.
     """
     _colour(application, colours)
-    for widget in application.topLevelWidgets():
-        if widget.windowType() in (Qt.WindowType.Window, Qt.WindowType.Dialog):
-            widget.setStyleSheet(style_sheet(colours))
+    sheet = style_sheet(colours)
+    for window in application.topLevelWidgets():
+        if window.windowType() in (Qt.WindowType.Window, Qt.WindowType.Dialog):
+            for part in _parts(window):
+                if part is window or part.isVisibleTo(window):
+                    part.setStyleSheet(sheet)
+                else:
+                    QTimer.singleShot(0, part, partial(part.setStyleSheet, sheet))
+
+
+def _parts(window: QWidget) -> list[QWidget]:
+    """Return a window's pages; of a window without pages itself."""
+    pages = window.centralWidget() if isinstance(window, QMainWindow) else None
+    if not isinstance(pages, QStackedWidget):
+        return [window]
+    return [page for page in map(pages.widget, range(pages.count())) if page is not None]
 
 
 def _colour(application: QApplication, colours: Palette) -> None:
