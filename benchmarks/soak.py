@@ -1,9 +1,14 @@
 """Leaves the live window running with a recording and watches memory, threads and frames.
 
     python -m benchmarks.soak [--minutes 10] [--fps 30] [--panels] [--no-recording] [--json OUT]
+    python -m benchmarks.soak --random [--minutes 10] [--seed 0] [--json OUT]
 
 The demo clip plays as a live source in the real window (offscreen unless QT_QPA_PLATFORM says otherwise). The
 first minute warms up and is not counted in the growth.
+
+With ``--random`` somebody does anything at all (benchmarks/random_user.py): every key, other sources, sizes, seeks,
+recordings. Every 20 seconds everything goes back to the demo clip, and memory, threads and files are read. Every
+recording is opened and counted.
 """
 
 from __future__ import annotations
@@ -29,10 +34,17 @@ def main() -> None:
     parser.add_argument("--fps", type=float, default=30.0, help="rate of the live source")
     parser.add_argument("--panels", action="store_true", help="with every panel open and comparing off")
     parser.add_argument("--no-recording", action="store_true")
+    parser.add_argument("--random", action="store_true", help="with somebody who does anything at all")
+    parser.add_argument("--seed", type=int, default=0, help="what the random user does")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    figures = run(arguments)
+    if arguments.random:
+        from benchmarks.random_user import soak
+
+        figures = soak(arguments.minutes, arguments.seed)
+    else:
+        figures = run(arguments)
     for name, value in figures.items():
         if name != "samples":
             print(f"{name:<24} {value}")

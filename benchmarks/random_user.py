@@ -1,0 +1,223 @@
+"""Somebody who does anything at all in the live window, as fast as a child: keys, sources, sizes, pages, recordings."""
+
+from __future__ import annotations
+
+import collections
+import gc
+import random
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from app.errors import UserError
+from app.gui.presenters import actions
+from app.sessions.session import open_session
+
+if TYPE_CHECKING:
+    from app.gui.live_window import LiveWindow
+
+NEVER = {actions.QUIT, actions.SOURCE}
+"""A menu waits for somebody to choose from it; the sources in it are played without it."""
+OFTEN = (actions.RECORD, actions.COMPARE, actions.RIVAL, actions.COMPARE_VIEW, actions.DRAWER, actions.PAUSE)
+SIZES = ((760, 520), (1024, 640), (1280, 800), (1440, 860), (1920, 1080))
+KEPT_SESSIONS = 3
+
+
+@dataclass(slots=True)
+class RandomUser:
+    """Does one thing after another.
+
+    Attributes:
+        window: the real one.
+        folder: where it records.
+        sources: what may be played, some of which cannot be.
+        dice: decides.
+        done: how often what was done.
+        checked: recordings that were opened, with what was wrong with them.
+    """
+
+    window: LiveWindow
+    folder: Path
+    sources: tuple[str, ...]
+    dice: random.Random
+    done: collections.Counter[str] = field(default_factory=collections.Counter)
+    checked: dict[str, str] = field(default_factory=dict)
+
+    def act(self) -> None:
+        """Do one thing."""
+        name, doing = self.dice.choice(self._choices())
+        self.done[name] += 1
+        doing()
+
+    def check_recordings(self) -> None:
+        """Open every recording that is finished, note what is wrong with it, and delete all but the newest."""
+        state = self.window.desk.session.state
+        busy = state.recording is not None
+        folders = sorted(
+            (path for path in self.folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
+        )
+        for path in folders[:-1] if busy else folders:
+            if path.name not in self.checked:
+                self.checked[path.name] = _wrong_with(path)
+        for path in folders[:-KEPT_SESSIONS]:
+            shutil.rmtree(path, ignore_errors=True)
+
+    def calm_down(self) -> None:
+        """Go back to where one starts: the live page, the demo clip, no recording, nothing compared."""
+        window = self.window
+        window.act(actions.DISMISS)
+        window._go_live()
+        if window.desk.session.state.recording is not None:
+            window.act(actions.RECORD)
+        if window.isFullScreen():
+            window.act(actions.FULL_SCREEN)
+        if window.desk.session.state.tracking.compare:
+            window.act(actions.COMPARE)
+        window.desk.play("demo")
+
+    def _choices(self) -> list[tuple[str, Callable[[], object]]]:
+        names = [action.name for action in actions.ACTIONS if action.name not in NEVER] + list(OFTEN) * 3
+        choices: list[tuple[str, Callable[[], object]]] = [
+            (name, lambda name=name: self._press(name)) for name in names
+        ]
+        choices += [("play a source", self._play)] * 4
+        choices += [("resize", self._resize)] * 3
+        choices += [("seek", self._seek)] * 4
+        choices += [("back to the live page", self.window._go_live)] * 3
+        return choices
+
+    def _press(self, name: str) -> None:
+        """Do what its key does; actions about the live picture do nothing while another page is in front."""
+        self.window.act(name)
+
+    def _play(self) -> None:
+        self.window.desk.play(self.dice.choice(self.sources))
+
+    def _resize(self) -> None:
+        if not self.window.isFullScreen():
+            self.window.resize(*self.dice.choice(SIZES))
+
+    def _seek(self) -> None:
+        live = self.window.desk.session.live
+        if live is not None:
+            live.seek(self.dice.uniform(-1.0, 12.0))
+
+
+BUSY_SECONDS = 20.0
+CALM_SECONDS = 4.0
+
+
+def soak(minutes: float, seed: int) -> dict[str, Any]:
+    """Let somebody loose on the window, calm down every now and then, and return what grew meanwhile."""
+    from app.gui.environment import forget_opencv_plugins
+
+    forget_opencv_plugins()
+    from PySide6.QtWidgets import QApplication
+
+    from app.gui.remembered import Remembered
+    from app.gui.settings import LiveSettings
+    from app.gui.window import make_window
+    from benchmarks.live import DEMO
+    from benchmarks.soak import open_files, resident
+    from benchmarks.watchdog import Watchdog
+
+    application = QApplication([])
+    watchdog, samples = Watchdog(), list[dict[str, float]]()
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "recordings"
+        folder.mkdir()
+        (Path(place) / "damaged.mp4").write_bytes(DEMO.read_bytes()[:300_000])
+        sources = (
+            "demo",
+            str(DEMO),
+            str(DEMO.parent / "portrait.jpg"),
+            f"{place}/damaged.mp4",
+            "camera:99",
+            "gone.mp4",
+        )
+        window = make_window(LiveSettings(Remembered(source="demo", folder=folder, tour_seen=True)))
+        window.show()
+        window.begin()
+        user = RandomUser(window, folder, sources, random.Random(seed))
+        unexplained: list[int] = []
+        started = time.perf_counter()
+        while (now := time.perf_counter() - started) < 60 * minutes:
+            while time.perf_counter() - started < now + BUSY_SECONDS:
+                user.act()
+                watchdog.spin(application, user.dice.uniform(0.02, 0.6))
+                unexplained += missing(window)
+            user.calm_down()
+            watchdog.spin(application, CALM_SECONDS)
+            user.check_recordings()
+            gc.collect()
+            watchdog.spin(application, 1.0)
+            figures = {"mebibytes": resident() / 2**20, "threads": threading.active_count(), "files": open_files()}
+            samples.append({"seconds": time.perf_counter() - started, **figures})
+            print(samples[-1], flush=True)
+        session = window.desk.session
+        window.close()
+        while not session.state.closed:
+            watchdog.spin(application, 0.05)
+        session.join()
+        user.check_recordings()
+    warm = samples[len(samples) // 3 :]
+    slope, error = trend([s["seconds"] / 60 for s in warm], [s["mebibytes"] for s in warm])
+    return {
+        "minutes": minutes,
+        "actions": sum(user.done.values()),
+        "done": dict(user.done),
+        "recordings": len(user.checked),
+        "damaged": {name: wrong for name, wrong in user.checked.items() if wrong},
+        "slope_mebibytes_a_minute": slope,
+        "slope_error": error,
+        "highest_mebibytes": max(sample["mebibytes"] for sample in samples),
+        "threads": (warm[0]["threads"], warm[-1]["threads"]),
+        "files": (warm[0]["files"], warm[-1]["files"]),
+        "unexplained_frames": sum(unexplained),
+        **watchdog.figures(),
+        "samples": samples,
+    }
+
+
+def missing(window: LiveWindow) -> list[int]:
+    """Return how many captured frames of a live source were neither solved nor skipped; 2 may be under way."""
+    status = window.desk.session.state.status
+    if status is None or status.info is None or not status.info.live:
+        return []
+    return [max(0, status.captured - status.processed - status.skipped - 2)]
+
+
+def trend(x: list[float], y: list[float]) -> tuple[float, float]:
+    """Return the slope of the line through points and its standard error; NaN for fewer than three."""
+    if len(x) < 3:
+        return float("nan"), float("nan")
+    coefficients, covariance = np.polyfit(x, y, 1, cov="unscaled")
+    rest = np.asarray(y) - np.polyval(coefficients, x)
+    return float(coefficients[0]), float(np.sqrt(covariance[0, 0] * rest @ rest / (len(x) - 2)))
+
+
+def _wrong_with(path: Path) -> str:
+    """Return what is wrong with a finished recording, "" if nothing is."""
+    if not any(path.iterdir()):
+        return ""  # finished before its first frame
+    try:
+        session = open_session(path)
+        if session.state != "complete":
+            return f"it is {session.state}"
+        counts = session.metadata.counts
+        if counts.frames != len(session.frames):
+            return f"{counts.frames} frames were counted and {len(session.frames)} are there"
+        if session.metadata.video is not None and not session.metadata.privacy:
+            shown = sum(1 for _ in session.pictures())
+            if shown != counts.pictures:
+                return f"{counts.pictures} pictures were counted and {shown} are there"
+    except UserError as error:
+        return str(error)
+    return ""
