@@ -96,6 +96,7 @@ def change(application: QApplication, colours: Palette) -> None:
     for window in application.topLevelWidgets():
         if window.windowType() in (Qt.WindowType.Window, Qt.WindowType.Dialog):
             for part in _parts(window):
+                part.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)  # the window behind it stays as it was
                 if part is window or part.isVisibleTo(window):
                     part.setStyleSheet(sheet)
                 else:
