@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.errors import UserError
 from app.sessions.compare import figures_of
-from app.sessions.events import CUT, LOST, RESET, RESTART, SETTINGS
+from app.sessions.events import CUT, FAULT, LOST, RESET, RESTART, SETTINGS
 from app.sessions.form import COMPLETE, LANDMARKS_PARQUET, REPLAYS
 from app.sessions.metadata import checksums
 from app.sessions.session import Session
@@ -36,6 +36,7 @@ def session_lines(session: Session) -> list[str]:
     lines += [f"  take {line}" for line in _takes(session)]
     counted = Counter(event.kind for event in session.events)
     kinds = [(SETTINGS, "change"), (RESET, "reset"), (LOST, "loss"), (CUT, "cut"), (RESTART, "restart")]
+    kinds += [(FAULT, "fault")] * bool(counted[FAULT])
     lines.append("  events: " + ", ".join(f"{name} {counted[kind]}" for kind, name in kinds))
     return lines
 

@@ -15,6 +15,7 @@ from app.sessions.events import (
     CUT,
     DROPPED,
     ERROR,
+    FAULT,
     FOUND,
     INEXACT,
     LOST,
@@ -50,6 +51,7 @@ _KINDS = {
     DROPPED: TROUBLE,
     ANNOTATED: TROUBLE,
     INEXACT: TROUBLE,
+    FAULT: TROUBLE,
     ERROR: TROUBLE,
 }
 KIND_NAMES = {TOGGLE: "changes", COLD: "cold starts", FACE: "faces", TROUBLE: "troubles"}
