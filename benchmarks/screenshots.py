@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 SIZE = (1440, 900)
 WAIT_SECONDS = 60.0
 CARD_SECONDS = 16.0
+SHOWN_PROGRESS = 0.25
 FACES = 3
 
 
@@ -160,11 +161,11 @@ class Photographer:
         from app.gui.presenters import actions
         from app.gui.presenters.holdstill_view import DONE, FAILED
 
-        window.desk.player.seek(0.5)  # so that the head keeps still in the middle of the test
-        window.act(actions.HOLD_STILL)
-        self.play(5.0)
-        self._save(window, "hold-still")
+        window.desk.player.seek(1.5)  # so that the head keeps still soon after the countdown
         test = window.desk.hold_still
+        window.act(actions.HOLD_STILL)
+        self.wait(lambda: test.view().progress > SHOWN_PROGRESS)
+        self._save(window, "hold-still")
         self.wait(lambda: test.view().stage in (DONE, FAILED), CARD_SECONDS)
         if test.view().stage == FAILED:
             raise RuntimeError(test.view().advice)
