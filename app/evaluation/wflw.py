@@ -100,18 +100,24 @@ def read_list(path: Path) -> list[WflwFace]:
     return faces
 
 
+def _numbers(fields: list[str]) -> NDArray[np.float32]:
+    """Return the numbers in texts; one too large for a picture becomes infinite, and is refused as such."""
+    with np.errstate(over="ignore"):
+        return np.array(fields, np.float32)
+
+
 def _face(line: str, where: str) -> WflwFace:
     fields = line.split(maxsplit=BEFORE_PATH)
     numbers = _leading_numbers(fields)
     if len(fields) == BEFORE_PATH + 1 and numbers >= BEFORE_PATH:
-        values = np.array(fields[:BEFORE_PATH], np.float32)
+        values = _numbers(fields[:BEFORE_PATH])
         x1, y1, x2, y2 = (float(value) for value in values[COORDINATES : COORDINATES + 4])
         flags = values[COORDINATES + 4 :]
         if not np.isin(flags, (0, 1)).all():
             raise UserError(f"{where}: the six attribute flags must be 0 or 1.")
         face = WflwFace(_points(values), (x1, y1, x2, y2), tuple(bool(flag) for flag in flags), fields[-1], where)
     elif len(fields) > COORDINATES and numbers == COORDINATES:
-        points = _points(np.array(fields[:COORDINATES], np.float32))
+        points = _points(_numbers(fields[:COORDINATES]))
         (x1, y1), (x2, y2) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         face = WflwFace(points, (x1, y1, x2, y2), None, line.split(maxsplit=COORDINATES)[-1].strip(), where)
     else:
