@@ -12,7 +12,7 @@ from app.modes import COLD, OPPOSITE, RIVALS, RWR
 if TYPE_CHECKING:
     from model.rwr import RwrSettings
 
-ENGINES = ("auto", "onnx", "torch")
+ENGINES = ("auto", "onnx", "onnx-int8", "openvino", "torch")
 DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 DEFAULT_WEIGHTS = WEIGHTS_FOLDER / "ldeq-s.safetensors"
@@ -24,7 +24,7 @@ class EngineSettings:
 
     Attributes:
         weights: a .safetensors file with its .json.
-        engine: "onnx", "torch", or "auto": onnxruntime, torch where there are no graphs.
+        engine: one of :data:`ENGINES`, see :func:`model.engine.open.open_engine`; "auto" is the fastest exact one.
         device: "cpu", "cuda", or "auto": CUDA where it works.
         threads: CPU threads of the engine; None takes half of the processors, at most 4.
     """

@@ -102,6 +102,11 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
 
         return check_onnxruntime(graph_paths(settings.weights)[0])
 
+    def fastest() -> list[Finding]:
+        from app.doctor.acceleration import check_fastest
+
+        return check_fastest(settings)
+
     def weights() -> list[Finding]:
         from app.doctor.weights import check_weights
 
@@ -119,6 +124,7 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
         ("onnxruntime", onnxruntime),
         ("Weights", weights),
         ("Engine", engine),
+        ("Fastest", fastest),
         ("Detector", detector),
         ("Cameras", cameras),
         ("Screens", screens),

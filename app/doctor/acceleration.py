@@ -9,8 +9,13 @@ import sys
 from pathlib import Path
 
 from app.doctor.finding import OK, WARNING, Finding
+from app.settings import EngineSettings
+from model.engine.choice import candidates, remembered
+from model.engine.open import default_threads
+from model.weights import read_card
 
 SECONDS = 120.0
+FASTEST = "Fastest"
 CUDA_PROVIDER = "CUDAExecutionProvider"
 
 NO_DRIVER = "this computer has no NVIDIA driver"
@@ -75,6 +80,21 @@ def cuda_reason(messages: str) -> str:
         return requirement[1].rstrip(".").lower()
     errors = [line for line in plain.splitlines() if "rror" in line]
     return errors[-1].strip()[:200] if errors else "onnxruntime gives no reason"
+
+
+def check_fastest(settings: EngineSettings) -> list[Finding]:
+    """Which engines the CPU could run with what is installed, and which was fastest when they were measured."""
+    names = candidates()
+    if len(names) == 1:
+        return [
+            Finding(FASTEST, OK, "onnxruntime is the only one installed for the CPU; pip install openvino adds one")
+        ]
+    threads = default_threads() if settings.threads is None else settings.threads
+    choice = remembered(read_card(settings.weights), threads)
+    if choice is None:
+        return [Finding(FASTEST, OK, f"{' and '.join(names)} are measured at the next start on the CPU")]
+    times = ", ".join(f"{name} {value:.1f} ms" for name, value in choice.milliseconds.items())
+    return [Finding(FASTEST, OK, f"{choice.engine}, on the CPU with {threads} threads ({times} a crop and evaluation)")]
 
 
 def check_torch() -> list[Finding]:

@@ -24,6 +24,11 @@ def graph_paths(weights: Path) -> tuple[Path, Path]:
     return weights.with_name(f"{weights.stem}-stem.onnx"), weights.with_name(f"{weights.stem}-cell.onnx")
 
 
+def int8_path(weights: Path) -> Path:
+    """Return where the cell's graph of 8 bits of a weights file lives."""
+    return weights.with_name(f"{weights.stem}-cell-int8.onnx")
+
+
 class OnnxEngine:
     """Runs the exported graphs with onnxruntime on the CPU or CUDA; states are float32 numpy arrays."""
 
@@ -34,13 +39,16 @@ class OnnxEngine:
             ModelError: where a graph is missing, damaged or not of these weights, or CUDA does not bind.
         """
         card = read_card(weights)
-        stem_path, cell_path = graph_paths(weights)
+        stem_path, cell_path = self._graphs(weights)
         self._config = card.config
         for path in (stem_path, cell_path):
             verify(card, path)
         self._stem = session(stem_path, device, threads)
         self._cell = session(cell_path, device, threads)
         self._device = device
+
+    def _graphs(self, weights: Path) -> tuple[Path, Path]:
+        return graph_paths(weights)
 
     @property
     def config(self) -> LdeqConfig:
@@ -70,6 +78,24 @@ class OnnxEngine:
     def decode(self, z: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
         return decode(z, self._config.half_pixel)
+
+
+class Int8Engine(OnnxEngine):
+    """Runs the cell with products of 8 bits, on the CPU: twice as fast where it has instructions for them, less exact.
+
+    ``docs/performance.md`` has what it costs; :mod:`model.quantise` makes its graph.
+    """
+
+    def _graphs(self, weights: Path) -> tuple[Path, Path]:
+        cell = int8_path(weights)
+        if not cell.is_file():
+            raise ModelError(f"{cell.name} is missing beside {weights.name}; use --engine onnx, or other weights")
+        return graph_paths(weights)[0], cell
+
+    @property
+    def name(self) -> str:
+        """Library, device and precision that really run."""
+        return f"{super().name}, int8"
 
 
 def session(path: Path, device: str, threads: int | None) -> Any:

@@ -7,12 +7,15 @@ import os
 from pathlib import Path
 
 from model.engine.base import Engine
-from model.engine.onnx_engine import CUDA_PROVIDER, OnnxEngine, graph_paths
+from model.engine.choice import candidates, open_fastest
+from model.engine.onnx_engine import CUDA_PROVIDER, Int8Engine, OnnxEngine, graph_paths
 from model.errors import ModelError
+from model.weights import read_card
 
 log = logging.getLogger(__name__)
 
 MOST_THREADS = 4
+CPU_ONLY = ("onnx-int8", "openvino")
 
 
 def open_engine(weights: Path, engine: str = "auto", device: str = "auto", threads: int | None = None) -> Engine:
@@ -20,7 +23,9 @@ def open_engine(weights: Path, engine: str = "auto", device: str = "auto", threa
 
     Args:
         weights: a .safetensors file with its .json and, for onnxruntime, its graphs.
-        engine: "onnx", "torch", or "auto": onnxruntime where the graphs are there, else torch.
+        engine: "onnx", "onnx-int8", "openvino", "torch" or "auto". That is torch where the graphs are missing,
+            onnxruntime on CUDA, and on the CPU what was fastest there, see :mod:`model.engine.choice`; never
+            "onnx-int8", which is less exact.
         device: "cpu", "cuda", or "auto": CUDA where it binds, else the CPU with a logged warning.
         threads: CPU threads; None takes :func:`default_threads`.
 
@@ -28,15 +33,18 @@ def open_engine(weights: Path, engine: str = "auto", device: str = "auto", threa
         ModelError: for unusable weights, or where an explicitly chosen device is not there.
     """
     threads = default_threads() if threads is None else threads
+    choose = engine == "auto" and all(path.is_file() for path in graph_paths(weights))
     if engine == "auto":
-        engine = "onnx" if all(path.is_file() for path in graph_paths(weights)) else "torch"
+        engine = "onnx" if choose else "torch"
     if device == "auto":
-        if _cuda_offered(engine):
+        if engine not in CPU_ONLY and _cuda_offered(engine):
             try:
                 return _open(weights, engine, "cuda", threads)
             except ModelError as error:
                 log.warning("CUDA is installed but does not run here, so the CPU is used: %s", error)
         device = "cpu"
+    if choose and device == "cpu" and len(candidates()) > 1:
+        return open_fastest(read_card(weights), threads, lambda name: _open(weights, name, "cpu", threads))
     return _open(weights, engine, device, threads)
 
 
@@ -54,7 +62,13 @@ def _open(weights: Path, engine: str, device: str, threads: int | None) -> Engin
         from model.engine.torch_engine import TorchEngine
 
         return TorchEngine(weights, device, threads)
-    return OnnxEngine(weights, device, threads)
+    if engine in CPU_ONLY and device != "cpu":
+        raise ModelError(f"the engine {engine} runs on the CPU; use --device cpu, or --engine onnx for CUDA")
+    if engine == "openvino":
+        from model.engine.openvino_engine import OpenVinoEngine
+
+        return OpenVinoEngine(weights, threads)
+    return (Int8Engine if engine == "onnx-int8" else OnnxEngine)(weights, device, threads)
 
 
 def _cuda_offered(engine: str) -> bool:

@@ -1,0 +1,41 @@
+"""Makes the graph of 8 bits of a model: ``python -m benchmarks.quantise --data FACES [--weights FILE] [--faces 48]``.
+
+FACES are the training faces; some of them, spread over all, are solved to measure ranges.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from app.settings import DEFAULT_WEIGHTS
+from model.geometry import Crop
+from model.quantise import quantise_cell
+from model.training.data import load_faces
+from model.weights import read_card
+
+
+def main() -> None:
+    """Write the graph."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with labels.npz and faces-*.tar")
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
+    parser.add_argument("--faces", type=int, default=48, help="how many are solved")
+    arguments = parser.parse_args()
+    config = read_card(arguments.weights).config
+    faces = load_faces(arguments.data, torch.device("cpu"), limit=arguments.faces)
+    pictures = [
+        Crop.around_points(faces.landmarks[row].numpy(), config.crop_scale).extract(
+            faces.images[row].numpy(), config.input_size
+        )
+        for row in range(len(faces))
+    ]
+    path = quantise_cell(arguments.weights, np.stack(pictures))
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
