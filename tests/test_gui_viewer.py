@@ -340,8 +340,13 @@ def test_a_frame_without_a_picture_shows_the_last_one(tmp_path: Path, start_play
     newest(player)
     player.step(2)
     second = newest(player)
+    assert player.problem == ""
     player.step(1)
     np.testing.assert_array_equal(newest(player).frame.image, second.frame.image)
+    assert "was not recorded" in player.problem
+    player.step(1)
+    newest(player)
+    assert player.problem == ""
 
 
 # The viewer

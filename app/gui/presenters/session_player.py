@@ -26,6 +26,7 @@ MOST_RATE = 60.0
 IDLE_SECONDS = 0.25
 EMPTY_GREY = 28
 """Where a session has no picture, landmarks are shown on plain dark grey."""
+NO_PICTURE = "This frame's picture was not recorded; the one before it is shown."
 STOP_SECONDS = 2.0
 
 Image = NDArray[np.uint8]
@@ -59,6 +60,7 @@ class SessionPlayer:
         self._stale = True
         self._stopped = False
         self._problem = ""
+        self._borrowed = False
         self._drawn: Due | None = None
         source = session.metadata.source
         self._empty = np.full((source.height, source.width, 3), EMPTY_GREY, np.uint8)
@@ -87,9 +89,10 @@ class SessionPlayer:
 
     @property
     def problem(self) -> str:
-        """Why there are no pictures, one sentence, "" where there are."""
+        """Why there are no pictures, or why this one is not the frame's own, one sentence; "" normally."""
         with self._changed:
-            return self._problem
+            # While it plays, the sentence would flash up for a moment and nobody could read it.
+            return self._problem or (NO_PICTURE if self._borrowed and not self._playing else "")
 
     @property
     def playback(self) -> Playback:
@@ -198,7 +201,9 @@ class SessionPlayer:
 
     def _picture(self, video: SessionVideo | None, row: int) -> Image:
         """Return a frame's picture; where it was not recorded, the last one before it that was."""
-        number = int(self._session.frames.picture[: row + 1].max())
+        pictures = self._session.frames.picture
+        number = int(pictures[: row + 1].max())
+        self._borrowed = video is not None and number >= 0 and int(pictures[row]) < 0
         image = video.read(number) if video is not None and number >= 0 else None
         if image is None:
             image = self._empty if video is None or self._held is None else self._held
