@@ -66,6 +66,7 @@ class ViewerView(QWidget):
         self._subtitle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._bridge = FrameBridge(lambda: self.viewer.results)
         self._bridge_runs = False
+        self._private = False
         self._zoom = FaceZoom(FaceChoice())
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -98,6 +99,9 @@ class ViewerView(QWidget):
 
     def blur(self, private: bool) -> None:
         """Show pictures in which nobody can be recognised from now on, or clear ones again."""
+        if private == self._private:
+            return
+        self._private = private
         self._bridge.blur(private)
         if self.viewer.player is not None:
             self.viewer.player.redraw()
