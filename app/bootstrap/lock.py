@@ -29,11 +29,15 @@ class SetupLock:
         """
         self._stream = self._path.open("ab")
         told = False
-        while not _try_lock(self._stream):
-            if not told:
-                self._waiting()
-                told = True
-            time.sleep(POLL_SECONDS)
+        try:
+            while not _try_lock(self._stream):
+                if not told:
+                    self._waiting()
+                    told = True
+                time.sleep(POLL_SECONDS)
+        except BaseException:  # Ctrl-C, or a caller that does not want to wait
+            self._stream.close()
+            raise
         return self
 
     def __exit__(

@@ -20,7 +20,7 @@ from app.version import VERSION
 log = logging.getLogger(__name__)
 
 COMMANDS = (
-    *("live", "track", "session", "card", "evaluate", "lab"),
+    *("live", "track", "batch", "session", "card", "evaluate", "lab", "bench"),
     *("train", "align", "train-ghcu", "import-official", "doctor", "test"),
 )
 DEFAULT_COMMAND = "live"

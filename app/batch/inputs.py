@@ -1,0 +1,172 @@
+"""Finds the videos that a person means: files, folders with all below them, patterns and lists."""
+
+from __future__ import annotations
+
+import glob
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from app.batch.one import path_of
+from app.errors import UserError
+from app.sessions.form import is_session
+
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"}
+    | {".3gp", ".ogv", ".nut"}
+)
+"""What counts as a video in folders and patterns. A file that is named itself is tried whatever it is called."""
+STANDARD_INPUT = "-"
+_LOOSE = PurePath()
+"""The place of a video that was not found in a search, until all of them are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """One video to track.
+
+    Attributes:
+        path: absolute.
+        place: its path below the folder that was searched, or below the folder that holds all videos that were not
+            found in a search; outputs are named after it.
+    """
+
+    path: Path
+    place: PurePath
+
+
+@dataclass(slots=True)
+class Inputs:
+    """What was found.
+
+    Attributes:
+        videos: each file once, in the order of the words, those of a folder by name.
+        missing: words that lead to no video, with a sentence that says why.
+        sessions: recorded sessions in searched folders, whose videos were left out.
+    """
+
+    videos: list[Video] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    sessions: list[Path] = field(default_factory=list)
+
+
+def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
+    """Return the videos that ``words`` name.
+
+    Args:
+        words: files, folders, or patterns such as ``talks/**/*.mp4`` that no shell expanded.
+        outputs: a folder that is never searched, since it holds results.
+    """
+    found = Inputs()
+    known: dict[Path, Path] = {}
+    for word in words:
+        empty = True
+        for video in _videos_of(word, outputs.absolute(), found):
+            empty = False
+            if known.setdefault(_resolved(video.path), video.path) is video.path:
+                found.videos.append(video)
+        if empty and word not in found.missing:
+            found.missing[word] = f"{word} holds no video that could be tracked; check its name."
+    found.videos = _placed(found.videos)
+    return found
+
+
+def _placed(videos: list[Video]) -> list[Video]:
+    """Return the videos with places for those that were named one by one: subject1/left.mp4, subject2/left.mp4."""
+    loose = [video.path.parent for video in videos if video.place == _LOOSE]
+    try:
+        above = Path(os.path.commonpath(loose)) if loose else Path()
+    except ValueError:  # on different drives
+        return [Video(video.path, _or_name(video)) for video in videos]
+    return [Video(video.path, _or_name(video, above)) for video in videos]
+
+
+def _or_name(video: Video, above: Path | None = None) -> PurePath:
+    if video.place != _LOOSE:
+        return video.place
+    return PurePath(video.path.name) if above is None else video.path.relative_to(above)
+
+
+def read_list(name: str) -> list[str]:
+    """Return the inputs that a list file names, one a line; blank lines and lines that begin with # are left out.
+
+    Args:
+        name: the file, whose relative names start from its own folder; "-" reads standard input, whose names start
+            from the current one.
+
+    Raises:
+        UserError: it cannot be read.
+    """
+    if name == STANDARD_INPUT:
+        return _lines(sys.stdin.read())
+    path = path_of(name)
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    except OSError as error:
+        raise UserError(f"The list {path} cannot be read: {error.strerror or error}; check its name.") from error
+    return [str(path.parent / path_of(line)) for line in _lines(text)]
+
+
+def _lines(text: str) -> list[str]:
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _videos_of(word: str, outputs: Path, found: Inputs) -> Iterator[Video]:
+    path = path_of(word).absolute()
+    try:
+        there = path.exists()
+    except (OSError, ValueError):  # too long or impossible as a name
+        there = False
+    if there:
+        yield from _under(path, outputs, found, word)
+        return
+    if not glob.has_magic(word):
+        found.missing[word] = f"There is no file or folder {word}; check its name."
+        return
+    for match in sorted(glob.glob(str(path), recursive=True)):
+        path = Path(match)
+        if path.is_dir():
+            yield from _under(path, outputs, found, word)
+        elif is_session(path.parent):
+            found.sessions += [path.parent] if path.parent not in found.sessions else []
+        elif _is_video(path.name) and outputs not in path.parents:
+            yield Video(path, _LOOSE)
+
+
+def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Video]:
+    """Yield a file itself, or all videos in and below a folder."""
+    if not path.is_dir():
+        yield Video(path, _LOOSE)
+        return
+    if is_session(path):
+        found.missing[word] = f"{path} is a session; give its video, or use: session replay {path}"
+        return
+    if path == outputs or outputs in path.parents:
+        found.missing[word] = f"{word} lies in the output folder, where results are; choose another output folder."
+        return
+    for folder, folders, files in os.walk(path):
+        here = Path(folder)
+        sessions = [here / name for name in folders if is_session(here / name)]
+        found.sessions += [session for session in sessions if outputs not in session.parents]
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and here / name not in sessions and here / name != outputs
+        )
+        for name in sorted(files):
+            if _is_video(name):
+                yield Video(here / name, (here / name).relative_to(path))
+
+
+def _is_video(name: str) -> bool:
+    return not name.startswith(".") and PurePath(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):  # a ring of links
+        return path

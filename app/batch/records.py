@@ -1,0 +1,181 @@
+"""What a finished output was made of, in a small file of its own, so that the next run knows what it need not do."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from app.batch.job import ENDINGS, KINDS, SESSION, VIDEO, BatchSettings, Job, Outcome, SourceIdentity
+from app.recording.paths import failure
+from app.sessions.form import COMPLETE, SessionError, is_session
+from app.sessions.metadata import read_metadata
+from app.sessions.plain import to_plain
+from app.version import VERSION
+from model.weights import sha256
+
+FOLDER = ".batch"
+RECORDS = "records"
+FORMAT = "ldeq-live batch record"
+FORM = 1
+
+NOTHING, SAME, DIFFERENT, FOREIGN = "nothing", "same", "different", "foreign"
+"""What lies where an output is to go: nothing; just what is wanted; a result of another make; something unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One finished output.
+
+    Attributes:
+        name: the job's.
+        kind: of output.
+        video: absolute path of its source.
+        source: the source as it was.
+        make: everything else that decides what comes out.
+        size: of the output in bytes; None for a session.
+        frames: frames tracked.
+        engine: library and device that ran.
+    """
+
+    name: str
+    kind: str
+    video: str
+    source: SourceIdentity
+    make: dict[str, Any]
+    size: int | None
+    frames: int = 0
+    engine: str = ""
+
+
+def make_of(settings: BatchSettings, kind: str, weights_sha256: str) -> dict[str, Any]:
+    """Return what decides how an output of that kind comes out, as plain JSON."""
+    engine = settings.engine
+    make = {
+        "weights": weights_sha256,
+        "tracking": to_plain(settings.tracking),
+        "engine": engine.engine,
+        "device": engine.device,
+    }
+    if kind == SESSION:
+        make["copy"] = settings.copy
+    elif kind == VIDEO:
+        make["audio"] = settings.audio
+    return make
+
+
+class Records:
+    """The records of a folder of outputs. Used by one run at a time, which holds the folder's lock."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what is there; damaged records count as none."""
+        self._folder = folder
+        self._records = {(record.name, record.kind): record for record in _read_all(folder / FOLDER / RECORDS)}
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names of outputs by the path of their video."""
+        return {record.video: record.name for record in self._records.values()}
+
+    def frames(self, job: Job) -> int:
+        """Return how many frames the recorded outputs of a job have."""
+        found = [self._records.get((job.name, kind)) for kind in KINDS]
+        return max((record.frames for record in found if record is not None), default=0)
+
+    def state(self, job: Job, kind: str, source: SourceIdentity, make: dict[str, Any]) -> str:
+        """Return :data:`NOTHING`, :data:`SAME`, :data:`DIFFERENT` or :data:`FOREIGN` for one of a job's outputs.
+
+        Args:
+            job: whose output it is.
+            kind: of output.
+            source: the video now.
+            make: from :func:`make_of`.
+        """
+        path, record = job.output(kind), self._records.get((job.name, kind))
+        if not os.path.lexists(path):
+            return NOTHING
+        if record is None or record.video != str(job.video) or not _is_whole(path, record):
+            return FOREIGN
+        same = record.make == make and _is_same(job.video, source, record.source)
+        return SAME if same else DIFFERENT
+
+    def forget(self, job: Job, kind: str) -> None:
+        """Remove a record, before its output is replaced."""
+        self._records.pop((job.name, kind), None)
+        path = self._path(job.name, kind)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise failure(path, error) from error
+
+    def keep(self, job: Job, kind: str, outcome: Outcome, make: dict[str, Any]) -> None:
+        """Write the record of an output that is about to take its place.
+
+        Raises:
+            RecordingError: it cannot be written.
+        """
+        assert outcome.source is not None
+        path = job.unfinished(kind)
+        size = None if path.is_dir() else path.stat().st_size
+        video = str(job.video)
+        record = Record(job.name, kind, video, outcome.source, make, size, outcome.frames, outcome.engine)
+        self._records[job.name, kind] = record
+        write_json(self._path(job.name, kind), {"format": FORMAT, "form": FORM, "made by": VERSION, **asdict(record)})
+
+    def _path(self, name: str, kind: str) -> Path:
+        return self._folder / FOLDER / RECORDS / f"{name}{ENDINGS[kind]}.json"
+
+
+def write_json(path: Path, values: dict[str, Any]) -> None:
+    """Write a JSON file, and the folders above it; it appears whole or not at all.
+
+    Raises:
+        RecordingError: it cannot be written.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # In ASCII, because names of files need not be text.
+        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="ascii")
+        os.replace(temporary, path)
+    except OSError as error:
+        raise failure(path, error) from error
+
+
+def _read_all(folder: Path) -> Iterator[Record]:
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            values = json.loads(path.read_text(encoding="ascii"))
+            if values["format"] != FORMAT or values["form"] != FORM:
+                continue
+            fields = {name: values[name] for name in Record.__dataclass_fields__}
+            record = Record(**{**fields, "source": SourceIdentity(**values["source"])})
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            continue  # without a record its output counts as unknown, and is left alone
+        if record.kind in KINDS and isinstance(record.name, str) and isinstance(record.video, str):
+            yield record
+
+
+def _is_whole(path: Path, record: Record) -> bool:
+    """Whether the output is as it was left."""
+    if record.kind != SESSION:
+        return path.is_file() and path.stat().st_size == record.size
+    try:
+        return is_session(path) and read_metadata(path).state == COMPLETE
+    except SessionError:
+        return False
+
+
+def _is_same(video: Path, now: SourceIdentity, before: SourceIdentity) -> bool:
+    """Whether the video is the one that was tracked; it is read only where its time stamp has changed."""
+    if now == replace(before, sha256=None):
+        return True
+    if now.size != before.size or before.sha256 is None:
+        return False
+    try:
+        return sha256(video) == before.sha256
+    except OSError:
+        return False

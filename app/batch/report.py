@@ -1,0 +1,128 @@
+"""What became of every video of a run: lines for people, and a JSON file for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from app.batch.job import DONE, FAILED, STOPPED
+from app.batch.records import write_json
+from app.sessions.metadata import now
+from app.version import VERSION
+
+REPORT = "batch.json"
+FORMAT = "ldeq-live batch"
+FORM = 1
+SKIPPED, WAITING = "skipped", "waiting"
+"""More states of a video: its outputs were there already; it was not begun before the person stopped the run."""
+
+
+@dataclass(slots=True)
+class FileReport:
+    """What became of one video.
+
+    Attributes:
+        video: path, or the word that led to none.
+        state: "done", "skipped", "failed", "stopped" or "waiting".
+        outputs: what is there now; of one that was stopped or failed, what was begun.
+        error: one sentence where it failed.
+        tries: how often it was begun in this run.
+    """
+
+    video: str
+    state: str
+    outputs: list[str] = field(default_factory=list)
+    error: str = ""
+    frames: int = 0
+    with_face: int = 0
+    faces: int = 0
+    evaluations: int = 0
+    seconds: float = 0.0
+    engine: str = ""
+    remarks: list[str] = field(default_factory=list)
+    tries: int = 0
+
+    @property
+    def line(self) -> str:
+        """One line for people."""
+        if self.state == FAILED:
+            return self.error
+        speed = f", {self.frames / self.seconds:.1f} fps" if self.seconds > 0 else ""
+        faces = "" if self.with_face or not self.frames else ", no face"
+        told = "".join(f"; {remark}" for remark in self.remarks)
+        return f"{self.video}: {self.state}, {self.frames} frames{speed}{faces}{told}"
+
+
+@dataclass(slots=True)
+class BatchReport:
+    """What became of all of them.
+
+    Attributes:
+        folder: of the outputs.
+        workers: how many videos were tracked at once; 0 where nothing was to do.
+        settings: of the run, as plain JSON.
+        started: UTC, ISO 8601.
+        seconds: that tracking took, from the first worker's start on.
+    """
+
+    folder: Path
+    settings: dict[str, Any]
+    workers: int = 0
+    files: list[FileReport] = field(default_factory=list)
+    started: str = field(default_factory=now)
+    seconds: float = 0.0
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many videos are in which state."""
+        return Counter(file.state for file in self.files)
+
+    @property
+    def failed(self) -> list[FileReport]:
+        """Those with an error."""
+        return [file for file in self.files if file.state == FAILED]
+
+    @property
+    def frames(self) -> int:
+        """Frames tracked in this run."""
+        return sum(file.frames for file in self.files if file.state != SKIPPED)
+
+    def lines(self) -> list[str]:
+        """Return the summary for people."""
+        counts = self.counts
+        parts = [f"{counts[state]} {state}" for state in (DONE, SKIPPED, STOPPED, WAITING, FAILED) if counts[state]]
+        many = "1 video" if len(self.files) == 1 else f"{len(self.files)} videos"
+        lines = [f"{many}: {', '.join(parts)}"] if parts else []
+        if self.frames:
+            speed = f" ({self.frames / self.seconds:.1f} fps)" if self.seconds > 0 else ""
+            crew = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+            engines = ", ".join(sorted({file.engine for file in self.files if file.engine and file.state != SKIPPED}))
+            lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {crew} on {engines}")
+        if counts[STOPPED] or counts[WAITING]:
+            lines.append("Start the same command again to go on; videos that were stopped are begun anew.")
+        return lines
+
+    def write(self) -> Path:
+        """Write the report beside the outputs and return its path.
+
+        Raises:
+            RecordingError: it cannot be written.
+        """
+        path = self.folder / REPORT
+        values = {
+            "format": FORMAT,
+            "version": FORM,
+            "application": VERSION,
+            "started": self.started,
+            "ended": now(),
+            "seconds": round(self.seconds, 3),
+            "workers": self.workers,
+            "settings": self.settings,
+            "counts": dict(self.counts),
+            "frames": self.frames,
+            "files": [asdict(file) for file in self.files],
+        }
+        write_json(path, values)
+        return path

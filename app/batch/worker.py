@@ -1,0 +1,179 @@
+"""Tracks one of many videos, in whatever process it is called. No exception leaves it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+
+from app.batch.job import (
+    CSV,
+    DONE,
+    FAILED,
+    PARQUET,
+    SESSION,
+    STOPPED,
+    VIDEO,
+    Job,
+    Outcome,
+    SourceIdentity,
+    Stopped,
+    Tell,
+)
+from app.batch.one import BuildPipeline, TrackRequest, UnusableModel, pictures_of, refuse_session, track_input
+from app.errors import UserError
+from app.recording.outputs import OutputPlan
+from app.recording.paths import failure
+from app.sessions.metadata import read_metadata
+from model.weights import sha256
+
+TELL_EVERY = 0.25
+"""Seconds between two messages about progress."""
+
+
+def track_job(job: Job, stopped: Stopped, tell: Tell) -> Outcome:
+    """Track a job's video into its unfinished outputs, as ``track`` would.
+
+    Args:
+        job: what to do.
+        stopped: True ends the job, with every output closed properly.
+        tell: told about progress, a few times a second.
+    """
+    return track_job_with(job, stopped, tell, None)
+
+
+def track_job_with(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeline | None) -> Outcome:
+    """Do the same with another tracker than the application's, for tests."""
+    threads = job.settings.engine.threads
+    if threads is not None:
+        cv2.setNumThreads(threads)  # the cores are shared out among the workers
+    with _warnings() as warnings:
+        outcome = _outcome(job, stopped, tell, build_pipeline)
+    return replace(outcome, remarks=(*outcome.remarks, *dict.fromkeys(warnings)))
+
+
+def _outcome(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeline | None) -> Outcome:
+    try:
+        return _track(job, stopped, tell, build_pipeline)
+    except UserError as error:
+        return Outcome(FAILED, str(error), hopeless=isinstance(error, UnusableModel))
+    except MemoryError:
+        return Outcome(FAILED, f"There is not enough memory for {job.video}; use fewer --workers.")
+    except Exception as error:  # one bad video must not stop the others
+        reason = (str(error).splitlines() or [""])[0]
+        what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+        sentence = f"{job.video} could not be tracked because of an unexpected error ({what})."
+        return Outcome(FAILED, sentence, details=traceback.format_exc())
+
+
+def _track(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeline | None) -> Outcome:
+    refuse_session(str(job.video))
+    source = _identity(job.video)
+    request = _request(job)
+    _clear(job)
+    request.plan.check([job.video])
+    tracked = track_input(request, stopped=stopped, progress=_seldom(tell), build_pipeline=build_pipeline)
+    report = tracked.report
+    outcome = Outcome(
+        STOPPED,
+        frames=report.frames,
+        with_face=report.with_face,
+        faces=len(report.faces),
+        evaluations=report.evaluations,
+        seconds=tracked.seconds,
+        engine=tracked.engine,
+        remarks=tuple(tracked.remarks),
+    )
+    if tracked.problem is not None:
+        return replace(outcome, state=FAILED, error=str(tracked.problem))
+    if not tracked.complete:
+        return outcome
+    if not report.frames:
+        return replace(outcome, state=FAILED, error=f"{job.video} holds no pictures that can be read.")
+    whole = replace(source, sha256=_checksum(job))
+    if _identity(job.video) != source:
+        return replace(outcome, state=FAILED, error=f"{job.video} was changed while it was tracked; start again.")
+    return replace(outcome, state=DONE, source=whole)
+
+
+def _request(job: Job) -> TrackRequest:
+    settings = job.settings
+    paths = {kind: job.unfinished(kind) for kind in job.kinds}
+    tables = tuple(paths[kind] for kind in (CSV, PARQUET) if kind in paths)
+    plan = OutputPlan(paths.get(VIDEO), tables, False, pictures_of(str(job.video)), paths.get(SESSION))
+    return TrackRequest(str(job.video), plan, settings.tracking, settings.engine, settings.copy, settings.audio)
+
+
+def _clear(job: Job) -> None:
+    """Make room: what an earlier run began is begun anew."""
+    for kind in job.kinds:
+        path = job.unfinished(kind)
+        try:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise failure(path, error) from error
+
+
+def _identity(path: Path) -> SourceIdentity:
+    try:
+        return SourceIdentity.of(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror or error}; check the file.") from error
+
+
+def _checksum(job: Job) -> str | None:
+    """Return the video's checksum; a session that refers to the video has read it already."""
+    if SESSION in job.kinds:
+        video = read_metadata(job.unfinished(SESSION)).video
+        if video is not None and not video.inside:
+            return video.sha256
+    try:
+        return sha256(job.video)
+    except OSError:
+        return None
+
+
+def _seldom(tell: Tell) -> Tell:
+    """Return ``tell``, called a few times a second at most."""
+    last = -TELL_EVERY
+
+    def progress(frames: int, total: int | None) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if frames == 0 or now - last >= TELL_EVERY:
+            last = now
+            tell(frames, total)
+
+    return progress
+
+
+class _Warnings(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage().splitlines()[0])
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect what is logged as a warning or worse: a worker has no screen of its own."""
+    handler = _Warnings()
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        yield handler.texts
+    finally:
+        root.removeHandler(handler)

@@ -1,0 +1,137 @@
+"""``main.py batch``: track many videos, as many at once as the computer, or a cluster, takes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from app.batch.cluster import HERE, RayCluster, import_ray
+from app.batch.inputs import STANDARD_INPUT, find_videos, read_list
+from app.batch.job import CSV, KINDS, PARQUET, SESSION, VIDEO, BatchSettings, Job
+from app.batch.one import EVERY_FACE
+from app.batch.pool import ProcessPool
+from app.batch.report import BatchReport
+from app.batch.resources import this_computer, worker_places
+from app.batch.run import BatchPlan, Crew, OpenCrew, run_batch
+from app.batch.worker import track_job
+from app.cli.batch_progress import BatchProgress
+from app.cli.engine_options import add_engine_options, engine_settings
+from app.cli.interrupts import interrupts
+from app.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.sessions.tracked import CLOSE, COPIES
+from app.settings import TrackingSettings
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the ``batch`` command; its namespace goes to :func:`run`."""
+    parser = subparsers.add_parser(
+        "batch",
+        help="track many videos on all cores, and go on after an interruption",
+        description="Track many videos into a folder: a session for each, or videos and tables. What is there "
+        "already is left out, so the same command goes on where it was interrupted.",
+    )
+    parser.add_argument(
+        "inputs", nargs="*", metavar="INPUT", help="videos, folders with all below them, patterns such as 'a/**/*.mp4'"
+    )
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for all outputs")
+    parser.add_argument(
+        "--list",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=f"a text file with inputs, one a line ({STANDARD_INPUT}: standard input)",
+    )
+    parser.add_argument("--session", action="store_true", help="a session for each video (without other choices, too)")
+    parser.add_argument("--video", action="store_true", help="an annotated copy of each video, as .mp4")
+    parser.add_argument("--csv", action="store_true", help="a landmark table for each video as CSV")
+    parser.add_argument("--parquet", action="store_true", help="a landmark table for each video as Parquet")
+    parser.add_argument(
+        "--copy-video",
+        nargs="?",
+        choices=COPIES,
+        const=CLOSE,
+        help="keep the pictures in the sessions, too, small or (exact) every value; else they refer to the videos",
+    )
+    parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
+    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
+    faces = parser.add_mutually_exclusive_group()
+    faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
+    faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
+    add_engine_options(parser)
+    parser.add_argument("--no-audio", action="store_true", help="leave the audio out of the annotated videos")
+    parser.add_argument("--overwrite", action="store_true", help="replace results of other settings or older videos")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        metavar="N",
+        help="videos at once (default: one a core as far as memory goes, or one a CUDA device)",
+    )
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const=HERE,
+        metavar="ADDRESS",
+        help="on a Ray cluster: its address, or auto; without one, Ray on this computer (needs the package ray)",
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def run(args: argparse.Namespace, *, open_crew: OpenCrew | None = None, stop: threading.Event | None = None) -> int:
+    """Track ``args.inputs`` and print what became of them.
+
+    Args:
+        args: from :func:`add_parser`.
+        open_crew: returns who does the work; the application's own if not given.
+        stop: ends the run as Ctrl-C does once it is set.
+
+    Returns:
+        The exit code: 0; 1 where a video failed; 130 where Ctrl-C ended the run.
+
+    Raises:
+        UserError: for options, folders and models that cannot be used.
+    """
+    folder = args.output.expanduser().absolute()
+    words = [*args.inputs, *(word for name in args.list for word in read_list(name))]
+    if not words:
+        raise UserError("There is nothing to track: give videos, folders or patterns, or --list FILE.")
+    plan = BatchPlan(find_videos(words, folder), folder, _settings(args), args.overwrite)
+    crew = open_crew or partial(_open_crew, args)
+    stop = stop or threading.Event()
+    with interrupts(stop), BatchProgress(sys.stderr) as progress:
+        report = run_batch(plan, crew, progress, stop.is_set)
+    _print(report, plan)
+    if stop.is_set():
+        return EXIT_INTERRUPTED
+    return EXIT_FAILURE if report.failed else EXIT_OK
+
+
+def _settings(args: argparse.Namespace) -> BatchSettings:
+    chosen = {SESSION: args.session, VIDEO: args.video, CSV: args.csv, PARQUET: args.parquet}
+    kinds = tuple(kind for kind in KINDS if chosen[kind]) or (SESSION,)
+    if args.copy_video and SESSION not in kinds:
+        raise UserError("--copy-video keeps the pictures in sessions; give --session, too.")
+    max_faces = EVERY_FACE if args.every_face else args.max_faces
+    tracking = TrackingSettings(rwr=args.rwr == "on", max_faces=max_faces, ghcu=args.ghcu)
+    return BatchSettings(kinds, tracking, engine_settings(args), args.copy_video, audio=not args.no_audio)
+
+
+def _open_crew(args: argparse.Namespace, jobs: Sequence[Job]) -> Crew:
+    if args.ray is not None:
+        return RayCluster(import_ray(), track_job, args.ray, most=args.workers, device=args.device)
+    places = worker_places(len(jobs), this_computer(args.device), args.workers)
+    return ProcessPool(track_job, places)
+
+
+def _print(report: BatchReport, plan: BatchPlan) -> None:
+    if plan.inputs.sessions:
+        count = len(plan.inputs.sessions)
+        many = "1 session was" if count == 1 else f"{count} sessions were"
+        print(f"{many} left out; session replay tracks their pictures again.")
+    for line in report.lines():
+        print(line)
+    print(f"Written: {report.folder}")

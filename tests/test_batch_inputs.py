@@ -1,0 +1,149 @@
+"""Which videos a person means, and what their outputs are called."""
+
+from __future__ import annotations
+
+import io
+from pathlib import PurePath
+
+import pytest
+
+from app.batch.inputs import Video, find_videos, read_list
+from app.batch.job import ENDINGS
+from app.batch.names import output_names
+from app.errors import UserError
+
+
+@pytest.fixture
+def tree(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in (
+        *("in/b.mp4", "in/a.MOV", "in/note.txt", "in/.hidden.mp4", "in/.cache/x.mp4"),
+        *("in/sub/c.mkv", "in/sub/deep/d.avi", "in/talk/session.json", "in/talk/video.mp4", "in/out/a.mp4"),
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return tmp_path
+
+
+def places(found):
+    return [video.place.as_posix() for video in found.videos]
+
+
+def test_a_folder_is_searched_with_all_below_it(tree):
+    found = find_videos(["in"], tree / "in" / "out")
+    assert places(found) == ["a.MOV", "b.mp4", "sub/c.mkv", "sub/deep/d.avi"]
+    assert all(video.path.is_absolute() and video.path.is_file() for video in found.videos)
+    assert found.sessions == [tree / "in" / "talk"]
+    assert found.missing == {}
+
+
+def test_a_file_that_is_named_is_tried_whatever_it_is_called(tree):
+    assert places(find_videos(["in/note.txt", "in/.hidden.mp4"], tree / "out")) == ["note.txt", ".hidden.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("in/*.mp4", ["b.mp4"]),
+        ("in/*", ["a.MOV", "b.mp4", "a.mp4", "c.mkv", "deep/d.avi"]),
+        ("in/**/?.*", ["a.MOV", "b.mp4", "sub/c.mkv", "sub/deep/d.avi", "out/a.mp4"]),
+        ("in/sub/**/d.*", ["d.avi"]),
+        ("in/**/*.mp4", ["b.mp4", "out/a.mp4"]),
+    ],
+)
+def test_patterns_that_no_shell_expanded(tree, pattern, expected):
+    found = find_videos([pattern], tree / "elsewhere")
+    assert sorted(places(found)) == sorted(expected)
+
+
+def test_outputs_are_no_inputs(tree):
+    found = find_videos(["in/**/*.mp4"], tree / "in" / "out")
+    assert places(found) == ["b.mp4"]
+    assert found.sessions == [tree / "in" / "talk"]
+
+
+@pytest.mark.parametrize("outputs", ["in", "in/sub"])
+def test_the_output_folder_is_not_searched(tree, outputs):
+    found = find_videos(["in/sub"], tree / outputs)
+    assert "choose another output folder" in found.missing["in/sub"]
+    assert found.videos == []
+
+
+def test_videos_of_one_name_are_told_apart_by_their_folders(tree):
+    assert places(find_videos(["in/b.mp4", "in/sub/c.mkv", "in/sub"], tree / "out")) == [
+        "b.mp4",
+        "sub/c.mkv",
+        "deep/d.avi",
+    ]
+
+
+def test_a_name_with_brackets_is_a_name_first(tree):
+    (tree / "in" / "take[1].mp4").touch()
+    assert places(find_videos(["in/take[1].mp4"], tree / "out")) == ["take[1].mp4"]
+
+
+def test_each_video_comes_once(tree):
+    (tree / "link.mp4").symlink_to(tree / "in" / "b.mp4")
+    found = find_videos(["in/b.mp4", "in", "./in/../in/b.mp4", "link.mp4"], tree / "in" / "out")
+    assert places(found) == ["b.mp4", "a.MOV", "sub/c.mkv", "sub/deep/d.avi"]
+    assert found.missing == {}
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("gone.mp4", "no file or folder gone.mp4"),
+        ("in/*.webm", "holds no video"),
+        ("in/.cache/nothing", "no file or folder"),
+        ("in/talk", "session replay"),
+        ("x" * 300, "no file or folder"),
+        ("nul\0byte", "no file or folder"),
+    ],
+)
+def test_what_leads_to_no_video_is_said(tree, word, sentence):
+    found = find_videos([word, "in/b.mp4"], tree / "out")
+    assert sentence in found.missing[word]
+    assert places(found) == ["b.mp4"]
+
+
+def test_lists(tree, monkeypatch):
+    listed = tree / "in" / "list.txt"
+    listed.write_text("# my videos\n\n b.mp4 \nsub\n", encoding="utf-8")
+    assert places(find_videos(read_list(str(listed)), tree / "out")) == ["b.mp4", "c.mkv", "deep/d.avi"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("in/b.mp4\n"))
+    assert read_list("-") == ["in/b.mp4"]
+    with pytest.raises(UserError, match=r"list .*gone.txt cannot be read"):
+        read_list("gone.txt")
+
+
+def named(*names, recorded=None):
+    videos = [Video(PurePath("/v", str(index), name), PurePath(name)) for index, name in enumerate(names)]
+    found = output_names(videos, {str(videos[index].path): name for index, name in (recorded or {}).items()})
+    return [found[video.path] for video in videos]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["a.mp4", "sub/a.mp4", "b.v2.mov"], ["a", "sub/a", "b.v2"]),
+        (["a.mp4", "a.mov", "A.mkv"], ["a", "a-2", "A-3"]),
+        (["a.mp4", "a/b.mp4", "a/c.mp4"], ["a", "a-2/b", "a-2/c"]),
+        (["a/b.mp4", "a.mp4"], ["a/b", "a-2"]),
+        (["a.mp4", "a.csv.mp4", "a_landmarks.mp4.mp4"], ["a", "a.csv-2", "a_landmarks.mp4-2"]),
+        (["a.csv.mp4", "a.mp4"], ["a.csv", "a-2"]),
+        (["unfinished.mp4", "batch.json.mp4", ".batch.mp4"], ["unfinished-2", "batch.json-2", ".batch-2"]),
+        (["unfinished/a.mp4"], ["unfinished-2/a"]),
+    ],
+)
+def test_every_video_has_a_name_of_its_own(names, expected):
+    found = named(*names)
+    assert found == expected
+    paths = [f"{name}{ending}".casefold() for name in found for ending in ENDINGS.values()]
+    assert len(paths) == len(set(paths))
+
+
+def test_names_stay_when_other_videos_come():
+    assert named("a.mp4", "a.mov") == ["a", "a-2"]
+    assert named("a.mp4", "a.mov", recorded={1: "a"}) == ["a-2", "a"]
+    assert named("a.mp4", "a.mov", recorded={0: "old", 1: "a-2"}) == ["old", "a-2"]

@@ -1,0 +1,159 @@
+"""Worker processes: real ones, with work that needs no model."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.batch.job import CSV, DONE, FAILED, STOPPED
+from app.batch.pool import ProcessPool
+from app.batch.resources import WORKER_MEMORY, Computer, Place, available_memory, cuda_cards, worker_places
+from app.errors import UserError
+from tests.batch_fakes import FRAMES, Diary, follow_orders, jobs, never, videos
+
+ROOT = Path(__file__).resolve().parent.parent
+posix = pytest.mark.skipif(sys.platform == "win32", reason="workers kill themselves with a signal")
+
+
+def run(tasks, places=(Place(), Place()), stopped=never, progress=lambda job, frames, total: None):
+    pool = ProcessPool(follow_orders, places)
+    return {job.name: (outcome, tries) for job, outcome, tries in pool.run(tasks, stopped, progress)}
+
+
+def table(job):
+    """Return the process, the card and the threads of a job."""
+    return job.unfinished(CSV).read_text(encoding="utf-8").split(";")[1].split(",")
+
+
+@posix
+def test_one_bad_video_costs_the_others_nothing(tmp_path):
+    paths = videos(tmp_path / "in", **{"a": "ok", "b": "fail", "c": "die", "d": "die-once", "e": "raise", "f": "ok"})
+    tasks = jobs(tmp_path / "out", paths)
+    diary = Diary()
+    found = run(tasks, [Place(3, "5"), Place(3, "7")], progress=diary.progress)
+    states = {name: (outcome.state, tries) for name, (outcome, tries) in found.items()}
+    assert states == {
+        "a": (DONE, 1),
+        "b": (FAILED, 1),
+        "c": (FAILED, 2),
+        "d": (DONE, 2),
+        "e": (FAILED, 1),
+        "f": (DONE, 1),
+    }
+    assert "killed by signal 9, 2 times" in found["c"][0].error
+    assert str(paths["c"]) in found["c"][0].error
+    assert "ZeroDivisionError: oh" in found["e"][0].error
+    assert ("a", 0, FRAMES) in diary.told
+    assert ("a", FRAMES, FRAMES) in diary.told
+    places = [table(job) for job in tasks]
+    assert {int(place[0]) for place in places}.isdisjoint({os.getpid()})
+    assert {place[1] for place in places} == {"5", "7"}
+    assert {place[2] for place in places} == {"3"}
+
+
+def test_stopping_ends_running_jobs_and_begins_no_more(tmp_path):
+    paths = videos(tmp_path / "in", a="wait", b="wait", c="ok", d="ok")
+    diary = Diary()
+    found = run(jobs(tmp_path / "out", paths), stopped=lambda: len(diary.told) == 2, progress=diary.progress)
+    assert {name: outcome.state for name, (outcome, _) in found.items()} == {"a": STOPPED, "b": STOPPED}
+    assert {outcome.frames for outcome, _ in found.values()} == {5}
+
+
+def test_a_chosen_number_of_threads_stays(tmp_path):
+    from dataclasses import replace
+
+    (job,) = jobs(tmp_path, videos(tmp_path / "in", a="ok"))
+    chosen = replace(job.settings, engine=replace(job.settings.engine, threads=7))
+    assert job.with_threads(2).settings.engine.threads == 2
+    assert replace(job, settings=chosen).with_threads(2).settings.engine.threads == 7
+
+
+ORPHAN = """
+from pathlib import Path
+from app.batch.pool import ProcessPool
+from app.batch.resources import Place
+from tests.batch_fakes import follow_orders, jobs, never, videos
+if __name__ == "__main__":
+    tasks = jobs(Path("out").absolute(), videos(Path("in").absolute(), a="wait"))
+    list(ProcessPool(follow_orders, [Place()]).run(tasks, never, lambda job, frames, total: print(frames, flush=True)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_workers_end_with_a_run_that_is_killed(tmp_path):
+    (tmp_path / "orphan.py").write_text(ORPHAN, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [sys.executable, "orphan.py"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout.readline().strip() == b"0"  # the worker is in the middle of its job
+        worker = int(
+            Path(tmp_path / "out" / "unfinished" / "a.csv").read_text(encoding="utf-8").split(";")[1].split(",")[0]
+        )
+        assert Path(f"/proc/{worker}").exists()
+        process.send_signal(signal.SIGKILL)
+    end = time.monotonic() + 10
+    while _alive(worker):
+        assert time.monotonic() < end, "the worker outlived its run"
+        time.sleep(0.02)
+
+
+def _alive(process):
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def counts(places):
+    return [(place.threads, place.card) for place in places]
+
+
+GIB = 2**30
+
+
+@pytest.mark.parametrize(
+    ("jobs", "computer", "workers", "expected"),
+    [
+        (10, Computer(2, 20 * GIB), None, [(1, None)] * 2),
+        (10, Computer(8, None), None, [(1, None)] * 8),
+        (3, Computer(8, 20 * GIB), None, [(2, None)] * 3),
+        (1, Computer(16, 20 * GIB), None, [(4, None)]),
+        (10, Computer(8, int(2.5 * WORKER_MEMORY)), None, [(4, None)] * 2),
+        (10, Computer(8, 1), None, [(4, None)]),
+        (10, Computer(2, 20 * GIB), 3, [(1, None)] * 3),
+        (2, Computer(2, 20 * GIB), 3, [(1, None)] * 2),
+        (10, Computer(16, 90 * GIB, ("0", "1")), None, [(4, "0"), (4, "1")]),
+        (10, Computer(16, 90 * GIB, ("2", "5")), 5, [(3, "2"), (3, "5"), (3, "2"), (3, "5"), (3, "2")]),
+    ],
+)
+def test_workers_share_cores_memory_and_cards(jobs, computer, workers, expected):
+    assert counts(worker_places(jobs, computer, workers)) == expected
+
+
+def test_no_worker_at_all_is_refused():
+    with pytest.raises(UserError, match="at least 1, not 0"):
+        worker_places(3, Computer(2), 0)
+
+
+@pytest.mark.parametrize(
+    ("visible", "found", "expected"),
+    [(None, 0, ()), (None, 2, ("0", "1")), ("3,5", 2, ("3", "5")), ("3,5", 1, ("3",)), ("", 0, ())],
+)
+def test_cards_are_those_that_the_person_lets_be_seen(monkeypatch, visible, found, expected):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert cuda_cards(lambda: found) == expected
+
+
+def test_the_memory_of_this_computer():
+    found = available_memory()
+    assert found is None or 2**20 < found < 2**50
+    assert sys.platform != "linux" or found is not None

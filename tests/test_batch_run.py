@@ -1,0 +1,258 @@
+"""A run over many videos: what it leaves out, does again, replaces and refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+
+import pytest
+
+from app.batch import records
+from app.batch.job import CSV, FAILED, PARQUET, SESSION, BatchSettings
+from app.batch.report import SKIPPED, WAITING
+from app.batch.run import run_batch
+from app.errors import RecordingError, UserError
+from app.settings import TrackingSettings
+from tests.batch_fakes import FRAMES, Diary, InlineCrew, never, plan, videos, weights
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return BatchSettings((CSV,), engine=weights(tmp_path))
+
+
+def run(folder, settings, out="out", *, overwrite=False, stopped=never, crew=None):
+    """Track everything in ``folder``; return the names that were tracked and the report."""
+    crew = crew or InlineCrew()
+    report = run_batch(plan([folder], folder.parent / out, settings, overwrite=overwrite), crew.open, Diary(), stopped)
+    return crew.done, report
+
+
+def states(report):
+    return {file.video.rpartition("/")[2].rpartition("\\")[2]: file.state for file in report.files}
+
+
+def test_a_second_run_does_what_the_first_could_not(tmp_path, settings):
+    paths = videos(tmp_path / "in", a="ok", b="fail", c="ok")
+    done, report = run(tmp_path / "in", settings)
+    assert done == ["a", "b", "c"]
+    assert states(report) == {"a.mp4": "done", "b.mp4": FAILED, "c.mp4": "done"}
+    assert [file.outputs for file in report.files] == [
+        [str(tmp_path / "out" / "a.csv")],
+        [str(tmp_path / "out" / "unfinished" / "b.csv")],
+        [str(tmp_path / "out" / "c.csv")],
+    ]
+    assert run(tmp_path / "in", settings)[0] == ["b"]
+    paths["b"].write_text("ok", encoding="utf-8")
+    done, report = run(tmp_path / "in", settings)
+    assert done == ["b"]
+    assert states(report) == {"a.mp4": SKIPPED, "b.mp4": "done", "c.mp4": SKIPPED}
+    assert not (tmp_path / "out" / "unfinished").exists()
+    before = (tmp_path / "out" / "a.csv").stat().st_mtime_ns
+    done, report = run(tmp_path / "in", settings)
+    assert done == []
+    assert states(report) == {"a.mp4": SKIPPED, "b.mp4": SKIPPED, "c.mp4": SKIPPED}
+    assert (tmp_path / "out" / "a.csv").stat().st_mtime_ns == before
+
+
+def test_the_report(tmp_path, settings):
+    videos(tmp_path / "in", a="ok", b="fail")
+    crew, diary = InlineCrew(), Diary()
+    report = run_batch(plan([tmp_path / "in", "gone.mp4"], tmp_path / "out", settings), crew.open, diary, never)
+    values = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))
+    assert (values["format"], values["version"]) == ("ldeq-live batch", 1)
+    assert values["counts"] == {"done": 1, "failed": 2}
+    assert values["settings"]["kinds"] == ["csv"]
+    assert len(values["settings"]["weights_sha256"]) == 64
+    by_name = {os.path.basename(file["video"]): file for file in values["files"]}
+    assert by_name["a.mp4"]["frames"] == FRAMES
+    assert by_name["a.mp4"]["engine"] == "fake, CPU"
+    assert by_name["b.mp4"]["error"].endswith("cannot be read.")
+    assert "no file" in by_name["gone.mp4"]["error"]
+    assert [file.line for file in report.failed] == [file["error"] for file in values["files"] if file["error"]]
+    assert report.lines()[0] == "3 videos: 1 done, 2 failed"
+    assert "1 worker on fake, CPU" in report.lines()[1]
+    assert diary.begun == ["a", "b"]
+    assert diary.told[:2] == [("a", 0, FRAMES), ("a", FRAMES, FRAMES)]
+
+
+def test_what_was_stopped_is_begun_anew(tmp_path, settings):
+    videos(tmp_path / "in", a="ok", b="ok", c="ok")
+    crew = InlineCrew()
+    _, report = run(tmp_path / "in", settings, crew=crew, stopped=lambda: len(crew.done) == 1)
+    assert states(report) == {"a.mp4": "done", "b.mp4": WAITING, "c.mp4": WAITING}
+    assert "Start the same command again" in report.lines()[-1]
+    assert run(tmp_path / "in", settings)[0] == ["b", "c"]
+
+
+def test_a_touched_video_is_the_same_and_a_changed_one_is_not(tmp_path, settings, monkeypatch):
+    path = videos(tmp_path / "in", a="ok")["a"]
+    monkeypatch.setattr("tests.batch_fakes.SourceIdentity.of", identity_with_checksum)
+    run(tmp_path / "in", settings)
+    monkeypatch.undo()
+    os.utime(path, ns=(1, 1))
+    assert run(tmp_path / "in", settings)[0] == []
+    path.write_text("OK", encoding="utf-8")  # the same length
+    done, report = run(tmp_path / "in", settings)
+    assert done == []
+    assert "another version of a.mp4" in report.failed[0].error
+    assert run(tmp_path / "in", settings, overwrite=True)[0] == ["a"]
+    assert run(tmp_path / "in", settings)[0] == []
+
+
+def identity_with_checksum(path):
+    from app.batch.job import SourceIdentity
+    from model.weights import sha256
+
+    found = path.stat()
+    return SourceIdentity(found.st_size, found.st_mtime_ns, sha256(path))
+
+
+@pytest.mark.parametrize("change", ["tracking", "weights", "device"])
+def test_results_of_other_settings_are_neither_taken_nor_lost(tmp_path, settings, change):
+    videos(tmp_path / "in", a="ok")
+    run(tmp_path / "in", settings)
+    before = (tmp_path / "out" / "a.csv").read_bytes()
+    if change == "tracking":
+        settings = replace(settings, tracking=TrackingSettings(rwr=False))
+    elif change == "device":
+        settings = replace(settings, engine=replace(settings.engine, device="cpu"))
+    else:
+        weights(tmp_path, "other numbers")
+    done, report = run(tmp_path / "in", settings)
+    assert done == []
+    assert "other settings; choose another output folder, or give --overwrite" in report.failed[0].error
+    assert (tmp_path / "out" / "a.csv").read_bytes() == before
+    assert run(tmp_path / "in", settings, overwrite=True)[0] == ["a"]
+    assert run(tmp_path / "in", settings)[0] == []
+
+
+def test_threads_change_no_landmarks(tmp_path, settings):
+    videos(tmp_path / "in", a="ok")
+    run(tmp_path / "in", settings)
+    assert run(tmp_path / "in", replace(settings, engine=replace(settings.engine, threads=3)))[0] == []
+
+
+@pytest.mark.parametrize("damage", ["output gone", "record gone", "record damaged", "output cut"])
+def test_what_is_not_whole_is_not_taken(tmp_path, settings, damage):
+    videos(tmp_path / "in", a="ok")
+    run(tmp_path / "in", settings)
+    output = tmp_path / "out" / "a.csv"
+    (record,) = (tmp_path / "out" / ".batch" / "records").iterdir()
+    if damage == "output gone":
+        output.unlink()
+        assert run(tmp_path / "in", settings)[0] == ["a"]
+        return
+    if damage == "output cut":
+        output.write_bytes(output.read_bytes()[:-3])
+    elif damage == "record gone":
+        record.unlink()
+    else:
+        record.write_text('{"format": "ldeq-live batch record", "form": 1, "name": [', encoding="utf-8")
+    done, report = run(tmp_path / "in", settings)
+    assert done == []
+    assert "not, or no more, what a run wrote there" in report.failed[0].error
+    assert run(tmp_path / "in", settings, overwrite=True)[0] == ["a"]
+    assert run(tmp_path / "in", settings)[0] == []
+
+
+def test_only_what_is_missing_is_made(tmp_path, settings):
+    videos(tmp_path / "in", a="ok")
+    run(tmp_path / "in", settings)
+    kinds = []
+
+    def work(job, stopped, tell):
+        kinds.append(job.kinds)
+        job.unfinished(PARQUET).parent.mkdir(parents=True)
+        job.unfinished(PARQUET).write_text("columns", encoding="utf-8")
+        return replace(follow(job, stopped, tell), frames=1)
+
+    from tests.batch_fakes import follow_orders as follow
+
+    run(tmp_path / "in", replace(settings, kinds=(CSV, PARQUET)), crew=InlineCrew(work))
+    assert kinds == [(PARQUET,)]
+
+
+def test_folders_of_others_are_never_replaced(tmp_path, settings):
+    videos(tmp_path / "in", a="ok")
+    precious = tmp_path / "out" / "a" / "thesis.txt"
+    precious.parent.mkdir(parents=True)
+    precious.write_text("years", encoding="utf-8")
+    done, report = run(tmp_path / "in", replace(settings, kinds=(SESSION,)), overwrite=True)
+    assert done == []
+    assert report.failed[0].error.endswith("choose another folder.")
+    assert precious.read_text(encoding="utf-8") == "years"
+
+
+@pytest.mark.parametrize("call", ["record", "move"])
+def test_a_disk_that_fails_at_the_end_fails_one_video(tmp_path, settings, monkeypatch, call):
+    videos(tmp_path / "in", a="ok", b="ok")
+    real, wanted = os.replace, "a.csv.json" if call == "record" else "a.csv"
+
+    def replacing(source, target):
+        if os.path.basename(target) == wanted:
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(records.os, "replace", replacing)
+    _, report = run(tmp_path / "in", settings)
+    assert states(report) == {"a.mp4": FAILED, "b.mp4": "done"}
+    assert "disk is full" in report.failed[0].error
+    monkeypatch.undo()
+    done, report = run(tmp_path / "in", settings)
+    assert done == ["a"]
+    assert states(report)["a.mp4"] == "done"
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path, settings):
+    videos(tmp_path / "in", a="ok")
+    second = []
+
+    def work(job, stopped, tell):
+        with pytest.raises(UserError, match="Another run writes into") as caught:
+            run(tmp_path / "in", settings)
+        second.append(caught.value.exit_code)
+        second.append(run(tmp_path / "in", settings, "elsewhere")[0])
+        return follow_orders(job, stopped, tell)
+
+    from tests.batch_fakes import follow_orders
+
+    done, report = run(tmp_path / "in", settings, crew=InlineCrew(work))
+    assert (done, second) == (["a"], [2, ["a"]])
+    assert states(report) == {"a.mp4": "done"}
+    assert run(tmp_path / "in", settings)[0] == []
+
+
+def test_a_model_that_cannot_be_used_ends_the_run(tmp_path, settings):
+    videos(tmp_path / "in", a="ok", b="hopeless", c="ok")
+    crew = InlineCrew()
+    with pytest.raises(UserError, match="model cannot be used"):
+        run(tmp_path / "in", settings, crew=crew)
+    assert crew.done == ["a", "b"]
+    values = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))
+    assert values["counts"] == {"done": 1, "failed": 1, "waiting": 1}
+
+
+def test_folders_that_cannot_be_used(tmp_path, settings):
+    videos(tmp_path / "in", a="ok")
+    (tmp_path / "file").touch()
+    with pytest.raises(RecordingError, match="file"):
+        run(tmp_path / "in", settings, "file")
+    (tmp_path / "talk").mkdir()
+    (tmp_path / "talk" / "session.json").touch()
+    with pytest.raises(UserError, match="is a session"):
+        run(tmp_path / "in", settings, "talk")
+    gone = replace(settings, engine=replace(settings.engine, weights=tmp_path / "gone.safetensors"))
+    with pytest.raises(UserError, match="weights .* cannot be read"):
+        run(tmp_path / "in", gone)
+
+
+def test_an_input_is_never_an_output(tmp_path, settings):
+    paths = videos(tmp_path / "in", a="ok", a_landmarks="ok")
+    crew = InlineCrew()
+    inputs = plan(paths.values(), tmp_path / "in", replace(settings, kinds=("video",)), overwrite=True)
+    report = run_batch(inputs, crew.open, Diary(), never)
+    assert crew.done == ["a_landmarks"]
+    assert "is an input" in report.failed[0].error
+    assert paths["a_landmarks"].read_text(encoding="utf-8") == "ok"
