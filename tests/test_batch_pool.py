@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 posix = pytest.mark.skipif(sys.platform == "win32", reason="workers kill themselves with a signal")
 
 
-def run(tasks, places=(Place(), Place()), stopped=never, progress=lambda job, frames, total: None):
+TWO = (Place(), Place())
+
+
+def run(tasks, places=TWO, stopped=never, progress=lambda job, frames, total: None):
     pool = ProcessPool(follow_orders, places)
     return {job.name: (outcome, tries) for job, outcome, tries in pool.run(tasks, stopped, progress)}
 
@@ -93,9 +96,7 @@ def test_workers_end_with_a_run_that_is_killed(tmp_path):
         [sys.executable, "orphan.py"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE
     ) as process:
         assert process.stdout.readline().strip() == b"0"  # the worker is in the middle of its job
-        worker = int(
-            Path(tmp_path / "out" / "unfinished" / "a.csv").read_text(encoding="utf-8").split(";")[1].split(",")[0]
-        )
+        worker = int(table(jobs(tmp_path / "out", {"a": tmp_path / "in" / "a.mp4"})[0])[0])
         assert Path(f"/proc/{worker}").exists()
         process.send_signal(signal.SIGKILL)
     end = time.monotonic() + 10

@@ -244,7 +244,7 @@ def test_folders_that_cannot_be_used(tmp_path, settings):
     with pytest.raises(UserError, match="is a session"):
         run(tmp_path / "in", settings, "talk")
     gone = replace(settings, engine=replace(settings.engine, weights=tmp_path / "gone.safetensors"))
-    with pytest.raises(UserError, match="weights .* cannot be read"):
+    with pytest.raises(UserError, match=r"weights .* cannot be read"):
         run(tmp_path / "in", gone)
 
 

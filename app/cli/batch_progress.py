@@ -68,6 +68,7 @@ class BatchProgress:
         bar = self._bar(job, total)
         if bar is not None:
             bar.update(frames - bar.n)
+            bar.refresh()
         self._frames[job.name] = frames
         if total:
             self._shares[job.name] = min(1.0, frames / total)

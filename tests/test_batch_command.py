@@ -1,0 +1,253 @@
+"""The batch command: its options, exit codes and Ctrl-C, and the real model on two tiny clips."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import signal
+from fractions import Fraction
+from itertools import islice
+
+import av
+import pytest
+
+from app.batch.job import CSV, PARQUET, SESSION, VIDEO, Job
+from app.batch.one import EVERY_FACE
+from app.batch.report import FileReport
+from app.batch.worker import track_job_with
+from app.cli import batch, track
+from app.cli.batch_progress import BatchProgress
+from app.errors import UserError
+from app.sessions.session import open_session
+from app.sources.demo import CLIP
+from model.errors import ModelError
+from tests.batch_fakes import InlineCrew, videos, weights
+from tests.recording_fakes import NTSC, FakePipeline, make_video, read_video
+
+
+def parse(*words):
+    parser = argparse.ArgumentParser()
+    batch.add_parser(parser.add_subparsers())
+    return parser.parse_args(["batch", *map(str, words)])
+
+
+def run(*words, crew=None):
+    return batch.run(parse(*words), open_crew=(crew or InlineCrew()).open)
+
+
+@pytest.fixture
+def model(tmp_path):
+    return ("--weights", weights(tmp_path).weights)
+
+
+def test_exit_codes_and_words(tmp_path, model, capsys):
+    videos(tmp_path / "in", a="ok", b="ok")
+    words = (tmp_path / "in", "-o", tmp_path / "out", "--csv", *model)
+    assert run(*words) == 0
+    said = capsys.readouterr()
+    assert "2 videos: 2 done" in said.out
+    assert f"Written: {tmp_path / 'out'}" in said.out
+    assert "a.mp4: done, 8 frames, 16.0 fps" in said.err
+    videos(tmp_path / "in", c="fail")
+    assert run(*words) == 1
+    said = capsys.readouterr()
+    assert said.err.splitlines() == [f"{tmp_path / 'in' / 'c.mp4'} cannot be read."]
+    assert "3 videos: 2 skipped, 1 failed" in said.out
+
+
+def test_ctrl_c_leaves_the_rest_for_the_next_run(tmp_path, model, capsys):
+    videos(tmp_path / "in", a="ok", b="ok")
+
+    class Interrupted(InlineCrew):
+        def run(self, jobs, stopped, progress):
+            for ended in super().run(jobs, stopped, progress):
+                signal.raise_signal(signal.SIGINT)
+                yield ended
+
+    words = (tmp_path / "in", "-o", tmp_path / "out", "--csv", *model)
+    assert run(*words, crew=Interrupted()) == 130
+    assert "2 videos: 1 done, 1 waiting" in capsys.readouterr().out
+    assert run(*words) == 0
+    assert "2 videos: 1 done, 1 skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("-o", "out"), "nothing to track"),
+        (("in", "-o", "out", "--csv", "--copy-video"), "give --session, too"),
+        (("in", "-o", "out", "--max-faces", "0"), "At least 1 face"),
+        (("in", "-o", "out", "--threads", "0"), "threads"),
+        (("in", "-o", "out", "--list", "gone.txt"), "cannot be read"),
+    ],
+)
+def test_bad_options_are_found_before_any_work(tmp_path, monkeypatch, words, message):
+    monkeypatch.chdir(tmp_path)
+    videos(tmp_path / "in", a="ok")
+    crew = InlineCrew()
+    with pytest.raises(UserError, match=message):
+        run(*words, crew=crew)
+    assert crew.done == []
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+
+
+def settings_of(*words):
+    return batch._settings(parse("in", "-o", "out", *words))
+
+
+def test_options_reach_the_settings(tmp_path):
+    assert settings_of().kinds == (SESSION,)
+    assert settings_of("--video", "--csv").kinds == (VIDEO, CSV)
+    found = settings_of("--session", "--parquet", "--copy-video", "exact", "--rwr", "off", "--every-face", "--ghcu")
+    assert (found.kinds, found.copy) == ((SESSION, PARQUET), "exact")
+    assert (found.tracking.rwr, found.tracking.max_faces, found.tracking.ghcu) == (False, EVERY_FACE, True)
+    found = settings_of("--no-audio", "--engine", "torch", "--threads", "2", "--max-faces", "3")
+    assert (found.audio, found.engine.engine, found.engine.threads) == (False, "torch", 2)
+    assert found.tracking.max_faces == 3
+
+
+def fake_tracker(job, stopped, tell):
+    return track_job_with(job, stopped, tell, lambda engine, tracking: FakePipeline())
+
+
+def test_outputs_of_every_kind(tmp_path, model):
+    (tmp_path / "in" / "sub").mkdir(parents=True)
+    video = tmp_path / "in" / "sub" / "talk.mov"
+    make_video(video, [1001 * k for k in range(12)], Fraction(1, 30000), NTSC)
+    words = (tmp_path / "in", "-o", tmp_path / "out", "--session", "--video", "--csv", "--parquet", *model)
+    assert run(*words, crew=InlineCrew(fake_tracker)) == 0
+    out = tmp_path / "out" / "sub"
+    assert sorted(path.name for path in out.iterdir()) == ["talk", "talk.csv", "talk.parquet", "talk_landmarks.mp4"]
+    session = open_session(out / "talk")
+    assert (session.state, session.video_path, len(session.frames)) == ("complete", video, 12)
+    before, after = read_video(video), read_video(out / "talk_landmarks.mp4")
+    assert (after.times, after.audio) == (before.times, before.audio)
+    report = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))
+    assert (report["files"][0]["frames"], report["files"][0]["with_face"]) == (12, 12)
+    assert run(*words, crew=(crew := InlineCrew(fake_tracker))) == 0
+    assert crew.done == []
+
+
+def test_what_was_begun_stays_until_it_is_done_anew(tmp_path, model):
+    make_video(tmp_path / "a.mp4", [512 * k for k in range(12)], Fraction(1, 15360))
+    words = (tmp_path / "a.mp4", "-o", tmp_path / "out", *model)
+
+    def work(job, stopped, tell):
+        frames = []
+        return track_job_with(job, lambda: len(frames) == 5, tell, lambda *settings: Counting(frames))
+
+    class Counting(FakePipeline):
+        def __init__(self, frames):
+            super().__init__()
+            self.frames = frames
+
+        def process(self, frame):
+            self.frames.append(frame)
+            return super().process(frame)
+
+    assert run(*words, crew=InlineCrew(work)) == 0  # nobody pressed Ctrl-C here, only this work was told to stop
+    assert not (tmp_path / "out" / "a").exists()
+    begun = open_session(tmp_path / "out" / "unfinished" / "a")
+    assert (len(begun.frames), begun.events[-1].text) == (5, "interrupted")
+    assert run(*words, crew=InlineCrew(fake_tracker)) == 0
+    assert len(open_session(tmp_path / "out" / "a").frames) == 12
+    assert not (tmp_path / "out" / "unfinished").exists()
+
+
+def outcome(job, **more):
+    def build(engine, tracking):
+        raise more["error"]
+
+    return track_job_with(job, lambda: False, lambda frames, total: None, build)
+
+
+def test_no_error_leaves_a_worker(tmp_path, model):
+    make_video(tmp_path / "a.mp4", [512 * k for k in range(3)], Fraction(1, 15360))
+    job = Job(tmp_path / "a.mp4", "a", (CSV,), tmp_path / "out", settings_of("--csv"))
+    found = outcome(job, error=ModelError("no graph"))
+    assert (found.state, found.hopeless, "no graph" in found.error) == ("failed", True, True)
+    found = outcome(job, error=ZeroDivisionError("oh\nno"))
+    assert (found.state, found.hopeless) == ("failed", False)
+    assert found.error.endswith("unexpected error (ZeroDivisionError: oh).")
+    assert "Traceback" in found.details
+    assert "fewer --workers" in outcome(job, error=MemoryError()).error
+    assert "damaged or incomplete" in outcome_of_garbage(tmp_path, job)
+
+
+def outcome_of_garbage(folder, job):
+    from dataclasses import replace
+
+    (folder / "b.mp4").write_bytes(b"nothing")
+    return outcome(replace(job, video=folder / "b.mp4"), error=AssertionError).error
+
+
+def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path):
+    video = tmp_path / "a.mp4"
+    make_video(video, [512 * k for k in range(3)], Fraction(1, 15360))
+    job = Job(video, "a", (CSV,), tmp_path / "out", settings_of("--csv"))
+
+    def build(engine, tracking):
+        with video.open("ab") as file:
+            file.write(b"more")
+        return FakePipeline()
+
+    found = track_job_with(job, lambda: False, lambda frames, total: None, build)
+    assert (found.state, found.source) == ("failed", None)
+    assert "was changed while it was tracked" in found.error
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_progress_on_a_terminal(tmp_path):
+    paths = videos(tmp_path / "in", a="x" * 300, b="y" * 100)
+    tasks = [Job(path, name, (CSV,), tmp_path, settings_of()) for name, path in paths.items()]
+    screen = Terminal()
+    with BatchProgress(screen) as progress:
+        progress.begin(tasks)
+        progress.progress(tasks[0], 0, 40)
+        progress.progress(tasks[0], 20, 40)
+        assert "0 of 2 videos  38%" in screen.getvalue().replace(":", "")
+        assert "20/40" in screen.getvalue()
+        progress.end(tasks[0], FileReport("a.mp4", "done", frames=40, seconds=2.0))
+        progress.end(tasks[1], FileReport("b.mp4", "failed", error="b.mp4 is broken."))
+        assert progress.fps > 0
+    text = screen.getvalue()
+    assert "2 of 2 videos, 1 failed" in text
+    assert "a.mp4: done, 40 frames, 20.0 fps" in text
+    assert "b.mp4 is broken." in text
+
+
+def cut_demo(path, start, count):
+    """Write some pictures of the demo clip, small, so that the real model has little to do."""
+    with av.open(str(CLIP)) as clip, av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "20"})
+        stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
+        for frame in islice(clip.decode(video=0), start, start + count):
+            image = av.VideoFrame.from_ndarray(frame.to_ndarray(format="rgb24", width=640, height=360), format="rgb24")
+            out.mux(stream.encode(image))
+        out.mux(stream.encode(None))
+
+
+def test_the_same_landmarks_as_track_bit_for_bit_with_any_number_of_workers(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    cut_demo(folder / "a.mp4", 0, 6)
+    cut_demo(folder / "b.mp4", 5, 4)
+    parser = argparse.ArgumentParser()
+    track.add_parser(parser.add_subparsers())
+    for name in ("a", "b"):
+        table = tmp_path / f"{name}.parquet"
+        assert track.run(parser.parse_args(["track", str(folder / f"{name}.mp4"), "--parquet", str(table)])) == 0
+    for workers in (1, 2):
+        out = tmp_path / f"out{workers}"
+        assert batch.run(parse(folder, "-o", out, "--session", "--parquet", "--workers", workers)) == 0
+        for name in ("a", "b"):
+            assert (out / f"{name}.parquet").read_bytes() == (tmp_path / f"{name}.parquet").read_bytes()
+        sessions = [open_session(out / name) for name in ("a", "b")]
+        assert [(session.state, session.metadata.exact) for session in sessions] == [("complete", True)] * 2
+        assert [len(session.frames) for session in sessions] == [6, 4]
+        assert sessions[0].recorded.faces
