@@ -220,7 +220,7 @@ def fit_similarity(points: Array, motion: Array, trust: Array) -> Array:
     return np.stack([fitted.real, fitted.imag], axis=-1)
 
 
-def median(values: Array) -> float:
+def median(values: NDArray[np.floating]) -> float:
     """Return what ``np.median`` does for finite values (n,), n at least 1, in a tenth of its time."""
     half = len(values) // 2
     if len(values) % 2:

@@ -1,0 +1,142 @@
+"""``main.py bench``: how fast every stage is here, with every engine that is present."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.errors import EXIT_OK, UserError
+from app.settings import DEFAULT_WEIGHTS, ENGINES
+
+if TYPE_CHECKING:
+    from model.engine.base import Engine
+
+DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.mp4"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the ``bench`` command; its namespace goes to :func:`run`."""
+    parser = subparsers.add_parser(
+        "bench",
+        help="measure how fast everything is on this computer",
+        description="Measure every stage of a frame and the whole way, with every engine that is present, in turns. "
+        "Takes a minute or two; close other programs.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--video", type=Path, default=DEMO, metavar="FILE", help="with one face (default: the demo)")
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
+    parser.add_argument(
+        "--engine", action="append", choices=[name for name in ENGINES if name != "auto"], help="only this; repeatable"
+    )
+    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
+    parser.add_argument("--frames", type=int, default=150, metavar="N", help="measured by stage (default: 150)")
+    parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of each turn end to end (default: 4)")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each engine (default: 3)")
+    parser.add_argument("--rival", type=Path, metavar="PYTHON", help="a Python with mediapipe 0.10.21, to compare with")
+    parser.add_argument("--json", type=Path, metavar="OUT", help="also write all figures as JSON")
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print; return the exit code.
+
+    Raises:
+        UserError: for options, a video or a file that cannot be used.
+        ModelError: for unusable weights, or an engine that was asked for and is not there.
+    """
+    from app.bench.report import text
+    from app.evaluation.report import check_writable, write_json
+
+    if min(args.frames, args.rounds, args.threads or 1) < 1 or not 0 < args.seconds < 3600:
+        raise UserError("--frames, --rounds, --threads and --seconds must be positive, and --seconds below an hour.")
+    if args.json is not None:
+        check_writable(args.json)
+    values = measure(args)
+    print(text(values))
+    if args.json is not None:
+        write_json(args.json, values)
+    return EXIT_OK
+
+
+def measure(args: argparse.Namespace) -> dict[str, Any]:
+    """Return all figures."""
+    from app.bench.floor import measure_ceiling, stage_work
+    from app.bench.report import EngineFigures, engine_values, floor_values, quantiles
+    from app.bench.rival import NAME, Rival
+    from app.bench.stages import run_stages
+    from app.bench.start import run_start
+    from app.sources.video import VideoSource
+    from model.engine.open import default_threads
+
+    threads = default_threads() if args.threads is None else args.threads
+    engines = open_engines(args.weights, args.engine, threads)
+    config = next(iter(engines.values())).config
+    work, ceiling = stage_work(config), measure_ceiling(threads)
+    source = VideoSource(args.video)
+    try:
+        times, common = run_stages(source, engines, args.frames)
+    finally:
+        source.close()
+    if not common.milliseconds or not any(each.evaluations for each in times.values()):
+        raise UserError(f"{args.video} is too short or shows no face; give a video of some seconds with one.")
+    figures = {name: EngineFigures(engine.name, times[name]) for name, engine in engines.items()}
+    rivals: dict[str, list[float]] = {}
+    if args.rival is not None:
+        with Rival(args.rival, args.video) as rival:
+            turns(args, figures, threads, rival, rivals.setdefault(NAME, []))
+    else:
+        turns(args, figures, threads, None, [])
+    for name, each in figures.items():
+        each.start = run_start(args.video, args.weights, name, args.threads)
+    return {
+        "computer": f"{platform.platform()}, {platform.processor() or platform.machine()}",
+        "video": f"{args.video.name}, {source.info.width}x{source.info.height}",
+        "weights": args.weights.name,
+        "threads": threads,
+        "floor": floor_values(work, ceiling),
+        "common_ms": {stage: quantiles(values) for stage, values in common.milliseconds.items()},
+        "engines": {name: engine_values(each, work, ceiling) for name, each in figures.items()},
+        "rivals_ms": {name: quantiles(values) for name, values in rivals.items()},
+    }
+
+
+def turns(args: argparse.Namespace, figures: dict[str, Any], threads: int, rival: Any, into: list[float]) -> None:
+    """Let engines and the rival take turns end to end, round by round."""
+    from app.bench.live import run_live
+    from app.pipeline.pipeline import build_pipeline
+    from app.settings import EngineSettings, TrackingSettings
+
+    for _ in range(args.rounds):
+        for name, each in figures.items():
+            settings = EngineSettings(args.weights, name, "cpu", threads)
+
+            def build(settings: EngineSettings = settings) -> Any:
+                return build_pipeline(settings, TrackingSettings())
+
+            each.rounds.append(run_live(args.video, build, args.seconds))
+        if rival is not None:
+            into += rival.run(args.frames)
+
+
+def open_engines(weights: Path, names: list[str] | None, threads: int) -> dict[str, Engine]:
+    """Open the engines of these names, on the CPU; of all of them those that there are.
+
+    Raises:
+        ModelError: where one that was named is not there, or there is none.
+    """
+    from model.engine.open import open_engine
+    from model.errors import ModelError
+
+    if names:
+        return {name: open_engine(weights, name, "cpu", threads) for name in dict.fromkeys(names)}
+    engines, problem = {}, ModelError("there is no engine")
+    for name in (name for name in ENGINES if name != "auto"):
+        try:
+            engines[name] = open_engine(weights, name, "cpu", threads)
+        except ModelError as error:
+            problem = error
+    if not engines:
+        raise problem
+    return engines

@@ -1,0 +1,139 @@
+"""The benchmark measures what it says: counts, quantiles, stages, ends in one sentence where it cannot."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.bench.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
+from app.bench.report import EngineFigures, engine_values, precision_of, quantiles
+from app.bench.rival import Rival
+from app.bench.stages import CPU, STAGES, TOTAL, Times, run_stages
+from app.bench.start import most_memory
+from app.bench.timed import CELL, DECODE, STEM, TimedEngine
+from app.cli import main as cli
+from app.cli.bench import DEMO
+from app.errors import UserError
+from app.settings import DEFAULT_WEIGHTS
+from app.sources.video import VideoSource
+from model.config import LdeqConfig, preset
+from model.engine.open import open_engine
+
+TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
+
+
+def test_the_work_of_a_stem_is_what_a_pencil_says() -> None:
+    # 7 x 7 from 3 to 4 channels and 3 x 3 from 4 to 8, both at 32 x 32, then 3 x 3 from 8 to 16 at 16 x 16
+    assert stage_work(TINY)["stem"].multiplications == 32**2 * (49 * 3 * 4 + 9 * 4 * 8) + 16**2 * 9 * 8 * 16
+
+
+def test_a_larger_model_has_more_work() -> None:
+    small, large = stage_work(preset("ldeq-s")), stage_work(preset("ldeq-l"))
+    assert all(large[stage].multiplications > 5 * small[stage].multiplications for stage in ("stem", "cell"))
+    assert all(large[stage].bytes > small[stage].bytes for stage in ("stem", "cell"))
+
+
+def test_the_ceiling_is_above_a_naive_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SIDE": 256, "REPEATS": 2, "COPIED": 2**20}.items():
+        monkeypatch.setattr(f"app.bench.floor.{name}", value)
+    ceiling = measure_ceiling(1)
+    assert {FLOAT32, INT8} <= set(ceiling.operations)
+    assert min(*ceiling.operations.values(), ceiling.bytes) > 1e8
+
+
+def test_quantiles() -> None:
+    assert quantiles(range(101)) == {"least": 0, "p50": 50, "p95": 95}
+
+
+def test_shares_are_of_the_ceiling_in_the_precision_that_ran() -> None:
+    times = Times({STEM: [2.0, 1.0], CELL: [4.0, 2.0]}, [1, 1])
+    work = {STEM: Work(10**8, 1), CELL: Work(10**9, 1)}
+    ceiling = Ceiling({FLOAT32: 1e12, INT8: 4e12}, 1e9)
+    assert engine_values(EngineFigures("onnxruntime, CPU", times), work, ceiling)["share_of_ceiling"] == {
+        STEM: 0.2,
+        CELL: 1.0,
+    }
+    label = "onnxruntime, CPU, int8"
+    assert engine_values(EngineFigures(label, times), work, ceiling)["share_of_ceiling"] == {STEM: 0.2, CELL: 0.25}
+    assert precision_of("OpenVINO, CPU, bf16", CELL) == BFLOAT16
+    assert "cell" not in engine_values(EngineFigures("x, bf16", times), work, ceiling)["share_of_ceiling"]
+
+
+def test_a_timed_engine_gives_the_same_and_counts() -> None:
+    engine = open_engine(DEFAULT_WEIGHTS, "onnx", "cpu", 1)
+    timed = TimedEngine(engine)
+    crops = np.random.default_rng(0).integers(0, 256, (1, 192, 192, 3), np.uint8)
+    z = timed.evaluate(timed.zero_state(1), timed.encode(crops))
+    np.testing.assert_array_equal(z, engine.evaluate(engine.zero_state(1), engine.encode(crops)))
+    np.testing.assert_array_equal(timed.decode(z)[0], engine.decode(z)[0])
+    seconds, evaluations = timed.take()
+    assert set(seconds) == {STEM, CELL, DECODE}
+    assert min(seconds.values()) > 0
+    assert evaluations == 1
+    assert timed.take() == ({}, 0)
+    assert (timed.name, timed.config) == (engine.name, engine.config)
+
+
+def test_stages_add_up_to_the_frame(qapp: object) -> None:
+    source = VideoSource(DEMO)
+    times, common = run_stages(source, {"onnx": open_engine(DEFAULT_WEIGHTS, "onnx", "cpu", 1)}, 4)
+    source.close()
+    milliseconds = times["onnx"].milliseconds
+    assert {*milliseconds, *common.milliseconds} - {"detect"} == set(STAGES) - {"detect"}
+    assert all(len(values) == 4 for values in common.milliseconds.values())
+    parts = [values for stage, values in milliseconds.items() if stage not in ("detect", TOTAL, CPU)]
+    sums = np.sum(parts, axis=0)
+    assert np.min(parts) >= 0
+    assert (sums <= np.add(milliseconds[TOTAL], 0.01)).all()
+    assert np.max(sums / milliseconds[TOTAL]) > 0.9, "no frame in which the stages are nearly all of the time"
+    assert times["onnx"].evaluations == pytest.approx([1, 1, 1, 1], abs=1)
+
+
+def test_memory_is_told_on_this_system() -> None:
+    memory = most_memory()
+    assert memory is None or 20 < memory < 50_000
+
+
+def test_the_command_measures_everything(tmp_path: Path, capsys: pytest.CaptureFixture[str], qapp: object) -> None:
+    out = tmp_path / "bench.json"
+    argv = ["bench", "--engine", "onnx", "--threads", "1", "--frames", "3", "--seconds", "0.3", "--rounds", "1"]
+    assert cli.main([*argv, "--json", str(out)]) == 0
+    values = json.loads(out.read_text())
+    engine = values["engines"]["onnx"]
+    assert engine["share_of_ceiling"]["cell"] > 0
+    assert engine["end_to_end"]["fps"] > 0
+    assert 0 < engine["first_landmarks_s"] < 60
+    assert engine["memory_mib"] is None or 50 < engine["memory_mib"] < 2000
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("onnx", "paint", "fps", "multiplications"))
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["--frames", "0"], "positive"),
+        (["--seconds", "nan"], "positive"),
+        (["--video", "nothing.mp4"], "nothing.mp4"),
+        (["--json", "no/such/folder/out.json"], "does not exist"),
+        (["--weights", "none.safetensors"], "no weights"),
+    ],
+)
+def test_what_cannot_be_measured_is_one_sentence(
+    argv: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.bench.floor.SIDE", 64)
+    assert cli.main(["bench", "--engine", "onnx", *argv]) == 2
+    error = capsys.readouterr().err.strip()
+    assert says in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_rival_that_is_none_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be run"):
+        Rival(tmp_path / "python", DEMO)
+    with pytest.raises(UserError, match=r"no mediapipe 0\.10\.21"):
+        Rival(Path(sys.executable), DEMO)
