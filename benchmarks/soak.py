@@ -23,6 +23,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from app.memory import return_freed_memory
+
 WARM_UP_SECONDS = 60.0
 EVERY_SECONDS = 5.0
 
@@ -39,6 +41,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+    return_freed_memory()  # as the program does
     if arguments.random:
         from benchmarks.random_user import soak
 
