@@ -14,10 +14,10 @@ from app import memory
 ROOT = Path(__file__).resolve().parent.parent
 HOARD = """
 import sys, threading
-from app.memory import return_freed_memory
+from app.memory import share_one_heap
 import numpy as np
 if sys.argv[1] == "limited":
-    assert return_freed_memory()
+    assert share_one_heap()
 
 def resident():
     import os
@@ -54,9 +54,9 @@ def test_pictures_that_are_gone_leave_nothing_behind() -> None:
 
 def test_limits_of_ones_own_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
-    assert not memory.return_freed_memory()
+    assert not memory.share_one_heap()
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not memory.return_freed_memory()
+    assert not memory.share_one_heap()

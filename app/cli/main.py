@@ -15,7 +15,7 @@ from typing import NoReturn
 
 from app.cli.log import start_log
 from app.errors import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
-from app.memory import return_freed_memory
+from app.memory import share_one_heap
 from app.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def main(argv: list[str] | None = None) -> int:
     debug = "--debug" in argv[: _command_index(argv)]
     log_path = start_log(debug)
     _print_anything()
-    return_freed_memory()
+    share_one_heap()
     try:
         return _run(argv)
     except SystemExit as end:
