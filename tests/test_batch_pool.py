@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -75,6 +76,24 @@ def test_a_chosen_number_of_threads_stays(tmp_path):
     chosen = replace(job.settings, engine=replace(job.settings.engine, threads=7))
     assert job.with_threads(2).settings.engine.threads == 2
     assert replace(job, settings=chosen).with_threads(2).settings.engine.threads == 7
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_ctrl_c_does_not_reach_a_worker_that_starts(monkeypatch, tmp_path):
+    masks = []
+    real = multiprocessing.get_context("spawn").Process.start
+
+    def start(process):
+        real(process)
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+        masks.append(int(dict(line.split(":", 1) for line in status.splitlines())["SigBlk"], 16))
+
+    monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", start)
+    (outcome,) = run(jobs(tmp_path / "out", videos(tmp_path / "in", a="ok")), TWO[:1]).values()
+    assert outcome[0].state == DONE
+    wanted = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
+    assert [mask & wanted for mask in masks] == [wanted]
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
 
 
 ORPHAN = """

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import pickle
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -90,7 +91,8 @@ class ProcessPool:
     def _start(self, place: Place) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=serve, args=(theirs, place.environment), daemon=True)
-        process.start()
+        with _held_signals():
+            process.start()
         theirs.close()  # so that ours ends with the process
         worker = _Worker(process, ours, place)
         _send(worker, self._work)
@@ -123,6 +125,22 @@ class ProcessPool:
         else:
             worker.job = None
             yield job, rest[0], tries
+
+
+@contextmanager
+def _held_signals() -> Iterator[None]:
+    """Hold back Ctrl-C while a process starts: the new one never sees it, this one does right after."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it would let them through again while it starts
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _killed(job: Job, code: int | None, tries: int) -> str:
