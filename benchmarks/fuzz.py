@@ -55,21 +55,23 @@ def run(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     worker = Worker(folder.absolute() / "work")
     rows: dict[str, dict[str, Any]] = {}
     wrong: list[dict[str, Any]] = []
-    for kind in arguments.kinds:
-        tally: collections.Counter[str] = collections.Counter()
-        longest = 0.0
-        for case in cases(kind, arguments.count, samples, folder.absolute() / "cases", arguments.seed):
-            started = time.perf_counter()
-            code, err, problem = worker.run(case)
-            longest = max(longest, time.perf_counter() - started)
-            tally["wrong" if problem else "good" if code == 0 else "refused"] += 1
-            if problem:
-                print(f"{case}\n    {problem}\n    {err[-600:]}", flush=True)
-                wrong.append({"case": str(case), "problem": problem, "err": err[-2000:]})
-        counts = {name: tally[name] for name in ("good", "refused", "wrong")}
-        rows[kind] = {"cases": arguments.count, **counts, "longest": longest}
-        print(f"# {kind}: {rows[kind]}", flush=True)
-    worker.stop()
+    try:
+        for kind in arguments.kinds:
+            tally: collections.Counter[str] = collections.Counter()
+            longest = 0.0
+            for case in cases(kind, arguments.count, samples, folder.absolute() / "cases", arguments.seed):
+                started = time.perf_counter()
+                code, err, problem = worker.run(case)
+                longest = max(longest, time.perf_counter() - started)
+                tally["wrong" if problem else "good" if code == 0 else "refused"] += 1
+                if problem:
+                    print(f"{case}\n    {problem}\n    {err[-600:]}", flush=True)
+                    wrong.append({"case": str(case), "problem": problem, "err": err[-2000:]})
+            counts = {name: tally[name] for name in ("good", "refused", "wrong")}
+            rows[kind] = {"cases": arguments.count, **counts, "longest": longest}
+            print(f"# {kind}: {rows[kind]}", flush=True)
+    finally:
+        worker.stop()
     return {"seed": arguments.seed, "kinds": rows, "wrong": wrong}
 
 
@@ -104,7 +106,7 @@ class Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, other = context.Pipe()
-        self._process = context.Process(target=_work, args=(other, self._folder), daemon=True)
+        self._process = context.Process(target=_work, args=(other, self._folder))  # may have children, so no daemon
         self._process.start()
         other.close()
 

@@ -52,8 +52,8 @@ def judge(code: int, out: str, err: str) -> str:
     if code == 0:
         return ""
     lines = [line for line in re.split(r"[\r\n]+", err) if line.strip()]
-    if code == 1 and not lines and out.strip():
-        return ""  # session info --verify and doctor, whose findings are what they print
+    if code == 1 and out.strip() and all(line.rstrip().endswith(".") for line in lines):
+        return ""  # session info --verify, doctor and batch, whose findings are what they print
     if not lines:
         return "fails without a word"
     last = lines[-1]
