@@ -3,7 +3,7 @@
     python -m benchmarks.batch [--videos 6] [--seconds 11] [--repeat 3] [--minutes 3] [--out FILE.json]
 
 The videos are copies of the demo clip with its sensor noise. Runs alternate between the numbers of workers, since other
-programs may slow some of them down: what counts is the ratio within a round. Processor time does not depend on them much.
+programs may slow some of them down: what counts is the ratio within a round. Processor time depends less on them.
 """
 
 from __future__ import annotations
