@@ -237,6 +237,7 @@ def test_the_shipped_engine_has_a_spare() -> None:
     pipeline = build_pipeline(EngineSettings(engine="onnx", threads=1), TrackingSettings())
     try:
         engine = pipeline._rescue._supply.replace("tested")
+        assert isinstance(engine, OnnxEngine)
         assert engine.config == OnnxEngine(DEFAULT_WEIGHTS, threads=1).config
     finally:
         pipeline.close()

@@ -7,6 +7,7 @@ import random
 from contextlib import suppress
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from app.cli.main import main
@@ -14,7 +15,7 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.weights import read_card
 from tests.fuzz_cases import KINDS, WEIGHTS, cases, make_samples
-from tests.fuzz_damage import BYTES, ODD_VALUES, damaged_json, damaged_lines
+from tests.fuzz_damage import BYTES, ODD_VALUES, damaged, damaged_json, damaged_lines
 from tests.fuzz_verdict import judge, run_case
 
 COUNTS = {"video": 5, "picture": 8, "weights": 4, "checkpoint": 4, "session": 8, "line": 12}
@@ -92,6 +93,24 @@ def test_no_value_of_a_weights_card_ends_otherwise_than_with_a_sentence(name: st
         weights.with_suffix(".json").write_text(json.dumps({**card, name: value}))
         with suppress(ModelError):
             read_card(weights)
+
+
+def test_a_damaged_memory_of_the_fastest_engine_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from model.engine import choice
+
+    monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *args, **options: str(tmp_path))
+    card = read_card(WEIGHTS / "ldeq-s.safetensors")
+    kept = choice.Choice("onnx", {"onnx": 12.5})
+    choice._remember(card, 1, kept)
+    assert choice.remembered(card, 1) == kept
+    data = choice._file().read_bytes()
+    dice = random.Random(0)
+    for way in [damaged_json] * 150 + [damaged] * 50:
+        choice._file().write_bytes(way(data, dice))
+        found = choice.remembered(card, 1)
+        assert found is None or found.engine in choice.candidates()
+        choice._remember(card, 1, kept)
+        assert choice.remembered(card, 1) == kept
 
 
 def test_a_damaged_training_checkpoint_is_one_sentence(tmp_path: Path) -> None:

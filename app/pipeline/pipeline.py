@@ -22,7 +22,7 @@ from app.pipeline.tracker import UNCERTAIN, Policy, Track, agrees, doubt, drop_o
 from app.settings import EngineSettings, TrackingSettings
 from model.config import LANDMARKS
 from model.engine.base import Engine
-from model.engine.fallback import OpenEngine
+from model.engine.fallback import OpenEngine, open_plainest
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.flicker import FlickerReading
@@ -262,7 +262,7 @@ def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeli
         tracking,
         open_ghcu=partial(Ghcu, engine.weights, engine.threads),
         # Whatever ran, the CPU is there: a lost GPU costs speed, not the recording.
-        open_spare=partial(open_engine, engine.weights, engine.engine, "cpu", engine.threads),
+        open_spare=partial(open_plainest, engine.weights, engine.engine, engine.threads),
     )
     if tracking.ghcu:
         try:

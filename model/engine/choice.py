@@ -35,6 +35,9 @@ WORTH = 0.9
 AGREEMENT = 0.01
 """Engines whose landmarks lie farther from onnxruntime's on average, in crop sides, are out, however fast they are."""
 
+DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What reading a file that somebody else wrote, or half wrote, may raise."""
+
 Open = Callable[[str], Engine]
 
 
@@ -120,7 +123,7 @@ def remembered(card: WeightsCard, threads: int) -> Choice | None:
         if engine not in candidates():
             return None
         return Choice(engine, {str(name): float(value) for name, value in values["milliseconds"].items()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, *DAMAGED):
         return None
 
 
@@ -129,7 +132,7 @@ def _remember(card: WeightsCard, threads: int, choice: Choice) -> None:
     path = _file()
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, *DAMAGED):
         known = {}
     known = known if isinstance(known, dict) else {}
     known[_key(card, threads)] = {"engine": choice.engine, "milliseconds": dict(choice.milliseconds)}

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 from model.engine.base import Engine
+from model.engine.onnx_engine import graph_paths
+from model.engine.open import open_engine
 from model.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -65,6 +68,16 @@ class EngineSupply:
         self.note = f"{failed} failed ({reason}), so {goes_on}."
         log.warning(self.note)
         return self.engine
+
+
+def open_plainest(weights: Path, engine: str, threads: int | None) -> Engine:
+    """Open what is least likely to fail for ``weights``: PyTorch where it was asked for, else onnxruntime, on the CPU.
+
+    Raises:
+        ModelError: for unusable weights.
+    """
+    has_graphs = all(path.is_file() for path in graph_paths(weights))
+    return open_engine(weights, "torch" if engine == "torch" or not has_graphs else "onnx", "cpu", threads)
 
 
 def _short(reason: str) -> str:
