@@ -197,6 +197,33 @@ def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path):
     assert "was changed while it was tracked" in found.error
 
 
+def test_all_workers_take_the_engine_that_track_takes(tmp_path, monkeypatch):
+    from app.batch import engine_choice
+    from app.settings import EngineSettings
+    from model.engine.choice import Choice
+
+    measured, opened = {}, []
+
+    def measure(path, engine, device, threads):
+        opened.append((engine, device, threads))
+        measured[threads] = Choice("openvino", {})
+
+    monkeypatch.setattr(engine_choice, "read_card", lambda path: "card")
+    monkeypatch.setattr(engine_choice, "remembered", lambda card, threads: measured.get(threads))
+    monkeypatch.setattr(engine_choice, "open_engine", measure)
+    monkeypatch.setattr(engine_choice, "default_threads", lambda: 4)
+    monkeypatch.setattr(engine_choice, "candidates", lambda: ("onnx",))
+    assert engine_choice.settled(EngineSettings()) == EngineSettings(engine="onnx")
+    no_graphs = EngineSettings(tmp_path / "w.safetensors")
+    assert engine_choice.settled(no_graphs) == EngineSettings(no_graphs.weights, "torch")
+    monkeypatch.setattr(engine_choice, "candidates", lambda: ("onnx", "openvino"))
+    for _ in range(2):
+        assert engine_choice.settled(EngineSettings()) == EngineSettings(engine="openvino")
+    assert engine_choice.settled(EngineSettings(threads=2)) == EngineSettings(engine="openvino", threads=2)
+    assert opened == [("auto", "cpu", 4), ("auto", "cpu", 2)]  # measured once each, then remembered
+    assert engine_choice.settled(EngineSettings(engine="torch")) == EngineSettings(engine="torch")
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

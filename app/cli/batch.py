@@ -6,16 +6,18 @@ import argparse
 import sys
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from app.batch.cluster import HERE, RayCluster, import_ray
+from app.batch.engine_choice import settled
 from app.batch.inputs import STANDARD_INPUT, find_videos, read_list
 from app.batch.job import CSV, KINDS, PARQUET, SESSION, VIDEO, BatchSettings, Job
 from app.batch.one import EVERY_FACE
 from app.batch.pool import ProcessPool
 from app.batch.report import BatchReport
-from app.batch.resources import this_computer, worker_places
+from app.batch.resources import Computer, this_computer, worker_places
 from app.batch.run import BatchPlan, Crew, OpenCrew, run_batch
 from app.batch.worker import track_job
 from app.cli.batch_progress import BatchProgress
@@ -99,11 +101,17 @@ def run(args: argparse.Namespace, *, open_crew: OpenCrew | None = None, stop: th
     words = [*args.inputs, *(word for name in args.list for word in read_list(name))]
     if not words:
         raise UserError("There is nothing to track: give videos, folders or patterns, or --list FILE.")
-    plan = BatchPlan(find_videos(words, folder), folder, _settings(args), args.overwrite)
-    crew = open_crew or partial(_open_crew, args)
+    settings = _settings(args)
+    if open_crew is None and args.ray is None:
+        computer = this_computer(args.device)
+        if not computer.cards:
+            settings = replace(settings, engine=settled(settings.engine))
+        open_crew = partial(_open_processes, computer, args.workers)
+    plan = BatchPlan(find_videos(words, folder), folder, settings, args.overwrite)
+    open_crew = open_crew or partial(_open_cluster, args)
     stop = stop or threading.Event()
     with interrupts(stop), BatchProgress(sys.stderr) as progress:
-        report = run_batch(plan, crew, progress, stop.is_set)
+        report = run_batch(plan, open_crew, progress, stop.is_set)
     _print(report, plan)
     if stop.is_set():
         return EXIT_INTERRUPTED
@@ -120,11 +128,12 @@ def _settings(args: argparse.Namespace) -> BatchSettings:
     return BatchSettings(kinds, tracking, engine_settings(args), args.copy_video, audio=not args.no_audio)
 
 
-def _open_crew(args: argparse.Namespace, jobs: Sequence[Job]) -> Crew:
-    if args.ray is not None:
-        return RayCluster(import_ray(), track_job, args.ray, most=args.workers, device=args.device)
-    places = worker_places(len(jobs), this_computer(args.device), args.workers)
-    return ProcessPool(track_job, places)
+def _open_processes(computer: Computer, workers: int | None, jobs: Sequence[Job]) -> Crew:
+    return ProcessPool(track_job, worker_places(len(jobs), computer, workers))
+
+
+def _open_cluster(args: argparse.Namespace, jobs: Sequence[Job]) -> Crew:
+    return RayCluster(import_ray(), track_job, args.ray, most=args.workers, device=args.device)
 
 
 def _print(report: BatchReport, plan: BatchPlan) -> None:
