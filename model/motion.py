@@ -8,6 +8,7 @@ expression could move a point in one frame.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -172,7 +173,17 @@ class FlowMotion:
         last = self._last
         if last is not None and last.image is image and last.crop == crop:
             return last.pixels
-        return np.asarray(cv2.cvtColor(crop.extract(image, CROP_SIZE), cv2.COLOR_RGB2GRAY), np.uint8)
+        # Grey before it is scaled, and only where the crop lies: one plane is warped in half the time of three.
+        left, right = _span(crop.left, crop.side, image.shape[1])
+        top, bottom = _span(crop.top, crop.side, image.shape[0])
+        grey = np.asarray(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY), np.uint8)
+        return Crop(crop.centre_x - left, crop.centre_y - top, crop.side).extract(grey, CROP_SIZE)
+
+
+def _span(start: float, side: float, size: int) -> tuple[int, int]:
+    """Return the first and, excluded, the last of ``size`` pixels that a crop reads along an axis; never none."""
+    first = min(max(math.floor(start) - 1, 0), size - 1)
+    return first, max(min(math.ceil(start + side) + 2, size), first + 1)
 
 
 def _is_near(shift: Array, crop: Crop) -> bool:

@@ -62,7 +62,10 @@ class Pull:
                 self._weights = self._weight.update((found - expected) / self._crop.side, spread[0])
         xp = array_namespace(new)
         share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
-        return self._reference + share * (new - self._reference)
+        pulled = new - self._reference
+        pulled *= share  # in place: each new array of this size costs as much as the arithmetic
+        pulled += self._reference
+        return pulled
 
     @property
     def _pixel(self) -> float:
