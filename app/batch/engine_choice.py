@@ -16,8 +16,8 @@ from model.weights import read_card
 def settled(settings: EngineSettings) -> EngineSettings:
     """Return settings for the CPU with the engine that ``track`` would take, which workers with fewer threads keep to.
 
-    It is named also where there is no choice, since outputs are known by it. Where nothing is remembered yet the engines
-    are measured now.
+    It is named also where there is no choice, since outputs are known by it. Where nothing is remembered yet
+    the engines are measured now.
 
     Raises:
         UserError: the model cannot be used.
