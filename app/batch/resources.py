@@ -14,7 +14,8 @@ from app.errors import UserError
 WORKER_MEMORY = 600 * 2**20
 """Bytes that a worker may need. See docs/batch.md for what was measured."""
 MOST_THREADS = 4
-"""More threads than this do not make the model faster; see :func:`model.engine.open.default_threads`."""
+"""As many threads of the model as ``track`` takes at most. Like there, half of a worker's cores stay free for decoding
+and for other programs: with a thread on every core of a busy computer a frame took 80 ms of processors instead of 32."""
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
@@ -76,7 +77,7 @@ def worker_places(jobs: int, computer: Computer, workers: int | None = None) -> 
         if computer.memory is not None:
             count = min(count, computer.memory // WORKER_MEMORY)
     count = max(1, min(count, jobs))
-    threads = max(1, min(MOST_THREADS, computer.cores // count))
+    threads = max(1, min(MOST_THREADS, computer.cores // count // 2))
     cards = computer.cards
     return tuple(Place(threads, cards[index % len(cards)] if cards else None) for index in range(count))
 
