@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,18 +85,12 @@ class RandomUser:
 
     def _choices(self) -> list[tuple[str, Callable[[], object]]]:
         names = [action.name for action in actions.ACTIONS if action.name not in NEVER] + list(OFTEN) * 3
-        choices: list[tuple[str, Callable[[], object]]] = [
-            (name, lambda name=name: self._press(name)) for name in names
-        ]
+        choices: list[tuple[str, Callable[[], object]]] = [(name, partial(self.window.act, name)) for name in names]
         choices += [("play a source", self._play)] * 4
         choices += [("resize", self._resize)] * 3
         choices += [("seek", self._seek)] * 4
         choices += [("back to the live page", self.window._go_live)] * 3
         return choices
-
-    def _press(self, name: str) -> None:
-        """Do what its key does; actions about the live picture do nothing while another page is in front."""
-        self.window.act(name)
 
     def _play(self) -> None:
         self.window.desk.play(self.dice.choice(self.sources))

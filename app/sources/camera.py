@@ -205,7 +205,7 @@ def _as_rgb(image: NDArray[Any]) -> NDArray[np.uint8] | None:
     """Return what a driver delivered as RGB; None for what is no picture, which drivers deliver now and then."""
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
-    channels = {2: 1, 3: image.shape[-1]}.get(image.ndim)
+    channels = {2: 1, 3: image.shape[-1]}.get(image.ndim, 0)
     code = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}.get(channels)
     if code is None or image.dtype != np.uint8:
         return None
