@@ -23,7 +23,7 @@ import av
 from app.sources.demo import DemoClip
 
 ROOT = Path(__file__).resolve().parent.parent
-CREWS = ((1, 1), (1, 2), (2, 1))
+CREWS = ((1, 1), (2, 1))
 """Workers, and threads of the model in each."""
 MINUTE = 60.0
 
@@ -63,7 +63,6 @@ def compare_workers(folder: Path, videos: int, seconds: float, rounds: int) -> l
             speeds[f"{workers}x{threads} cpu ms"] = cpu / report["frames"] * 1000
             speeds[f"{workers}x{threads} MiB"] = peak / 2**20
         speeds["2x1 : 1x1"] = speeds["2x1"] / speeds["1x1"]
-        speeds["2x1 : 1x2"] = speeds["2x1"] / speeds["1x2"]
         found.append(speeds)
         print(
             "  ".join(f"{key} {value:.2f}" for key, value in speeds.items()),
