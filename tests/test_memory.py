@@ -25,8 +25,8 @@ def resident():
 
 def pictures(kept):
     # Small things that live on between pictures that do not, on a thread of its own, as a source's.
-    for _ in range(60):
-        shown = [np.ones(3_000_000, np.uint8) for _ in range(4)]
+    for _ in range(15):
+        shown = [np.ones(3_000_000, np.uint8) for _ in range(3)]
         kept.append(bytes(2_000))
         del shown
 
