@@ -14,8 +14,8 @@ from app.errors import UserError
 WORKER_MEMORY = 600 * 2**20
 """Bytes that a worker may need. See docs/batch.md for what was measured."""
 MOST_THREADS = 4
-"""As many threads of the model as ``track`` takes at most. Like there, half of a worker's cores stay free for decoding and
-other programs: with a thread on each core of a busy computer a frame took 80 ms of processors instead of 32."""
+"""As many threads of the model as ``track`` takes at most. Like there, half of a worker's cores stay free for decoding
+and other programs: with a thread on each core of a busy computer a frame took 80 ms of processors, not 32."""
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
