@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -149,6 +152,21 @@ def test_faster_engines_agree_with_the_float_one_and_with_themselves(name: str, 
         points.append(solution.landmarks)
     assert np.linalg.norm(points[1] - points[0], axis=1).mean() < 0.005 * side
     np.testing.assert_array_equal(points[1], points[2])
+
+
+@pytest.mark.skipif(not HAS_OPENVINO, reason="no openvino")
+def test_openvino_brings_no_telemetry_and_leaves_nothing_at_home(tmp_path: Path) -> None:
+    code = (
+        "import sys; seen = []; sys.addaudithook(lambda event, _: seen.append(event))\n"
+        "from model.engine.open import open_engine; from app.settings import DEFAULT_WEIGHTS\n"
+        "print(open_engine(DEFAULT_WEIGHTS, 'openvino', 'cpu', 1).name)\n"
+        "assert 'openvino_telemetry' not in sys.modules\n"
+        "assert not [event for event in seen if event.startswith(('socket.connect', 'socket.getaddrinfo'))]\n"
+    )
+    home = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ | home, capture_output=True, text=True)
+    assert "OpenVINO" in done.stdout, done.stderr
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ENGINES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from model.heatmap import decode
 from model.weights import read_card, verify
 
 BFLOAT16, FLOAT32 = "bf16", "f32"
+CONVERTER = "openvino.tools.ovc"
 
 Floats = NDArray[np.float32]
 
@@ -81,6 +83,9 @@ class OpenVinoEngine:
 
 
 def _core() -> Any:
+    # OpenVINO imports its converter if it can, and with it a telemetry package that writes into the home folder and
+    # could go online. Graphs are read without the converter, so it is made to look as if it were not installed.
+    sys.modules.setdefault(CONVERTER, None)  # type: ignore[arg-type]
     try:
         import openvino
     except ImportError as error:
