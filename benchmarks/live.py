@@ -167,7 +167,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                     assert not finished.error, finished.error
                     dropped += finished.dropped
                     offered += finished.dropped + finished.frames
-        name = session.state.status.engine if session.state.status else ""
+        engine_name = session.state.status.engine if session.state.status else ""
         window.close()
         session.join()
         spin(0.3)
@@ -177,7 +177,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         ratios = [row["fps"] / base["fps"] for row, base in zip(rows, closed, strict=True)]
         table[name] = {key: statistics.median(row[key] for row in rows) for key in rows[0]}
         table[name]["fps_ratio"] = statistics.median(ratios)
-    return {"engine": name, "conditions": table, "dropped": dropped, "offered": offered, "rounds": rounds}
+    return {"engine": engine_name, "conditions": table, "dropped": dropped, "offered": offered, "rounds": rounds}
 
 
 def summary(tally: Tally, seconds: float) -> dict[str, float]:
