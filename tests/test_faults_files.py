@@ -30,7 +30,8 @@ from app.sources.stream import StreamLimits, StreamSource
 from app.sources.video import VideoSource
 from tests.fakes import SquareDetector, SquareEngine
 from tests.recording_fakes import result
-from tests.session_fakes import plan, scene
+from tests.session_fakes import EXACT as EXACT_CHOICES
+from tests.session_fakes import plan, record, scene, tracked
 from tests.sources_fakes import read_all, write_video
 from tests.test_live import wait_for
 from tests.test_sources_stream import HEAD, Server
@@ -76,8 +77,8 @@ WHOLE = {
     "broadcast.ts": theirs,
 }
 
-INDEX_AT_THE_END = ("index at the end.mp4", "our recording.mp4")
-"""A recording gets its index there when it is finished; until then, and after a kill, it plays without."""
+INDEX_AT_THE_END = "index at the end.mp4"
+"""Nothing can be read without it; our recordings have theirs there, too, but also what they were while written."""
 
 
 @pytest.mark.parametrize("name", WHOLE)
@@ -103,9 +104,41 @@ def test_a_file_cut_off_anywhere_gives_its_beginning_or_one_sentence(name: str, 
         # The last picture may be cut itself, and decoders show what they have of it; others lose a little.
         assert all(abs(index_of(frame.image) - place) <= 2 for place, frame in enumerate(frames[:-1]))
     assert all(sentence.endswith(".") and "\n" not in sentence for sentence in sentences)
-    # What lies before the cut is there, whatever comes after; but for the forms whose index is at their end.
+    # What lies before the cut is there, whatever comes after; but for the form whose index is at its end.
     assert lengths == sorted(lengths)
-    assert (lengths[-1] == 0) == (name in INDEX_AT_THE_END)
+    assert (lengths[-1] == 0) == (name == INDEX_AT_THE_END)
+
+
+def test_a_recording_that_lost_its_end_is_searched_and_says_so(tmp_path: Path) -> None:
+    path = ours(tmp_path / "a.mp4")
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 3 // 4])
+    source = VideoSource(path)
+    frames = read_all(source)
+    assert source.truncated
+    assert f"cut off: {len(frames)} frames could be read" in source.note
+    source.seek(frames[10].timestamp)
+    again = source.read()
+    assert again is not None
+    assert (again.index, index_of(again.image)) == (10, 10)
+    source.close()
+    assert path.read_bytes() == data[: len(data) * 3 // 4], "reading changes nothing"
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".nut"])
+def test_a_session_whose_video_lost_its_end_shows_the_rest(suffix: str, tmp_path: Path) -> None:
+    results = tracked(30)
+    session = record(tmp_path / "session", results, EXACT_CHOICES if suffix == ".nut" else None)
+    path = session.video_path
+    assert path is not None
+    assert path.suffix == suffix
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    shown = [number for number, _ in open_session(tmp_path / "session").pictures()]
+    assert shown == list(range(len(shown)))
+    assert len(shown) > 10
+    with open_session(tmp_path / "session").open_video() as video:
+        assert video.read(29) is None
+        assert video.read(5) is not None
 
 
 def test_a_stream_that_drops_while_it_is_recorded(tmp_path: Path) -> None:

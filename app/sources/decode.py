@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import av
@@ -17,6 +18,8 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from app.sources.cut_off import uncover_fragments
+
 READ_ERRORS = (av.error.FFmpegError, OSError)
 """What PyAV raises for input that is missing, damaged or too late."""
 _UNSPECIFIED = 2
@@ -28,11 +31,19 @@ def open_container(
 ) -> InputContainer:
     """Open ``target`` for reading; ``timeout`` is (open, read) in seconds.
 
+    A finished recording of ours whose end is missing is opened by its fragments; its ``file`` is then not None.
+
     Raises:
         OSError, av.error.FFmpegError: as in :data:`READ_ERRORS`.
     """
     # Names inside files may be in any encoding; a stray byte in a title is no reason to refuse the pictures.
-    return av.open(target, mode="r", options=options or {}, timeout=timeout, metadata_errors="replace")
+    try:
+        return av.open(target, mode="r", options=options or {}, timeout=timeout, metadata_errors="replace")
+    except (av.error.InvalidDataError, av.error.EOFError):
+        content = None if "://" in target else uncover_fragments(Path(target))
+        if content is None:
+            raise
+        return av.open(content, mode="r", metadata_errors="replace")
 
 
 def find_pictures(container: InputContainer) -> VideoStream | None:

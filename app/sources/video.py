@@ -69,6 +69,7 @@ class VideoSource:
             raise SourceError(
                 f"{path} cannot be read as a video; it may be damaged or incomplete, or no video at all."
             ) from error
+        self.truncated = self._container.file is not None
         self._ahead: deque[_Timed] = deque()
         self._decoded: Iterator[VideoFrame] = iter(())
         self._guard = ReleaseGuard(self._release)
