@@ -23,6 +23,13 @@ def _own_log_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _own_cache_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep which engine was fastest in tests out of what the person's computer remembers."""
+    folder = tmp_path_factory.mktemp("cache")
+    platformdirs.user_cache_dir = lambda *args, **options: str(folder)
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _own_config_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what windows of tests remember out of the person's configuration."""
     folder = tmp_path_factory.mktemp("config")
