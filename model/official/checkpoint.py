@@ -95,7 +95,7 @@ def _check_file(path: Path) -> None:
             _check_archive(path)
             return
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}; {AGAIN}") from error
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, zlib.error) as error:
         raise ModelError(f"{path} is a damaged zip file; {AGAIN}") from error
     raise ModelError(f"{path} {_other_kind(head)}")
