@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -66,7 +67,7 @@ def read_card(path: Path) -> WeightsCard:
     except (ValueError, RecursionError, TypeError, AttributeError) as error:
         raise ModelError(f"{card_path} is not a weights description: it is damaged; restore it") from error
     if version != FORMAT:
-        raise ModelError(f"{card_path} has format {version!r}, this version reads {FORMAT}")
+        raise ModelError(f"{card_path} has format {reprlib.repr(version)}, this version reads {FORMAT}")
     if not (isinstance(settings, dict) and isinstance(files, dict) and isinstance(notes, dict)):
         raise ModelError(
             f"{card_path} is not a weights description: config, files and notes must be tables; restore it"

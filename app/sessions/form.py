@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def read_form(path: Path, kind: str) -> dict[str, Any]:
         raise SessionError(f"{path} does not describe a {kind.split()[-1]} of LDEQ Live; choose another folder.")
     if values.get("version") != VERSION:
         raise SessionError(
-            f"{path} has version {values.get('version')!r} and this LDEQ Live reads version {VERSION}; "
+            f"{path} has version {reprlib.repr(values.get('version'))} and this LDEQ Live reads version {VERSION}; "
             "open it with the version that made it."
         )
     return values

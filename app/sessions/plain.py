@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
@@ -80,4 +81,4 @@ def _as(hint: Any, value: Any, name: str) -> Any:
             raise ValueError(f"{name} is too large") from error
     if hint in (int, str, bool) and type(value) is hint:
         return value
-    raise ValueError(f"{name} is {value!r}")
+    raise ValueError(f"{name} is {reprlib.repr(value)}")  # a damaged value may be as long as a file
