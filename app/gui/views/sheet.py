@@ -113,7 +113,8 @@ class Sheet(QFrame):
         """Return what gets the keyboard when the sheet opens: of several options, the one in force."""
         chain = self._chain()
         first = next((widget for widget in chain if widget is not self._close), self._close)
-        options = [widget for widget in first.parentWidget().children() if isinstance(widget, QAbstractButton)]
+        row = first.parentWidget() or self
+        options = [widget for widget in row.children() if isinstance(widget, QAbstractButton)]
         return next((option for option in options if option in chain and option.isChecked()), first)
 
     def showEvent(self, event: QShowEvent) -> None:
