@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import math
 import threading
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +58,22 @@ def test_end_closes_the_slot_and_the_source() -> None:
     assert capture.error is None
     assert source.closed.wait(WAIT)
     assert capture.stop(WAIT)
+
+
+def test_a_source_that_ended_is_not_kept_for_the_garbage_collector() -> None:
+    """It may hold a decoder's pictures, twenty megabytes for each start of a file."""
+    gc.disable()
+    try:
+        source = ScriptedSource(3, "end")
+        capture, slot = capture_of(source, patience=math.inf)
+        capture.start()
+        drain(slot)
+        assert capture.stop(WAIT)
+        gone = weakref.ref(source)
+        del source, capture
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_error_of_the_source_is_kept_for_others() -> None:

@@ -44,7 +44,10 @@ class CaptureThread:
         self._failures = 0
         self._heard = 0.0
         self._reader = threading.Thread(target=self._read, name="capture", daemon=True)
-        self._watcher = threading.Thread(target=self._watch, name="capture-watch", daemon=True)
+        # A thread that never runs would hold this object, and the source with its decoder, in a ring of references.
+        self._threads = [self._reader]
+        if math.isfinite(self._patience):
+            self._threads.append(threading.Thread(target=self._watch, name="capture-watch", daemon=True))
 
     @property
     def captured(self) -> int:
@@ -75,9 +78,8 @@ class CaptureThread:
     def start(self) -> None:
         """Start reading."""
         self._heard = time.perf_counter()
-        self._reader.start()
-        if math.isfinite(self._patience):
-            self._watcher.start()
+        for thread in self._threads:
+            thread.start()
 
     def stop(self, timeout: float = 2.0) -> bool:
         """End the capture: wait, close the source, wait again; safe to call twice and before ``start``.
@@ -95,7 +97,7 @@ class CaptureThread:
         return not self._reader.is_alive()
 
     def _join(self, seconds: float) -> None:
-        for thread in (self._reader, self._watcher):
+        for thread in self._threads:
             if thread.is_alive() and thread is not threading.current_thread():
                 thread.join(max(seconds, 0.0))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from app.gui.presenters.state import ENDED, FAILED, Live, RecordingPlan, SessionState
 from app.gui.presenters.tape import FINISH_SECONDS, MakeRecorder, Tape
+from app.memory import give_back
 from app.pipeline.frame import FrameResult
 from app.pipeline.slot import LatestSlot
 from app.recording.summary import RecordingSummary
@@ -234,6 +235,7 @@ class LiveSession:
         for consumer in self._consumers:
             live.remove_consumer(consumer)  # a source that hangs must not report into the next one's meters
         self._emptied()
+        give_back()
 
     def _watch_source(self) -> None:
         """Try the next camera when one that nobody chose does not even open."""
