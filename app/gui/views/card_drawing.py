@@ -134,8 +134,8 @@ def _draw_mode(painter: QPainter, box: QRectF, mode: ModeFigures, interval: str,
     wander = f"Wander  {mode.wander.percent:.{places}f} %, {mode.wander.pixels:.2f} px"
     write(painter, QRectF(left, box.top() + 148, width, 24), wander, palette.dim, 14)
     if near_floor(mode):
-        text = "flicker near the meter's floor"
-        write(painter, QRectF(left, box.top() + 148, width, 24), text, palette.dim, 12, align=RIGHT)
+        text = "near the meter's floor"
+        write(painter, QRectF(left, box.top() + 70, width, 24), text, palette.dim, 12, align=RIGHT)
 
 
 def _draw_change(painter: QPainter, box: QRectF, change: ModeChange, verdict: str, palette: Palette) -> None:
