@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
+TIDY_SECONDS = 60.0
+"""How often free memory is given back while something plays; it takes some milliseconds."""
 DEMO_SOURCE = "demo"
 
 Consumer = Callable[[FrameResult], None]
@@ -163,6 +166,7 @@ class LiveSession:
         self._changed()
 
     def _run(self) -> None:
+        tidied = time.monotonic()
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._stir, POLL_SECONDS)
@@ -177,6 +181,9 @@ class LiveSession:
             if wanted.closed:
                 self._publish(closed=True)
                 return
+            if time.monotonic() - tidied > TIDY_SECONDS:
+                tidied = time.monotonic()
+                give_back()
 
     def _reconcile(self, wanted: _Wanted) -> None:
         if wanted.play != self._play:
