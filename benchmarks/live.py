@@ -21,8 +21,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.pipeline.frame import Frame, FrameResult
-from app.sources.base import Source, SourceInfo
+from app.bench.live import Retimed
+from app.memory import share_one_heap
+from app.pipeline.frame import FrameResult
+from app.sources.base import Source
 
 if TYPE_CHECKING:
     from app.gui.live_window import LiveWindow
@@ -31,32 +33,6 @@ if TYPE_CHECKING:
 DEMO = Path(__file__).resolve().parent.parent / "app" / "assets" / "demo.mp4"
 CONDITIONS = ("closed", "panels", "recording", "compare", "rwr off")
 SETTLE_SECONDS = 2.0
-
-
-class Retimed:
-    """A file source whose frames claim to come at another rate."""
-
-    def __init__(self, inner: Source, fps: float) -> None:
-        self._inner = inner
-        self._fps = fps
-        self._count = 0
-
-    @property
-    def info(self) -> SourceInfo:
-        """The inner source's facts at the new rate."""
-        return replace(self._inner.info, fps=self._fps)
-
-    def read(self) -> Frame | None:
-        """Return the next frame with its new timestamp."""
-        frame = self._inner.read()
-        if frame is None:
-            return None
-        self._count += 1
-        return replace(frame, timestamp=(self._count - 1) / self._fps)
-
-    def close(self) -> None:
-        """Close the inner source."""
-        self._inner.close()
 
 
 @dataclass(slots=True)
@@ -97,6 +73,7 @@ def main() -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Play, switch through the conditions, and return the figures."""
+    share_one_heap()  # as the program does
     from app.gui.environment import forget_opencv_plugins
 
     forget_opencv_plugins()
@@ -197,7 +174,6 @@ def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
     from app.gui.live_window import LiveWindow
     from app.gui.presenters.session import LiveSession
     from app.gui.window import live_parts
-    from app.memory import share_one_heap
     from app.pipeline.live import LivePipeline
     from app.pipeline.pipeline import build_pipeline
     from app.settings import TrackingSettings
@@ -211,7 +187,6 @@ def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
         build = partial(build_pipeline, settings.engine, tracking)
         return LivePipeline(lambda: PacedSource(reopen, loop=True), build, tracking)
 
-    share_one_heap()  # as run_window does
     parts = replace(live_parts(settings), live=live)
     return LiveWindow(settings, partial(LiveSession, parts), lambda: [])
 

@@ -36,9 +36,9 @@ def solve_together(
         image: the whole frame, RGB (h, w, 3).
         seconds: when it was taken.
     """
-    injections = split(u)
     if len(recurrences) == 1:
         return [recurrences[0].solve(u, crops[0], image, seconds)]
+    injections = split(u)
     starts = [recurrence.prepare(crop, image, seconds) for recurrence, crop in zip(recurrences, crops, strict=True)]
     warm = [(i, start) for i, start in enumerate(starts) if start is not None]
     cold = [i for i, start in enumerate(starts) if start is None]

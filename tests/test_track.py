@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from app.batch.one import EVERY_FACE
 from app.cli import track
 from app.errors import RecordingError, SourceError, UserError
 from app.sessions.session import open_session
@@ -104,7 +105,7 @@ def test_options_reach_the_settings(video, tmp_path):
         tmp_path / "w.safetensors",
     )
     run(video, "--csv", tmp_path / "c.csv", *words, tracked=tracked)
-    assert [(t.rwr, t.max_faces) for _, t in tracked] == [(True, 1), (False, track.EVERY_FACE), (True, 3)]
+    assert [(t.rwr, t.max_faces) for _, t in tracked] == [(True, 1), (False, EVERY_FACE), (True, 3)]
     assert [t.ghcu for _, t in tracked] == [False, True, False]
     engine = tracked[2][0]
     assert (engine.engine, engine.device, engine.threads) == ("torch", "cpu", 2)

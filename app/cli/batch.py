@@ -14,7 +14,6 @@ from app.batch.cluster import HERE, RayCluster, import_ray
 from app.batch.engine_choice import settled
 from app.batch.inputs import STANDARD_INPUT, find_videos, read_list
 from app.batch.job import CSV, KINDS, PARQUET, SESSION, VIDEO, BatchSettings, Job
-from app.batch.one import EVERY_FACE
 from app.batch.pool import ProcessPool
 from app.batch.report import BatchReport
 from app.batch.resources import Computer, this_computer, worker_places
@@ -23,9 +22,9 @@ from app.batch.worker import track_job
 from app.cli.batch_progress import BatchProgress
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
+from app.cli.tracking_options import add_tracking_options, tracking_settings
 from app.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.sessions.tracked import CLOSE, COPIES
-from app.settings import TrackingSettings
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -58,11 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         const=CLOSE,
         help="keep the pictures in the sessions, too, small or (exact) every value; else they refer to the videos",
     )
-    parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
-    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
-    faces = parser.add_mutually_exclusive_group()
-    faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
-    faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
+    add_tracking_options(parser)
     add_engine_options(parser)
     parser.add_argument("--no-audio", action="store_true", help="leave the audio out of the annotated videos")
     parser.add_argument("--overwrite", action="store_true", help="replace results of other settings or older videos")
@@ -123,8 +118,7 @@ def _settings(args: argparse.Namespace) -> BatchSettings:
     kinds = tuple(kind for kind in KINDS if chosen[kind]) or (SESSION,)
     if args.copy_video and SESSION not in kinds:
         raise UserError("--copy-video keeps the pictures in sessions; give --session, too.")
-    max_faces = EVERY_FACE if args.every_face else args.max_faces
-    tracking = TrackingSettings(rwr=args.rwr == "on", max_faces=max_faces, ghcu=args.ghcu)
+    tracking = tracking_settings(args)
     return BatchSettings(kinds, tracking, engine_settings(args), args.copy_video, audio=not args.no_audio)
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from tqdm import tqdm
 
 from app.batch.one import (
-    EVERY_FACE,
     BuildPipeline,
     OpenSource,
     TrackRequest,
@@ -21,11 +20,11 @@ from app.batch.one import (
 )
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
+from app.cli.tracking_options import add_tracking_options, tracking_settings
 from app.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.recording.outputs import OutputPlan
 from app.recording.video import VIDEO_SUFFIXES
 from app.sessions.tracked import CLOSE, COPIES
-from app.settings import TrackingSettings
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -54,11 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         const=CLOSE,
         help="keep the pictures in the session, too, small or (exact) every value; else it refers to INPUT",
     )
-    parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
-    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
-    faces = parser.add_mutually_exclusive_group()
-    faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
-    faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
+    add_tracking_options(parser)
     add_engine_options(parser)
     parser.add_argument("--no-audio", action="store_true", help="leave the audio out of the annotated video")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
@@ -88,8 +83,7 @@ def run(
         UserError: for inputs, weights and outputs that cannot be used. What was tracked before the
             error has been written.
     """
-    max_faces = EVERY_FACE if args.every_face else args.max_faces
-    tracking = TrackingSettings(rwr=args.rwr == "on", max_faces=max_faces, ghcu=args.ghcu)
+    tracking = tracking_settings(args)
     engine = engine_settings(args)
     plan = _plan(args)
     request = TrackRequest(args.input, plan, tracking, engine, args.copy_video, audio=not args.no_audio)

@@ -20,7 +20,7 @@ from app.gui.presenters.desk import LiveDesk, MakeSession
 from app.gui.presenters.preferences import Preferences
 from app.gui.presenters.share import status_lines
 from app.gui.presenters.state import ENDED, RUNNING
-from app.gui.remembered import Memory, Remembered
+from app.gui.remembered import Memory, Remembered, forget
 from app.gui.session_pages import SessionPages
 from app.gui.settings import LiveSettings, recordings_folder
 from app.gui.snapshot import save_in_background
@@ -74,7 +74,7 @@ class LiveWindow(QMainWindow):
         self.setWindowTitle("LDEQ Live")
         self._memory = memory
         self._signals = _Signals()
-        remember = memory.update if memory is not None else _forget
+        remember = memory.update if memory is not None else forget
         self.desk = LiveDesk(settings, make_session, self._signals.changed.emit, remember, save_sheet)
         self.page = LivePage(self.desk.hold_still)
         self.card = CardPage(self.desk.hold_still)
@@ -274,9 +274,12 @@ class LiveWindow(QMainWindow):
 
     def _open_sheet(self, sheet: Sheet) -> None:
         self._go_live()
-        self.page.preferences.show_preferences(self.desk.chosen.preferences, recordings_folder(Remembered()))
+        self._show_preferences()
         self.page.share.show_form(self.desk.chosen.share)
         self.page.sheets.toggle(sheet)
+
+    def _show_preferences(self) -> None:
+        self.page.preferences.show_preferences(self.desk.chosen.preferences, recordings_folder(Remembered()))
 
     def _begin_tour(self) -> None:
         self._go_live()
@@ -289,7 +292,7 @@ class LiveWindow(QMainWindow):
     def _set_preferences(self, preferences: Preferences) -> None:
         self.desk.set_preferences(preferences)
         self.look.wardrobe.choose(preferences.theme)
-        self.page.preferences.show_preferences(self.desk.chosen.preferences, recordings_folder(Remembered()))
+        self._show_preferences()
         self._tell_bridge()
 
     def _open_sources(self) -> None:
@@ -312,7 +315,3 @@ class LiveWindow(QMainWindow):
 
 def _open_folder(folder: Path) -> None:
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
-
-
-def _forget(**changes: object) -> None:
-    """Remember nothing."""

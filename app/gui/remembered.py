@@ -223,3 +223,7 @@ class Memory:
         except OSError:
             return ""
         return f"; they were set aside as {aside}"
+
+
+def forget(**changes: object) -> None:
+    """Remember nothing: `Memory.update` for a window without a memory."""

@@ -15,7 +15,6 @@ from app.gui.presenters.session import LiveSession, SessionParts
 from app.gui.presenters.state import RecordingPlan
 from app.gui.remembered import Memory
 from app.gui.settings import LiveSettings
-from app.memory import share_one_heap
 from app.pipeline.live import LivePipeline
 from app.pipeline.pipeline import build_pipeline
 from app.sessions.metadata import EngineFacts, SourceFacts
@@ -37,7 +36,6 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
         memory: keeps what the person chooses for the next time.
     """
     forget_opencv_plugins()
-    share_one_heap()
     from PySide6.QtWidgets import QApplication
 
     from app.gui.theme import dress

@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
 
 from app.gui import theme
 from app.gui.presenters.library import Library, SessionRow
+from app.gui.views.cards import label
 from app.gui.views.page_button import PageButton
-from app.gui.views.viewer_panel import label
 
 TILE = QSize(268, 218)
 PICTURE_HEIGHT = 144.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.gui import theme
 from app.gui.presenters.actions import BY_NAME, COMPARE, GHCU, RWR
@@ -11,6 +11,7 @@ from app.gui.presenters.flicker import FlickerView
 from app.gui.presenters.options import VIEW_OPTIONS, rival_options
 from app.gui.presenters.readouts import Facts, headline, rows, verdict
 from app.gui.views.bars import RegionBars
+from app.gui.views.cards import card, label, show_text
 from app.gui.views.numbers import FlickerNumbers
 from app.gui.views.segments import Segments
 from app.gui.views.switch import SwitchRow
@@ -36,8 +37,8 @@ class SidePanel(QScrollArea):
         self.ghcu = SwitchRow(BY_NAME[GHCU], "Repair covered points", lambda: theme.palette().demo)
         self.rival = Segments("Compare with")
         self.compare_view = Segments("How both are shown")
-        self._headline = _label("", "dim")
-        self._verdict = _label("", "verdict")
+        self._headline = label("dim")
+        self._verdict = label("verdict")
         self._numbers = FlickerNumbers()
         self._bars = RegionBars()
         self._trace = FlickerTrace()
@@ -48,12 +49,12 @@ class SidePanel(QScrollArea):
         layout = QVBoxLayout(panel)
         layout.setContentsMargins(6, 14, 14, 14)
         layout.setSpacing(10)
-        layout.addWidget(_label("LDEQ Live", "title"))
+        layout.addWidget(label("title", "LDEQ Live"))
         layout.addWidget(self._headline)
-        layout.addWidget(_card("", self.rwr, self.compare, self.rival, self.compare_view, self.ghcu))
-        self.flicker = _card("FLICKER", self._numbers, self._verdict, self._trace, self._bars)
+        layout.addWidget(card("", self.rwr, self.compare, self.rival, self.compare_view, self.ghcu))
+        self.flicker = card("FLICKER", self._numbers, self._verdict, self._trace, self._bars)
         layout.addWidget(self.flicker)
-        layout.addWidget(_card("PERFORMANCE", self._table))
+        layout.addWidget(card("PERFORMANCE", self._table))
         layout.addStretch(1)
         self.setWidget(panel)
 
@@ -67,8 +68,8 @@ class SidePanel(QScrollArea):
             choice.setVisible(tracking.compare)
         self.rival.show_options(rival_options(tracking.mode), tracking.rival)
         self.compare_view.show_options(VIEW_OPTIONS, compare_view)
-        _set(self._headline, headline(facts))
-        _set(self._verdict, verdict(facts) or " ")
+        show_text(self._headline, headline(facts))
+        show_text(self._verdict, verdict(facts) or " ")
         self._numbers.show_flicker(facts.flicker)
         self._bars.show_flicker(facts.flicker)
         self._table.show_rows(rows(facts))
@@ -76,27 +77,3 @@ class SidePanel(QScrollArea):
     def show_flicker(self, flicker: FlickerView) -> None:
         """Bring the trace up to date, which moves faster than anyone reads figures."""
         self._trace.show_flicker(flicker)
-
-
-def _label(text: str, name: str) -> QLabel:
-    label = QLabel(text)
-    label.setObjectName(name)
-    return label
-
-
-def _set(label: QLabel, text: str) -> None:
-    if label.text() != text:
-        label.setText(text)
-
-
-def _card(heading: str, *widgets: QWidget) -> QFrame:
-    card = QFrame()
-    card.setObjectName("card")
-    layout = QVBoxLayout(card)
-    layout.setContentsMargins(14, 12, 14, 12)
-    layout.setSpacing(9)
-    if heading:
-        layout.addWidget(_label(heading, "heading"))
-    for widget in widgets:
-        layout.addWidget(widget)
-    return card

@@ -20,12 +20,13 @@ from app.gui.presenters.viewer import Viewer
 from app.gui.presenters.viewer_facts import FAILED, OPEN, OPENING, ViewerFacts
 from app.gui.presenters.zoom import FaceZoom
 from app.gui.views.banner import BannerView
+from app.gui.views.cards import label
 from app.gui.views.page_button import PageButton
 from app.gui.views.scrub import ScrubBar
 from app.gui.views.segments import Segments
 from app.gui.views.timeline import TimelineView
 from app.gui.views.video import VideoView
-from app.gui.views.viewer_panel import ViewerPanel, label
+from app.gui.views.viewer_panel import ViewerPanel
 
 REFRESH_MS = 50
 BANNER_WIDTH = 560

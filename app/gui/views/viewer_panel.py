@@ -9,7 +9,6 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QScrollArea,
@@ -21,6 +20,7 @@ from app.gui.presenters.options import Option
 from app.gui.presenters.viewer_facts import ViewerFacts
 from app.gui.presenters.viewer_jobs import CLIPS, RIVALS, WAYS
 from app.gui.presenters.viewer_readouts import TakeRow
+from app.gui.views.cards import card, label, show_text
 from app.gui.views.page_button import PageButton
 from app.gui.views.take_figures import FigureTable, TakeBars
 from app.gui.views.timeline import LEGEND
@@ -181,9 +181,9 @@ class ViewerPanel(QScrollArea):
     def show_view(self, view: ViewerFacts) -> None:
         """Bring everything up to date."""
         self.takes.show_rows(view.takes)
-        _set(self._part, view.part_text)
+        show_text(self._part, view.part_text)
         self._table.show_table(view.columns, view.table)
-        _set(self._verdict, view.verdict)
+        show_text(self._verdict, view.verdict)
         self._verdict.setVisible(bool(view.verdict))
         self._bars.show_bars(view.bars)
         self._bars.setVisible(bool(view.bars))
@@ -193,7 +193,7 @@ class ViewerPanel(QScrollArea):
         self.start.setEnabled(view.can_replay)
         self.export.setEnabled(view.job is None and bool(view.table))
         if view.job is not None:
-            _set(self._doing, view.job.label)
+            show_text(self._doing, view.job.label)
             self._progress.setValue(round(100 * view.job.progress))
 
     def _lay_out(self) -> None:
@@ -210,9 +210,9 @@ class ViewerPanel(QScrollArea):
         layout = QVBoxLayout(panel)
         layout.setContentsMargins(6, 4, 14, 14)
         layout.setSpacing(10)
-        layout.addWidget(_card("TAKES", self.takes, self.others))
-        layout.addWidget(_card("FLICKER", self._part, self._table, self._verdict, self._bars, part, self.export))
-        layout.addWidget(_card("REPLAY", self._form, self._work))
+        layout.addWidget(card("TAKES", self.takes, self.others))
+        layout.addWidget(card("FLICKER", self._part, self._table, self._verdict, self._bars, part, self.export))
+        layout.addWidget(card("REPLAY", self._form, self._work))
         layout.addStretch(1)
         self.setWidget(panel)
 
@@ -232,19 +232,6 @@ class ViewerPanel(QScrollArea):
         none.triggered.connect(lambda _checked=False: self.other_session.emit(None))
 
 
-def label(name: str, text: str = "") -> QLabel:
-    """Return a label of plain text with a name that the style sheet knows."""
-    made = QLabel(text)
-    made.setObjectName(name)
-    made.setTextFormat(Qt.TextFormat.PlainText)
-    return made
-
-
-def _set(label: QLabel, text: str) -> None:
-    if label.text() != text:
-        label.setText(text)
-
-
 def _column(*widgets: QWidget) -> QWidget:
     column = QWidget()
     layout = QVBoxLayout(column)
@@ -253,15 +240,3 @@ def _column(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return column
-
-
-def _card(heading: str, *widgets: QWidget) -> QFrame:
-    card = QFrame()
-    card.setObjectName("card")
-    layout = QVBoxLayout(card)
-    layout.setContentsMargins(14, 12, 14, 12)
-    layout.setSpacing(9)
-    layout.addWidget(label("heading", heading))
-    for widget in widgets:
-        layout.addWidget(widget)
-    return card

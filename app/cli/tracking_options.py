@@ -1,0 +1,27 @@
+"""The options of commands that track files: how faces are followed, and how many."""
+
+from __future__ import annotations
+
+import argparse
+
+from app.batch.one import EVERY_FACE
+from app.settings import TrackingSettings
+
+
+def add_tracking_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--rwr``, ``--ghcu``, ``--every-face`` and ``--max-faces``; :func:`tracking_settings` reads them."""
+    parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
+    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
+    faces = parser.add_mutually_exclusive_group()
+    faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
+    faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
+
+
+def tracking_settings(args: argparse.Namespace) -> TrackingSettings:
+    """Return what the options say.
+
+    Raises:
+        UserError: for values that cannot be used.
+    """
+    max_faces = EVERY_FACE if args.every_face else args.max_faces
+    return TrackingSettings(rwr=args.rwr == "on", max_faces=max_faces, ghcu=args.ghcu)
