@@ -12,7 +12,7 @@ from app.cli import main as cli
 from app.doctor import acceleration, computer, devices, weights
 from app.doctor.finding import OK, PROBLEM, WARNING, Finding, findings_of
 from app.gui.system import QT_LIBRARIES, X11_LIBRARIES, window_problem
-from app.settings import EngineSettings
+from app.settings import DEFAULT_WEIGHTS, EngineSettings
 from model.config import LdeqConfig
 from model.export import export_onnx
 from model.network import Ldeq
@@ -115,6 +115,12 @@ def test_weights_are_verified_file_by_file(model_file: Path, tmp_path: Path) -> 
     assert "small-cell.onnx" in finding.text
     # Damaged weights that nobody asked for are worth a warning only.
     assert sorted(status(weights.check_weights(model_file, tmp_path))) == [OK, WARNING]
+
+
+def test_nothing_is_wrong_with_what_is_shipped() -> None:
+    found = weights.check_weights(DEFAULT_WEIGHTS)
+    assert [finding.text for finding in found if finding.status != OK] == []
+    assert len(found) == len(list(DEFAULT_WEIGHTS.parent.glob("*.safetensors"))) > 1
 
 
 def test_missing_weights_are_a_problem_of_weights_and_engine(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from app.settings import WEIGHTS_FOLDER, EngineSettings
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
+from model.ghcu import is_ghcu, read_ghcu_card
 from model.rwr import Recurrence, cold_solve
 from model.weights import read_card, verify
 
@@ -29,13 +30,13 @@ def check_weights(chosen: Path, folder: Path = WEIGHTS_FOLDER) -> list[Finding]:
 def _check_file(path: Path, chosen: Path) -> Finding:
     bad = PROBLEM if path == chosen else WARNING
     try:
-        card = read_card(path)
+        card = read_ghcu_card(path) if is_ghcu(path) else read_card(path)
         for name in {path.name, *card.files}:
             verify(card, path.with_name(name))
     except ModelError as error:
         return Finding("Weights", bad, str(error), ADVICE)
     others = len(card.files) - 1
-    graphs = f" and {others} graphs" if others else ", no ONNX graphs (torch runs it)"
+    graphs = f" and {others} graph{'s' if others > 1 else ''}" if others else ", no ONNX graphs (torch runs it)"
     return Finding("Weights", OK, f"{path.name}{graphs}, checksums right")
 
 
