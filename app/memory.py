@@ -3,8 +3,8 @@
 It gives each thread a heap of its own, so a picture freed on another thread leaves a hole that its own thread may not
 fill for long: the live pipeline grew by 80 MiB in two minutes, and by 6 MiB with one heap, and was not slower. And
 small blocks that live longer hold the room of pictures in place, so each start of a source left 20 to 60 MiB behind:
-free pages are given back when a source ends. Taking pictures from the system one by one instead would leave nothing
-behind, but costs a seventh of the frames: every new page has to be cleared.
+free pages are given back when a source ends, and every minute. Giving them back more often costs more than it
+saves, since every page that comes anew has to be cleared: of the picture for the screen that took a third of its time.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ import os
 import sys
 from collections.abc import Callable
 
-_ARENA_MAX = -8
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """From glibc's malloc.h."""
+LARGEST_BLOCK, LARGEST_REST = 32 << 20, 64 << 20
+"""Blocks up to the first, in bytes, come from the heap (more glibc does not allow), and so much of it may lie free."""
 
 log = logging.getLogger(__name__)
 
 
 def share_one_heap() -> bool:
-    """Let threads that begin after this share one heap; return whether the C library takes that.
+    """Let threads that begin after this share one heap, which keeps pages for the next pictures.
+
+    Returns whether the C library takes that.
 
     Somebody who set limits (``MALLOC_...`` in the environment) keeps them. Only glibc needs it; elsewhere nothing is
     done.
@@ -30,7 +34,10 @@ def share_one_heap() -> bool:
     if any(name.startswith("MALLOC_") for name in os.environ):
         return False
     set_limit = _function("mallopt")
-    return set_limit is not None and set_limit(_ARENA_MAX, 1) == 1
+    if set_limit is None:
+        return False
+    limits = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, LARGEST_BLOCK), (_TRIM_THRESHOLD, LARGEST_REST))
+    return all([set_limit(limit, value) == 1 for limit, value in limits])
 
 
 def give_back() -> bool:
