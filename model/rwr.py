@@ -26,8 +26,8 @@ from model.motion import FlowMotion
 from model.recurrence_weight import Adaptation, AdaptiveWeight
 from model.reference import MotionGains, ReferenceMotion
 from model.resample import move_state
-from model.solvers import NOT_FINITE, SOLVER_FUNCTIONS, SolveReport, fixed_point_iteration
-from model.warm_start import Memory, Pull, WarmStart
+from model.solvers import NOT_FINITE, SOLVER_FUNCTIONS, SolveReport, settling_iteration
+from model.warm_start import Memory, Pull, WarmStart, pulled
 
 FIRST_FRAME = "first frame"
 RWR_OFF = "RwR off"
@@ -116,14 +116,28 @@ def cold_solutions(engine: Engine, u: State, crops: Sequence[Crop], reason: str 
     """Solve the faces of one frame, one batch u (n, C, h, h), without memory."""
     z, report = cold_state(engine, u)
     return [
-        _solution(engine, state, crop, replace(own, reason=reason))
-        for state, crop, own in zip(split(z), crops, reports_of(report, len(crops)), strict=True)
+        _solution(decoded, crop, replace(own, reason=reason))
+        for decoded, crop, own in zip(decode_each(engine, z), crops, reports_of(report, len(crops)), strict=True)
     ]
 
 
 def split(batch: State) -> list[State]:
     """Return the samples of a batch (n, ...), each as a batch of one."""
     return [batch[i : i + 1] for i in range(batch.shape[0])]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """One sample's state (1, n, h, h), and its landmarks (n, 2) and spread (n,) in crop units."""
+
+    state: State
+    landmarks: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+
+def decode_each(engine: Engine, batch: State) -> list[Decoded]:
+    """Decode the samples of a batch (n, ...), all at once: on a GPU that is where the processor waits."""
+    return [Decoded(*each) for each in zip(split(batch), *engine.decode(batch), strict=True)]
 
 
 def reports_of(report: SolveReport, samples: int) -> list[SolveReport]:
@@ -179,15 +193,15 @@ class Recurrence:
         """
         warm = self.prepare(crop, image, seconds)
         if warm is None:
-            return self.finish(crop, *cold_state(self._engine, u))
+            return self._finish_one(crop, *cold_state(self._engine, u))
 
-        def pulled(z: State) -> State:
-            return warm.pulled(self._engine.evaluate(z, u))
+        def step(z: State) -> State:
+            return pulled(self._engine, [warm], self._engine.evaluate(z, u))
 
-        z, report = fixed_point_iteration(pulled, warm.start, self._settings.evaluations, self._settings.settled)
+        z, report = settling_iteration(step, warm.start, self._settings.evaluations, self._settings.settled)
         if report.stopped == NOT_FINITE:
             return self.start_over(u, crop, report.evaluations)
-        return self.finish(crop, z, replace(report, warm=True))
+        return self._finish_one(crop, z, replace(report, warm=True))
 
     @property
     def settings(self) -> RwrSettings:
@@ -220,12 +234,12 @@ class Recurrence:
         weight = settings.recurrence_weight
         return WarmStart(start, Pull(self._engine, crop, memory, weight, self._weight, motion, start))
 
-    def finish(self, crop: Crop, z: State, report: SolveReport) -> Solution:
-        """Remember the frame's state z (1, n, h, h) and return it as a solution."""
+    def finish(self, crop: Crop, decoded: Decoded, report: SolveReport) -> Solution:
+        """Remember the frame's state and return it as a solution."""
         self._age = self._age + 1 if report.warm else 0
         report = replace(report, age=self._age, reason="" if report.warm else self._reason)
-        solution = _solution(self._engine, z, crop, report)
-        self._memory = None if report.stopped == NOT_FINITE else Memory(z, crop, solution.landmarks)
+        solution = _solution(decoded, crop, report)
+        self._memory = None if report.stopped == NOT_FINITE else Memory(decoded.state, crop, solution.landmarks)
         self._reason = NON_FINITE_STATE
         return solution
 
@@ -236,11 +250,15 @@ class Recurrence:
         if self._weight is not None:
             self._weight.reset()
         z, report = cold_state(self._engine, u)
-        return self.finish(crop, z, replace(report, evaluations=report.evaluations + spent))
+        return self._finish_one(crop, z, replace(report, evaluations=report.evaluations + spent))
+
+    def _finish_one(self, crop: Crop, z: State, report: SolveReport) -> Solution:
+        (decoded,) = decode_each(self._engine, z)
+        return self.finish(crop, decoded, report)
 
 
-def _solution(engine: Engine, z: State, crop: Crop, report: SolveReport) -> Solution:
-    landmarks, spread = engine.decode(z)
+def _solution(decoded: Decoded, crop: Crop, report: SolveReport) -> Solution:
+    landmarks = decoded.landmarks
     if not math.isfinite(report.residual):
         landmarks = np.full_like(landmarks, np.nan)
-    return Solution(crop.to_frame(landmarks[0]), (spread[0] * crop.side).astype(np.float32), report, z)
+    return Solution(crop.to_frame(landmarks), (decoded.spread * crop.side).astype(np.float32), report, decoded.state)

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from model.engine.base import Engine, State
 from model.geometry import Crop
-from model.rwr import Recurrence, Solution, cold_state, reports_of, split
-from model.solvers import NOT_FINITE, SolveReport, fixed_point_iteration
-from model.warm_start import WarmStart
+from model.rwr import Recurrence, Solution, cold_state, decode_each, reports_of, split
+from model.solvers import NOT_FINITE, SolveReport, settling_iteration
+from model.warm_start import WarmStart, pulled
 
 
 def solve_together(
@@ -45,32 +45,28 @@ def solve_together(
     solutions: dict[int, Solution] = {}
     if warm:
         indices = [i for i, _ in warm]
-        states, reports = _warm(engine, [start for _, start in warm], _some(u, indices), recurrences[indices[0]])
-        for i, z, report in zip(indices, states, reports, strict=True):
+        z, reports = _warm(engine, [start for _, start in warm], _some(u, indices), recurrences[indices[0]])
+        for i, decoded, report in zip(indices, decode_each(engine, z), reports, strict=True):
             if report.stopped == NOT_FINITE:
                 solutions[i] = recurrences[i].start_over(injections[i], crops[i], report.evaluations)
             else:
-                solutions[i] = recurrences[i].finish(crops[i], z, replace(report, warm=True))
+                solutions[i] = recurrences[i].finish(crops[i], decoded, replace(report, warm=True))
     if cold:
         z, whole = cold_state(engine, _some(u, cold))
-        for i, state, report in zip(cold, split(z), reports_of(whole, len(cold)), strict=True):
-            solutions[i] = recurrences[i].finish(crops[i], state, report)
+        for i, decoded, report in zip(cold, decode_each(engine, z), reports_of(whole, len(cold)), strict=True):
+            solutions[i] = recurrences[i].finish(crops[i], decoded, report)
     return [solutions[i] for i in range(len(recurrences))]
 
 
-def _warm(
-    engine: Engine, starts: Sequence[WarmStart], u: State, like: Recurrence
-) -> tuple[list[State], list[SolveReport]]:
-    """Solve warm faces with the settings of one of them; return their states and reports."""
-    xp = array_namespace(u)
+def _warm(engine: Engine, starts: Sequence[WarmStart], u: State, like: Recurrence) -> tuple[State, list[SolveReport]]:
+    """Solve warm faces with the settings of one of them; return their states, a batch, and reports."""
 
-    def pulled(z: State) -> State:
-        new = engine.evaluate(z, u)
-        return xp.concat([start.pulled(own) for start, own in zip(starts, split(new), strict=True)])
+    def step(z: State) -> State:
+        return pulled(engine, starts, engine.evaluate(z, u))
 
-    start = xp.concat([start.start for start in starts])
-    z, report = fixed_point_iteration(pulled, start, like.settings.evaluations, like.settings.settled)
-    return split(z), reports_of(report, len(starts))
+    start = array_namespace(u).concat([start.start for start in starts])
+    z, report = settling_iteration(step, start, like.settings.evaluations, like.settings.settled)
+    return z, reports_of(report, len(starts))
 
 
 def _some(u: State, indices: Sequence[int]) -> State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,12 +47,11 @@ class Pull:
         self._motion, self._reference = motion, start
         self._weights: NDArray[np.float64] | None = None
 
-    def __call__(self, new: State) -> State:
-        """Return (f + w ref) / (1 + w) for a state f (1, n, h, h)."""
-        landmarks, spread = self._engine.decode(new)
+    def __call__(self, new: State, landmarks: NDArray[np.float32], spread: NDArray[np.float32]) -> State:
+        """Return (f + w ref) / (1 + w) for a state f (1, n, h, h), whose landmarks (n, 2) and spread (n,) these are."""
         if not np.isfinite(landmarks).all():
             return new
-        found = self._crop.to_frame(landmarks[0]).astype(np.float64)
+        found = self._crop.to_frame(landmarks).astype(np.float64)
         if self._motion is None:
             self._motion = _head_motion(found, self._memory.landmarks.astype(np.float64), self._pixel)
             self._reference = self._memory.moved(self._crop, self._engine.config.half_pixel, self._motion)
@@ -59,7 +59,7 @@ class Pull:
             self._weights = np.full(len(found), self._base)
             if self._weight is not None:
                 expected = self._memory.landmarks + self._motion
-                self._weights = self._weight.update((found - expected) / self._crop.side, spread[0])
+                self._weights = self._weight.update((found - expected) / self._crop.side, spread)
         xp = array_namespace(new)
         share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
         pulled = new - self._reference
@@ -85,9 +85,20 @@ class WarmStart:
     start: State
     pull: Pull | None
 
-    def pulled(self, new: State) -> State:
-        """Return what one evaluation f(z) (1, n, h, h) becomes."""
-        return new if self.pull is None else self.pull(new)
+
+def pulled(engine: Engine, starts: Sequence[WarmStart], new: State) -> State:
+    """Return what one evaluation f(z) (faces, n, h, h) becomes, each face drawn by its own start.
+
+    All are decoded at once: on a GPU that is where the processor waits.
+    """
+    if all(start.pull is None for start in starts):
+        return new
+    landmarks, spread = engine.decode(new)
+    states = []
+    for i, start in enumerate(starts):
+        own = new[i : i + 1]
+        states.append(own if start.pull is None else start.pull(own, landmarks[i], spread[i]))
+    return states[0] if len(states) == 1 else array_namespace(new).concat(states)
 
 
 def _head_motion(now: NDArray[np.float64], before: NDArray[np.float64], pixel: float) -> NDArray[np.float64]:

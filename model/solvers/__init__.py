@@ -6,7 +6,14 @@ nothing of engines or faces.
 
 from __future__ import annotations
 
-from model.solvers.methods import Solver, anderson, broyden, fixed_point_iteration, relative_residual
+from model.solvers.methods import (
+    Solver,
+    anderson,
+    broyden,
+    fixed_point_iteration,
+    relative_residual,
+    settling_iteration,
+)
 from model.solvers.report import BUDGET, CONVERGED, NOT_FINITE, SolveReport
 
 __all__ = [
@@ -20,6 +27,7 @@ __all__ = [
     "broyden",
     "fixed_point_iteration",
     "relative_residual",
+    "settling_iteration",
 ]
 
 SOLVER_FUNCTIONS: dict[str, Solver] = {

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device, is_torch_array
 
-from model.solvers.progress import follow
+from model.solvers.progress import Progress, follow, follow_by_reading
 from model.solvers.report import SolveReport, latest, lowest
 
 Array = Any
@@ -54,7 +54,19 @@ def _flat(z: Array) -> Array:
 @_quiet
 def fixed_point_iteration(f: Function, z0: Array, max_steps: int, tolerance: float) -> tuple[Array, SolveReport]:
     """Iterate z <- f(z), at most ``max_steps`` evaluations. Returns the last state, not the best, and the report."""
-    progress = follow(z0, tolerance)
+    return _iterate(f, z0, max_steps, follow(z0, tolerance))
+
+
+@_quiet
+def settling_iteration(f: Function, z0: Array, max_steps: int, tolerance: float) -> tuple[Array, SolveReport]:
+    """Iterate as :func:`fixed_point_iteration`, but stop on a GPU, too, as soon as all samples have converged.
+
+    For warm solves: nearly all of them end after one evaluation, and waiting for its residual costs less than another.
+    """
+    return _iterate(f, z0, max_steps, follow_by_reading(z0, tolerance))
+
+
+def _iterate(f: Function, z0: Array, max_steps: int, progress: Progress) -> tuple[Array, SolveReport]:
     z = z0
     for _ in range(max_steps):
         new = f(z)

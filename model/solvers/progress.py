@@ -4,7 +4,8 @@ Samples stop one by one: a sample whose residual is below the tolerance has conv
 not finite is lost. From then on it keeps its best state, whatever the solver does with the others. On a CPU
 the residuals are read at every step, which is free, and the loop ends when nobody goes on. On CUDA reading
 a residual would make the processor wait for the GPU at every step, so there the decisions stay on the
-device as masks, the loop runs to its budget, and the residuals are read once, at the end.
+device as masks, the loop runs to its budget, and the residuals are read once, at the end. Who expects to
+end early (:func:`follow_by_reading`) waits there, too: it costs less than an evaluation in vain.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ class Progress(Protocol):
 def follow(start: Array, tolerance: float) -> Progress:
     """Return what follows the samples of a solve from ``start`` (n, ...), fit for where they are."""
     return _OnDevice(start, tolerance) if reading_waits(start) else _OnHost(start, tolerance)
+
+
+def follow_by_reading(start: Array, tolerance: float) -> Progress:
+    """Return what reads every residual, wherever the samples are, and so knows when all are done."""
+    return _OnHost(start, tolerance)
 
 
 def reading_waits(state: Array) -> bool:
