@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from app.batch.relay import ReadAhead, WriteBehind, room_for
 from app.batch.track_report import TrackReport
 from app.errors import UserError
 from app.pipeline.frame import Frame, FrameResult
@@ -47,7 +48,7 @@ class Processor(Protocol):
 OpenSource = Callable[[str], Source]
 BuildPipeline = Callable[[EngineSettings, TrackingSettings], Processor]
 Progress = Callable[[int, int | None], None]
-"""Told how many frames are done, and how many there will be, if that is known."""
+"""Told how many frames are written, and how many there will be, if that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,7 @@ def track_input(
     Args:
         request: its plan has been checked.
         stopped: asked before every frame; True ends the run, with every output finished.
-        progress: told before the first frame and after each.
+        progress: told before the first frame, after each and at the end, how many are written.
         open_source: opens the input; the application's own if not given.
         build_pipeline: makes what finds landmarks; the application's own if not given.
 
@@ -170,34 +171,69 @@ def _drive(
     stopped: Callable[[], bool],
     progress: Progress,
 ) -> None:
-    """Drive every frame through; the outputs are finished whatever happens."""
-    ended = False
+    """Drive every frame through; the outputs are finished whatever happens.
+
+    A file is read ahead and results are written behind, on a thread each. A live source is read when its next picture
+    is wanted, as it may skip what comes meanwhile.
+    """
     total = source.info.frames
+    results = _Results(outputs, session, tracked.report)
+    behind = WriteBehind(results.write, results.finish, room_for(source.info))
     try:
-        progress(0, total)
-        while not stopped():
-            frame = source.read()
-            if frame is None:
-                ended = True
-                break
-            result = pipeline.process(frame)
-            outputs.write(result)
-            if session is not None:
-                session.write(result)
-            tracked.report.add(result)
-            progress(tracked.report.frames, total)
+        with nullcontext(source) if source.info.live else ReadAhead(source) as ahead:
+            progress(0, total)
+            while not stopped():
+                frame = ahead.read()
+                if frame is None:
+                    results.ended = True
+                    break
+                behind.put(pipeline.process(frame))
+                progress(tracked.report.frames, total)
     except UserError as error:
-        tracked.problem = error
+        results.problem = error
     finally:
-        closing: list[Callable[[], None]] = [partial(outputs.close, complete=ended)]
-        if session is not None:
-            closing += [partial(session.close, _reason(ended, tracked.problem)), session.add_checksums]
+        try:
+            behind.close()
+        except UserError as error:
+            results.problem = error  # of an earlier frame than what else went wrong
+    progress(tracked.report.frames, total)
+    tracked.problem = results.problem
+    tracked.complete = results.ended and results.problem is None
+
+
+@dataclass(slots=True)
+class _Results:
+    """Where results go, used by the thread that writes.
+
+    Attributes:
+        ended: the input was read to its end. Said, as is a problem, before the last result is waited for.
+        problem: what ended the run early, or could not be finished.
+    """
+
+    outputs: Outputs
+    session: SessionWriter | None
+    report: TrackReport
+    ended: bool = False
+    problem: UserError | None = None
+
+    def write(self, result: FrameResult) -> None:
+        self.outputs.write(result)
+        if self.session is not None:
+            self.session.write(result)
+        self.report.add(result)
+
+    def finish(self, failure: BaseException | None) -> None:
+        """Finish every output; ``failure`` is what writing the last result raised."""
+        complete = self.ended and failure is None
+        reason = _reason(complete, failure if isinstance(failure, UserError) else self.problem)
+        closing: list[Callable[[], None]] = [partial(self.outputs.close, complete=complete)]
+        if self.session is not None:
+            closing += [partial(self.session.close, reason), self.session.add_checksums]
         for close in closing:
             try:
                 close()
             except UserError as error:
-                tracked.problem = tracked.problem or error
-    tracked.complete = ended and tracked.problem is None
+                self.problem = self.problem or error
 
 
 def _reason(ended: bool, problem: UserError | None) -> str:
