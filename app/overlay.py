@@ -19,6 +19,8 @@ from model.topology import REGIONS
 
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
+Place = tuple[int, int]
+"""A point in 1/16 pixels."""
 
 OTHER_COLOUR: Colour = (214, 130, 255)
 """The other mode's landmarks when two are compared; no region has a colour near it."""
@@ -79,10 +81,9 @@ def _draw_estimate(image: Image, face: FaceResult) -> None:
     thickness = max(1, round(side / 450))
     for region in REGIONS:
         _draw_paths(image, points, drawable, region.paths, region.colour, thickness)
+    places = _places(points, drawable)
     for region in REGIONS:
-        for index in region.points:
-            if drawable[index]:
-                _disc(image, points[index], radius, region.colour)
+        _draw_discs(image, [(places[index], radius) for index in region.points if index in places], region.colour)
 
 
 def _draw_halos(
@@ -97,11 +98,11 @@ def _draw_halos(
     rows, columns = window
     part = image[rows, columns]
     layer = part.copy()
-    shifted = points - np.array([columns.start, rows.start], np.int32) * (1 << _SHIFT)
+    places = _places(points - np.array([columns.start, rows.start], np.int32) * (1 << _SHIFT), drawable)
+    radii = np.clip(spread, radius, widest).tolist()
     for region in REGIONS:
-        for index in region.points:
-            if drawable[index]:
-                _disc(layer, shifted[index], float(min(max(spread[index], radius), widest)), region.colour)
+        discs = [(places[index], radii[index]) for index in region.points if index in places]
+        _draw_discs(layer, discs, region.colour)
     cv2.addWeighted(layer, HALO_OPACITY, part, 1 - HALO_OPACITY, 0, dst=layer)
     image[rows, columns] = layer
 
@@ -138,9 +139,14 @@ def _draw_paths(
         cv2.polylines(image, lines, False, colour, thickness, cv2.LINE_AA, _SHIFT)
 
 
-def _disc(image: Image, centre: NDArray[np.int32], radius: float, colour: Colour) -> None:
-    size = round(radius * (1 << _SHIFT))
-    cv2.circle(image, (int(centre[0]), int(centre[1])), size, colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+def _places(points: NDArray[np.int32], drawable: NDArray[np.bool_]) -> dict[int, Place]:
+    """Return the drawable points by number, as OpenCV takes them."""
+    return {index: (x, y) for index, (x, y) in enumerate(points.tolist()) if drawable[index]}
+
+
+def _draw_discs(image: Image, discs: Iterable[tuple[Place, float]], colour: Colour) -> None:
+    for centre, radius in discs:
+        cv2.circle(image, centre, round(radius * (1 << _SHIFT)), colour, cv2.FILLED, cv2.LINE_AA, _SHIFT)
 
 
 def _window(image: Image, points: NDArray[np.floating], margin: float) -> tuple[slice, slice] | None:

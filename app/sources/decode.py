@@ -65,7 +65,7 @@ def frame_rate(stream: VideoStream) -> Fraction | None:
 
 def upright_rgb(frame: VideoFrame) -> NDArray[np.uint8]:
     """Return the picture as (h, w, 3) uint8 RGB, turned and mirrored as its display matrix says."""
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"threads": 1}  # by itself every picture would begin and end as many as there are cores
     if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_HEIGHT:
         options["src_colorspace"] = Colorspace.ITU709  # as players take untagged HD; swscale would take BT.601
     image = np.asarray(frame.to_ndarray(format="rgb24", **options), np.uint8)
