@@ -12,7 +12,7 @@ from app.modes import COLD, OPPOSITE, RIVALS, RWR
 if TYPE_CHECKING:
     from model.rwr import RwrSettings
 
-ENGINES = ("auto", "onnx", "onnx-int8", "openvino", "torch")
+ENGINES = ("auto", "onnx", "onnx-int8", "openvino", "torch", "torch-f32")
 DEVICES = ("auto", "cpu", "cuda")
 WEIGHTS_FOLDER = Path(__file__).resolve().parent.parent / "weights"
 DEFAULT_WEIGHTS = WEIGHTS_FOLDER / "ldeq-s.safetensors"

@@ -119,8 +119,16 @@ class Ldeq(nn.Module):
         return u.new_zeros((u.shape[0], self.config.landmarks, u.shape[2], u.shape[3]), dtype=torch.float32)
 
 
-def normalise_image(crops: Tensor) -> Tensor:
-    """Turn RGB crops (n, s, s, 3) of uint8 or [0, 255] floats into ImageNet-normalised (n, 3, s, s)."""
-    mean = torch.tensor(IMAGENET_MEAN, device=crops.device) * 255.0
-    std = torch.tensor(IMAGENET_STD, device=crops.device) * 255.0
-    return ((crops.float() - mean) / std).permute(0, 3, 1, 2)
+def image_statistics(device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return ImageNet's mean and deviation of red, green and blue, (3,) each, for values in [0, 255]."""
+    mean, deviation = torch.tensor(IMAGENET_MEAN, device=device), torch.tensor(IMAGENET_STD, device=device)
+    return mean * 255.0, deviation * 255.0
+
+
+def normalise_image(crops: Tensor, statistics: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """Turn RGB crops (n, s, s, 3) of uint8 or [0, 255] floats into ImageNet-normalised (n, 3, s, s).
+
+    ``statistics`` are those of :func:`image_statistics` on the crops' device, for who keeps them there.
+    """
+    mean, deviation = image_statistics(crops.device) if statistics is None else statistics
+    return ((crops.float() - mean) / deviation).permute(0, 3, 1, 2)

@@ -1,7 +1,7 @@
-"""Which engine is fastest on this processor: measured once, then remembered.
+"""Which engine is fastest on this processor, or on this graphics card: measured once, then remembered.
 
-Which of them wins depends on what the processor can do, so they are run. What was measured is kept
-in the user's cache folder until a library, the weights or the number of threads change.
+Which of them wins depends on what the hardware can do, so they are run. What was measured is kept in the
+user's cache folder until a library, the weights, the number of threads, the card or its driver change.
 """
 
 from __future__ import annotations
@@ -13,27 +13,30 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import platformdirs
+from numpy.typing import NDArray
 
+from model.engine import nvidia
 from model.engine.base import Engine
-from model.errors import ModelError
+from model.errors import ModelError, in_short
 from model.weights import WeightsCard
 
 log = logging.getLogger(__name__)
 
-ONNX, OPENVINO = "onnx", "openvino"
+ONNX, OPENVINO, TORCH, TORCH_EXACT = "onnx", "openvino", "torch", "torch-f32"
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "openvino")
+CUDA_PACKAGES = ("onnxruntime-gpu", "torch")
 FOLDER_NAME, FILE_NAME = "ldeq-live", "engines.json"
 RUNS = 12
 WORTH = 0.9
-"""Another engine must take less than this share of onnxruntime's time to take its place."""
+"""Another engine must take less than this share of the first one's time to take its place."""
 AGREEMENT = 0.01
-"""Engines whose landmarks lie farther from onnxruntime's on average, in crop sides, are out, however fast they are."""
+"""Engines whose landmarks lie farther from the first one's on average, in crop sides, are out, however fast."""
 
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What reading a file that somebody else wrote, or half wrote, may raise."""
@@ -54,54 +57,85 @@ class Choice:
     milliseconds: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class Cuda:
+    """A graphics card, by its name and driver, and the engines that could run on it, the one to compare with first."""
+
+    card: str
+    engines: tuple[str, ...]
+
+
 def candidates() -> tuple[str, ...]:
     """Return the engines that the CPU could run with what is installed; onnxruntime first."""
     return (ONNX, OPENVINO) if importlib.util.find_spec("openvino") is not None else (ONNX,)
 
 
-def open_fastest(card: WeightsCard, threads: int, open_one: Open) -> Engine:
+def cuda_candidates(graphs: bool) -> Cuda | None:
+    """Return the card and the engines that it could run with what is installed; None where there is no card or engine.
+
+    Args:
+        graphs: whether the weights have graphs for onnxruntime.
+    """
+    onnx = (ONNX,) if graphs and nvidia.onnxruntime_has_cuda() else ()
+    torch = (TORCH_EXACT, TORCH) if nvidia.torch_has_cuda() else ()
+    card = nvidia.card_name() if onnx or torch else None
+    return None if card is None else Cuda(card, onnx + torch)
+
+
+def open_fastest(card: WeightsCard, threads: int, open_one: Open, cuda: Cuda | None = None) -> Engine:
     """Open the remembered engine, or all of them, of which the fastest is kept and remembered.
 
     Args:
         card: of the weights.
         threads: of the engine.
         open_one: opens an engine by its name.
+        cuda: the graphics card that is to run it; None: the CPU.
 
     Raises:
-        ModelError: where not even onnxruntime can be opened.
+        ModelError: where none can be opened.
     """
-    known = remembered(card, threads)
+    known = remembered(card, threads, cuda)
     if known is not None:
         try:
             return open_one(known.engine)
         except ModelError as error:
             log.warning("the engine that was fastest here does not open any more: %s", error)
-    engines = {ONNX: open_one(ONNX)}
-    for name in candidates()[1:]:
-        try:
-            engines[name] = open_one(name)
-        except ModelError as error:
-            log.warning("%s is installed and cannot be used: %s", name, error)
+    engines = _open_all(candidates() if cuda is None else cuda.engines, open_one)
     choice = fastest(engines)
-    _remember(card, threads, choice)
+    _remember(_key(card, threads, cuda), choice)
     return engines[choice.engine]
+
+
+def _open_all(names: Sequence[str], open_one: Open) -> dict[str, Engine]:
+    """Open what can be opened and runs; raise the first one's ModelError where nothing does."""
+    engines: dict[str, Engine] = {}
+    problems: dict[str, ModelError] = {}
+    for name in names:
+        try:
+            engine = open_one(name)
+            _landmarks(engine)
+            engines[name] = engine
+        except ModelError as error:
+            problems[name] = error
+        except Exception as error:  # of CUDA libraries that load and do not fit each other; each has its own types
+            problems[name] = ModelError(f"{name} was opened and failed ({in_short(str(error))}); see doctor")
+    if not engines:
+        raise next(iter(problems.values()))
+    for name, problem in problems.items():
+        log.warning("%s is installed and cannot be used: %s", name, problem)
+    return engines
 
 
 def fastest(engines: Mapping[str, Engine]) -> Choice:
     """Measure engines, the first of which is the one to compare with, in turns; no other work should run meanwhile."""
     if len(engines) == 1:
         return Choice(next(iter(engines)), {})
-    first = next(iter(engines.values()))
-    size = first.config.input_size
-    # Noise, since a picture without detail has no answer that engines could agree on.
-    crops = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
     times: dict[str, list[float]] = {name: [] for name in engines}
     points = {}
     for _ in range(RUNS):
         for name, engine in engines.items():
             started = time.perf_counter()
-            z = engine.evaluate(engine.zero_state(1), engine.encode(crops))
-            points[name] = engine.decode(z)[0]
+            points[name] = _landmarks(engine)
             times[name].append(1e3 * (time.perf_counter() - started))
     milliseconds = {name: round(min(values), 2) for name, values in times.items()}
     base = next(iter(engines))
@@ -115,19 +149,26 @@ def fastest(engines: Mapping[str, Engine]) -> Choice:
     return Choice(best, milliseconds)
 
 
-def remembered(card: WeightsCard, threads: int) -> Choice | None:
-    """Return what was chosen for these weights on this computer before, None if nothing was."""
+def _landmarks(engine: Engine) -> NDArray[np.float32]:
+    """Return the landmarks after one evaluation on noise: a picture without detail has no answer to agree on."""
+    size = engine.config.input_size
+    crops = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    return engine.decode(engine.evaluate(engine.zero_state(1), engine.encode(crops)))[0]
+
+
+def remembered(card: WeightsCard, threads: int, cuda: Cuda | None = None) -> Choice | None:
+    """Return what was chosen before for what :func:`open_fastest` would be given, None if nothing was."""
     try:
-        values = json.loads(_file().read_text(encoding="utf-8"))[_key(card, threads)]
+        values = json.loads(_file().read_text(encoding="utf-8"))[_key(card, threads, cuda)]
         engine = values["engine"]
-        if engine not in candidates():
+        if engine not in (candidates() if cuda is None else cuda.engines):
             return None
         return Choice(engine, {str(name): float(value) for name, value in values["milliseconds"].items()})
     except (OSError, *DAMAGED):
         return None
 
 
-def _remember(card: WeightsCard, threads: int, choice: Choice) -> None:
+def _remember(key: str, choice: Choice) -> None:
     """Write down a choice; where that fails the next start measures again."""
     path = _file()
     try:
@@ -135,7 +176,7 @@ def _remember(card: WeightsCard, threads: int, choice: Choice) -> None:
     except (OSError, *DAMAGED):
         known = {}
     known = known if isinstance(known, dict) else {}
-    known[_key(card, threads)] = {"engine": choice.engine, "milliseconds": dict(choice.milliseconds)}
+    known[key] = {"engine": choice.engine, "milliseconds": dict(choice.milliseconds)}
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,12 +190,14 @@ def _file() -> Path:
     return Path(platformdirs.user_cache_dir(FOLDER_NAME, appauthor=False)) / FILE_NAME
 
 
-def _key(card: WeightsCard, threads: int) -> str:
-    """Return what a choice holds for: the computer, the libraries, the weights and the threads."""
-    versions = [f"{name} {version}" for name in PACKAGES if (version := _version(name))]
+def _key(card: WeightsCard, threads: int, cuda: Cuda | None) -> str:
+    """Return what a choice holds for: the computer, the libraries, the weights, and the threads or the card."""
+    packages = PACKAGES if cuda is None else CUDA_PACKAGES
+    versions = [f"{name} {version}" for name in packages if (version := _version(name))]
+    place = f"{threads} threads" if cuda is None else cuda.card
     computer = f"{platform.node()}, {platform.machine()}, {os.cpu_count()} processors"
     weights = card.files.get(card.path.name, card.path.name)[:16]
-    return "; ".join([computer, *versions, f"weights {weights}", f"{threads} threads"])
+    return "; ".join([computer, *versions, f"weights {weights}", place])
 
 
 def _version(package: str) -> str:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.engine.base import Engine
+from model.engine.choice import ONNX, TORCH, TORCH_EXACT
 from model.engine.onnx_engine import graph_paths
 from model.engine.open import open_engine
-from model.errors import ModelError
+from model.errors import ModelError, in_short
 
 log = logging.getLogger(__name__)
 
 MOST = 3
 """Replacements in one run. An engine that fails more often than that has a lasting cause, and no other one cures it."""
-LONGEST_REASON = 120
 
 OpenEngine = Callable[[], Engine]
 
@@ -53,7 +53,7 @@ class EngineSupply:
         Raises:
             ModelError: there is no other, or none that works.
         """
-        failed, reason = self.engine.name, _short(reason)
+        failed, reason = self.engine.name, in_short(reason)
         if self._open_next is None or self.replaced >= MOST:
             raise ModelError(f"{failed} failed ({reason}); start again, or choose another with --engine or --device")
         self.replaced += 1
@@ -61,7 +61,7 @@ class EngineSupply:
             self.engine = self._open_next()
         except Exception as error:  # libraries raise many types of their own
             raise ModelError(
-                f"{failed} failed ({reason}) and nothing can take its place ({_short(str(error))}); start again, or "
+                f"{failed} failed ({reason}) and nothing can take its place ({in_short(str(error))}); start again, or "
                 "choose another with --engine or --device"
             ) from error
         goes_on = "it was started anew" if self.engine.name == failed else f"tracking goes on with {self.engine.name}"
@@ -77,11 +77,5 @@ def open_plainest(weights: Path, engine: str, threads: int | None) -> Engine:
         ModelError: for unusable weights.
     """
     has_graphs = all(path.is_file() for path in graph_paths(weights))
-    return open_engine(weights, "torch" if engine == "torch" or not has_graphs else "onnx", "cpu", threads)
-
-
-def _short(reason: str) -> str:
-    """Return the first line, without what would end a sentence or a note; libraries write pages."""
-    line = reason.strip().splitlines()[0].strip() if reason.strip() else "no reason given"
-    line = line.replace(";", ",").rstrip(". ")
-    return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"
+    asked_for_torch = engine in (TORCH, TORCH_EXACT)
+    return open_engine(weights, TORCH if asked_for_torch or not has_graphs else ONNX, "cpu", threads)

@@ -1,4 +1,4 @@
-"""The torch engine: CPU or CUDA, any weights, no export needed."""
+"""The torch engine: any weights, no export needed. On CUDA, :mod:`model.engine.cuda_engine` goes further."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from model.config import LdeqConfig
 from model.errors import ModelError
 from model.heatmap import decode
-from model.network import Ldeq, normalise_image
+from model.network import Ldeq, image_statistics, normalise_image
 from model.weights import load_weights
 
 
@@ -29,7 +29,7 @@ class TorchEngine:
             raise ModelError("CUDA is not available to torch; use --device cpu, or install an NVIDIA driver")
         if threads is not None:
             torch.set_num_threads(threads)
-        model = load_weights(weights)
+        model = self._prepared(load_weights(weights))
         self._hold(model.to(device=torch.device(device), memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     @classmethod
@@ -39,10 +39,18 @@ class TorchEngine:
         engine._hold(model)
         return engine
 
+    def _prepared(self, model: Ldeq) -> Ldeq:
+        """Return the model as it is to run, before it goes to its device."""
+        return model
+
     def _hold(self, model: Ldeq) -> None:
         self._model = model
         self._config = model.config
         self._device = next(model.parameters()).device
+        self._statistics = image_statistics(self._device)
+        # Asked for now: a GPU that is gone does not tell its name any more, and who replaces it wants to say it.
+        cuda = self._device.type == "cuda"
+        self._place = f"CUDA: {torch.cuda.get_device_name(self._device)}" if cuda else "CPU"
 
     @property
     def config(self) -> LdeqConfig:
@@ -52,16 +60,17 @@ class TorchEngine:
     @property
     def name(self) -> str:
         """Library and device that really run."""
+        return f"torch, {self._place}"
+
+    def wait(self) -> None:
+        """Return when everything asked for so far is done; on CUDA work goes on after a call has returned."""
         if self._device.type == "cuda":
-            return f"torch, CUDA: {torch.cuda.get_device_name(self._device)}"
-        return "torch, CPU"
+            torch.cuda.synchronize(self._device)
 
     @torch.inference_mode()
     def encode(self, crops: NDArray[np.uint8]) -> Tensor:
         """Return the injection u for RGB crops (n, input_size, input_size, 3)."""
-        x = normalise_image(torch.from_numpy(crops).to(self._device))
-        u: Tensor = self._model.stem(x.contiguous(memory_format=torch.channels_last))
-        return u
+        return self._stem(torch.from_numpy(crops).to(self._device))
 
     def zero_state(self, count: int) -> Tensor:
         """Return z0 = 0."""
@@ -71,11 +80,25 @@ class TorchEngine:
     @torch.inference_mode()
     def evaluate(self, z: Tensor, u: Tensor) -> Tensor:
         """Return f(z, u)."""
-        out: Tensor = self._model.cell(z, u)
-        return out
+        return self._cell(z, u)
 
     @torch.inference_mode()
     def decode(self, z: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
-        landmarks, spread = decode(z, self.config.half_pixel)
-        return landmarks.cpu().numpy(), spread.cpu().numpy()
+        points = self._points(z).cpu().numpy()  # one array, so that the processor waits once
+        return np.ascontiguousarray(points[..., :2]), np.ascontiguousarray(points[..., 2])
+
+    def _stem(self, crops: Tensor) -> Tensor:
+        """Return u for crops (n, s, s, 3) uint8 on the device."""
+        x = normalise_image(crops, self._statistics)
+        u: Tensor = self._model.stem(x.contiguous(memory_format=torch.channels_last))
+        return u
+
+    def _cell(self, z: Tensor, u: Tensor) -> Tensor:
+        out: Tensor = self._model.cell(z, u)
+        return out
+
+    def _points(self, z: Tensor) -> Tensor:
+        """Return x, y and spread (n, k, 3) in crop units."""
+        landmarks, spread = decode(z, self._config.half_pixel)
+        return torch.cat([landmarks, spread[..., None]], dim=-1)

@@ -1,0 +1,64 @@
+"""Convolutions in 16 bits, everything else in float32; and the check whether that changes the landmarks.
+
+GroupNorm, merges, the head and the heatmaps' normalisation stay in float32: exp(beta x logit) would turn the 8 bits of
+a bfloat16 logit into errors of a tenth of a peak, while the head has a thirtieth of the cell's multiplications.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from model.engine.base import Engine
+from model.network import Ldeq
+
+FLOAT32, FLOAT16, BFLOAT16 = "f32", "f16", "bf16"
+HALVES = {FLOAT16: torch.float16, BFLOAT16: torch.bfloat16}
+"""In the order in which they are tried. float16 is as fast and has three bits more; where a model's values leave its
+range the landmarks are not numbers, and bfloat16 follows."""
+
+AGREEMENT = 0.004
+"""16 bits are used where landmarks lie no farther from float32's on average, in crop sides: 0.8 px of a crop of 192.
+That is on noise, of which the answer depends far more on rounding than that of a face; ``docs/gpu.md`` has figures."""
+EVALUATIONS = 4
+"""Of the cell, after which landmarks are compared: more than a frame has."""
+
+
+def halve(model: Ldeq, precision: str) -> Ldeq:
+    """Let the convolutions of ``model`` but the head's calculate in ``precision``, "f16" or "bf16"; returns the model.
+
+    What goes into and comes out of stem and cell stays float32.
+    """
+    dtype = HALVES[precision]
+
+    def rounded(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(value.to(dtype) for value in inputs)
+
+    def widened(module: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(value.float() for value in inputs)
+
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d) and module is not model.cell.head:
+            module.to(dtype)
+            module.register_forward_pre_hook(rounded)
+        elif isinstance(module, nn.GroupNorm | nn.BatchNorm2d):
+            module.register_forward_pre_hook(widened)
+    return model
+
+
+def distance(exact: Engine, other: Engine) -> float:
+    """Return how far the landmarks of two engines lie apart on average, in crop sides; infinite where one has none.
+
+    Each goes its own way from a crop of noise: a picture without detail has no answer to agree on.
+    """
+    size = exact.config.input_size
+    crops = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    points = []
+    for engine in (exact, other):
+        u, z = engine.encode(crops), engine.zero_state(1)
+        for _ in range(EVALUATIONS):
+            z = engine.evaluate(z, u)
+        points.append(engine.decode(z)[0])
+    apart = float(np.linalg.norm(points[1] - points[0], axis=-1).mean())
+    return apart if np.isfinite(apart) else float("inf")
