@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from app.bench.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
 from app.bench.report import EngineFigures, engine_values, precision_of, quantiles
@@ -21,8 +25,10 @@ from app.errors import UserError
 from app.settings import DEFAULT_WEIGHTS
 from app.sources.video import VideoSource
 from model.config import LdeqConfig, preset
+from model.engine.onnx_engine import OnnxEngine
 from model.engine.open import open_engine
 
+Capture = pytest.CaptureFixture[str]
 TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
 
 
@@ -76,6 +82,47 @@ def test_a_timed_engine_gives_the_same_and_counts() -> None:
     assert evaluations == 1
     assert timed.take() == ({}, 0)
     assert (timed.name, timed.config) == (engine.name, engine.config)
+
+
+class Late(OnnxEngine):
+    """Works after its calls have returned, like a GPU: ``seconds`` of each are spent when somebody waits."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(DEFAULT_WEIGHTS, threads=1)
+        self._seconds, self._owed = seconds, 0.0
+
+    def evaluate(self, z: Any, u: Any) -> Any:
+        self._owed += self._seconds
+        return super().evaluate(z, u)
+
+    def decode(self, z: Any) -> Any:
+        self.wait()
+        return super().decode(z)
+
+    def wait(self) -> None:
+        time.sleep(self._owed)
+        self._owed = 0.0
+
+
+def test_work_that_goes_on_after_a_call_counts_where_it_was_asked_for() -> None:
+    timed = TimedEngine(Late(0.3))
+    timed.decode(timed.evaluate(timed.zero_state(1), timed.encode(np.zeros((1, 192, 192, 3), np.uint8))))
+    seconds, _ = timed.take()
+    assert seconds[CELL] > 0.3
+    assert seconds[DECODE] < 0.2
+
+
+def test_a_card_is_given_no_share_of_the_processors_ceiling() -> None:
+    times, work = Times({STEM: [1.0], CELL: [1.0]}, [1]), {STEM: Work(10**8, 1), CELL: Work(10**9, 1)}
+    for label in ("torch, CUDA: RTX 4060, f16", "onnxruntime, CUDA"):
+        assert engine_values(EngineFigures(label, times), work, Ceiling({FLOAT32: 1e9}, 1))["share_of_ceiling"] == {}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
+@pytest.mark.parametrize("engine", [[], ["--engine", "torch"], ["--engine", "torch-f32"]])
+def test_without_a_card_a_benchmark_on_cuda_is_one_sentence(engine: list[str], capsys: Capture) -> None:
+    assert cli.main(["bench", "--device", "cuda", *engine]) == 2
+    assert re.fullmatch(r"ldeq-live: .*CUDA.*\n", capsys.readouterr().err)
 
 
 def test_stages_add_up_to_the_frame(qapp: object) -> None:

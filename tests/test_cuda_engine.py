@@ -244,10 +244,9 @@ LOST = [
 ]
 
 
-@pytest.mark.parametrize("error", LOST, ids=["memory", "lost", "accelerator"])
-@pytest.mark.parametrize("part", ["_stem", "_cell", "_points"])
+@pytest.mark.parametrize(("part", "error"), zip(("_stem", "_cell", "_points"), LOST, strict=True))
 def test_a_card_that_fails_later_is_replaced_by_the_cpu(
-    error: Exception, part: str, monkeypatch: pytest.MonkeyPatch
+    part: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine = CudaEngine(DEFAULT_WEIGHTS, FLOAT32, "cpu")
     calls, work = 0, getattr(engine, part)

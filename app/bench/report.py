@@ -51,6 +51,11 @@ def precision_of(label: str, stage: str) -> str:
     return next((precision for precision in (INT8, BFLOAT16) if precision in label), FLOAT32)
 
 
+def on_cuda(label: str) -> bool:
+    """Whether the engine of this label ran on a graphics card, of which no ceiling is known."""
+    return ", CUDA" in label
+
+
 def engine_values(figures: EngineFigures, work: dict[str, Work], ceiling: Ceiling) -> dict[str, Any]:
     """Return the figures of one engine for JSON."""
     times = figures.times
@@ -59,7 +64,7 @@ def engine_values(figures: EngineFigures, work: dict[str, Work], ceiling: Ceilin
     shares = {}
     for stage in (STEM, CELL):
         speed = ceiling.operations.get(precision_of(figures.label, stage))
-        if speed and stage in stages:
+        if speed and stage in stages and not on_cuda(figures.label):
             # The least time: it is a frame of one evaluation in which others on this computer took little.
             shares[stage] = round(2 * work[stage].multiplications / (stages[stage]["least"] / 1e3) / speed, 3)
     values: dict[str, Any] = {

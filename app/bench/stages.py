@@ -23,7 +23,8 @@ READ, PAINT, WRITE = "decode video", "paint", "encode"
 DETECT, CROP, MOTION, FLICKER, REST, TOTAL, CPU = "detect", "crop", "motion", "flicker", "rest", "frame", "frame, CPU"
 STAGES = (READ, DETECT, CROP, STEM, CELL, DECODE, MOTION, FLICKER, REST, TOTAL, CPU, PAINT, WRITE)
 """In a frame's order. "motion" is what is left of a solve: the picture's motion, moving the state and pulling it.
-"frame" is the pipeline's whole time, "frame, CPU" what its thread calculated of it; "detect" counts where it ran."""
+"frame" is the pipeline's whole time, "frame, CPU" what its thread calculated of it; "detect" counts where it ran. On a
+GPU every step is waited for here, so that its time is its own, and a frame takes longer than end to end."""
 WARM_UP = 10
 
 

@@ -29,13 +29,13 @@ class Start:
     mebibytes: float | None
 
 
-def run_start(video: Path, weights: Path, engine: str, threads: int | None) -> Start:
-    """Start a process that follows ``video``.
+def run_start(video: Path, weights: Path, engine: str, threads: int | None, device: str = "cpu") -> Start:
+    """Start a process that follows ``video`` with an engine on a device.
 
     Raises:
         UserError: where it fails.
     """
-    command = [sys.executable, "-m", "app.bench.start", str(video), str(weights), engine, str(threads or 0)]
+    command = [sys.executable, "-m", "app.bench.start", str(video), str(weights), engine, str(threads or 0), device]
     started = time.perf_counter()
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
@@ -60,9 +60,9 @@ def main() -> None:
     from app.settings import EngineSettings, TrackingSettings
     from app.sources.video import VideoSource
 
-    video, weights, engine, threads = sys.argv[1:]
+    video, weights, engine, threads, device = sys.argv[1:]
     source = VideoSource(Path(video))
-    settings = EngineSettings(Path(weights), engine, "cpu", int(threads) or None)
+    settings = EngineSettings(Path(weights), engine, device, int(threads) or None)
     pipeline = build_pipeline(settings, TrackingSettings())
     told = False
     for _ in range(FRAMES):

@@ -30,6 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--engine", action="append", choices=[name for name in ENGINES if name != "auto"], help="only this; repeatable"
     )
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where engines run (default: cpu)")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
     parser.add_argument("--frames", type=int, default=150, metavar="N", help="measured by stage (default: 150)")
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of each turn end to end (default: 4)")
@@ -71,7 +72,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     from model.engine.open import default_threads
 
     threads = default_threads() if args.threads is None else args.threads
-    engines = open_engines(args.weights, args.engine, threads)
+    engines = open_engines(args.weights, args.engine, threads, args.device)
     config = next(iter(engines.values())).config
     work, ceiling = stage_work(config), measure_ceiling(threads)
     source = VideoSource(args.video)
@@ -89,12 +90,13 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     else:
         turns(args, figures, threads, None, [])
     for name, each in figures.items():
-        each.start = run_start(args.video, args.weights, name, args.threads)
+        each.start = run_start(args.video, args.weights, name, args.threads, args.device)
     return {
         "computer": f"{platform.platform()}, {platform.processor() or platform.machine()}",
         "video": f"{args.video.name}, {source.info.width}x{source.info.height}",
         "weights": args.weights.name,
         "threads": threads,
+        "device": args.device,
         "floor": floor_values(work, ceiling),
         "common_ms": {stage: quantiles(values) for stage, values in common.milliseconds.items()},
         "engines": {name: engine_values(each, work, ceiling) for name, each in figures.items()},
@@ -110,7 +112,7 @@ def turns(args: argparse.Namespace, figures: dict[str, Any], threads: int, rival
 
     for _ in range(args.rounds):
         for name, each in figures.items():
-            settings = EngineSettings(args.weights, name, "cpu", threads)
+            settings = EngineSettings(args.weights, name, args.device, threads)
 
             def build(settings: EngineSettings = settings) -> Any:
                 return build_pipeline(settings, TrackingSettings())
@@ -120,8 +122,8 @@ def turns(args: argparse.Namespace, figures: dict[str, Any], threads: int, rival
             into += rival.run(args.frames)
 
 
-def open_engines(weights: Path, names: list[str] | None, threads: int) -> dict[str, Engine]:
-    """Open the engines of these names, on the CPU; of all of them those that there are.
+def open_engines(weights: Path, names: list[str] | None, threads: int, device: str = "cpu") -> dict[str, Engine]:
+    """Open the engines of these names on a device; of all of them those that there are.
 
     Raises:
         ModelError: where one that was named is not there, or there is none.
@@ -130,13 +132,14 @@ def open_engines(weights: Path, names: list[str] | None, threads: int) -> dict[s
     from model.errors import ModelError
 
     if names:
-        return {name: open_engine(weights, name, "cpu", threads) for name in dict.fromkeys(names)}
-    engines, problem = {}, ModelError("there is no engine")
+        return {name: open_engine(weights, name, device, threads) for name in dict.fromkeys(names)}
+    engines: dict[str, Engine] = {}
+    problems: list[ModelError] = []
     for name in (name for name in ENGINES if name != "auto"):
         try:
-            engines[name] = open_engine(weights, name, "cpu", threads)
+            engines[name] = open_engine(weights, name, device, threads)
         except ModelError as error:
-            problem = error
+            problems.append(error)
     if not engines:
-        raise problem
+        raise problems[0]
     return engines

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,4 +40,13 @@ class Engine(Protocol):
 
     def decode(self, z: State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
+        ...
+
+
+@runtime_checkable
+class Asynchronous(Protocol):
+    """An engine whose calls may return before its device has done what was asked. Only who measures needs to know."""
+
+    def wait(self) -> None:
+        """Return when everything asked for so far is done."""
         ...
