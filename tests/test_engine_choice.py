@@ -17,8 +17,10 @@ import platformdirs
 import pytest
 
 from app.settings import DEFAULT_WEIGHTS
-from model.engine import choice
-from model.engine.choice import Choice, fastest, remembered
+from model.engine import choice, nvidia
+from model.engine import open as opening
+from model.engine.choice import Choice, Cuda, cuda_candidates, fastest, remembered
+from model.engine.fallback import open_plainest
 from model.engine.onnx_engine import OnnxEngine
 from model.engine.open import open_engine
 from model.errors import ModelError
@@ -192,8 +194,7 @@ def test_the_doctor_says_which_is_fastest_and_by_how_much(monkeypatch: pytest.Mo
     from app.settings import EngineSettings
 
     def says() -> str:
-        (finding,) = check_fastest(EngineSettings(threads=1))
-        return finding.text
+        return check_fastest(EngineSettings(threads=1))[0].text
 
     monkeypatch.setattr("app.doctor.acceleration.candidates", lambda: ("onnx",))
     assert "only one" in says()
@@ -202,3 +203,207 @@ def test_the_doctor_says_which_is_fastest_and_by_how_much(monkeypatch: pytest.Mo
     assert "next start" in says()
     choice.open_fastest(read_card(DEFAULT_WEIGHTS), 1, opener([]))
     assert re.match(r"openvino, on the CPU with 1 threads \(onnx \d+\.\d ms, openvino \d+\.\d ms", says())
+
+
+CARD = Cuda("RTX 4060, driver for CUDA 12.8", ("onnx", "torch-f32", "torch"))
+
+
+def with_card(monkeypatch: pytest.MonkeyPatch, card: Cuda | None) -> None:
+    for module in ("model.engine.open", "app.doctor.acceleration"):
+        monkeypatch.setattr(f"{module}.cuda_candidates", lambda graphs: card)
+
+
+class Fake(Slow):
+    """An engine that claims another name and place."""
+
+    def __init__(self, name: str, extra: float = 0.0) -> None:
+        super().__init__(extra)
+        self._claimed = name
+
+    @property
+    def name(self) -> str:
+        return self._claimed
+
+
+def open_fakes(monkeypatch: pytest.MonkeyPatch, broken: tuple[str, ...] = ()) -> list[str]:
+    """Let engines on CUDA be fakes, of which torch is the fastest; return the list of what is opened."""
+    opened: list[str] = []
+    real = opening._open
+
+    def open_one(weights: Path, engine: str, device: str, threads: int) -> Any:
+        opened.append(f"{engine} {device}")
+        if device == "cpu":
+            return real(weights, engine, device, threads)
+        if engine in broken:
+            raise ModelError(f"{engine} found no CUDA")
+        return Fake(f"{engine}, CUDA", 0.0 if engine == "torch" else 0.05)
+
+    monkeypatch.setattr(opening, "_open", open_one)
+    return opened
+
+
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_on_a_card_the_fastest_is_measured_once(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+    with_card(monkeypatch, CARD)
+    opened = open_fakes(monkeypatch)
+    names = [open_engine(DEFAULT_WEIGHTS, "auto", device, 1).name for _ in range(2)]
+    assert names == ["torch, CUDA"] * 2
+    assert opened == ["onnx cuda", "torch-f32 cuda", "torch cuda", "torch cuda"]
+    card = read_card(DEFAULT_WEIGHTS)
+    assert remembered(card, 1) is None, "what holds for the card says nothing of the CPU"
+    assert remembered(card, 1, Cuda("another card", CARD.engines)) is None
+    assert remembered(card, 7, CARD) == remembered(card, 1, CARD), "threads of the CPU do not matter there"
+    assert remembered(card, 1, Cuda(CARD.card, ("onnx",))) is None, "what was uninstalled must not be opened"
+
+
+def test_what_fails_on_a_card_is_passed_over(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    with_card(monkeypatch, CARD)
+    open_fakes(monkeypatch, ("onnx",))
+    assert open_engine(DEFAULT_WEIGHTS, "auto", "auto", 1).name == "torch, CUDA"
+    assert "onnx is installed and cannot be used: onnx found no CUDA" in caplog.text
+
+
+def test_what_opens_and_does_not_run_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Misfit(Slow):
+        def evaluate(self, z: Any, u: Any) -> Any:
+            raise RuntimeError("CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH\npage two")
+
+    monkeypatch.setattr(choice, "candidates", lambda: ("onnx", "openvino"))
+    found = choice.open_fastest(read_card(DEFAULT_WEIGHTS), 1, lambda name: Misfit() if name == "onnx" else Slow())
+    assert not isinstance(found, Misfit)
+    assert "onnx was opened and failed (CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH)" in caplog.text
+    with pytest.raises(ModelError, match=r"onnx was opened and failed \(CUDNN"):
+        choice.open_fastest(read_card(DEFAULT_WEIGHTS), 2, lambda name: Misfit())
+
+
+def test_a_card_on_which_nothing_runs_leaves_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_card(monkeypatch, CARD)
+    monkeypatch.setattr("model.engine.open.candidates", lambda: ("onnx",))
+    open_fakes(monkeypatch, CARD.engines)
+    assert open_engine(DEFAULT_WEIGHTS, "auto", "auto", 1).name == "onnxruntime, CPU"
+    assert "so the CPU is used: onnx found no CUDA" in caplog.text
+    with pytest.raises(ModelError, match="onnx found no CUDA"):
+        open_engine(DEFAULT_WEIGHTS, "auto", "cuda", 1)
+
+
+@pytest.mark.parametrize("engine", ["torch", "torch-f32", "onnx"])
+def test_an_engine_that_was_asked_for_runs_on_the_card(monkeypatch: pytest.MonkeyPatch, engine: str) -> None:
+    with_card(monkeypatch, CARD)
+    opened = open_fakes(monkeypatch)
+    assert open_engine(DEFAULT_WEIGHTS, engine, "auto", 1).name == f"{engine}, CUDA"
+    assert opened == [f"{engine} cuda"]
+
+
+def test_without_a_card_nothing_is_said(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    with_card(monkeypatch, None)
+    assert open_engine(DEFAULT_WEIGHTS, "torch", "auto", 1).name == "torch, CPU"
+    assert not caplog.records
+
+
+def test_torch_in_float32_is_for_cards() -> None:
+    with pytest.raises(ModelError, match="is for CUDA; on the CPU --engine torch is as exact"):
+        open_engine(DEFAULT_WEIGHTS, "torch-f32", "cpu", 1)
+    assert open_plainest(DEFAULT_WEIGHTS, "torch-f32", 1).name == "torch, CPU"
+
+
+@pytest.mark.parametrize(
+    ("card", "onnx", "torch", "graphs", "engines"),
+    [
+        ("RTX", True, True, True, ("onnx", "torch-f32", "torch")),
+        ("RTX", True, True, False, ("torch-f32", "torch")),
+        ("RTX", True, False, True, ("onnx",)),
+        ("RTX", True, False, False, None),
+        (None, True, True, True, None),
+    ],
+)
+def test_what_a_card_could_run(
+    card: str | None, onnx: bool, torch: bool, graphs: bool, engines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"card_name": card, "onnxruntime_has_cuda": onnx, "torch_has_cuda": torch}.items():
+        monkeypatch.setattr(nvidia, name, lambda value=value: value)
+    found = cuda_candidates(graphs)
+    assert (found and found.engines) == engines
+
+
+class Driver:
+    """NVIDIA's driver library with one card, or the error ``code`` from its first call."""
+
+    def __init__(self, code: int = 0) -> None:
+        self._code = code
+
+    def cuInit(self, flags: int) -> int:
+        return self._code
+
+    def cuDeviceGet(self, device: Any, index: int) -> int:
+        return 0
+
+    def cuDeviceGetName(self, name: Any, length: int, device: Any) -> int:
+        name.value = b"NVIDIA RTX 4060"
+        return 0
+
+    def cuDriverGetVersion(self, version: Any) -> int:
+        version._obj.value = 12080
+        return 0
+
+
+def test_the_driver_names_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    libraries: dict[str, Any] = {"driver": Driver()}
+    monkeypatch.setattr(nvidia.ctypes, "CDLL", lambda name: libraries["driver"])
+    assert nvidia.card_name() == "NVIDIA RTX 4060, driver for CUDA 12.8"
+    libraries["driver"] = Driver(100)  # no CUDA-capable device
+    assert nvidia.card_name() is None
+    libraries["driver"] = object()
+    assert nvidia.card_name() is None
+
+    def missing(name: str) -> Any:
+        raise OSError("no such file")
+
+    monkeypatch.setattr(nvidia.ctypes, "CDLL", missing)
+    assert nvidia.card_name() is None
+
+
+def test_what_is_installed_tells_whether_it_knows_cuda() -> None:
+    import onnxruntime as ort
+    import torch
+
+    assert nvidia.torch_has_cuda() == (torch.version.cuda is not None)
+    assert nvidia.onnxruntime_has_cuda() == ("CUDAExecutionProvider" in ort.get_available_providers())
+
+
+def test_torch_is_not_imported_to_learn_that_it_is_not_needed(tmp_path: Path) -> None:
+    """Neither without a card, nor where onnxruntime was found to be the fastest on it."""
+    code = (
+        "import sys, platformdirs; from model.engine import choice, open as opening\n"
+        f"platformdirs.user_cache_dir = lambda *a, **k: {str(tmp_path)!r}\n"
+        "from app.settings import DEFAULT_WEIGHTS; from model.weights import read_card\n"
+        "opening.open_engine(DEFAULT_WEIGHTS, 'auto', 'auto', 1)\n"
+        "cuda = choice.Cuda('card', ('onnx', 'torch-f32', 'torch'))\n"
+        "choice._remember(choice._key(read_card(DEFAULT_WEIGHTS), 1, cuda), choice.Choice('onnx', {}))\n"
+        "opening.cuda_candidates = lambda graphs: cuda\n"
+        "real = opening._open; opening._open = lambda w, e, d, t: real(w, e, 'cpu', t)\n"
+        "print(opening.open_engine(DEFAULT_WEIGHTS, 'auto', 'cuda', 1).name, 'torch' in sys.modules)\n"
+    )
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.stdout == "onnxruntime, CPU False\n", done.stderr
+
+
+def test_the_doctor_names_the_card_and_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    from app.doctor.acceleration import check_fastest
+    from app.settings import EngineSettings
+
+    def says() -> str:
+        return check_fastest(EngineSettings(threads=1))[1].text
+
+    with_card(monkeypatch, CARD)
+    assert says() == f"onnx and torch-f32 and torch are measured at the next start on CUDA ({CARD.card})"
+    open_fakes(monkeypatch)
+    open_engine(DEFAULT_WEIGHTS, "auto", "cuda", 1)
+    pattern = r"torch, on CUDA \(RTX 4060, driver for CUDA 12\.8\) \(onnx .* ms, torch-f32 .* ms, torch .* ms a crop"
+    assert re.match(pattern, says())
+    with_card(monkeypatch, Cuda("card", ("onnx",)))
+    assert says() == "onnx is the only one installed for running on CUDA (card)"

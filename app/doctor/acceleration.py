@@ -6,11 +6,13 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from app.doctor.finding import OK, WARNING, Finding
 from app.settings import EngineSettings
-from model.engine.choice import candidates, remembered
+from model.engine.choice import Choice, candidates, cuda_candidates, remembered
+from model.engine.onnx_engine import graph_paths
 from model.engine.open import default_threads
 from model.weights import read_card
 
@@ -83,18 +85,28 @@ def cuda_reason(messages: str) -> str:
 
 
 def check_fastest(settings: EngineSettings) -> list[Finding]:
-    """Which engines the CPU could run with what is installed, and which was fastest when they were measured."""
-    names = candidates()
+    """Which engines the CPU, and the graphics card if there is one, could run, and which was fastest when measured."""
+    card, threads = read_card(settings.weights), default_threads() if settings.threads is None else settings.threads
+    names, place = candidates(), f"on the CPU with {threads} threads"
     if len(names) == 1:
-        return [
-            Finding(FASTEST, OK, "onnxruntime is the only one installed for the CPU; pip install openvino adds one")
-        ]
-    threads = default_threads() if settings.threads is None else settings.threads
-    choice = remembered(read_card(settings.weights), threads)
+        text = "onnxruntime is the only one installed for the CPU; pip install openvino adds one"
+    else:
+        text = _choice_text(names, place, remembered(card, threads))
+    findings = [Finding(FASTEST, OK, text)]
+    cuda = cuda_candidates(all(path.is_file() for path in graph_paths(settings.weights)))
+    if cuda is not None:
+        choice = remembered(card, threads, cuda)
+        findings.append(Finding(FASTEST, OK, _choice_text(cuda.engines, f"on CUDA ({cuda.card})", choice)))
+    return findings
+
+
+def _choice_text(names: Sequence[str], place: str, choice: Choice | None) -> str:
+    if len(names) == 1:
+        return f"{names[0]} is the only one installed for running {place}"
     if choice is None:
-        return [Finding(FASTEST, OK, f"{' and '.join(names)} are measured at the next start on the CPU")]
+        return f"{' and '.join(names)} are measured at the next start {place}"
     times = ", ".join(f"{name} {value:.1f} ms" for name, value in choice.milliseconds.items())
-    return [Finding(FASTEST, OK, f"{choice.engine}, on the CPU with {threads} threads ({times} a crop and evaluation)")]
+    return f"{choice.engine}, {place}" + (f" ({times} a crop and evaluation)" if times else "")
 
 
 def check_torch() -> list[Finding]:
