@@ -6,11 +6,11 @@ x264 would take 19 ms and 51 MB/s, FFV1 47 ms and 33 MB/s: noise does not compre
 
 :data:`FILE` is not one of x264's presets: ultrafast with a motion search to fractions of a pixel, deblocking and
 arithmetic coding gets nearly all of what "veryfast" gets, for half the work. Measured on 60 annotated pictures, one
-thread, Y against what was encoded:
+thread, Y against what was encoded ("veryfast" at its former crf 20 | FILE):
 
-    demo with noise     veryfast, crf 20: 18.2 ms, 1.18 MB/s, 40.2 dB, SSIM 0.960    FILE: 8.9 ms, 1.33 MB/s, 41.2 dB, 0.961
-    demo without        veryfast, crf 20: 11.8 ms, 0.39 MB/s, 44.6 dB, SSIM 0.987    FILE: 6.1 ms, 0.41 MB/s, 45.2 dB, 0.985
-    webcam 640x480      veryfast, crf 20:  4.4 ms, 0.15 MB/s, 46.1 dB, SSIM 0.993    FILE: 2.2 ms, 0.14 MB/s, 47.1 dB, 0.992
+    demo with noise   18.2 ms, 1.18 MB/s, 40.2 dB, SSIM 0.960 | 8.9 ms, 1.33 MB/s, 41.2 dB, SSIM 0.961
+    demo without      11.8 ms, 0.39 MB/s, 44.6 dB, SSIM 0.987 | 6.1 ms, 0.41 MB/s, 45.2 dB, SSIM 0.985
+    webcam, 640x480    4.4 ms, 0.15 MB/s, 46.1 dB, SSIM 0.993 | 2.2 ms, 0.14 MB/s, 47.1 dB, SSIM 0.992
 """
 
 from __future__ import annotations
