@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,11 @@ import torch
 
 from app.bench.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
 from app.bench.report import EngineFigures, engine_values, precision_of, quantiles
-from app.bench.rival import Rival
 from app.bench.stages import CPU, STAGES, TOTAL, Times, run_stages
 from app.bench.start import most_memory
 from app.bench.timed import CELL, DECODE, STEM, TimedEngine
 from app.cli import main as cli
 from app.cli.bench import DEMO
-from app.errors import UserError
 from app.settings import DEFAULT_WEIGHTS
 from app.sources.video import VideoSource
 from model.config import LdeqConfig, preset
@@ -177,10 +174,3 @@ def test_what_cannot_be_measured_is_one_sentence(
     error = capsys.readouterr().err.strip()
     assert says in error
     assert len(error.splitlines()) == 1
-
-
-def test_a_rival_that_is_none_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be run"):
-        Rival(tmp_path / "python", DEMO)
-    with pytest.raises(UserError, match=r"no mediapipe 0\.10\.21"):
-        Rival(Path(sys.executable), DEMO)

@@ -11,6 +11,8 @@ from app.errors import EXIT_OK, UserError
 from app.settings import DEFAULT_WEIGHTS, ENGINES
 
 if TYPE_CHECKING:
+    from app.bench.report import EngineFigures
+    from app.bench.rival_turns import RivalTurns
     from model.engine.base import Engine
 
 DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.mp4"
@@ -35,7 +37,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--frames", type=int, default=150, metavar="N", help="measured by stage (default: 150)")
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of each turn end to end (default: 4)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each engine (default: 3)")
-    parser.add_argument("--rival", type=Path, metavar="PYTHON", help="a Python with mediapipe 0.10.21, to compare with")
+    parser.add_argument(
+        "--rival",
+        type=Path,
+        action="append",
+        metavar="PYTHON",
+        help="a Python with mediapipe 0.10.21, or dlib-bin and face_recognition_models, to compare with; repeatable",
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write all figures as JSON")
     return parser
 
@@ -65,12 +73,14 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return all figures."""
     from app.bench.floor import measure_ceiling, stage_work
     from app.bench.report import EngineFigures, engine_values, floor_values, quantiles
-    from app.bench.rival import NAME, Rival
+    from app.bench.rival import find_rivals
+    from app.bench.rival_turns import RivalTurns
     from app.bench.stages import run_stages
     from app.bench.start import run_start
     from app.sources.video import VideoSource
     from model.engine.open import default_threads
 
+    installed = [each for python in args.rival or [] for each in find_rivals(python)]
     threads = default_threads() if args.threads is None else args.threads
     engines = open_engines(args.weights, args.engine, threads, args.device)
     config = next(iter(engines.values())).config
@@ -83,12 +93,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     if not common.milliseconds or not any(each.evaluations for each in times.values()):
         raise UserError(f"{args.video} is too short or shows no face; give a video of some seconds with one.")
     figures = {name: EngineFigures(engine.name, times[name]) for name, engine in engines.items()}
-    rivals: dict[str, list[float]] = {}
-    if args.rival is not None:
-        with Rival(args.rival, args.video) as rival:
-            turns(args, figures, threads, rival, rivals.setdefault(NAME, []))
-    else:
-        turns(args, figures, threads, None, [])
+    with RivalTurns(installed, args.video, args.frames) as rivals:
+        turns(args, figures, threads, rivals)
     for name, each in figures.items():
         each.start = run_start(args.video, args.weights, name, args.threads, args.device)
     return {
@@ -100,12 +106,12 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "floor": floor_values(work, ceiling),
         "common_ms": {stage: quantiles(values) for stage, values in common.milliseconds.items()},
         "engines": {name: engine_values(each, work, ceiling) for name, each in figures.items()},
-        "rivals_ms": {name: quantiles(values) for name, values in rivals.items()},
+        "rivals_ms": {name: quantiles(values) for name, values in rivals.milliseconds.items()},
     }
 
 
-def turns(args: argparse.Namespace, figures: dict[str, Any], threads: int, rival: Any, into: list[float]) -> None:
-    """Let engines and the rival take turns end to end, round by round."""
+def turns(args: argparse.Namespace, figures: dict[str, EngineFigures], threads: int, rivals: RivalTurns) -> None:
+    """Let engines end to end and rivals take turns, round by round."""
     from app.bench.live import run_live
     from app.pipeline.pipeline import build_pipeline
     from app.settings import EngineSettings, TrackingSettings
@@ -118,8 +124,7 @@ def turns(args: argparse.Namespace, figures: dict[str, Any], threads: int, rival
                 return build_pipeline(settings, TrackingSettings())
 
             each.rounds.append(run_live(args.video, build, args.seconds))
-        if rival is not None:
-            into += rival.run(args.frames)
+        rivals.run()
 
 
 def open_engines(weights: Path, names: list[str] | None, threads: int, device: str = "cpu") -> dict[str, Engine]:

@@ -1,0 +1,213 @@
+"""The measure of steadiness gives back what was put in, for any points: jitter, lag, standing still, nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.demo_clip.motion import similarity
+from app.demo_clip.render import _EYES
+from app.errors import UserError
+from app.sources.demo import demo_truth
+from benchmarks.known_motion import COVERED, MOVING, STILL, demo, rigid_clips, rigid_motion
+from benchmarks.rivals import Record, first_frames, values_of
+from benchmarks.steadiness import ALL, EVENLY, Steadiness, Sums, Truth, evenly, measure, pixels_of, places_of
+from tests.lab_fakes import square_clip
+
+Array = NDArray[np.float64]
+FRAMES = 240
+RULER = 50.0
+CORNERS = (0, 1)
+REGIONS = {"eyes": [0, 1], "rest": [2, 3, 4, 5]}
+
+
+def nodding(frames: int = FRAMES, late: float = 0.0) -> Array:
+    t = np.arange(frames) - late
+    return np.stack(
+        [similarity(3 + 0.3 * np.sin(s / 9), 8 * np.sin(s / 7), (0, 0), (640 + 60 * np.sin(s / 5), 360)) for s in t]
+    )
+
+
+def truth(frames: int = FRAMES, holds: Callable[[Array], NDArray[np.bool_]] | None = None) -> Truth:
+    def everywhere(places: Array) -> NDArray[np.bool_]:
+        return np.ones((frames, len(places)), np.bool_)
+
+    first = np.arange(frames) < frames // 2
+    return Truth(nodding(frames), RULER, np.zeros(2), {"first": first, "second": ~first}, holds or everywhere)
+
+
+def face(points: int = 6) -> Array:
+    places = np.random.default_rng(1).uniform(-40, 40, (points, 2))
+    places -= places.mean(axis=0)
+    places[:2] = (-RULER / 2, 0), (RULER / 2, 0)
+    return places
+
+
+def measured(points: Array, known: Truth | None = None) -> Steadiness:
+    return measure(points, known or truth(len(points)), REGIONS, CORNERS)
+
+
+def test_places_and_pixels_are_inverse() -> None:
+    places = face()
+    back = places_of(pixels_of(places, nodding()), nodding())
+    np.testing.assert_allclose(back, np.tile(places, (FRAMES, 1, 1)), atol=1e-9)
+
+
+@pytest.mark.parametrize("points", [6, 68, 478])
+def test_a_perfect_tracker_has_no_flicker_no_wander_and_no_lag(points: int) -> None:
+    found = measured(pixels_of(face(points), nodding()))
+    for figures in (found.flicker, found.wander):
+        assert all(sums.rms < 1e-9 for by_region in figures.values() for sums in by_region.values())
+    assert found.lag == pytest.approx(0, abs=0.01)
+    assert found.corners == pytest.approx(1)
+    assert (found.lost, found.left_out) == (0, 0)
+
+
+def test_a_wrong_but_constant_place_costs_nothing() -> None:
+    found = measured(pixels_of(face() + np.array([3.0, -5.0]), nodding()))
+    assert found.wander["first"][ALL].rms < 1e-9
+
+
+def test_jitter_of_a_known_size_is_recovered() -> None:
+    sizes = np.array([0.5, 0.5, 2.0, 2.0, 2.0, 2.0])
+    noise = np.random.default_rng(0).normal(size=(2000, 6, 2)) * sizes[:, None]
+    matrix = nodding(2000)
+    found = measured(np.stack([pixels_of(face() + n, m[None])[0] for n, m in zip(noise, matrix, strict=True)]))
+    percent = 100 / RULER
+    for name, size in (("eyes", 0.5), ("rest", 2.0), (ALL, np.sqrt((sizes**2).mean()))):
+        # Two frames' noise along two axes, against one frame's about the resting place
+        assert found.flicker["second"][name].rms == pytest.approx(2 * size * percent, rel=0.03)
+        assert found.wander["second"][name].rms == pytest.approx(np.sqrt(2) * size * percent, rel=0.03)
+    even = evenly(found.flicker["first"], ("eyes", "rest"))
+    assert even == pytest.approx(2 * np.sqrt((0.25 + 4) / 2) * percent, rel=0.03)
+    assert found.lag == pytest.approx(0, abs=0.1)
+
+
+def test_a_tracker_that_stands_still_pays() -> None:
+    frozen = np.tile(pixels_of(face(), nodding())[7], (FRAMES, 1, 1))
+    found = measured(frozen)
+    steps = np.diff(pixels_of(face(), nodding()), axis=0)
+    scale = np.sqrt(np.linalg.det(nodding()[1:, :, :2]))[:, None] * RULER
+    moved = 100 * np.sqrt((((steps**2).sum(axis=-1)) / scale**2).mean())
+    assert np.sqrt(np.mean([found.flicker[name][ALL].rms ** 2 for name in found.flicker])) == pytest.approx(
+        moved, rel=0.15
+    )
+    assert min(found.wander[name][ALL].rms for name in found.wander) > 3 * moved
+    assert np.isnan(found.lag), "what does not move at all comes neither late nor in time"
+    assert found.speed == pytest.approx(moved, rel=0.15)
+
+
+@pytest.mark.parametrize("late", [1.0, 2.5])
+def test_landmarks_that_come_late_are_caught_though_they_hardly_flicker(late: float) -> None:
+    found = measured(pixels_of(face(), nodding(late=late)))
+    assert found.lag == pytest.approx(late, abs=0.2)
+    assert found.wander["second"][ALL].rms > 3 * found.flicker["second"][ALL].rms
+
+
+def test_lost_frames_and_other_faces_count_as_lost_and_in_no_figure() -> None:
+    points = pixels_of(face(), nodding())
+    points[10] = np.nan
+    points[20] += 400
+    found = measured(points)
+    assert found.lost == 2
+    assert found.flicker["first"][ALL].rms < 1e-9
+    assert found.flicker["first"][ALL].count == 6 * (FRAMES // 2 - 1 - 4)
+    assert found.wander["first"][ALL].count == 6 * (FRAMES // 2 - 2)
+    with pytest.raises(ValueError, match="never found"):
+        measured(np.full((FRAMES, 6, 2), np.nan))
+
+
+def test_spots_that_the_truth_does_not_move_are_left_out_while_it_does_not() -> None:
+    def holds(places: Array) -> NDArray[np.bool_]:
+        known = np.ones((FRAMES, len(places)), np.bool_)
+        known[30:40, places[:, 0] < 0] = False
+        return known
+
+    places = face()
+    left = places[:, 0] < 0
+    points = pixels_of(places, nodding())
+    points[32:38, left] += 9
+    found = measured(points, truth(holds=holds))
+    assert found.flicker["first"][ALL].rms < 1e-9
+    assert found.wander["first"][ALL].rms < 1e-9
+    assert found.left_out == pytest.approx(10 * left.sum() / (6 * FRAMES))
+    assert measured(points).flicker["first"][ALL].rms > 0.1
+
+
+def test_a_face_that_is_found_too_shortly_has_no_lag() -> None:
+    points = np.full((FRAMES, 6, 2), np.nan)
+    points[50:52] = pixels_of(face(), nodding())[50:52]
+    assert np.isnan(measured(points).lag)
+
+
+def test_sums_add_up_over_clips() -> None:
+    assert (Sums(8.0, 2) + Sums(4.0, 1)).rms == 2
+    assert np.isnan(Sums().rms)
+    quiet, loud = (measured(pixels_of(face(), nodding(late=late))) for late in (0.0, 2.0))
+    record = Record(clips=[replace(quiet, speed=1.0), replace(loud, speed=3.0, lag=2.0)])
+    with_all = [replace(clip, flicker=five(clip.flicker), wander=five(clip.wander)) for clip in record.clips]
+    values = values_of(Record(with_all))
+    assert values["lag_frames"] == pytest.approx(1.5, abs=0.02)
+    expected = loud.flicker["first"][ALL].rms / np.sqrt(2)
+    assert values["flicker"]["first"][ALL] == pytest.approx(expected, abs=1e-3)
+    assert EVENLY in values["flicker"]["first"]
+    assert "ms" not in values
+
+
+def five(figures: dict[str, dict[str, Sums]]) -> dict[str, dict[str, Sums]]:
+    names = ("contour", "brows", "nose", "eyes", "mouth")
+    return {stretch: {**dict.fromkeys(names, each["rest"]), ALL: each[ALL]} for stretch, each in figures.items()}
+
+
+def test_the_demo_says_where_its_motion_does_not_hold() -> None:
+    clip, known = demo(), demo_truth()
+    (eye, cheek, chin, nose, far) = np.array([_EYES[0], (200, 130), (225, 190), (225, 128), (400, 300)], float)
+    holds = clip.truth.holds(np.stack([eye, cheek, chin, nose, far]))
+    np.testing.assert_array_equal(holds[:, 0], known.blink == 0)
+    np.testing.assert_array_equal(holds[:, 2], known.mouth == 0)
+    assert holds[:, [1, 3]].all()
+    assert not holds[:, 4].any()
+    together = sum(mask.astype(int) for mask in clip.truth.stretches.values())
+    assert (np.asarray(together) == 1).all()
+    assert set(clip.truth.stretches) == {STILL, MOVING, COVERED}
+    assert (clip.width, clip.height) == (1280, 720)
+    assert next(clip.frames()).image.shape == (720, 1280, 3)
+
+
+def test_the_first_frames_of_a_truth() -> None:
+    short = first_frames(demo().truth, 5)
+    assert short.matrix.shape == (5, 2, 3)
+    assert short.holds(np.zeros((3, 2))).shape == (5, 3)
+    assert all(mask.shape == (5,) for mask in short.stretches.values())
+
+
+def test_the_motion_of_a_rigid_shape_is_found() -> None:
+    matrix = nodding(20)
+    shapes = pixels_of(face(), matrix)
+    np.testing.assert_allclose(pixels_of(shapes[0], rigid_motion(shapes)), shapes, atol=1e-9)
+
+
+def test_only_clips_whose_labels_are_rigid_take_part(tmp_path: Path) -> None:
+    for name in ("moving", "resting", "talking"):
+        centres = [100.0 + (4 * i if name == "moving" else 0.0) for i in range(6)]
+        square_clip(tmp_path, name, centres, centres, centres)
+    labels = np.load(tmp_path / "landmarks" / "talking.npy")
+    labels[3, 80] += 2
+    np.save(tmp_path / "landmarks" / "talking.npy", labels)
+    clips, others = rigid_clips(tmp_path)
+    assert [clip.name for clip in clips] == ["moving", "resting"]
+    assert others == ["talking"]
+    assert clips[0].truth.stretches[MOVING].all()
+    assert clips[1].truth.stretches[STILL].all()
+    assert (clips[0].width, clips[0].height) == (320, 240)
+    assert [frame.index for frame in clips[0].frames()] == list(range(6))
+    found = measure(np.load(tmp_path / "landmarks" / "moving.npy").astype(float), clips[0].truth, {}, (60, 72))
+    assert found.flicker[MOVING][ALL].rms < 1e-3
+    assert found.corners == pytest.approx(1)
+    with pytest.raises(UserError, match="no folder 'videos'"):
+        rigid_clips(tmp_path / "none")
