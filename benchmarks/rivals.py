@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bench.report import quantiles
 from app.bench.rival import Followed, Installed, Rival, find_rivals
 from app.errors import UserError
 from app.memory import share_one_heap
@@ -33,13 +32,14 @@ from app.pipeline.frame import ONE_EURO, Frame
 from app.settings import ENGINES, EngineSettings, TrackingSettings
 from app.smoothing import make_filter
 from benchmarks.known_motion import KnownClip, demo, rigid_clips
-from benchmarks.steadiness import ALL, EVENLY, Array, Steadiness, Sums, Truth, evenly, measure
+from benchmarks.rival_tables import COMMON, Record, text, values_of
+from benchmarks.steadiness import Array, Truth, found_in, measure
 from model.topology import LEFT_EYE_OUTER, POINTS, REGIONS, RIGHT_EYE_OUTER
 
-COMMON = ("contour", "brows", "nose", "eyes", "mouth")
-"""Regions that every tracker has."""
 OUR_REGIONS = {region.name: list(region.points) for region in REGIONS if region.name in COMMON}
 FILTERED = ", 1 euro filter"
+FEWEST = 30
+"""Frames in which all must have found the face, or a clip says nothing about who is steadier."""
 
 
 @dataclass(slots=True)
@@ -59,15 +59,6 @@ class Tracker:
     regions: dict[str, list[int]]
     corners: tuple[int, int]
     answers: list[Followed] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Record:
-    """What was measured of one tracker over all clips."""
-
-    clips: list[Steadiness] = field(default_factory=list)
-    milliseconds: list[float] = field(default_factory=list)
-    cpu_milliseconds: list[float] = field(default_factory=list)
 
 
 def main() -> None:
@@ -94,19 +85,30 @@ def run(pythons: Sequence[Path], folder: Path | None, engine: str, frames: int |
     Raises:
         UserError: for rivals or clips that cannot be used.
     """
+    if frames is not None and frames < 2:
+        raise UserError("--frames must be at least 2: flicker is between frames.")
     share_one_heap()  # as the program does
     installed = [each for python in pythons for each in find_rivals(python)]
     clips, others = ([demo()], []) if folder is None else rigid_clips(folder)
     if not clips:
         raise UserError(f"No labels in {folder} move as one rigid shape; leave out --clips to use the demo.")
     records: dict[str, Record] = {}
-    load = [load_now()]
+    load, compared, counted, total = [load_now()], [], 0, 0
     for clip in clips:
-        follow_clip(clip, installed, engine, frames, records)
+        alike = follow_clip(clip, installed, engine, frames, records)
         load.append(load_now())
+        total += len(alike)
+        if alike.sum() >= min(FEWEST, len(alike)):
+            counted += int(alike.sum())
+            compared.append(clip.name)
+    if not compared:
+        raise UserError("Not all trackers found the face in the clips; leave out a --rival.")
     return {
-        "clips": [clip.name for clip in clips],
-        "left_out": others,
+        "clips": compared,
+        "frames": counted,
+        "frames_followed": total,
+        "too_hard": [clip.name for clip in clips if clip.name not in compared],
+        "not_rigid": others,
         "load": [min(load), max(load)],
         "trackers": {label: values_of(record) for label, record in records.items()},
     }
@@ -114,8 +116,8 @@ def run(pythons: Sequence[Path], folder: Path | None, engine: str, frames: int |
 
 def follow_clip(
     clip: KnownClip, installed: Sequence[Installed], engine: str, frames: int | None, into: dict[str, Record]
-) -> None:
-    """Let ours and the rivals follow one clip and note what they do."""
+) -> NDArray[np.bool_]:
+    """Let ours and the rivals follow one clip, note what they do, and return in which frames all found the face."""
     with ExitStack() as stack:
         trackers = [ours(stack, engine, rwr=True), ours(stack, engine, rwr=False)]
         trackers += [theirs(stack.enter_context(Rival(each, clip.width, clip.height))) for each in installed]
@@ -126,15 +128,18 @@ def follow_clip(
                 tracker = trackers[(count + turn) % len(trackers)]
                 tracker.answers.append(tracker.follow(frame))
     truth = first_frames(clip.truth, len(times))
-    for tracker in trackers:
-        points = points_of(tracker.answers)
-        record = into.setdefault(tracker.label, Record())
-        record.clips.append(measured(tracker.label, clip.name, points, truth, tracker))
+    points = [points_of(tracker.answers) for tracker in trackers]
+    found = [found_in(each, truth) for each in points]
+    alike = np.asarray(np.all(found, axis=0))
+    for tracker, own, seen in zip(trackers, points, found, strict=True):
+        record, filtered = (into.setdefault(tracker.label + ending, Record()) for ending in ("", FILTERED))
         record.milliseconds += [answer.milliseconds for answer in tracker.answers]
         record.cpu_milliseconds += [answer.cpu_milliseconds for answer in tracker.answers]
-        label = tracker.label + FILTERED
-        calm = smoothed(points, times, tracker.corners)
-        into.setdefault(label, Record()).clips.append(measured(label, clip.name, calm, truth, tracker))
+        for each, path in ((record, own), (filtered, smoothed(own, times, tracker.corners))):
+            each.lost += int((~seen).sum())
+            if alike.sum() >= min(FEWEST, len(alike)):
+                each.clips.append(measure(path, truth, tracker.regions, tracker.corners, alike))
+    return alike
 
 
 def ours(stack: ExitStack, engine: str, rwr: bool) -> Tracker:
@@ -199,83 +204,9 @@ def first_frames(truth: Truth, count: int) -> Truth:
     return replace(truth, matrix=truth.matrix[:count], stretches=stretches, holds=holds)
 
 
-def measured(label: str, clip: str, points: Array, truth: Truth, tracker: Tracker) -> Steadiness:
-    """Measure a tracker's points on a clip.
-
-    Raises:
-        UserError: where it never found the face.
-    """
-    try:
-        return measure(points, truth, tracker.regions, tracker.corners)
-    except ValueError as error:
-        raise UserError(f"{label} never found the face of {clip}; leave out that clip or tracker.") from error
-
-
 def load_now() -> float:
     """Return how many programs want a processor; NaN where the system does not tell."""
     return round(os.getloadavg()[0], 1) if hasattr(os, "getloadavg") else float("nan")
-
-
-def values_of(record: Record) -> dict[str, Any]:
-    """Return a tracker's figures over all clips: squares are added up, lags weighted by the face's speed."""
-    known = [(clip.lag, clip.speed) for clip in record.clips if np.isfinite(clip.lag)]
-    lag = float(np.average([lag for lag, _ in known], weights=[speed for _, speed in known])) if known else None
-    values: dict[str, Any] = {
-        "flicker": _rms_of([clip.flicker for clip in record.clips]),
-        "wander": _rms_of([clip.wander for clip in record.clips]),
-        "lag_frames": None if lag is None else round(lag, 3),
-        "lost_frames": sum(clip.lost for clip in record.clips),
-        "left_out": round(float(np.mean([clip.left_out for clip in record.clips])), 4),
-        "eye_corners": round(float(np.mean([clip.corners for clip in record.clips])), 4),
-    }
-    if record.milliseconds:
-        values["ms"], values["cpu_ms"] = quantiles(record.milliseconds), quantiles(record.cpu_milliseconds)
-    return values
-
-
-def _rms_of(clips: Sequence[dict[str, dict[str, Sums]]]) -> dict[str, dict[str, float]]:
-    found: dict[str, dict[str, float]] = {}
-    for stretch in clips[0]:
-        sums = {name: sum((clip[stretch][name] for clip in clips), Sums()) for name in clips[0][stretch]}
-        if sums[ALL].count:
-            rms = {name: each.rms for name, each in sums.items()} | {EVENLY: evenly(sums, COMMON)}
-            found[stretch] = {name: round(value, 4) for name, value in rms.items()}
-    return found
-
-
-def text(figures: dict[str, Any]) -> str:
-    """Return the tables."""
-    trackers = figures["trackers"]
-    stretches = list(next(iter(trackers.values()))["flicker"])
-    low, high = figures["load"]
-    wide = max(len(label) for label in trackers)
-    lines = [f"{', '.join(figures['clips'])}; load of this computer {low} to {high}"]
-    for what in ("flicker", "wander"):
-        heads = [f"{stretch} {name}" for stretch in stretches for name in ("points", "regions")]
-        lines += ["", f"{what}, % of the eye distance", f"{'':<{wide}}" + "".join(f"{head:>17}" for head in heads)]
-        for label, each in trackers.items():
-            cells = [each[what][stretch][name] for stretch in stretches for name in (ALL, EVENLY)]
-            lines.append(f"{label:<{wide}}" + "".join(f"{cell:17.3f}" for cell in cells))
-    for stretch in stretches:
-        lines += ["", f"flicker by region, {stretch}", f"{'':<{wide}}" + "".join(f"{name:>10}" for name in COMMON)]
-        for label, each in trackers.items():
-            lines.append(f"{label:<{wide}}" + "".join(f"{each['flicker'][stretch][name]:10.3f}" for name in COMMON))
-    lines += [
-        "",
-        f"{'':<{wide}}{'lag, frames':>12}{'lost':>6}{'eyes x':>8}{'left out':>10}{'CPU ms p50 p95 (least)':>26}",
-    ]
-    lines[-1] += f"{'clock ms p50 p95 (least)':>26}"
-    for label, each in trackers.items():
-        lag = "untold" if each["lag_frames"] is None else f"{each['lag_frames']:.2f}"
-        line = (
-            f"{label:<{wide}}{lag:>12}{each['lost_frames']:>6}{each['eye_corners']:8.3f}{100 * each['left_out']:8.1f} %"
-        )
-        for key in ("cpu_ms", "ms"):
-            if key in each:
-                times = each[key]
-                line += f"{times['p50']:12.2f}{times['p95']:6.2f} ({times['least']:.2f})"
-        lines.append(line)
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

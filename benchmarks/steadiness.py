@@ -15,7 +15,6 @@ They say nothing about whether the place is the right one.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -54,40 +53,22 @@ class Truth:
 
 
 @dataclass(frozen=True, slots=True)
-class Sums:
-    """Squares of one thing and how many of them, to be added up over clips."""
-
-    squares: float = 0.0
-    count: int = 0
-
-    def __add__(self, other: Sums) -> Sums:
-        return Sums(self.squares + other.squares, self.count + other.count)
-
-    @property
-    def rms(self) -> float:
-        """Root mean square; NaN of nothing."""
-        return float(np.sqrt(self.squares / self.count)) if self.count else float("nan")
-
-
-@dataclass(frozen=True, slots=True)
 class Steadiness:
     """One tracker on one clip, in percent of the distance between the outer eye corners.
 
     Attributes:
-        flicker: by stretch, by region and :data:`ALL`.
+        flicker: by stretch, by region, :data:`ALL` and :data:`EVENLY`; NaN where nothing was measured.
         wander: likewise.
         lag: frames by which the points come late; NaN where it cannot be told.
-        speed: root mean square of the true motion where the lag was measured, per frame.
-        lost: frames without the face.
+        speed: root mean square of the true motion where the lag was measured, a frame.
         left_out: share of points and frames in which the truth does not hold for that spot of the face.
         corners: the tracker's own distance between the eye corners over the true one.
     """
 
-    flicker: dict[str, dict[str, Sums]]
-    wander: dict[str, dict[str, Sums]]
+    flicker: dict[str, dict[str, float]]
+    wander: dict[str, dict[str, float]]
     lag: float
     speed: float
-    lost: int
     left_out: float
     corners: float
 
@@ -103,7 +84,15 @@ def pixels_of(places: Array, matrix: Array) -> Array:
     return np.asarray(np.einsum("nij,kj->nki", matrix[..., :2], places) + matrix[:, None, :, 2])
 
 
-def measure(points: Array, truth: Truth, regions: Mapping[str, Sequence[int]], corners: tuple[int, int]) -> Steadiness:
+def found_in(points: Array, truth: Truth) -> Mask:
+    """Return in which frames points (n, k, 2), NaN where there are none, are of the face and of nothing else."""
+    strayed = np.hypot(*(places_of(points, truth.matrix).mean(axis=1) - truth.centre).T) / truth.ruler
+    return np.asarray(strayed < FAR)  # False for NaN, too
+
+
+def measure(
+    points: Array, truth: Truth, regions: Mapping[str, Sequence[int]], corners: tuple[int, int], frames: Mask
+) -> Steadiness:
     """Measure a tracker.
 
     Args:
@@ -111,16 +100,16 @@ def measure(points: Array, truth: Truth, regions: Mapping[str, Sequence[int]], c
         truth: of those frames.
         regions: indices of points by name.
         corners: indices of the outer eye corners.
+        frames: (n,) those to measure, in which the face was found. For trackers that are to be compared they must be
+            the same: who gives up where it is difficult would look good in the rest.
 
     Raises:
-        ValueError: where there is no frame with the face.
+        ValueError: where there is none.
     """
+    if not frames.any():
+        raise ValueError("no frame to measure")
     places = places_of(points, truth.matrix)
-    strayed = np.hypot(*(places.mean(axis=1) - truth.centre).T) / truth.ruler
-    found = np.asarray(strayed < FAR)  # False for NaN, too
-    if not found.any():
-        raise ValueError("the tracker never found the face")
-    places[~found] = np.nan
+    places[~frames] = np.nan
     home = np.asarray(np.nanmedian(places, axis=0))
     holds = truth.holds(home)
     percent = 100.0 / truth.ruler
@@ -129,39 +118,39 @@ def measure(points: Array, truth: Truth, regions: Mapping[str, Sequence[int]], c
     flicker = ((np.diff(places, axis=0) * percent) ** 2).sum(axis=-1)
     flicker[~(holds[1:] & holds[:-1])] = np.nan
     groups = {ALL: range(points.shape[1]), **regions}
-    lag, speed = _lag(points, home, np.asarray(holds.all(axis=0)), found, truth)
+    lag, speed = _lag(points, home, np.asarray(holds.all(axis=0)), frames, truth)
     return Steadiness(
-        flicker={name: _sums(flicker[mask[1:] & mask[:-1]], groups) for name, mask in truth.stretches.items()},
-        wander={name: _sums(wander[mask], groups) for name, mask in truth.stretches.items()},
+        flicker={name: _rms(flicker[mask[1:] & mask[:-1]], groups) for name, mask in truth.stretches.items()},
+        wander={name: _rms(wander[mask], groups) for name, mask in truth.stretches.items()},
         lag=lag,
         speed=speed,
-        lost=int((~found).sum()),
-        left_out=float(1.0 - holds[found].mean()),
+        left_out=float(1.0 - holds[frames].mean()),
         corners=float(np.hypot(*(home[corners[0]] - home[corners[1]])) / truth.ruler),
     )
 
 
-def evenly(by_region: Mapping[str, Sums], regions: Sequence[str]) -> float:
-    """Return the root mean square over regions that count alike."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # none of them was measured
-        return float(np.sqrt(np.nanmean([by_region[name].rms ** 2 for name in regions])))
+def _rms(squares: Array, groups: Mapping[str, Sequence[int]]) -> dict[str, float]:
+    """Return the roots of the mean squares (m, k) over the points of each group, leaving out what is NaN; NaN of none.
+
+    :data:`EVENLY` is that over all groups but :data:`ALL`.
+    """
+    found = {}
+    for name, group in groups.items():
+        part = squares[:, list(group)]
+        known = np.isfinite(part)
+        found[name] = float(np.sqrt(part[known].mean())) if known.any() else float("nan")
+    regions = np.array([value for name, value in found.items() if name != ALL])
+    regions = regions[np.isfinite(regions)]
+    found[EVENLY] = float(np.sqrt((regions**2).mean())) if len(regions) else float("nan")
+    return found
 
 
-def _sums(squares: Array, groups: Mapping[str, Sequence[int]]) -> dict[str, Sums]:
-    """Return the sums of squares (m, k) over the points of each group, leaving out what is NaN."""
-    return {
-        name: Sums(float(np.nansum(squares[:, list(group)])), int(np.isfinite(squares[:, list(group)]).sum()))
-        for name, group in groups.items()
-    }
-
-
-def _lag(points: Array, home: Array, steady: Mask, found: Mask, truth: Truth) -> tuple[float, float]:
-    """Return lag in frames, over the longest run of frames with the face, and how fast the face moves there, in %.
+def _lag(points: Array, home: Array, steady: Mask, frames: Mask, truth: Truth) -> tuple[float, float]:
+    """Return lag in frames, over the longest run of such frames, and how fast the face moves there, in %.
 
     Only points whose spot the matrix moves in every frame take part: expressions are not the head's motion.
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], found, [False]]).astype(int)))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], frames, [False]]).astype(int)))
     first, last = max(edges.reshape(-1, 2), key=lambda run: run[1] - run[0])
     run = slice(int(first), int(last))
     if not steady.any() or last - first < 3:

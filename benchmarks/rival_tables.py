@@ -1,0 +1,101 @@
+"""The figures of trackers that were compared, as values for JSON and as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from app.bench.report import quantiles
+from benchmarks.known_motion import SLOW
+from benchmarks.steadiness import ALL, EVENLY, Steadiness
+
+COMMON = ("contour", "brows", "nose", "eyes", "mouth")
+"""Regions that every tracker has."""
+COLUMNS = ((ALL, "median"), (EVENLY, "median"), (EVENLY, "worst"))
+
+
+@dataclass(slots=True)
+class Record:
+    """What was measured of one tracker over all clips; ``lost`` are frames without the face."""
+
+    clips: list[Steadiness] = field(default_factory=list)
+    lost: int = 0
+    milliseconds: list[float] = field(default_factory=list)
+    cpu_milliseconds: list[float] = field(default_factory=list)
+
+
+def values_of(record: Record) -> dict[str, Any]:
+    """Return a tracker's figures: of the median clip and of the worst, lags weighted by the face's speed."""
+    moving = [(clip.lag, clip.speed) for clip in record.clips if np.isfinite(clip.lag) and clip.speed > SLOW]
+    values: dict[str, Any] = {
+        "flicker": _over_clips([clip.flicker for clip in record.clips]),
+        "wander": _over_clips([clip.wander for clip in record.clips]),
+        "lag_frames": _weighted(moving),
+        "lost_frames": record.lost,
+        "left_out": round(float(np.mean([clip.left_out for clip in record.clips])), 4),
+        "eye_corners": round(float(np.mean([clip.corners for clip in record.clips])), 4),
+    }
+    if record.milliseconds:
+        values["ms"], values["cpu_ms"] = quantiles(record.milliseconds), quantiles(record.cpu_milliseconds)
+    return values
+
+
+def _weighted(pairs: Sequence[tuple[float, float]]) -> float | None:
+    """Return the mean of values with weights; None of none."""
+    total = sum(weight for _, weight in pairs)
+    return round(sum(value * weight for value, weight in pairs) / total, 3) if total else None
+
+
+def _over_clips(clips: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
+    """Return median, worst and number of the clips by stretch and region, leaving out stretches that none has."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for stretch in clips[0]:
+        for name in clips[0][stretch]:
+            values = [clip[stretch][name] for clip in clips if np.isfinite(clip[stretch][name])]
+            if values:
+                figures = {"median": round(float(np.median(values)), 4), "worst": round(max(values), 4)}
+                found.setdefault(stretch, {})[name] = figures | {"clips": len(values)}
+    return found
+
+
+def text(figures: dict[str, Any]) -> str:
+    """Return the tables."""
+    trackers = figures["trackers"]
+    stretches = list(next(iter(trackers.values()))["flicker"])
+    low, high = figures["load"]
+    wide = max(len(label) for label in trackers)
+    lines = [
+        f"{', '.join(figures['clips'])}: {figures['frames']} frames in which all found the face, of "
+        f"{figures['frames_followed']} followed",
+        f"too few such frames: {', '.join(figures['too_hard']) or 'none'}; load of this computer {low} to {high}",
+    ]
+    columns = [(stretch, name, which) for stretch in stretches for name, which in COLUMNS]
+    for what in ("flicker", "wander"):
+        lines += ["", f"{what}, % of the eye distance: all points, regions alike, and these of the worst clip"]
+        lines.append(f"{'':<{wide}}" + "".join(f"{stretch:>30}" for stretch in stretches))
+        for label, each in trackers.items():
+            cells = [each[what][stretch][name][which] for stretch, name, which in columns]
+            lines.append(f"{label:<{wide}}" + "".join(f"{cell:10.3f}" for cell in cells))
+    for stretch in stretches:
+        lines += ["", f"flicker by region, {stretch}", f"{'':<{wide}}" + "".join(f"{name:>10}" for name in COMMON)]
+        for label, each in trackers.items():
+            cells = [each["flicker"][stretch][name]["median"] for name in COMMON]
+            lines.append(f"{label:<{wide}}" + "".join(f"{cell:10.3f}" for cell in cells))
+    lines += [
+        "",
+        f"{'':<{wide}}{'lag, frames':>12}{'lost':>6}{'eyes x':>8}{'left out':>10}{'CPU ms p50 p95 (least)':>26}",
+    ]
+    lines[-1] += f"{'clock ms p50 p95 (least)':>26}"
+    for label, each in trackers.items():
+        lag = "untold" if each["lag_frames"] is None else f"{each['lag_frames']:.2f}"
+        line = f"{label:<{wide}}{lag:>12}{each['lost_frames']:>6}{each['eye_corners']:8.3f}"
+        line += f"{100 * each['left_out']:8.1f} %"
+        for key in ("cpu_ms", "ms"):
+            if key in each:
+                times = each[key]
+                line += f"{times['p50']:12.2f}{times['p95']:7.2f} ({times['least']:6.2f})"
+        lines.append(line)
+    return "\n".join(lines)
