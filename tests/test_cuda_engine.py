@@ -244,7 +244,7 @@ LOST = [
 ]
 
 
-@pytest.mark.parametrize(("part", "error"), zip(("_stem", "_cell", "_points"), LOST, strict=True))
+@pytest.mark.parametrize(("part", "error"), [*zip(("_stem", "_cell", "_points"), LOST, strict=True)])
 def test_a_card_that_fails_later_is_replaced_by_the_cpu(
     part: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
