@@ -382,7 +382,7 @@ def test_torch_is_not_imported_to_learn_that_it_is_not_needed(tmp_path: Path) ->
         "from app.settings import DEFAULT_WEIGHTS; from model.weights import read_card\n"
         "opening.open_engine(DEFAULT_WEIGHTS, 'auto', 'auto', 1)\n"
         "cuda = choice.Cuda('card', ('onnx', 'torch-f32', 'torch'))\n"
-        "choice._remember(choice._key(read_card(DEFAULT_WEIGHTS), 1, cuda), choice.Choice('onnx', {}))\n"
+        "choice._remember(read_card(DEFAULT_WEIGHTS), 1, choice.Choice('onnx', {}), cuda)\n"
         "opening.cuda_candidates = lambda graphs: cuda\n"
         "real = opening._open; opening._open = lambda w, e, d, t: real(w, e, 'cpu', t)\n"
         "print(opening.open_engine(DEFAULT_WEIGHTS, 'auto', 'cuda', 1).name, 'torch' in sys.modules)\n"

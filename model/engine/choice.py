@@ -102,7 +102,7 @@ def open_fastest(card: WeightsCard, threads: int, open_one: Open, cuda: Cuda | N
             log.warning("the engine that was fastest here does not open any more: %s", error)
     engines = _open_all(candidates() if cuda is None else cuda.engines, open_one)
     choice = fastest(engines)
-    _remember(_key(card, threads, cuda), choice)
+    _remember(card, threads, choice, cuda)
     return engines[choice.engine]
 
 
@@ -168,7 +168,7 @@ def remembered(card: WeightsCard, threads: int, cuda: Cuda | None = None) -> Cho
         return None
 
 
-def _remember(key: str, choice: Choice) -> None:
+def _remember(card: WeightsCard, threads: int, choice: Choice, cuda: Cuda | None = None) -> None:
     """Write down a choice; where that fails the next start measures again."""
     path = _file()
     try:
@@ -176,7 +176,7 @@ def _remember(key: str, choice: Choice) -> None:
     except (OSError, *DAMAGED):
         known = {}
     known = known if isinstance(known, dict) else {}
-    known[key] = {"engine": choice.engine, "milliseconds": dict(choice.milliseconds)}
+    known[_key(card, threads, cuda)] = {"engine": choice.engine, "milliseconds": dict(choice.milliseconds)}
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
