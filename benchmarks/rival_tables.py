@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from app.bench.report import quantiles
-from benchmarks.known_motion import SLOW
+from benchmarks.rival_filters import Setting, mean_lag
 from benchmarks.steadiness import ALL, EVENLY, Steadiness
 
 COMMON = ("contour", "brows", "nose", "eyes", "mouth")
@@ -19,9 +19,18 @@ COLUMNS = ((ALL, "median"), (EVENLY, "median"), (EVENLY, "worst"))
 
 @dataclass(slots=True)
 class Record:
-    """What was measured of one tracker over all clips; ``lost`` are frames without the face."""
+    """What was measured of one tracker over all clips.
+
+    Attributes:
+        clips: one for each.
+        filtered: the same of its points behind filters.
+        lost: frames without the face.
+        milliseconds: of every frame, by the clock.
+        cpu_milliseconds: of every frame, of all threads.
+    """
 
     clips: list[Steadiness] = field(default_factory=list)
+    filtered: dict[Setting, list[Steadiness]] = field(default_factory=dict)
     lost: int = 0
     milliseconds: list[float] = field(default_factory=list)
     cpu_milliseconds: list[float] = field(default_factory=list)
@@ -29,11 +38,11 @@ class Record:
 
 def values_of(record: Record) -> dict[str, Any]:
     """Return a tracker's figures: of the median clip and of the worst, lags weighted by the face's speed."""
-    moving = [(clip.lag, clip.speed) for clip in record.clips if np.isfinite(clip.lag) and clip.speed > SLOW]
+    lag = mean_lag(record.clips)
     values: dict[str, Any] = {
         "flicker": _over_clips([clip.flicker for clip in record.clips]),
         "wander": _over_clips([clip.wander for clip in record.clips]),
-        "lag_frames": _weighted(moving),
+        "lag_frames": None if lag is None else round(lag, 3),
         "lost_frames": record.lost,
         "left_out": round(float(np.mean([clip.left_out for clip in record.clips])), 4),
         "eye_corners": round(float(np.mean([clip.corners for clip in record.clips])), 4),
@@ -41,12 +50,6 @@ def values_of(record: Record) -> dict[str, Any]:
     if record.milliseconds:
         values["ms"], values["cpu_ms"] = quantiles(record.milliseconds), quantiles(record.cpu_milliseconds)
     return values
-
-
-def _weighted(pairs: Sequence[tuple[float, float]]) -> float | None:
-    """Return the mean of values with weights; None of none."""
-    total = sum(weight for _, weight in pairs)
-    return round(sum(value * weight for value, weight in pairs) / total, 3) if total else None
 
 
 def _over_clips(clips: Sequence[dict[str, dict[str, float]]]) -> dict[str, dict[str, dict[str, float]]]:
@@ -72,10 +75,11 @@ def text(figures: dict[str, Any]) -> str:
         f"{figures['frames_followed']} followed",
         f"too few such frames: {', '.join(figures['too_hard']) or 'none'}; load of this computer {low} to {high}",
     ]
-    columns = [(stretch, name, which) for stretch in stretches for name, which in COLUMNS]
+    shown = COLUMNS[: 3 if len(figures["clips"]) > 1 else 2]
+    columns = [(stretch, name, which) for stretch in stretches for name, which in shown]
     for what in ("flicker", "wander"):
-        lines += ["", f"{what}, % of the eye distance: all points, regions alike, and these of the worst clip"]
-        lines.append(f"{'':<{wide}}" + "".join(f"{stretch:>30}" for stretch in stretches))
+        lines += ["", f"{what}, % of the eye distance: all points, regions alike, of several clips also the worst"]
+        lines.append(f"{'':<{wide}}" + "".join(f"{stretch:>{10 * len(shown)}}" for stretch in stretches))
         for label, each in trackers.items():
             cells = [each[what][stretch][name][which] for stretch, name, which in columns]
             lines.append(f"{label:<{wide}}" + "".join(f"{cell:10.3f}" for cell in cells))

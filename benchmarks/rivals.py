@@ -28,16 +28,15 @@ from numpy.typing import NDArray
 from app.bench.rival import Followed, Installed, Rival, find_rivals
 from app.errors import UserError
 from app.memory import share_one_heap
-from app.pipeline.frame import ONE_EURO, Frame
+from app.pipeline.frame import Frame
 from app.settings import ENGINES, EngineSettings, TrackingSettings
-from app.smoothing import make_filter
 from benchmarks.known_motion import KnownClip, demo, rigid_clips
+from benchmarks.rival_filters import SETTINGS, calmest, mean_lag, smoothed
 from benchmarks.rival_tables import COMMON, Record, text, values_of
 from benchmarks.steadiness import Array, Truth, found_in, measure
 from model.topology import LEFT_EYE_OUTER, POINTS, REGIONS, RIGHT_EYE_OUTER
 
 OUR_REGIONS = {region.name: list(region.points) for region in REGIONS if region.name in COMMON}
-FILTERED = ", 1 euro filter"
 FEWEST = 30
 """Frames in which all must have found the face, or a clip says nothing about who is steadier."""
 
@@ -110,8 +109,20 @@ def run(pythons: Sequence[Path], folder: Path | None, engine: str, frames: int |
         "too_hard": [clip.name for clip in clips if clip.name not in compared],
         "not_rigid": others,
         "load": [min(load), max(load)],
-        "trackers": {label: values_of(record) for label, record in records.items()},
+        "trackers": {label: values_of(record) for label, record in with_filters(records).items()},
     }
+
+
+def with_filters(records: dict[str, Record]) -> dict[str, Record]:
+    """Return the records, each with that of the filter behind it that suits it best if it may be as late as RwR."""
+    latest = mean_lag(next(iter(records.values())).clips)
+    found = {}
+    for label, record in records.items():
+        found[label] = record
+        setting = None if latest is None else calmest(record.filtered, latest)
+        if setting is not None:
+            found[f"{label}, {setting}"] = Record(record.filtered[setting], lost=record.lost)
+    return found
 
 
 def follow_clip(
@@ -132,13 +143,17 @@ def follow_clip(
     found = [found_in(each, truth) for each in points]
     alike = np.asarray(np.all(found, axis=0))
     for tracker, own, seen in zip(trackers, points, found, strict=True):
-        record, filtered = (into.setdefault(tracker.label + ending, Record()) for ending in ("", FILTERED))
+        record = into.setdefault(tracker.label, Record())
+        record.lost += int((~seen).sum())
         record.milliseconds += [answer.milliseconds for answer in tracker.answers]
         record.cpu_milliseconds += [answer.cpu_milliseconds for answer in tracker.answers]
-        for each, path in ((record, own), (filtered, smoothed(own, times, tracker.corners))):
-            each.lost += int((~seen).sum())
-            if alike.sum() >= min(FEWEST, len(alike)):
-                each.clips.append(measure(path, truth, tracker.regions, tracker.corners, alike))
+        if alike.sum() < min(FEWEST, len(alike)):
+            continue
+        record.clips.append(measure(own, truth, tracker.regions, tracker.corners, alike))
+        for setting in SETTINGS:
+            calm = smoothed(own, times, tracker.corners, setting)
+            found_calm = measure(calm, truth, tracker.regions, tracker.corners, alike)
+            record.filtered.setdefault(setting, []).append(found_calm)
     return alike
 
 
@@ -175,23 +190,6 @@ def points_of(answers: Sequence[Followed]) -> Array:
     count = next((len(answer.points) for answer in answers if answer.points is not None), POINTS)
     nothing = np.full((count, 2), np.nan)
     return np.stack([nothing if answer.points is None else answer.points for answer in answers])
-
-
-def smoothed(points: Array, times: Sequence[float], corners: tuple[int, int]) -> Array:
-    """Return what the 1 euro filter with the application's settings makes of a tracker's points.
-
-    As the application does, it measures in eye distances of the first frame and begins anew after a loss.
-    """
-    smooth = points.copy()
-    calm, unit = make_filter(ONE_EURO), None
-    assert calm is not None
-    for index, (frame, when) in enumerate(zip(points, times, strict=True)):
-        if not np.isfinite(frame).all():
-            calm.reset()
-            continue
-        unit = unit or float(np.hypot(*(frame[corners[0]] - frame[corners[1]])))
-        smooth[index] = calm.update(frame / unit, when).astype(np.float64) * unit
-    return smooth
 
 
 def first_frames(truth: Truth, count: int) -> Truth:

@@ -199,20 +199,9 @@ def test_the_benchmark_measures_ours_and_theirs_on_the_demo(
     assert mesh["cpu_ms"] == {"least": 1.0, "p50": 1.0, "p95": 1.0}
     assert rwr["lost_frames"] == 0
     assert rwr["eye_corners"] == pytest.approx(1, abs=0.05), "the ruler does not fit the demo's face"
-    assert sum(name.endswith(rivals.FILTERED) for name in trackers) == len(trackers) / 2
+    assert len(trackers) == 4, "filters of four frames, in which no lag can be told"
     printed = capsys.readouterr().out
     assert all(label in printed for label in trackers)
-
-
-def test_the_filter_starts_anew_after_a_loss() -> None:
-    points = np.tile(np.array([[0.0, 0.0], [10.0, 0.0], [5.0, 5.0]]), (6, 1, 1))
-    points[1] += 0.5
-    points[3] = np.nan
-    points[4:] += 7
-    calm = rivals.smoothed(points, [t / 30 for t in range(6)], (0, 1))
-    assert 0 < calm[1, 0, 0] < 0.4
-    assert np.isnan(calm[3]).all()
-    np.testing.assert_allclose(calm[4], points[4], atol=1e-5)
 
 
 def test_what_a_tracker_never_found_has_its_number_of_points() -> None:

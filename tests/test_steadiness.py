@@ -14,8 +14,9 @@ from app.demo_clip.render import _EYES
 from app.errors import UserError
 from app.sources.demo import demo_truth
 from benchmarks.known_motion import COVERED, MOVING, STILL, demo, rigid_clips, rigid_motion
+from benchmarks.rival_filters import SETTINGS, Setting, calmest, mean_lag, smoothed
 from benchmarks.rival_tables import Record, values_of
-from benchmarks.rivals import first_frames
+from benchmarks.rivals import first_frames, with_filters
 from benchmarks.steadiness import ALL, EVENLY, Steadiness, Truth, found_in, measure, pixels_of, places_of
 from tests.lab_fakes import square_clip
 
@@ -175,6 +176,50 @@ def test_clips_are_summed_up_by_the_median_and_the_worst() -> None:
     assert silent["lag_frames"] is None
     assert "ms" not in silent
     assert set(silent["flicker"]) == {"moving"}
+
+
+def test_the_filter_starts_anew_after_a_loss() -> None:
+    points = np.tile(np.array([[0.0, 0.0], [10.0, 0.0], [5.0, 5.0]]), (6, 1, 1))
+    points[1] += 0.5
+    points[3] = np.nan
+    points[4:] += 7
+    calm = smoothed(points, [t / 30 for t in range(6)], (0, 1), Setting(1.0, 5.0))
+    assert 0 < calm[1, 0, 0] < 0.4
+    assert np.isnan(calm[3]).all()
+    np.testing.assert_allclose(calm[4], points[4], atol=1e-5)
+
+
+def test_a_rival_gets_the_filter_that_calms_it_most_in_the_time_it_has() -> None:
+    noise = np.random.default_rng(2).normal(size=(FRAMES, 6, 2))
+    points = pixels_of(face(), nodding()) + noise
+    points[: FRAMES // 2] = pixels_of(face(), nodding()[:1]) + noise[: FRAMES // 2]
+    matrix = nodding()
+    matrix[: FRAMES // 2] = matrix[0]
+    known = truth()
+    known = Truth(matrix, RULER, known.centre, known.stretches, known.holds)
+    frames = np.ones(FRAMES, np.bool_)
+    times = [t / 30 for t in range(FRAMES)]
+    filtered = {
+        setting: [measure(smoothed(points, times, CORNERS, setting), known, REGIONS, CORNERS, frames)]
+        for setting in SETTINGS
+    }
+    plain = measure(points, known, REGIONS, CORNERS, frames)
+    patient = calmest(filtered, 5.0)
+    assert patient is not None
+    latest = mean_lag(filtered[patient])
+    assert latest is not None
+    hasty = calmest(filtered, latest / 2)
+    assert hasty is not None
+
+    def rest(setting: Setting) -> float:
+        return filtered[setting][0].flicker["first"][EVENLY]
+
+    assert rest(patient) < rest(hasty) < plain.flicker["first"][EVENLY]
+    assert (mean_lag(filtered[hasty]) or 0) <= latest / 2
+    assert calmest(filtered, -1.0) is None
+    table = with_filters({"RwR": Record(filtered[patient]), "other": Record([plain], filtered, lost=3)})
+    assert list(table) == ["RwR", "other", f"other, {patient}"]
+    assert list(table.values())[2].lost == 3
 
 
 def test_the_demo_says_where_its_motion_does_not_hold() -> None:
