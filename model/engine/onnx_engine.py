@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +115,8 @@ def session(path: Path, device: str, threads: int | None) -> Any:
     providers = [CUDA_PROVIDER, CPU_PROVIDER] if device == "cuda" else [CPU_PROVIDER]
     if device == "cuda":
         if hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()  # finds the CUDA libraries that pip installed beside torch
+            with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does not find
+                ort.preload_dlls()  # finds the CUDA libraries that pip installed beside torch
         ort.set_default_logger_severity(SILENT)
     try:
         session = ort.InferenceSession(str(path), options, providers=providers)
@@ -121,5 +124,5 @@ def session(path: Path, device: str, threads: int | None) -> Any:
         reason = (str(error).splitlines() or [""])[0].rpartition(" : ")[2].rstrip(".")  # without its codes
         raise ModelError(f"onnxruntime cannot load {path.name} ({reason}); restore it, or try --device cpu") from error
     if device == "cuda" and CUDA_PROVIDER not in session.get_providers():
-        raise ModelError("onnxruntime found no usable CUDA; use --device cpu, or install CUDA 12 and cuDNN 9")
+        raise ModelError("onnxruntime found no usable CUDA; use --device cpu, or see doctor for what is missing")
     return session
