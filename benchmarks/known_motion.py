@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.demo_clip.motion import FACE_CENTRE
 from app.demo_clip.render import _EYES, _HEAD
@@ -104,7 +103,7 @@ def rigid_clips(root: Path) -> tuple[list[KnownClip], list[str]]:
             float(size[0]),
             labels[0].mean(axis=0),
             {STILL: still, MOVING: ~still},
-            _holds_everywhere(len(labels)),
+            holds_everywhere(len(labels)),
         )
         height, width = next(iter(read_frames(files.video)))[1].shape[:2]
         clips.append(KnownClip(files.name, _frames_of(files), width, height, truth))
@@ -130,7 +129,9 @@ def _frames_of(files: VideoFiles) -> Callable[[], Iterator[Frame]]:
     return frames
 
 
-def _holds_everywhere(count: int) -> Callable[[NDArray[np.float64]], Mask]:
+def holds_everywhere(count: int) -> Callable[[Array], Mask]:
+    """Return the answer for ``count`` frames of a picture that moves as a whole."""
+
     def holds(places: Array) -> Mask:
         return np.ones((count, len(places)), np.bool_)
 

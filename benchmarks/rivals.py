@@ -1,12 +1,12 @@
 """Steadiness and speed of other trackers and of ours, on the same frames of faces whose motion is known.
 
-    python -m benchmarks.rivals --rival PYTHON [--rival PYTHON] [--clips FOLDER] [--engine NAME] [--frames N]
-        [--json OUT]
+    python -m benchmarks.rivals --rival PYTHON [--rival PYTHON] [--clips FOLDER | --pictures FOLDER]
+        [--engine NAME] [--frames N] [--json OUT]
 
 PYTHON is an interpreter with mediapipe 0.10.21, or with dlib-bin and face_recognition_models; see ``docs/rivals.md``.
-All trackers take turns frame by frame, in an order that rotates. Without ``--clips`` the demo clip is used; with it,
-those clips of a folder in WFLW-V form whose labels move as one rigid shape. ``benchmarks/steadiness.py`` says what is
-measured.
+All trackers take turns frame by frame, in an order that rotates. Faces: the demo clip; with ``--clips`` those clips of
+a folder in WFLW-V form whose labels move as one rigid shape; with ``--pictures`` still faces set in motion.
+``benchmarks/steadiness.py`` says what is measured.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from app.memory import share_one_heap
 from app.pipeline.frame import Frame
 from app.settings import ENGINES, EngineSettings, TrackingSettings
 from benchmarks.known_motion import KnownClip, demo, rigid_clips
+from benchmarks.moved_pictures import moved_pictures
 from benchmarks.rival_filters import SETTINGS, calmest, mean_lag, smoothed
 from benchmarks.rival_tables import COMMON, Record, text, values_of
 from benchmarks.steadiness import Array, Truth, found_in, measure
@@ -64,13 +65,16 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rival", type=Path, action="append", default=[], metavar="PYTHON")
-    parser.add_argument("--clips", type=Path, metavar="FOLDER")
+    faces = parser.add_mutually_exclusive_group()
+    faces.add_argument("--clips", type=Path, metavar="FOLDER", help="videos and labels in WFLW-V form")
+    faces.add_argument("--pictures", type=Path, metavar="FOLDER", help="300W pictures and .pts files, set in motion")
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="of ours")
     parser.add_argument("--frames", type=int, help="of each clip, at most")
     parser.add_argument("--json", type=Path)
     args = parser.parse_args()
     try:
-        figures = run(args.rival, args.clips, args.engine, args.frames)
+        clips, others = choose_clips(args.clips, args.pictures)
+        figures = run(args.rival, clips, args.engine, args.frames) | {"not_rigid": others}
     except UserError as error:
         raise SystemExit(f"{error}") from error
     print(text(figures))
@@ -78,19 +82,32 @@ def main() -> None:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 
 
-def run(pythons: Sequence[Path], folder: Path | None, engine: str, frames: int | None) -> dict[str, Any]:
+def choose_clips(labelled: Path | None, pictures: Path | None) -> tuple[list[KnownClip], list[str]]:
+    """Return the clips to follow, the demo's where none are named, and the names of those that cannot be used.
+
+    Raises:
+        UserError: for folders without such clips.
+    """
+    if pictures is not None:
+        return moved_pictures(pictures), []
+    if labelled is None:
+        return [demo()], []
+    clips, others = rigid_clips(labelled)
+    if not clips:
+        raise UserError(f"No labels in {labelled} move as one rigid shape; leave out --clips to use the demo.")
+    return clips, others
+
+
+def run(pythons: Sequence[Path], clips: Sequence[KnownClip], engine: str, frames: int | None) -> dict[str, Any]:
     """Let all follow all clips and return the figures.
 
     Raises:
-        UserError: for rivals or clips that cannot be used.
+        UserError: for rivals that cannot be used, or that never all find a face.
     """
     if frames is not None and frames < 2:
         raise UserError("--frames must be at least 2: flicker is between frames.")
     share_one_heap()  # as the program does
     installed = [each for python in pythons for each in find_rivals(python)]
-    clips, others = ([demo()], []) if folder is None else rigid_clips(folder)
-    if not clips:
-        raise UserError(f"No labels in {folder} move as one rigid shape; leave out --clips to use the demo.")
     records: dict[str, Record] = {}
     load, compared, counted, total = [load_now()], [], 0, 0
     for clip in clips:
@@ -107,7 +124,6 @@ def run(pythons: Sequence[Path], folder: Path | None, engine: str, frames: int |
         "frames": counted,
         "frames_followed": total,
         "too_hard": [clip.name for clip in clips if clip.name not in compared],
-        "not_rigid": others,
         "load": [min(load), max(load)],
         "trackers": {label: values_of(record) for label, record in with_filters(records).items()},
     }

@@ -214,7 +214,12 @@ def test_what_a_tracker_never_found_has_its_number_of_points() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "says"), [(["--clips", "no such folder"], "no folder 'videos'"), (["--frames", "1"], "at least 2")]
+    ("options", "says"),
+    [
+        (["--clips", "no such folder"], "no folder 'videos'"),
+        (["--frames", "1"], "at least 2"),
+        (["--pictures", "none"], "no .pts files"),
+    ],
 )
 def test_it_says_what_it_cannot_measure(options: list[str], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["rivals", *options])
@@ -231,7 +236,7 @@ def test_clips_in_which_not_all_find_the_face_say_nothing(tmp_path: Path, monkey
     monkeypatch.setattr(rivals, "ours", blind)
     square_clip(tmp_path, "a", *3 * [[100.0] * 4])
     with pytest.raises(UserError, match="Not all trackers found the face"):
-        rivals.run([], tmp_path, "onnx", None)
+        rivals.run([], rivals.choose_clips(tmp_path, None)[0], "onnx", None)
     records: dict[str, Record] = {}
     assert not rivals.follow_clip(rigid_clips(tmp_path)[0][0], [], "onnx", 3, records).any()
     assert (records["rwr True"].lost, records["rwr False"].lost) == (3, 0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from app.demo_clip.render import _EYES
 from app.errors import UserError
 from app.sources.demo import demo_truth
 from benchmarks.known_motion import COVERED, MOVING, STILL, demo, rigid_clips, rigid_motion
+from benchmarks.moved_pictures import moved_pictures
 from benchmarks.rival_filters import SETTINGS, Setting, calmest, mean_lag, smoothed
 from benchmarks.rival_tables import Record, values_of
 from benchmarks.rivals import first_frames, with_filters
@@ -235,6 +238,37 @@ def test_the_demo_says_where_its_motion_does_not_hold() -> None:
     assert set(clip.truth.stretches) == {STILL, MOVING, COVERED}
     assert (clip.width, clip.height) == (1280, 720)
     assert next(clip.frames()).image.shape == (720, 1280, 3)
+
+
+def test_pictures_are_moved_as_is_said(tmp_path: Path) -> None:
+    image = np.full((200, 200, 3), 30, np.uint8)
+    for y, x in ((80, 60), (80, 140), (150, 100)):
+        image[y - 3 : y + 4, x - 3 : x + 4] = 250
+    labels = np.tile([[100.0, 100.0]], (68, 1)) + np.arange(68)[:, None] * 1e-3
+    labels[36], labels[45] = (60, 80), (140, 80)
+    for name in ("a", "b"):
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
+        body = "\n".join(f"{x + 1:.3f} {y + 1:.3f}" for x, y in labels)
+        (tmp_path / f"{name}.pts").write_text(f"version: 1\nn_points: 68\n{{\n{body}\n}}\n")
+    clips = moved_pictures(tmp_path)
+    assert [clip.name for clip in clips] == ["a", "b"]
+    assert clips[0].truth.stretches[MOVING].all()
+    assert clips[1].truth.stretches[STILL].all()
+    assert clips[0].truth.ruler == pytest.approx(80, abs=0.01)
+    spots = np.array([(60.0, 80.0), (140.0, 80.0), (100.0, 150.0)])
+    for clip in clips:
+        frames = list(islice(clip.frames(), 40))
+        seen = []
+        for frame, matrix in zip(frames, clip.truth.matrix, strict=False):
+            for x, y in pixels_of(spots, matrix[None])[0]:
+                near = frame.image[round(y) - 12 : round(y) + 13, round(x) - 12 : round(x) + 13, 1].astype(float) - 60
+                rows, columns = np.nonzero(near > 60)
+                seen.append((columns.mean() + round(x) - 12 - x, rows.mean() + round(y) - 12 - y))
+        assert np.abs(np.mean(seen, axis=0)).max() < 0.3
+        assert np.abs(seen).max() < 1.0
+    np.testing.assert_array_equal(frames[7].image, next(islice(clips[1].frames(), 7, None)).image)
+    speed = [np.abs(np.diff(pixels_of(spots, clip.truth.matrix), axis=0)).max() for clip in clips]
+    assert speed[0] > 1 > 5 * speed[1]
 
 
 def test_the_first_frames_of_a_truth() -> None:
