@@ -13,13 +13,15 @@ import pytest
 import torch
 
 from app.bench.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
+from app.bench.live import run_live
 from app.bench.report import EngineFigures, engine_values, precision_of, quantiles
 from app.bench.stages import CPU, STAGES, TOTAL, Times, run_stages
 from app.bench.start import most_memory
 from app.bench.timed import CELL, DECODE, STEM, TimedEngine
 from app.cli import main as cli
 from app.cli.bench import DEMO
-from app.settings import DEFAULT_WEIGHTS
+from app.pipeline.pipeline import build_pipeline
+from app.settings import DEFAULT_WEIGHTS, EngineSettings, TrackingSettings
 from app.sources.video import VideoSource
 from model.config import LdeqConfig, preset
 from model.engine.onnx_engine import OnnxEngine
@@ -113,6 +115,14 @@ def test_a_card_is_given_no_share_of_the_processors_ceiling() -> None:
     times, work = Times({STEM: [1.0], CELL: [1.0]}, [1]), {STEM: Work(10**8, 1), CELL: Work(10**9, 1)}
     for label in ("torch, CUDA: RTX 4060, f16", "onnxruntime, CUDA"):
         assert engine_values(EngineFigures(label, times), work, Ceiling({FLOAT32: 1e9}, 1))["share_of_ceiling"] == {}
+
+
+def test_a_turn_lasts_until_a_frame_was_tracked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.bench.live.SETTLE_SECONDS", 0.0)
+    settings = EngineSettings(engine="onnx", device="cpu", threads=1)
+    turn = run_live(DEMO, lambda: build_pipeline(settings, TrackingSettings()), 1e-9)
+    assert len(turn.latencies) >= 1
+    assert 0 < turn.fps < 1000
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA GPU")
