@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from app.demo_clip.motion import FACE_CENTRE
-from app.demo_clip.render import _EYES, _HEAD
+from app.demo_clip.render import EYES, HEAD
 from app.evaluation.wflw_v import VideoFiles, find_videos, read_frames, read_labels
 from app.pipeline.frame import Frame
 from app.sources.demo import DemoClip, demo_truth
@@ -61,9 +61,9 @@ def demo() -> KnownClip:
     blinks, talks = known.blink > 0, known.mouth > 0
 
     def holds(places: Array) -> Mask:
-        x, y, half_width, half_height = _HEAD
+        x, y, half_width, half_height = HEAD
         head = np.hypot((places[:, 0] - x) / half_width, (places[:, 1] - y) / half_height) <= 1
-        lids = np.any([(np.abs(places - eye) <= LID_REACH).all(axis=-1) for eye in _EYES], axis=0)
+        lids = np.any([(np.abs(places - eye) <= LID_REACH).all(axis=-1) for eye in EYES], axis=0)
         (left, right), (top, bottom) = JAW
         jaw = (places[:, 0] > left) & (places[:, 0] < right) & (places[:, 1] > top) & (places[:, 1] < bottom)
         return np.asarray(head & ~(blinks[:, None] & lids) & ~(talks[:, None] & jaw))

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.demo_clip.motion import similarity
-from app.demo_clip.render import _EYES
+from app.demo_clip.render import EYES
 from app.errors import UserError
 from app.sources.demo import demo_truth
 from benchmarks.known_motion import COVERED, MOVING, STILL, demo, rigid_clips, rigid_motion
@@ -227,7 +227,7 @@ def test_a_rival_gets_the_filter_that_calms_it_most_in_the_time_it_has() -> None
 
 def test_the_demo_says_where_its_motion_does_not_hold() -> None:
     clip, known = demo(), demo_truth()
-    (eye, cheek, chin, nose, far) = np.array([_EYES[0], (200, 130), (225, 190), (225, 128), (400, 300)], float)
+    (eye, cheek, chin, nose, far) = np.array([EYES[0], (200, 130), (225, 190), (225, 128), (400, 300)], float)
     holds = clip.truth.holds(np.stack([eye, cheek, chin, nose, far]))
     np.testing.assert_array_equal(holds[:, 0], known.blink == 0)
     np.testing.assert_array_equal(holds[:, 2], known.mouth == 0)

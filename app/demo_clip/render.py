@@ -18,9 +18,9 @@ SUBFRAMES = 5
 
 _ENLARGE = 4
 _STRIDE = 2
-_HEAD = (226.0, 112.0, 84.0, 92.0)
+HEAD = (226.0, 112.0, 84.0, 92.0)
 """Ellipse (x, y, half width, half height) in the portrait inside which the head moves rigidly."""
-_EYES = ((201.5, 101.0), (247.0, 104.0))
+EYES = ((201.5, 101.0), (247.0, 104.0))
 
 
 class Renderer:
@@ -65,7 +65,7 @@ def _portrait_positions(points: NDArray[np.float64], now: Pose) -> NDArray[np.fl
     """Return the portrait pixel (..., 2) that each frame pixel (..., 2) shows."""
     head = _apply_inverse(now.head, points)
     background = _apply_inverse(now.background, points)
-    x, y, half_width, half_height = _HEAD
+    x, y, half_width, half_height = HEAD
     radius = np.hypot((head[..., 0] - x) / half_width, (head[..., 1] - y) / half_height)
     rigid = 1 - _smoothstep(radius, 1.0, 2.1)
     return _express(background + rigid[..., None] * (head - background), now)
@@ -76,7 +76,7 @@ def _express(points: NDArray[np.float64], now: Pose) -> NDArray[np.float64]:
     if now.blink == 0 and now.mouth == 0:
         return points
     x, y = points[..., 0], points[..., 1].copy()
-    for eye_x, eye_y in _EYES:
+    for eye_x, eye_y in EYES:
         # The upper lid (4.5 px above the middle) comes down to the lower one; the skin under the brow stretches.
         side = np.clip(1 - ((x - eye_x) / 13.0) ** 2, 0, 1)
         brow, lid, lower = -10.0, -4.5, 4.5
