@@ -37,7 +37,8 @@ def share_one_heap() -> bool:
     if set_limit is None:
         return False
     limits = ((_ARENA_MAX, 1), (_MMAP_THRESHOLD, LARGEST_BLOCK), (_TRIM_THRESHOLD, LARGEST_REST))
-    return all([set_limit(limit, value) == 1 for limit, value in limits])
+    taken = [set_limit(limit, value) == 1 for limit, value in limits]
+    return all(taken)
 
 
 def give_back() -> bool:

@@ -121,6 +121,11 @@ def cold_solutions(engine: Engine, u: State, crops: Sequence[Crop], reason: str 
     ]
 
 
+def calculated(u: State) -> State:
+    """Return an injection, asking for it where it is still to come."""
+    return u() if callable(u) else u
+
+
 def split(batch: State) -> list[State]:
     """Return the samples of a batch (n, ...), each as a batch of one."""
     return [batch[i : i + 1] for i in range(batch.shape[0])]
@@ -185,13 +190,15 @@ class Recurrence:
         """Solve one face in one frame.
 
         Args:
-            u: injection of the crop, batch 1.
+            u: injection of the crop, batch 1; or what returns it, asked once the picture's motion is known, so that it
+                may be calculated meanwhile.
             crop: where the crop lies in the frame.
             image: the whole frame, RGB (h, w, 3), kept until the next one and so not to be written to. Without
                 it the head's motion is read off the landmarks, which is less exact and knows no expressions.
             seconds: when the frame was taken, on any clock; without it all frames are taken as equally far apart.
         """
         warm = self.prepare(crop, image, seconds)
+        u = calculated(u)
         if warm is None:
             return self._finish_one(crop, *cold_state(self._engine, u))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from model.engine.base import Engine, State
 from model.geometry import Crop
-from model.rwr import Recurrence, Solution, cold_state, decode_each, reports_of, split
+from model.rwr import Recurrence, Solution, calculated, cold_state, decode_each, reports_of, split
 from model.solvers import NOT_FINITE, SolveReport, settling_iteration
 from model.warm_start import WarmStart, pulled
 
@@ -31,15 +31,16 @@ def solve_together(
     Args:
         engine: runs the model; the one of every recurrence.
         recurrences: what each face carries; with the same settings.
-        u: injections (n, C, h, h), in the same order.
+        u: injections (n, C, h, h), in the same order; or what returns them, see ``recurrence.solve``.
         crops: where each face's crop lies in the frame.
         image: the whole frame, RGB (h, w, 3).
         seconds: when it was taken.
     """
     if len(recurrences) == 1:
         return [recurrences[0].solve(u, crops[0], image, seconds)]
-    injections = split(u)
     starts = [recurrence.prepare(crop, image, seconds) for recurrence, crop in zip(recurrences, crops, strict=True)]
+    u = calculated(u)
+    injections = split(u)
     warm = [(i, start) for i, start in enumerate(starts) if start is not None]
     cold = [i for i, start in enumerate(starts) if start is None]
     solutions: dict[int, Solution] = {}

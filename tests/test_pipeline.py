@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from app.pipeline.frame import COLD, EMA, ONE_EURO, RWR, Frame, FrameResult
 from app.pipeline.pipeline import DRIFTED, Pipeline
 from app.pipeline.tracker import UNCERTAIN, Policy
 from app.settings import TrackingSettings
+from model.engine.base import State
 from model.geometry import Crop
 from model.rwr import FIRST_FRAME, RWR_OFF
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
@@ -51,6 +53,54 @@ def test_rwr_spends_fewer_evaluations_than_cold() -> None:
     assert (warm.mode, warm.report.warm, warm.report.evaluations) == (RWR, True, 1)
     assert (cold.mode, cold.report.warm, cold.report.reason) == (COLD, False, RWR_OFF)
     assert cold.report.evaluations == SquareEngine().config.max_steps
+
+
+class Watched(SquareEngine):
+    """Notes which thread calls what, and whether two ever do at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.callers: dict[str, set[int]] = {}
+        self.at_once = False
+        self._free = threading.Lock()
+
+    def encode(self, crops: NDArray[np.uint8]) -> State:
+        return self._watched("encode", lambda: super(Watched, self).encode(crops))
+
+    def evaluate(self, z: State, u: State) -> State:
+        return self._watched("evaluate", lambda: super(Watched, self).evaluate(z, u))
+
+    def _watched(self, what: str, run: Callable[[], State]) -> State:
+        self.callers.setdefault(what, set()).add(threading.get_ident())
+        if not self._free.acquire(blocking=False):
+            self.at_once = True
+            return run()
+        try:
+            return run()
+        finally:
+            self._free.release()
+
+
+class WatchedGpu(Watched):
+    """The same, of the kind that encodes beside by itself."""
+
+    def wait(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(("engine", "threads"), [(Watched(), 2), (WatchedGpu(), 1)])
+def test_crops_are_encoded_beside_the_tracker_and_never_at_once(engine: Watched, threads: int) -> None:
+    before = threading.active_count()
+    pipeline = Pipeline(engine, SquareDetector(), TrackingSettings(compare=True))
+    results = play(pipeline, [image(300 + 3 * t) for t in range(12)])
+    pipeline.close()
+    assert threading.active_count() <= before
+    plain = play(build(compare=True), [image(300 + 3 * t) for t in range(12)])
+    assert len(engine.callers["encode"]) == threads  # newcomers are encoded on the tracker's own
+    assert engine.callers["evaluate"] == {threading.get_ident()}
+    assert not engine.at_once
+    for one, other in zip(results, plain, strict=True):
+        assert np.array_equal(one.faces[0].estimate.landmarks, other.faces[0].estimate.landmarks)
 
 
 def test_first_frame_counts_both_of_its_solves() -> None:

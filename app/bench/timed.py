@@ -67,13 +67,14 @@ class TimedEngine:
         return result  # type: ignore[no-any-return]
 
     def _timed(self, step: str, run: Callable[[], T]) -> T:
-        self._wait()
+        self.wait()
         started = time.perf_counter()
         result = run()
-        self._wait()
+        self.wait()
         self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
         return result
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait for the device. That there is this method keeps the pipeline from encoding on a thread beside."""
         if isinstance(self._inner, Asynchronous):
             self._inner.wait()

@@ -9,17 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.modes import COLD, FILTERS, RWR
+from app.pipeline.aside import Aside
 from app.pipeline.frame import Frame
 from app.pipeline.stages import StageTimes
 from app.pipeline.tracker import Track
 from app.settings import TrackingSettings
 from app.smoothing import FaceSmoother, make_filter
-from model.engine.base import Engine, State
+from model.engine.base import Asynchronous, Engine, State
 from model.flicker import FlickerMeter
 from model.geometry import Crop
 from model.ghcu import Ghcu
 from model.motion import FlowMotion
-from model.rwr import Recurrence, Solution, cold_solutions
+from model.rwr import Recurrence, Solution, calculated, cold_solutions
 from model.several import solve_together
 
 RWR_ON = "RwR turned on"
@@ -69,6 +70,9 @@ class FollowedFace:
 class FaceSolver:
     """Crops, encodes and solves the faces of a frame, all in one batch.
 
+    RwR measures how the picture moved before it needs the network, which encodes the crops meanwhile: an asynchronous
+    engine by itself, another on a thread beside. No two threads ever use the engine at once.
+
     Args:
         engine: runs the model.
         open_ghcu: opens what repairs covered landmarks, the first time the settings want it.
@@ -78,6 +82,11 @@ class FaceSolver:
         self._engine = engine
         self._open_ghcu = open_ghcu
         self._ghcu: Ghcu | None = None
+        self._aside = Aside("encoding")
+
+    def close(self) -> None:
+        """End the thread beside."""
+        self._aside.close()
 
     def open_ghcu(self) -> Ghcu | None:
         """Return what repairs covered landmarks, opened if it was not yet; None where there is none."""
@@ -92,14 +101,15 @@ class FaceSolver:
         if not faces:
             return []
         crops = [face.track.crop for face in faces]
-        u = self._encode(frame.image, crops, times)
+        beside = RWR in settings.modes and not isinstance(self._engine, Asynchronous)
+        u = (self._encode_beside if beside else self._encode)(self._pictures(frame.image, crops, times), times)
         by_mode: dict[str, list[Solution]] = {}
         with times.timed("solve"):
             if RWR in settings.modes:
                 recurrences = [face.recurrence for face in faces]
                 by_mode[RWR] = solve_together(self._engine, recurrences, u, crops, frame.image, frame.timestamp)
             if settings.modes != (RWR,):
-                by_mode[COLD] = cold_solutions(self._engine, u, crops)
+                by_mode[COLD] = cold_solutions(self._engine, calculated(u), crops)
         if settings.ghcu:
             self._repair(by_mode, crops, times)
         for mode in settings.modes:
@@ -110,16 +120,21 @@ class FaceSolver:
 
     def solve_roughly(self, frame: Frame, crop: Crop, times: StageTimes) -> Solution:
         """Return a cold solve that no face remembers."""
-        u = self._encode(frame.image, [crop], times)
+        u = self._encode(self._pictures(frame.image, [crop], times), times)
         with times.timed("solve"):
             return cold_solutions(self._engine, u, [crop])[0]
 
-    def _encode(self, image: NDArray[np.uint8], crops: Sequence[Crop], times: StageTimes) -> State:
-        size = self._engine.config.input_size
+    def _pictures(self, image: NDArray[np.uint8], crops: Sequence[Crop], times: StageTimes) -> NDArray[np.uint8]:
         with times.timed("crop"):
-            pictures = np.stack([crop.extract(image, size) for crop in crops])
+            return np.stack([crop.extract(image, self._engine.config.input_size) for crop in crops])
+
+    def _encode(self, pictures: NDArray[np.uint8], times: StageTimes) -> State:
         with times.timed("encode"):
             return self._engine.encode(pictures)
+
+    def _encode_beside(self, pictures: NDArray[np.uint8], times: StageTimes) -> Callable[[], State]:
+        with times.timed("encode"):  # handing over; waiting counts as solving
+            return self._aside.begin(lambda: self._engine.encode(pictures))
 
     def _repair(self, by_mode: dict[str, list[Solution]], crops: Sequence[Crop], times: StageTimes) -> None:
         """Let the GHCU repair what is reported; the state that the next frame starts from is not touched."""

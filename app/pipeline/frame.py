@@ -79,7 +79,7 @@ class FrameResult:
     Attributes:
         frame: the frame itself.
         faces: the largest face first; empty when none is in view.
-        seconds: time spent by stage: detect, crop, encode, solve, flicker, total.
+        seconds: time spent by stage on the tracker's thread: detect, crop, encode, solve, flicker, total.
         note: why the tracker looked for faces or lost one in this frame, "" otherwise.
         settings: those in force for this frame.
     """

@@ -106,8 +106,9 @@ class Pipeline:
         self._anew = True
 
     def close(self) -> None:
-        """Release the detector."""
+        """Release the detector, end threads."""
         self._detector.close()
+        self._rescue.close()
 
     def process(self, frame: Frame) -> FrameResult:
         """Find and solve the faces of one frame."""

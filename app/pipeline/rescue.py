@@ -47,6 +47,10 @@ class Rescue:
         """One sentence where the engine was replaced, "" otherwise."""
         return self._supply.note
 
+    def close(self) -> None:
+        """End what runs beside the solver."""
+        self.solver.close()
+
     def solve(
         self, work: Callable[[], Solved], faces: Sequence[FollowedFace], settings: TrackingSettings, notes: list[str]
     ) -> Solved:
@@ -86,6 +90,7 @@ class Rescue:
         except ModelError as error:
             raise UserError(f"The model cannot be used any more: {error}.", EXIT_FAILURE) from error
         self._sick = 0
+        self.solver.close()
         self.solver = FaceSolver(engine, self._open_ghcu)
         notes.append(self._supply.note.rstrip("."))
         for face in faces:  # their states are of the old engine's kind, and perhaps on a device that is gone

@@ -45,7 +45,10 @@ class Engine(Protocol):
 
 @runtime_checkable
 class Asynchronous(Protocol):
-    """An engine whose calls may return before its device has done what was asked. Only who measures needs to know."""
+    """An engine whose calls may return before its device has done what was asked.
+
+    Only two need to know: who measures, and who would give other engines a thread to work on meanwhile.
+    """
 
     def wait(self) -> None:
         """Return when everything asked for so far is done."""
