@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ def follow(words: list[str]) -> int:
     code = program(words)
     over.set()
     sampler.join()
-    threads: Counter[str] = Counter()
+    threads: defaultdict[str, float] = defaultdict(float)
     for name, seconds in busy.values():
         threads[name] += seconds
     used = resource.getrusage(resource.RUSAGE_SELF)

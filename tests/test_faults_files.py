@@ -9,6 +9,7 @@ import random
 import shutil
 import subprocess
 import sys
+import threading
 from fractions import Fraction
 from pathlib import Path
 
@@ -245,14 +246,15 @@ def test_a_disk_that_fills_while_a_session_is_recorded(limit: int, tmp_path: Pat
 
 
 class BrokenEncoder:
-    """Stands in for PyAV's stream: fails from the ``bad``-th picture on."""
+    """Stands in for PyAV's stream: fails from the ``bad``-th picture on, once ``until`` is set."""
 
-    def __init__(self, real: object, bad: int, error: Exception) -> None:
-        self._real, self._bad, self._error = real, bad, error
+    def __init__(self, real: object, bad: int, error: Exception, until: threading.Event) -> None:
+        self._real, self._bad, self._error, self._until = real, bad, error, until
 
     def encode(self, frame: object) -> object:
         self._bad -= 1
         if self._bad < 0:
+            self._until.wait(10)
             raise self._error
         return self._real.encode(frame)  # type: ignore[attr-defined]
 
@@ -268,18 +270,19 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("kind", ERRORS)
-def test_an_encoder_that_fails_costs_pictures_and_no_landmarks(
+def test_an_encoder_that_fails_costs_pictures_and_no_landmarks_that_wait(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = VideoWriter._open_stream
+    real, offered = VideoWriter._open_stream, threading.Event()
 
     def broken(self: VideoWriter, rate: Fraction, threads: int) -> object:
-        return BrokenEncoder(real(self, rate, threads), 20, ERRORS[kind]())
+        return BrokenEncoder(real(self, rate, threads), 20, ERRORS[kind](), offered)
 
     monkeypatch.setattr(VideoWriter, "_open_stream", broken)
     recorder = SessionRecorder(tmp_path / "session", plan(size=(160, 120)))
     for index in range(30):
         recorder.offer(result(index, image=scene(index)))
+    offered.set()
     summary = recorder.stop()
     monkeypatch.undo()
     session = open_session(tmp_path / "session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import re
 import shutil
@@ -44,9 +45,11 @@ TRACK = (
     + """
 from app.cli.main import main
 folder = sys.argv[1]
-code = main(["track", folder + "/in.mp4", "--csv", folder + "/out.csv", "--session", folder + "/session"])
+engine = sys.argv[2]
+words = ["--csv", folder + "/out.csv", "--session", folder + "/session", "--engine", engine]
+code = main(["track", folder + "/in.mp4", *words])
 code = code or main(["session", "info", folder + "/session"])
-assert "mediapipe" in sys.modules and "onnxruntime" in sys.modules
+assert {"mediapipe", {"onnx": "onnxruntime"}.get(engine, engine)} <= set(sys.modules)
 sys.exit(code)
 """
 )
@@ -97,11 +100,14 @@ def can_unshare() -> bool:
     return subprocess.run(["unshare", "--net", "true"], capture_output=True, check=False).returncode == 0
 
 
-def test_track_and_session_ask_for_no_network(clip: Path) -> None:
+@pytest.mark.parametrize("engine", ["onnx", "openvino"])
+def test_track_and_session_ask_for_no_network(engine: str, clip: Path) -> None:
     """Python's sockets are closed; where the system allows it there is no network either, not even loopback, so that
     native libraries cannot use one."""
+    if engine == "openvino" and importlib.util.find_spec(engine) is None:
+        pytest.skip("openvino is not installed")
     words = ["unshare", "--net"] if can_unshare() else []
-    done = run([*words, sys.executable, "-c", TRACK, str(clip)])
+    done = run([*words, sys.executable, "-c", TRACK, str(clip), engine])
     assert done.returncode == 0, done.stderr
     assert "asked for" not in done.stderr
     assert (clip / "out.csv").read_text().count("\n") == 9
