@@ -81,6 +81,7 @@ class FakeLive:
         self.results: LatestSlot[FrameResult] = LatestSlot()
         self.source = source
         self.tracking = tracking
+        self.resting = False
         self._faces = faces
         self._consumers: tuple[Callable[[FrameResult], None], ...] = ()
         self._status = LiveStatus("opening")
@@ -107,6 +108,9 @@ class FakeLive:
         self._consumers = (*self._consumers, consumer)
 
     def restart_tracking(self) -> None: ...
+
+    def rest(self, resting: bool) -> None:
+        self.resting = resting
 
     def pause(self, paused: bool) -> None: ...
 

@@ -152,6 +152,33 @@ def bench(make: Callable[..., Bench]) -> Bench:
     return bench
 
 
+# Nobody looks: the processor belongs to others, unless the pictures are needed all the same
+
+
+def test_tracking_rests_while_nobody_needs_it(bench: Bench) -> None:
+    bench.desk.rest(True)
+    assert bench.live.resting
+    bench.record()
+    bench.desk.rest(True)
+    assert not bench.live.resting
+    bench.desk.toggle(actions.RECORD)
+    wait_for(lambda: bench.desk.session.state.recording is None)
+    bench.desk.rest(True)
+    assert bench.live.resting
+    bench.desk.share(ShareForm(json_on=True))
+    bench.desk.rest(True)
+    assert not bench.live.resting
+    bench.desk.share(ShareForm())
+    bench.desk.hold_still.start()
+    bench.desk.rest(True)
+    assert not bench.live.resting
+    bench.desk.hold_still.cancel()
+    bench.desk.rest(True)
+    assert bench.live.resting
+    bench.desk.rest(False)
+    assert not bench.live.resting
+
+
 # What was chosen is how it begins, and what is chosen is kept
 
 

@@ -38,7 +38,7 @@ from app.gui.window import run_window
 from app.pipeline.frame import Estimate, FaceResult
 from app.settings import TrackingSettings
 from model.topology import REGIONS
-from tests.gui_fakes import SIZE, fake_parts, frame_result
+from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
 
 WAIT_MS = 20000
 
@@ -383,3 +383,14 @@ def test_opencv_plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     forget_opencv_plugins()
     assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ
     assert os.environ["QT_QPA_FONTDIR"] == "/my/fonts"
+
+
+def test_tracking_rests_behind_the_session_pages(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    live = window.desk.session.live
+    assert isinstance(live, FakeLive)
+    press(window, qtbot, Qt.Key.Key_L)
+    qtbot.waitUntil(lambda: live.resting, timeout=WAIT_MS)
+    press(window, qtbot, Qt.Key.Key_L)
+    qtbot.waitUntil(lambda: not live.resting, timeout=WAIT_MS)

@@ -100,6 +100,33 @@ def test_skipped_frames_are_counted() -> None:
     live.stop()
 
 
+def test_a_live_source_rests_and_goes_on() -> None:
+    seen: list[int] = []
+    live = LivePipeline(FakeSource, build, TrackingSettings())
+    live.add_consumer(lambda result: seen.append(result.frame.index))
+    live.start()
+    wait_for(lambda: len(seen) > 2)
+    live.rest(True)
+    captured, solved = live.status.captured, len(seen)
+    wait_for(lambda: live.status.captured > captured + 10)
+    assert len(seen) <= solved + 1  # one may have been under way
+    live.rest(False)
+    wait_for(lambda: len(seen) > solved + 3)
+    status = live.status
+    assert status.skipped >= 9
+    assert status.captured - status.processed - status.skipped <= 2  # under way
+    live.stop()
+
+
+def test_every_frame_of_a_file_is_solved_though_nobody_looks() -> None:
+    live = LivePipeline(lambda: FakeSource(30, live=False), build, TrackingSettings())
+    live.rest(True)
+    live.start()
+    wait_for(lambda: live.status.state == ENDED)
+    assert (live.status.processed, live.status.skipped) == (30, 0)
+    live.stop()
+
+
 def test_settings_take_effect_without_a_restart() -> None:
     modes: list[str] = []
     live = LivePipeline(FakeSource, build, TrackingSettings())

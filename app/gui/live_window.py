@@ -131,6 +131,7 @@ class LiveWindow(QMainWindow):
             self.view.show_picture(None)
             self._bridge.take()
         self.desk.watch_cameras(self._sources.cameras)
+        self.desk.rest(self.sessions.shown)
         picture = self.view.picture
         facts = self.desk.facts(picture.result if picture is not None else None)
         self.page.show_facts(facts, self.desk.source_name)

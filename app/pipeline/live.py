@@ -39,7 +39,7 @@ class LiveStatus:
         error: one sentence when failed, "" otherwise.
         captured: frames read from the source.
         processed: frames solved.
-        skipped: frames replaced by a newer one before they were solved.
+        skipped: frames replaced by a newer one before they were solved, or that came while nobody needed them.
         note: what the source has to say about itself, such as a lost connection, or which engine took the place of
             one that failed; "" if nothing.
         playback: position, length, paused and speed of a file that plays in real time; None for cameras, streams,
@@ -85,7 +85,8 @@ class LivePipeline:
         self._processed = 0
         self._read_from_file = 0
         self._last_index = -1
-        self._fresh_start = False
+        self._fresh_start = self._resting = False
+        self._rested = 0
         self._frames: LatestSlot[Frame] = LatestSlot()
         self._source: Source | None = None
         self._playable: Playable | None = None
@@ -107,7 +108,7 @@ class LivePipeline:
                 self._error,
                 captured,
                 self._processed,
-                self._frames.replaced,
+                self._frames.replaced + self._rested,
                 str(getattr(self._source, "note", "")) or self._fresh_note(),
                 playback if self._state == RUNNING else None,
             )
@@ -151,6 +152,10 @@ class LivePipeline:
         """Solve the next frame without memory, as if it were the first."""
         with self._lock:
             self._fresh_start = True
+
+    def rest(self, resting: bool) -> None:
+        """Leave frames of a live source unsolved while nobody needs them, or go on; of a file every frame is solved."""
+        self._resting = resting
 
     def add_consumer(self, consumer: Consumer) -> None:
         """Call ``consumer`` with every result from now on; it must not block."""
@@ -223,7 +228,10 @@ class LivePipeline:
         try:
             while not self._stop.is_set():
                 frame = self._frames.take(WAIT_SECONDS)
-                if frame is not None:
+                if frame is not None and self._resting:
+                    with self._lock:
+                        self._rested += 1
+                elif frame is not None:
                     self._solve(pipeline, frame)
                 elif self._frames.closed:
                     if capture.error is not None:

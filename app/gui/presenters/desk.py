@@ -104,6 +104,17 @@ class LiveDesk:
         self._hints.stop()
         self.sharing.stop()
 
+    def rest(self, unseen: bool) -> None:
+        """Leave the processor to others while the picture is ``unseen``, unless it is recorded, shared or measured."""
+        live = self.session.live
+        if live is not None:
+            live.rest(unseen and not self._needed)
+
+    @property
+    def _needed(self) -> bool:
+        recorded = self.session.state.recording is not None
+        return recorded or bool(self.sharing.status()) or self.hold_still.view().running
+
     @property
     def chosen(self) -> Remembered:
         """Everything that the person has chosen."""
