@@ -7,7 +7,7 @@ from dataclasses import replace
 from app.errors import UserError
 from app.settings import EngineSettings
 from model.engine.choice import candidates, remembered
-from model.engine.onnx_engine import graph_paths
+from model.engine.onnx_engine import has_graphs
 from model.engine.open import default_threads, open_engine
 from model.errors import ModelError
 from model.weights import read_card
@@ -24,7 +24,7 @@ def settled(settings: EngineSettings) -> EngineSettings:
     """
     if settings.engine != "auto":
         return settings
-    if not all(path.is_file() for path in graph_paths(settings.weights)):
+    if not has_graphs(settings.weights):
         return replace(settings, engine="torch")
     if len(candidates()) == 1:
         return replace(settings, engine=candidates()[0])

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import UserError
+from model.engine.open import MOST_THREADS
 
 WORKER_MEMORY = 600 * 2**20
 """Bytes that a worker may need. See docs/batch.md for what was measured."""
-MOST_THREADS = 4
-"""As many threads of the model as ``track`` takes at most. Like there, half of a worker's cores stay free for decoding
-and other programs: with a thread on each core of a busy computer a frame took 80 ms of processors, not 32."""
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
@@ -77,6 +75,8 @@ def worker_places(jobs: int, computer: Computer, workers: int | None = None) -> 
         if computer.memory is not None:
             count = min(count, computer.memory // WORKER_MEMORY)
     count = max(1, min(count, jobs))
+    # As in track, half of a worker's cores stay free for decoding and other programs: with a thread on each core of a
+    # busy computer a frame took 80 ms of processors, not 32.
     threads = max(1, min(MOST_THREADS, computer.cores // count // 2))
     cards = computer.cards
     return tuple(Place(threads, cards[index % len(cards)] if cards else None) for index in range(count))

@@ -12,7 +12,7 @@ from pathlib import Path
 from app.doctor.finding import OK, WARNING, Finding
 from app.settings import EngineSettings
 from model.engine.choice import Choice, candidates, cuda_candidates, remembered
-from model.engine.onnx_engine import graph_paths
+from model.engine.onnx_engine import has_graphs
 from model.engine.open import default_threads
 from model.weights import read_card
 
@@ -93,7 +93,7 @@ def check_fastest(settings: EngineSettings) -> list[Finding]:
     else:
         text = _choice_text(names, place, remembered(card, threads))
     findings = [Finding(FASTEST, OK, text)]
-    cuda = cuda_candidates(all(path.is_file() for path in graph_paths(settings.weights)))
+    cuda = cuda_candidates(has_graphs(settings.weights))
     if cuda is not None:
         choice = remembered(card, threads, cuda)
         findings.append(Finding(FASTEST, OK, _choice_text(cuda.engines, f"on CUDA ({cuda.card})", choice)))

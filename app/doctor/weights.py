@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from app.doctor.finding import OK, PROBLEM, WARNING, Finding
 from app.settings import WEIGHTS_FOLDER, EngineSettings
+from model.engine.agreement import noise_crops
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
@@ -47,7 +46,7 @@ def check_solves(settings: EngineSettings) -> list[Finding]:
     except ModelError as error:
         return [Finding("Engine", PROBLEM, str(error), "put the weights right, or choose another engine or device")]
     size = engine.config.input_size
-    picture = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
+    picture = noise_crops(size)
     crop = Crop(size / 2, size / 2, size)
     recurrence = Recurrence(engine)
 

@@ -17,11 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 
 from model.engine import nvidia
+from model.engine.agreement import landmarks_on_noise, mean_distance
 from model.engine.base import Engine
 from model.errors import ModelError, in_short
 from model.weights import WeightsCard
@@ -113,7 +112,7 @@ def _open_all(names: Sequence[str], open_one: Open) -> dict[str, Engine]:
     for name in names:
         try:
             engine = open_one(name)
-            _landmarks(engine)
+            landmarks_on_noise(engine)
             engines[name] = engine
         except ModelError as error:
             problems[name] = error
@@ -135,25 +134,18 @@ def fastest(engines: Mapping[str, Engine]) -> Choice:
     for _ in range(RUNS):
         for name, engine in engines.items():
             started = time.perf_counter()
-            points[name] = _landmarks(engine)
+            points[name] = landmarks_on_noise(engine)
             times[name].append(1e3 * (time.perf_counter() - started))
     milliseconds = {name: round(min(values), 2) for name, values in times.items()}
     base = next(iter(engines))
     best = base
     for name in list(engines)[1:]:
-        apart = float(np.linalg.norm(points[name] - points[base], axis=-1).mean())
+        apart = mean_distance(points[name], points[base])
         limit = WORTH * milliseconds[base] if best == base else milliseconds[best]
         if apart <= AGREEMENT and milliseconds[name] < limit:
             best = name
     log.info("engines measured (ms): %s; %s is used", milliseconds, best)
     return Choice(best, milliseconds)
-
-
-def _landmarks(engine: Engine) -> NDArray[np.float32]:
-    """Return the landmarks after one evaluation on noise: a picture without detail has no answer to agree on."""
-    size = engine.config.input_size
-    crops = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
-    return engine.decode(engine.evaluate(engine.zero_state(1), engine.encode(crops)))[0]
 
 
 def remembered(card: WeightsCard, threads: int, cuda: Cuda | None = None) -> Choice | None:

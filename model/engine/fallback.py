@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model.engine.base import Engine
 from model.engine.choice import ONNX, TORCH, TORCH_EXACT
-from model.engine.onnx_engine import graph_paths
+from model.engine.onnx_engine import has_graphs
 from model.engine.open import open_engine
 from model.errors import ModelError, in_short
 
@@ -76,6 +76,5 @@ def open_plainest(weights: Path, engine: str, threads: int | None) -> Engine:
     Raises:
         ModelError: for unusable weights.
     """
-    has_graphs = all(path.is_file() for path in graph_paths(weights))
     asked_for_torch = engine in (TORCH, TORCH_EXACT)
-    return open_engine(weights, TORCH if asked_for_torch or not has_graphs else ONNX, "cpu", threads)
+    return open_engine(weights, TORCH if asked_for_torch or not has_graphs(weights) else ONNX, "cpu", threads)

@@ -26,6 +26,11 @@ def graph_paths(weights: Path) -> tuple[Path, Path]:
     return weights.with_name(f"{weights.stem}-stem.onnx"), weights.with_name(f"{weights.stem}-cell.onnx")
 
 
+def has_graphs(weights: Path) -> bool:
+    """Whether onnxruntime and OpenVINO can run a weights file: its stem and cell graphs are there."""
+    return all(path.is_file() for path in graph_paths(weights))
+
+
 def int8_path(weights: Path) -> Path:
     """Return where the cell's graph of 8 bits of a weights file lives."""
     return weights.with_name(f"{weights.stem}-cell-int8.onnx")

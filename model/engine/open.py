@@ -8,7 +8,7 @@ from pathlib import Path
 
 from model.engine.base import Engine
 from model.engine.choice import ONNX, TORCH, TORCH_EXACT, Cuda, candidates, cuda_candidates, open_fastest
-from model.engine.onnx_engine import Int8Engine, OnnxEngine, graph_paths
+from model.engine.onnx_engine import Int8Engine, OnnxEngine, has_graphs
 from model.errors import ModelError
 from model.weights import read_card
 
@@ -33,7 +33,7 @@ def open_engine(weights: Path, engine: str = "auto", device: str = "auto", threa
         ModelError: for unusable weights, or where an explicitly chosen device is not there.
     """
     threads = default_threads() if threads is None else threads
-    graphs = all(path.is_file() for path in graph_paths(weights))
+    graphs = has_graphs(weights)
     if device != "cpu" and engine not in CPU_ONLY:
         cuda = cuda_candidates(graphs)
         if device == "cuda":

@@ -6,10 +6,10 @@ a bfloat16 logit into errors of a tenth of a peak, while the head has a thirtiet
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
+from model.engine.agreement import landmarks_on_noise, mean_distance
 from model.engine.base import Engine
 from model.network import Ldeq
 
@@ -50,15 +50,6 @@ def halve(model: Ldeq, precision: str) -> Ldeq:
 def distance(exact: Engine, other: Engine) -> float:
     """Return how far the landmarks of two engines lie apart on average, in crop sides; infinite where one has none.
 
-    Each goes its own way from a crop of noise: a picture without detail has no answer to agree on.
+    Each goes its own way from the same noise.
     """
-    size = exact.config.input_size
-    crops = np.random.default_rng(0).integers(0, 256, (1, size, size, 3), np.uint8)
-    points = []
-    for engine in (exact, other):
-        u, z = engine.encode(crops), engine.zero_state(1)
-        for _ in range(EVALUATIONS):
-            z = engine.evaluate(z, u)
-        points.append(engine.decode(z)[0])
-    apart = float(np.linalg.norm(points[1] - points[0], axis=-1).mean())
-    return apart if np.isfinite(apart) else float("inf")
+    return mean_distance(landmarks_on_noise(exact, EVALUATIONS), landmarks_on_noise(other, EVALUATIONS))
