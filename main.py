@@ -18,9 +18,14 @@ def main() -> int:
     if running < OLDEST or running > NEWEST:
         sys.stderr.write(wrong_python(running, os.path.basename(sys.argv[0]) or "main.py"))
         return 2
-    from app.bootstrap.start import start
+    from app.setup.start import start
 
-    return start(sys.argv[1:])
+    code = start(sys.argv[1:])
+    if code is not None:
+        return code
+    from app.cli.main import main as run
+
+    return run(sys.argv[1:])
 
 
 def wrong_python(running: tuple, script: str) -> str:

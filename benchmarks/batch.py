@@ -20,9 +20,9 @@ from pathlib import Path
 
 import av
 
+from app.core.places import ROOT
 from app.sources.demo import DemoClip
 
-ROOT = Path(__file__).resolve().parent.parent
 CREWS = ((1, 1), (2, 1))
 """Workers, and threads of the model in each."""
 MINUTE = 60.0

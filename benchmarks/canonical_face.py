@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.demo_clip.make import ASSETS, read_portrait
-from app.pipeline.frame import Frame
-from app.pipeline.pipeline import build_pipeline
-from app.settings import EngineSettings, TrackingSettings
+from app.core.frame import Frame
+from app.core.places import ASSETS
+from app.core.settings import EngineSettings, TrackingSettings
+from app.tracking.pipeline import build_pipeline
+from benchmarks.demo_clip.make import read_portrait
 from model.topology import LEFT_EYE_OUTER, MIRROR, RIGHT_EYE_OUTER
 
 DECIMALS = 4

@@ -23,18 +23,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import UserError
-from app.evaluation.report import bootstrap_values, check_writable, table, write_json
-from app.evaluation.wflw import WflwFace, check_images, read_image, read_list
-from app.settings import DEFAULT_WEIGHTS
+from app.core.errors import UserError
+from app.core.places import DEFAULT_WEIGHTS
+from app.lab.accuracy.report import bootstrap_values, check_writable, table, write_json
+from app.lab.accuracy.wflw import WflwFace, check_images, read_image, read_list
 from model.engine.base import Engine
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
-from model.ghcu import Ghcu
-from model.metrics import inter_ocular
-from model.rwr import cold_solve
-from model.statistics import Figure, difference_figure, mean_figure
+from model.metrics.accuracy import inter_ocular
+from model.metrics.statistics import Figure, difference_figure, mean_figure
+from model.repair.ghcu import Ghcu
+from model.rwr.recurrence import cold_solve
 
 SIDES = (0.15, 0.6)
 """Sides of what covers a face, in crop sides."""

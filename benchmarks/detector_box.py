@@ -3,7 +3,7 @@
     python -m benchmarks.detector_box --data FACES [--faces 6000]
 
 FACES are the training faces. Each is pasted into a larger scene, at a random place and size, and both detectors look at
-it. Prints the numbers of ``app/pipeline/detector.py``, and how well they do on a held-out quarter of the faces.
+it. Prints the numbers of ``app/tracking/detector.py``, and how well they do on a held-out quarter of the faces.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from app.pipeline.detector import FULL_RANGE, SHORT_RANGE, SURE, BlazeFace, Sighting
-from app.pipeline.face_box import even_features, odd_features, relative_keypoints
+from app.core.places import FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR
+from app.tracking.detector import SURE, BlazeFace, Sighting
+from app.tracking.face_box import even_features, odd_features, relative_keypoints
 from model.training.data import load_faces
 
 Array = NDArray[np.float64]
@@ -98,7 +99,7 @@ def main() -> None:
     args = parser.parse_args()
     faces = load_faces(args.data, torch.device("cpu"), args.faces)
     known = np.flatnonzero((faces.weights.numpy() >= KNOWN).all(axis=1))
-    for name, path in (("SHORT_RANGE", SHORT_RANGE), ("FULL_RANGE", FULL_RANGE)):
+    for name, path in (("SHORT_RANGE", SHORT_RANGE_DETECTOR), ("FULL_RANGE", FULL_RANGE_DETECTOR)):
         detector = BlazeFace(path)
         random = np.random.default_rng(SEED)
         keypoints, targets, confidences = [], [], []

@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import UserError
-from app.evaluation.predict import RectPredictor
-from app.evaluation.wflw_v import VideoFiles, read_frames, read_labels
-from app.lab.blame import repeated
+from app.core.errors import UserError
+from app.lab.accuracy.predict import RectPredictor
+from app.lab.accuracy.wflw_v import VideoFiles, read_frames, read_labels
+from app.lab.flicker.attribution import repeated
 from model.config import LdeqConfig
 from model.engine.base import Engine
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.geometry import Crop
-from model.metrics import inter_ocular
-from model.rwr import RELEASED, RwrSettings
+from model.metrics.accuracy import inter_ocular
+from model.rwr.recurrence import RELEASED, RwrSettings
 
 Points = NDArray[np.float32]
 Array = NDArray[np.float64]

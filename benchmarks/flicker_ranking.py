@@ -24,17 +24,18 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from app.errors import UserError
-from app.evaluation.report import check_writable, table, write_json
-from app.evaluation.wflw_v import find_videos
-from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES
+from app.core.errors import UserError
+from app.core.places import DEFAULT_WEIGHTS
+from app.core.settings import DEVICES, ENGINES
+from app.lab.accuracy.report import check_writable, table, write_json
+from app.lab.accuracy.wflw_v import find_videos
 from benchmarks.flicker_clips import Clip, Points, labels_ignore_repeats, load
 from benchmarks.motion_designs import LandmarkSimilarity, NoMotion, SparseFlow
 from model.engine.open import open_engine
 from model.errors import ModelError
-from model.flicker import reading_of
-from model.metrics import inter_ocular, nmf
-from model.motion import FlowMotion, MotionEstimate
+from model.metrics.accuracy import inter_ocular, nmf
+from model.metrics.flicker import reading_of
+from model.rwr.motion import FlowMotion, MotionEstimate
 from model.weights import read_card
 
 Array = NDArray[np.float64]

@@ -21,19 +21,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.demo_clip.noise import SensorNoise
+from app.core.frame import Frame
+from app.core.modes import COLD, RWR
+from app.core.places import DEMO_CLIP
+from app.core.settings import EngineSettings, TrackingSettings
 from app.holdstill.figures import Figures
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sample, Sampler, Sitting
-from app.modes import COLD, RWR
-from app.pipeline.frame import Frame
-from app.pipeline.pipeline import build_pipeline
-from app.settings import EngineSettings, TrackingSettings
-from app.sources.demo import CLIP, DemoClip, demo_truth
+from app.sources.demo import DemoClip, demo_truth
+from app.sources.sensor_noise import SensorNoise
 from app.sources.video import VideoSource
-from model.flicker import FlickerMeter
+from app.tracking.pipeline import build_pipeline
 from model.geometry import Crop
-from model.metrics import inter_ocular
+from model.metrics.accuracy import inter_ocular
+from model.metrics.flicker import FlickerMeter
 
 FPS = 30
 STILL_FRAME = 150
@@ -72,7 +73,7 @@ def main() -> None:
 
 
 def _still_picture() -> Image:
-    source = VideoSource(CLIP)
+    source = VideoSource(DEMO_CLIP)
     try:
         while (frame := source.read()) is not None:
             if frame.index == STILL_FRAME:

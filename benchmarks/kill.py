@@ -124,13 +124,13 @@ def record(folder: Path, choices: RecordingChoices, seconds: float) -> None:
     """Track and record until killed, or finish after so many seconds; say when each frame was handed over."""
     from functools import partial
 
-    from app.pipeline.frame import FrameResult
-    from app.pipeline.live import LivePipeline
-    from app.pipeline.pipeline import build_pipeline
+    from app.core.frame import FrameResult
+    from app.core.settings import EngineSettings, TrackingSettings
     from app.sessions.metadata import EngineFacts, SourceFacts
     from app.sessions.recorder import SessionRecorder
-    from app.settings import EngineSettings, TrackingSettings
     from app.sources.open import open_source
+    from app.tracking.live import LivePipeline
+    from app.tracking.pipeline import build_pipeline
 
     engine, tracking = EngineSettings(), TrackingSettings()
     live = LivePipeline(

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from app.demo_clip.motion import FACE_CENTRE
-from app.demo_clip.render import EYES, HEAD
-from app.evaluation.wflw_v import VideoFiles, find_videos, read_frames, read_labels
-from app.pipeline.frame import Frame
+from app.core.frame import Frame
+from app.lab.accuracy.wflw_v import VideoFiles, find_videos, read_frames, read_labels
 from app.sources.demo import DemoClip, demo_truth
+from benchmarks.demo_clip.motion import FACE_CENTRE
+from benchmarks.demo_clip.render import EYES, HEAD
 from benchmarks.steadiness import Array, Mask, Truth, pixels_of
-from model.metrics import inter_ocular
+from model.metrics.accuracy import inter_ocular
 
 STILL, MOVING, COVERED = "still", "moving", "covered"
 SLOW = 0.3

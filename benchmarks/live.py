@@ -21,16 +21,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.bench.live import Retimed
-from app.memory import share_one_heap
-from app.pipeline.frame import FrameResult
+from app.core.frame import FrameResult
+from app.core.memory import share_one_heap
+from app.core.places import DEMO_CLIP
+from app.lab.speed.live import Retimed
 from app.sources.base import Source
 
 if TYPE_CHECKING:
     from app.gui.live_window import LiveWindow
     from app.gui.settings import LiveSettings
 
-DEMO = Path(__file__).resolve().parent.parent / "app" / "assets" / "demo.mp4"
 CONDITIONS = ("closed", "panels", "recording", "compare", "rwr off")
 SETTLE_SECONDS = 2.0
 
@@ -48,7 +48,7 @@ class Tally:
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--video", type=Path, default=DEMO)
+    parser.add_argument("--video", type=Path, default=DEMO_CLIP)
     parser.add_argument("--fps", type=float, default=120.0, help="rate of the live source")
     parser.add_argument("--seconds", type=float, default=10.0, help="per condition and round")
     parser.add_argument("--rounds", type=int, default=3)
@@ -171,14 +171,14 @@ def summary(tally: Tally, seconds: float) -> dict[str, float]:
 
 def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
     """Return the real window on a video, re-timed to ``fps``."""
+    from app.core.settings import TrackingSettings
+    from app.gui.live.presenters.session import LiveSession
     from app.gui.live_window import LiveWindow
-    from app.gui.presenters.session import LiveSession
     from app.gui.window import live_parts
-    from app.pipeline.live import LivePipeline
-    from app.pipeline.pipeline import build_pipeline
-    from app.settings import TrackingSettings
     from app.sources.paced import PacedSource
     from app.sources.video import VideoSource
+    from app.tracking.live import LivePipeline
+    from app.tracking.pipeline import build_pipeline
 
     def live(source: str, tracking: TrackingSettings) -> LivePipeline:
         def reopen() -> Source:
@@ -191,11 +191,11 @@ def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
     return LiveWindow(settings, partial(LiveSession, parts), lambda: [])
 
 
-def stream_settings(folder: Path, video: Path = DEMO, **engine: Any) -> LiveSettings:
+def stream_settings(folder: Path, video: Path = DEMO_CLIP, **engine: Any) -> LiveSettings:
     """Return settings that play ``video`` and record into ``folder``, with the panels closed."""
+    from app.core.settings import EngineSettings
     from app.gui.remembered import Remembered
     from app.gui.settings import LiveSettings
-    from app.settings import EngineSettings
 
     chosen = Remembered(source=str(video), folder=folder, panels=(), theme="dark", tour_seen=True)
     return LiveSettings(chosen, engine=EngineSettings(**engine))

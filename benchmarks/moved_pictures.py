@@ -16,12 +16,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.demo_clip.motion import similarity
-from app.demo_clip.noise import SensorNoise
-from app.errors import UserError
-from app.evaluation.pictures import load_picture
-from app.evaluation.w300 import find_faces
-from app.pipeline.frame import Frame
+from app.core.errors import UserError
+from app.core.frame import Frame
+from app.lab.accuracy.pictures import load_picture
+from app.lab.accuracy.w300 import find_faces
+from app.sources.sensor_noise import SensorNoise
+from benchmarks.demo_clip.motion import similarity
 from benchmarks.known_motion import MOVING, STILL, KnownClip, holds_everywhere
 from benchmarks.steadiness import Array, Truth
 from model.topology import LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER_68

@@ -17,20 +17,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.demo_clip.make import ASSETS
-from app.modes import COLD, RWR
-from app.pipeline.frame import Estimate, FaceResult, FrameResult
-from app.pipeline.pipeline import build_pipeline
-from app.settings import EngineSettings, TrackingSettings
+from app.core.frame import Estimate, FaceResult, FrameResult
+from app.core.modes import COLD, RWR
+from app.core.places import ASSETS
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.open import open_source
-from model.flicker import reading_of
+from app.tracking.pipeline import build_pipeline
 from model.geometry import Crop
+from model.metrics.flicker import reading_of
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from app.gui.picture import Picture
-    from app.gui.views.video import VideoView
+    from app.gui.live.views.video import VideoView
+    from app.gui.widgets.picture import Picture
 
 RATE = 60
 SECONDS = 10
@@ -53,7 +53,7 @@ def main() -> None:
     forget_opencv_plugins()
     from PySide6.QtWidgets import QApplication
 
-    from app.gui.theme import dress
+    from app.gui.theme.theme import dress
 
     application = QApplication([])
     dress(application)
@@ -111,14 +111,14 @@ def crowd(result: FrameResult, faces: int) -> FrameResult:
 
 def figures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int], None]]]:
     """Return the panels of figures with ten seconds behind them."""
-    from app.gui.presenters.flicker import FlickerHistory
-    from app.gui.presenters.heatmap import CHANGE
-    from app.gui.presenters.solver import SolverHistory
-    from app.gui.views.bars import RegionBars
-    from app.gui.views.heatmap import HeatMapView
-    from app.gui.views.numbers import FlickerNumbers
-    from app.gui.views.solver import SolverPanel
-    from app.gui.views.trace import FlickerTrace
+    from app.gui.live.presenters.flicker import FlickerHistory
+    from app.gui.live.presenters.heatmap import CHANGE
+    from app.gui.live.presenters.solver import SolverHistory
+    from app.gui.live.views.bars import RegionBars
+    from app.gui.live.views.heatmap import HeatMapView
+    from app.gui.live.views.numbers import FlickerNumbers
+    from app.gui.live.views.solver import SolverPanel
+    from app.gui.live.views.trace import FlickerTrace
 
     flicker, solver = FlickerHistory(), SolverHistory()
     rng = np.random.default_rng(0)
@@ -158,12 +158,12 @@ def figures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int
 
 def pictures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int], None]]]:
     """Return the picture in each of its views."""
-    from app.gui.picture import prepare
-    from app.gui.presenters.faces import FaceChoice
-    from app.gui.presenters.heatmap import LEVELS
-    from app.gui.presenters.options import VIEWS
-    from app.gui.presenters.zoom import FaceZoom
-    from app.gui.views.video import VideoView
+    from app.gui.live.presenters.faces import FaceChoice
+    from app.gui.live.presenters.heatmap import LEVELS
+    from app.gui.live.presenters.options import VIEWS
+    from app.gui.live.presenters.zoom import FaceZoom
+    from app.gui.live.views.video import VideoView
+    from app.gui.widgets.picture import prepare
 
     views: list[tuple[str, QWidget, Callable[[int], None]]] = []
     plain = [replace(own, faces=tuple(replace(face, other=None) for face in own.faces)) for own in frames]

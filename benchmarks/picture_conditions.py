@@ -4,9 +4,9 @@
 
 LIST and FOLDER are WFLW's. Each face is brought to one size (landmark box of 240 pixels in a picture of 640 x 480),
 spoilt step by step, and then detected and solved cold. Prints, for each step, the median conditions that
-``app/pipeline/conditions.py`` reads, how many faces the detector still finds near the right place, and the NME of all
+``app/tracking/conditions.py`` reads, how many faces the detector still finds near the right place, and the NME of all
 faces with the crop that their labels ask for, so that the two causes stay apart. The thresholds of
-``app/gui/presenters/hints.py`` are read off its output.
+``app/gui/live/presenters/hints.py`` are read off its output.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluation.pictures import load_picture
-from app.evaluation.wflw import read_list
-from app.pipeline.conditions import Conditions, face_conditions
-from app.pipeline.detector import MediaPipeDetector
-from app.settings import DEFAULT_WEIGHTS
+from app.core.places import DEFAULT_WEIGHTS
+from app.lab.accuracy.pictures import load_picture
+from app.lab.accuracy.wflw import read_list
+from app.tracking.conditions import Conditions, face_conditions
+from app.tracking.detector import MediaPipeDetector
 from model.engine.base import Engine
 from model.engine.open import open_engine
 from model.geometry import Crop
-from model.metrics import nme
-from model.rwr import cold_solve
+from model.metrics.accuracy import nme
+from model.rwr.recurrence import cold_solve
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]

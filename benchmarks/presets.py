@@ -11,13 +11,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from app.lab.clips import find_clips
-from app.lab.experiment import run_experiment
-from app.lab.methods import Cold, Method, rwr
-from app.presets import PRESETS
-from app.settings import EngineSettings
+from app.core.presets import PRESETS
+from app.core.settings import EngineSettings
+from app.lab.flicker.clips import find_clips
+from app.lab.flicker.experiment import run_experiment
+from app.lab.flicker.methods import Cold, Method, rwr
 from model.engine.open import open_engine
-from model.rwr import RwrSettings
+from model.rwr.recurrence import RwrSettings
 
 BETWEEN = {
     f"weight {weight:g}, {budget} evaluations": RwrSettings(recurrence_weight=weight, evaluations=budget)

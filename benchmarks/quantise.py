@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.settings import DEFAULT_WEIGHTS
+from app.core.places import DEFAULT_WEIGHTS
+from model.engine.quantise import quantise_cell
 from model.geometry import Crop
-from model.quantise import quantise_cell
 from model.training.data import load_faces
 from model.weights import read_card
 

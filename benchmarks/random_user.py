@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from app.errors import UserError
+from app.core.errors import UserError
 from app.gui.presenters import actions
 from app.sessions.session import open_session
 
@@ -116,10 +116,10 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
     forget_opencv_plugins()
     from PySide6.QtWidgets import QApplication
 
+    from app.core.places import DEMO_CLIP
     from app.gui.remembered import Remembered
     from app.gui.settings import LiveSettings
     from app.gui.window import make_window
-    from benchmarks.live import DEMO
     from benchmarks.soak import open_files, resident
     from benchmarks.watchdog import Watchdog
 
@@ -128,11 +128,11 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "recordings"
         folder.mkdir()
-        (Path(place) / "damaged.mp4").write_bytes(DEMO.read_bytes()[:300_000])
+        (Path(place) / "damaged.mp4").write_bytes(DEMO_CLIP.read_bytes()[:300_000])
         sources = (
             "demo",
-            str(DEMO),
-            str(DEMO.parent / "portrait.jpg"),
+            str(DEMO_CLIP),
+            str(DEMO_CLIP.parent / "portrait.jpg"),
             f"{place}/damaged.mp4",
             "camera:99",
             "gone.mp4",

@@ -21,13 +21,13 @@ from typing import Any
 
 import numpy as np
 
-from app.pipeline.frame import Frame
-from app.pipeline.pipeline import Pipeline, build_pipeline
+from app.core.frame import Frame
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.metadata import EngineFacts, SourceFacts
 from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.recorder import SessionRecorder
-from app.settings import EngineSettings, TrackingSettings
 from app.sources.demo import DemoClip
+from app.tracking.pipeline import Pipeline, build_pipeline
 
 WAYS = {
     "landmarks only": RecordingChoices(video=False),

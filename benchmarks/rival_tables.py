@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from app.bench.report import quantiles
+from app.lab.speed.report import quantiles
 from benchmarks.rival_filters import Setting, mean_lag
 from benchmarks.steadiness import ALL, EVENLY, Steadiness
 

@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.bench.rival import Followed, Installed, Rival, find_rivals
-from app.errors import UserError
-from app.memory import share_one_heap
-from app.pipeline.frame import Frame
-from app.settings import ENGINES, EngineSettings, TrackingSettings
+from app.core.errors import UserError
+from app.core.frame import Frame
+from app.core.memory import share_one_heap
+from app.core.settings import ENGINES, EngineSettings, TrackingSettings
+from app.lab.speed.rival import Followed, Installed, Rival, find_rivals
 from benchmarks.known_motion import KnownClip, demo, rigid_clips
 from benchmarks.moved_pictures import moved_pictures
 from benchmarks.rival_filters import SETTINGS, calmest, mean_lag, smoothed
@@ -175,7 +175,7 @@ def follow_clip(
 
 def ours(stack: ExitStack, engine: str, rwr: bool) -> Tracker:
     """Open our tracker, with RwR or cold; the flicker meter, which is not tracking, is off."""
-    from app.pipeline.pipeline import build_pipeline
+    from app.tracking.pipeline import build_pipeline
 
     settings = EngineSettings(engine=engine, device="cpu", threads=1)
     pipeline = build_pipeline(settings, TrackingSettings(rwr=rwr, measure_flicker=False))

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from app.gui.live.presenters.session import SessionParts
     from app.gui.live_window import LiveWindow
-    from app.gui.presenters.session import SessionParts
     from app.gui.settings import LiveSettings
 
 SIZE = (1440, 900)
@@ -112,8 +112,8 @@ class Photographer:
 
     def _take_session(self, window: LiveWindow) -> None:
         from app.gui.presenters import actions
-        from app.gui.presenters.viewer_facts import OPEN
-        from app.gui.presenters.viewer_jobs import COLD, NO_RIVAL
+        from app.gui.viewer.presenters.facts import OPEN
+        from app.gui.viewer.presenters.jobs import COLD, NO_RIVAL
 
         window.act(actions.RECORD)
         self.play(self._seconds)
@@ -158,8 +158,8 @@ class Photographer:
         window.act(actions.PRIVACY)
 
     def _take_card(self, window: LiveWindow) -> None:
+        from app.gui.holdstill.presenters.view import DONE, FAILED
         from app.gui.presenters import actions
-        from app.gui.presenters.holdstill_view import DONE, FAILED
 
         window.desk.player.seek(1.5)  # so that the head keeps still soon after the countdown
         test = window.desk.hold_still
@@ -218,12 +218,12 @@ class Photographer:
             self.play(0.05)
 
     def _open(self, name: str | None, source: Callable[[], object] | None = None, **tracking: object) -> LiveWindow:
+        from app.core.settings import TrackingSettings
+        from app.gui.live.presenters.session import LiveSession
         from app.gui.live_window import LiveWindow
-        from app.gui.presenters.session import LiveSession
         from app.gui.remembered import Remembered
         from app.gui.settings import LiveSettings
         from app.gui.window import live_parts
-        from app.settings import TrackingSettings
 
         chosen = Remembered(
             source=name,
@@ -253,11 +253,11 @@ class Photographer:
 
 def playing(source: Callable[[], object], settings: LiveSettings) -> SessionParts:
     """Return the real parts of a session, but that every source is ``source``."""
+    from app.core.settings import TrackingSettings
     from app.gui.window import live_parts
-    from app.pipeline.live import LivePipeline
-    from app.pipeline.pipeline import build_pipeline
-    from app.settings import TrackingSettings
     from app.sources.paced import PacedSource
+    from app.tracking.live import LivePipeline
+    from app.tracking.pipeline import build_pipeline
 
     def live(spec: str, tracking: TrackingSettings) -> LivePipeline:
         build = partial(build_pipeline, settings.engine, tracking)

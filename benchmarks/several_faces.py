@@ -16,13 +16,13 @@ from unittest import mock
 
 import numpy as np
 
-from app.pipeline import faces as followed
-from app.pipeline.frame import Frame
-from app.pipeline.pipeline import build_pipeline
-from app.settings import EngineSettings, TrackingSettings
+from app.core.frame import Frame
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.base import SourceInfo
 from app.sources.demo import DemoClip
-from model.several import solve_together
+from app.tracking import faces as followed
+from app.tracking.pipeline import build_pipeline
+from model.rwr.several import solve_together
 
 APART = 41
 """Frames between two faces of the crowd, so that they do not move alike."""
@@ -106,7 +106,7 @@ def measure(count: int, frames: int) -> tuple[float, float]:
 
 
 def one_by_one(engine, recurrences: Sequence, u, crops, image=None, timestamp=None):  # type: ignore[no-untyped-def]
-    """Solve as ``model.several.solve_together``, but every face by itself."""
+    """Solve as ``model.rwr.several.solve_together``, but every face by itself."""
     del engine
     return [
         recurrence.solve(u[i : i + 1], crop, image, timestamp)

@@ -19,8 +19,8 @@ from functools import partial
 
 import numpy as np
 
-from app.modes import RWR
-from app.pipeline.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.modes import RWR
 from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import OscEncoder
 from app.sharing.settings import Address, SharingSettings

@@ -23,7 +23,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.memory import share_one_heap
+from app.core.memory import share_one_heap
 
 WARM_UP_SECONDS = 60.0
 EVERY_SECONDS = 5.0

@@ -23,9 +23,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from app.errors import UserError
-from app.evaluation.report import check_writable, table, write_json
-from app.settings import DEFAULT_WEIGHTS
+from app.core.errors import UserError
+from app.core.places import DEFAULT_WEIGHTS
+from app.lab.accuracy.report import check_writable, table, write_json
 from model.errors import ModelError
 from model.heatmap import decode
 from model.network import Ldeq

@@ -15,9 +15,9 @@ from model.config import LANDMARKS, LdeqConfig, preset
 from model.engine.base import Engine
 from model.engine.open import open_engine
 from model.errors import ModelError
-from model.flicker import FlickerMeter, FlickerReading, FlickerWindow
 from model.geometry import Crop
-from model.rwr import Recurrence, RwrSettings, Solution, cold_solve
+from model.metrics.flicker import FlickerMeter, FlickerReading, FlickerWindow
+from model.rwr.recurrence import Recurrence, RwrSettings, Solution, cold_solve
 from model.solvers import SolveReport
 
 __all__ = [

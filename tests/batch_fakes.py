@@ -13,7 +13,7 @@ from app.batch.job import CSV, DONE, FAILED, STOPPED, BatchSettings, Job, Outcom
 from app.batch.pool import Ended, Progress
 from app.batch.report import FileReport
 from app.batch.run import BatchPlan
-from app.settings import EngineSettings
+from app.core.settings import EngineSettings
 
 FRAMES = 8
 WAITS = 30.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.detector import Detection
+from app.tracking.detector import Detection
 from model.config import LANDMARKS, LdeqConfig
 from model.heatmap import decode
 

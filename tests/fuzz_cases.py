@@ -19,11 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.pipeline import STARTED_ANEW
+from app.core.places import PORTRAIT
+from app.tracking.pipeline import STARTED_ANEW
 from model.weights import sha256
 from tests.fuzz_damage import damaged, damaged_json, damaged_lines
 
-PORTRAIT = Path(__file__).resolve().parent.parent / "app" / "assets" / "portrait.jpg"
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
 VIDEOS = (".mp4", ".mkv", ".mov", ".avi", ".nut")
 PICTURES = (".png", ".jpg", ".webp", ".tiff", ".bmp", ".ppm")
@@ -271,9 +271,9 @@ def _write_checkpoint(path: Path) -> None:
 
 
 def _write_settings(path: Path) -> None:
+    from app.core.settings import TrackingSettings
     from app.gui.remembered import Memory
-    from app.settings import TrackingSettings
-    from model.rwr import RwrSettings
+    from model.rwr.recurrence import RwrSettings
 
     memory = Memory(path, quiet=0.0)
     memory.update(source="camera:1", tracking=TrackingSettings(compare=True, recurrence=RwrSettings()), theme="dark")

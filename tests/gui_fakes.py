@@ -10,16 +10,16 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gui.presenters.session import SessionParts
-from app.gui.presenters.state import RecordingPlan
-from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
-from app.pipeline.live import LiveStatus
-from app.pipeline.slot import LatestSlot
-from app.recording.summary import RecordingSummary
-from app.settings import TrackingSettings
+from app.core.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
+from app.core.settings import TrackingSettings
+from app.core.slot import LatestSlot
+from app.gui.live.presenters.session import SessionParts
+from app.gui.live.presenters.state import RecordingPlan
+from app.media.summary import RecordingSummary
 from app.sources.base import SourceInfo
-from model.flicker import FlickerReading
+from app.tracking.live import LiveStatus
 from model.geometry import Crop
+from model.metrics.flicker import FlickerReading
 from model.solvers import SolveReport
 from model.topology import POINTS, REGIONS
 

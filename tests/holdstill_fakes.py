@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
+from app.core.settings import TrackingSettings
 from app.holdstill.card import CAMERA, Camera, Card, Circumstances, EngineFacts, Format, Software
 from app.holdstill.figures import Figures
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
-from app.pipeline.conditions import Conditions, FaceView
-from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
-from app.settings import TrackingSettings
-from model.flicker import reading_of
+from app.tracking.conditions import Conditions, FaceView
 from model.geometry import Crop
-from model.metrics import inter_ocular
+from model.metrics.accuracy import inter_ocular
+from model.metrics.flicker import reading_of
 from model.solvers import SolveReport
 from model.topology import MIRROR, POINTS
 from tests.fakes import face_points

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.evaluation.wflw_v import find_videos
-from app.lab.clips import ClipFiles, EncodedClip
-from app.lab.experiment import Experiment, MethodResult
-from app.lab.figures import POINTS, ClipFigures, RegionFigures, summarise
-from app.lab.methods import COLD
+from app.lab.accuracy.wflw_v import find_videos
+from app.lab.flicker.clips import ClipFiles, EncodedClip
+from app.lab.flicker.experiment import Experiment, MethodResult
+from app.lab.flicker.figures import POINTS, ClipFigures, RegionFigures, summarise
+from app.lab.flicker.methods import COLD
 from model.geometry import Crop
 from tests.fakes import face_image, face_points
 from tests.sources_fakes import write_video

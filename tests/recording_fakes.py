@@ -11,11 +11,11 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import SourceError
-from app.pipeline.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
+from app.core.errors import SourceError
+from app.core.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
 from app.sources.base import SourceInfo
-from model.flicker import FlickerReading
 from model.geometry import Crop
+from model.metrics.flicker import FlickerReading
 from model.solvers import SolveReport
 from model.topology import POINTS, REGIONS
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.bench.rival import SCRIPT
+from app.lab.speed.rival import SCRIPT
 
 MESH = """
 from types import SimpleNamespace

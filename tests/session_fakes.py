@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.frame import Frame, FrameResult
-from app.pipeline.pipeline import Pipeline
+from app.core.frame import Frame, FrameResult
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.metadata import EngineFacts, SourceFacts
 from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import Session, open_session
-from app.settings import EngineSettings, TrackingSettings
+from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.recording_fakes import estimate, result
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import SourceError
-from app.pipeline.frame import Frame
+from app.core.errors import SourceError
+from app.core.frame import Frame
 from app.sources import paced
 from app.sources.base import SourceInfo
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from app.cli import main as cli
-from model.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean
 from model.config import LdeqConfig
 from model.errors import ModelError
 from model.network import Ldeq
 from model.topology import MIRROR, POINTS, REGIONS
 from model.training import semantic
+from model.training.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean
 from model.training.data import Faces
 from model.training.frozen import PLAIN, cold_heatmaps, from_crop, plain_crops
 from model.training.semantic import ALIGNED, LabelSearch, movements, search_labels, without_common, write_labels

@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
-from app.pipeline.aside import Aside
+from app.tracking.background_worker import Aside
 
 
 def test_work_goes_on_beside_and_in_turn() -> None:

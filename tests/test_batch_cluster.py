@@ -9,7 +9,7 @@ import pytest
 
 from app.batch.cluster import HERE, RayCluster, import_ray
 from app.batch.job import DONE, FAILED, STOPPED
-from app.errors import UserError
+from app.core.errors import UserError
 from tests.batch_fakes import follow_orders, jobs, never, videos
 
 

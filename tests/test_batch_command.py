@@ -18,9 +18,9 @@ from app.batch.report import FileReport
 from app.batch.worker import track_job_with
 from app.cli import batch, track
 from app.cli.batch_progress import BatchProgress
-from app.errors import UserError
+from app.core.errors import UserError
+from app.core.places import DEMO_CLIP
 from app.sessions.session import open_session
-from app.sources.demo import CLIP
 from model.errors import ModelError
 from tests.batch_fakes import InlineCrew, videos, weights
 from tests.recording_fakes import NTSC, FakePipeline, make_video, read_video
@@ -199,7 +199,7 @@ def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path):
 
 def test_all_workers_take_the_engine_that_track_takes(tmp_path, monkeypatch):
     from app.batch import engine_choice
-    from app.settings import EngineSettings
+    from app.core.settings import EngineSettings
     from model.engine.choice import Choice
 
     measured, opened = {}, []
@@ -250,7 +250,7 @@ def test_progress_on_a_terminal(tmp_path):
 
 def cut_demo(path, start, count):
     """Write some pictures of the demo clip, small, so that the real model has little to do."""
-    with av.open(str(CLIP)) as clip, av.open(str(path), "w") as out:
+    with av.open(str(DEMO_CLIP)) as clip, av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "20"})
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
         for frame in islice(clip.decode(video=0), start, start + count):

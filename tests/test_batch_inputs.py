@@ -10,7 +10,7 @@ import pytest
 from app.batch.inputs import Video, find_videos, read_list
 from app.batch.job import ENDINGS
 from app.batch.names import output_names
-from app.errors import UserError
+from app.core.errors import UserError
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ import pytest
 from app.batch.job import CSV, DONE, FAILED, STOPPED
 from app.batch.pool import ProcessPool
 from app.batch.resources import WORKER_MEMORY, Computer, Place, available_memory, cuda_cards, worker_places
-from app.errors import UserError
+from app.core.errors import UserError
+from app.core.places import ROOT
 from tests.batch_fakes import FRAMES, Diary, follow_orders, jobs, never, videos
 
-ROOT = Path(__file__).resolve().parent.parent
 posix = pytest.mark.skipif(sys.platform == "win32", reason="workers kill themselves with a signal")
 
 

@@ -11,11 +11,11 @@ import pytest
 
 from app.batch.one import TrackRequest, track_input
 from app.batch.relay import MOST_WAITING, Belt, ReadAhead, WriteBehind, room_for
-from app.errors import RecordingError, SourceError
-from app.pipeline.frame import Frame
-from app.recording import outputs
-from app.recording.outputs import OutputPlan
-from app.settings import EngineSettings, TrackingSettings
+from app.core.errors import RecordingError, SourceError
+from app.core.frame import Frame
+from app.core.settings import EngineSettings, TrackingSettings
+from app.media import outputs
+from app.media.outputs import OutputPlan
 from app.sources.base import SourceInfo
 from tests.recording_fakes import FakePipeline, FileSource, PictureSource, make_video, picture, read_video
 

@@ -12,8 +12,8 @@ from app.batch import records
 from app.batch.job import CSV, FAILED, PARQUET, SESSION, BatchSettings
 from app.batch.report import SKIPPED, WAITING
 from app.batch.run import run_batch
-from app.errors import RecordingError, UserError
-from app.settings import TrackingSettings
+from app.core.errors import RecordingError, UserError
+from app.core.settings import TrackingSettings
 from tests.batch_fakes import FRAMES, Diary, InlineCrew, never, plan, videos, weights
 
 

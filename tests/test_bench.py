@@ -12,17 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from app.bench.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
-from app.bench.live import run_live
-from app.bench.report import EngineFigures, engine_values, precision_of, quantiles
-from app.bench.stages import CPU, STAGES, TOTAL, Times, run_stages
-from app.bench.start import most_memory
-from app.bench.timed import CELL, DECODE, STEM, TimedEngine
 from app.cli import main as cli
-from app.cli.bench import DEMO
-from app.pipeline.pipeline import build_pipeline
-from app.settings import DEFAULT_WEIGHTS, EngineSettings, TrackingSettings
+from app.core.places import DEFAULT_WEIGHTS, DEMO_CLIP
+from app.core.settings import EngineSettings, TrackingSettings
+from app.gui.widgets.painting import Painting
+from app.lab.speed.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
+from app.lab.speed.live import run_live
+from app.lab.speed.report import EngineFigures, engine_values, precision_of, quantiles
+from app.lab.speed.stages import CPU, STAGES, TOTAL, Times, run_stages
+from app.lab.speed.start import most_memory
+from app.lab.speed.timed import CELL, DECODE, STEM, TimedEngine
 from app.sources.video import VideoSource
+from app.tracking.pipeline import build_pipeline
 from model.config import LdeqConfig, preset
 from model.engine.onnx_engine import OnnxEngine
 from model.engine.open import open_engine
@@ -44,7 +45,7 @@ def test_a_larger_model_has_more_work() -> None:
 
 def test_the_ceiling_is_above_a_naive_product(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SIDE": 256, "REPEATS": 2, "COPIED": 2**20}.items():
-        monkeypatch.setattr(f"app.bench.floor.{name}", value)
+        monkeypatch.setattr(f"app.lab.speed.floor.{name}", value)
     ceiling = measure_ceiling(1)
     assert {FLOAT32, INT8} <= set(ceiling.operations)
     assert min(*ceiling.operations.values(), ceiling.bytes) > 1e8
@@ -118,9 +119,9 @@ def test_a_card_is_given_no_share_of_the_processors_ceiling() -> None:
 
 
 def test_a_turn_lasts_until_a_frame_was_tracked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.bench.live.SETTLE_SECONDS", 0.0)
+    monkeypatch.setattr("app.lab.speed.live.SETTLE_SECONDS", 0.0)
     settings = EngineSettings(engine="onnx", device="cpu", threads=1)
-    turn = run_live(DEMO, lambda: build_pipeline(settings, TrackingSettings()), 1e-9)
+    turn = run_live(DEMO_CLIP, lambda: build_pipeline(settings, TrackingSettings()), 1e-9)
     assert len(turn.latencies) >= 1
     assert 0 < turn.fps < 1000
 
@@ -133,8 +134,8 @@ def test_without_a_card_a_benchmark_on_cuda_is_one_sentence(engine: list[str], c
 
 
 def test_stages_add_up_to_the_frame(qapp: object) -> None:
-    source = VideoSource(DEMO)
-    times, common = run_stages(source, {"onnx": open_engine(DEFAULT_WEIGHTS, "onnx", "cpu", 1)}, 4)
+    source = VideoSource(DEMO_CLIP)
+    times, common = run_stages(source, {"onnx": open_engine(DEFAULT_WEIGHTS, "onnx", "cpu", 1)}, 4, Painting().paint)
     source.close()
     milliseconds = times["onnx"].milliseconds
     assert {*milliseconds, *common.milliseconds} - {"detect"} == set(STAGES) - {"detect"}
@@ -179,7 +180,7 @@ def test_the_command_measures_everything(tmp_path: Path, capsys: pytest.CaptureF
 def test_what_cannot_be_measured_is_one_sentence(
     argv: list[str], says: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.bench.floor.SIDE", 64)
+    monkeypatch.setattr("app.lab.speed.floor.SIDE", 64)
     assert cli.main(["bench", "--engine", "onnx", *argv]) == 2
     error = capsys.readouterr().err.strip()
     assert says in error

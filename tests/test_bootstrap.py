@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 import main as starter
-from app.bootstrap import setup, start, torch_build
-from app.bootstrap.environment import STAMP, Environment
-from app.bootstrap.errors import SetupError
-from app.bootstrap.lock import SetupLock
-from app.bootstrap.pip import explain
+from app.setup import install as setup
+from app.setup import start, torch_build
+from app.setup.environment import STAMP, Environment
+from app.setup.errors import SetupError
+from app.setup.lock import SetupLock
+from app.setup.pip import explain
 
 LOG = Path("setup.log")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from app.bootstrap.environment import STAMP, Environment
-from app.bootstrap.start import ROOT
+from app.core.places import ROOT
+from app.setup.environment import STAMP, Environment
 
 APPLICATION = """
 import sys
@@ -55,9 +55,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The project's start, around an application of three lines."""
     root = tmp_path_factory.mktemp("project")
     shutil.copy(ROOT / "main.py", root)
-    shutil.copytree(ROOT / "app" / "bootstrap", root / "app" / "bootstrap")
+    shutil.copytree(ROOT / "app" / "setup", root / "app" / "setup")
+    (root / "app" / "core").mkdir()
+    shutil.copy(ROOT / "app" / "core" / "places.py", root / "app" / "core")
     (root / "app" / "cli").mkdir()
-    for package in ("app", "app/cli"):
+    for package in ("app", "app/cli", "app/core"):
         (root / package / "__init__.py").touch()
     (root / "app" / "cli" / "main.py").write_text(APPLICATION)
     write_wheel(root / "wheels", "1.0")

@@ -17,14 +17,13 @@ import pytest
 from app.cli import live, log
 from app.cli import main as cli
 from app.cli import test as test_command
-from app.errors import UserError
+from app.core.errors import UserError
+from app.core.places import DEFAULT_WEIGHTS, ROOT
+from app.core.presets import PRESETS
+from app.core.settings import TrackingSettings
+from app.core.version import VERSION
 from app.gui.remembered import Remembered
-from app.presets import PRESETS
-from app.settings import DEFAULT_WEIGHTS, TrackingSettings
-from app.version import VERSION
 from model.errors import ModelError
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from app.cli import evaluate
-from app.errors import EXIT_OK, UserError
-from app.evaluation.comparison import compare, read_evaluation
-from model.metrics import accuracy
+from app.core.errors import EXIT_OK, UserError
+from app.lab.accuracy.comparison import compare, read_evaluation
+from model.metrics.accuracy import accuracy
 
 FACES = 60
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.conditions import (
+from app.core.places import DEMO_CLIP
+from app.sources.video import VideoSource
+from app.tracking.conditions import (
     BOTTOM,
     LEFT,
     RIGHT,
@@ -20,8 +22,6 @@ from app.pipeline.conditions import (
     face_view,
     scene_conditions,
 )
-from app.sources.demo import CLIP
-from app.sources.video import VideoSource
 from tests.fakes import face_points
 
 Image = NDArray[np.uint8]
@@ -30,7 +30,7 @@ Image = NDArray[np.uint8]
 @pytest.fixture(scope="module")
 def face() -> tuple[Image, NDArray[np.float32]]:
     """The first picture of the demo's video, and points over the face in it."""
-    source = VideoSource(CLIP)
+    source = VideoSource(DEMO_CLIP)
     frame = source.read()
     source.close()
     assert frame is not None

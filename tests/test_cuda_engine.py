@@ -18,9 +18,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from app.pipeline.pipeline import Pipeline
-from app.settings import DEFAULT_WEIGHTS, TrackingSettings
-from model import resample
+from app.core.places import DEFAULT_WEIGHTS
+from app.core.settings import TrackingSettings
+from app.tracking.pipeline import Pipeline
 from model.engine import captured, cuda_engine, precision
 from model.engine.captured import Captured, rehearse
 from model.engine.cuda_engine import MOST_FACES, CudaEngine, open_cuda
@@ -31,8 +31,8 @@ from model.engine.torch_engine import TorchEngine
 from model.errors import ModelError
 from model.geometry import Crop
 from model.network import Ldeq
-from model.rwr import Recurrence, RwrSettings, cold_solutions, cold_state
-from model.several import solve_together
+from model.rwr.recurrence import Recurrence, RwrSettings, cold_solutions, cold_state, resample
+from model.rwr.several import solve_together
 from model.solvers import progress
 from model.weights import load_weights, save_weights
 from tests.fakes import SquareDetector

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.demo_clip.make import ASSETS, read_portrait
-from app.demo_clip.motion import FACE_CENTRE, FRAMES, HEIGHT, WIDTH, pose, similarity
-from app.demo_clip.noise import NOISE, SensorNoise
-from app.demo_clip.render import Renderer
+from app.core.places import ASSETS
 from app.sources.demo import DemoClip, demo_truth, open_demo, true_motion
+from app.sources.sensor_noise import NOISE, SensorNoise
 from app.sources.video import VideoSource
+from benchmarks.demo_clip.make import read_portrait
+from benchmarks.demo_clip.motion import FACE_CENTRE, FRAMES, HEIGHT, WIDTH, pose, similarity
+from benchmarks.demo_clip.render import Renderer
 
 FACE = (slice(88, 180), slice(184, 268))
 """Rows and columns of the face in the portrait."""

@@ -9,12 +9,11 @@ import cv2
 import numpy as np
 import pytest
 
-import app.pipeline.detector as detector_module
-from app.errors import UserError
-from app.pipeline.detector import (
-    FULL_RANGE,
+import app.tracking.detector as detector_module
+from app.core.errors import UserError
+from app.core.places import FULL_RANGE_DETECTOR, PORTRAIT, SHORT_RANGE_DETECTOR
+from app.tracking.detector import (
     FULL_RANGE_BOX,
-    SHORT_RANGE,
     SHORT_RANGE_BOX,
     SURE,
     BlazeFace,
@@ -24,9 +23,7 @@ from app.pipeline.detector import (
     without_nested,
     without_twins,
 )
-from app.pipeline.face_box import BoxModel
-
-PORTRAIT = Path(__file__).resolve().parent.parent / "app" / "assets" / "portrait.jpg"
+from app.tracking.face_box import BoxModel
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +71,7 @@ def test_loading_and_closing_write_nothing_to_the_terminal(capfd: pytest.Capture
 
 
 def test_a_missing_model_is_one_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(detector_module, "SHORT_RANGE", tmp_path / "gone.tflite")
+    monkeypatch.setattr(detector_module, "SHORT_RANGE_DETECTOR", tmp_path / "gone.tflite")
     with pytest.raises(UserError, match="is missing; restore it"):
         MediaPipeDetector()
 
@@ -89,7 +86,10 @@ def seen(path: Path, image: np.ndarray, box: BoxModel) -> Detection:
 
 
 def test_both_models_expect_the_same_box(portrait: np.ndarray) -> None:
-    short, full = seen(SHORT_RANGE, portrait, SHORT_RANGE_BOX), seen(FULL_RANGE, portrait, FULL_RANGE_BOX)
+    short, full = (
+        seen(SHORT_RANGE_DETECTOR, portrait, SHORT_RANGE_BOX),
+        seen(FULL_RANGE_DETECTOR, portrait, FULL_RANGE_BOX),
+    )
     assert short.overlap(full) > 0.85
 
 
@@ -126,7 +126,7 @@ class TwoModels:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, short: list[float], full: list[float]) -> None:
         self.looks: list[Path] = []
-        confidences = {SHORT_RANGE: short, FULL_RANGE: full}
+        confidences = {SHORT_RANGE_DETECTOR: short, FULL_RANGE_DETECTOR: full}
         keypoints = np.array([(40, 40), (60, 40), (50, 55), (50, 70), (30, 45), (70, 45)], float)
 
         def model(path: Path) -> TwoModels.Model:
@@ -161,5 +161,5 @@ def test_the_second_model_is_asked_where_the_first_is_not_sure(
 ) -> None:
     models = TwoModels(monkeypatch, short, full)
     found = MediaPipeDetector().detect(np.zeros((100, 100, 3), np.uint8))
-    assert models.looks == [SHORT_RANGE, FULL_RANGE][:looks]
+    assert models.looks == [SHORT_RANGE_DETECTOR, FULL_RANGE_DETECTOR][:looks]
     assert [face.confidence for face in found] == confidences

@@ -9,12 +9,13 @@ import pytest
 
 from app.cli import doctor
 from app.cli import main as cli
-from app.doctor import acceleration, computer, devices, weights
-from app.doctor.finding import OK, PROBLEM, WARNING, Finding, findings_of
+from app.core.places import DEFAULT_WEIGHTS, REQUIREMENTS
+from app.core.settings import EngineSettings
 from app.gui.system import QT_LIBRARIES, X11_LIBRARIES, window_problem
-from app.settings import DEFAULT_WEIGHTS, EngineSettings
+from app.setup.doctor import acceleration, computer, devices, weights
+from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding, findings_of
 from model.config import LdeqConfig
-from model.export import export_onnx
+from model.engine.export import export_onnx
 from model.network import Ldeq
 from model.weights import save_weights
 
@@ -90,7 +91,7 @@ def test_packages_that_are_missing_or_other(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_the_projects_requirements_are_pinned_for_this_computer() -> None:
-    pins = computer.pinned_packages(computer.REQUIREMENTS.read_text(encoding="utf-8"))
+    pins = computer.pinned_packages(REQUIREMENTS.read_text(encoding="utf-8"))
     assert {"torch", "mediapipe", "pyside6-essentials", "opencv-contrib-python"} <= set(pins)
     assert ("onnxruntime" in pins) != ("onnxruntime-gpu" in pins)
     assert all(version and version[0].isdigit() for version in pins.values())

@@ -16,7 +16,7 @@ import numpy as np
 import platformdirs
 import pytest
 
-from app.settings import DEFAULT_WEIGHTS
+from app.core.places import DEFAULT_WEIGHTS
 from model.engine import choice, nvidia
 from model.engine import open as opening
 from model.engine.choice import Choice, Cuda, cuda_candidates, fastest, remembered
@@ -25,7 +25,7 @@ from model.engine.onnx_engine import OnnxEngine
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
-from model.rwr import Recurrence
+from model.rwr.recurrence import Recurrence
 from model.weights import read_card
 
 HAS_OPENVINO = importlib.util.find_spec("openvino") is not None
@@ -160,7 +160,7 @@ def test_faster_engines_agree_with_the_float_one_and_with_themselves(name: str, 
 def test_openvino_brings_no_telemetry_and_leaves_nothing_at_home(tmp_path: Path) -> None:
     code = (
         "import sys; seen = []; sys.addaudithook(lambda event, _: seen.append(event))\n"
-        "from model.engine.open import open_engine; from app.settings import DEFAULT_WEIGHTS\n"
+        "from model.engine.open import open_engine; from app.core.places import DEFAULT_WEIGHTS\n"
         "print(open_engine(DEFAULT_WEIGHTS, 'openvino', 'cpu', 1).name)\n"
         "assert 'openvino_telemetry' not in sys.modules\n"
         "assert not [event for event in seen if event.startswith(('socket.connect', 'socket.getaddrinfo'))]\n"
@@ -184,21 +184,22 @@ def test_a_face_has_the_same_answer_alone_and_among_others(name: str) -> None:
 
 @pytest.fixture
 def portrait() -> np.ndarray:
-    from app.demo_clip.make import ASSETS, read_portrait
+    from app.core.places import PORTRAIT
+    from benchmarks.demo_clip.make import read_portrait
 
-    return read_portrait(ASSETS / "portrait.jpg")
+    return read_portrait(PORTRAIT)
 
 
 def test_the_doctor_says_which_is_fastest_and_by_how_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.doctor.acceleration import check_fastest
-    from app.settings import EngineSettings
+    from app.core.settings import EngineSettings
+    from app.setup.doctor.acceleration import check_fastest
 
     def says() -> str:
         return check_fastest(EngineSettings(threads=1))[0].text
 
-    monkeypatch.setattr("app.doctor.acceleration.candidates", lambda: ("onnx",))
+    monkeypatch.setattr("app.setup.doctor.acceleration.candidates", lambda: ("onnx",))
     assert "only one" in says()
-    for module in ("app.doctor.acceleration", "model.engine.choice"):
+    for module in ("app.setup.doctor.acceleration", "model.engine.choice"):
         monkeypatch.setattr(f"{module}.candidates", lambda: ("onnx", "openvino"))
     assert "next start" in says()
     choice.open_fastest(read_card(DEFAULT_WEIGHTS), 1, opener([]))
@@ -209,7 +210,7 @@ CARD = Cuda("RTX 4060, driver for CUDA 12.8", ("onnx", "torch-f32", "torch"))
 
 
 def with_card(monkeypatch: pytest.MonkeyPatch, card: Cuda | None) -> None:
-    for module in ("model.engine.open", "app.doctor.acceleration"):
+    for module in ("model.engine.open", "app.setup.doctor.acceleration"):
         monkeypatch.setattr(f"{module}.cuda_candidates", lambda graphs: card)
 
 
@@ -379,7 +380,7 @@ def test_torch_is_not_imported_to_learn_that_it_is_not_needed(tmp_path: Path) ->
     code = (
         "import sys, platformdirs; from model.engine import choice, open as opening\n"
         f"platformdirs.user_cache_dir = lambda *a, **k: {str(tmp_path)!r}\n"
-        "from app.settings import DEFAULT_WEIGHTS; from model.weights import read_card\n"
+        "from app.core.settings import DEFAULT_WEIGHTS; from model.weights import read_card\n"
         "opening.open_engine(DEFAULT_WEIGHTS, 'auto', 'auto', 1)\n"
         "cuda = choice.Cuda('card', ('onnx', 'torch-f32', 'torch'))\n"
         "choice._remember(read_card(DEFAULT_WEIGHTS), 1, choice.Choice('onnx', {}), cuda)\n"
@@ -393,8 +394,8 @@ def test_torch_is_not_imported_to_learn_that_it_is_not_needed(tmp_path: Path) ->
 
 
 def test_the_doctor_names_the_card_and_its_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.doctor.acceleration import check_fastest
-    from app.settings import EngineSettings
+    from app.core.settings import EngineSettings
+    from app.setup.doctor.acceleration import check_fastest
 
     def says() -> str:
         return check_fastest(EngineSettings(threads=1))[1].text

@@ -17,19 +17,19 @@ import pytest
 from numpy.typing import NDArray
 
 from app.cli import evaluate
-from app.errors import EXIT_BAD_INPUT, EXIT_OK, UserError
-from app.evaluation.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor
-from app.evaluation.settings import EMA, RWR, RWR_RELEASED, EvaluationSettings
-from app.evaluation.stills import StillVideo
-from app.evaluation.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
-from app.evaluation.wflw_v import evaluate_video, find_videos
-from app.pipeline.pipeline import Pipeline
-from app.pipeline.tracker import Policy
-from app.settings import TrackingSettings
-from app.smoothing import SmoothingSettings, make_filter
+from app.core.errors import EXIT_BAD_INPUT, EXIT_OK, UserError
+from app.core.settings import TrackingSettings
+from app.lab.accuracy.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor
+from app.lab.accuracy.settings import EMA, RWR, RWR_RELEASED, EvaluationSettings
+from app.lab.accuracy.stills import StillVideo
+from app.lab.accuracy.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
+from app.lab.accuracy.wflw_v import evaluate_video, find_videos
+from app.tracking.pipeline import Pipeline
+from app.tracking.smoothing import SmoothingSettings, make_filter
+from app.tracking.tracker import Policy
 from model.config import LdeqConfig
-from model.metrics import nme, nmf
-from model.rwr import RELEASED, RwrSettings
+from model.metrics.accuracy import nme, nmf
+from model.rwr.recurrence import RELEASED, RwrSettings
 from model.weights import WeightsCard, write_card
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 

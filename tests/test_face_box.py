@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.pipeline.detector import FULL_RANGE_BOX, SHORT_RANGE_BOX
-from app.pipeline.face_box import (
+from app.tracking.detector import FULL_RANGE_BOX, SHORT_RANGE_BOX
+from app.tracking.face_box import (
     MOST_GROWTH,
     MOST_SHIFT,
     BoxModel,

@@ -14,18 +14,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import SourceError
-from app.pipeline.frame import ONE_EURO, Frame, FrameResult
-from app.pipeline.live import ENDED, FAILED, RUNNING, LivePipeline
-from app.pipeline.pipeline import Pipeline
+from app.core.errors import SourceError
+from app.core.frame import ONE_EURO, Frame, FrameResult
+from app.core.settings import TrackingSettings
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import Session, open_session
-from app.settings import TrackingSettings
 from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import OscEncoder
 from app.sources import camera
 from app.sources.base import SourceInfo
 from app.sources.open import open_source
+from app.tracking.live import ENDED, FAILED, RUNNING, LivePipeline
+from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.session_fakes import plan
 from tests.sources_fakes import FakeCapture

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import EXIT_FAILURE, UserError
-from app.pipeline.detector import Detection
-from app.pipeline.frame import Frame, FrameResult
-from app.pipeline.live import ENDED, FAILED, LivePipeline
-from app.pipeline.patient_detector import DETECTOR_FAILED, FAILURES_IN_A_ROW
-from app.pipeline.pipeline import Pipeline, build_pipeline
-from app.pipeline.rescue import ENGINE_REPLACED, SICK_FRAMES
+from app.core.errors import EXIT_FAILURE, UserError
+from app.core.frame import Frame, FrameResult
+from app.core.places import DEFAULT_WEIGHTS
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.events import FAULT
-from app.settings import DEFAULT_WEIGHTS, EngineSettings, TrackingSettings
+from app.tracking.detector import Detection
+from app.tracking.live import ENDED, FAILED, LivePipeline
+from app.tracking.patient_detector import DETECTOR_FAILED, FAILURES_IN_A_ROW
+from app.tracking.pipeline import Pipeline, build_pipeline
+from app.tracking.rescue import ENGINE_REPLACED, SICK_FRAMES
 from model.engine.fallback import MOST, EngineSupply
 from model.engine.onnx_engine import OnnxEngine
 from model.errors import ModelError

@@ -18,17 +18,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import RecordingError, SourceError
-from app.pipeline.live import ENDED, LivePipeline
-from app.pipeline.pipeline import Pipeline
-from app.recording.encoding import EXACT, LIVE
-from app.recording.safe_file import SafeFile
-from app.recording.video import VideoWriter
+from app.core.errors import RecordingError, SourceError
+from app.core.settings import TrackingSettings
+from app.media.encoding import EXACT, LIVE
+from app.media.safe_file import SafeFile
+from app.media.video import VideoWriter
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
-from app.settings import TrackingSettings
 from app.sources.stream import StreamLimits, StreamSource
 from app.sources.video import VideoSource
+from app.tracking.live import ENDED, LivePipeline
+from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine
 from tests.recording_fakes import result
 from tests.session_fakes import EXACT as EXACT_CHOICES
@@ -189,7 +189,7 @@ def test_a_file_that_is_cut_while_it_plays(tmp_path: Path) -> None:
 FULL = """
 import resource, signal, sys
 from pathlib import Path
-from app.pipeline.frame import Frame
+from app.core.frame import Frame
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import SessionRecorder
 from tests.session_fakes import plan, tracked
@@ -350,7 +350,7 @@ def test_a_disk_that_is_slow_loses_pictures_and_no_landmarks(tmp_path: Path, mon
 
 
 def test_an_error_of_the_disk_has_a_way_out() -> None:
-    from app.recording.paths import failure
+    from app.media.paths import failure
 
     for code in (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOENT, errno.EDQUOT, errno.EMFILE):
         error = failure(Path("a.mp4"), OSError(code, os.strerror(code)))

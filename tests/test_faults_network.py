@@ -17,11 +17,11 @@ import cv2
 import pytest
 from packaging.requirements import Requirement
 
-from app.doctor.computer import installed_packages, normalised, pinned_packages
+from app.core.places import ROOT
+from app.setup.doctor.computer import installed_packages, normalised, pinned_packages
 from app.sharing.settings import HERE, SharingSettings, parse_address
 from tests.fuzz_cases import portrait
 
-ROOT = Path(__file__).resolve().parent.parent
 DENIED = """
 import os, socket, sys
 
@@ -151,7 +151,7 @@ def test_only_sharing_and_the_setup_know_the_network() -> None:
                     names = [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
                 if any(name == known or name.startswith(f"{known}.") for name in names for known in network):
                     found.add(path.relative_to(ROOT).as_posix())
-    assert found <= {"app/sharing/udp.py", "app/bootstrap/torch_build.py", "app/bootstrap/setup.py"}, found
+    assert found <= {"app/sharing/udp.py", "app/setup/torch_build.py", "app/setup/install.py"}, found
     assert "app/sharing/udp.py" in found
 
 

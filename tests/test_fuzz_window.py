@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.gui.live.presenters.session import LiveSession
 from app.gui.live_window import LiveWindow
-from app.gui.presenters.session import LiveSession
 from app.gui.remembered import Memory, Remembered
 from app.gui.settings import LiveSettings
 from app.sessions.plain import to_plain

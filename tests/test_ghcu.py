@@ -15,19 +15,19 @@ import torch
 from torch import Tensor
 
 from app.cli import main as cli
-from app.pipeline.frame import COLD, RWR, Frame
-from app.pipeline.pipeline import Pipeline, build_pipeline
-from app.settings import EngineSettings, TrackingSettings
+from app.core.frame import COLD, RWR, Frame
+from app.core.settings import EngineSettings, TrackingSettings
+from app.tracking.pipeline import Pipeline, build_pipeline
 from benchmarks import covered_points
 from model.config import LdeqConfig
+from model.engine.export import export_ghcu, export_onnx
 from model.engine.open import open_engine
 from model.errors import ModelError
-from model.export import export_ghcu, export_onnx
 from model.geometry import Crop
-from model.ghcu import Ghcu, GhcuConfig, ghcu_path, graph_path, is_ghcu, read_ghcu_card, shares
-from model.ghcu_network import GhcuNetwork, Summary, fit_similarity, inverses, shape_model, summarise
 from model.network import Ldeq
-from model.rwr import Solution, cold_solve
+from model.repair.ghcu import Ghcu, GhcuConfig, ghcu_path, graph_path, is_ghcu, read_ghcu_card, shares
+from model.repair.network import GhcuNetwork, Summary, fit_similarity, inverses, shape_model, summarise
+from model.rwr.recurrence import Solution, cold_solve
 from model.topology import MIRROR, POINTS, TO_68
 from model.training import ghcu as training
 from model.training.ghcu import GhcuRecipe, choose_thresholds, train_ghcu

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from app.gui.cameras import CameraFinder
-from app.gui.presenters.chooser import (
+from app.gui.live.presenters.chooser import (
     AS_IT_LIKES,
     DEMO_SPEC,
     CameraChoice,
@@ -22,12 +22,12 @@ from app.gui.presenters.chooser import (
     choices,
     is_playing,
 )
-from app.gui.presenters.plugs import RETRY_SECONDS, SETTLE_SECONDS, TRIES, CameraPlugs, PlugAdvice
-from app.gui.presenters.state import FAILED, OPENING, RUNNING, RecordingState, SessionState
-from app.gui.views.source_menu import fill_source_menu
-from app.pipeline.live import LiveStatus
+from app.gui.live.presenters.plugs import RETRY_SECONDS, SETTLE_SECONDS, TRIES, CameraPlugs, PlugAdvice
+from app.gui.live.presenters.state import FAILED, OPENING, RUNNING, RecordingState, SessionState
+from app.gui.live.views.source_menu import fill_source_menu
 from app.sources.base import SourceInfo
 from app.sources.formats import FORMATS, CameraFormat, with_format
+from app.tracking.live import LiveStatus
 
 INSIDE, DESK = CameraChoice("camera:0", "Inside"), CameraChoice("camera:2", "Desk")
 DESK_INFO = SourceInfo("Desk", 1280, 720, 30.0, None, True, asked=CameraFormat())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from app.core.modes import EMA, ONE_EURO, OPPOSITE
+from app.core.presets import PRESETS, preset_of
+from app.core.settings import TrackingSettings
+from app.gui.live.presenters.choices import CHANGES, next_rival, with_budget, with_preset, with_weight
 from app.gui.presenters import actions
-from app.gui.presenters.choices import CHANGES, next_rival, with_budget, with_preset, with_weight
-from app.modes import EMA, ONE_EURO, OPPOSITE
-from app.presets import PRESETS, preset_of
-from app.settings import TrackingSettings
-from model.rwr import RwrSettings
+from model.rwr.recurrence import RwrSettings
 
 
 def test_switches_go_back_and_forth() -> None:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import UserError
-from app.gui.presenters.actions import ACTIONS, GROUPS, Action
-from app.gui.presenters.key_list import KeyGroup, columns, key_groups, shown_key
-from app.gui.presenters.preferences import (
+from app.core.errors import UserError
+from app.gui.live.presenters.preferences import (
     ANNOTATED,
     EXACT,
     MIRRORED,
@@ -20,7 +18,7 @@ from app.gui.presenters.preferences import (
     recording_switches,
     with_switch,
 )
-from app.gui.presenters.share import (
+from app.gui.live.presenters.share import (
     CAMERA_FIELD,
     ERROR,
     GOOD,
@@ -35,7 +33,9 @@ from app.gui.presenters.share import (
     status_lines,
     summary,
 )
-from app.gui.presenters.tour import STEPS, Tour, card_place
+from app.gui.live.presenters.tour import STEPS, Tour, card_place
+from app.gui.presenters.actions import ACTIONS, GROUPS, Action
+from app.gui.presenters.key_list import KeyGroup, columns, key_groups, shown_key
 from app.sessions.writer import RecordingChoices
 from app.sharing.channel import ChannelStatus
 from app.sharing.settings import Address, SharingSettings

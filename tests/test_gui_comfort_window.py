@@ -15,15 +15,15 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
-from app.gui import theme
+from app.core.settings import TrackingSettings
+from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.share import JSON_FIELD
 from app.gui.live_window import LiveWindow
-from app.gui.palettes import DARK, LIGHT
-from app.gui.presenters.session import LiveSession, SessionParts
-from app.gui.presenters.share import JSON_FIELD
 from app.gui.remembered import Memory, Remembered
 from app.gui.settings import LiveSettings
-from app.privacy import blurred
-from app.settings import TrackingSettings
+from app.gui.theme import theme
+from app.gui.theme.palettes import DARK, LIGHT
+from app.media.privacy import blurred
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 
 WAIT_MS = 20000

@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.gui.picture import Placement, Region, prepare
-from app.gui.presenters.compare import EDGE, GRIP, STEP, Comparison, compared, is_comparing
-from app.gui.presenters.faces import IDENTITY_COLOURS, FaceChoice, face_at, face_name, identity_colour
-from app.gui.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, VIEW_OPTIONS, VIEWS
-from app.gui.presenters.zoom import SPAN, FaceZoom
-from app.modes import COLD, EMA, RWR
-from app.pipeline.frame import FaceResult, FrameResult
-from app.settings import TrackingSettings
+from app.core.frame import FaceResult, FrameResult
+from app.core.modes import COLD, EMA, RWR
+from app.core.settings import TrackingSettings
+from app.gui.live.presenters.compare import EDGE, GRIP, STEP, Comparison, compared, is_comparing
+from app.gui.live.presenters.faces import IDENTITY_COLOURS, FaceChoice, face_at, face_name, identity_colour
+from app.gui.live.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, VIEW_OPTIONS, VIEWS
+from app.gui.live.presenters.zoom import SPAN, FaceZoom
+from app.gui.widgets.picture import Placement, Region, prepare
 from model.geometry import Crop
 from tests.gui_fakes import estimate, frame_result
 

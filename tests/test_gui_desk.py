@@ -12,26 +12,26 @@ from typing import Any
 
 import pytest
 
+from app.core.modes import EMA
+from app.core.presets import PRESETS
+from app.core.settings import TrackingSettings
+from app.gui.live.presenters import desk as desk_module
+from app.gui.live.presenters.chooser import CameraChoice
+from app.gui.live.presenters.desk import LiveDesk
+from app.gui.live.presenters.plugs import WAITING
+from app.gui.live.presenters.preferences import Preferences
+from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.share import JSON_FIELD, ShareForm
+from app.gui.live.presenters.state import RecordingPlan
 from app.gui.presenters import actions
-from app.gui.presenters import desk as desk_module
-from app.gui.presenters.chooser import CameraChoice
-from app.gui.presenters.desk import LiveDesk
-from app.gui.presenters.plugs import WAITING
-from app.gui.presenters.preferences import Preferences
-from app.gui.presenters.session import LiveSession, SessionParts
-from app.gui.presenters.share import JSON_FIELD, ShareForm
-from app.gui.presenters.state import RecordingPlan
 from app.gui.remembered import Remembered
 from app.gui.settings import LiveSettings
-from app.modes import EMA
-from app.pipeline.live import LiveStatus
-from app.presets import PRESETS
-from app.recording.summary import RecordingSummary
+from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
-from app.settings import TrackingSettings
 from app.sharing.settings import Address
 from app.sharing.sharing import OSC, UDP
 from app.sources.base import Playback, SourceInfo
+from app.tracking.live import LiveStatus
 from tests.gui_fakes import FakeLive, FakeRecorder, frame_result
 
 WAIT = 20.0

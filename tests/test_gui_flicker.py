@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.gui.presenters.faces import FaceChoice
-from app.gui.presenters.flicker import TRACE_CAPACITY, FlickerHistory
-from app.gui.presenters.options import rival_options
+from app.core.frame import FrameResult
+from app.core.modes import COLD, EMA, MODE_NAMES, MODES, ONE_EURO, RIVALS, RWR
+from app.core.settings import TrackingSettings
+from app.gui.live.presenters.faces import FaceChoice
+from app.gui.live.presenters.flicker import TRACE_CAPACITY, FlickerHistory
+from app.gui.live.presenters.options import rival_options
 from app.gui.presenters.rings import PointWindow, TraceRing
 from app.gui.presenters.scale import PATIENCE_SECONDS, GrowingScale, round_up
-from app.modes import COLD, EMA, MODE_NAMES, MODES, ONE_EURO, RIVALS, RWR
-from app.pipeline.frame import FrameResult
-from app.settings import TrackingSettings
-from model.rwr import RwrSettings
+from model.rwr.recurrence import RwrSettings
 from model.topology import POINTS
 from tests.gui_fakes import estimate, frame_result
 

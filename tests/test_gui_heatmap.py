@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.gui.canonical_face import canonical_face, heat_field
-from app.gui.presenters.flicker import FlickerView, ModeFlicker
-from app.gui.presenters.heatmap import (
+from app.core.modes import COLD, EMA, MODES, RWR
+from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
+from app.gui.live.presenters.heatmap import (
     CHANGE,
     CHANGE_COLOURS,
     CHANGE_STOPS,
@@ -23,8 +23,8 @@ from app.gui.presenters.heatmap import (
     live_heat,
     ramp,
 )
-from app.gui.presenters.readouts import NOTHING
-from app.modes import COLD, EMA, MODES, RWR
+from app.gui.live.presenters.readouts import NOTHING
+from app.gui.presenters.canonical_face import canonical_face, heat_field
 from model.topology import LEFT_EYE_OUTER, MIRROR, POINTS, REGIONS, RIGHT_EYE_OUTER
 
 

@@ -17,25 +17,25 @@ from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.errors import RecordingError
-from app.gui import theme
-from app.gui.palettes import DARK, LIGHT, Palette
-from app.gui.presenters.holdstill import COUNTDOWN_SECONDS, HoldStill
-from app.gui.presenters.holdstill_view import COUNTDOWN, DONE, FAILED, IDLE, MEASURING, WORKING, card_choices
-from app.gui.presenters.state import SessionState
-from app.gui.views.card import CardPage
-from app.gui.views.card_drawing import FINE, save_sheet, sheet_image
-from app.gui.views.card_parts import HEIGHT, WIDTH
-from app.gui.views.holdstill import HoldStillOverlay
+from app.core.errors import RecordingError
+from app.core.frame import COLD, RWR, FrameResult
+from app.core.settings import TrackingSettings
+from app.gui.holdstill.presenters.test import COUNTDOWN_SECONDS, HoldStill
+from app.gui.holdstill.presenters.view import COUNTDOWN, DONE, FAILED, IDLE, MEASURING, WORKING, card_choices
+from app.gui.holdstill.views.card import CardPage
+from app.gui.holdstill.views.card_drawing import FINE, save_sheet, sheet_image
+from app.gui.holdstill.views.card_parts import HEIGHT, WIDTH
+from app.gui.holdstill.views.test import HoldStillOverlay
+from app.gui.live.presenters.state import SessionState
+from app.gui.theme import theme
+from app.gui.theme.palettes import DARK, LIGHT, Palette
 from app.holdstill.card import CAMERA, DEMO, FILE, Format, camera_of
 from app.holdstill.card_file import CardFile, read_card, write_card
 from app.holdstill.samples import TEST_SECONDS
 from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
-from app.pipeline.frame import COLD, RWR, FrameResult
-from app.pipeline.live import LiveStatus
-from app.settings import TrackingSettings
 from app.sources.base import SourceInfo
 from app.sources.formats import CameraFormat
+from app.tracking.live import LiveStatus
 from tests.holdstill_fakes import FPS, Points, card, noisy, results, still_face
 
 INFO = SourceInfo("HD Webcam", 640, 360, 30.0, None, True, asked=CameraFormat(1280, 720, 30.0))
@@ -228,7 +228,7 @@ def test_an_error_inside_is_a_sentence(bench: Bench, monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("app.gui.presenters.holdstill.measure", broken)
+    monkeypatch.setattr("app.gui.holdstill.presenters.test.measure", broken)
     bench.test.start()
     bench.sit()
     bench.work()

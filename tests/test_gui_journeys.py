@@ -21,35 +21,35 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.gui import theme
-from app.gui.live_page import DRAWER, PANEL
+from app.core.frame import FaceResult
+from app.core.modes import COLD, EMA, RWR
+from app.core.settings import EngineSettings, TrackingSettings
+from app.gui.holdstill.presenters import test as holdstill_module
+from app.gui.holdstill.views.card_drawing import FINE
+from app.gui.holdstill.views.card_parts import HEIGHT, WIDTH
+from app.gui.live.presenters.chooser import CameraChoice
+from app.gui.live.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT
+from app.gui.live.presenters.session import LiveSession
+from app.gui.live.views.page import DRAWER, PANEL
 from app.gui.live_window import LiveWindow
-from app.gui.look import LEAST_SIZE
-from app.gui.palettes import DARK, LIGHT
 from app.gui.presenters import actions
-from app.gui.presenters import holdstill as holdstill_module
 from app.gui.presenters.banners import NO_CAMERA
-from app.gui.presenters.chooser import CameraChoice
-from app.gui.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT
-from app.gui.presenters.session import LiveSession
-from app.gui.presenters.viewer_facts import OPEN
-from app.gui.presenters.viewer_jobs import AS_RECORDED, NO_RIVAL, WAYS
-from app.gui.presenters.viewer_jobs import COLD as SOLVED_COLD
 from app.gui.remembered import Memory, Remembered
 from app.gui.settings import LiveSettings
-from app.gui.views.card_drawing import FINE
-from app.gui.views.card_parts import HEIGHT, WIDTH
-from app.gui.views.viewer import ViewerView
+from app.gui.theme import theme
+from app.gui.theme.palettes import DARK, LIGHT
+from app.gui.viewer.presenters.facts import OPEN
+from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_RIVAL, WAYS
+from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
+from app.gui.viewer.views.viewer import ViewerView
 from app.gui.window import live_parts
+from app.gui.window_state import LEAST_SIZE
 from app.holdstill.card_file import read_card
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
-from app.modes import COLD, EMA, RWR
-from app.pipeline.frame import FaceResult
 from app.sessions.form import COMPLETE, RECORDED, REPLAYS
 from app.sessions.session import open_session
 from app.sessions.writer import RecordingChoices
-from app.settings import EngineSettings, TrackingSettings
 from app.sources.base import Playback
 from app.sources.demo import DemoClip
 from benchmarks.screenshots import playing

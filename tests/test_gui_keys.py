@@ -15,14 +15,14 @@ from PySide6.QtGui import QKeySequence
 from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.gui import theme
+from app.gui.live.presenters.chooser import CameraChoice
+from app.gui.live.presenters.session import LiveSession
 from app.gui.live_window import LiveWindow
-from app.gui.palettes import DARK
 from app.gui.presenters import actions
-from app.gui.presenters.chooser import CameraChoice
-from app.gui.presenters.session import LiveSession
 from app.gui.remembered import Memory
 from app.gui.settings import LiveSettings
+from app.gui.theme import theme
+from app.gui.theme.palettes import DARK
 from tests.gui_fakes import fake_parts
 from tests.session_fakes import record, tracked
 

@@ -18,31 +18,31 @@ from PySide6.QtGui import QColor, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.gui import theme
+from app.core.frame import FrameResult
+from app.core.modes import COLD, EMA, MODES, ONE_EURO, OPPOSITE, RWR
+from app.core.presets import PRESETS
+from app.core.settings import TrackingSettings
 from app.gui.environment import forget_opencv_plugins
-from app.gui.palettes import DARK, LIGHT
-from app.gui.picture import prepare
-from app.gui.presenters.faces import FaceChoice, identity_colour
-from app.gui.presenters.flicker import FlickerView, ModeFlicker
-from app.gui.presenters.heatmap import CHANGE, HEAT_COLOURS, LEVELS
-from app.gui.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, rival_options
-from app.gui.presenters.solver import SolverHistory
-from app.gui.presenters.solver_readouts import WEIGHT_STEPS, step_of, weight_at
-from app.gui.presenters.zoom import FaceZoom
-from app.gui.views.bars import RegionBars
-from app.gui.views.heatmap import HeatMapView
-from app.gui.views.numbers import FlickerNumbers
-from app.gui.views.segments import Segments
-from app.gui.views.solver import CONTROLS_WIDTH, SolverPanel
-from app.gui.views.switch import Switch
-from app.gui.views.trace import FlickerTrace
-from app.gui.views.video import VideoView
-from app.modes import COLD, EMA, MODES, ONE_EURO, OPPOSITE, RWR
-from app.pipeline.frame import FrameResult
-from app.presets import PRESETS
-from app.settings import TrackingSettings
+from app.gui.live.presenters.faces import FaceChoice, identity_colour
+from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
+from app.gui.live.presenters.heatmap import CHANGE, HEAT_COLOURS, LEVELS
+from app.gui.live.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, rival_options
+from app.gui.live.presenters.solver import SolverHistory
+from app.gui.live.presenters.solver_readouts import WEIGHT_STEPS, step_of, weight_at
+from app.gui.live.presenters.zoom import FaceZoom
+from app.gui.live.views.bars import RegionBars
+from app.gui.live.views.heatmap import HeatMapView
+from app.gui.live.views.numbers import FlickerNumbers
+from app.gui.live.views.solver import CONTROLS_WIDTH, SolverPanel
+from app.gui.live.views.trace import FlickerTrace
+from app.gui.live.views.video import VideoView
+from app.gui.theme import theme
+from app.gui.theme.palettes import DARK, LIGHT
+from app.gui.widgets.picture import prepare
+from app.gui.widgets.segments import Segments
+from app.gui.widgets.switch import Switch
 from model.geometry import Crop
-from model.rwr import RwrSettings
+from model.rwr.recurrence import RwrSettings
 from model.topology import POINTS
 from tests.gui_fakes import estimate, frame_result
 

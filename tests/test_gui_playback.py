@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.gui.presenters.playback import (
+from app.gui.live.presenters.playback import (
     SPEEDS,
     SeekLimiter,
     clock_text,
@@ -16,7 +16,7 @@ from app.gui.presenters.playback import (
     playback_view,
     position_now,
 )
-from app.gui.views.scrub import MARGIN, ScrubBar
+from app.gui.widgets.scrub import MARGIN, ScrubBar
 from app.sources.base import Playback
 from app.sources.paced import FASTEST, SLOWEST
 

@@ -11,25 +11,25 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import RecordingError
-from app.gui.picture import Placement, prepare
+from app.core.errors import RecordingError
+from app.core.frame import COLD, RWR, FrameResult
+from app.core.settings import TrackingSettings
+from app.gui.live.presenters.chooser import DEMO_SPEC, OPEN_FILE, OPEN_STREAM, CameraChoice, choices
+from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
+from app.gui.live.presenters.hints import DARK, Hint
+from app.gui.live.presenters.readouts import NOTHING, Facts, flicker_texts, headline, hud, rows, source_name, verdict
+from app.gui.live.presenters.state import RecordingState, SessionState
+from app.gui.live.presenters.timing import Latency, LatencyMeter, RateMeter
+from app.gui.live.snapshot import save_snapshot
 from app.gui.presenters import actions
 from app.gui.presenters.banners import ERROR, NO_CAMERA, OFFER_SECONDS, Banners
-from app.gui.presenters.chooser import DEMO_SPEC, OPEN_FILE, OPEN_STREAM, CameraChoice, choices
-from app.gui.presenters.flicker import FlickerView, ModeFlicker
-from app.gui.presenters.hints import DARK, Hint
-from app.gui.presenters.readouts import NOTHING, Facts, flicker_texts, headline, hud, rows, source_name, verdict
-from app.gui.presenters.state import RecordingState, SessionState
-from app.gui.presenters.timing import Latency, LatencyMeter, RateMeter
 from app.gui.remembered import Remembered
 from app.gui.settings import recordings_folder
-from app.gui.snapshot import save_snapshot
-from app.pipeline.frame import COLD, RWR, FrameResult
-from app.pipeline.live import LiveStatus
-from app.recording.summary import RecordingSummary
-from app.settings import TrackingSettings
+from app.gui.widgets.picture import Placement, prepare
+from app.media.summary import RecordingSummary
 from app.sources.base import SourceInfo
 from app.sources.formats import CameraFormat
+from app.tracking.live import LiveStatus
 from tests.gui_fakes import frame_result
 
 CAMERA = SourceInfo("Integrated Camera", 1280, 720, 30.0, None, True)

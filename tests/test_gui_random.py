@@ -16,21 +16,21 @@ import av
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.errors import SourceError
+from app.core.errors import SourceError
+from app.core.frame import Frame
+from app.core.settings import EngineSettings, TrackingSettings
+from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.state import RecordingPlan
 from app.gui.live_window import LiveWindow
 from app.gui.presenters import actions
-from app.gui.presenters.session import LiveSession, SessionParts
-from app.gui.presenters.state import RecordingPlan
 from app.gui.remembered import Remembered
 from app.gui.settings import LiveSettings
 from app.gui.window import make_recorder
-from app.pipeline.frame import Frame
-from app.pipeline.live import LivePipeline
-from app.pipeline.pipeline import Pipeline
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
-from app.settings import EngineSettings, TrackingSettings
 from app.sources.base import Source, SourceInfo
+from app.tracking.live import LivePipeline
+from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
 
 WIDTH, HEIGHT = 160, 120

@@ -13,13 +13,13 @@ from typing import Any
 import platformdirs
 import pytest
 
-from app.errors import UserError
-from app.gui.presenters.preferences import Preferences
-from app.gui.presenters.share import ShareForm
+from app.core.errors import UserError
+from app.core.presets import PRESETS
+from app.core.settings import TrackingSettings
+from app.gui.live.presenters.preferences import Preferences
+from app.gui.live.presenters.share import ShareForm
 from app.gui.remembered import Memory, Remembered, default_path, memorable_source
-from app.presets import PRESETS
 from app.sessions.writer import RecordingChoices
-from app.settings import TrackingSettings
 
 WAIT_SECONDS = 20.0
 

@@ -20,9 +20,9 @@ import pytest
 from numpy.typing import NDArray
 from PySide6.QtWidgets import QApplication
 
-from app.gui import theme
-from app.gui.palettes import DARK, LIGHT, Palette
-from app.gui.presenters import holdstill
+from app.gui.holdstill.presenters import test as holdstill
+from app.gui.theme import theme
+from app.gui.theme.palettes import DARK, LIGHT, Palette
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
 from benchmarks.screenshots import SIZE, Photographer

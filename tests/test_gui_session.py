@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from app.errors import RecordingError
+from app.core.errors import RecordingError
+from app.core.settings import EngineSettings, TrackingSettings
+from app.gui.live.presenters.desk import LiveDesk
+from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.state import RecordingPlan, SessionState
 from app.gui.presenters import actions
-from app.gui.presenters.desk import LiveDesk
-from app.gui.presenters.session import LiveSession, SessionParts
-from app.gui.presenters.state import RecordingPlan, SessionState
 from app.gui.remembered import Remembered
 from app.gui.settings import LiveSettings
-from app.settings import EngineSettings, TrackingSettings
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 
 WAIT = 20.0

@@ -13,17 +13,17 @@ from PySide6.QtGui import QAccessible, QKeySequence, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.gui import theme
-from app.gui.palettes import DARK, LIGHT
-from app.gui.presenters.preferences import ANNOTATED, EXACT, Preferences
-from app.gui.presenters.share import CAMERA_FIELD, GOOD, JSON_FIELD, OSC_FIELD, WRONG, ShareForm, StatusLine
-from app.gui.presenters.tour import FLICKER, RECORDING, STEPS, SWITCH
-from app.gui.views.controls import ToggleRow
-from app.gui.views.keys import KeyList
-from app.gui.views.preferences import PreferencesSheet
-from app.gui.views.share import ShareSheet
-from app.gui.views.sheet import MARGIN, Sheet, Sheets, rounded
-from app.gui.views.tour import TourCard
+from app.gui.live.presenters.preferences import ANNOTATED, EXACT, Preferences
+from app.gui.live.presenters.share import CAMERA_FIELD, GOOD, JSON_FIELD, OSC_FIELD, WRONG, ShareForm, StatusLine
+from app.gui.live.presenters.tour import FLICKER, RECORDING, STEPS, SWITCH
+from app.gui.live.views.keys import KeyList
+from app.gui.live.views.preferences import PreferencesSheet
+from app.gui.live.views.share import ShareSheet
+from app.gui.live.views.tour import TourCard
+from app.gui.theme import theme
+from app.gui.theme.palettes import DARK, LIGHT
+from app.gui.widgets.controls import ToggleRow
+from app.gui.widgets.sheet import MARGIN, Sheet, Sheets, rounded
 from app.sessions.writer import RecordingChoices
 
 USUAL = Path("/home/someone/Videos/LDEQ Live")

@@ -7,11 +7,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.gui.presenters.faces import FaceChoice
-from app.gui.presenters.readouts import NOTHING
-from app.gui.presenters.residuals import MOST_EVALUATIONS, WINDOW_SECONDS
-from app.gui.presenters.solver import IN_COLD_STARTS, IN_THESE_FRAMES, RESETS_KEPT, UNKNOWN, SolverHistory, SolverView
-from app.gui.presenters.solver_readouts import (
+from app.core.frame import Estimate, FaceResult, FrameResult
+from app.core.modes import COLD, EMA, RWR
+from app.core.presets import PRESETS
+from app.core.settings import TrackingSettings
+from app.gui.live.presenters.faces import FaceChoice
+from app.gui.live.presenters.readouts import NOTHING
+from app.gui.live.presenters.residuals import MOST_EVALUATIONS, WINDOW_SECONDS
+from app.gui.live.presenters.solver import (
+    IN_COLD_STARTS,
+    IN_THESE_FRAMES,
+    RESETS_KEPT,
+    UNKNOWN,
+    SolverHistory,
+    SolverView,
+)
+from app.gui.live.presenters.solver_readouts import (
     LARGEST_WEIGHT,
     WEIGHT_STEPS,
     is_default,
@@ -22,12 +33,8 @@ from app.gui.presenters.solver_readouts import (
     step_of,
     weight_at,
 )
-from app.modes import COLD, EMA, RWR
-from app.pipeline.frame import Estimate, FaceResult, FrameResult
-from app.pipeline.pipeline import SCENE_CUT
-from app.presets import PRESETS
-from app.settings import TrackingSettings
-from model.rwr import FIRST_FRAME, RwrSettings
+from app.tracking.pipeline import SCENE_CUT
+from model.rwr.recurrence import FIRST_FRAME, RwrSettings
 from model.solvers import BUDGET, SolveReport
 from tests.gui_fakes import estimate, frame_result
 

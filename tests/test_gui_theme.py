@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.gui import theme
-from app.gui.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
-from app.gui.wardrobe import Wardrobe, wished
+from app.gui.theme import theme
+from app.gui.theme.manager import Wardrobe, wished
+from app.gui.theme.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
 
 READABLE = 4.5
 """Contrast of text that WCAG 2.2 asks for at level AA; 3 for large signs."""

@@ -19,13 +19,20 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.gui import theme
-from app.gui.palettes import DARK, LIGHT, Palette
+from app.core.frame import FrameResult
+from app.core.modes import RWR
+from app.core.presets import PRESETS
+from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters import actions
-from app.gui.presenters.library import Library, session_row
-from app.gui.presenters.session_player import EMPTY_GREY, SessionPlayer
-from app.gui.presenters.takes import ShownTake, load_takes, part_figures, together
-from app.gui.presenters.timeline import (
+from app.gui.theme import theme
+from app.gui.theme.palettes import DARK, LIGHT, Palette
+from app.gui.viewer.presenters.facts import EMPTY, FAILED, NO_FRAMES, OPEN, OPENING
+from app.gui.viewer.presenters.jobs import ANNOTATED, AS_RECORDED, NO_RIVAL, SESSION, VIDEO, WAYS, replay_settings
+from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
+from app.gui.viewer.presenters.library import Library, session_row
+from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
+from app.gui.viewer.presenters.takes import ShownTake, load_takes, part_figures, together
+from app.gui.viewer.presenters.timeline import (
     COLD,
     FACE,
     LOWEST_TOP,
@@ -39,23 +46,16 @@ from app.gui.presenters.timeline import (
     ticks,
     timeline_of,
 )
-from app.gui.presenters.viewer import Viewer
-from app.gui.presenters.viewer_facts import EMPTY, FAILED, NO_FRAMES, OPEN, OPENING
-from app.gui.presenters.viewer_jobs import ANNOTATED, AS_RECORDED, NO_RIVAL, SESSION, VIDEO, WAYS, replay_settings
-from app.gui.presenters.viewer_jobs import COLD as SOLVED_COLD
-from app.gui.views.library import LibraryView
-from app.gui.views.timeline import TimelineView, take_colour
-from app.gui.views.viewer import ViewerView
-from app.modes import RWR
-from app.pipeline.frame import FrameResult
-from app.presets import PRESETS
+from app.gui.viewer.presenters.viewer import Viewer
+from app.gui.viewer.views.library import LibraryView
+from app.gui.viewer.views.timeline import TimelineView, take_colour
+from app.gui.viewer.views.viewer import ViewerView
 from app.sessions.events import DROPPED, FOUND, LOST, RESET, SETTINGS, Event
 from app.sessions.form import METADATA, RECORDED
 from app.sessions.listing import SessionEntry
 from app.sessions.plan import RecordingChoices
 from app.sessions.replay import replay
 from app.sessions.session import Session, open_session
-from app.settings import EngineSettings, TrackingSettings
 from tests.session_fakes import EXACT, SIZE, record, square_pipeline, tracked
 
 StartPlayer = Callable[..., SessionPlayer]

@@ -20,23 +20,23 @@ from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.gui import theme
+from app.core.frame import Estimate, FaceResult
+from app.core.settings import TrackingSettings
 from app.gui import window as window_module
 from app.gui.environment import forget_opencv_plugins
+from app.gui.live.presenters.chooser import OPEN_STREAM, CameraChoice
+from app.gui.live.presenters.readouts import Hud
+from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.views.video import VideoView
 from app.gui.live_window import LiveWindow
-from app.gui.overlay import draw_faces
-from app.gui.picture import Placement, prepare
 from app.gui.presenters import actions
 from app.gui.presenters.banners import NO_CAMERA
-from app.gui.presenters.chooser import OPEN_STREAM, CameraChoice
-from app.gui.presenters.readouts import Hud
-from app.gui.presenters.session import LiveSession, SessionParts
 from app.gui.remembered import Remembered
 from app.gui.settings import LiveSettings
-from app.gui.views.video import VideoView
+from app.gui.theme import theme
+from app.gui.widgets.overlay import draw_faces
+from app.gui.widgets.picture import Placement, prepare
 from app.gui.window import run_window
-from app.pipeline.frame import Estimate, FaceResult
-from app.settings import TrackingSettings
 from model.topology import REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
 

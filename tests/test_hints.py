@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.gui.presenters.hint_watcher import HintWatcher
-from app.gui.presenters.hints import (
+from app.core.frame import COLD, Estimate, FaceResult, Frame, FrameResult
+from app.core.settings import EngineSettings, TrackingSettings
+from app.gui.live.presenters.hint_watcher import HintWatcher
+from app.gui.live.presenters.hints import (
     BACKLIT,
     BLACK,
     BLURRED,
@@ -31,11 +33,9 @@ from app.gui.presenters.hints import (
     Hint,
     HintJudge,
 )
-from app.pipeline.conditions import LEFT, RIGHT, TOP
-from app.pipeline.frame import COLD, Estimate, FaceResult, Frame, FrameResult
-from app.pipeline.pipeline import Pipeline, build_pipeline
-from app.settings import EngineSettings, TrackingSettings
 from app.sources.demo import DemoClip
+from app.tracking.conditions import LEFT, RIGHT, TOP
+from app.tracking.pipeline import Pipeline, build_pipeline
 from model.geometry import Crop
 from model.solvers import SolveReport
 from tests.fakes import face_points

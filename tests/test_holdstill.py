@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from app.cli.main import main
-from app.errors import RecordingError, UserError
+from app.core.errors import RecordingError, UserError
+from app.core.frame import COLD, RWR
+from app.core.settings import TrackingSettings
 from app.holdstill.card import make_card
 from app.holdstill.card_file import card_path, list_cards, read_card, write_card
 from app.holdstill.comparison import compare, compare_modes, flicker_interval
@@ -19,8 +21,6 @@ from app.holdstill.measurement import HoldStillError, measure
 from app.holdstill.samples import Sampler
 from app.holdstill.stillness import as_complex, blinking, follow_head, smooth
 from app.holdstill.text import card_lines, modes_verdict
-from app.pipeline.frame import COLD, RWR
-from app.settings import TrackingSettings
 from model.topology import POINTS, REGIONS
 from tests.holdstill_fakes import (
     FPS,

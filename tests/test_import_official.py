@@ -22,6 +22,7 @@ import torch
 
 from app.cli import import_official
 from app.cli import main as cli
+from app.core.places import PORTRAIT
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
@@ -29,7 +30,7 @@ from model.network import Ldeq
 from model.official.checkpoint import read_checkpoint
 from model.official.convert import convert
 from model.official.variant import WFLW, WFLW_V, choose_variant
-from model.rwr import Recurrence
+from model.rwr.recurrence import Recurrence
 from model.weights import load_weights, read_card, verify
 from tests.official_fakes import (
     WFLW_ARGUMENTS,
@@ -39,7 +40,6 @@ from tests.official_fakes import (
     write_checkpoint,
 )
 
-PORTRAIT = Path(__file__).resolve().parent.parent / "app" / "assets" / "portrait.jpg"
 ENGINES = ("onnx", "torch")
 Capture = pytest.CaptureFixture[str]
 
@@ -538,7 +538,7 @@ def test_a_full_disk_leaves_nothing_behind(checkpoint: Path, capsys: Capture, mo
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("model.export.torch.onnx.export", lambda *_, **__: full())
+    monkeypatch.setattr("model.engine.export.torch.onnx.export", lambda *_, **__: full())
     before = set(checkpoint.parent.iterdir())
     assert import_checkpoint(checkpoint, old, "--overwrite") == 2
     err = capsys.readouterr().err

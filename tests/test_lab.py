@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.errors import UserError
-from app.evaluation.predict import Predictor, RectPredictor, Smoother
-from app.evaluation.wflw_v import evaluate_video, find_videos
-from app.lab.clips import EncodedClip, encode_clip, encode_clips, find_clips
-from app.lab.experiment import run_experiment
-from app.lab.figures import ClipFigures, measure, measure_track, run, summarise
-from app.lab.grid import families_of, methods_of
-from app.lab.methods import Cold, Filtered, Method, Track, rwr
+from app.core.errors import UserError
+from app.lab.accuracy.predict import Predictor, RectPredictor, Smoother
+from app.lab.accuracy.wflw_v import evaluate_video, find_videos
+from app.lab.flicker.clips import EncodedClip, encode_clip, encode_clips, find_clips
+from app.lab.flicker.experiment import run_experiment
+from app.lab.flicker.figures import ClipFigures, measure, measure_track, run, summarise
+from app.lab.flicker.grid import families_of, methods_of
+from app.lab.flicker.methods import Cold, Filtered, Method, Track, rwr
 from model.filters import Ema, OneEuro
-from model.rwr import RELEASED, RwrSettings
+from model.rwr.recurrence import RELEASED, RwrSettings
 from tests.fakes import SquareEngine
 from tests.lab_fakes import clip_of, swinging
 from tests.test_evaluation import add_video

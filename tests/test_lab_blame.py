@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.lab.blame import (
+from app.lab.flicker.attribution import (
     GIVEN,
     TRACKED,
     ClipBlame,
@@ -19,7 +19,7 @@ from app.lab.blame import (
     stuttering,
     summarise_blame,
 )
-from app.lab.methods import COLD
+from app.lab.flicker.methods import COLD
 from model.geometry import Crop
 from tests.fakes import SquareEngine, face_image, face_points
 from tests.lab_fakes import square_clip

@@ -13,9 +13,9 @@ import pytest
 
 import model.engine.open
 from app.cli import main as cli
-from app.lab.canvas import Picture, Spot
-from app.lab.page import page
-from app.version import VERSION
+from app.core.version import VERSION
+from app.lab.flicker.canvas import Picture, Spot
+from app.lab.flicker.page import page
 from model.config import LdeqConfig
 from model.weights import WeightsCard, write_card
 from tests.fakes import SquareEngine

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from app.lab.canvas import LOOKS
-from app.lab.figures import GroupFigures
-from app.lab.grid import FAMILIES, RWR_NAME
-from app.lab.plots import draw
-from app.lab.scatter import frontier, scatter
+from app.lab.flicker.canvas import LOOKS
+from app.lab.flicker.figures import GroupFigures
+from app.lab.flicker.grid import FAMILIES, RWR_NAME
+from app.lab.flicker.plots import draw
+from app.lab.flicker.scatter import frontier, scatter
 from tests.lab_fakes import RWR, experiment, result
 
 

@@ -10,14 +10,14 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
-from app.errors import UserError
-from app.lab.clips import EncodedClip
-from app.lab.experiment import MethodResult
-from app.lab.grid import KEYS, RELEASED_NAME, RWR_NAME, families_of, is_baseline, methods_of
-from app.lab.methods import COLD, HeldBack
-from app.lab.report import methods_table, printed, values
-from app.lab.verdict import bars, rivals_of, tune
-from model.rwr import RELEASED, RwrSettings
+from app.core.errors import UserError
+from app.lab.flicker.clips import EncodedClip
+from app.lab.flicker.experiment import MethodResult
+from app.lab.flicker.grid import KEYS, RELEASED_NAME, RWR_NAME, families_of, is_baseline, methods_of
+from app.lab.flicker.methods import COLD, HeldBack
+from app.lab.flicker.report import methods_table, printed, values
+from app.lab.flicker.verdict import bars, rivals_of, tune
+from model.rwr.recurrence import RELEASED, RwrSettings
 from tests.fakes import SquareEngine
 from tests.lab_fakes import RWR, clip_of, experiment, result, swinging
 

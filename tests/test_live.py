@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import SourceError, UserError
-from app.pipeline.frame import Frame, FrameResult
-from app.pipeline.live import ENDED, FAILED, RUNNING, STOPPED, LivePipeline
-from app.pipeline.pipeline import Pipeline
-from app.settings import TrackingSettings
+from app.core.errors import SourceError, UserError
+from app.core.frame import Frame, FrameResult
+from app.core.settings import TrackingSettings
 from app.sources.base import Playback, SourceInfo
 from app.sources.open import open_source
+from app.tracking.live import ENDED, FAILED, RUNNING, STOPPED, LivePipeline
+from app.tracking.pipeline import Pipeline
 from model.errors import ModelError
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.sources_fakes import write_video

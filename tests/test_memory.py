@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-from app import memory
+from app.core import memory
+from app.core.places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 HOARD = """
 import sys, threading
-from app.memory import give_back, share_one_heap
+from app.core.memory import give_back, share_one_heap
 import numpy as np
 if sys.argv[1] == "given back":
     assert share_one_heap()

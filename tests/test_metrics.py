@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.expression import expression_steps
-from model.metrics import accuracy, inter_ocular, nad, nme, nmf, velocity_lag
+from model.metrics.accuracy import accuracy, inter_ocular, nad, nme, nmf, velocity_lag
+from model.rwr.expression import expression_steps
 from model.topology import (
     EYES_AND_MOUTH,
     LEFT_EYE_OUTER,

@@ -8,8 +8,8 @@ import threading
 
 import pytest
 
-from app.pipeline import native_messages
-from app.pipeline.native_messages import native_messages_hidden, split_chatter
+from app.tracking import native_messages
+from app.tracking.native_messages import native_messages_hidden, split_chatter
 
 CHATTER = (
     b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.overlay import OTHER_COLOUR, describe, draw_overlay
-from app.pipeline.frame import COLD, Estimate, FaceResult, Frame, FrameResult
+from app.core.frame import COLD, Estimate, FaceResult, Frame, FrameResult
+from app.media.overlay import OTHER_COLOUR, describe, draw_overlay
 from model.geometry import Crop
 from model.topology import POINTS, REGIONS
 from tests.recording_fakes import estimate, landmarks

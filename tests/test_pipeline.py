@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.pipeline.detector import Detection
-from app.pipeline.faces import RWR_ON
-from app.pipeline.frame import COLD, EMA, ONE_EURO, RWR, Frame, FrameResult
-from app.pipeline.pipeline import DRIFTED, Pipeline
-from app.pipeline.tracker import UNCERTAIN, Policy
-from app.settings import TrackingSettings
+from app.core.frame import COLD, EMA, ONE_EURO, RWR, Frame, FrameResult
+from app.core.settings import TrackingSettings
+from app.tracking.detector import Detection
+from app.tracking.faces import RWR_ON
+from app.tracking.pipeline import DRIFTED, Pipeline
+from app.tracking.tracker import UNCERTAIN, Policy
 from model.engine.base import State
 from model.geometry import Crop
-from model.rwr import FIRST_FRAME, RWR_OFF
+from model.rwr.recurrence import FIRST_FRAME, RWR_OFF
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 
 SIDE = 120.0

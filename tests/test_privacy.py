@@ -9,16 +9,15 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
-from app.gui.bridge import FrameBridge
-from app.gui.picture import made_private, prepare, prepare_private
-from app.gui.snapshot import save_snapshot
-from app.pipeline.detector import MediaPipeDetector
-from app.pipeline.frame import FrameResult
-from app.pipeline.slot import LatestSlot
-from app.privacy import PATCHES, blurred, without_faces
+from app.core.frame import FrameResult
+from app.core.places import PORTRAIT
+from app.core.slot import LatestSlot
+from app.gui.live.bridge import FrameBridge
+from app.gui.live.snapshot import save_snapshot
+from app.gui.widgets.picture import made_private, prepare, prepare_private
+from app.media.privacy import PATCHES, blurred, without_faces
+from app.tracking.detector import MediaPipeDetector
 from tests.gui_fakes import frame_result
-
-PORTRAIT = Path(__file__).resolve().parent.parent / "app" / "assets" / "portrait.jpg"
 
 
 def test_a_blurred_portrait_shows_no_face() -> None:

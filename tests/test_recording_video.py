@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import RecordingError
-from app.recording.audio import AudioCopy, probe_timing
-from app.recording.safe_file import SafeFile
-from app.recording.video import VideoWriter, letterbox
+from app.core.errors import RecordingError
+from app.core.places import ROOT
+from app.media.audio import AudioCopy, probe_timing
+from app.media.safe_file import SafeFile
+from app.media.video import VideoWriter, letterbox
 from tests.recording_fakes import NTSC, make_video, picture, read_video
 
-ROOT = Path(__file__).parent.parent
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and limits")
 
 
@@ -188,9 +188,9 @@ KILLED = """
 import os, signal, sys
 from fractions import Fraction
 from pathlib import Path
-from app.recording.audio import AudioCopy
-from app.recording.safe_file import SafeFile
-from app.recording.video import VideoWriter
+from app.media.audio import AudioCopy
+from app.media.safe_file import SafeFile
+from app.media.video import VideoWriter
 import numpy as np
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
 audio = AudioCopy(source) if sys.argv[3] == "audio" else None
@@ -222,9 +222,9 @@ FULL = """
 import resource, signal, sys
 import numpy as np
 from pathlib import Path
-from app.errors import RecordingError
-from app.recording.safe_file import SafeFile
-from app.recording.video import VideoWriter
+from app.core.errors import RecordingError
+from app.media.safe_file import SafeFile
+from app.media.video import VideoWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 random = np.random.default_rng(0)

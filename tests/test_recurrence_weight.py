@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.errors import ModelError
-from model.recurrence_weight import SURE_JUMP, Adaptation, AdaptiveWeight
+from model.rwr.weight import SURE_JUMP, Adaptation, AdaptiveWeight
 from model.topology import REGIONS
 
 BASE = 2.0

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.reference import FRAME_SECONDS, MotionGains, ReferenceMotion
+from model.rwr.reference import FRAME_SECONDS, MotionGains, ReferenceMotion
 
 CROP = Crop(50, 50, 80)
 POINTS = np.zeros((98, 2))

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.bench import rival
-from app.bench.rival import Installed, Rival, find_rivals
-from app.bench.rival_turns import RivalTurns, endless
 from app.cli import main as cli
-from app.errors import UserError
+from app.core.errors import UserError
+from app.lab.speed import rival
+from app.lab.speed.rival import Installed, Rival, find_rivals
+from app.lab.speed.rival_turns import RivalTurns, endless
 from benchmarks import rivals
 from benchmarks.known_motion import rigid_clips
 from benchmarks.rival_tables import Record
@@ -167,7 +167,7 @@ def test_a_video_without_pictures_ends(monkeypatch: pytest.MonkeyPatch, tmp_path
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr("app.bench.rival_turns.VideoSource", Empty)
+    monkeypatch.setattr("app.lab.speed.rival_turns.VideoSource", Empty)
     assert list(endless(tmp_path)) == []
 
 

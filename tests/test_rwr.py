@@ -13,9 +13,7 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
-from model.reference import MotionGains, ReferenceMotion
-from model.resample import move_state
-from model.rwr import (
+from model.rwr.recurrence import (
     FIRST_FRAME,
     NON_FINITE_STATE,
     RELEASED,
@@ -25,6 +23,8 @@ from model.rwr import (
     cold_solve,
     cold_state,
 )
+from model.rwr.reference import MotionGains, ReferenceMotion
+from model.rwr.resample import move_state
 from tests.fakes import SquareEngine, face_image, face_points
 
 CROP = Crop(100.0, 90.0, 80.0)

@@ -14,10 +14,10 @@ import pytest
 
 from app.cli import session as command
 from app.cli.main import main
-from app.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
-from app.presets import PRESETS
+from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.core.presets import PRESETS
+from app.core.settings import TrackingSettings
 from app.sessions.session import open_session
-from app.settings import TrackingSettings
 from tests.recording_fakes import read_video, result
 from tests.session_fakes import EXACT, record, square_pipeline, told, tracked
 

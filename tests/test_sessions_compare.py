@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.errors import RecordingError
-from app.pipeline.frame import Estimate
+from app.core.errors import RecordingError
+from app.core.frame import Estimate
+from app.core.settings import TrackingSettings
 from app.sessions.compare import compare_takes
 from app.sessions.export import export_clip
 from app.sessions.form import SessionError
 from app.sessions.plain import to_plain
 from app.sessions.plan import RecordingChoices
 from app.sessions.session import open_session
-from app.settings import TrackingSettings
-from model.flicker import FlickerReading
+from model.metrics.flicker import FlickerReading
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, index_of, landmarks, read_video, result
 from tests.session_fakes import EXACT, record, told, tracked

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import RecordingError, UserError
-from app.presets import PRESETS
+from app.core.errors import RecordingError, UserError
+from app.core.places import ROOT
+from app.core.presets import PRESETS
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.compare import compare_takes
 from app.sessions.describe import session_lines
 from app.sessions.form import SessionError, create_folder, is_session
@@ -24,12 +26,9 @@ from app.sessions.listing import list_sessions
 from app.sessions.metadata import SessionMetadata, read_metadata
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.session import open_session
-from app.settings import EngineSettings, TrackingSettings
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
 from tests.session_fakes import EXACT, record, told
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture

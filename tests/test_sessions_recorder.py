@@ -8,18 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from app.errors import RecordingError
-from app.pipeline.frame import RWR, Estimate
-from app.pipeline.pipeline import STARTED_ANEW
-from app.recording.tables import CsvTable
-from app.recording.video import VideoWriter
+from app.core.errors import RecordingError
+from app.core.frame import RWR, Estimate
+from app.core.settings import TrackingSettings
+from app.media.tables import CsvTable
+from app.media.video import VideoWriter
 from app.sessions import recorder as module
 from app.sessions.form import COMPLETE, RECOVERED
 from app.sessions.listing import list_sessions
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
-from app.settings import TrackingSettings
+from app.tracking.pipeline import STARTED_ANEW
 from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
 from tests.session_fakes import EXACT, plan, record, told

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import UserError
-from app.pipeline.frame import COLD, EMA, RWR
-from app.pipeline.pipeline import build_pipeline
+from app.core.errors import UserError
+from app.core.frame import COLD, EMA, RWR
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.estimates import Estimates
 from app.sessions.form import SessionError
 from app.sessions.metadata import SourceFacts
@@ -22,11 +22,11 @@ from app.sessions.recorder import SessionRecorder
 from app.sessions.replay import replay
 from app.sessions.session import open_session
 from app.sessions.tracked import open_tracked_session
-from app.settings import EngineSettings, TrackingSettings
 from app.sources.demo import DemoClip
 from app.sources.video import VideoSource
+from app.tracking.pipeline import build_pipeline
 from model.errors import ModelError
-from model.rwr import RwrSettings
+from model.rwr.recurrence import RwrSettings
 from tests.recording_fakes import make_video, result
 from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipeline, tracked
 

@@ -7,8 +7,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from app.recording.encoding import EXACT, SCRUB
-from app.recording.video import VideoWriter
+from app.media.encoding import EXACT, SCRUB
+from app.media.video import VideoWriter
 from app.sessions import video as module
 from app.sessions.form import SessionError
 from app.sessions.video import SessionVideo

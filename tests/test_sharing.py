@@ -15,8 +15,8 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
 from app.cli.sharing_options import add_sharing_options, sharing_settings
-from app.errors import UserError
-from app.pipeline.frame import FrameResult
+from app.core.errors import UserError
+from app.core.frame import FrameResult
 from app.sharing.datagrams import LARGEST, packed
 from app.sharing.head import RIGID, SHAPE, head_pose
 from app.sharing.json_message import json_datagrams

@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.overlay import draw_overlay
-from app.pipeline.frame import FrameResult
-from app.privacy import without_faces
+from app.core.frame import FrameResult
+from app.media.overlay import draw_overlay
+from app.media.privacy import without_faces
 from app.sharing import udp as udp_module
 from app.sharing.channel import Channel, ChannelStatus
 from app.sharing.settings import Address, SharingError, SharingSettings

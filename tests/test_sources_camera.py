@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.errors import SourceError, UserError
+from app.core.errors import SourceError, UserError
 from app.sources import camera
 from app.sources.camera import find_camera, list_cameras, open_camera
 from app.sources.formats import CameraFormat

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.errors import SourceError
-from app.pipeline.frame import Frame
-from app.pipeline.slot import LatestSlot
+from app.core.errors import SourceError
+from app.core.frame import Frame
+from app.core.slot import LatestSlot
 from app.sources.capture import FAILURES_IN_A_ROW, CaptureThread
 from app.sources.release import ReleaseGuard
 from tests.sources_fakes import ScriptedSource

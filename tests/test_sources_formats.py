@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import SourceError, UserError
+from app.core.errors import SourceError, UserError
 from app.sources.formats import FORMATS, CameraFormat, CameraRequest, is_camera_spec, parse_camera, with_format
 from app.sources.screens import Region, ScreenRequest, is_screen_spec, parse_screen
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.errors import SourceError
+from app.core.errors import SourceError
 from app.sources.images import list_pictures, open_folder, open_picture, read_picture
 from tests.sources_fakes import read_all
 

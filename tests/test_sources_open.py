@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
-from app.errors import SourceError
-from app.pipeline.frame import Frame
+from app.core.errors import SourceError
+from app.core.frame import Frame
 from app.sources import paced
 from app.sources.formats import CameraFormat
 from app.sources.images import ImageSource

@@ -11,10 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
-from app.errors import SourceError, UserError
-from app.pipeline.frame import Frame
-from app.recording.encoding import EXACT
-from app.recording.video import VideoWriter
+from app.core.errors import SourceError, UserError
+from app.core.frame import Frame
+from app.media.encoding import EXACT
+from app.media.video import VideoWriter
 from app.sources.base import Playable, Playback, Seekable
 from app.sources.demo import DemoClip, open_demo
 from app.sources.images import open_folder

@@ -12,7 +12,7 @@ import pytest
 from mss.exception import ScreenShotError
 from mss.screenshot import ScreenShot
 
-from app.errors import SourceError
+from app.core.errors import SourceError
 from app.sources import screens
 from app.sources.open import open_source
 from app.sources.screen import FRAME_RATE, ScreenSource

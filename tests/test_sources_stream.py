@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from app.errors import SourceError
+from app.core.errors import SourceError
 from app.sources.stream import CLOSED, FAILED, OPEN, RECONNECTING, StreamLimits, StreamSource, without_password
 from tests.sources_fakes import numbered, read_all, write_video
 

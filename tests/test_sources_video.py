@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 
-from app.errors import SourceError
+from app.core.errors import SourceError
 from app.sources.decode import upright_rgb
 from app.sources.video import VideoSource
 from tests.sources_fakes import numbered, read_all, write_video

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.demo_clip.motion import similarity
-from app.demo_clip.render import EYES
-from app.errors import UserError
+from app.core.errors import UserError
 from app.sources.demo import demo_truth
+from benchmarks.demo_clip.motion import similarity
+from benchmarks.demo_clip.render import EYES
 from benchmarks.known_motion import COVERED, MOVING, STILL, demo, rigid_clips, rigid_motion
 from benchmarks.moved_pictures import moved_pictures
 from benchmarks.rival_filters import SETTINGS, Setting, calmest, mean_lag, smoothed

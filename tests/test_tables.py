@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from app.errors import RecordingError
-from app.pipeline.frame import COLD, RWR, Estimate
-from app.recording import tables
-from app.recording.tables import COLUMNS, FLICKER, CsvTable, open_table
+from app.core.errors import RecordingError
+from app.core.frame import COLD, RWR, Estimate
+from app.media import tables
+from app.media.tables import COLUMNS, FLICKER, CsvTable, open_table
 from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
 
@@ -134,7 +134,7 @@ def test_a_killed_csv_keeps_its_rows(tmp_path):
     code = """
 import os, signal, sys, time
 from pathlib import Path
-from app.recording.tables import open_table
+from app.media.tables import open_table
 from tests.recording_fakes import result
 table = open_table(Path(sys.argv[1]))
 started = time.monotonic()

@@ -15,7 +15,7 @@ import pytest
 
 from app.batch.one import EVERY_FACE
 from app.cli import track
-from app.errors import RecordingError, SourceError, UserError
+from app.core.errors import RecordingError, SourceError, UserError
 from app.sessions.session import open_session
 from model.errors import ModelError
 from model.weights import sha256

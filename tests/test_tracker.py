@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from app.pipeline.detector import Detection
-from app.pipeline.tracker import Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
+from app.tracking.detector import Detection
+from app.tracking.tracker import Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
 from model.geometry import Crop
 from tests.fakes import face_points
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from app.cli import main as cli
 from app.cli import train as train_command
 from app.cli.training_options import device_name
-from app.errors import UserError
+from app.core.errors import UserError
 from model.config import LdeqConfig
 from model.errors import ModelError
 from model.heatmap import decode
@@ -422,7 +422,7 @@ def test_the_command_trains_validates_exports_and_resumes(
 
 
 def test_validation_measures_the_model_it_is_given(tmp_path: Path) -> None:
-    from app.training.validation import WflwValidation
+    from app.lab.accuracy.validation import WflwValidation
 
     labelled = write_list(tmp_path / "labelled")
     validate = WflwValidation(labelled, labelled.parent, CONFIG)

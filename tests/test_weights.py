@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from model.config import LdeqConfig
+from model.engine.export import export_onnx
 from model.engine.onnx_engine import graph_paths
 from model.engine.open import open_engine
 from model.errors import ModelError
-from model.export import export_onnx
 from model.geometry import Crop
 from model.network import Ldeq
-from model.rwr import Recurrence
+from model.rwr.recurrence import Recurrence
 from model.weights import load_weights, read_card, save_weights, verify
 
 TINY = LdeqConfig(name="tiny", input_size=128, injection=16, width=16, increment=16, max_steps=3)

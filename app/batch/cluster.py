@@ -14,10 +14,10 @@ from uuid import uuid4
 from app.batch.job import FAILED, STOPPED, Job, Outcome, Stopped, Work
 from app.batch.pool import TRIES, Ended, Progress
 from app.batch.records import FOLDER
-from app.errors import UserError
+from app.core.errors import UserError
+from app.core.places import ROOT
 
 RAY = "ray==2.60.0"
-ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = "here"
 """In place of an address: Ray on this computer alone."""
 LOOK = 0.5

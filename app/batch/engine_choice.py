@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from app.errors import UserError
-from app.settings import EngineSettings
+from app.core.errors import UserError
+from app.core.settings import EngineSettings
 from model.engine.choice import candidates, remembered
 from model.engine.onnx_engine import has_graphs
 from model.engine.open import default_threads, open_engine

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from app.batch.one import path_of
-from app.errors import UserError
+from app.core.errors import UserError
 from app.sessions.form import is_session
 
 VIDEO_SUFFIXES = frozenset(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.settings import EngineSettings, TrackingSettings
+from app.core.settings import EngineSettings, TrackingSettings
 
 SESSION, VIDEO, CSV, PARQUET = "session", "video", "csv", "parquet"
 KINDS = (SESSION, VIDEO, CSV, PARQUET)

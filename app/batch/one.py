@@ -12,15 +12,15 @@ from typing import Protocol
 
 from app.batch.relay import ReadAhead, WriteBehind, room_for
 from app.batch.track_report import TrackReport
-from app.errors import UserError
-from app.pipeline.frame import Frame, FrameResult
-from app.recording.audio import AudioCopy, SourceTiming, probe_timing
-from app.recording.outputs import OutputPlan, Outputs
+from app.core.errors import UserError
+from app.core.frame import Frame, FrameResult
+from app.core.settings import EngineSettings, TrackingSettings
+from app.media.audio import AudioCopy, SourceTiming, probe_timing
+from app.media.outputs import OutputPlan, Outputs
 from app.sessions.form import is_session
 from app.sessions.metadata import EngineFacts
 from app.sessions.tracked import open_tracked_session
 from app.sessions.writer import SessionWriter
-from app.settings import EngineSettings, TrackingSettings
 from app.sources.base import Source, SourceInfo
 from app.sources.images import PICTURE_SUFFIXES, ImageSource, list_pictures
 from app.sources.video import VideoSource
@@ -35,7 +35,7 @@ class UnusableModel(UserError):
 
 
 class Processor(Protocol):
-    """The part of :class:`app.pipeline.pipeline.Pipeline` that is driven here."""
+    """The part of :class:`app.tracking.pipeline.Pipeline` that is driven here."""
 
     @property
     def engine_name(self) -> str: ...
@@ -280,6 +280,6 @@ def _application_source(spec: str) -> Source:
 
 
 def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Processor:
-    from app.pipeline.pipeline import build_pipeline
+    from app.tracking.pipeline import build_pipeline
 
     return build_pipeline(engine, tracking)

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from app.batch.job import ENDINGS, KINDS, SESSION, VIDEO, BatchSettings, Job, Outcome, SourceIdentity
-from app.recording.paths import failure
+from app.core.version import VERSION
+from app.media.paths import failure
 from app.sessions.form import COMPLETE, SessionError, is_session
 from app.sessions.metadata import read_metadata
 from app.sessions.plain import to_plain
-from app.version import VERSION
 from model.weights import sha256
 
 FOLDER = ".batch"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Generic, TypeVar
 
-from app.pipeline.frame import Frame
+from app.core.frame import Frame
 from app.sources.base import Source, SourceInfo
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from typing import Any
 
 from app.batch.job import DONE, FAILED, STOPPED
 from app.batch.records import write_json
+from app.core.version import VERSION
 from app.sessions.metadata import now
-from app.version import VERSION
 
 REPORT = "batch.json"
 FORMAT = "ldeq-live batch"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import UserError
+from app.core.errors import UserError
 from model.engine.open import MOST_THREADS
 
 WORKER_MEMORY = 600 * 2**20

@@ -12,15 +12,16 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
+from filelock import FileLock, Timeout
+
 from app.batch.inputs import Inputs
 from app.batch.job import DONE, FAILED, SESSION, UNFINISHED, BatchSettings, Job, Outcome, SourceIdentity, Stopped
 from app.batch.names import output_names
 from app.batch.pool import Ended, Progress
 from app.batch.records import DIFFERENT, FOLDER, FOREIGN, SAME, Records, make_of
 from app.batch.report import SKIPPED, WAITING, BatchReport, FileReport
-from app.bootstrap.lock import SetupLock
-from app.errors import RecordingError, UserError
-from app.recording.paths import failure
+from app.core.errors import RecordingError, UserError
+from app.media.paths import failure
 from app.sessions.form import is_session
 from app.sessions.plain import to_plain
 from model.weights import sha256
@@ -220,15 +221,16 @@ class _Batch:
 def _folder_of_our_own(folder: Path) -> Iterator[None]:
     """Create the folder, and keep other runs out of it."""
 
-    def refuse() -> None:
-        raise UserError(f"Another run writes into {folder}; wait until it has ended, or choose another output folder.")
-
     if is_session(folder):
         raise UserError(f"{folder} is a session; choose another folder for the outputs.")
     with ExitStack() as stack:
         try:
             (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-            stack.enter_context(SetupLock(folder / FOLDER / LOCK, refuse))
+            stack.enter_context(FileLock(folder / FOLDER / LOCK, blocking=False))
+        except Timeout as error:
+            raise UserError(
+                f"Another run writes into {folder}; wait until it has ended, or choose another output folder."
+            ) from error
         except OSError as error:
             raise failure(folder, error) from error
         yield

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from app.pipeline.frame import RWR, FrameResult
-from app.recording.outputs import OutputPlan
+from app.core.frame import RWR, FrameResult
+from app.media.outputs import OutputPlan
 
 
 @dataclass(slots=True)

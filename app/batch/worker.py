@@ -28,9 +28,9 @@ from app.batch.job import (
     Tell,
 )
 from app.batch.one import BuildPipeline, TrackRequest, UnusableModel, pictures_of, refuse_session, track_input
-from app.errors import UserError
-from app.recording.outputs import OutputPlan
-from app.recording.paths import failure
+from app.core.errors import UserError
+from app.media.outputs import OutputPlan
+from app.media.paths import failure
 from app.sessions.metadata import read_metadata
 from model.weights import sha256
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
-from app.errors import EXIT_OK, UserError
-from app.recording.paths import check_writable
-from app.settings import DEFAULT_WEIGHTS
+from app.core.errors import EXIT_OK, UserError
+from app.core.places import DEFAULT_WEIGHTS
+from app.media.paths import check_writable
 
 if TYPE_CHECKING:
     from model.training.semantic import Movement
@@ -55,8 +55,8 @@ def run(args: argparse.Namespace) -> int:
     import torch
     from tqdm import tqdm
 
-    from model.alignment import AlignmentSettings
     from model.topology import POINTS
+    from model.training.alignment import AlignmentSettings
     from model.training.data import LABELS
     from model.training.semantic import search_labels, write_labels
     from model.weights import load_weights
@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
 
 def movement_table(movements: Sequence[Movement]) -> str:
     """Return how far labels moved, a line for each source and region."""
-    from app.evaluation.report import table
+    from app.lab.accuracy.report import table
 
     rows = [
         (

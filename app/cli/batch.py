@@ -23,7 +23,7 @@ from app.cli.batch_progress import BatchProgress
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
 from app.cli.tracking_options import add_tracking_options, tracking_settings
-from app.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.sessions.tracked import CLOSE, COPIES
 
 

@@ -7,15 +7,14 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.errors import EXIT_OK, UserError
-from app.settings import DEFAULT_WEIGHTS, ENGINES
+from app.core.errors import EXIT_OK, UserError
+from app.core.places import DEFAULT_WEIGHTS, DEMO_CLIP
+from app.core.settings import ENGINES
 
 if TYPE_CHECKING:
-    from app.bench.report import EngineFigures
-    from app.bench.rival_turns import RivalTurns
+    from app.lab.speed.report import EngineFigures
+    from app.lab.speed.rival_turns import RivalTurns
     from model.engine.base import Engine
-
-DEMO = Path(__file__).resolve().parent.parent / "assets" / "demo.mp4"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -27,7 +26,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "Takes a minute or two; close other programs.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("--video", type=Path, default=DEMO, metavar="FILE", help="with one face (default: the demo)")
+    parser.add_argument(
+        "--video", type=Path, default=DEMO_CLIP, metavar="FILE", help="with one face (default: the demo)"
+    )
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
     parser.add_argument(
         "--engine", action="append", choices=[name for name in ENGINES if name != "auto"], help="only this; repeatable"
@@ -55,8 +56,8 @@ def run(args: argparse.Namespace) -> int:
         UserError: for options, a video or a file that cannot be used.
         ModelError: for unusable weights, or an engine that was asked for and is not there.
     """
-    from app.bench.report import text
-    from app.evaluation.report import check_writable, write_json
+    from app.lab.accuracy.report import check_writable, write_json
+    from app.lab.speed.report import text
 
     if min(args.frames, args.rounds, args.threads or 1) < 1 or not 0 < args.seconds < 3600:
         raise UserError("--frames, --rounds, --threads and --seconds must be positive, and --seconds below an hour.")
@@ -71,12 +72,13 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return all figures."""
-    from app.bench.floor import measure_ceiling, stage_work
-    from app.bench.report import EngineFigures, engine_values, floor_values, quantiles
-    from app.bench.rival import find_rivals
-    from app.bench.rival_turns import RivalTurns
-    from app.bench.stages import run_stages
-    from app.bench.start import run_start
+    from app.gui.widgets.painting import Painting
+    from app.lab.speed.floor import measure_ceiling, stage_work
+    from app.lab.speed.report import EngineFigures, engine_values, floor_values, quantiles
+    from app.lab.speed.rival import find_rivals
+    from app.lab.speed.rival_turns import RivalTurns
+    from app.lab.speed.stages import run_stages
+    from app.lab.speed.start import run_start
     from app.sources.video import VideoSource
     from model.engine.open import default_threads
 
@@ -87,7 +89,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     work, ceiling = stage_work(config), measure_ceiling(threads)
     source = VideoSource(args.video)
     try:
-        times, common = run_stages(source, engines, args.frames)
+        times, common = run_stages(source, engines, args.frames, Painting().paint)
     finally:
         source.close()
     if not common.milliseconds or not any(each.evaluations for each in times.values()):
@@ -112,9 +114,9 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
 
 def turns(args: argparse.Namespace, figures: dict[str, EngineFigures], threads: int, rivals: RivalTurns) -> None:
     """Let engines end to end and rivals take turns, round by round."""
-    from app.bench.live import run_live
-    from app.pipeline.pipeline import build_pipeline
-    from app.settings import EngineSettings, TrackingSettings
+    from app.core.settings import EngineSettings, TrackingSettings
+    from app.lab.speed.live import run_live
+    from app.tracking.pipeline import build_pipeline
 
     for _ in range(args.rounds):
         for name, each in figures.items():

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 
 from app.cli.engine_options import add_engine_options, engine_settings
-from app.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, findings_of
-from app.errors import EXIT_FAILURE, EXIT_OK
-from app.settings import EngineSettings
+from app.core.errors import EXIT_FAILURE, EXIT_OK
+from app.core.settings import EngineSettings
+from app.setup.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, findings_of
 
 WIDTH = 12
 COLOURS = {OK: "32", WARNING: "33", PROBLEM: "31"}
@@ -62,58 +62,58 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
     """Return the checks by topic. Each imports what it needs itself, so that one missing package is one finding."""
 
     def python() -> list[Finding]:
-        from app.doctor.computer import check_python
+        from app.setup.doctor.computer import check_python
 
         return check_python()
 
     def packages() -> list[Finding]:
-        from app.doctor.computer import check_packages
+        from app.setup.doctor.computer import check_packages
 
         return check_packages()
 
     def cameras() -> list[Finding]:
-        from app.doctor.devices import check_cameras
+        from app.setup.doctor.devices import check_cameras
 
         return check_cameras()
 
     def screens() -> list[Finding]:
-        from app.doctor.devices import check_screens
+        from app.setup.doctor.devices import check_screens
 
         return check_screens()
 
     def detector() -> list[Finding]:
-        from app.doctor.devices import check_detector
+        from app.setup.doctor.devices import check_detector
 
         return check_detector()
 
     def window() -> list[Finding]:
-        from app.doctor.devices import check_window
+        from app.setup.doctor.devices import check_window
 
         return check_window()
 
     def torch() -> list[Finding]:
-        from app.doctor.acceleration import check_torch
+        from app.setup.doctor.acceleration import check_torch
 
         return check_torch()
 
     def onnxruntime() -> list[Finding]:
-        from app.doctor.acceleration import check_onnxruntime
+        from app.setup.doctor.acceleration import check_onnxruntime
         from model.engine.onnx_engine import graph_paths
 
         return check_onnxruntime(graph_paths(settings.weights)[0])
 
     def fastest() -> list[Finding]:
-        from app.doctor.acceleration import check_fastest
+        from app.setup.doctor.acceleration import check_fastest
 
         return check_fastest(settings)
 
     def weights() -> list[Finding]:
-        from app.doctor.weights import check_weights
+        from app.setup.doctor.weights import check_weights
 
         return check_weights(settings.weights)
 
     def engine() -> list[Finding]:
-        from app.doctor.weights import check_solves
+        from app.setup.doctor.weights import check_solves
 
         return check_solves(settings)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from app.settings import DEFAULT_WEIGHTS, DEVICES, ENGINES, EngineSettings
+from app.core.places import DEFAULT_WEIGHTS
+from app.core.settings import DEVICES, ENGINES, EngineSettings
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:

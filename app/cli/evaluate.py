@@ -8,10 +8,10 @@ from contextlib import closing
 from pathlib import Path
 
 from app.cli.engine_options import add_engine_options, engine_settings
-from app.errors import EXIT_OK, UserError
-from app.evaluation.comparison import compare, comparison_table, comparison_values, read_evaluation
-from app.evaluation.predict import Predictor, open_predictor
-from app.evaluation.report import (
+from app.core.errors import EXIT_OK, UserError
+from app.lab.accuracy.comparison import compare, comparison_table, comparison_values, read_evaluation
+from app.lab.accuracy.predict import Predictor, open_predictor
+from app.lab.accuracy.report import (
     check_writable,
     provenance,
     w300_table,
@@ -22,7 +22,7 @@ from app.evaluation.report import (
     wflw_values,
     write_json,
 )
-from app.evaluation.settings import (
+from app.lab.accuracy.settings import (
     CROPS,
     MODES,
     OFF,
@@ -30,11 +30,11 @@ from app.evaluation.settings import (
     TRACK,
     EvaluationSettings,
 )
-from app.evaluation.stills import StillVideo
-from app.evaluation.w300 import evaluate_w300, find_faces
-from app.evaluation.wflw import check_images, evaluate_wflw, read_list
-from app.evaluation.wflw_v import evaluate_wflw_v, find_videos
-from app.smoothing import SmoothingSettings
+from app.lab.accuracy.stills import StillVideo
+from app.lab.accuracy.w300 import evaluate_w300, find_faces
+from app.lab.accuracy.wflw import check_images, evaluate_wflw, read_list
+from app.lab.accuracy.wflw_v import evaluate_wflw_v, find_videos
+from app.tracking.smoothing import SmoothingSettings
 from model.config import LANDMARKS
 from model.errors import ModelError
 from model.weights import read_card

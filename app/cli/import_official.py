@@ -9,8 +9,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.errors import EXIT_OK, UserError
-from app.recording.paths import check_folder, failure
+from app.core.errors import EXIT_OK, UserError
+from app.media.paths import check_folder, failure
 
 if TYPE_CHECKING:
     from model.network import Ldeq
@@ -96,7 +96,7 @@ def _write(output: Path, model: Ldeq, notes: dict[str, Any]) -> tuple[Path, ...]
 
     So nothing is left behind, and nothing replaced, where the disk fills up on the way.
     """
-    from model.export import export_onnx
+    from model.engine.export import export_onnx
     from model.weights import save_weights
 
     written = _outputs(output)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.engine_options import add_engine_options, engine_settings
-from app.errors import EXIT_OK, UserError
+from app.core.errors import EXIT_OK, UserError
 
 if TYPE_CHECKING:
-    from app.lab.experiment import Experiment
+    from app.lab.flicker.experiment import Experiment
 
 DEFAULT_OUT = Path("runs") / "lab"
 LEAST_SCALE, LARGEST_SCALE = 0.1, 10.0
@@ -20,7 +20,7 @@ LEAST_SCALE, LARGEST_SCALE = 0.1, 10.0
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
     """Add the ``lab`` command; its namespace goes to :func:`run`."""
-    from app.lab.grid import KEYS
+    from app.lab.flicker.grid import KEYS
 
     parser = subparsers.add_parser(
         "lab",
@@ -67,11 +67,11 @@ def run(args: argparse.Namespace) -> int:
         UserError: for clips, settings and outputs that cannot be used.
         ModelError: for weights that cannot.
     """
-    from app.evaluation.report import write_json
-    from app.lab.clips import FEWEST_FRAMES, find_clips
-    from app.lab.experiment import run_experiment
-    from app.lab.grid import families_of, methods_of
-    from app.lab.report import printed, values
+    from app.lab.accuracy.report import write_json
+    from app.lab.flicker.clips import FEWEST_FRAMES, find_clips
+    from app.lab.flicker.experiment import run_experiment
+    from app.lab.flicker.grid import families_of, methods_of
+    from app.lab.flicker.report import printed, values
     from model.config import LANDMARKS
     from model.engine.open import open_engine
     from model.weights import read_card
@@ -122,9 +122,9 @@ def _make_folder(folder: Path) -> None:
 
 
 def _write_page(folder: Path, experiment: Experiment, provenance: dict[str, Any]) -> Path:
-    from app.lab.page import page
-    from app.lab.plots import draw
-    from app.lab.report import chosen_methods
+    from app.lab.flicker.page import page
+    from app.lab.flicker.plots import draw
+    from app.lab.flicker.report import chosen_methods
 
     pictures = draw(experiment, chosen_methods(experiment))
     target = folder / "lab.html"

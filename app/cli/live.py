@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.sharing_options import add_sharing_options, sharing_settings
-from app.errors import SourceError, UserError
-from app.gui.palettes import THEMES
-from app.modes import RIVALS
-from app.presets import PRESETS
+from app.core.errors import SourceError, UserError
+from app.core.modes import RIVALS
+from app.core.presets import PRESETS
+from app.gui.theme.palettes import THEMES
 
 if TYPE_CHECKING:
     from app.gui.remembered import Remembered
@@ -101,7 +101,7 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
     Raises:
         UserError: for values that cannot be used.
     """
-    from app.gui.presenters.share import ShareForm
+    from app.gui.live.presenters.share import ShareForm
 
     if args.source is None and chosen.source is not None and not is_there(chosen.source):
         chosen = replace(chosen, source=None)

@@ -14,9 +14,9 @@ from types import ModuleType
 from typing import NoReturn
 
 from app.cli.log import start_log
-from app.errors import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
-from app.memory import share_one_heap
-from app.version import VERSION
+from app.core.errors import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.core.memory import share_one_heap
+from app.core.version import VERSION
 
 log = logging.getLogger(__name__)
 

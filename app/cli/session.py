@@ -17,10 +17,11 @@ from tqdm import tqdm
 
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
-from app.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
-from app.modes import MODES, RIVALS
-from app.presets import PRESETS
-from app.recording.paths import failure
+from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.core.modes import MODES, RIVALS
+from app.core.presets import PRESETS
+from app.core.settings import TrackingSettings
+from app.media.paths import failure
 from app.sessions.compare import Comparison, compare_takes
 from app.sessions.describe import damaged_files, session_lines
 from app.sessions.export import export_clip
@@ -29,8 +30,7 @@ from app.sessions.listing import list_sessions
 from app.sessions.plain import to_plain
 from app.sessions.replay import Build, Progress, replay
 from app.sessions.session import Session, open_session
-from app.settings import TrackingSettings
-from model.rwr import RwrSettings
+from model.rwr.recurrence import RwrSettings
 
 SESSIONS_FOLDER = "LDEQ Live"
 

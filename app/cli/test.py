@@ -8,11 +8,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from app.errors import EXIT_FAILURE, EXIT_OK
-
-ROOT = Path(__file__).resolve().parent.parent.parent
+from app.core.errors import EXIT_FAILURE, EXIT_OK
+from app.core.places import ROOT
 
 STATIC_CHECKS: tuple[tuple[str, ...], ...] = (("ruff", "check", "."), ("mypy",))
 """Modules run with ``python -m``, with their arguments; settings are in pyproject.toml."""

@@ -21,9 +21,9 @@ from app.batch.one import (
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
 from app.cli.tracking_options import add_tracking_options, tracking_settings
-from app.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
-from app.recording.outputs import OutputPlan
-from app.recording.video import VIDEO_SUFFIXES
+from app.core.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
+from app.media.outputs import OutputPlan
+from app.media.video import VIDEO_SUFFIXES
 from app.sessions.tracked import CLOSE, COPIES
 
 

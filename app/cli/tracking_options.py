@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from app.batch.one import EVERY_FACE
-from app.settings import TrackingSettings
+from app.core.settings import TrackingSettings
 
 
 def add_tracking_options(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, make_folder, open_device, open_faces
-from app.errors import EXIT_OK, UserError
+from app.core.errors import EXIT_OK, UserError
 
 if TYPE_CHECKING:
     from model.training.loop import Validate
@@ -88,7 +88,7 @@ def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
     """Train ``recipe`` with the folders and limits of ``args``."""
     import torch
 
-    from model.export import export_onnx
+    from model.engine.export import export_onnx
     from model.training.loop import CHECKPOINT, train
 
     checkpoint = args.out / CHECKPOINT
@@ -143,6 +143,6 @@ def _check(args: argparse.Namespace) -> None:
 def _validation(args: argparse.Namespace, recipe: Recipe) -> Validate | None:
     if args.validate_list is None:
         return None
-    from app.training.validation import WflwValidation
+    from app.lab.accuracy.validation import WflwValidation
 
     return WflwValidation(args.validate_list, args.validate_images, recipe.model)

@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from app.cli.training_options import add_data_options, check_positive, make_folder, open_device, open_faces
-from app.errors import EXIT_OK
-from app.settings import DEFAULT_WEIGHTS
+from app.core.errors import EXIT_OK
+from app.core.places import DEFAULT_WEIGHTS
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     check_positive(args, "minutes", "limit_faces")
     out = args.out or args.weights.parent
     make_folder(out)
-    from model.export import export_ghcu
+    from model.engine.export import export_ghcu
     from model.training.ghcu import GhcuRecipe, train_ghcu
     from model.weights import read_card
 

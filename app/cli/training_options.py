@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.errors import UserError
-from app.settings import DEVICES
+from app.core.errors import UserError
+from app.core.settings import DEVICES
 
 if TYPE_CHECKING:
     import torch

@@ -1,0 +1,1 @@
+"""The window: a package a page, and what the pages share."""

@@ -11,25 +11,25 @@ from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from app.gui.bridge import FrameBridge
-from app.gui.live_page import DRAWER, PANEL, LivePage
-from app.gui.look import Look
+from app.gui.holdstill.views.card import CardPage
+from app.gui.holdstill.views.card_drawing import save_sheet
+from app.gui.live.bridge import FrameBridge
+from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
+from app.gui.live.presenters.desk import LiveDesk, MakeSession
+from app.gui.live.presenters.preferences import Preferences
+from app.gui.live.presenters.share import status_lines
+from app.gui.live.presenters.state import ENDED, RUNNING
+from app.gui.live.snapshot import save_in_background
+from app.gui.live.source_menu import SourceMenu
+from app.gui.live.views.page import DRAWER, PANEL, LivePage
+from app.gui.live.views.video import VideoView
+from app.gui.live.wiring import connect_page
 from app.gui.presenters import actions
-from app.gui.presenters.chooser import CameraChoice, ScreenChoice
-from app.gui.presenters.desk import LiveDesk, MakeSession
-from app.gui.presenters.preferences import Preferences
-from app.gui.presenters.share import status_lines
-from app.gui.presenters.state import ENDED, RUNNING
 from app.gui.remembered import Memory, Remembered, forget
-from app.gui.session_pages import SessionPages
 from app.gui.settings import LiveSettings, recordings_folder
-from app.gui.snapshot import save_in_background
-from app.gui.source_menu import SourceMenu
-from app.gui.views.card import CardPage
-from app.gui.views.card_drawing import save_sheet
-from app.gui.views.sheet import Sheet
-from app.gui.views.video import VideoView
-from app.gui.wiring import connect_page
+from app.gui.viewer.pages import SessionPages
+from app.gui.widgets.sheet import Sheet
+from app.gui.window_state import Look
 
 log = logging.getLogger(__name__)
 

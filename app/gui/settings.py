@@ -7,9 +7,9 @@ from pathlib import Path
 
 import platformdirs
 
+from app.core.settings import EngineSettings
 from app.gui.remembered import Remembered
-from app.settings import EngineSettings
-from model.ghcu import ghcu_path
+from model.repair.ghcu import ghcu_path
 
 FOLDER_NAME = "LDEQ Live"
 

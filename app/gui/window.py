@@ -9,18 +9,18 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.environment import forget_opencv_plugins
-from app.gui.presenters.chooser import CameraChoice, ScreenChoice
-from app.gui.presenters.session import LiveSession, SessionParts
-from app.gui.presenters.state import RecordingPlan
+from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
+from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.state import RecordingPlan
 from app.gui.remembered import Memory
 from app.gui.settings import LiveSettings
-from app.pipeline.live import LivePipeline
-from app.pipeline.pipeline import build_pipeline
 from app.sessions.metadata import EngineFacts, SourceFacts
 from app.sessions.recorder import SessionRecorder
 from app.sessions.writer import SessionPlan
-from app.settings import EngineSettings, TrackingSettings
+from app.tracking.live import LivePipeline
+from app.tracking.pipeline import build_pipeline
 
 if TYPE_CHECKING:
     from app.gui.live_window import LiveWindow
@@ -38,7 +38,7 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
     forget_opencv_plugins()
     from PySide6.QtWidgets import QApplication
 
-    from app.gui.theme import dress
+    from app.gui.theme.theme import dress
 
     application = QApplication.instance()
     if not isinstance(application, QApplication):

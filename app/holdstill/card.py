@@ -9,11 +9,11 @@ from datetime import datetime
 from hashlib import file_digest
 from pathlib import Path
 
-from app.errors import UserError
+from app.core.errors import UserError
+from app.core.settings import TrackingSettings
+from app.core.version import VERSION
 from app.holdstill.figures import Figures, ModeFigures
-from app.settings import TrackingSettings
 from app.sources.base import SourceInfo
-from app.version import VERSION
 
 CAMERA, FILE, DEMO = "camera", "file", "demo"
 

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app.errors import UserError
+from app.core.errors import UserError
 from app.holdstill.card import Card
-from app.recording.paths import failure
+from app.media.paths import failure
 from model.topology import POINTS, REGIONS
 
 FORMAT = "LDEQ Live hold-still card"

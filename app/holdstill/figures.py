@@ -91,7 +91,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """The conditions of the test, medians over it; see :class:`app.pipeline.conditions.Conditions`.
+    """The conditions of the test, medians over it; see :class:`app.tracking.conditions.Conditions`.
 
     Attributes:
         light: mean luma of the face, 0 to 255.

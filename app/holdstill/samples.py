@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.frame import FaceResult, FrameResult
 from app.holdstill.stillness import as_complex
-from app.pipeline.conditions import Conditions, face_conditions
-from app.pipeline.frame import FaceResult, FrameResult
-from model.flicker import FlickerReading
-from model.metrics import inter_ocular
+from app.tracking.conditions import Conditions, face_conditions
+from model.metrics.accuracy import inter_ocular
+from model.metrics.flicker import FlickerReading
 
 TEST_SECONDS = 10.0
 JUDGE_EVERY = 5

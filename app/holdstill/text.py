@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from app.core.modes import MODE_NAMES
 from app.holdstill.card import Card
 from app.holdstill.comparison import Comparison, ModeChange, compare_modes, flicker_interval
 from app.holdstill.figures import Light, ModeFigures, Stillness
-from app.modes import MODE_NAMES
 from model.topology import REGIONS
 
 SAME_WITHIN = 0.01

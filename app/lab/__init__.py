@@ -1,1 +1,1 @@
-"""The jitter-lag laboratory: methods of tracking one face, measured on the same encoded clips."""
+"""Measuring: accuracy on labelled data, flicker against accuracy and lag, speed."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.modes import MODE_NAMES
+from app.core.modes import MODE_NAMES
 from app.sessions.estimates import Estimates
 from app.sessions.events import RESET
 from app.sessions.take import Take
-from model.metrics import inter_ocular
+from model.metrics.accuracy import inter_ocular
 from model.topology import REGIONS
 
 CLOSE = 0.5

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from app.errors import UserError
+from app.core.errors import UserError
 from app.sessions.compare import figures_of
 from app.sessions.events import CUT, FAULT, LOST, RESET, RESTART, SETTINGS
 from app.sessions.form import COMPLETE, LANDMARKS_PARQUET, REPLAYS

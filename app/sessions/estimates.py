@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.recording.tables import COLUMNS, COORDINATES, FLICKER, UNCERTAINTIES, table_schema
+from app.media.tables import COLUMNS, COORDINATES, FLICKER, UNCERTAINTIES, table_schema
 from app.sessions.form import LANDMARKS_CSV, LANDMARKS_PARQUET, SessionError
 from app.sessions.frames import FrameTable
 from model.topology import POINTS
@@ -29,7 +29,7 @@ class Estimates:
     Attributes:
         row: (m,) int64, row of the frame in the session's :class:`FrameTable`.
         face: (m,) int64, identity.
-        mode: (m,) of str, one of ``app.modes.MODES``.
+        mode: (m,) of str, one of ``app.core.modes.MODES``.
         chosen: (m,) bool, the mode that was drawn and exported, not its rival.
         landmarks: (m, 98, 2) float32, frame pixels.
         uncertainty: (m, 98) float32, frame pixels.

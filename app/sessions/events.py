@@ -9,14 +9,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.errors import UserError
-from app.modes import RWR
-from app.pipeline.frame import FrameResult
-from app.pipeline.pipeline import SCENE_CUT, STARTED_ANEW
-from app.recording.paths import failure
+from app.core.errors import UserError
+from app.core.frame import FrameResult
+from app.core.modes import RWR
+from app.core.settings import TrackingSettings
+from app.media.paths import failure
 from app.sessions.form import SessionError
 from app.sessions.plain import from_plain, to_plain
-from app.settings import TrackingSettings
+from app.tracking.pipeline import SCENE_CUT, STARTED_ANEW
 from model.errors import ModelError
 
 START, STOP = "start", "stop"

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from app.errors import RecordingError
-from app.overlay import draw_overlay
-from app.pipeline.frame import Frame, FrameResult
-from app.recording.encoding import FILE
-from app.recording.paths import check_writable
-from app.recording.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
+from app.core.errors import RecordingError
+from app.core.frame import Frame, FrameResult
+from app.media.encoding import FILE
+from app.media.overlay import draw_overlay
+from app.media.paths import check_writable
+from app.media.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
 from app.sessions.form import RECORDED, SessionError
 from app.sessions.metadata import Origin
 from app.sessions.plan import RecordingChoices, SessionPlan

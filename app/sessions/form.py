@@ -8,8 +8,8 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
-from app.errors import UserError
-from app.recording.paths import check_new_folder, failure
+from app.core.errors import UserError
+from app.media.paths import check_new_folder, failure
 
 SESSION_KIND = "ldeq-live session"
 REPLAY_KIND = "ldeq-live replay"

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from app.errors import UserError
+from app.core.errors import UserError
+from app.core.settings import EngineSettings, TrackingSettings
+from app.core.version import VERSION
 from app.sessions.form import METADATA, RECORDING, SESSION_KIND, SessionError, read_form, write_form
 from app.sessions.plain import from_plain, to_plain
-from app.settings import EngineSettings, TrackingSettings
 from app.sources.base import SourceInfo
-from app.version import VERSION
 from model.errors import ModelError
 from model.weights import sha256
 

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import RecordingError
-from app.overlay import draw_overlay
-from app.pipeline.frame import FrameResult
-from app.recording.encoding import Encoding
-from app.recording.outputs import write_picture
-from app.recording.video import FINE_TIME_BASE, VideoWriter, letterbox
+from app.core.errors import RecordingError
+from app.core.frame import FrameResult
+from app.media.encoding import Encoding
+from app.media.outputs import write_picture
+from app.media.overlay import draw_overlay
+from app.media.video import FINE_TIME_BASE, VideoWriter, letterbox
 from app.sessions.form import THUMBNAIL
 
 Image = NDArray[np.uint8]

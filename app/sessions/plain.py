@@ -9,7 +9,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from model.rwr import RwrSettings
+from model.rwr.recurrence import RwrSettings
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ def from_plain(kind: type[T], value: Any) -> T:
 
     Raises:
         ValueError: where ``value`` does not describe such an object. What the object itself refuses
-            (:class:`app.errors.UserError`, :class:`model.errors.ModelError`) is passed on.
+            (:class:`app.core.errors.UserError`, :class:`model.errors.ModelError`) is passed on.
     """
     if not isinstance(value, dict):
         raise ValueError(f"{kind.__name__} is missing")

@@ -12,14 +12,14 @@ from time import monotonic
 
 import numpy as np
 
-from app.errors import RecordingError
-from app.pipeline.frame import FrameResult
-from app.pipeline.pipeline import STARTED_ANEW
-from app.recording.clock import RecordingClock
-from app.recording.priority import yield_to_others
-from app.recording.summary import RecordingSummary
+from app.core.errors import RecordingError
+from app.core.frame import FrameResult
+from app.core.priority import yield_to_others
+from app.media.clock import RecordingClock
+from app.media.summary import RecordingSummary
 from app.sessions.plan import SessionPlan
 from app.sessions.writer import SessionWriter
+from app.tracking.pipeline import STARTED_ANEW
 
 PICTURE_BYTES = 256 << 20
 PICTURES_WAITING = 64
@@ -57,7 +57,7 @@ class SessionRecorder:
 
     Where the computer cannot keep up the annotated pictures are left out first, then the clean ones;
     landmarks, frames and events are always written. An exact recording begins with the first result
-    that tracking made without memory (:meth:`app.pipeline.live.LivePipeline.restart_tracking` brings one about).
+    that tracking made without memory (:meth:`app.tracking.live.LivePipeline.restart_tracking` brings one about).
 
     Args:
         folder: a name that is free.

@@ -12,8 +12,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.frame import Frame, FrameResult
-from app.presets import preset_of
+from app.core.frame import Frame, FrameResult
+from app.core.presets import preset_of
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.events import RESTART
 from app.sessions.form import RECORDED, REPLAY_KIND, REPLAY_METADATA, REPLAYS, SessionError, create_folder, write_form
 from app.sessions.metadata import EngineFacts, checksums
@@ -22,7 +23,6 @@ from app.sessions.session import ReplayFacts, Session
 from app.sessions.take import Take
 from app.sessions.take_writer import TakeWriter
 from app.sessions.writer import TABLES
-from app.settings import EngineSettings, TrackingSettings
 from model.errors import ModelError
 from model.weights import sha256
 
@@ -33,7 +33,7 @@ Progress = Callable[[int, int], None]
 
 
 class Tracker(Protocol):
-    """The part of :class:`app.pipeline.pipeline.Pipeline` that a replay drives."""
+    """The part of :class:`app.tracking.pipeline.Pipeline` that a replay drives."""
 
     @property
     def engine_name(self) -> str: ...
@@ -218,6 +218,6 @@ def _check_reference(session: Session) -> None:
 
 
 def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Tracker:
-    from app.pipeline.pipeline import build_pipeline
+    from app.tracking.pipeline import build_pipeline
 
     return build_pipeline(engine, tracking)

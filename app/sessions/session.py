@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.settings import TrackingSettings
+from app.core.version import VERSION
 from app.sessions.estimates import read_estimates
 from app.sessions.events import SETTINGS, Event, changed_settings, read_events
 from app.sessions.form import (
@@ -30,9 +32,7 @@ from app.sessions.frames import FrameTable, read_frames
 from app.sessions.metadata import EngineFacts, SessionMetadata, facts_from, now, read_metadata, versions
 from app.sessions.take import Take
 from app.sessions.video import SessionVideo
-from app.settings import TrackingSettings
 from app.sources.video import VideoSource
-from app.version import VERSION
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.settings import TrackingSettings
 from app.sessions.estimates import Estimates
 from app.sessions.events import NOTED, RESET, Event
 from app.sessions.form import RECORDED
 from app.sessions.frames import FrameTable
 from app.sessions.metadata import EngineFacts
-from app.settings import TrackingSettings
-from model.flicker import FlickerReading
 from model.geometry import Crop
+from model.metrics.flicker import FlickerReading
 from model.solvers import SolveReport
 
 SettingsAt = Callable[[int], TrackingSettings]

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from app.errors import RecordingError
-from app.pipeline.frame import FrameResult
-from app.recording.tables import open_table
+from app.core.errors import RecordingError
+from app.core.frame import FrameResult
+from app.media.tables import open_table
 from app.sessions.events import FAULT, Event, EventLog, Watcher
 from app.sessions.form import EVENTS, FRAMES, LANDMARKS_CSV, LANDMARKS_PARQUET
 from app.sessions.frames import FramesFile

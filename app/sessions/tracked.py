@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.errors import SourceError
-from app.recording.audio import SourceTiming
-from app.recording.clock import FileClock, RecordingClock, Timeline
+from app.core.errors import SourceError
+from app.media.audio import SourceTiming
+from app.media.clock import FileClock, RecordingClock, Timeline
 from app.sessions.metadata import EngineFacts, SourceFacts, VideoFacts
 from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.writer import SessionWriter

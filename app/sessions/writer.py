@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from app.errors import RecordingError
-from app.pipeline.frame import FrameResult
-from app.recording.clock import Timeline
-from app.recording.encoding import EXACT, LIVE, SCRUB
+from app.core.errors import RecordingError
+from app.core.frame import FrameResult
+from app.media.clock import Timeline
+from app.media.encoding import EXACT, LIVE, SCRUB
 from app.sessions import events
 from app.sessions.form import (
     ANNOTATED_VIDEO,

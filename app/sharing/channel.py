@@ -9,8 +9,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Protocol
 
-from app.pipeline.frame import FrameResult
-from app.pipeline.slot import LatestSlot
+from app.core.frame import FrameResult
+from app.core.slot import LatestSlot
 from app.sharing.settings import SharingError
 
 log = logging.getLogger(__name__)

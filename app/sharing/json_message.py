@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.pipeline.frame import FaceResult, FrameResult
+from app.core.frame import FaceResult, FrameResult
 from app.sharing.datagrams import LARGEST, packed
 from app.sharing.signals import face_signals
-from model.metrics import inter_ocular
+from model.metrics.accuracy import inter_ocular
 
 VERSION = 1
 STEPS = 9999

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.parsing import osc_types
 
-from app.pipeline.frame import FaceResult, FrameResult
+from app.core.frame import FaceResult, FrameResult
 from app.sharing.datagrams import LARGEST, packed
 from app.sharing.signals import face_signals
-from model.metrics import inter_ocular
+from model.metrics.accuracy import inter_ocular
 
 ROOT = "/ldeq"
 BUNDLE_HEAD = b"#bundle\0" + osc_types.write_date(osc_types.IMMEDIATELY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.errors import UserError
+from app.core.errors import UserError
 
 HERE = "127.0.0.1"
 """Where datagrams go unless another computer is named: nothing leaves this one by accident."""

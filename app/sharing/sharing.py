@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from app.pipeline.frame import FrameResult
+from app.core.frame import FrameResult
 from app.sharing.channel import Channel, ChannelStatus
 from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import OscEncoder

@@ -6,7 +6,7 @@ import errno
 import socket
 from collections.abc import Callable
 
-from app.pipeline.frame import FrameResult
+from app.core.frame import FrameResult
 from app.sharing.settings import Address, SharingError
 
 Encoder = Callable[[FrameResult], list[bytes]]

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.overlay import draw_overlay
-from app.pipeline.frame import FrameResult
-from app.privacy import without_faces
+from app.core.frame import FrameResult
+from app.media.overlay import draw_overlay
+from app.media.privacy import without_faces
 from app.sharing.settings import LANDMARKS, SharingError
 
 Image = NDArray[np.uint8]

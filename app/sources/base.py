@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from app.pipeline.frame import Frame
+from app.core.frame import Frame
 from app.sources.formats import CameraFormat
 
 

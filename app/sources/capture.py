@@ -7,9 +7,9 @@ import math
 import threading
 import time
 
-from app.errors import SourceError
-from app.pipeline.frame import Frame
-from app.pipeline.slot import LatestSlot
+from app.core.errors import SourceError
+from app.core.frame import Frame
+from app.core.slot import LatestSlot
 from app.sources.base import Source
 
 log = logging.getLogger(__name__)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.demo_clip.noise import SensorNoise
-from app.pipeline.frame import Frame
+from app.core.frame import Frame
+from app.core.places import DEMO_CLIP, DEMO_MOTION
 from app.sources.base import SourceInfo
 from app.sources.paced import PacedSource
+from app.sources.sensor_noise import SensorNoise
 from app.sources.video import VideoSource
-
-ASSETS = Path(__file__).resolve().parent.parent / "assets"
-CLIP = ASSETS / "demo.mp4"
-MOTION = ASSETS / "demo_motion.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,7 +39,7 @@ class DemoClip:
     """Every frame of the clip once, with the sensor's noise; the same pictures each time."""
 
     def __init__(self) -> None:
-        self._video = VideoSource(CLIP)
+        self._video = VideoSource(DEMO_CLIP)
         self._noise = _sensor_noise(self._video.info.width, self._video.info.height)
         self._info = replace(self._video.info, name="Demo clip", demo=True)
 
@@ -84,7 +80,7 @@ def open_demo() -> PacedSource:
 @cache
 def demo_truth() -> DemoTruth:
     """Return what is known about the clip's frames."""
-    with np.load(MOTION) as data:
+    with np.load(DEMO_MOTION) as data:
         return DemoTruth(**{name: data[name] for name in ("matrix", "blink", "mouth", "still", "occluded")})
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app.errors import UserError
+from app.core.errors import UserError
 
 CAMERA = "camera"
 AUTO = "auto"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.errors import SourceError
-from app.pipeline.frame import Frame
+from app.core.errors import SourceError
+from app.core.frame import Frame
 from app.sources.base import SourceInfo
 from app.sources.opencv import cv2, quiet_opencv
 

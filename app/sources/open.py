@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from app.errors import SourceError
+from app.core.errors import SourceError
 from app.sources.base import Source
 from app.sources.formats import is_camera_spec, parse_camera
 from app.sources.screens import is_screen_spec, parse_screen

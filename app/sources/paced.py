@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from app.errors import UserError
-from app.pipeline.frame import Frame
+from app.core.errors import UserError
+from app.core.frame import Frame
 from app.sources.base import Playback, Seekable, Source, SourceInfo
 
 BEHIND_SECONDS = 0.5

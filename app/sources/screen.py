@@ -10,8 +10,8 @@ import numpy as np
 from mss.exception import ScreenShotError
 from numpy.typing import NDArray
 
-from app.errors import SourceError
-from app.pipeline.frame import Frame
+from app.core.errors import SourceError
+from app.core.frame import Frame
 from app.sources.base import SourceInfo
 from app.sources.opencv import cv2
 from app.sources.release import ReleaseGuard

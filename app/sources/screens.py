@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.errors import SourceError
+from app.core.errors import SourceError
 
 if TYPE_CHECKING:
     from mss import MSS

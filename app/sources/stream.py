@@ -14,8 +14,8 @@ from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from app.errors import SourceError
-from app.pipeline.frame import Frame
+from app.core.errors import SourceError
+from app.core.frame import Frame
 from app.sources.base import SourceInfo
 from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container, upright_rgb
 from app.sources.release import ReleaseGuard

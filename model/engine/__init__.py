@@ -1,0 +1,1 @@
+"""Engines that evaluate a model: torch, onnxruntime, OpenVINO."""

@@ -1,0 +1,1 @@
+"""Training: data, augmentation, objective, loop, semantic alignment."""

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.errors import ModelError
-from model.ghcu import GhcuCard, GhcuConfig, ghcu_path, shares, write_ghcu_card
-from model.ghcu_network import GhcuNetwork, Summary, shape_model, summarise
 from model.heatmap import decode
 from model.network import Ldeq
+from model.repair.ghcu import GhcuCard, GhcuConfig, ghcu_path, shares, write_ghcu_card
+from model.repair.network import GhcuNetwork, Summary, shape_model, summarise
 from model.topology import mirror_map
 from model.training.augment import Augmentation, augment
 from model.training.data import Faces
@@ -116,7 +116,7 @@ def train_ghcu(
     """Train a GHCU for the LDEQ in ``weights``, calibrate it and write it into the folder ``out``.
 
     Returns:
-        the card of what was written (no graph yet, see :func:`model.export.export_ghcu`).
+        the card of what was written (no graph yet, see :func:`model.engine.export.export_ghcu`).
 
     Raises:
         ModelError: for weights that cannot be read or find other points than the faces have.

@@ -11,11 +11,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean, read_points
 from model.errors import ModelError
-from model.metrics import inter_ocular
+from model.metrics.accuracy import inter_ocular
 from model.network import Ldeq
 from model.topology import REGIONS, eye_corners, mirror_map, region_points
+from model.training.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean, read_points
 from model.training.data import Faces
 from model.training.frozen import cold_heatmaps, from_crop, plain_crops
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.ghcu_network import Summary
+from model.repair.network import Summary
 from model.topology import mirror_map
 
 DOUBTFUL = (0.03, 0.10)

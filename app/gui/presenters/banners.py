@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from app.gui.live.presenters.state import ENDED, FAILED, SessionState
 from app.gui.presenters import actions
-from app.gui.presenters.state import ENDED, FAILED, SessionState
-from app.recording.summary import RecordingSummary
+from app.media.summary import RecordingSummary
 
 INFO = "info"
 GOOD = "good"

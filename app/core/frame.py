@@ -1,0 +1,91 @@
+"""What travels through the pipeline: frames in, results out. All frozen, all safe to share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.modes import COLD as COLD
+from app.core.modes import EMA as EMA
+from app.core.modes import MODES as MODES
+from app.core.modes import ONE_EURO as ONE_EURO
+from app.core.modes import RWR as RWR
+from app.core.settings import TrackingSettings
+from model.geometry import Crop
+from model.metrics.flicker import FlickerReading
+from model.solvers import SolveReport
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture from a source.
+
+    Attributes:
+        index: counts from 0 in the source's order; a gap means frames were skipped.
+        timestamp: seconds on the source's own clock (presentation time for files).
+        image: (h, w, 3) uint8 RGB, never written to.
+        captured: ``time.perf_counter()`` when the frame left the source.
+    """
+
+    index: int
+    timestamp: float
+    image: NDArray[np.uint8]
+    captured: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Estimate:
+    """One mode's answer for one face.
+
+    Attributes:
+        mode: one of :data:`MODES`.
+        landmarks: (98, 2) float32, frame pixels.
+        uncertainty: (98,) float32, standard deviation of the heatmap in frame pixels.
+        report: evaluations, residual per step, warm or cold and why.
+        flicker: motion since the last frame that the image does not explain; None on a face's first
+            frame and where the meter is off.
+    """
+
+    mode: str
+    landmarks: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+    report: SolveReport
+    flicker: FlickerReading | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FaceResult:
+    """One face in one frame.
+
+    Attributes:
+        face: identity, kept while the face is tracked and where it returns soon to where it was lost.
+        crop: the square that was solved.
+        estimate: the answer of the chosen mode, RwR or cold; this is what is drawn and exported.
+        other: the rival on the same frame, when comparing; any other mode.
+    """
+
+    face: int
+    crop: Crop
+    estimate: Estimate
+    other: Estimate | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameResult:
+    """Everything the pipeline knows about one frame.
+
+    Attributes:
+        frame: the frame itself.
+        faces: the largest face first; empty when none is in view.
+        seconds: time spent by stage on the tracker's thread: detect, crop, encode, solve, flicker, total.
+        note: why the tracker looked for faces or lost one in this frame, "" otherwise.
+        settings: those in force for this frame.
+    """
+
+    frame: Frame
+    faces: tuple[FaceResult, ...]
+    seconds: dict[str, float] = field(default_factory=dict)
+    note: str = ""
+    settings: TrackingSettings = field(default_factory=TrackingSettings)

@@ -1,0 +1,54 @@
+"""Named settings of RwR for people who do not want to think about weights and budgets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.rwr.recurrence import RwrSettings
+from model.rwr.reference import MotionGains
+from model.rwr.weight import Adaptation
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """One named setting.
+
+    Attributes:
+        name: key in files.
+        label: on the button.
+        help: what a person gets and gives.
+        settings: of RwR.
+    """
+
+    name: str
+    label: str
+    help: str
+    settings: RwrSettings
+
+
+PRESETS: tuple[Preset, ...] = (
+    Preset(
+        "calm",
+        "Calm",
+        "The stillest: least flicker, but expressions follow two thirds of a frame late. For avatars and overlays.",
+        RwrSettings(recurrence_weight=4.0, gains=MotionGains(local=0.5), adaptation=Adaptation(following=0.4)),
+    ),
+    Preset(
+        "balanced",
+        "Balanced",
+        "The default: almost as still, and a third of a frame late. For most uses.",
+        RwrSettings(),
+    ),
+    Preset(
+        "fast",
+        "Fast",
+        "One evaluation a frame and hardly any delay, with a third more flicker than balanced. For quick motion.",
+        RwrSettings(evaluations=1, recurrence_weight=0.5),
+    ),
+)
+"""What each gives and takes was measured with ``benchmarks/presets.py``; docs/results.md has the figures."""
+
+
+def preset_of(settings: RwrSettings | None) -> Preset | None:
+    """Return the preset that ``settings`` (None: the defaults) are; None if they are nobody's."""
+    return next((preset for preset in PRESETS if preset.settings == (settings or RwrSettings())), None)

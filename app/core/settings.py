@@ -1,0 +1,94 @@
+"""Settings that the command line, the window and saved choices all fill. They validate themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.core.errors import UserError
+from app.core.modes import COLD, OPPOSITE, RIVALS, RWR
+from app.core.places import DEFAULT_WEIGHTS
+
+if TYPE_CHECKING:
+    from model.rwr.recurrence import RwrSettings
+
+ENGINES = ("auto", "onnx", "onnx-int8", "openvino", "torch", "torch-f32")
+DEVICES = ("auto", "cpu", "cuda")
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """Which model runs, and on what.
+
+    Attributes:
+        weights: a .safetensors file with its .json.
+        engine: one of :data:`ENGINES`, see :func:`model.engine.open.open_engine`; "auto" is the fastest exact one.
+        device: "cpu", "cuda", or "auto": CUDA where it works.
+        threads: CPU threads of the engine; None takes half of the processors, at most 4.
+    """
+
+    weights: Path = DEFAULT_WEIGHTS
+    engine: str = "auto"
+    device: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.engine not in ENGINES:
+            raise UserError(f"The engine must be one of {', '.join(ENGINES)}, not {self.engine!r}.")
+        if self.device not in DEVICES:
+            raise UserError(f"The device must be one of {', '.join(DEVICES)}, not {self.device!r}.")
+        if self.threads is not None and self.threads < 1:
+            raise UserError(f"The number of threads must be at least 1, not {self.threads}.")
+
+
+@dataclass(frozen=True, slots=True)
+class TrackingSettings:
+    """How faces are followed; may change from frame to frame.
+
+    Attributes:
+        rwr: start each solve at the last frame's fixed point and stop early.
+        compare: also solve a rival on every frame, with a state of its own.
+        rival: what to compare with, one of ``app.core.modes.RIVALS``.
+        max_faces: most faces followed at once.
+        measure_flicker: run the live flicker meter.
+        detect_every: frames between two looks for newcomers and for faces that left.
+        recurrence: how RwR goes; None takes the library's defaults.
+        ghcu: let a GHCU, which lies beside the weights, repair landmarks whose heatmaps say "covered".
+    """
+
+    rwr: bool = True
+    compare: bool = False
+    rival: str = OPPOSITE
+    max_faces: int = 1
+    measure_flicker: bool = True
+    detect_every: int = 15
+    recurrence: RwrSettings | None = None
+    ghcu: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_faces < 1:
+            raise UserError(f"At least 1 face must be followed, not {self.max_faces}.")
+        if self.rival not in RIVALS:
+            raise UserError(f"The rival must be one of {', '.join(RIVALS)}, not {self.rival!r}.")
+        if self.detect_every < 1:
+            raise UserError(f"detect_every must be at least 1 frame, not {self.detect_every}.")
+
+    @property
+    def mode(self) -> str:
+        """The chosen mode: RwR or cold."""
+        return RWR if self.rwr else COLD
+
+    @property
+    def rival_mode(self) -> str | None:
+        """The mode to compare with; None where nothing is compared."""
+        if not self.compare:
+            return None
+        if self.rival == OPPOSITE:
+            return COLD if self.rwr else RWR
+        return self.rival
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes to answer with, the chosen one first."""
+        return (self.mode,) if self.rival_mode is None else (self.mode, self.rival_mode)

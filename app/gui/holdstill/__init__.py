@@ -1,0 +1,1 @@
+"""The hold-still test and its report card."""

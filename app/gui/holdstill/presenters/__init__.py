@@ -1,0 +1,1 @@
+"""What the hold-still test shows and does, without Qt."""

@@ -1,0 +1,297 @@
+"""The hold-still test without widgets: ten guided seconds, then a report card that is saved, repeated and compared.
+
+The tracker's thread only hands frames over (:meth:`HoldStill.consume`), the window's thread moves the test on
+(:meth:`HoldStill.tick`), and everything that takes long, figures, checksums, files, runs on a thread of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from app.core.errors import UserError
+from app.core.frame import FrameResult
+from app.core.settings import TrackingSettings
+from app.gui.holdstill.presenters.view import (
+    COUNTDOWN,
+    DONE,
+    FAILED,
+    IDLE,
+    MEASURING,
+    WORKING,
+    HoldStillView,
+    countdown_view,
+    measuring_view,
+)
+from app.gui.live.presenters.state import RUNNING, SessionState
+from app.gui.presenters.background import Background, in_background
+from app.holdstill.card import Circumstances, camera_of, make_card
+from app.holdstill.card_file import CardFile, card_path, list_cards, write_card
+from app.holdstill.measurement import measure
+from app.holdstill.samples import TEST_SECONDS, Sampler
+from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
+
+log = logging.getLogger(__name__)
+
+COUNTDOWN_SECONDS = 2.0
+PATIENCE_SECONDS = 4.0
+"""So much longer than the test may take in all; then the source has stalled."""
+
+
+class Session(Protocol):
+    """The part of ``LiveSession`` that the test needs."""
+
+    @property
+    def state(self) -> SessionState: ...
+    def configure(self, tracking: TrackingSettings) -> None: ...
+
+
+SavePicture = Callable[[Sheet, Path], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What the background has found; replaced as a whole."""
+
+    sheet: CardSheet | None = None
+    shown: Sheet | None = None
+    path: Path | None = None
+    problem: str = ""
+    note: str = ""
+    failure: str = ""
+    others: tuple[CardFile, ...] = ()
+
+
+class HoldStill:
+    """One window's hold-still test.
+
+    Args:
+        session: what plays, and how it tracks.
+        weights: the weights' file in use.
+        folder: where cards are kept, asked when one is saved.
+        save_picture: writes a sheet as PNG; called in the background.
+        changed: called on any thread when the view is another one.
+        background: runs a job without making the caller wait.
+        clock: seconds, as ``time.perf_counter``.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        weights: Path,
+        folder: Callable[[], Path],
+        save_picture: SavePicture,
+        changed: Callable[[], None] = lambda: None,
+        background: Background = in_background,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        self._session = session
+        self._weights = weights
+        self._folder = folder
+        self._save_picture = save_picture
+        self._changed = changed
+        self._background = background
+        self._clock = clock
+        self._stage = IDLE
+        self._started = 0.0
+        self._before: TrackingSettings | None = None
+        self._face: int | None = None
+        self._sampler: Sampler | None = None
+        self._seen = (0.0, False)
+        self._run = 0
+        self._lock = threading.Lock()
+        self._outcome = _Outcome()
+
+    def start(self, face: int | None = None) -> None:
+        """Begin the countdown, or begin anew; ``face`` is the one to measure, the largest if not given."""
+        state = self._session.state
+        if state.stage != RUNNING or state.info is None:
+            self._fail("Nothing plays; start a camera first and then the test.")
+            return
+        self._restore()
+        self._before = state.tracking
+        self._session.configure(replace(state.tracking, compare=True, measure_flicker=True))
+        self._face = face
+        self._sampler = None
+        self._started = self._clock()
+        self._run += 1
+        self._seen = (0.0, False)
+        self._publish(_Outcome())
+        self._go(COUNTDOWN)
+
+    def cancel(self) -> None:
+        """End the test or close its card; what was saved stays."""
+        self._restore()
+        self._sampler = None
+        self._run += 1
+        self._go(IDLE)
+
+    def consume(self, result: FrameResult) -> None:
+        """Take a frame, on the tracker's thread; costs nothing while no test runs."""
+        stage, sampler = self._stage, self._sampler
+        if stage == COUNTDOWN:
+            self._seen = (result.frame.captured, bool(result.faces))
+        elif stage == MEASURING and sampler is not None:
+            sampler.add(result, self._clock())
+
+    def tick(self) -> None:
+        """Move the test on; called by the window a few times a second."""
+        if self._stage not in (COUNTDOWN, MEASURING):
+            return
+        passed = self._clock() - self._started
+        if self._session.state.stage != RUNNING:
+            self._fail("The source stopped; start it again and repeat the test.")
+        elif self._stage == COUNTDOWN and passed >= COUNTDOWN_SECONDS:
+            self._sampler = Sampler(face=self._face)
+            self._go(MEASURING)
+        elif self._stage == MEASURING and self._sampler is not None and self._sampler.progress >= 1.0:
+            self._finish(self._sampler)
+        elif passed > COUNTDOWN_SECONDS + TEST_SECONDS + PATIENCE_SECONDS:
+            self._fail("The pictures stopped coming; see to the source and repeat the test.")
+
+    def view(self) -> HoldStillView:
+        """Return what is to be seen now."""
+        with self._lock:
+            outcome = self._outcome
+        stage = self._stage
+        if stage == WORKING and outcome.failure:
+            stage = FAILED
+        elif stage == WORKING and outcome.sheet is not None:
+            stage = DONE
+        if stage == COUNTDOWN:
+            captured, face = self._seen
+            return countdown_view(COUNTDOWN_SECONDS - (self._clock() - self._started), face or not captured)
+        if stage == MEASURING and self._sampler is not None:
+            return measuring_view(self._sampler)
+        if stage == WORKING:
+            return HoldStillView(WORKING, "Thank you", "Working out the figures\u2026", progress=1.0)
+        if stage == FAILED:
+            return HoldStillView(FAILED, "No report card", outcome.failure, good=False)
+        if stage == DONE:
+            return HoldStillView(
+                DONE,
+                sheet=outcome.shown,
+                path=outcome.path,
+                problem=outcome.problem,
+                note=outcome.note,
+                others=tuple(file for file in outcome.others if file.path != outcome.path),
+            )
+        return HoldStillView()
+
+    def save(self, label: str) -> None:
+        """Save the card again under a label, over itself; where two are compared, save a picture of both."""
+        with self._lock:
+            outcome, run = self._outcome, self._run
+        shown = outcome.shown
+        if isinstance(shown, ComparisonSheet):
+            self._background(lambda: self._keep_comparison(shown, outcome.path, run))
+        elif outcome.sheet is not None:
+            sheet = replace(outcome.sheet, card=outcome.sheet.card.labelled(label))
+            self._background(lambda: self._keep(sheet, outcome.path, run))
+
+    def compare(self, path: Path | None) -> None:
+        """Show the card beside the one in ``path``; None shows it alone again."""
+        with self._lock:
+            outcome = self._outcome
+        sheet = outcome.sheet
+        if sheet is None:
+            return
+        if path is None:
+            self._publish(replace(outcome, shown=sheet, note=""))
+            return
+        first = next((file.card for file in outcome.others if file.path == path), None)
+        if first is not None:
+            second, run = sheet.card, self._run
+            self._background(lambda: self._update(run, shown=comparison_sheet(first, second), note=""))
+
+    def _finish(self, sampler: Sampler) -> None:
+        try:
+            facts = self._circumstances()
+        except UserError as error:
+            self._fail(str(error))
+            return
+        self._restore()
+        self._go(WORKING)
+        run = self._run
+
+        def job() -> None:
+            try:
+                card = make_card(measure(sampler.sitting()), facts)
+                self._keep(card_sheet(card), None, run)
+            except UserError as error:
+                self._update(run, failure=str(error))
+            except Exception:
+                log.exception("the hold-still test failed")
+                text = "The figures could not be worked out; repeat the test, and the log has the details."
+                self._update(run, failure=text)
+
+        self._background(job)
+
+    def _circumstances(self) -> Circumstances:
+        state = self._session.state
+        info, status = state.info, state.status
+        if info is None or status is None:
+            raise UserError("The source is gone; start it again and repeat the test.")
+        return Circumstances(camera_of(info), status.engine, self._weights, state.tracking)
+
+    def _keep(self, sheet: CardSheet, path: Path | None, run: int) -> None:
+        """Write the card and its picture; a card that cannot be written is shown all the same."""
+        problem = note = ""
+        folder = self._folder()
+        wanted = path or card_path(folder, sheet.card)
+        try:
+            write_card(wanted, sheet.card)
+            path = wanted
+            self._save_picture(sheet, wanted.with_suffix(".png"))
+            note = f"Saved as {wanted.name}, and as a picture beside it."
+        except UserError as error:
+            problem = str(error)
+        others = list_cards(folder)
+        self._update(run, sheet=sheet, shown=sheet, path=path, problem=problem, note=note, others=others)
+
+    def _keep_comparison(self, sheet: ComparisonSheet, path: Path | None, run: int) -> None:
+        """Write the picture of two cards beside the newer one."""
+        beside = path or card_path(self._folder(), sheet.comparison.second)
+        picture = beside.with_name(f"{beside.stem} compared.png")
+        try:
+            self._save_picture(sheet, picture)
+        except UserError as error:
+            self._update(run, problem=str(error), note="")
+        else:
+            self._update(run, problem="", note=f"Saved as {picture.name}.")
+
+    def _update(self, run: int, **changes: object) -> None:
+        """Publish what the background found, unless another test has begun meanwhile."""
+        with self._lock:
+            if run != self._run:
+                return
+            self._outcome = replace(self._outcome, **changes)  # type: ignore[arg-type]
+        self._changed()
+
+    def _publish(self, outcome: _Outcome) -> None:
+        with self._lock:
+            self._outcome = outcome
+        self._changed()
+
+    def _fail(self, sentence: str) -> None:
+        self._restore()
+        self._sampler = None
+        self._run += 1
+        self._publish(_Outcome(failure=sentence))
+        self._go(FAILED)
+
+    def _go(self, stage: str) -> None:
+        self._stage = stage
+        self._changed()
+
+    def _restore(self) -> None:
+        """Undo what the test switched on, and nothing that the person switched meanwhile."""
+        before, self._before = self._before, None
+        if before is not None:
+            now = self._session.state.tracking
+            self._session.configure(replace(now, compare=before.compare, measure_flicker=before.measure_flicker))

@@ -1,0 +1,1 @@
+"""The hold-still test's widgets."""

@@ -1,0 +1,67 @@
+"""What a person's choices make of the tracking settings: one pure function for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from app.core.modes import RIVALS
+from app.core.presets import PRESETS
+from app.core.settings import TrackingSettings
+from app.gui.presenters import actions
+from model.rwr.recurrence import RwrSettings
+
+Change = Callable[[TrackingSettings], TrackingSettings]
+
+
+def toggle_rwr(tracking: TrackingSettings) -> TrackingSettings:
+    """Track with RwR or without."""
+    return replace(tracking, rwr=not tracking.rwr)
+
+
+def toggle_compare(tracking: TrackingSettings) -> TrackingSettings:
+    """Solve a rival as well, or not."""
+    return replace(tracking, compare=not tracking.compare)
+
+
+def next_rival(tracking: TrackingSettings) -> TrackingSettings:
+    """Compare with the next rival; with the last one's choice where nothing was compared."""
+    if not tracking.compare:
+        return replace(tracking, compare=True)
+    return replace(tracking, rival=RIVALS[(RIVALS.index(tracking.rival) + 1) % len(RIVALS)])
+
+
+def with_rival(tracking: TrackingSettings, rival: str) -> TrackingSettings:
+    """Compare with ``rival``."""
+    return replace(tracking, compare=True, rival=rival)
+
+
+def with_preset(tracking: TrackingSettings, name: str) -> TrackingSettings:
+    """Let RwR go as the preset ``name`` says."""
+    settings = next(preset.settings for preset in PRESETS if preset.name == name)
+    return replace(tracking, recurrence=settings)
+
+
+def with_weight(tracking: TrackingSettings, weight: float) -> TrackingSettings:
+    """Pull every solve towards the last frame with this base weight."""
+    return replace(tracking, recurrence=replace(_recurrence(tracking), recurrence_weight=weight))
+
+
+def with_budget(tracking: TrackingSettings, evaluations: int) -> TrackingSettings:
+    """Spend at most so many evaluations on a warm frame."""
+    return replace(tracking, recurrence=replace(_recurrence(tracking), evaluations=evaluations))
+
+
+def _recurrence(tracking: TrackingSettings) -> RwrSettings:
+    return tracking.recurrence or RwrSettings()
+
+
+CHANGES: dict[str, Change] = {
+    actions.RWR: toggle_rwr,
+    actions.COMPARE: toggle_compare,
+    actions.RIVAL: next_rival,
+    actions.CALM: lambda tracking: with_preset(tracking, actions.CALM),
+    actions.BALANCED: lambda tracking: with_preset(tracking, actions.BALANCED),
+    actions.FAST: lambda tracking: with_preset(tracking, actions.FAST),
+}
+"""The actions that change nothing but the tracking settings."""

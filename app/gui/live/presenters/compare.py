@@ -1,0 +1,122 @@
+"""How two modes are looked at on one frame: which view, where its divider is, and what lies where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.core.frame import FrameResult
+from app.gui.live.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, VIEWS
+
+GRIP = 9.0
+"""How near to the divider the mouse must be to take it, in view units."""
+
+STEP = 0.02
+"""What a key moves the divider by, as share of the view's width."""
+
+EDGE = 0.04
+"""The divider stays so far from the view's edges, as share of its width."""
+
+GAP = 2.0
+"""Between two pictures side by side, in view units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pane:
+    """Where one picture lies in the view, in view units from its top left corner."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What lies where.
+
+    Attributes:
+        panes: one picture, or two side by side: the chosen mode's, the rival's.
+        divider: x of the line between chosen (left) and rival (right) on one picture, None without one.
+    """
+
+    panes: tuple[Pane, ...]
+    divider: float | None = None
+
+
+class Comparison:
+    """The person's choice of how to compare. Used by the window's thread."""
+
+    def __init__(self, view: str = OVERLAY, divider: float = 0.5) -> None:
+        self._view = OVERLAY
+        self._divider = 0.5
+        self._near = False
+        self.set_view(view)
+        self.set_divider(divider)
+
+    @property
+    def view(self) -> str:
+        """One of ``app.gui.live.presenters.options.VIEWS``."""
+        return self._view
+
+    @property
+    def divider(self) -> float:
+        """Where the divider of the split view is, as share of the view's width."""
+        return self._divider
+
+    def toggle_near(self) -> None:
+        """Look at the face alone in every view, or at the whole picture again where there is room for it."""
+        self._near = not self._near
+
+    def close_up(self, comparing: bool) -> bool:
+        """Whether the face alone is shown: asked for, or because two pictures leave room for no more."""
+        return self._near or self.in_force(comparing) == SIDE_BY_SIDE
+
+    def set_view(self, view: str) -> None:
+        """Look at both modes in another way; an unknown name, as an old file of choices may hold, is the overlay."""
+        self._view = view if view in VIEWS else OVERLAY
+
+    def next_view(self) -> str:
+        """Go on to the next view and return it."""
+        self._view = VIEWS[(VIEWS.index(self._view) + 1) % len(VIEWS)]
+        return self._view
+
+    def set_divider(self, share: float) -> None:
+        """Put the divider at a share of the view's width."""
+        self._divider = min(max(share, EDGE), 1 - EDGE) if share == share else 0.5
+
+    def nudge(self, steps: int) -> None:
+        """Move the divider by so many steps of 2 %, to the right if positive."""
+        self.set_divider(self._divider + steps * STEP)
+
+    def in_force(self, comparing: bool) -> str:
+        """Return the view to show: the overlay where there is nothing to compare."""
+        return self._view if comparing else OVERLAY
+
+    def layout(self, width: float, height: float, comparing: bool) -> Layout:
+        """Return what lies where in a view of this size."""
+        view = self.in_force(comparing)
+        if view == SIDE_BY_SIDE:
+            half = max(1.0, (width - GAP) // 2)
+            return Layout((Pane(0, 0, half, height), Pane(width - half, 0, half, height)))
+        divider = round(width * self._divider) + 0.0 if view == SPLIT else None
+        return Layout((Pane(0, 0, width, height),), divider)
+
+    def grips(self, x: float, width: float, comparing: bool) -> bool:
+        """Whether the mouse at ``x`` would take the divider."""
+        divider = self.layout(width, 1.0, comparing).divider
+        return divider is not None and abs(x - divider) <= GRIP
+
+
+def is_comparing(result: FrameResult) -> bool:
+    """Whether a frame was solved in two ways, or would have been had there been a face."""
+    if result.faces:
+        return any(face.other is not None for face in result.faces)
+    return result.settings.compare
+
+
+def compared(result: FrameResult) -> tuple[str, str | None]:
+    """Return the chosen mode and its rival on this frame, None for one that is not there."""
+    for face in result.faces:
+        if face.other is not None:
+            return face.estimate.mode, face.other.mode
+    return result.settings.mode, result.settings.rival_mode

@@ -1,0 +1,300 @@
+"""The live window without its widgets: what each key does, and the facts to show."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from app.core.frame import FrameResult
+from app.core.settings import TrackingSettings
+from app.gui.holdstill.presenters.test import HoldStill, SavePicture
+from app.gui.live.presenters.choices import CHANGES, Change
+from app.gui.live.presenters.chooser import CameraChoice
+from app.gui.live.presenters.faces import FaceChoice
+from app.gui.live.presenters.flicker import FlickerHistory, FlickerView
+from app.gui.live.presenters.hint_watcher import HintWatcher
+from app.gui.live.presenters.player import Player
+from app.gui.live.presenters.plugs import WAITING, CameraPlugs
+from app.gui.live.presenters.preferences import Preferences
+from app.gui.live.presenters.readouts import Facts, is_camera, source_name
+from app.gui.live.presenters.session import Consumer, LiveSession
+from app.gui.live.presenters.share import ShareForm, ShareReading, read_form
+from app.gui.live.presenters.solver import SolverHistory, SolverView
+from app.gui.live.presenters.state import SessionState
+from app.gui.live.presenters.timing import LatencyMeter, RateMeter
+from app.gui.live.presenters.zoom import FaceZoom
+from app.gui.presenters import actions
+from app.gui.presenters.banners import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner, Banners
+from app.gui.remembered import Remembered, memorable_source
+from app.gui.settings import LiveSettings, recordings_folder
+from app.media.paths import unique_path
+from app.sharing.sharing import Sharing
+
+MakeSession = Callable[[TrackingSettings, Sequence[Consumer], Callable[[], None], Callable[[], None]], LiveSession]
+"""Makes a session from settings, consumers and what to call when it changed and when it was emptied."""
+
+Remember = Callable[..., None]
+"""Takes fields of :class:`Remembered` that a person has changed."""
+
+
+class LiveDesk:
+    """Keeps the meters, drives the session and answers what the window asks.
+
+    Args:
+        settings: how to begin.
+        make_session: makes the session.
+        changed: called on any thread when there is something new to show.
+        remember: keeps choices for the next time.
+        save_picture: writes a report card as a picture.
+    """
+
+    def __init__(
+        self,
+        settings: LiveSettings,
+        make_session: MakeSession,
+        changed: Callable[[], None],
+        remember: Remember = lambda **changes: None,
+        save_picture: SavePicture = lambda sheet, path: None,
+    ) -> None:
+        self._settings = settings
+        self._remember = remember
+        self._chosen = settings.chosen
+        self._faces = FaceChoice()
+        self._flicker = FlickerHistory(self._faces)
+        self._solver = SolverHistory(self._faces)
+        self._hints = HintWatcher()
+        self.zoom = FaceZoom(self._faces)
+        self._rate = RateMeter()
+        self._latency = LatencyMeter()
+        self._banners = Banners()
+        self._requested = settings.chosen.source
+        self._plugs = CameraPlugs()
+        self._offered: str | None = None
+        self.sharing = Sharing(self.share_reading.settings)
+        self.session = make_session(settings.chosen.tracking, (self._consume,), changed, self._forget)
+        self.player = Player(lambda: self.session.live)
+        self.hold_still = HoldStill(self.session, settings.engine.weights, lambda: self.folder, save_picture, changed)
+        self._doings: dict[str, Callable[[], None]] = {
+            **{name: partial(self.change_tracking, change) for name, change in CHANGES.items()},
+            actions.GHCU: self._toggle_ghcu,
+            actions.PLAY: self._toggle_play,
+            actions.RECORD: self._toggle_record,
+            actions.MIRROR: lambda: self.choose(mirror=not self.mirrored),
+            actions.PRIVACY: lambda: self.set_privacy(not self._chosen.privacy),
+            actions.RETRY: lambda: self.play(self._requested),
+            actions.DEMO: lambda: self.play("demo"),
+            actions.USE_CAMERA: lambda: self.play(self._offered),
+            **self.player.actions,
+        }
+
+    def begin(self) -> None:
+        """Play what the settings ask for."""
+        self._hints.start()
+        if self._settings.note:
+            self._banners.post(Banner(("note", self._settings.note), INFO, self._settings.note))
+        self.play(self._chosen.source)
+
+    def end(self) -> None:
+        """Give back what is not the session's, once that is closed."""
+        self.hold_still.cancel()
+        self._hints.stop()
+        self.sharing.stop()
+
+    def rest(self, unseen: bool) -> None:
+        """Leave the processor to others while the picture is ``unseen``, unless it is recorded, shared or measured."""
+        live = self.session.live
+        if live is not None:
+            live.rest(unseen and not self._needed)
+
+    @property
+    def _needed(self) -> bool:
+        recorded = self.session.state.recording is not None
+        return recorded or bool(self.sharing.status()) or self.hold_still.view().running
+
+    @property
+    def chosen(self) -> Remembered:
+        """Everything that the person has chosen."""
+        return self._chosen
+
+    def choose(self, **changes: Any) -> None:
+        """Change fields of :attr:`chosen`, and remember them."""
+        self._chosen = replace(self._chosen, **changes)
+        self._remember(**changes)
+
+    @property
+    def folder(self) -> Path:
+        """Where recordings, snapshots and report cards go."""
+        return recordings_folder(self._chosen)
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the picture is flipped: as the person chose, otherwise for cameras only."""
+        if self._chosen.mirror is not None:
+            return self._chosen.mirror
+        return is_camera(self.session.state.source)
+
+    @property
+    def source_name(self) -> str:
+        """What plays, for the source button."""
+        state = self.session.state
+        if state.info is not None and state.playing:
+            return state.info.name
+        return source_name(self._requested if self._requested is not None else state.source)
+
+    def play(self, source: str | None) -> None:
+        """Play ``source``; None looks for a camera."""
+        self._requested = source
+        self.choose(source=memorable_source(source))
+        self.session.play(source)
+
+    def watch_cameras(self, cameras: Sequence[CameraChoice] | None) -> None:
+        """Play on with a camera that is back, and offer one that is new; ``cameras`` are those found last."""
+        advice = self._plugs.look(cameras, self.session.state, time.perf_counter())
+        self._banners.outlook = WAITING if advice.waiting else ""
+        if advice.resume is not None:
+            self.session.play(advice.resume)
+        elif advice.offer is not None:
+            self._offered = advice.offer.spec
+            self.say(f"{advice.offer.name} is connected.", INFO, (actions.USE_CAMERA,))
+
+    def toggle(self, action: str) -> bool:
+        """Do what ``action`` stands for; return False for actions that only a window can do."""
+        doing = self._doings.get(action)
+        if doing is None:
+            return False
+        doing()
+        return True
+
+    def change_tracking(self, change: Change) -> None:
+        """Track as ``change`` makes of the settings in force, from the next frame on."""
+        self.session.configure(change(self.session.state.tracking))
+        # Not the session's: the hold-still test switches things on for a while that nobody chose.
+        self.choose(tracking=change(self._chosen.tracking))
+
+    def set_privacy(self, private: bool) -> None:
+        """Blur and record landmarks only, or not; a recording with other rules is finished."""
+        if private == self._chosen.privacy:
+            return
+        self.choose(privacy=private)
+        self.sharing.configure(self.share_reading.settings)
+        if self.session.finish_recording():
+            text = "The recording was finished, because privacy was switched; start another one to go on."
+            self._banners.post(Banner(("privacy", time.perf_counter()), INFO, text, (), NOTICE_SECONDS))
+
+    def set_preferences(self, preferences: Preferences) -> None:
+        """Take what the preferences card says."""
+        self.set_privacy(preferences.privacy)
+        changed = self._chosen.with_preferences(preferences)
+        self.choose(theme=changed.theme, recording=changed.recording, mirror=changed.mirror, folder=changed.folder)
+        if preferences.max_faces != self.session.state.tracking.max_faces:
+            self.change_tracking(lambda tracking: replace(tracking, max_faces=preferences.max_faces))
+
+    @property
+    def share_reading(self) -> ShareReading:
+        """What the share card means."""
+        return read_form(self._chosen.share, self._chosen.privacy)
+
+    def share(self, form: ShareForm) -> None:
+        """Share what the card says."""
+        self.choose(share=form)
+        self.sharing.configure(self.share_reading.settings)
+
+    def choose_face(self, face: int | None) -> None:
+        """Read the figures of this identity, None for the largest face."""
+        self._faces.choose(face)
+
+    def next_face(self, result: FrameResult | None) -> None:
+        """Read the figures of the next face in view."""
+        if result is not None:
+            self._faces.next(result)
+
+    def painted(self, captured: float, painted: float) -> None:
+        """Note that a frame reached the screen."""
+        self._latency.add(captured, painted)
+
+    def saved(self, path: Path | None, error: str) -> None:
+        """Say that a snapshot was saved, or why not."""
+        key = ("snapshot", path, time.perf_counter())
+        if path is None:
+            self._banners.post(Banner(key, ERROR, error))
+        else:
+            text = f"Saved {path.name}, and the same picture without landmarks."
+            self._banners.post(Banner(key, GOOD, text, (actions.SHOW_FOLDER,), NOTICE_SECONDS))
+
+    def say(self, text: str, tone: str = INFO, offers: tuple[str, ...] = ()) -> None:
+        """Show one sentence for a while."""
+        self._banners.post(Banner((text, time.perf_counter()), tone, text, offers, NOTICE_SECONDS))
+
+    def banner(self, state: SessionState) -> Banner | None:
+        """Return the message to show beside what else ``state`` shows."""
+        return self._banners.current(state, time.perf_counter())
+
+    def dismiss(self, banner: Banner) -> None:
+        """Do not show this message again."""
+        self._banners.dismiss(banner)
+
+    def flicker(self) -> FlickerView:
+        """Return the flicker of the last seconds."""
+        return self._flicker.view(time.perf_counter())
+
+    def solver(self) -> SolverView:
+        """Return what the solver did lately."""
+        return self._solver.view(time.perf_counter())
+
+    def facts(self, result: FrameResult | None) -> Facts:
+        """Return everything the readouts need; ``result`` is what is in view."""
+        now = time.perf_counter()
+        return Facts(
+            state=self.session.state,
+            result=result,
+            flicker=self._flicker.view(now),
+            fps=self._rate.rate(now),
+            latency=self._latency.latency(now),
+            mirrored=self.mirrored,
+            now=now,
+            hint=self._hints.hint,
+            chosen_face=self._faces.chosen,
+            private=self._chosen.privacy,
+            sharing=self.sharing.status(),
+        )
+
+    def _consume(self, result: FrameResult) -> None:
+        self._flicker.add(result)
+        self._solver.add(result)
+        self._hints.consume(result)
+        self.hold_still.consume(result)
+        self.sharing.consume(result)
+        self._rate.tick(time.perf_counter())
+
+    def _forget(self) -> None:
+        self._flicker.clear()
+        self._solver.clear()
+        self._hints.clear()
+        self._rate.clear()
+        self._latency.clear()
+        self._faces.choose(None)
+
+    def _toggle_ghcu(self) -> None:
+        if self.session.state.tracking.ghcu or self._settings.ghcu_found:
+            self.change_tracking(lambda tracking: replace(tracking, ghcu=not tracking.ghcu))
+        else:
+            text = f"There is nothing to repair points with beside {self._settings.engine.weights.name}; "
+            self.say(f"{text}main.py train-ghcu makes it.")
+
+    def _toggle_play(self) -> None:
+        if self.session.state.active:
+            self.session.stop()
+        else:
+            self.play(self._requested)
+
+    def _toggle_record(self) -> None:
+        state = self.session.state
+        if state.recording is not None:
+            self.session.finish_recording()
+        elif state.can_record:
+            choices = self._chosen.preferences.choices
+            self.session.record(unique_path(self.folder, "session", ""), choices)

@@ -1,0 +1,121 @@
+"""What to do when cameras come and go: play on with the one that is back, offer the one that is new."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.core.errors import UserError
+from app.gui.live.presenters.chooser import CameraChoice, is_playing
+from app.gui.live.presenters.state import FAILED, RUNNING, SessionState
+from app.sources.formats import CameraRequest, is_camera_spec, parse_camera
+
+SETTLE_SECONDS = 1.0
+"""How long a camera must be listed before it is opened: drivers list it before it answers."""
+TRIES = 3
+RETRY_SECONDS = 3.0
+WAITING = "It goes on as soon as the camera is back."
+"""Behind the error of a camera that was unplugged."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlugAdvice:
+    """What the window should do now.
+
+    Attributes:
+        resume: a source to play at once, because the camera that played is back; None for none.
+        offer: a camera that is new and that nobody asked for, once; None for none.
+        waiting: the camera that played is gone, and is played again when it comes back.
+    """
+
+    resume: str | None = None
+    offer: CameraChoice | None = None
+    waiting: bool = False
+
+
+@dataclass(slots=True)
+class _Playing:
+    """The camera that plays or played last, by name, since its number may change."""
+
+    name: str
+    source: str
+    play: int
+    gone: bool = False
+    tries: int = 0
+    tried: float = 0.0
+
+
+class CameraPlugs:
+    """Compares one look at the cameras with the last one. Call :meth:`look` as often as you like; it is cheap."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, float] | None = None
+        self._playing: _Playing | None = None
+
+    def look(self, cameras: Sequence[CameraChoice] | None, state: SessionState, now: float) -> PlugAdvice:
+        """Return what to do.
+
+        Args:
+            cameras: those found last; None before they were looked for.
+            state: of the session.
+            now: seconds, by any clock.
+        """
+        if cameras is None:
+            return PlugAdvice()
+        listed = {camera.name for camera in cameras}
+        known = self._known
+        since = {name: (known or {}).get(name, now) for name in listed}
+        if known is None:
+            since = dict.fromkeys(listed, now - SETTLE_SECONDS)  # at the start everything has been there for long
+        self._known = since
+        self._follow(state, listed)
+        playing = self._playing
+        new = [camera for camera in cameras if known is not None and camera.name not in known]
+        if playing is not None and playing.gone:
+            resume = self._resume(playing, state, since, now)
+            new = [camera for camera in new if camera.name != playing.name]
+            return PlugAdvice(resume, _offer(new, state), waiting=state.stage == FAILED)
+        return PlugAdvice(offer=_offer(new, state))
+
+    def _follow(self, state: SessionState, listed: set[str]) -> None:
+        """Keep in mind which camera plays, and whether it was pulled out."""
+        playing, source = self._playing, state.source
+        if state.stage == RUNNING and state.info is not None and source is not None and is_camera_spec(source):
+            if playing is None or (playing.name, playing.play) != (state.info.name, state.play):
+                playing = self._playing = _Playing(state.info.name, source, state.play)
+        elif playing is not None and not self._is_about(playing, state):
+            playing = self._playing = None  # the person chose something else, or stopped
+        if playing is not None and playing.name not in listed:
+            playing.gone = True
+            playing.tries = 0
+
+    @staticmethod
+    def _is_about(playing: _Playing, state: SessionState) -> bool:
+        """Whether the session still plays this camera, or tries to."""
+        return state.playing and state.source in (playing.source, _by_name(playing))
+
+    def _resume(self, playing: _Playing, state: SessionState, since: dict[str, float], now: float) -> str | None:
+        back = since.get(playing.name)
+        if state.stage != FAILED or back is None or now - back < SETTLE_SECONDS:
+            return None
+        if playing.tries >= TRIES or (playing.tries and now - playing.tried < RETRY_SECONDS):
+            return None
+        playing.tries += 1
+        playing.tried = now
+        return _by_name(playing)
+
+
+def _by_name(playing: _Playing) -> str:
+    """Return the source by the camera's name, with what was asked of it."""
+    try:
+        asked = parse_camera(playing.source).format
+    except UserError:
+        return CameraRequest(playing.name).spec
+    return CameraRequest(playing.name, asked).spec
+
+
+def _offer(new: Sequence[CameraChoice], state: SessionState) -> CameraChoice | None:
+    """Return the newcomer to offer; none while something is recorded, which another source would end."""
+    if state.recording is not None:
+        return None
+    return next((camera for camera in new if not is_playing(camera, state.source, state.info)), None)

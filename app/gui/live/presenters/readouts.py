@@ -1,0 +1,242 @@
+"""Every text of the side panel and of the picture, from the facts of the moment."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from app.core.frame import FaceResult, FrameResult
+from app.core.modes import MODE_NAMES
+from app.gui.live.presenters.faces import face_name
+from app.gui.live.presenters.flicker import FlickerView
+from app.gui.live.presenters.hints import Hint
+from app.gui.live.presenters.share import summary
+from app.gui.live.presenters.state import OPENING, RUNNING, STOPPED, SessionState
+from app.gui.live.presenters.timing import Latency
+from app.sharing.channel import ChannelStatus
+from app.sources.formats import is_camera_spec
+
+NOTHING = "\u2013"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the window measured at one moment.
+
+    Attributes:
+        state: of the session.
+        result: the newest result, if there is one.
+        flicker: of the last seconds.
+        fps: frames tracked per second.
+        latency: capture to paint.
+        mirrored: the picture is flipped.
+        now: ``time.perf_counter()``.
+        hint: what to advise, if anything.
+        chosen_face: the identity that the person chose to read; None for the largest face.
+        private: the picture is blurred and recordings hold no pictures.
+        sharing: how each way out to other programs does.
+    """
+
+    state: SessionState
+    result: FrameResult | None
+    flicker: FlickerView
+    fps: float | None
+    latency: Latency | None
+    mirrored: bool
+    now: float
+    hint: Hint | None = None
+    chosen_face: int | None = None
+    private: bool = False
+    sharing: tuple[ChannelStatus, ...] = ()
+
+    @property
+    def face(self) -> FaceResult | None:
+        """The face that the figures are about, in the picture in view."""
+        faces = self.result.faces if self.result is not None else ()
+        return next((face for face in faces if face.face == self.flicker.face), faces[0] if faces else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the side panel: a name, a value, and the whole story for the tooltip."""
+
+    name: str
+    value: str
+    tooltip: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hud:
+    """What is written on the picture.
+
+    Attributes:
+        demo: the demo clip plays.
+        private: the picture is blurred.
+        recording: time and dropped frames, "" when nothing is recorded.
+        mode: which points are drawn how.
+        message: in the middle, when there is no picture yet.
+        notice: at the lower edge, about the source's connection or the faces.
+    """
+
+    demo: bool = False
+    private: bool = False
+    recording: str = ""
+    mode: str = ""
+    message: str = ""
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FlickerTexts:
+    """The numbers of one mode, as shown."""
+
+    now: str
+    recent: str
+
+
+def flicker_texts(flicker: FlickerView, mode: str) -> FlickerTexts:
+    """Return one mode's numbers in % of the inter-ocular distance."""
+    view = flicker.modes[mode]
+    return FlickerTexts(_number(view.now), _number(view.recent))
+
+
+def verdict(facts: Facts) -> str:
+    """Say in words how both modes compare on the same frames; "" unless both are solved."""
+    change = facts.flicker.change
+    if change is None or not facts.state.tracking.compare:
+        return ""
+    first, second = (MODE_NAMES[mode] for mode in facts.flicker.pair)
+    if abs(change) < 0.01:
+        return f"Same flicker with {first} and {second}"
+    return f"{first} flickers {abs(change):.0%} {'less' if change < 0 else 'more'} than {second}"
+
+
+def headline(facts: Facts) -> str:
+    """The line under the title: what runs and how fast."""
+    stage, status = facts.state.stage, facts.state.status
+    if stage == RUNNING and status is not None and status.playback is not None and status.playback.paused:
+        return "Paused"
+    if stage == RUNNING:
+        return "Live" if facts.fps is None else f"Live  ·  {facts.fps:.{0 if facts.fps >= 10 else 1}f} fps"
+    return {OPENING: "Opening…", STOPPED: "Stopped", "ended": "Ended", "failed": "Not running"}.get(stage, stage)
+
+
+def hud(facts: Facts) -> Hud:
+    """Return what is written on the picture."""
+    state = facts.state
+    info = state.info
+    return Hud(
+        demo=info is not None and info.demo,
+        private=facts.private and facts.state.active,
+        recording=_recording(facts),
+        mode=_mode(facts),
+        message=_message(facts),
+        notice=_notice(facts),
+    )
+
+
+def rows(facts: Facts) -> tuple[Row, ...]:
+    """Return the lines of the performance card, always the same ones in the same order."""
+    status, info = facts.state.status, facts.state.info
+    report = facts.face.estimate.report if facts.face is not None else None
+    latency = facts.latency
+    start = NOTHING if report is None else ("warm" if report.warm else f"cold, {report.reason or 'RwR is off'}")
+    engine = status.engine if status is not None and status.engine else NOTHING
+    size = NOTHING
+    if info is not None:
+        size = f"{info.width} \u00d7 {info.height}" + (f", {info.fps:.4g} fps" if info.fps else "")
+        if info.asked is not None and (info.asked.width, info.asked.height) != (info.width, info.height):
+            size = f"{size} (asked {info.asked.width} \u00d7 {info.asked.height})"
+    skipped = NOTHING
+    if status is not None and status.captured:
+        skipped = f"{status.skipped} of {status.captured}"
+    residual = NOTHING if report is None or not math.isfinite(report.residual) else f"{report.residual:.1e}"
+    return (
+        Row("Tracking", NOTHING if facts.fps is None else f"{facts.fps:.1f} fps", "Frames tracked per second"),
+        Row(
+            "Latency",
+            NOTHING if latency is None else f"{latency.p50 * 1e3:.0f} / {latency.p95 * 1e3:.0f} ms",
+            "From capture to the painted picture: median / 95th percentile of the last 5 s",
+        ),
+        Row(
+            "Evaluations",
+            NOTHING if report is None else str(report.evaluations),
+            "How often the network's cell was evaluated for this frame",
+        ),
+        Row("Residual", residual, "Relative residual of the fixed point: how far f(z) is from z"),
+        Row("Start", start, "Warm: from the last frame's fixed point (RwR). Cold: from zero, and why"),
+        Row("Engine", engine, f"What the network really runs on: {engine}"),
+        Row("Source", size, "Size and rate the source delivers" if info is None else f"What {info.name} delivers"),
+        Row("Skipped", skipped, "Frames that were too old when the tracker became free"),
+        Row("Sharing", summary(facts.sharing) or "Off", "Landmarks to other programs: UDP, OSC, virtual camera"),
+    )
+
+
+def _recording(facts: Facts) -> str:
+    recording = facts.state.recording
+    if recording is None:
+        return ""
+    minutes, seconds = divmod(int(max(0.0, facts.now - recording.started)), 60)
+    dropped = f"  ·  {recording.dropped} dropped" if recording.dropped else ""
+    return f"REC {minutes:02d}:{seconds:02d}{dropped}"
+
+
+def _mode(facts: Facts) -> str:
+    if facts.state.stage != RUNNING:
+        return ""
+    tracking = facts.state.tracking
+    face = ""
+    if facts.result is not None and len(facts.result.faces) > 1 and facts.face is not None:
+        face = f"   {face_name(facts.face.face)}" + ("" if facts.chosen_face is None else " chosen")
+    if tracking.rival_mode is not None:
+        return f"● {MODE_NAMES[tracking.mode]}   ○ {MODE_NAMES[tracking.rival_mode]}{face}"
+    return f"● {MODE_NAMES[tracking.mode]}{face}"
+
+
+def _message(facts: Facts) -> str:
+    state = facts.state
+    if state.stage == OPENING or (state.stage == RUNNING and facts.result is None):
+        if state.info is not None:
+            return "Loading the model…"
+        return "Looking for a camera…" if state.source is None else f"Opening {source_name(state.source)}…"
+    if state.stage == STOPPED:
+        return "Stopped. Press S to start."
+    return ""
+
+
+def _notice(facts: Facts) -> str:
+    status = facts.state.status
+    if status is not None and status.note and facts.state.active:
+        return status.note
+    if facts.state.stage != RUNNING or facts.result is None:
+        return ""
+    if facts.hint is not None:
+        return facts.hint.sentence(facts.mirrored)
+    faces = len(facts.result.faces)
+    if faces == 0:
+        return "No face in view"
+    return f"{faces} faces" if faces > 1 else ""
+
+
+def is_camera(source: str | None) -> bool:
+    """Whether a source as ``open_source`` takes it is a camera."""
+    return source is not None and is_camera_spec(source)
+
+
+def source_name(source: str | None) -> str:
+    """Return a short name for a source that is not open yet."""
+    if source is None:
+        return "Automatic"
+    if source == "demo":
+        return "Demo clip"
+    if is_camera(source):
+        return f"Camera {source.partition(':')[2]}".strip()
+    if "://" in source:
+        return source
+    return source.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or source
+
+
+def _number(value: float | None) -> str:
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}"

@@ -1,0 +1,298 @@
+"""Start, stop, change and record the source: one thread makes what is true equal to what is wanted.
+
+The window only says what it wants, which never waits. The session's thread compares that with what
+is, and closes, opens, starts and finishes until both agree, so any order of clicks ends well.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from app.core.frame import FrameResult
+from app.core.memory import give_back
+from app.core.settings import TrackingSettings
+from app.core.slot import LatestSlot
+from app.gui.live.presenters.state import ENDED, FAILED, Live, RecordingPlan, SessionState
+from app.gui.live.presenters.tape import FINISH_SECONDS, MakeRecorder, Tape
+from app.media.summary import RecordingSummary
+from app.sessions.writer import RecordingChoices
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.1
+STOP_SECONDS = 5.0
+TIDY_SECONDS = 60.0
+"""How often free memory is given back while something plays; it takes some milliseconds."""
+DEMO_SOURCE = "demo"
+
+Consumer = Callable[[FrameResult], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionParts:
+    """What a session is made of; tests put in their own.
+
+    Attributes:
+        live: makes a pipeline for a source.
+        recorder: makes a recorder as planned.
+        cameras: lists the sources to try when none was chosen, best first; may take a while.
+    """
+
+    live: Callable[[str, TrackingSettings], Live]
+    recorder: MakeRecorder
+    cameras: Callable[[], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    source: str | None
+    play: int
+    playing: bool
+    tracking: TrackingSettings
+    record: Path | None = None
+    choices: RecordingChoices | None = None
+    closed: bool = False
+
+
+class LiveSession:
+    """Owns the pipeline and the recorder of one window.
+
+    Args:
+        parts: how to make them.
+        tracking: settings to begin with.
+        consumers: called with every processed frame, on the pipeline's worker.
+        changed: called after anything in :attr:`state` changed, on the thread that changed it.
+        emptied: called when the last source will deliver nothing more, on the session's thread.
+    """
+
+    def __init__(
+        self,
+        parts: SessionParts,
+        tracking: TrackingSettings,
+        consumers: Sequence[Consumer] = (),
+        changed: Callable[[], None] = lambda: None,
+        emptied: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._parts = parts
+        self._consumers = tuple(consumers)
+        self._changed = changed
+        self._emptied = emptied
+        self._condition = threading.Condition()
+        self._wanted = _Wanted(source=None, play=0, playing=False, tracking=tracking)
+        self._state = SessionState(tracking=tracking)
+        self._stir = False
+        # Below: used by the session's thread alone, but for _live, which readers take as a whole.
+        self._live: Live | None = None
+        self._play = 0
+        self._candidates: list[str] = []
+        self._applied = tracking
+        self._tape: Tape | None = None
+        self._left_behind = False
+        self._thread = threading.Thread(target=self._run, name="live-session", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> SessionState:
+        """What the session is doing right now."""
+        with self._condition:
+            state, live, wanted = self._state, self._live, self._wanted
+        # What a person switched shows at once; everything else is what really happened.
+        state = replace(state, tracking=wanted.tracking, playing=wanted.playing)
+        if wanted.play != state.play:
+            source = wanted.source if wanted.playing else state.source
+            return replace(state, source=source, no_camera=False, problem="")
+        return replace(state, status=live.status) if live is not None else state
+
+    @property
+    def left_behind(self) -> bool:
+        """Whether a source hung inside its driver and still holds a thread."""
+        return self._left_behind or self._thread.is_alive()
+
+    @property
+    def live(self) -> Live | None:
+        """The pipeline that runs, to steer its playing; None when nothing plays."""
+        return self._live
+
+    @property
+    def results(self) -> LatestSlot[FrameResult] | None:
+        """Where the newest result comes in; None when nothing plays."""
+        live = self._live
+        return live.results if live is not None else None
+
+    def play(self, source: str | None) -> None:
+        """Play ``source`` instead of what plays now; None looks for a camera and falls back to the demo."""
+        self._want(lambda w: replace(w, source=source, play=w.play + 1, playing=True, record=None))
+
+    def stop(self) -> None:
+        """Stop the source; a recording is finished first."""
+        self._want(lambda w: replace(w, play=w.play + 1, playing=False, record=None))
+
+    def configure(self, tracking: TrackingSettings) -> None:
+        """Use other settings from the next frame on."""
+        self._want(lambda w: replace(w, tracking=tracking))
+
+    def record(self, path: Path, choices: RecordingChoices | None = None) -> None:
+        """Record what plays into the folder ``path``; nothing happens while nothing plays."""
+        self._want(lambda w: replace(w, record=path if w.playing else None, choices=choices))
+
+    def finish_recording(self) -> bool:
+        """End the recording and keep its file; return whether there was one, or one was about to begin."""
+        with self._condition:
+            wanted = self._wanted.record is not None
+        self._want(lambda w: replace(w, record=None))
+        return wanted
+
+    def close(self) -> None:
+        """Finish the recording, stop everything and end the thread; returns at once, see :meth:`join`."""
+        self._want(lambda w: replace(w, play=w.play + 1, playing=False, record=None, closed=True))
+
+    def join(self, timeout: float = STOP_SECONDS + FINISH_SECONDS) -> bool:
+        """Wait for the end after :meth:`close`; return whether it came in time."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _want(self, change: Callable[[_Wanted], _Wanted]) -> None:
+        with self._condition:
+            if self._wanted.closed:
+                return
+            self._wanted = change(self._wanted)
+            self._stir = True
+            self._condition.notify_all()
+        self._changed()
+
+    def _run(self) -> None:
+        tidied = time.monotonic()
+        while True:
+            with self._condition:
+                self._condition.wait_for(lambda: self._stir, POLL_SECONDS)
+                self._stir = False
+                wanted = self._wanted
+            try:
+                self._reconcile(wanted)
+            except Exception as error:
+                # The window must stay usable whatever a driver or library throws at this thread.
+                log.exception("the session could not do what was asked")
+                self._publish(problem=f"The source could not be started ({error}); choose another one.")
+            if wanted.closed:
+                self._publish(closed=True)
+                return
+            if time.monotonic() - tidied > TIDY_SECONDS:
+                tidied = time.monotonic()
+                give_back()
+
+    def _reconcile(self, wanted: _Wanted) -> None:
+        if wanted.play != self._play:
+            self._play = wanted.play
+            self._finish()
+            self._stop_live()
+            source = wanted.source if wanted.playing else self._state.source
+            self._publish(play=wanted.play, source=source, no_camera=False, problem="")
+            if wanted.playing:
+                self._begin(wanted)
+        if wanted.tracking != self._applied:
+            self._applied = wanted.tracking
+            if self._live is not None:
+                self._live.configure(wanted.tracking)
+        self._watch_source()
+        self._watch_recording(wanted)
+
+    def _begin(self, wanted: _Wanted) -> None:
+        if wanted.source is not None:
+            self._candidates = []
+            self._start_live(wanted.source)
+            return
+        self._candidates = [*self._find_cameras(), DEMO_SOURCE]
+        self._start_next_candidate()
+
+    def _find_cameras(self) -> list[str]:
+        try:
+            return list(self._parts.cameras())
+        except Exception:
+            log.exception("listing cameras failed")
+            return []
+
+    def _start_next_candidate(self) -> None:
+        source = self._candidates.pop(0)
+        self._start_live(source)
+        self._publish(no_camera=not self._candidates)
+
+    def _start_live(self, source: str) -> None:
+        live = self._parts.live(source, self._applied)
+        for consumer in self._consumers:
+            live.add_consumer(consumer)
+        live.start()
+        with self._condition:
+            self._live = live
+        self._publish(source=source)
+
+    def _stop_live(self) -> None:
+        live = self._live
+        if live is None:
+            return
+        with self._condition:
+            self._live = None
+        if not live.stop(STOP_SECONDS):
+            log.warning("%s did not let go within %g seconds", self._state.source, STOP_SECONDS)
+            self._left_behind = True
+        for consumer in self._consumers:
+            live.remove_consumer(consumer)  # a source that hangs must not report into the next one's meters
+        self._emptied()
+        give_back()
+
+    def _watch_source(self) -> None:
+        """Try the next camera when one that nobody chose does not even open."""
+        if not self._candidates or self._live is None:
+            return
+        status = self._live.status
+        if status.state == FAILED and status.info is None:
+            self._stop_live()
+            self._start_next_candidate()
+        elif status.info is not None:
+            self._candidates = []
+
+    def _watch_recording(self, wanted: _Wanted) -> None:
+        over = self.state.stage in (ENDED, FAILED) or (self._tape is not None and self._tape.broken)
+        if self._tape is not None and (over or wanted.record != self._tape.path):
+            self._finish()
+        if over:
+            self._forget_record(wanted)
+        elif self._tape is not None:
+            if self._tape.state != self._state.recording:
+                self._publish(recording=self._tape.state)
+        elif wanted.record is not None and self.state.can_record:
+            self._start_recording(wanted, wanted.record)
+
+    def _start_recording(self, wanted: _Wanted, path: Path) -> None:
+        live, state = self._live, self.state
+        if live is None or state.info is None or state.status is None:
+            return
+        choices = wanted.choices or RecordingChoices()
+        plan = RecordingPlan(path, state.source or "", state.info, state.status.engine, choices)
+        tape = Tape.start(self._parts.recorder, live, plan)
+        if isinstance(tape, RecordingSummary):
+            self._publish(finished=tape)
+            self._forget_record(wanted)
+            return
+        self._tape = tape
+        self._publish(recording=tape.state)
+
+    def _finish(self) -> None:
+        if self._tape is not None:
+            summary = self._tape.finish()
+            self._tape = None
+            self._publish(recording=None, finished=summary)
+
+    def _forget_record(self, seen: _Wanted) -> None:
+        with self._condition:
+            if self._wanted.record is not None and self._wanted.record == seen.record:
+                self._wanted = replace(self._wanted, record=None)
+
+    def _publish(self, **changes: object) -> None:
+        with self._condition:
+            self._state = replace(self._state, **changes)  # type: ignore[arg-type]
+        self._changed()

@@ -1,0 +1,142 @@
+"""The share card: what a person typed, what that means, and how the sharing does, in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from app.core.errors import UserError
+from app.gui.live.presenters.options import Option
+from app.sharing.channel import ChannelStatus
+from app.sharing.settings import ANNOTATED, CAMERA_PICTURES, LANDMARKS, Address, SharingSettings, parse_address
+from app.sharing.sharing import OSC, UDP, VIRTUAL_CAMERA
+
+JSON_FIELD, OSC_FIELD, CAMERA_FIELD = "json", "osc", "camera"
+FIELD_OF_KIND = {UDP: JSON_FIELD, OSC: OSC_FIELD, VIRTUAL_CAMERA: CAMERA_FIELD}
+PICTURE_OPTIONS = (
+    Option(ANNOTATED, "Picture", "The picture with landmarks"),
+    Option(LANDMARKS, "Landmarks", "The landmarks alone on black, for a key filter"),
+)
+
+GOOD, WAITING, ERROR, WRONG = "good", "waiting", "error", "wrong"
+
+
+@dataclass(frozen=True, slots=True)
+class ShareForm:
+    """What stands in the card; addresses stay when their switch is off.
+
+    Attributes:
+        json_on: send JSON datagrams.
+        json_to: where to, one address or several with commas between them.
+        osc_on: send OSC messages.
+        osc_to: where to.
+        camera_on: be a virtual camera.
+        camera_picture: what it shows, one of ``app.sharing.settings.CAMERA_PICTURES``.
+    """
+
+    json_on: bool = False
+    json_to: str = "127.0.0.1:9000"
+    osc_on: bool = False
+    osc_to: str = "127.0.0.1:9001"
+    camera_on: bool = False
+    camera_picture: str = ANNOTATED
+
+    def __post_init__(self) -> None:
+        if self.camera_picture not in CAMERA_PICTURES:
+            raise UserError(f"A virtual camera shows {' or '.join(CAMERA_PICTURES)}, not {self.camera_picture!r}.")
+
+    @classmethod
+    def of(cls, settings: SharingSettings) -> ShareForm:
+        """Return the card that says what ``settings`` say."""
+        form = cls()
+        return cls(
+            json_on=bool(settings.udp),
+            json_to=", ".join(map(str, settings.udp)) or form.json_to,
+            osc_on=bool(settings.osc),
+            osc_to=", ".join(map(str, settings.osc)) or form.osc_to,
+            camera_on=bool(settings.virtual_camera),
+            camera_picture=settings.virtual_camera or form.camera_picture,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ShareReading:
+    """What a form means.
+
+    Attributes:
+        settings: everything in it that can be done.
+        wrong: one sentence for each field that cannot.
+    """
+
+    settings: SharingSettings
+    wrong: dict[str, str] = field(default_factory=dict)
+
+
+def read_form(form: ShareForm, privacy: bool) -> ShareReading:
+    """Return what ``form`` means; a field that is wrong does not keep the others from being shared."""
+    wrong: dict[str, str] = {}
+    picture = form.camera_picture if form.camera_on else ""
+    settings = SharingSettings(virtual_camera=picture, privacy=privacy)
+    try:
+        udp = _addresses(form.json_to) if form.json_on else ()
+        settings = SharingSettings(udp, (), picture, privacy)
+    except UserError as error:
+        wrong[JSON_FIELD] = str(error)
+        udp = ()
+    try:
+        osc = _addresses(form.osc_to) if form.osc_on else ()
+        settings = SharingSettings(udp, osc, picture, privacy)
+    except UserError as error:
+        wrong[OSC_FIELD] = str(error)
+    return ShareReading(settings, wrong)
+
+
+def _addresses(text: str) -> tuple[Address, ...]:
+    words = [word for word in re.split(r"[,;\s]+", text) if word]
+    if not words:
+        raise UserError("Write where to send to, such as 127.0.0.1:9000.")
+    return tuple(parse_address(word) for word in words)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLine:
+    """How one way out does.
+
+    Attributes:
+        text: one sentence or less.
+        tone: "good", "waiting", "error", or "wrong" for what a person typed.
+    """
+
+    text: str
+    tone: str
+
+
+def status_lines(reading: ShareReading, statuses: Sequence[ChannelStatus]) -> dict[str, tuple[StatusLine, ...]]:
+    """Return the lines below each field: what is wrong with it, or how each of its channels does."""
+    lines: dict[str, list[StatusLine]] = {name: [] for name in (JSON_FIELD, OSC_FIELD, CAMERA_FIELD)}
+    for status in statuses:
+        lines[FIELD_OF_KIND[status.kind]].append(_line(status))
+    for name, sentence in reading.wrong.items():
+        lines[name] = [StatusLine(sentence, WRONG)]
+    return {name: tuple(found) for name, found in lines.items()}
+
+
+def summary(statuses: Sequence[ChannelStatus]) -> str:
+    """Return a few words for the window's edge, "" while nothing is shared."""
+    if not statuses:
+        return ""
+    if any(status.error for status in statuses):
+        return "Sharing: trouble"
+    return "Sharing" if any(status.rate for status in statuses) else "Ready to share"
+
+
+def _line(status: ChannelStatus) -> StatusLine:
+    if status.error:
+        return StatusLine(status.error, ERROR)
+    where = f"to {status.target}" if status.kind != VIRTUAL_CAMERA else "to programs that look"
+    if status.rate:
+        return StatusLine(f"Sent {status.rate:.0f}/s {where}", GOOD)
+    if status.sent:
+        return StatusLine(f"Nothing to send now; {status.sent} frames sent {where}", WAITING)
+    return StatusLine("Ready; nothing tracked yet", WAITING)

@@ -1,0 +1,218 @@
+"""What the solver did in the last seconds: residuals, evaluations spent and saved, warm starts and why they ended."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from dataclasses import dataclass, field, replace
+
+from app.core.frame import Estimate, FaceResult, FrameResult
+from app.core.modes import COLD, RWR
+from app.gui.live.presenters.faces import FaceChoice
+from app.gui.live.presenters.residuals import Residuals, ResidualWindow, summarise
+from app.tracking.pipeline import SCENE_CUT
+from model.rwr.recurrence import FIRST_FRAME, RwrSettings
+from model.solvers import SolveReport
+
+RESETS_KEPT = 50
+
+IN_THESE_FRAMES = "measured on the same frames"
+IN_COLD_STARTS = "measured in cold starts"
+UNKNOWN = "not known yet"
+
+
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A solve that had to start cold while RwR was on.
+
+    Attributes:
+        seconds: the frame's time on the source's clock.
+        face: whose.
+        reason: as the pipeline gave it.
+    """
+
+    seconds: float
+    face: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SolverView:
+    """What the solver panel shows.
+
+    Attributes:
+        residuals: one entry per way to solve that was seen lately, RwR first.
+        settings: of RwR, in force.
+        rwr: RwR runs, chosen or as the rival.
+        newest: RwR's report of the newest frame, None without one.
+        warm_seconds: since the last cold start of the face shown; None while RwR is off.
+        per_frame: mean evaluations of RwR per frame over the last 5 seconds.
+        cold_cost: mean evaluations of a cold solve.
+        cold_source: where ``cold_cost`` is from.
+        frames: solved by RwR since the start.
+        spent: evaluations on them.
+        saved: against solving all of them cold; None while that cost is not known.
+        resets: newest first, at most 50.
+        reasons: how many resets there were in all, by reason, the most frequent first.
+    """
+
+    residuals: tuple[Residuals, ...] = ()
+    settings: RwrSettings = field(default_factory=RwrSettings)
+    rwr: bool = False
+    newest: SolveReport | None = None
+    warm_seconds: float | None = None
+    per_frame: float | None = None
+    cold_cost: float | None = None
+    cold_source: str = UNKNOWN
+    frames: int = 0
+    spent: int = 0
+    saved: int | None = None
+    resets: tuple[Reset, ...] = ()
+    reasons: tuple[tuple[str, int], ...] = ()
+
+
+class SolverHistory:
+    """Follows the solver on every frame, in memory that does not grow.
+
+    ``add`` is called by the pipeline's worker for every frame, ``view`` by the window.
+
+    Args:
+        choice: which face; others that show the same face share it.
+    """
+
+    def __init__(self, choice: FaceChoice | None = None) -> None:
+        self._choice = choice or FaceChoice()
+        self._lock = threading.Lock()
+        self._windows = {mode: ResidualWindow() for mode in (RWR, COLD)}
+        self._settings = RwrSettings()
+        self._face: int | None = None
+        self._forget()
+
+    def clear(self) -> None:
+        """Forget everything: another source begins."""
+        with self._lock:
+            self._forget()
+
+    def add(self, result: FrameResult) -> None:
+        """Take the reports of one frame."""
+        shown = self._choice.pick(result)
+        time = result.frame.captured
+        with self._lock:
+            settings = result.settings.recurrence or RwrSettings()
+            if settings != self._settings:
+                self._settings = settings
+                self._windows[RWR].clear()
+            self._rwr = RWR in result.settings.modes
+            for face in result.faces:
+                self._note_reset(face, result)
+            if shown is None:
+                return
+            if shown.face != self._face:
+                self._face, self._warm_since = shown.face, time
+                for window in self._windows.values():
+                    window.clear()
+            reports = _reports(shown)
+            for mode, report in reports.items():
+                self._windows[mode].add(time, report)
+            self._count(reports, time)
+
+    def view(self, now: float) -> SolverView:
+        """Return what there is to show at ``now`` (seconds of ``time.perf_counter``)."""
+        with self._lock:
+            seen = {mode: window.latest(now) for mode, window in self._windows.items()}
+            newest = seen[RWR][0] if self._rwr else None
+            cost, source = self._cold_cost()
+            view = SolverView(
+                settings=self._settings,
+                rwr=self._rwr,
+                newest=newest,
+                warm_seconds=max(0.0, now - self._warm_since) if newest is not None else None,
+                cold_cost=cost,
+                cold_source=source,
+                frames=self._frames,
+                spent=self._spent,
+                saved=None if cost is None else round(self._would + self._unpriced * cost) - self._spent,
+                resets=tuple(reversed(self._resets)),
+                reasons=tuple(self._reasons.most_common()),
+            )
+        # Quantiles take a while; the pipeline's worker need not wait for them.
+        residuals = tuple(summarise(mode, report, rows) for mode, (report, rows) in seen.items() if report is not None)
+        per_frame = next((own.per_frame for own in residuals if own.mode == RWR), None)
+        return replace(view, residuals=residuals, per_frame=per_frame)
+
+    def _forget(self) -> None:
+        for window in self._windows.values():
+            window.clear()
+        self._settings = RwrSettings()
+        self._rwr = False
+        self._face = None
+        self._warm_since = 0.0
+        self._frames = self._spent = self._unpriced = 0
+        self._would = 0.0
+        self._beside = _Mean()
+        self._starts = _Mean()
+        self._resets: deque[Reset] = deque(maxlen=RESETS_KEPT)
+        self._reasons: Counter[str] = Counter()
+
+    def _note_reset(self, face: FaceResult, result: FrameResult) -> None:
+        report = _reports(face).get(RWR)
+        if report is None or report.warm:
+            return
+        reason = report.reason
+        if reason == FIRST_FRAME and SCENE_CUT in result.note:
+            reason = SCENE_CUT
+        self._resets.append(Reset(result.frame.timestamp, face.face, reason))
+        self._reasons[reason] += 1
+
+    def _count(self, reports: dict[str, SolveReport], time: float) -> None:
+        cold, rwr = reports.get(COLD), reports.get(RWR)
+        if cold is not None:
+            self._beside.add(_cold_evaluations(cold))
+        if rwr is None:
+            return
+        if not rwr.warm:
+            self._warm_since = time
+            self._starts.add(_cold_evaluations(rwr))
+        self._frames += 1
+        self._spent += rwr.evaluations
+        if cold is not None:
+            self._would += cold.evaluations
+        elif not rwr.warm:
+            self._would += rwr.evaluations
+        else:
+            self._unpriced += 1
+
+    def _cold_cost(self) -> tuple[float | None, str]:
+        """Return the mean evaluations of a cold solve, and where that is known from."""
+        if self._beside.value is not None:
+            return self._beside.value, IN_THESE_FRAMES
+        if self._starts.value is not None:
+            return self._starts.value, IN_COLD_STARTS
+        return None, UNKNOWN
+
+
+class _Mean:
+    """A running mean."""
+
+    def __init__(self) -> None:
+        self._sum = 0.0
+        self._count = 0
+
+    def add(self, value: float) -> None:
+        self._sum += value
+        self._count += 1
+
+    @property
+    def value(self) -> float | None:
+        return self._sum / self._count if self._count else None
+
+
+def _reports(face: FaceResult) -> dict[str, SolveReport]:
+    """Return the reports by way to solve; a filter's report is that of the cold solve below it."""
+    estimates: tuple[Estimate | None, ...] = (face.estimate, face.other)
+    return {RWR if own.mode == RWR else COLD: own.report for own in estimates if own is not None}
+
+
+def _cold_evaluations(report: SolveReport) -> int:
+    """Return what one cold solve took; a new face's report also counts the solve that found its box."""
+    return len(report.residuals) or report.evaluations

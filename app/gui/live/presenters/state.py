@@ -1,0 +1,162 @@
+"""What a live session is doing, as frozen facts; and what it needs from pipelines and recorders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from app.core.frame import FrameResult
+from app.core.settings import TrackingSettings
+from app.core.slot import LatestSlot
+from app.media.summary import RecordingSummary
+from app.sessions.writer import RecordingChoices
+from app.sources.base import Playback, SourceInfo
+
+OPENING = "opening"
+RUNNING = "running"
+ENDED = "ended"
+FAILED = "failed"
+STOPPED = "stopped"
+
+
+class Status(Protocol):
+    """The part of ``app.tracking.live.LiveStatus`` that the window reads."""
+
+    @property
+    def state(self) -> str: ...
+    @property
+    def info(self) -> SourceInfo | None: ...
+    @property
+    def engine(self) -> str: ...
+    @property
+    def error(self) -> str: ...
+    @property
+    def captured(self) -> int: ...
+    @property
+    def processed(self) -> int: ...
+    @property
+    def skipped(self) -> int: ...
+    @property
+    def note(self) -> str: ...
+    @property
+    def playback(self) -> Playback | None: ...
+
+
+class Live(Protocol):
+    """The part of ``app.tracking.live.LivePipeline`` that the session drives."""
+
+    @property
+    def results(self) -> LatestSlot[FrameResult]: ...
+    @property
+    def status(self) -> Status: ...
+    def start(self) -> None: ...
+    def stop(self, timeout: float = 5.0) -> bool: ...
+    def configure(self, settings: TrackingSettings) -> None: ...
+    def add_consumer(self, consumer: Callable[[FrameResult], None]) -> None: ...
+    def restart_tracking(self) -> None: ...
+    def rest(self, resting: bool) -> None: ...
+    def pause(self, paused: bool) -> None: ...
+    def seek(self, seconds: float) -> None: ...
+    def step(self, frames: int) -> None: ...
+    def set_speed(self, speed: float) -> None: ...
+    def remove_consumer(self, consumer: Callable[[FrameResult], None]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingPlan:
+    """What is to be recorded.
+
+    Attributes:
+        path: the session's folder.
+        source: what the person named, such as "camera:1".
+        info: facts about the open source.
+        engine: library and device that run.
+        choices: what to keep.
+    """
+
+    path: Path
+    source: str
+    info: SourceInfo
+    engine: str
+    choices: RecordingChoices
+
+
+class Recording(Protocol):
+    """The part of ``app.sessions.recorder.SessionRecorder`` that the session drives; it runs once made."""
+
+    @property
+    def dropped(self) -> int: ...
+    @property
+    def error(self) -> str | None: ...
+    def offer(self, result: FrameResult) -> None: ...
+    def stop(self, timeout: float = 10.0) -> RecordingSummary: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingState:
+    """A recording that runs.
+
+    Attributes:
+        path: the file.
+        started: ``time.perf_counter()`` when it began.
+        dropped: frames the encoder could not keep up with.
+    """
+
+    path: Path
+    started: float
+    dropped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionState:
+    """Everything the window needs to know about the session.
+
+    Attributes:
+        source: what plays, or played last; None while the session still looks for a camera.
+        play: counts starts, so that the same failure twice is two failures.
+        playing: the person wants the source to run (it may have failed or ended all the same).
+        status: of the pipeline; None when none was started or it was stopped.
+        tracking: the settings in force.
+        recording: the recording that runs, if any.
+        finished: the recording that ended last, if any.
+        no_camera: the demo plays because no camera could be opened.
+        problem: why nothing could be started at all, "" normally.
+        closed: everything is released; nothing will happen any more.
+    """
+
+    source: str | None = None
+    play: int = 0
+    playing: bool = False
+    status: Status | None = None
+    tracking: TrackingSettings = field(default_factory=TrackingSettings)
+    recording: RecordingState | None = None
+    finished: RecordingSummary | None = None
+    no_camera: bool = False
+    problem: str = ""
+    closed: bool = False
+
+    @property
+    def stage(self) -> str:
+        """ "opening", "running", "ended", "failed" or "stopped"."""
+        if not self.playing:
+            return STOPPED
+        if self.problem:
+            return FAILED
+        return self.status.state if self.status is not None else OPENING
+
+    @property
+    def info(self) -> SourceInfo | None:
+        """Facts about the source once it is open."""
+        return self.status.info if self.status is not None else None
+
+    @property
+    def active(self) -> bool:
+        """Whether a source is opening or running, so that "stop" means something."""
+        return self.stage in (OPENING, RUNNING)
+
+    @property
+    def can_record(self) -> bool:
+        """Whether a recording could start now."""
+        return self.stage == RUNNING and self.info is not None

@@ -1,0 +1,72 @@
+"""One recording from its start to its summary."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.core.errors import UserError
+from app.gui.live.presenters.state import Live, Recording, RecordingPlan, RecordingState
+from app.media.paths import failure
+from app.media.summary import RecordingSummary
+
+log = logging.getLogger(__name__)
+
+FINISH_SECONDS = 20.0
+
+MakeRecorder = Callable[[RecordingPlan], Recording]
+
+
+class Tape:
+    """A recorder that a pipeline feeds; made by :meth:`start`, ended by :meth:`finish`."""
+
+    def __init__(self, recorder: Recording, live: Live, path: Path) -> None:
+        self._recorder = recorder
+        self._live = live
+        self._path = path
+        self._started = time.perf_counter()
+
+    @classmethod
+    def start(cls, make: MakeRecorder, live: Live, plan: RecordingPlan) -> Tape | RecordingSummary:
+        """Begin to record ``live`` as planned; where that cannot be, return a summary that says why."""
+        try:
+            plan.path.parent.mkdir(parents=True, exist_ok=True)
+            recorder = make(plan)
+        except (UserError, OSError) as error:
+            return _failed(error, plan.path)
+        live.add_consumer(recorder.offer)
+        if plan.choices.exact:
+            live.restart_tracking()  # only what began without memory can be replayed bit for bit
+        return cls(recorder, live, plan.path)
+
+    @property
+    def path(self) -> Path:
+        """The session's folder."""
+        return self._path
+
+    @property
+    def broken(self) -> bool:
+        """Whether nothing more can be recorded."""
+        return self._recorder.error is not None
+
+    @property
+    def state(self) -> RecordingState:
+        """How it goes."""
+        return RecordingState(self._path, self._started, self._recorder.dropped)
+
+    def finish(self) -> RecordingSummary:
+        """Write what waits and close the files. Never raises: what went wrong is in the summary."""
+        self._live.remove_consumer(self._recorder.offer)
+        try:
+            return self._recorder.stop(FINISH_SECONDS)
+        except Exception as error:
+            log.exception("%s could not be finished", self._path)
+            return _failed(error, self._path)
+
+
+def _failed(error: Exception, path: Path) -> RecordingSummary:
+    if isinstance(error, OSError):
+        error = failure(path, error)
+    return RecordingSummary(path, 0, 0, 0.0, str(error) or f"Cannot write {path}; choose another place.")

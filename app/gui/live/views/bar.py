@@ -1,0 +1,198 @@
+"""The bar under the picture: the source, what is kept, what is measured, and the window's own buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLayout, QMenu, QPushButton, QWidget
+
+from app.gui.live.presenters.chooser import Choice
+from app.gui.live.presenters.readouts import Facts
+from app.gui.live.views.source_menu import fill_source_menu
+from app.gui.presenters import actions
+from app.gui.presenters.actions import BY_NAME
+from app.gui.theme import theme
+from app.gui.widgets.icons import SIZE, icon
+
+SOURCE_WIDTH = 190
+SIGN_WIDTH = 40
+ROOM_FOR_WORDS = 1100
+LEAST_WIDTH = 836
+
+SHAPES_OF_ACTIONS = {
+    actions.SNAPSHOT: "camera",
+    actions.SESSIONS: "sessions",
+    actions.DRAWER: "lab",
+    actions.HOLD_STILL: "target",
+    actions.MIRROR: "mirror",
+    actions.PRIVACY: "privacy",
+    actions.SHARE: "share",
+    actions.PREFERENCES: "preferences",
+    actions.KEYS: "keys",
+}
+"""Icons of the buttons whose icon never changes."""
+
+
+class _SourceButton(QPushButton):
+    """Shows icon, name and the small arrow that says "a menu", which no style sheet places well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._name = ""
+
+    @property
+    def name(self) -> str:
+        """The name shown, as a whole."""
+        return self._name
+
+    def show_name(self, name: str) -> None:
+        """Show ``name``, shortened in the middle where it is long."""
+        if name != self._name:
+            self._name = name
+            self.setAccessibleName(f"Source: {name}")
+            self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        middle = self.height() / 2
+        icon("source").paint(painter, 13, round(middle - SIZE / 2), SIZE, SIZE)
+        room = QRectF(40, 0, self.width() - 70, self.height())
+        text = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, int(room.width()))
+        painter.setPen(QColor(theme.palette().text))
+        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        painter.setPen(QPen(QColor(theme.palette().dim), 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        x = self.width() - 18.0
+        painter.drawPolyline(
+            QPolygonF([QPointF(x - 4, middle - 2), QPointF(x, middle + 2), QPointF(x + 4, middle - 2)])
+        )
+
+
+class ControlBar(QWidget):
+    """Buttons; ``asked`` carries the name of the action a person clicked.
+
+    Signals:
+        asked: an action's name.
+        chosen: a source's ``Choice.spec``.
+        menu_opened: the list of sources is about to be read; it may be brought up to date.
+    """
+
+    asked = Signal(str)
+    chosen = Signal(str)
+    menu_opened = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setObjectName("bar")
+        self.source = _SourceButton()
+        self.source.setToolTip(BY_NAME[actions.SOURCE].tooltip)
+        self.source.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.source.setFixedWidth(SOURCE_WIDTH)
+        self.menu = QMenu(self)
+        self.menu.aboutToShow.connect(self.menu_opened)
+        self.source.setMenu(self.menu)
+        self.play = self._button(actions.PLAY)
+        self.record = self._button(actions.RECORD)
+        self.snapshot = self._button(actions.SNAPSHOT)
+        self.sessions = self._button(actions.SESSIONS)
+        self.lab = self._button(actions.DRAWER)
+        self.hold_still = self._button(actions.HOLD_STILL)
+        self.mirror = self._sign(actions.MIRROR)
+        self.privacy = self._sign(actions.PRIVACY)
+        self.share = self._sign(actions.SHARE)
+        self.preferences = self._sign(actions.PREFERENCES)
+        self.keys = self._sign(actions.KEYS)
+        for button in (self.record, self.lab, self.mirror, self.privacy, self.share):
+            button.setCheckable(True)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(14, 10, 8, 12)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # it makes room itself
+        layout.setSpacing(6)
+        groups = (
+            (self.source, self.play),
+            (self.record, self.snapshot, self.sessions),
+            (self.lab, self.hold_still),
+            (self.mirror, self.privacy, self.share, self.preferences, self.keys),
+        )
+        for number, group in enumerate(groups):
+            if number:
+                layout.addStretch(1)
+            for button in group:
+                layout.addWidget(button)
+        self._active = False
+        self._recording = False
+        self._narrow = False
+        self.redress()
+
+    def minimumSizeHint(self) -> QSize:
+        """As narrow as it is without words."""
+        return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Leave out words where there is no room for them; the icons and tooltips stay."""
+        narrow = self.width() < ROOM_FOR_WORDS
+        if narrow != self._narrow:
+            self._narrow = narrow
+            for button in (self.snapshot, self.sessions, self.lab, self.hold_still):
+                button.setText("" if narrow else f"  {BY_NAME[button.objectName()].label}")
+                button.setProperty("sign", narrow)
+                button.setMinimumWidth(SIGN_WIDTH if narrow else 0)
+                button.style().unpolish(button)
+                button.style().polish(button)
+        super().resizeEvent(event)
+
+    def redress(self) -> None:
+        """Draw the icons again, in the colours in force."""
+        colours = theme.palette()
+        for button in self.findChildren(QPushButton):
+            if button.objectName() in SHAPES_OF_ACTIONS:
+                button.setIcon(icon(SHAPES_OF_ACTIONS[button.objectName()]))
+        self.play.setIcon(icon("stop" if self._active else "play"))
+        stop = icon("stop", colours.on_record)
+        self.record.setIcon(stop if self._recording else icon("record", colours.record))
+        self.source.update()
+
+    def show_choices(self, choices: Sequence[Choice]) -> None:
+        """Fill the source menu."""
+        fill_source_menu(self.menu, choices, self.chosen.emit)
+
+    def show_state(self, facts: Facts, source_name: str, has_picture: bool) -> None:
+        """Show what can be done now."""
+        state = facts.state
+        self.source.show_name(source_name)
+        recording = state.recording is not None
+        if (state.active, recording) != (self._active, self._recording):
+            self._active, self._recording = state.active, recording
+            self.play.setText("  Stop" if state.active else "  Start")
+            self.record.setText("  Finish" if recording else "  Record")
+            self.redress()
+        self.record.setChecked(recording)
+        self.record.setEnabled(recording or state.can_record)
+        self.snapshot.setEnabled(has_picture)
+        self.hold_still.setEnabled(state.can_record)
+        self.mirror.setChecked(facts.mirrored)
+        self.privacy.setChecked(facts.private)
+        self.share.setChecked(bool(facts.sharing))
+
+    def _button(self, name: str) -> QPushButton:
+        action = BY_NAME[name]
+        button = QPushButton(f"  {action.label}")
+        button.setObjectName(name)
+        button.setIconSize(QSize(SIZE, SIZE))
+        button.setToolTip(action.tooltip)
+        button.setAccessibleName(action.label)
+        # Space records whatever was clicked last, so no button may take the keyboard.
+        button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        button.clicked.connect(lambda _checked=False: self.asked.emit(name))
+        return button
+
+    def _sign(self, name: str) -> QPushButton:
+        """Return a button with an icon alone; its tooltip says what it does."""
+        button = self._button(name)
+        button.setText("")
+        button.setFixedWidth(SIGN_WIDTH)
+        button.setProperty("sign", True)
+        return button

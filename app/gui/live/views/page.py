@@ -1,0 +1,141 @@
+"""The live page: the picture with what lies over it, the bars and the laboratory below, the panel at the side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.gui.holdstill.presenters.test import HoldStill
+from app.gui.holdstill.views.test import HoldStillOverlay
+from app.gui.live.presenters.flicker import FlickerView
+from app.gui.live.presenters.readouts import Facts, hud
+from app.gui.live.presenters.solver import SolverView
+from app.gui.live.presenters.tour import FLICKER, RECORDING, SWITCH
+from app.gui.live.views.bar import ControlBar
+from app.gui.live.views.drawer import LabDrawer
+from app.gui.live.views.keys import KeyList
+from app.gui.live.views.panel import SidePanel
+from app.gui.live.views.preferences import PreferencesSheet
+from app.gui.live.views.share import ShareSheet
+from app.gui.live.views.tour import TourCard
+from app.gui.live.views.video import VideoView
+from app.gui.widgets.banner import AddressEntry, BannerView
+from app.gui.widgets.scrub import ScrubBar
+from app.gui.widgets.sheet import Sheets
+from app.sources.base import Playback
+
+BANNER_WIDTH = 720
+BANNER_TOP = 50
+
+PANEL, DRAWER = "panel", "drawer"
+"""Parts that can be closed, as they are remembered."""
+
+
+class LivePage(QWidget):
+    """Lays out the live page's widgets and shows them what they are given.
+
+    Args:
+        test: the hold-still test that its overlay runs.
+    """
+
+    def __init__(self, test: HoldStill) -> None:
+        super().__init__()
+        self.setObjectName("ground")
+        self.in_front = False
+        """Whether it can be seen; read by the thread that makes pictures, which needs none otherwise."""
+        self.view = VideoView()
+        self.scrub = ScrubBar()
+        self.drawer = LabDrawer()
+        self.bar = ControlBar()
+        self.panel = SidePanel()
+        self.banner = BannerView(self.view)
+        self.address = AddressEntry(self.view)
+        self.hold_still = HoldStillOverlay(self.view, test)
+        self.keys = KeyList(self.view)
+        self.preferences = PreferencesSheet(self.view)
+        self.share = ShareSheet(self.view)
+        targets = {SWITCH: self.panel.rwr, FLICKER: self.panel.flicker, RECORDING: self.bar.record}
+        self.tour = TourCard(self, targets)
+        self.sheets = Sheets(self.keys, self.preferences, self.share)
+        left = QVBoxLayout()
+        left.setContentsMargins(0, 0, 0, 0)
+        left.setSpacing(0)
+        left.addWidget(self.view, 1)
+        for widget in (self.scrub, self.drawer, self.bar):
+            left.addWidget(widget)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addLayout(left, 1)
+        layout.addWidget(self.panel)
+        self.open_parts((PANEL,))
+        self.view.resized.connect(self.place)
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The parts that are open."""
+        return tuple(name for name, part in self._parts().items() if not part.isHidden())
+
+    def open_parts(self, names: Sequence[str]) -> None:
+        """Open these parts and close the others."""
+        for name, part in self._parts().items():
+            part.setVisible(name in names)
+
+    def toggle_part(self, name: str) -> None:
+        """Open a part, or close it."""
+        part = self._parts()[name]
+        part.setVisible(part.isHidden())
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Ask for pictures."""
+        self.in_front = True
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Rest, also while the window is minimised."""
+        self.in_front = False
+
+    def show_facts(self, facts: Facts, source_name: str) -> None:
+        """Bring everything that is read up to date."""
+        if not self.panel.isHidden():
+            self.panel.show_facts(facts, self.view.comparison.view)
+        self.view.show_hud(hud(facts))
+        self.bar.show_state(facts, source_name, self.view.picture is not None)
+
+    def show_motion(self, flicker: FlickerView, solver: SolverView | None, playback: Playback | None) -> None:
+        """Bring everything that moves up to date; ``solver`` None while the drawer is closed."""
+        if not self.panel.isHidden():
+            self.panel.show_flicker(flicker)
+        if solver is not None:
+            self.drawer.show_figures(flicker, solver)
+        self.scrub.show_playback(playback)
+
+    def place(self) -> None:
+        """Put what lies over the picture where it belongs."""
+        width = min(BANNER_WIDTH, self.view.width() - 28)
+        for entry in (self.banner, self.address):
+            entry.setFixedWidth(width)
+            entry.adjustSize()
+            entry.move((self.view.width() - width) // 2, BANNER_TOP)
+        self.hold_still.place()
+        for above in (self.address, self.hold_still):
+            if above.isVisible():
+                self.banner.move(self.banner.x(), above.geometry().bottom() + 10)
+
+    def dismiss(self) -> bool:
+        """Close the topmost thing over the picture but the banner; return whether there was one."""
+        if self.tour.isVisible():
+            self.tour.hide()
+        elif self.sheets.close():
+            pass
+        elif self.address.isVisible():
+            self.address.hide()
+        elif self.hold_still.isVisible():
+            self.hold_still.cancel()
+        else:
+            return False
+        return True
+
+    def _parts(self) -> dict[str, QWidget]:
+        return {PANEL: self.panel, DRAWER: self.drawer}

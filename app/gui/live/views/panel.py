@@ -1,0 +1,79 @@
+"""The side panel: switches, what is compared and how, flicker and performance."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+
+from app.gui.live.presenters.flicker import FlickerView
+from app.gui.live.presenters.options import VIEW_OPTIONS, rival_options
+from app.gui.live.presenters.readouts import Facts, headline, rows, verdict
+from app.gui.live.views.bars import RegionBars
+from app.gui.live.views.numbers import FlickerNumbers
+from app.gui.live.views.trace import FlickerTrace
+from app.gui.presenters.actions import BY_NAME, COMPARE, GHCU, RWR
+from app.gui.theme import theme
+from app.gui.widgets.cards import card, label, show_text
+from app.gui.widgets.segments import Segments
+from app.gui.widgets.switch import SwitchRow
+from app.gui.widgets.table import RowTable
+
+WIDTH = 320
+
+
+class SidePanel(QScrollArea):
+    """Everything to read beside the picture; ``rwr``, ``compare`` and ``ghcu`` are its switches, ``rival`` and
+    ``compare_view`` say what is compared and how."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFixedWidth(WIDTH)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.rwr = SwitchRow(BY_NAME[RWR], "Recurrence (RwR)", lambda: theme.palette().modes["rwr"])
+        self.compare = SwitchRow(BY_NAME[COMPARE], "Compare both modes", lambda: theme.palette().modes["cold"])
+        self.ghcu = SwitchRow(BY_NAME[GHCU], "Repair covered points", lambda: theme.palette().demo)
+        self.rival = Segments("Compare with")
+        self.compare_view = Segments("How both are shown")
+        self._headline = label("dim")
+        self._verdict = label("verdict")
+        self._numbers = FlickerNumbers()
+        self._bars = RegionBars()
+        self._trace = FlickerTrace()
+        self._table = RowTable()
+
+        panel = QWidget()
+        panel.setObjectName("panel")
+        layout = QVBoxLayout(panel)
+        layout.setContentsMargins(6, 14, 14, 14)
+        layout.setSpacing(10)
+        layout.addWidget(label("title", "LDEQ Live"))
+        layout.addWidget(self._headline)
+        layout.addWidget(card("", self.rwr, self.compare, self.rival, self.compare_view, self.ghcu))
+        self.flicker = card("FLICKER", self._numbers, self._verdict, self._trace, self._bars)
+        layout.addWidget(self.flicker)
+        layout.addWidget(card("PERFORMANCE", self._table))
+        layout.addStretch(1)
+        self.setWidget(panel)
+
+    def show_facts(self, facts: Facts, compare_view: str) -> None:
+        """Bring every readout but the trace up to date; ``compare_view`` is how two modes are shown."""
+        tracking = facts.state.tracking
+        self.rwr.show_state(tracking.rwr)
+        self.compare.show_state(tracking.compare)
+        self.ghcu.show_state(tracking.ghcu)
+        for choice in (self.rival, self.compare_view):
+            choice.setVisible(tracking.compare)
+        self.rival.show_options(rival_options(tracking.mode), tracking.rival)
+        self.compare_view.show_options(VIEW_OPTIONS, compare_view)
+        show_text(self._headline, headline(facts))
+        show_text(self._verdict, verdict(facts) or " ")
+        self._numbers.show_flicker(facts.flicker)
+        self._bars.show_flicker(facts.flicker)
+        self._table.show_rows(rows(facts))
+
+    def show_flicker(self, flicker: FlickerView) -> None:
+        """Bring the trace up to date, which moves faster than anyone reads figures."""
+        self._trace.show_flicker(flicker)

@@ -1,0 +1,146 @@
+"""The preferences card."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from app.core.errors import UserError
+from app.gui.live.presenters.preferences import (
+    ANNOTATED,
+    EXACT,
+    FACES_OPTIONS,
+    MIRROR_OPTIONS,
+    MIRRORED,
+    THEME_OPTIONS,
+    VIDEO,
+    Preferences,
+    read_folder,
+    recording_switches,
+    with_switch,
+)
+from app.gui.widgets.controls import ChoiceRow, ToggleRow, heading, push_button, small_label
+from app.gui.widgets.sheet import Sheet
+
+WIDTH = 520
+SWITCH_NAMES = {VIDEO: "Clean video", ANNOTATED: "Annotated video", EXACT: "Exact pictures"}
+
+
+class PreferencesSheet(Sheet):
+    """Shows :class:`Preferences` and tells what a person made of them. Every change counts at once.
+
+    Signals:
+        changed: carries the new :class:`Preferences`.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, "Preferences", WIDTH)
+        self._shown = Preferences()
+        self.theme = ChoiceRow("Theme", THEME_OPTIONS)
+        self.mirror = ChoiceRow("Mirror", MIRROR_OPTIONS)
+        self.faces = ChoiceRow("Faces followed", FACES_OPTIONS)
+        self.privacy = ToggleRow("Privacy", "Blur the picture beyond recognition; recordings hold landmarks only")
+        self.switches = {name: ToggleRow(label) for name, label in SWITCH_NAMES.items()}
+        self.folder = QLineEdit()
+        self.folder.setAccessibleName("Folder for recordings and snapshots")
+        self.choose = push_button("Choose…")
+        self._wrong = small_label("", "wrong")
+        self._lay_out()
+        self.theme.changed.connect(lambda name: self._change(theme=name))
+        self.mirror.changed.connect(lambda name: self._change(mirror=MIRRORED[name]))
+        self.faces.changed.connect(lambda count: self._change(max_faces=int(count)))
+        self.privacy.changed.connect(lambda on: self._change(privacy=on))
+        for name, row in self.switches.items():
+            row.changed.connect(lambda on, name=name: self._tell(with_switch(self._shown, name, on)))
+        self.folder.editingFinished.connect(self._read_folder)
+        self.choose.clicked.connect(self._ask_for_folder)
+        self.show_preferences(self._shown, Path())
+
+    def show_preferences(self, preferences: Preferences, usual: Path) -> None:
+        """Show what is in force; ``usual`` is where recordings go when no folder is chosen."""
+        self._shown = preferences
+        self.theme.show_choice(preferences.theme)
+        self.mirror.show_choice(preferences.mirror_option)
+        self.faces.show_choice(str(preferences.max_faces))
+        self.privacy.show_state(preferences.privacy)
+        for name, state in recording_switches(preferences).items():
+            self.switches[name].show_state(state.on, state.free, state.note)
+        self.folder.setPlaceholderText(str(usual))
+        if not self.folder.hasFocus():
+            self.folder.setText(str(preferences.folder or ""))
+            self._say_wrong("")
+
+    def _lay_out(self) -> None:
+        place = QHBoxLayout()
+        place.setSpacing(8)
+        place.addWidget(self.folder, 1)
+        place.addWidget(self.choose)
+        where = QVBoxLayout()
+        where.setSpacing(4)
+        where.addWidget(QLabel("Folder for recordings and snapshots"))
+        where.addLayout(place)
+        where.addWidget(self._wrong)
+        self._wrong.hide()
+        self.body.addWidget(self.theme)
+        self.body.addWidget(self.mirror)
+        self.body.addWidget(self.faces)
+        self.body.addWidget(self.privacy)
+        self.body.addSpacing(6)
+        self.body.addWidget(heading("A recording holds"))
+        self.body.addWidget(small_label("Landmarks, flicker and events always, and besides:"))
+        for row in self.switches.values():
+            self.body.addWidget(row)
+        self.body.addSpacing(2)
+        self.body.addLayout(where)
+
+    def _change(self, **changes: object) -> None:
+        self._tell(replace(self._shown, **changes))  # type: ignore[arg-type]
+
+    def _tell(self, preferences: Preferences) -> None:
+        if preferences != self._shown:
+            self._shown = preferences
+            self.changed.emit(preferences)
+
+    def _read_folder(self) -> None:
+        try:
+            folder = read_folder(self.folder.text())
+        except UserError as error:
+            self._say_wrong(str(error))
+            return
+        self._say_wrong("")
+        self._change(folder=folder)
+
+    def _say_wrong(self, sentence: str) -> None:
+        self._wrong.setText(sentence)
+        self._wrong.setVisible(bool(sentence))
+        mark_wrong(self.folder, bool(sentence))
+        if self.isVisible():
+            self.fit()
+
+    def _ask_for_folder(self) -> None:
+        dialog = QFileDialog(
+            self.window(), "Folder for recordings", self.folder.text() or self.folder.placeholderText()
+        )
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setModal(False)
+        dialog.fileSelected.connect(self._take_folder)
+        dialog.show()
+
+    def _take_folder(self, folder: str) -> None:
+        self.folder.setText(folder)
+        self._read_folder()
+
+
+def mark_wrong(line: QLineEdit, wrong: bool) -> None:
+    """Give a line of text the border of one that cannot be used, or take it away."""
+    if line.property("wrong") != wrong:
+        line.setProperty("wrong", wrong)
+        line.style().unpolish(line)
+        line.style().polish(line)

@@ -1,0 +1,150 @@
+"""The share card: landmarks to other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
+
+from app.gui.live.presenters.share import (
+    CAMERA_FIELD,
+    ERROR,
+    GOOD,
+    JSON_FIELD,
+    OSC_FIELD,
+    PICTURE_OPTIONS,
+    WRONG,
+    ShareForm,
+    StatusLine,
+)
+from app.gui.live.views.preferences import mark_wrong
+from app.gui.widgets.controls import ChoiceRow, ToggleRow, small_label
+from app.gui.widgets.sheet import Sheet
+
+WIDTH = 500
+_LABELS = {GOOD: "fine", ERROR: "wrong", WRONG: "wrong"}
+_NOTES = {
+    JSON_FIELD: ("JSON over UDP", "One or two datagrams a frame, for scripts and research tools"),
+    OSC_FIELD: ("OSC over UDP", "For VTuber programs, music and stage tools"),
+}
+
+
+class ShareSheet(Sheet):
+    """Shows a :class:`ShareForm` and how the sharing does.
+
+    Signals:
+        changed: carries the new :class:`ShareForm`.
+    """
+
+    changed = Signal(object)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent, "Share with other programs", WIDTH)
+        self._form = ShareForm()
+        self._lines: dict[str, tuple[StatusLine, ...]] = {}
+        self.switches: dict[str, ToggleRow] = {}
+        self.addresses: dict[str, QLineEdit] = {}
+        self._status: dict[str, _Lines] = {}
+        for field, (name, note) in _NOTES.items():
+            self.switches[field] = ToggleRow(name, note)
+            line = QLineEdit()
+            line.setPlaceholderText("127.0.0.1:9000")
+            line.setAccessibleName(f"Where {name} goes: host and port, several with commas")
+            line.setToolTip("HOST:PORT, or only PORT for this computer; several with commas between them")
+            line.editingFinished.connect(self._read_addresses)
+            self.addresses[field] = line
+            self._add(field, line)
+        self.switches[CAMERA_FIELD] = ToggleRow(
+            "Virtual camera", "Other programs can choose LDEQ Live as their camera; needs pyvirtualcam"
+        )
+        self.picture = ChoiceRow("It shows", PICTURE_OPTIONS)
+        self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=name)))
+        self._add(CAMERA_FIELD, self.picture)
+        self.body.addWidget(
+            small_label("Nothing leaves this computer unless you name another one. docs/sharing.md has the forms.")
+        )
+        self.switches[JSON_FIELD].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
+        self.switches[OSC_FIELD].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
+        self.switches[CAMERA_FIELD].changed.connect(lambda on: self._tell(replace(self._form, camera_on=on)))
+        self.show_form(self._form)
+
+    def show_form(self, form: ShareForm) -> None:
+        """Show what is in force; a line that a person is writing in is left alone."""
+        self._form = form
+        for field, on in ((JSON_FIELD, form.json_on), (OSC_FIELD, form.osc_on), (CAMERA_FIELD, form.camera_on)):
+            self.switches[field].show_state(on)
+        for field, text in ((JSON_FIELD, form.json_to), (OSC_FIELD, form.osc_to)):
+            line = self.addresses[field]
+            if not line.hasFocus() and line.text() != text:
+                line.setText(text)
+        self.picture.show_choice(form.camera_picture)
+
+    def show_status(self, lines: Mapping[str, Sequence[StatusLine]]) -> None:
+        """Show how each way out does; cheap where nothing changed."""
+        grown = False
+        for field, status in self._status.items():
+            wanted = tuple(lines.get(field, ()))
+            if wanted == self._lines.get(field):
+                continue
+            self._lines[field] = wanted
+            grown |= status.show_lines(wanted)
+            if field in self.addresses:
+                mark_wrong(self.addresses[field], any(line.tone == WRONG for line in wanted))
+        if grown and self.isVisible():
+            self.fit()
+
+    def _add(self, field: str, control: QWidget) -> None:
+        self._status[field] = _Lines()
+        group = QVBoxLayout()
+        group.setSpacing(6)
+        group.addWidget(self.switches[field])
+        group.addWidget(control)
+        group.addWidget(self._status[field])
+        self.body.addLayout(group)
+        self.body.addSpacing(8)
+
+    def _read_addresses(self) -> None:
+        json_to, osc_to = (self.addresses[field].text().strip() for field in (JSON_FIELD, OSC_FIELD))
+        self._tell(replace(self._form, json_to=json_to, osc_to=osc_to))
+
+    def _tell(self, form: ShareForm) -> None:
+        if form != self._form:
+            self._form = form
+            self.changed.emit(form)
+
+
+class _Lines(QWidget):
+    """The lines below a field; takes no room while there are none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(2)
+        self._labels: list[QLabel] = []
+        self.hide()
+
+    def show_lines(self, lines: Sequence[StatusLine]) -> bool:
+        """Show ``lines``; return whether that may take another height."""
+        same = [len(label.text()) for label in self._labels] == [len(line.text) for line in lines]
+        while len(self._labels) > len(lines):
+            old = self._labels.pop()
+            self._layout.removeWidget(old)
+            old.hide()
+            old.deleteLater()
+        while len(self._labels) < len(lines):
+            self._labels.append(small_label())
+            self._layout.addWidget(self._labels[-1])
+            self._labels[-1].show()  # now, so that it counts when the card is fitted
+        for label, line in zip(self._labels, lines, strict=True):
+            label.setText(line.text)
+            name = _LABELS.get(line.tone, "small")
+            if label.objectName() != name:
+                label.setObjectName(name)
+                label.style().unpolish(label)
+                label.style().polish(label)
+        self.setVisible(bool(lines))
+        self.updateGeometry()
+        return not same

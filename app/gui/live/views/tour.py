@@ -1,0 +1,144 @@
+"""The tour: a card beside what it explains, and a ring around that. The window stays usable all the while."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QRegion
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+
+from app.gui.live.presenters.tour import Tour, card_place
+from app.gui.theme import theme
+from app.gui.widgets.controls import push_button
+from app.gui.widgets.sheet import Sheet
+
+WIDTH = 340
+RING_GAP, RING_WIDTH, RING_RADIUS = 6, 3, 12
+
+
+class TourCard(Sheet):
+    """Walks a person through the steps of :class:`Tour`.
+
+    Args:
+        parent: the window's central widget; the card may lie anywhere on it.
+        targets: the widget that each step points at, by the step's target.
+
+    Signals:
+        finished: the tour was gone through or skipped; it need not be shown again.
+    """
+
+    finished = Signal()
+
+    def __init__(self, parent: QWidget, targets: Mapping[str, QWidget]) -> None:
+        super().__init__(parent, "Tour", WIDTH)
+        self._targets = targets
+        self._tour = Tour()
+        self._ring = _Ring(parent)
+        self._progress = QLabel()
+        self._progress.setObjectName("step")
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self.skip = push_button("Skip", "quiet")
+        self.go_on = push_button("Next")
+        row = QHBoxLayout()
+        row.addWidget(self._progress)
+        row.addStretch(1)
+        row.addWidget(self.skip)
+        row.addWidget(self.go_on)
+        self.body.addWidget(self._text)
+        self.body.addLayout(row)
+        self.skip.clicked.connect(self.hide)
+        self.go_on.clicked.connect(self._next)
+        self.closed.connect(self._end)
+
+    def begin(self) -> None:
+        """Show the first step."""
+        self._tour.begin()
+        self._show_step()
+        self.show()
+        self.raise_()
+
+    def first_control(self) -> QWidget:
+        """Return the button that goes on."""
+        return self.go_on
+
+    def fit(self) -> None:
+        """Stand beside what the step points at."""
+        super().fit()
+        step = self._tour.step
+        target = self._targets.get(step.target) if step is not None else None
+        if target is None or not target.isVisible():
+            self._ring.hide()
+            return
+        ground = self._ground
+        box = QRect(target.mapTo(ground, QPoint(0, 0)), target.size()).intersected(ground.rect())
+        left, top = card_place(
+            (box.x(), box.y(), box.width(), box.height()),
+            (self.width(), self.height()),
+            (ground.width(), ground.height()),
+        )
+        self.move(left, top)
+        self._ring.surround(box)
+        self.raise_()
+
+    def _next(self) -> None:
+        self._tour.go_on()
+        if self._tour.step is None:
+            self.hide()
+        else:
+            self._show_step()
+
+    def _show_step(self) -> None:
+        step = self._tour.step
+        if step is not None:
+            self._heading.setText(step.title)
+            self.setAccessibleName(f"Tour: {step.title}")
+            self.setAccessibleDescription(step.text)
+            self._text.setText(step.text)
+            self._progress.setText(self._tour.progress)
+            self.go_on.setText(self._tour.next_label)
+            self.skip.setVisible(not self._tour.last)
+            self.fit()
+
+    def _end(self) -> None:
+        self._tour.skip()
+        self._ring.hide()
+        self.finished.emit()
+
+
+class _Ring(QWidget):
+    """A ring around a part of the window; clicks go through it."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        self.hide()
+
+    def surround(self, box: QRect) -> None:
+        """Show the ring around ``box``."""
+        self.setGeometry(box.adjusted(-RING_GAP, -RING_GAP, RING_GAP, RING_GAP))
+        # Only the ring itself: what lies inside is not painted together with it.
+        inner = self.rect().adjusted(RING_WIDTH + 2, RING_WIDTH + 2, -RING_WIDTH - 2, -RING_WIDTH - 2)
+        self.setMask(QRegion(self.rect()) - QRegion(inner) + _corners(self.rect()))
+        self.show()
+        self.raise_()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the ring."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(QColor(theme.palette().tones["info"]), RING_WIDTH))
+        edge = RING_WIDTH / 2
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(edge, edge, -edge, -edge), RING_RADIUS, RING_RADIUS)
+
+
+def _corners(box: QRect) -> QRegion:
+    """Return the squares in which the ring turns."""
+    side = RING_RADIUS + RING_WIDTH
+    lefts, tops = (box.left(), box.right() - side + 1), (box.top(), box.bottom() - side + 1)
+    region = QRegion()
+    for left in lefts:
+        for top in tops:
+            region += QRegion(left, top, side, side)
+    return region

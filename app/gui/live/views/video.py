@@ -1,0 +1,291 @@
+"""The picture: the newest frame, landmarks over it, and the few words written on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from app.gui.live.presenters.compare import Comparison, Layout, Pane, compared, is_comparing
+from app.gui.live.presenters.faces import face_at
+from app.gui.live.presenters.readouts import Hud
+from app.gui.live.views.chips import (
+    CHIP_HEIGHT,
+    chip_width,
+    draw_chip,
+    draw_divider,
+    draw_heat_legend,
+    draw_modes,
+    draw_tags,
+)
+from app.gui.theme import theme
+from app.gui.widgets.overlay import BOTH, CHOSEN, RIVAL, Look, draw_faces
+from app.gui.widgets.picture import Picture, Placement
+
+MARGIN = 14.0
+
+
+class VideoView(QWidget):
+    """Paints one :class:`Picture` as large as it fits; two modes on it as ``comparison`` says.
+
+    Signals:
+        painted: seconds of ``time.perf_counter`` when the frame was captured and when it was on the
+            widget; once for every new picture.
+        resized: pictures are wanted in another size or of another part of the frame.
+        face_clicked: the identity that a person clicked on, None beside all faces.
+        divider_moved: where a person left the divider, as share of the width.
+    """
+
+    painted = Signal(float, float)
+    resized = Signal()
+    face_clicked = Signal(object)
+    divider_moved = Signal(float)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.comparison = Comparison()
+        self._picture: Picture | None = None
+        self._image: QImage | None = None
+        self._fresh = False
+        self._hud = Hud()
+        self._face: int | None = None
+        self._heat: Mapping[str, NDArray[np.uint8]] | None = None
+        self._comparing = False
+        self._dragging = False
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(320, 240)
+        self.setMouseTracking(True)
+        self.setAccessibleName("Video with landmarks")
+
+    def sizeHint(self) -> QSize:
+        """Room for a 16:9 picture."""
+        return QSize(960, 540)
+
+    @property
+    def picture(self) -> Picture | None:
+        """What is shown."""
+        return self._picture
+
+    @property
+    def device_size(self) -> tuple[int, int]:
+        """Width and height of the picture, or of each of two, in device pixels."""
+        pane, ratio = self._layout().panes[0], self.devicePixelRatioF()
+        return max(1, round(pane.width * ratio)), max(1, round(pane.height * ratio))
+
+    @property
+    def close_up(self) -> bool:
+        """Whether pictures should show the face alone."""
+        return self.comparison.close_up(self._comparing)
+
+    def show_picture(self, picture: Picture | None) -> None:
+        """Paint ``picture`` next; None clears the view."""
+        self._picture = picture
+        self._fresh = picture is not None
+        self._image = None
+        if picture is not None:
+            height, width = picture.pixels.shape[:2]
+            # The QImage borrows the array, which self._picture keeps alive.
+            self._image = QImage(
+                picture.pixels.data, width, height, picture.pixels.strides[0], QImage.Format.Format_RGB32
+            )
+            self._see_comparing(is_comparing(picture.result))
+        self.update()
+
+    def show_hud(self, hud: Hud) -> None:
+        """Write ``hud`` on the picture."""
+        if hud != self._hud:
+            self._hud = hud
+            self.update()
+
+    def show_face(self, face: int | None) -> None:
+        """Mark the identity whose figures the readouts show."""
+        if face != self._face:
+            self._face = face
+            self.update()
+
+    def show_heat(self, heat: Mapping[str, NDArray[np.uint8]] | None) -> None:
+        """Colour that face's points by flicker levels (98,) for each mode; None shows their regions again."""
+        switched = (heat is None) != (self._heat is None)
+        self._heat = heat
+        if switched:
+            self.update()
+
+    def set_compare_view(self, view: str) -> None:
+        """Look at two modes in another way, one of ``app.gui.live.presenters.options.VIEWS``."""
+        self.comparison.set_view(view)
+        self.resized.emit()
+        self.update()
+
+    def toggle_close_up(self) -> None:
+        """Look at the face alone, or at the whole picture again."""
+        self.comparison.toggle_near()
+        self.resized.emit()
+
+    def set_divider(self, share: float) -> None:
+        """Put the divider of the split view at a share of the width."""
+        self.comparison.set_divider(share)
+        self.update()
+
+    def nudge_divider(self, steps: int) -> None:
+        """Move the divider by keys, to the right if positive."""
+        self.comparison.nudge(steps)
+        self.divider_moved.emit(self.comparison.divider)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint picture, landmarks and words."""
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(theme.palette().stage))
+        if self._picture is not None and self._image is not None:
+            self._paint_picture(painter, self._picture, self._image)
+        self._paint_words(painter)
+        painter.end()
+        if self._fresh and self._picture is not None:
+            self._fresh = False
+            self.painted.emit(self._picture.result.frame.captured, time.perf_counter())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Tell who prepares pictures."""
+        self.resized.emit()
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Take the divider, or choose a face."""
+        if event.button() != Qt.MouseButton.LeftButton or self._picture is None:
+            return
+        place = event.position()
+        if self.comparison.grips(place.x(), self.width(), self._comparing):
+            self._dragging = True
+        else:
+            self.face_clicked.emit(self._face_at(self._picture, place))
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag the divider; show where it, or a face, can be taken."""
+        place = event.position()
+        if self._dragging:
+            self.set_divider(place.x() / max(1, self.width()))
+            return
+        shape = Qt.CursorShape.ArrowCursor
+        if self.comparison.grips(place.x(), self.width(), self._comparing):
+            shape = Qt.CursorShape.SplitHCursor
+        elif self._picture is not None and len(self._picture.result.faces) > 1:
+            over = self._face_at(self._picture, place) is not None
+            shape = Qt.CursorShape.PointingHandCursor if over else shape
+        if self.cursor().shape() != shape:
+            self.setCursor(shape)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Let the divider go."""
+        if self._dragging:
+            self._dragging = False
+            self.divider_moved.emit(self.comparison.divider)
+
+    def _see_comparing(self, comparing: bool) -> None:
+        if comparing != self._comparing:
+            before = self.device_size, self.close_up
+            self._comparing = comparing
+            if (self.device_size, self.close_up) != before:
+                self.resized.emit()
+
+    def _layout(self) -> Layout:
+        return self.comparison.layout(self.width(), self.height(), self._comparing)
+
+    def _face_at(self, picture: Picture, place: QPointF) -> int | None:
+        for pane in self._layout().panes:
+            inside = pane.left <= place.x() < pane.left + pane.width
+            found = face_at(picture.result.faces, _placement(picture, pane), place.x(), place.y()) if inside else None
+            if found is not None:
+                return found
+        return None
+
+    def _paint_picture(self, painter: QPainter, picture: Picture, image: QImage) -> None:
+        layout = self._layout()
+        for pane in layout.panes:
+            self._paint_image(painter, picture, image, pane)
+        if len(layout.panes) == 2:
+            for pane, shown in zip(layout.panes, (CHOSEN, RIVAL), strict=True):
+                self._paint_faces(painter, picture, pane, QRectF(pane.left, pane.top, pane.width, pane.height), shown)
+        elif layout.divider is not None:
+            left = QRectF(0, 0, layout.divider, self.height())
+            right = QRectF(layout.divider, 0, self.width() - layout.divider, self.height())
+            for clip, shown in ((left, CHOSEN), (right, RIVAL)):
+                self._paint_faces(painter, picture, layout.panes[0], clip, shown)
+        else:
+            self._paint_faces(painter, picture, layout.panes[0], QRectF(self.rect()), BOTH)
+        if layout.divider is not None:
+            draw_divider(painter, layout.divider, self.height())
+
+    def _paint_image(self, painter: QPainter, picture: Picture, image: QImage, pane: Pane) -> None:
+        ratio = self.devicePixelRatioF()
+        target = _target(picture, pane)
+        painter.save()
+        painter.scale(1 / ratio, 1 / ratio)
+        if abs(image.width() - target.width() * ratio) < 1 and abs(image.height() - target.height() * ratio) < 1:
+            # Prepared for exactly this size: copy, which is many times faster than scaling.
+            painter.drawImage(QPointF(round(target.left() * ratio), round(target.top() * ratio)), image)
+        else:
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
+            painter.drawImage(QRectF(target.topLeft() * ratio, target.size() * ratio), image)
+        painter.restore()
+
+    def _paint_faces(self, painter: QPainter, picture: Picture, pane: Pane, clip: QRectF, shown: str) -> None:
+        faces = picture.result.faces
+        placement = _placement(picture, pane)
+        painter.save()
+        painter.setClipRect(clip.intersected(_target(picture, pane)))
+        draw_faces(painter, faces, placement, Look(shown, self._face, self._heat))
+        if len(faces) > 1:
+            draw_tags(painter, faces, placement, self._face)
+        painter.restore()
+
+    def _paint_words(self, painter: QPainter) -> None:
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colours = theme.palette()
+        hud, right, bottom = self._hud, self.width() - MARGIN, self.height() - MARGIN
+        if hud.demo:
+            draw_chip(painter, MARGIN, MARGIN, "DEMO CLIP", "#201600", "#ffc24b", bold=True)
+        if hud.private:
+            left = MARGIN + (chip_width("DEMO CLIP", bold=True) + 8 if hud.demo else 0)
+            draw_chip(painter, left, MARGIN, "PRIVACY", "#ffffff", "#2d5f8f", bold=True)
+        if hud.recording:
+            width = chip_width(hud.recording, bold=True, dot=True)
+            draw_chip(painter, right - width, MARGIN, hud.recording, "#ffffff", "#c81e2b", bold=True, dot="#ffffff")
+        if not self._paint_names(painter) and hud.mode:
+            draw_chip(painter, MARGIN, bottom - CHIP_HEIGHT, hud.mode, colours.text, colours.veil)
+        if self._heat and self._picture is not None:
+            draw_heat_legend(painter, right, bottom)
+        if hud.notice:
+            width = chip_width(hud.notice)
+            draw_chip(painter, (self.width() - width) / 2, bottom - CHIP_HEIGHT, hud.notice, colours.text, colours.veil)
+        if hud.message and self._picture is None:
+            painter.setPen(QColor(colours.dim))
+            painter.setFont(theme.figures(18, QFont.Weight.Normal))
+            painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter, hud.message)
+
+    def _paint_names(self, painter: QPainter) -> bool:
+        """Name what lies left and right, where two modes lie beside each other; return whether they do."""
+        layout = self._layout()
+        middle = layout.divider if layout.divider is not None else self.width() / 2
+        if self._picture is None or (layout.divider is None and len(layout.panes) == 1):
+            return False
+        top = self.height() - MARGIN - CHIP_HEIGHT
+        draw_modes(painter, compared(self._picture.result), middle, top)
+        return True
+
+
+def _placement(picture: Picture, pane: Pane) -> Placement:
+    return picture.placement(pane.width, pane.height).moved(pane.left, pane.top)
+
+
+def _target(picture: Picture, pane: Pane) -> QRectF:
+    """Return where the picture's pixels belong in the view."""
+    placement = _placement(picture, pane)
+    if picture.region is None:
+        return QRectF(placement.left, placement.top, placement.shown_width, placement.shown_height)
+    width, height = picture.region.width * placement.scale, picture.region.height * placement.scale
+    return QRectF(pane.left + (pane.width - width) / 2, pane.top + (pane.height - height) / 2, width, height)

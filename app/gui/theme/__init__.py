@@ -1,0 +1,1 @@
+"""Palettes, type and style sheet."""

@@ -1,0 +1,105 @@
+"""The window's colours, dark and light. Both are calm, so that the video dominates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.core.modes import COLD, EMA, ONE_EURO, RWR
+
+Colour = str
+"""As Qt reads it: "#rrggbb" or "#aarrggbb"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Palette:
+    """One set of colours.
+
+    Attributes:
+        name: "dark" or "light".
+        stage: behind the picture.
+        ground: of the window.
+        card: of a panel.
+        raised: of a button or a bar's groove.
+        hover: of a button under the pointer.
+        pressed: of an offered button under the pointer.
+        line: borders and separators.
+        text: to be read first.
+        dim: to be read second.
+        faint: what is off, and small print.
+        record: the sign of a recording.
+        demo: the sign of the demo clip.
+        on_record: text on ``record``.
+        on_demo: text on ``demo``.
+        veil: behind words that lie on the picture.
+        modes: of each way to track, by its name.
+        tones: of messages: "info", "good" or "error".
+    """
+
+    name: str
+    stage: Colour
+    ground: Colour
+    card: Colour
+    raised: Colour
+    hover: Colour
+    pressed: Colour
+    line: Colour
+    text: Colour
+    dim: Colour
+    faint: Colour
+    record: Colour
+    demo: Colour
+    on_record: Colour
+    on_demo: Colour
+    veil: Colour
+    modes: Mapping[str, Colour]
+    tones: Mapping[str, Colour]
+
+
+DARK = Palette(
+    name="dark",
+    stage="#07090c",
+    ground="#0e1116",
+    card="#161a21",
+    raised="#20262f",
+    hover="#2a313c",
+    pressed="#36404e",
+    line="#262d37",
+    text="#e8ecf1",
+    dim="#9aa4b2",
+    faint="#7b8694",
+    record="#ff5a5f",
+    demo="#ffc24b",
+    on_record="#1b0506",
+    on_demo="#201600",
+    veil="#f0181d25",
+    modes={RWR: "#5ee2ac", COLD: "#93a5ff", EMA: "#ffc24b", ONE_EURO: "#f58fd0"},
+    tones={"info": "#7cc0ff", "good": "#5ee2ac", "error": "#ff8f70"},
+)
+
+LIGHT = Palette(
+    name="light",
+    stage="#dfe3e8",
+    ground="#f3f5f8",
+    card="#ffffff",
+    raised="#e6eaef",
+    hover="#d9dfe6",
+    pressed="#cbd3dc",
+    line="#d3dae2",
+    text="#15191f",
+    dim="#4b5562",
+    faint="#656e7a",
+    record="#c81e2b",
+    demo="#8f5800",
+    on_record="#ffffff",
+    on_demo="#ffffff",
+    veil="#f4ffffff",
+    modes={RWR: "#06754c", COLD: "#4257d6", EMA: "#8f5800", ONE_EURO: "#a82f80"},
+    tones={"info": "#1763ad", "good": "#0a6f4a", "error": "#b0361a"},
+)
+
+PALETTES: Mapping[str, Palette] = {palette.name: palette for palette in (DARK, LIGHT)}
+
+SYSTEM = "system"
+THEMES = (SYSTEM, DARK.name, LIGHT.name)
+"""What a person can choose; "system" is as the system wishes."""

@@ -1,0 +1,75 @@
+"""The pages of recorded sessions: the list, and the one that is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtWidgets import QStackedWidget
+
+from app.core.settings import EngineSettings
+from app.gui.presenters import actions
+from app.gui.viewer.presenters.library import Library
+from app.gui.viewer.presenters.viewer import Viewer
+from app.gui.viewer.views.library import LibraryView
+from app.gui.viewer.views.viewer import ViewerView
+
+
+class SessionPages:
+    """Adds both pages to the window's and goes between them.
+
+    Args:
+        pages: the window's pages.
+        engine: what computes replays.
+        folder: returns where recordings go.
+        go_live: goes back to the live page.
+        show_folder: opens a folder in the system's file manager.
+    """
+
+    def __init__(
+        self,
+        pages: QStackedWidget,
+        engine: EngineSettings,
+        folder: Callable[[], Path],
+        go_live: Callable[[], None],
+        show_folder: Callable[[Path], None],
+    ) -> None:
+        self._pages = pages
+        self._folder = folder
+        library = Library(folder())
+        self.list = LibraryView(library)
+        self.viewer = ViewerView(Viewer(engine), library)
+        for page in (self.list, self.viewer):
+            pages.addWidget(page)
+            page.show_folder.connect(show_folder)
+        self.list.opened.connect(self.open)
+        self.list.closed.connect(go_live)
+        self.viewer.closed.connect(self.show)
+
+    @property
+    def shown(self) -> bool:
+        """Whether one of the pages is in front."""
+        return self._pages.currentWidget() in (self.list, self.viewer)
+
+    def show(self) -> None:
+        """Show the list of sessions."""
+        self.list.library.open(self._folder())
+        self._pages.setCurrentWidget(self.list)
+
+    def open(self, folder: Path) -> None:
+        """Show one session."""
+        self._pages.setCurrentWidget(self.viewer)
+        self.viewer.open(folder)
+
+    def act(self, name: str) -> bool:
+        """Do what an action means on these pages; return False for those that mean what they always do."""
+        if self._pages.currentWidget() is self.viewer:
+            return self.viewer.act(name)
+        if name == actions.DISMISS and self._pages.currentWidget() is self.list:
+            self.list.closed.emit()
+            return True
+        return False
+
+    def stop(self) -> None:
+        """Let go of everything, before the window closes for good."""
+        self.viewer.stop()

@@ -1,0 +1,1 @@
+"""What the session pages show and do, without Qt."""

@@ -1,0 +1,170 @@
+"""Every text and figure of the session viewer, from what is open and shown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.gui.live.presenters.playback import clock_text
+from app.gui.live.presenters.readouts import NOTHING
+from app.gui.viewer.presenters.takes import PartFigures, ShownTake, replay_title
+from app.sessions.compare import Comparison
+from app.sessions.form import COMPLETE, RECORDED
+from app.sessions.session import Session
+
+SAME_WITHIN = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class TakeRow:
+    """One line of the list of takes.
+
+    Attributes:
+        name: of the take.
+        title: for people.
+        first: its landmarks are drawn as points.
+        second: it is the one compared with, drawn as rings.
+    """
+
+    name: str
+    title: str
+    first: bool
+    second: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TableRow:
+    """One line of figures: of the shown take and, where there is one, of the one compared with."""
+
+    name: str
+    first: str
+    second: str
+    tooltip: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegionSeries:
+    """One take's flicker by region, for the bars; NaN where not measured."""
+
+    title: str
+    mode: str
+    second: bool
+    regions: tuple[float, ...]
+
+
+def take_rows(names: Sequence[str], first: str, second: str, known: dict[str, ShownTake]) -> tuple[TakeRow, ...]:
+    """Return the list of takes; those that were not read yet go by their names alone."""
+    return tuple(
+        TakeRow(name, known[name].title if name in known else _plain(name), name == first, name == second)
+        for name in names
+    )
+
+
+def subtitle(session: Session) -> str:
+    """Return one line about a session: when, from what, how long, and what is special about it."""
+    facts = session.metadata
+    parts = [*_when(facts.started), facts.source.name, clock_text(session.seconds)]
+    if session.state != COMPLETE:
+        parts.append("cut off while recording; everything up to then is here")
+    if facts.exact:
+        parts.append("exact: a replay gives the same landmarks bit for bit")
+    if facts.privacy:
+        parts.append("privacy mode: landmarks only")
+    return "  \u00b7  ".join(parts)
+
+
+def bars(shown: Sequence[ShownTake], figures: Sequence[PartFigures]) -> tuple[RegionSeries, ...]:
+    """Return the bars by region of the shown takes; takes without flicker have none."""
+    return tuple(
+        RegionSeries(take.title, take.mode, place > 0, part.regions)
+        for place, (take, part) in enumerate(zip(shown, figures, strict=True))
+        if part.flicker is not None
+    )
+
+
+def part_text(part: tuple[float, float] | None, duration: float) -> str:
+    """Say which part the figures are of."""
+    if part is None:
+        return f"Whole session, {duration:.1f} s"
+    return f"{part[0]:.2f} to {part[1]:.2f} s"
+
+
+def table(shown: Sequence[ShownTake], figures: Sequence[PartFigures]) -> tuple[TableRow, ...]:
+    """Return the figures of one or two takes over a part as lines."""
+    if not figures:
+        return ()
+    first, second = figures[0], figures[1] if len(figures) > 1 else None
+    return (
+        TableRow("Flicker", _flicker(first), _flicker(second), "Root mean square, % of the eye distance"),
+        TableRow("Evaluations", _number(first.evaluations, 2), _evaluations(second), "Of the network, mean per frame"),
+        TableRow(
+            "Cold starts", str(first.resets), "" if second is None else str(second.resets), "Of RwR, in this part"
+        ),
+        TableRow("Speed", _speed(shown[0]), "" if second is None else _speed(shown[1]), "What tracking alone could do"),
+    )
+
+
+def verdict(shown: Sequence[ShownTake], figures: Sequence[PartFigures], comparison: Comparison | None) -> str:
+    """Say in words how the second take differs from the first; "" where there is only one.
+
+    ``comparison`` is of the whole takes; None while it is not known.
+    """
+    if len(figures) < 2 or len(shown) < 2:
+        return ""
+    sentences = []
+    first, second = figures[0].flicker, figures[1].flicker
+    if first and second is not None:
+        change = second / first - 1
+        if abs(change) < SAME_WITHIN:
+            sentences.append("Both flicker alike in this part.")
+        else:
+            more = "less" if change < 0 else "more"
+            sentences.append(f"{shown[1].title} flickers {abs(change):.0%} {more} in this part.")
+    if comparison is not None and comparison.identical:
+        sentences.append("Their landmarks are the same, bit for bit.")
+    elif comparison is not None and comparison.distance is not None:
+        percent = comparison.distance_percent
+        share = "" if percent is None else f" ({percent:.2f} % of the eye distance)"
+        sentences.append(f"Their landmarks are {comparison.distance:.2f} px apart on average{share}.")
+    return " ".join(sentences)
+
+
+def other_session_rows(comparison: Comparison) -> tuple[TableRow, ...]:
+    """Return the figures of two whole sessions side by side."""
+    a, b = comparison.a, comparison.b
+    return (
+        TableRow("Flicker", _number(a.flicker, 3, " %"), _number(b.flicker, 3, " %"), "Over the whole sessions"),
+        TableRow("Evaluations", _number(a.evaluations, 2), _number(b.evaluations, 2), "Of the network, mean per frame"),
+        TableRow("Cold starts", str(a.resets), str(b.resets), "Of RwR"),
+        TableRow("Speed", _number(a.fps, 1, " fps"), _number(b.fps, 1, " fps"), "What tracking alone could do"),
+        TableRow("Frames", str(a.frames), str(b.frames), "With a face"),
+    )
+
+
+def _when(started: str) -> list[str]:
+    try:
+        return [f"{datetime.fromisoformat(started).astimezone():%d %B %Y, %H:%M}"]
+    except ValueError:
+        return []
+
+
+def _plain(name: str) -> str:
+    return "Recorded" if name == RECORDED else replay_title(name)
+
+
+def _flicker(figures: PartFigures | None) -> str:
+    return "" if figures is None else _number(figures.flicker, 3, " %")
+
+
+def _evaluations(figures: PartFigures | None) -> str:
+    return "" if figures is None else _number(figures.evaluations, 2)
+
+
+def _speed(shown: ShownTake) -> str:
+    return _number(shown.take.fps, 1, " fps")
+
+
+def _number(value: float | None, decimals: int, unit: str = "") -> str:
+    return NOTHING if value is None or not math.isfinite(value) else f"{value:.{decimals}f}{unit}"

@@ -1,0 +1,320 @@
+"""The session viewer without widgets: what is open, which takes are shown, which part is chosen, what is being made.
+
+Reading a session, its takes and comparing them happens in the background; the window asks for :meth:`Viewer.view` a
+few times a second and whenever ``changed`` was called.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from app.core.errors import UserError
+from app.core.frame import FrameResult
+from app.core.settings import EngineSettings
+from app.core.slot import LatestSlot
+from app.gui.presenters.background import Background, in_background
+from app.gui.presenters.banners import NOTICE_SECONDS
+from app.gui.viewer.presenters import readouts
+from app.gui.viewer.presenters.facts import EMPTY, FAILED, OPEN, OPENING, Opened, Part, ViewerFacts, facts_of
+from app.gui.viewer.presenters.jobs import Job, Outcome, TrackAgain, clip_job, replay_job
+from app.gui.viewer.presenters.player import SessionPlayer
+from app.gui.viewer.presenters.takes import load_takes, part_figures
+from app.gui.viewer.presenters.timeline import timeline_of
+from app.sessions.compare import compare_takes
+from app.sessions.form import RECORDED
+from app.sessions.replay import replay
+from app.sessions.session import open_session
+
+log = logging.getLogger(__name__)
+
+SHORTEST_PART = 0.05
+"""Seconds; a shorter selection is a click that slipped."""
+
+
+class Viewer:
+    """Shows one session at a time.
+
+    Args:
+        engine: what computes replays.
+        background: runs a piece of work without making the caller wait.
+        track_again: computes them; tests put in their own.
+    """
+
+    def __init__(
+        self, engine: EngineSettings, background: Background = in_background, track_again: TrackAgain = replay
+    ) -> None:
+        self._engine, self._track_again = engine, track_again
+        self._changed: Callable[[], None] = lambda: None
+        self._background = background
+        self._lock = threading.RLock()
+        self._run = 0
+        self._stage, self._problem = EMPTY, ""
+        self._folder: Path | None = None
+        self._opened: Opened | None = None
+        self._part: Part | None = None
+        self._job: Job | None = None
+        self._message: Outcome | None = None
+        self._said = 0.0
+        self.player: SessionPlayer | None = None
+
+    def listen(self, changed: Callable[[], None]) -> None:
+        """Call ``changed``, on any thread, whenever there is something new to show."""
+        self._changed = changed
+
+    @property
+    def results(self) -> LatestSlot[FrameResult] | None:
+        """Where the newest picture comes in; None while nothing is open."""
+        player = self.player
+        return player.results if player is not None else None
+
+    @property
+    def folder(self) -> Path | None:
+        """The open session's folder."""
+        return self._folder
+
+    def open(self, folder: Path) -> None:
+        """Open a session instead of the one that is open."""
+        self.close()
+        with self._lock:
+            self._stage, self._folder = OPENING, folder
+            run = self._run
+        self._background(lambda: self._open(folder, run))
+        self._changed()
+
+    def close(self) -> Job | None:
+        """Let go of the session; return the piece of work that was stopped for it, which is to clean up first."""
+        with self._lock:
+            self._run += 1
+            player, job = self.player, self._job
+            self.player, self._job, self._opened = None, None, None
+            self._stage, self._folder, self._problem = EMPTY, None, ""
+            self._part, self._message = None, None
+        if job is not None:
+            job.cancel()
+        if player is not None:
+            player.stop(0)  # its thread ends by itself, after the picture it is decoding
+        self._changed()
+        return job
+
+    def show(self, name: str) -> None:
+        """Show a take as points; if it is the one compared with, they change places."""
+        with self._lock:
+            opened = self._opened
+            if opened is None or name == opened.first:
+                return
+            second = opened.first if name == opened.second else opened.second
+        self._choose(name, second)
+
+    def compare_with(self, name: str) -> None:
+        """Show a take as rings beside the first; "" or the same one again compares with none."""
+        with self._lock:
+            opened = self._opened
+            if opened is None or name == opened.first:
+                return
+            second = "" if name == opened.second else name
+            first = opened.first
+        self._choose(first, second)
+
+    def compare_with_session(self, folder: Path | None) -> None:
+        """Set the first take's figures beside those of another session's recording; None leaves that."""
+        with self._lock:
+            opened, run = self._opened, self._run
+        if opened is None or opened.first not in opened.known:
+            return
+        if folder is None:
+            self._update(run, other=None)
+            return
+        first = opened.known[opened.first].take
+
+        def work() -> None:
+            try:
+                session = open_session(folder)
+                comparison = compare_takes(first, session.recorded)
+            except UserError as error:
+                self._say(run, Outcome(str(error), good=False))
+                return
+            b = replace(comparison.b, name=session.name)
+            self._update(run, other=replace(comparison, b=b))
+
+        self._background(work)
+
+    def choose_part(self, start: float, end: float) -> None:
+        """Choose a part; one that is too short to mean anything chooses the whole session."""
+        with self._lock:
+            duration = self.player.duration if self.player is not None else 0.0
+            low, high = sorted((min(max(0.0, start), duration), min(max(0.0, end), duration)))
+            self._part = (low, high) if high - low >= SHORTEST_PART else None
+        self._measure()
+
+    def begin_part(self) -> None:
+        """Let the part begin where the playhead is."""
+        player, part = self.player, self._part
+        if player is not None:
+            now = player.playback.position
+            end = part[1] if part is not None and part[1] > now else player.duration
+            self.choose_part(now, end)
+
+    def end_part(self) -> None:
+        """Let the part end where the playhead is."""
+        player, part = self.player, self._part
+        if player is not None:
+            now = player.playback.position
+            self.choose_part(part[0] if part is not None and part[0] < now else 0.0, now)
+
+    def replay(self, way: str, rival: str) -> None:
+        """Track the session again, as one of ``viewer_jobs.WAYS`` beside one of ``viewer_jobs.RIVALS``."""
+        with self._lock:
+            opened, run = self._opened, self._run
+        if opened is not None and self._job is None:
+            ended = partial(self._ended, run)
+            self._begin(replay_job(opened.session, self._engine, way, rival, ended, self._track_again))
+
+    def export(self, kind: str) -> None:
+        """Write the chosen part beside the session, as one of ``viewer_jobs.CLIPS``."""
+        with self._lock:
+            opened, run = self._opened, self._run
+        if opened is None or self._job is not None or opened.first not in opened.known:
+            return
+        part = self._part or (0.0, opened.session.seconds)
+        take = opened.known[opened.first].take
+        self._begin(clip_job(opened.session, take, part, kind, partial(self._ended, run)))
+
+    def cancel(self) -> None:
+        """Stop what is being made."""
+        job = self._job
+        if job is not None:
+            job.cancel()
+
+    def dismiss(self) -> None:
+        """The message was seen."""
+        self._message = None
+        self._changed()
+
+    def view(self) -> ViewerFacts:
+        """Return what is to be seen now."""
+        with self._lock:
+            opened, job, part = self._opened, self._job, self._part
+            stage, problem = self._stage, self._problem
+            message = None if self._seen_long_enough() else self._message
+        name = self._folder.name if self._folder is not None else ""
+        if opened is None:
+            return ViewerFacts(stage, name, problem=problem, message=message)
+        player = self.player
+        problem = player.problem if player is not None else ""
+        return facts_of(opened, name, problem, part, job.view if job is not None else None, message)
+
+    def _open(self, folder: Path, run: int) -> None:
+        try:
+            session = open_session(folder)
+            known = load_takes(session, (RECORDED,))
+        except UserError as error:
+            self._fail(run, str(error))
+            return
+        except Exception as error:
+            log.exception("%s could not be opened", folder)
+            self._fail(run, f"{folder.name} cannot be opened ({error!r}); the log has the details.")
+            return
+        shown = (known[RECORDED],)
+        timeline = timeline_of(session.seconds, shown, session.events)
+        figures = part_figures(shown, 0.0, session.seconds)
+        subtitle, pictures = readouts.subtitle(session), session.video_path is not None
+        opened = Opened(session, session.take_names, known, RECORDED, "", timeline, subtitle, pictures, figures)
+        with self._lock:
+            if run != self._run:
+                return
+            self._opened, self._stage = opened, OPEN
+            self.player = SessionPlayer(session, shown)
+            self.player.start()
+        self._changed()
+
+    def _choose(self, first: str, second: str) -> None:
+        """Show other takes, read in the background where they were not yet."""
+        with self._lock:
+            opened, run, part = self._opened, self._run, self._part
+        if opened is None:
+            return
+        self._update(run, first=first, second=second, comparison=None, other=None)
+
+        def work() -> None:
+            try:
+                missing = tuple(name for name in (first, second) if name and name not in opened.known)
+                known = opened.known | load_takes(opened.session, missing)
+            except UserError as error:
+                self._update(run, first=opened.first, second=opened.second)
+                self._say(run, Outcome(str(error), good=False))
+                return
+            shown, duration = tuple(known[name] for name in (first, second) if name), opened.session.seconds
+            comparison = compare_takes(shown[0].take, shown[1].take) if len(shown) > 1 else None
+            self._update(
+                run,
+                known=known,
+                timeline=timeline_of(duration, shown, shown[0].take.events),
+                figures=part_figures(shown, *(part or (0.0, duration))),
+                comparison=comparison,
+            )
+            with self._lock:
+                if run == self._run and self.player is not None:
+                    self.player.show(shown)
+
+        self._background(work)
+
+    def _measure(self) -> None:
+        """Work out the figures of the chosen part; a few array operations."""
+        with self._lock:
+            opened, run, part = self._opened, self._run, self._part
+        if opened is not None:
+            self._update(run, figures=part_figures(opened.shown, *(part or (0.0, opened.session.seconds))))
+
+    def _begin(self, job: Job) -> None:
+        with self._lock:
+            self._job, self._message = job, None
+        self._background(job.run)
+        self._changed()
+
+    def _ended(self, run: int, outcome: Outcome | None) -> None:
+        with self._lock:
+            if run != self._run:
+                return
+            self._job, self._message, self._said = None, outcome, time.monotonic()
+            opened = self._opened
+            if opened is None:
+                return
+            self._opened = replace(opened, names=opened.session.take_names)
+            first = opened.first
+        self._changed()
+        if outcome is not None and outcome.take:
+            self._choose(first, outcome.take)
+
+    def _update(self, run: int, **changes: object) -> None:
+        with self._lock:
+            if run != self._run or self._opened is None:
+                return
+            self._opened = replace(self._opened, **changes)  # type: ignore[arg-type]
+        self._changed()
+
+    def _say(self, run: int, outcome: Outcome) -> None:
+        with self._lock:
+            if run != self._run:
+                return
+            self._message, self._said = outcome, time.monotonic()
+        self._changed()
+
+    def _seen_long_enough(self) -> bool:
+        """Whether the message is good news without a way out, and a few seconds old."""
+        message = self._message
+        if message is None or not message.good or message.path is not None:
+            return False
+        return time.monotonic() - self._said > NOTICE_SECONDS
+
+    def _fail(self, run: int, sentence: str) -> None:
+        with self._lock:
+            if run != self._run:
+                return
+            self._stage, self._problem = FAILED, sentence
+        self._changed()

@@ -1,0 +1,252 @@
+"""The page of recorded sessions: a grid of pictures, the newest first."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QImage, QKeyEvent, QPainter, QPainterPath, QShowEvent
+from PySide6.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.theme import theme
+from app.gui.viewer.presenters.library import Library, SessionRow
+from app.gui.widgets.cards import label
+from app.gui.widgets.page_button import PageButton
+
+TILE = QSize(268, 218)
+PICTURE_HEIGHT = 144.0
+EDGE = 8.0
+ROW = Qt.ItemDataRole.UserRole
+KEPT_KEYS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter)
+"""Keys that move in the list, whatever the window uses them for elsewhere."""
+
+
+class _Thumbnails(QObject):
+    """Loads small pictures on a thread of its own.
+
+    Signals:
+        loaded: a path and its picture.
+    """
+
+    loaded = Signal(Path, QImage)
+
+    def load(self, paths: list[Path]) -> None:
+        """Load pictures, one after another."""
+        threading.Thread(target=self._run, args=(paths,), name="session-thumbnails", daemon=True).start()
+
+    def _run(self, paths: list[Path]) -> None:
+        for path in paths:
+            image = QImage(str(path))
+            if not image.isNull():
+                self.loaded.emit(path, image)
+
+
+class _Tile(QStyledItemDelegate):
+    """Paints one session."""
+
+    def __init__(self, pictures: dict[Path, QImage]) -> None:
+        super().__init__()
+        self._pictures = pictures
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        """All tiles are alike."""
+        return TILE
+
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        """Paint the picture, the texts below it and the badge on it."""
+        row: SessionRow = index.data(ROW)
+        colours = theme.palette()
+        painter.save()
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        tile = QRectF(option.rect).adjusted(EDGE / 2, EDGE / 2, -EDGE / 2, -EDGE / 2)
+        chosen = bool(option.state & QStyle.StateFlag.State_Selected)
+        under = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        painter.setPen(QColor(colours.tones["info"]) if chosen else Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colours.hover if under else colours.card))
+        painter.drawRoundedRect(tile, 12, 12)
+        box = QRectF(tile.left() + EDGE, tile.top() + EDGE, tile.width() - 2 * EDGE, PICTURE_HEIGHT)
+        self._paint_picture(painter, box, row)
+        text = QRectF(box.left() + 2, box.bottom() + 8, box.width() - 4, 20)
+        painter.setFont(theme.figures(14, QFont.Weight.DemiBold))
+        painter.setPen(QColor(colours.text if row.usable else colours.faint))
+        title = painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideMiddle, int(text.width()))
+        painter.drawText(text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)
+        painter.setFont(theme.figures(12, QFont.Weight.Normal))
+        painter.setPen(QColor(colours.dim))
+        painter.drawText(text.translated(0, 20), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, row.detail)
+        painter.restore()
+
+    def _paint_picture(self, painter: QPainter, box: QRectF, row: SessionRow) -> None:
+        colours = theme.palette()
+        shape = QPainterPath()
+        shape.addRoundedRect(box, 8, 8)
+        painter.fillPath(shape, QColor(colours.raised))
+        image = self._pictures.get(row.thumbnail) if row.thumbnail is not None else None
+        if image is not None:
+            painter.save()
+            painter.setClipPath(shape)
+            scale = max(box.width() / image.width(), box.height() / image.height())
+            size = QSize(round(image.width() * scale), round(image.height() * scale))
+            corner = box.center().x() - size.width() / 2, box.center().y() - size.height() / 2
+            painter.drawImage(QRectF(*corner, size.width(), size.height()), image)
+            painter.restore()
+        else:
+            painter.setPen(QColor(colours.faint))
+            painter.setFont(theme.figures(12, QFont.Weight.Normal))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "landmarks only" if row.usable else "no picture")
+        if row.badge:
+            painter.setFont(theme.figures(11, QFont.Weight.DemiBold))
+            width = painter.fontMetrics().horizontalAdvance(row.badge) + 16
+            chip = QRectF(box.right() - width - 6, box.top() + 6, width, 20)
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colours.veil))
+            painter.drawRoundedRect(chip, 10, 10)
+            painter.setPen(QColor(colours.demo))
+            painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, row.badge)
+
+
+class _Grid(QListWidget):
+    """The tiles; arrows and Enter belong to it while it has the keyboard."""
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the keys that move in the list from being taken for the window's shortcuts."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() in KEPT_KEYS
+            and not event.modifiers() & Qt.KeyboardModifier.ControlModifier
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+
+class LibraryView(QWidget):
+    """Shows the sessions of a folder; a page among the window's pages.
+
+    Args:
+        library: the list.
+
+    Signals:
+        opened: carries the folder of the session to open.
+        closed: back to the live picture.
+        show_folder: carries a folder to show.
+    """
+
+    opened = Signal(Path)
+    closed = Signal()
+    show_folder = Signal(Path)
+    _changed = Signal()
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self.setObjectName("ground")
+        self.library = library
+        self._pictures: dict[Path, QImage] = {}
+        self._rows: tuple[SessionRow, ...] = ()
+        self._thumbnails = _Thumbnails()
+        self._thumbnails.loaded.connect(self._keep_picture, Qt.ConnectionType.QueuedConnection)
+        self._changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
+        library.listen(self._changed.emit)
+        self.grid = _Grid()
+        self._tile = _Tile(self._pictures)
+        self.grid.setItemDelegate(self._tile)
+        self.grid.setViewMode(QListWidget.ViewMode.IconMode)
+        self.grid.setResizeMode(QListWidget.ResizeMode.Adjust)
+        self.grid.setMovement(QListWidget.Movement.Static)
+        self.grid.setUniformItemSizes(True)
+        self.grid.setMouseTracking(True)
+        self.grid.setFrameShape(QFrame.Shape.NoFrame)
+        self.grid.setVerticalScrollMode(QListWidget.ScrollMode.ScrollPerPixel)
+        self.grid.setStyleSheet("background: transparent;")
+        self.grid.setAccessibleName("Recorded sessions")
+        self.grid.itemActivated.connect(self._open_item)
+        self.grid.itemClicked.connect(self._open_item)
+        self._folder = label("dim")
+        # A long path is cut off rather than making the window wide.
+        self._folder.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._empty = label("dim")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        back = PageButton("\u2039  Live", "Back to the live picture (Esc)", self.closed.emit)
+        back.setObjectName("quiet")
+        self.other = PageButton("Other folder\u2026", "List the sessions of another folder", self._ask_folder)
+        self.show_button = PageButton("Show folder", "Show this folder's files", self._show_folder)
+        top = QHBoxLayout()
+        top.setSpacing(10)
+        top.addWidget(back)
+        top.addWidget(label("title", "Sessions"))
+        top.addWidget(self._folder, 1)
+        top.addWidget(self.show_button)
+        top.addWidget(self.other)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(14, 10, 14, 10)
+        layout.addLayout(top)
+        layout.addWidget(self._empty)
+        layout.addWidget(self.grid, 1)
+
+    def refresh(self) -> None:
+        """Show the list as it is."""
+        view = self.library.view
+        self._folder.setText(str(view.folder))
+        self._folder.setToolTip(str(view.folder))
+        self._empty.setText("Reading\u2026" if view.reading and not view.rows else view.text)
+        self._empty.setVisible(bool(self._empty.text()))
+        if view.rows == self._rows:
+            return
+        self._rows = view.rows
+        current = self.grid.currentItem()
+        chosen = current.data(ROW).folder if current is not None else None
+        self.grid.clear()
+        for row in view.rows:
+            item = QListWidgetItem()
+            item.setData(ROW, row)
+            item.setToolTip(row.tooltip)
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{row.title}, {row.detail}, {row.badge}".rstrip(", "))
+            if not row.usable:
+                item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)
+            self.grid.addItem(item)
+            if row.folder == chosen:
+                self.grid.setCurrentItem(item)
+        wanted = [row.thumbnail for row in view.rows if row.thumbnail is not None]
+        self._thumbnails.load([path for path in wanted if path not in self._pictures])
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Read the folder whenever the page is shown."""
+        self.library.refresh()
+        self.grid.setFocus()
+
+    def _open_item(self, item: QListWidgetItem) -> None:
+        row: SessionRow = item.data(ROW)
+        if row.usable:
+            self.opened.emit(row.folder)
+
+    def _keep_picture(self, path: Path, image: QImage) -> None:
+        self._pictures[path] = image
+        self.grid.viewport().update()
+
+    def _show_folder(self) -> None:
+        self.show_folder.emit(self.library.view.folder)
+
+    def _ask_folder(self) -> None:
+        dialog = QFileDialog(self, "Open a folder of sessions", str(self.library.view.folder))
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setModal(False)
+        dialog.fileSelected.connect(lambda folder: self.library.open(Path(folder)))
+        dialog.show()

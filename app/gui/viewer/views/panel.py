@@ -1,0 +1,242 @@
+"""Beside a session's picture: its takes, figures of the chosen part, replays and clips."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QProgressBar,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.live.presenters.options import Option
+from app.gui.viewer.presenters.facts import ViewerFacts
+from app.gui.viewer.presenters.jobs import CLIPS, RIVALS, WAYS
+from app.gui.viewer.presenters.readouts import TakeRow
+from app.gui.viewer.views.take_figures import FigureTable, TakeBars
+from app.gui.viewer.views.timeline import LEGEND
+from app.gui.widgets.cards import card, label, show_text
+from app.gui.widgets.page_button import PageButton
+
+WIDTH = 350
+
+
+class TakeList(QWidget):
+    """The takes of a session, one of them shown, another one compared with it if wanted.
+
+    Signals:
+        shown: name of the take to show.
+        compared: name of the take to compare with.
+    """
+
+    shown = Signal(str)
+    compared = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._rows: tuple[TakeRow, ...] = ()
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(0, 0, 0, 0)
+        self._layout.setSpacing(4)
+
+    def show_rows(self, rows: tuple[TakeRow, ...]) -> None:
+        """Show the list, made anew only where it changed."""
+        if rows == self._rows:
+            return
+        self._rows = rows
+        while (item := self._layout.takeAt(0)) is not None:
+            widget = item.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for row in rows:
+            self._layout.addWidget(self._line(row))
+
+    def _line(self, row: TakeRow) -> QWidget:
+        line = QWidget()
+        layout = QHBoxLayout(line)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(6)
+        take = PageButton(row.title, f"Show {row.title} as points", lambda: self.shown.emit(row.name))
+        take.setStyleSheet("text-align: left;")
+        take.setCheckable(True)
+        take.setChecked(row.first)
+        layout.addWidget(take, 1)
+        if not row.first:
+            rival = PageButton(
+                "Compared" if row.second else "Compare",
+                "Show it as rings beside the other",
+                lambda: self.compared.emit(row.name),
+            )
+            rival.setObjectName("offer")
+            rival.setCheckable(True)
+            rival.setChecked(row.second)
+            layout.addWidget(rival)
+        return line
+
+
+class Choice(PageButton):
+    """A button that shows which of several options is chosen and opens their menu."""
+
+    def __init__(self, name: str, options: Sequence[Option]) -> None:
+        super().__init__("")
+        self.chosen = options[0].name
+        self.setAccessibleName(name)
+        self.setStyleSheet("text-align: left;")
+        self._options = {option.name: option for option in options}
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for option in options:
+            entry = menu.addAction(option.label)
+            entry.setToolTip(option.tooltip)
+            entry.triggered.connect(lambda _checked=False, name=option.name: self.choose(name))
+        self.setMenu(menu)
+        self.choose(self.chosen)
+
+    def choose(self, name: str) -> None:
+        """Choose an option."""
+        self.chosen = name
+        # Qt gives a button with a menu no padding on the left.
+        self.setText(f"   {self.accessibleName()}: {self._options[name].label}   \u25be")
+        self.setToolTip(self._options[name].tooltip)
+
+
+class ViewerPanel(QScrollArea):
+    """Everything beside the picture.
+
+    Signals:
+        shown: name of a take to show.
+        compared: name of a take to compare with.
+        other_session: folder of a session to compare with; None leaves that.
+        begin_part: the part begins at the playhead.
+        end_part: it ends there.
+        whole: the whole session.
+        replay_asked: how, and beside what.
+        export_asked: as what.
+        cancel_asked: stop what is being made.
+    """
+
+    shown = Signal(str)
+    compared = Signal(str)
+    other_session = Signal(object)
+    begin_part = Signal()
+    end_part = Signal()
+    whole = Signal()
+    replay_asked = Signal(str, str)
+    export_asked = Signal(str)
+    cancel_asked = Signal()
+
+    def __init__(self, other_sessions: Callable[[], Sequence[tuple[str, Path]]]) -> None:
+        super().__init__()
+        self._other_sessions = other_sessions
+        self.setFixedWidth(WIDTH)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.takes = TakeList()
+        self.takes.shown.connect(self.shown)
+        self.takes.compared.connect(self.compared)
+        self.others = PageButton("Another session\u2026   \u25be", "Set the figures beside those of another session")
+        self._menu = QMenu(self)
+        self._menu.aboutToShow.connect(self._fill_menu)
+        self.others.setMenu(self._menu)
+        self._part = label("name")
+        self._part.setToolTip(LEGEND)
+        self._table = FigureTable()
+        self._verdict = label("verdict")
+        self._verdict.setWordWrap(True)
+        self._bars = TakeBars()
+        self.begin_button = PageButton("[  From here", "The part begins at the playhead ([)", self.begin_part.emit)
+        self.end_button = PageButton("To here  ]", "The part ends at the playhead (])", self.end_part.emit)
+        self.whole_button = PageButton("All", "The whole session", self.whole.emit)
+        for each in (self.begin_button, self.end_button, self.whole_button):
+            each.setObjectName("offer")
+        self.way, self.rival = Choice("Track", WAYS), Choice("Beside", RIVALS)
+        self.start = PageButton("Replay", "Track the recorded pictures again", self._replay)
+        self._progress = QProgressBar()
+        self._progress.setTextVisible(False)
+        self._progress.setFixedHeight(8)
+        self._doing = label("name")
+        self.cancel = PageButton("Cancel", "Stop it; nothing is kept", self.cancel_asked.emit)
+        self.export = PageButton("Export clip\u2026   \u25be", "Write the chosen part beside the session")
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        for option in CLIPS:
+            entry = menu.addAction(option.label)
+            entry.setToolTip(option.tooltip)
+            entry.triggered.connect(lambda _checked=False, name=option.name: self.export_asked.emit(name))
+        self.export.setMenu(menu)
+        self._work = _column(self._doing, self._progress, self.cancel)
+        self._form = _column(self.way, self.rival, self.start)
+        self._lay_out()
+
+    def show_view(self, view: ViewerFacts) -> None:
+        """Bring everything up to date."""
+        self.takes.show_rows(view.takes)
+        show_text(self._part, view.part_text)
+        self._table.show_table(view.columns, view.table)
+        show_text(self._verdict, view.verdict)
+        self._verdict.setVisible(bool(view.verdict))
+        self._bars.show_bars(view.bars)
+        self._bars.setVisible(bool(view.bars))
+        self.whole_button.setEnabled(view.part is not None)
+        self._work.setVisible(view.job is not None)
+        self._form.setVisible(view.job is None)
+        self.start.setEnabled(view.can_replay)
+        self.export.setEnabled(view.job is None and bool(view.table))
+        if view.job is not None:
+            show_text(self._doing, view.job.label)
+            self._progress.setValue(round(100 * view.job.progress))
+
+    def _lay_out(self) -> None:
+        part = QWidget()
+        self.export.setObjectName("offer")
+        row = QHBoxLayout(part)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(6)
+        row.addWidget(self.begin_button, 1)
+        row.addWidget(self.end_button, 1)
+        row.addWidget(self.whole_button)
+        panel = QWidget()
+        panel.setObjectName("panel")
+        layout = QVBoxLayout(panel)
+        layout.setContentsMargins(6, 4, 14, 14)
+        layout.setSpacing(10)
+        layout.addWidget(card("TAKES", self.takes, self.others))
+        layout.addWidget(card("FLICKER", self._part, self._table, self._verdict, self._bars, part, self.export))
+        layout.addWidget(card("REPLAY", self._form, self._work))
+        layout.addStretch(1)
+        self.setWidget(panel)
+
+    def _replay(self) -> None:
+        self.replay_asked.emit(self.way.chosen, self.rival.chosen)
+
+    def _fill_menu(self) -> None:
+        self._menu.clear()
+        sessions = self._other_sessions()
+        for name, folder in sessions:
+            entry = self._menu.addAction(name)
+            entry.triggered.connect(lambda _checked=False, folder=folder: self.other_session.emit(folder))
+        if not sessions:
+            self._menu.addAction("There are no others in this folder").setEnabled(False)
+        self._menu.addSeparator()
+        none = self._menu.addAction("This session alone")
+        none.triggered.connect(lambda _checked=False: self.other_session.emit(None))
+
+
+def _column(*widgets: QWidget) -> QWidget:
+    column = QWidget()
+    layout = QVBoxLayout(column)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(6)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return column

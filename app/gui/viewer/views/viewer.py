@@ -1,0 +1,314 @@
+"""The page of one session: its picture, a scrub bar, the timeline, and the panel beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+
+from app.gui.live.bridge import FrameBridge
+from app.gui.live.presenters.faces import FaceChoice
+from app.gui.live.presenters.options import VIEW_OPTIONS
+from app.gui.live.presenters.readouts import Hud
+from app.gui.live.presenters.zoom import FaceZoom
+from app.gui.live.views.video import VideoView
+from app.gui.presenters import actions
+from app.gui.presenters.banners import ERROR, GOOD, Banner
+from app.gui.viewer.presenters.facts import FAILED, OPEN, OPENING, ViewerFacts
+from app.gui.viewer.presenters.library import Library
+from app.gui.viewer.presenters.viewer import Viewer
+from app.gui.viewer.views.panel import ViewerPanel
+from app.gui.viewer.views.timeline import TimelineView
+from app.gui.widgets.banner import BannerView
+from app.gui.widgets.cards import label
+from app.gui.widgets.page_button import PageButton
+from app.gui.widgets.scrub import ScrubBar
+from app.gui.widgets.segments import Segments
+
+REFRESH_MS = 50
+BANNER_WIDTH = 560
+STOP_SECONDS = 2.0
+"""How long a replay or a clip that is stopped by closing the window may take to remove what it wrote."""
+
+
+class ViewerView(QWidget):
+    """Shows one session; a page among the window's pages.
+
+    Args:
+        viewer: the session that is open.
+        library: for the sessions to compare with.
+
+    Signals:
+        closed: back to the list of sessions.
+        show_folder: carries a folder to show.
+    """
+
+    closed = Signal()
+    show_folder = Signal(Path)
+    _changed = Signal()
+
+    def __init__(self, viewer: Viewer, library: Library) -> None:
+        super().__init__()
+        self.setObjectName("ground")
+        self.viewer = viewer
+        self._library = library
+        self.picture = VideoView()
+        self.scrub = ScrubBar()
+        self.timeline = TimelineView()
+        self.panel = ViewerPanel(self._other_sessions)
+        self.banner = BannerView(self.picture)
+        self.compare_view = Segments("How both takes are shown")
+        self.folder = PageButton("Show folder", "Show the session's files", self._show_folder)
+        self._title, self._subtitle = label("title"), label("dim")
+        # It may be cut off, so that the buttons beside it never are.
+        self._subtitle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self._bridge = FrameBridge(lambda: self.viewer.results)
+        self._bridge_runs = False
+        self._private = False
+        self._zoom = FaceZoom(FaceChoice())
+        self._timer = QTimer(self)
+        self._timer.setInterval(REFRESH_MS)
+        self._timer.timeout.connect(self.refresh)
+        self._lay_out()
+        self._connect()
+
+    def open(self, folder: Path) -> None:
+        """Open a session."""
+        if not self._bridge_runs:
+            self._bridge_runs = True
+            self._bridge.start()
+        self.picture.show_picture(None)
+        self.viewer.open(folder)
+        self.refresh()
+
+    def close_session(self) -> None:
+        """Let go of the session and go back."""
+        self.viewer.close()
+        self.picture.show_picture(None)
+        self.closed.emit()
+
+    def stop(self) -> None:
+        """Let go of everything, before the window closes for good."""
+        self._timer.stop()
+        job = self.viewer.close()
+        self._bridge.stop(0.5)
+        if job is not None:
+            job.wait(STOP_SECONDS)
+
+    def blur(self, private: bool) -> None:
+        """Show pictures in which nobody can be recognised from now on, or clear ones again."""
+        if private == self._private:
+            return
+        self._private = private
+        self._bridge.blur(private)
+        if self.viewer.player is not None:
+            self.viewer.player.redraw()
+
+    def act(self, name: str) -> bool:
+        """Do what one of the window's actions means here; return False for those that mean nothing."""
+        player = self.viewer.player
+        if name == actions.DISMISS:
+            if self.viewer.view().message is not None:
+                self.viewer.dismiss()
+            else:
+                self.close_session()
+            return True
+        if name == actions.COMPARE_VIEW:
+            self._set_compare_view(self.picture.comparison.next_view())
+            return True
+        if name == actions.CLOSE_UP:
+            self.picture.toggle_close_up()
+            return True
+        if player is None:
+            return False
+        steps = {actions.FRAME_BACK: -1, actions.FRAME_AHEAD: 1}
+        seconds = {actions.BACK: -1.0, actions.AHEAD: 1.0, actions.BACK_MORE: -5.0, actions.AHEAD_MORE: 5.0}
+        if name == actions.PAUSE:
+            player.play(player.playback.paused)
+        elif name in steps:
+            player.step(steps[name])
+        elif name in seconds:
+            player.seek(player.playback.position + seconds[name])
+        elif name == actions.DIVIDER_LEFT:  # its key, [
+            self.viewer.begin_part()
+        elif name == actions.DIVIDER_RIGHT:
+            self.viewer.end_part()
+        else:
+            return False
+        self.refresh()
+        return True
+
+    def refresh(self) -> None:
+        """Bring everything up to date; called by a timer while the page is shown."""
+        view, player = self.viewer.view(), self.viewer.player
+        _show(self._title, view.title)
+        room = self._subtitle.width()
+        _show(self._subtitle, self._subtitle.fontMetrics().elidedText(view.subtitle, Qt.TextElideMode.ElideRight, room))
+        self._subtitle.setToolTip(view.subtitle)
+        self.panel.show_view(view)
+        self.panel.setEnabled(view.stage == OPEN)
+        self.timeline.show_timeline(view.timeline)
+        self.timeline.show_part(view.part)
+        playback = player.playback if player is not None else None
+        self.scrub.show_playback(playback)
+        self.timeline.show_position(playback.position if playback is not None else 0.0)
+        self.compare_view.setVisible(len(view.bars) > 1)
+        self.picture.show_hud(_hud(view))
+        self._show_message(view)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Home and End go to the ends; the window has other keys as its shortcuts, see :meth:`act`."""
+        player = self.viewer.player
+        if event.key() == Qt.Key.Key_Home and player is not None:
+            player.seek(0.0)
+        elif event.key() == Qt.Key.Key_End and player is not None:
+            player.seek(player.duration)
+        else:
+            super().keyPressEvent(event)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Keep up to date while shown."""
+        self._timer.start()
+        self.setFocus()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Rest while hidden; nothing plays on unseen."""
+        self._timer.stop()
+        if self.viewer.player is not None:
+            self.viewer.player.play(False)
+
+    def _lay_out(self) -> None:
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        back = PageButton("\u2039  Sessions", "Back to the list (Esc)", self.close_session)
+        back.setObjectName("quiet")
+        top = QHBoxLayout()
+        top.setContentsMargins(8, 8, 8, 4)
+        top.setSpacing(12)
+        top.addWidget(back)
+        top.addWidget(self._title)
+        top.addWidget(self._subtitle, 1)
+        top.addWidget(self.compare_view)
+        top.addWidget(self.folder)
+        left = QVBoxLayout()
+        left.setContentsMargins(0, 0, 0, 8)
+        left.setSpacing(4)
+        left.addLayout(top)
+        left.addWidget(self.picture, 1)
+        left.addWidget(self.scrub)
+        left.addWidget(self.timeline)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
+        layout.addLayout(left, 1)
+        layout.addWidget(self.panel)
+        self.compare_view.show_options(VIEW_OPTIONS, VIEW_OPTIONS[0].name)
+        self.compare_view.setMinimumWidth(self.compare_view.sizeHint().width() + 24)  # the chosen one is bold
+
+    def _connect(self) -> None:
+        self._changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
+        self.viewer.listen(self._changed.emit)
+        self._bridge.ready.connect(self._show_newest, Qt.ConnectionType.QueuedConnection)
+        self.picture.resized.connect(self._fit)
+        self.compare_view.chosen.connect(self._set_compare_view)
+        self.scrub.pause_asked.connect(lambda pause: self._play(not pause))
+        self.scrub.sought.connect(self._seek)
+        self.scrub.stepped.connect(self._step)
+        self.scrub.speed_chosen.connect(self._set_speed)
+        self.timeline.sought.connect(self._seek)
+        self.timeline.part_chosen.connect(self._choose_part)
+        self.banner.offered.connect(self._take_offer)
+        self.banner.dismissed.connect(self.viewer.dismiss)
+        panel, viewer = self.panel, self.viewer
+        panel.shown.connect(viewer.show)
+        panel.compared.connect(viewer.compare_with)
+        panel.other_session.connect(viewer.compare_with_session)
+        panel.begin_part.connect(viewer.begin_part)
+        panel.end_part.connect(viewer.end_part)
+        panel.whole.connect(lambda: viewer.choose_part(0.0, 0.0))
+        panel.replay_asked.connect(viewer.replay)
+        panel.export_asked.connect(viewer.export)
+        panel.cancel_asked.connect(viewer.cancel)
+
+    def _play(self, on: bool) -> None:
+        if self.viewer.player is not None:
+            self.viewer.player.play(on)
+
+    def _seek(self, seconds: float) -> None:
+        if self.viewer.player is not None:
+            self.viewer.player.seek(seconds)
+            self.refresh()
+
+    def _step(self, frames: int) -> None:
+        if self.viewer.player is not None:
+            self.viewer.player.step(frames)
+
+    def _set_speed(self, speed: float) -> None:
+        if self.viewer.player is not None:
+            self.viewer.player.set_speed(speed)
+
+    def _choose_part(self, start: float, end: float) -> None:
+        self.viewer.choose_part(start, end)
+        self.refresh()
+
+    def _set_compare_view(self, name: str) -> None:
+        self.picture.set_compare_view(name)
+        self.compare_view.show_options(VIEW_OPTIONS, name)
+        self._fit()
+
+    def _fit(self) -> None:
+        self._bridge.show_at(*self.picture.device_size, False, self._zoom if self.picture.close_up else None)
+        self._place_banner()
+        if self.viewer.player is not None:
+            self.viewer.player.redraw()
+
+    def _show_newest(self) -> None:
+        picture = self._bridge.take()
+        if picture is not None and self.viewer.results is not None:
+            self.picture.show_picture(picture)
+
+    def _show_message(self, view: ViewerFacts) -> None:
+        message, banner = view.message, None
+        if message is not None:
+            offers = (actions.SHOW_FOLDER,) if message.path is not None else ()
+            banner = Banner(("viewer", message), GOOD if message.good else ERROR, message.text, offers)
+        elif view.stage == FAILED:
+            banner = Banner(("viewer", view.problem), ERROR, view.problem)
+        if banner != self.banner.banner:
+            self.banner.show_banner(banner)
+            self._place_banner()
+
+    def _place_banner(self) -> None:
+        width = min(BANNER_WIDTH, self.picture.width() - 28)
+        self.banner.setFixedWidth(width)
+        self.banner.adjustSize()
+        self.banner.move((self.picture.width() - width) // 2, 14)
+
+    def _show_folder(self) -> None:
+        if self.viewer.folder is not None:
+            self.show_folder.emit(self.viewer.folder)
+
+    def _take_offer(self, name: str) -> None:
+        message = self.viewer.view().message
+        if name == actions.SHOW_FOLDER and message is not None and message.path is not None:
+            self.show_folder.emit(message.path.parent)
+
+    def _other_sessions(self) -> Sequence[tuple[str, Path]]:
+        rows = [row for row in self._library.view.rows if row.usable and row.folder != self.viewer.folder]
+        return [(f"{row.title}   {row.detail}", row.folder) for row in rows]
+
+
+def _hud(view: ViewerFacts) -> Hud:
+    if view.stage == OPENING:
+        return Hud(message="Opening the session\u2026")
+    shown = [row.title for row in view.takes if row.first]
+    rival = [row.title for row in view.takes if row.second]
+    mode = "   ".join([*(f"\u25cf {title}" for title in shown), *(f"\u25cb {title}" for title in rival)])
+    return Hud(mode=mode, notice=view.problem if view.stage == OPEN else "")
+
+
+def _show(target: QWidget, text: str) -> None:
+    if target.property("text") != text:
+        target.setProperty("text", text)

@@ -1,0 +1,149 @@
+"""A calm message over the picture with its ways out; and the same place asks for a stream's address."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from app.gui.presenters.actions import OFFERS
+from app.gui.presenters.banners import Banner
+from app.gui.theme import theme
+
+
+class BannerView(QFrame):
+    """Shows one :class:`Banner`.
+
+    Signals:
+        offered: a way out was taken; carries its name.
+        dismissed: the message was closed.
+    """
+
+    offered = Signal(str)
+    dismissed = Signal()
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self._banner: Banner | None = None
+        self._mark = QLabel()
+        self._mark.setFixedSize(8, 8)
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        self._beside, self._below = QHBoxLayout(), QHBoxLayout()
+        close = QPushButton("✕")
+        close.setObjectName("quiet")
+        close.setToolTip("Close the message (Esc)")
+        close.setAccessibleName("Close the message")
+        close.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        close.clicked.connect(self.dismissed)
+        sentence = QHBoxLayout()
+        sentence.setSpacing(12)
+        sentence.addWidget(self._mark)
+        sentence.addWidget(self._text, 1)
+        sentence.addLayout(self._beside)
+        sentence.addWidget(close)
+        for row in (self._beside, self._below):
+            row.setSpacing(8)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 10, 8, 10)
+        layout.setSpacing(0)
+        layout.addLayout(sentence)
+        layout.addLayout(self._below)
+        self.hide()
+
+    @property
+    def banner(self) -> Banner | None:
+        """What is shown."""
+        return self._banner
+
+    def show_banner(self, banner: Banner | None) -> None:
+        """Show ``banner``; None hides the view."""
+        if banner == self._banner:
+            return
+        self._banner = banner
+        if banner is None:
+            self.hide()
+            return
+        self._text.setText(banner.text)
+        colour = theme.palette().tones[banner.tone]
+        self._mark.setStyleSheet(f"background: {colour}; border-radius: 4px;")
+        self._show_offers(banner.offers)
+        self.show()
+        self.raise_()
+
+    def press(self, offer: str) -> None:
+        """Take the way out called ``offer``, as a click on its button does."""
+        for button in self.findChildren(QPushButton, "offer"):
+            if button.text() == OFFERS[offer]:
+                button.click()
+                return
+
+    def _show_offers(self, offers: tuple[str, ...]) -> None:
+        for old in self.findChildren(QPushButton, "offer"):
+            old.setObjectName("")
+            old.hide()
+            old.deleteLater()
+        while self._below.takeAt(0) is not None:
+            pass
+        # One way out fits beside the sentence; several would squeeze it.
+        row = self._beside if len(offers) == 1 else self._below
+        self._below.setContentsMargins(20, 8 if row is self._below and offers else 0, 0, 0)
+        for offer in offers:
+            button = QPushButton(OFFERS[offer])
+            button.setObjectName("offer")
+            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+            button.clicked.connect(lambda _checked=False, name=offer: self.offered.emit(name))
+            row.addWidget(button)
+        if row is self._below and offers:
+            row.addStretch(1)
+
+
+class AddressEntry(QFrame):
+    """Asks for a stream's address without a dialog.
+
+    Signals:
+        entered: carries the address.
+    """
+
+    entered = Signal(str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self.line = QLineEdit()
+        self.line.setPlaceholderText("rtsp://… or http://…")
+        self.line.setAccessibleName("Address of the stream")
+        self.line.returnPressed.connect(self._enter)
+        play = QPushButton("Play")
+        play.setObjectName("offer")
+        play.clicked.connect(self._enter)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(16, 10, 10, 10)
+        layout.setSpacing(12)
+        layout.addWidget(QLabel("Stream"))
+        layout.addWidget(self.line, 1)
+        layout.addWidget(play)
+        self.hide()
+
+    def ask(self) -> None:
+        """Show the entry and take the keyboard."""
+        self.show()
+        self.raise_()
+        self.line.setFocus()
+        self.line.selectAll()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Esc closes the entry."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.hide()
+        else:
+            super().keyPressEvent(event)
+
+    def _enter(self) -> None:
+        address = self.line.text().strip()
+        if address:
+            self.hide()
+            self.entered.emit(address)

@@ -1,0 +1,44 @@
+"""What painting a frame costs: made ready as the live page does, then picture and landmarks drawn as its view does."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from app.core.frame import FrameResult
+
+SIZE = (1280, 720)
+
+
+class Painting:
+    """Paints into a picture in memory; needs no screen."""
+
+    def __init__(self) -> None:
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+        from app.gui.environment import forget_opencv_plugins
+
+        forget_opencv_plugins()
+        from PySide6.QtGui import QGuiApplication, QImage
+
+        self._application = QGuiApplication.instance() or QGuiApplication([])
+        self._canvas = QImage(*SIZE, QImage.Format.Format_RGB32)
+
+    def paint(self, result: FrameResult) -> float:
+        """Paint a result and return the seconds it took."""
+        from PySide6.QtCore import QRectF
+        from PySide6.QtGui import QImage, QPainter
+
+        from app.gui.widgets.overlay import draw_faces
+        from app.gui.widgets.picture import prepare
+
+        started = time.perf_counter()
+        picture = prepare(result, SIZE, mirrored=False)
+        height, width = picture.pixels.shape[:2]
+        image = QImage(picture.pixels.data, width, height, 4 * width, QImage.Format.Format_RGB32)
+        placement = picture.placement(*SIZE)
+        painter = QPainter(self._canvas)
+        where = QRectF(placement.left, placement.top, placement.shown_width, placement.shown_height)
+        painter.drawImage(where, image)
+        draw_faces(painter, result.faces, placement)
+        painter.end()
+        return time.perf_counter() - started

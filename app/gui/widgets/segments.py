@@ -1,0 +1,129 @@
+"""A few options beside each other, one of which is on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QFont, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QSizePolicy, QWidget
+
+from app.gui.live.presenters.options import Option
+from app.gui.theme import theme
+
+HEIGHT = 28
+PADDING = 12
+ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+
+
+class Segments(QWidget):
+    """Shows options and tells which one a person chose; arrow keys work once Tab has reached it.
+
+    Signals:
+        chosen: an option's name, when a person chose it.
+    """
+
+    chosen = Signal(str)
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._options: tuple[Option, ...] = ()
+        self._buttons: dict[str, _Segment] = {}
+        self._group = QButtonGroup(self)
+        self._layout = QHBoxLayout(self)
+        self._layout.setContentsMargins(2, 2, 2, 2)
+        self._layout.setSpacing(0)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName(name)
+
+    @property
+    def current(self) -> str:
+        """The option that is on, "" if none is."""
+        return next((name for name, button in self._buttons.items() if button.isChecked()), "")
+
+    def show_options(self, options: Sequence[Option], current: str) -> None:
+        """Show ``options`` with ``current`` on; "" leaves all of them off."""
+        if tuple(options) != self._options:
+            self._options = tuple(options)
+            self._fill()
+        if current == self.current:
+            return
+        # A group that insists on one choice could not be emptied.
+        self._group.setExclusive(False)
+        for name, button in self._buttons.items():
+            button.setChecked(name == current)
+        self._group.setExclusive(True)
+
+    def _fill(self) -> None:
+        for button in self._buttons.values():
+            self._group.removeButton(button)
+            self._layout.removeWidget(button)
+            button.deleteLater()
+        self._buttons = {option.name: _Segment(option) for option in self._options}
+        for name, button in self._buttons.items():
+            self._group.addButton(button)
+            self._layout.addWidget(button, button.sizeHint().width())
+            button.clicked.connect(lambda _checked=False, name=name: self.chosen.emit(name))
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the groove that holds the options."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(theme.palette().raised))
+        painter.drawRoundedRect(QRectF(self.rect()), 8, 8)
+
+
+class _Segment(QAbstractButton):
+    def __init__(self, option: Option) -> None:
+        super().__init__()
+        self.setText(option.label)
+        self.setToolTip(option.tooltip)
+        self.setCheckable(True)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        # Clicks leave the keyboard where it was; Tab brings it here.
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        """As wide as the label needs."""
+        return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 2 * PADDING, HEIGHT - 4)
+
+    def event(self, event: QEvent) -> bool:
+        """Keep the arrow keys from the window's shortcuts while the keyboard is here."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in ARROWS:
+            event.accept()
+            return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Choose the neighbour with the arrow keys, which Qt alone would only focus."""
+        if event.key() not in ARROWS:
+            super().keyPressEvent(event)
+            return
+        siblings = self.group().buttons() if self.group() is not None else []
+        if not siblings:
+            return
+        step = -1 if event.key() in (Qt.Key.Key_Left, Qt.Key.Key_Up) else 1
+        other = siblings[(siblings.index(self) + step) % len(siblings)]
+        other.setFocus(Qt.FocusReason.TabFocusReason)
+        other.click()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the label, on a plate when it is on."""
+        colours = theme.palette()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        box = QRectF(self.rect())
+        on = self.isChecked()
+        if on or self.underMouse():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colours.pressed if on else colours.hover))
+            painter.drawRoundedRect(box, 6, 6)
+        if self.hasFocus():
+            painter.setPen(QPen(QColor(colours.tones["info"]), 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 6, 6)
+        painter.setPen(QColor((colours.text if on else colours.dim) if self.isEnabled() else colours.faint))
+        painter.setFont(theme.figures(12, QFont.Weight.DemiBold if on else QFont.Weight.Medium))
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self.text())

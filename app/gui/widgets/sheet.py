@@ -1,0 +1,239 @@
+"""A calm card over the picture: never a dialog, closed by Esc, usable without a mouse."""
+
+from __future__ import annotations
+
+import math
+
+from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPainter, QPaintEvent, QPen, QRegion, QShowEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.theme import theme
+
+MARGIN = 12
+"""Least room between a sheet and the edge of what it lies on."""
+
+RADIUS = 12
+SAME_ROW = 8
+"""Controls whose middles differ by less than so many pixels stand beside each other."""
+
+
+class Sheet(QFrame):
+    """A card in the middle of its parent, with a title, a way to close it, and what subclasses put into :attr:`body`.
+
+    It paints all of its area, so that the picture below goes on without the card being painted again. While the
+    keyboard is in it, Tab stays in it and :attr:`own_keys` do what its controls say, not what the window says.
+
+    Signals:
+        closed: it was hidden, by whom ever.
+    """
+
+    closed = Signal()
+
+    own_keys: frozenset[Qt.Key] = frozenset(
+        {
+            Qt.Key.Key_Space,
+            Qt.Key.Key_Return,
+            Qt.Key.Key_Enter,
+            Qt.Key.Key_Left,
+            Qt.Key.Key_Right,
+            Qt.Key.Key_Up,
+            Qt.Key.Key_Down,
+            Qt.Key.Key_Escape,
+        }
+    )
+
+    def __init__(self, parent: QWidget, title: str, width: int) -> None:
+        super().__init__(parent)
+        self.setObjectName("sheet")
+        self.setAccessibleName(title)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self._ground = parent
+        self._preferred = width
+        self._heading = QLabel(title)
+        self._heading.setObjectName("title")
+        self._close = QPushButton("✕")
+        self._close.setObjectName("quiet")
+        self._close.setAutoDefault(True)
+        self._close.setToolTip("Close (Esc)")
+        self._close.setAccessibleName(f"Close {title}")
+        self._close.clicked.connect(self.hide)
+        self._head = QHBoxLayout()
+        self._head.setContentsMargins(22, 14, 12, 0)
+        self._head.addWidget(self._heading, 1)
+        self._head.addWidget(self._close)
+        self._content = QWidget()
+        self.body = QVBoxLayout(self._content)
+        self.body.setContentsMargins(22, 4, 22, 20)
+        self.body.setSpacing(10)
+        self._scroll = QScrollArea()
+        self._scroll.setWidget(self._content)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._layout = QVBoxLayout(self)
+        self._layout.setContentsMargins(1, 1, 1, 8)
+        self._layout.setSpacing(6)
+        self._layout.addLayout(self._head)
+        self._layout.addWidget(self._scroll, 1)
+        parent.installEventFilter(self)
+        self._content.installEventFilter(self)
+        self.hide()
+
+    def toggle(self) -> None:
+        """Show it, or hide it."""
+        self.setVisible(not self.isVisible())
+
+    def fit(self) -> None:
+        """Take the room that the content wants and the parent has, in the middle of the parent."""
+        room = self._ground.size()
+        width = min(self._preferred, room.width() - 2 * MARGIN)
+        self.body.activate()  # takes in what was just shown or hidden; does nothing otherwise
+        wanted = self.body.totalHeightForWidth(width - 2)
+        if wanted < 0:
+            wanted = self.body.totalSizeHint().height()
+        height = min(wanted + self._frame_height(), room.height() - 2 * MARGIN)
+        box = QRect((room.width() - width) // 2, (room.height() - height) // 2, width, height)
+        if box != self.geometry() or self.mask().isEmpty():
+            self.setGeometry(box)
+            # The corners are cut out rather than left clear: what is opaque is not painted with the picture below.
+            self.setMask(rounded(self.rect(), RADIUS))
+
+    def first_control(self) -> QWidget:
+        """Return what gets the keyboard when the sheet opens: of several options, the one in force."""
+        chain = self._chain()
+        first = next((widget for widget in chain if widget is not self._close), self._close)
+        row = first.parentWidget() or self
+        options = [widget for widget in row.children() if isinstance(widget, QAbstractButton)]
+        return next((option for option in options if option in chain and option.isChecked()), first)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Lie above everything and take the keyboard."""
+        super().showEvent(event)
+        self.fit()
+        self.raise_()
+        self.first_control().setFocus(Qt.FocusReason.PopupFocusReason)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Give the keyboard back to the window; a sheet that is only out of sight with its page stays open."""
+        super().hideEvent(event)
+        if self.isHidden():
+            self.window().setFocus()
+            self.closed.emit()
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Follow the parent's size and what the content asks for."""
+        kind = QEvent.Type.LayoutRequest if watched is self._content else QEvent.Type.Resize
+        if event.type() == kind and self.isVisible():
+            self.fit()
+        return False
+
+    def event(self, event: QEvent) -> bool:
+        """Keep keys that controls understand from being taken as the window's shortcuts."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            held = event.modifiers() & ~(Qt.KeyboardModifier.KeypadModifier | Qt.KeyboardModifier.ShiftModifier)
+            if event.key() in self.own_keys and held == Qt.KeyboardModifier.NoModifier:
+                event.accept()
+                return True
+        return super().event(event)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Close on Esc; scroll by what no control took."""
+        bar = self._scroll.verticalScrollBar()
+        steps = {
+            Qt.Key.Key_Up: -bar.singleStep(),
+            Qt.Key.Key_Down: bar.singleStep(),
+            Qt.Key.Key_PageUp: -bar.pageStep(),
+            Qt.Key.Key_PageDown: bar.pageStep(),
+        }
+        if event.key() == Qt.Key.Key_Escape:
+            self.hide()
+        elif event.key() in steps:
+            bar.setValue(bar.value() + steps[Qt.Key(event.key())])
+        else:
+            super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, forwards: bool) -> bool:
+        """Let Tab go round within the sheet."""
+        chain = self._chain()
+        now = self.focusWidget()
+        if not chain:
+            return False
+        step = 1 if forwards else -1
+        index = (chain.index(now) + step) % len(chain) if now in chain else 0
+        reason = Qt.FocusReason.TabFocusReason if forwards else Qt.FocusReason.BacktabFocusReason
+        chain[index].setFocus(reason)
+        self._scroll.ensureWidgetVisible(chain[index])
+        return True
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint the card."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), QColor(theme.palette().line))
+        painter.setPen(QPen(QColor(theme.palette().line), 1))
+        painter.setBrush(QColor(theme.palette().card))
+        painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), RADIUS, RADIUS)
+
+    def _frame_height(self) -> int:
+        """Return the height of everything but the content."""
+        margins = self._layout.contentsMargins()
+        return self._head.sizeHint().height() + self._layout.spacing() + margins.top() + margins.bottom()
+
+    def _chain(self) -> list[QWidget]:
+        """Return what Tab visits, as one reads: row by row from the left; the button that closes comes last."""
+        found = [
+            widget
+            for widget in self.findChildren(QWidget)
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isVisible() and widget.isEnabled()
+        ]
+        places = {widget: widget.mapTo(self, widget.rect().center()) for widget in found}
+        found.sort(key=lambda widget: places[widget].y())
+        rows: dict[QWidget, int] = {}
+        top = -SAME_ROW
+        for widget in found:
+            top = places[widget].y() if places[widget].y() - top >= SAME_ROW else top
+            rows[widget] = top
+        return sorted(found, key=lambda widget: (widget is self._close, rows[widget], places[widget].x()))
+
+
+def rounded(box: QRect, radius: int) -> QRegion:
+    """Return ``box`` without what lies outside its rounded corners."""
+    region = QRegion(box)
+    for row in range(radius):
+        inset = radius - round(math.sqrt(radius**2 - (radius - row - 0.5) ** 2))
+        for y in (box.top() + row, box.bottom() - row):
+            region -= QRegion(box.left(), y, inset, 1)
+            region -= QRegion(box.right() - inset + 1, y, inset, 1)
+    return region
+
+
+class Sheets:
+    """The sheets of one window: one is open at a time."""
+
+    def __init__(self, *sheets: Sheet) -> None:
+        self._sheets = sheets
+
+    def toggle(self, sheet: Sheet) -> None:
+        """Show ``sheet`` instead of any other, or hide it."""
+        for other in self._sheets:
+            if other is not sheet:
+                other.hide()
+        sheet.toggle()
+
+    def close(self) -> bool:
+        """Hide the one that is open; return whether one was."""
+        opened = [sheet for sheet in self._sheets if sheet.isVisible()]
+        for sheet in opened:
+            sheet.hide()
+        return bool(opened)

@@ -1,0 +1,1 @@
+"""Accuracy on labelled data sets: WFLW, 300W and WFLW-V."""

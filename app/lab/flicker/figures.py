@@ -1,0 +1,214 @@
+"""A method's figures: accuracy, flicker, delay and evaluations, per clip, per group and against the cold solve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.lab.flicker.clips import EncodedClip
+from app.lab.flicker.methods import Cold, Method, Track
+from model.metrics.accuracy import nad, nme, nmf, velocity_lag
+from model.rwr.expression import expression_steps
+from model.topology import EYES_AND_MOUTH, REGIONS
+
+Array = NDArray[np.float64]
+
+LEAST_SPEED = 0.1
+"""A clip whose true points move less than this, in % of the inter-ocular distance a frame (RMS), has no lag."""
+TELLING_SPEED = 0.5
+"""True motion, in the same unit, at which a clip's lag counts half: about the jitter of a cold solve."""
+POINTS = {region.name: np.array(region.points) for region in REGIONS}
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFigures:
+    """NME in percent and NMF of one region's points."""
+
+    nme: float
+    nmf: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClipFigures:
+    """One method on one clip.
+
+    Attributes:
+        clip: its ID.
+        group: its group.
+        frames: its frames.
+        nme: percent.
+        nme_eyes_mouth: percent.
+        nmf: see :func:`model.metrics.accuracy.nmf`.
+        evaluations: of the cell, mean per frame.
+        lag: delay of all landmarks against the truth, frames; NaN where it cannot be told.
+        lag_expressions: that of eyes and mouth relative to the head.
+        speed: RMS motion of the true points (less its mean over time), % of the inter-ocular distance a frame.
+        speed_expressions: that of eyes and mouth relative to the head.
+        regions: by name.
+        nad: NAD by its lag in frames, for lags 1, 2, 4, ... of which the clip holds two.
+    """
+
+    clip: str
+    group: str
+    frames: int
+    nme: float
+    nme_eyes_mouth: float
+    nmf: float
+    evaluations: float
+    lag: float
+    lag_expressions: float
+    speed: float
+    speed_expressions: float
+    regions: dict[str, RegionFigures]
+    nad: dict[int, float]
+
+
+def speed(steps: Array) -> float:
+    """Return the RMS over frames and points of steps (n, points, 2) less their mean over time, times 100."""
+    varying = steps - steps.mean(axis=0)
+    return 100 * float(np.sqrt((varying**2).sum(axis=-1).mean()))
+
+
+def measure_track(track: Track, clip: EncodedClip) -> ClipFigures:
+    """Compare what a method made of a clip with the truth."""
+    found, truth = track.landmarks, clip.truth
+    true_speed, true_expression_speed = speed(clip.true_steps), speed(clip.true_expressions)
+    lag = expression_lag = math.nan
+    if true_speed >= LEAST_SPEED:
+        lag = velocity_lag(clip.steps_of(found), clip.true_steps).frames
+    if true_expression_speed >= LEAST_SPEED:
+        expression_lag = velocity_lag(expression_steps(found), clip.true_expressions).frames
+    lags = [2**i for i in range(len(truth).bit_length()) if 2 * 2**i <= len(truth)]
+    return ClipFigures(
+        clip=clip.name,
+        group=clip.group,
+        frames=len(truth),
+        nme=float(nme(found, truth).mean()) * 100,
+        nme_eyes_mouth=float(nme(found, truth, EYES_AND_MOUTH).mean()) * 100,
+        nmf=nmf(found, truth),
+        evaluations=float(np.mean(track.evaluations)),
+        lag=lag,
+        lag_expressions=expression_lag,
+        speed=true_speed,
+        speed_expressions=true_expression_speed,
+        regions={
+            name: RegionFigures(float(nme(found, truth, points).mean()) * 100, nmf(found, truth, points))
+            for name, points in POINTS.items()
+        },
+        nad={lag: nad(found, truth, lag) for lag in lags},
+    )
+
+
+def measure(method: Method, clips: Iterable[EncodedClip]) -> list[ClipFigures]:
+    """Run a method over clips and return its figures, clip by clip."""
+    return [measure_track(method.track(clip), clip) for clip in clips]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupFigures:
+    """One method on one group of clips: plain means over clips, but for the following.
+
+    Attributes:
+        clips: how many.
+        evaluations: mean over frames.
+        lag: mean over the clips where both this method's and the cold solve's can be told, weighted by
+            s^2 / (s^2 + :data:`TELLING_SPEED`^2) with the speed s of the clip's true points: a clip in which
+            little moves says little about delay, and one that moves much is still one clip.
+        lag_expressions: likewise, with the expressions' speed.
+        lag_more: ``lag`` less the cold solve's mean over the same clips.
+        lag_expressions_more: likewise.
+        nme_ratio: ``nme`` over the cold solve's.
+        nme_eyes_mouth_ratio: likewise.
+        nmf_ratio: likewise.
+        nad: for the lags that every clip of the group has.
+    """
+
+    group: str
+    clips: int
+    nme: float
+    nme_eyes_mouth: float
+    nmf: float
+    evaluations: float
+    lag: float
+    lag_expressions: float
+    lag_more: float
+    lag_expressions_more: float
+    nme_ratio: float
+    nme_eyes_mouth_ratio: float
+    nmf_ratio: float
+    regions: dict[str, RegionFigures]
+    nad: dict[int, float]
+
+
+def summarise(
+    figures: Sequence[ClipFigures], cold: Sequence[ClipFigures], picture_late: int = 0
+) -> dict[str, GroupFigures]:
+    """Return a method's figures by group.
+
+    Args:
+        figures: of the method.
+        cold: of the cold solve, for the same clips in the same order.
+        picture_late: frames by which the method holds the picture back; they count as lag.
+    """
+    pairs = list(zip(figures, cold, strict=True))
+    groups = dict.fromkeys(each.group for each in figures)
+    return {group: _group(group, [pair for pair in pairs if pair[0].group == group], picture_late) for group in groups}
+
+
+def _group(group: str, pairs: Sequence[tuple[ClipFigures, ClipFigures]], picture_late: int) -> GroupFigures:
+    own, cold = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+
+    def mean(name: str, of: Sequence[ClipFigures]) -> float:
+        return float(np.mean([getattr(each, name) for each in of]))
+
+    lag, lag_cold = _mean_lags("lag", "speed", pairs)
+    expressions, expressions_cold = _mean_lags("lag_expressions", "speed_expressions", pairs)
+    shared = sorted(set.intersection(*(set(each.nad) for each in own)))
+    return GroupFigures(
+        group=group,
+        clips=len(own),
+        nme=mean("nme", own),
+        nme_eyes_mouth=mean("nme_eyes_mouth", own),
+        nmf=mean("nmf", own),
+        evaluations=float(np.average([each.evaluations for each in own], weights=[each.frames for each in own])),
+        lag=lag + picture_late,
+        lag_expressions=expressions + picture_late,
+        lag_more=lag + picture_late - lag_cold,
+        lag_expressions_more=expressions + picture_late - expressions_cold,
+        nme_ratio=_ratio(mean("nme", own), mean("nme", cold)),
+        nme_eyes_mouth_ratio=_ratio(mean("nme_eyes_mouth", own), mean("nme_eyes_mouth", cold)),
+        nmf_ratio=_ratio(mean("nmf", own), mean("nmf", cold)),
+        regions={
+            name: RegionFigures(
+                float(np.mean([each.regions[name].nme for each in own])),
+                float(np.mean([each.regions[name].nmf for each in own])),
+            )
+            for name in POINTS
+        },
+        nad={lag: float(np.mean([each.nad[lag] for each in own])) for lag in shared},
+    )
+
+
+def _ratio(own: float, cold: float) -> float:
+    return own / cold if cold > 0 else math.nan
+
+
+def _mean_lags(name: str, speed: str, pairs: Sequence[tuple[ClipFigures, ClipFigures]]) -> tuple[float, float]:
+    """Return the weighted mean lag of a method and of the cold solve over the clips where both are known."""
+    known = [pair for pair in pairs if math.isfinite(getattr(pair[0], name)) and math.isfinite(getattr(pair[1], name))]
+    if not known:
+        return math.nan, math.nan
+    energy = np.square([getattr(own, speed) for own, _ in known])
+    weights = energy / (energy + TELLING_SPEED**2)
+    own, cold = (float(np.average([getattr(pair[i], name) for pair in known], weights=weights)) for i in (0, 1))
+    return own, cold
+
+
+def run(methods: Sequence[Method], clips: Sequence[EncodedClip]) -> dict[str, dict[str, GroupFigures]]:
+    """Measure methods on clips held in memory; returns group figures by method name and group."""
+    cold = measure(Cold(), clips)
+    return {method.name: summarise(measure(method, clips), cold, method.picture_late) for method in methods}

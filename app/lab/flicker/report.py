@@ -1,0 +1,219 @@
+"""The laboratory's figures as text for people and as JSON."""
+
+from __future__ import annotations
+
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from app.core.version import VERSION
+from app.lab.accuracy.report import number, table
+from app.lab.flicker.attribution import GroupBlame, summarise_blame
+from app.lab.flicker.experiment import Experiment, MethodResult
+from app.lab.flicker.figures import GroupFigures
+from app.lab.flicker.grid import RELEASED_NAME, RWR_NAME, is_baseline
+from app.lab.flicker.methods import COLD
+from app.lab.flicker.verdict import Bar, Tuned, bars, rivals_of, tune
+
+Row = Sequence[str]
+Table = tuple[Row, list[Row]]
+"""Header and rows, text all of it."""
+
+PACKAGES = ("numpy", "opencv-contrib-python", "onnxruntime", "onnxruntime-gpu", "torch", "matplotlib")
+NOTHING = "-"
+
+
+def text(value: float, decimals: int) -> str:
+    """Return a number for a table, a dash for what could not be measured."""
+    return f"{value:.{decimals}f}" if math.isfinite(value) else NOTHING
+
+
+def methods_table(results: Sequence[MethodResult], group: str) -> Table:
+    """Return the figures of methods on one group."""
+    header = (
+        *("method", "NME", "/ cold", "NMF", "/ cold", "eyes+mouth", "/ cold"),
+        *("lag", "- cold", "expressions", "- cold", "evaluations/frame"),
+    )
+    rows: list[Row] = []
+    for result in results:
+        own = result.groups[group]
+        rows.append(
+            (
+                result.name,
+                text(own.nme, 2),
+                text(own.nme_ratio, 3),
+                text(own.nmf, 1),
+                text(own.nmf_ratio, 3),
+                text(own.nme_eyes_mouth, 2),
+                text(own.nme_eyes_mouth_ratio, 3),
+                text(own.lag, 2),
+                text(own.lag_more, 2),
+                text(own.lag_expressions, 2),
+                text(own.lag_expressions_more, 2),
+                text(own.evaluations, 2),
+            )
+        )
+    return header, rows
+
+
+def regions_table(results: Sequence[MethodResult], group: str) -> Table:
+    """Return NME and NMF of every region."""
+    names = list(results[0].groups[group].regions)
+    header = ("method", *(f"{name} {what}" for name in names for what in ("NME", "NMF")))
+    rows: list[Row] = []
+    for result in results:
+        regions = result.groups[group].regions
+        cells = [cell for name in names for cell in (text(regions[name].nme, 2), text(regions[name].nmf, 1))]
+        rows.append((result.name, *cells))
+    return header, rows
+
+
+def bars_table(found: Sequence[Bar]) -> Table:
+    """Return the bars with pass or fail."""
+    words = {True: "pass", False: "FAIL", None: NOTHING}
+    rows: list[Row] = []
+    for bar in found:
+        places = 0 if float(bar.limit).is_integer() and bar.limit == 0 else 3
+        value = bar.value.text(places) if math.isfinite(bar.value.value) else NOTHING
+        rows.append((bar.group, bar.what, value, f"{bar.limit:g}", words[bar.passed], bar.note))
+    return ("group", "bar", "measured", "at most", "", ""), rows
+
+
+def tuned_table(tuned: Sequence[Tuned], group: str) -> Table:
+    """Return the best settings of each family of filters for one group."""
+    header = (
+        *("filter", "stillest at NME <= 1.01 x cold", "NME / cold", "NMF / cold", "lag - cold"),
+        *("most accurate at RwR's NMF", "NME / cold", "NMF / cold", "lag - cold"),
+    )
+    rows = [
+        (each.family, *_choice(each.stillest, group), *_choice(each.most_accurate, group))
+        for each in tuned
+        if each.group == group
+    ]
+    return header, list(rows)
+
+
+def _choice(result: MethodResult | None, group: str) -> Row:
+    if result is None:
+        return ("none", NOTHING, NOTHING, NOTHING)
+    own: GroupFigures = result.groups[group]
+    return (result.name, text(own.nme_ratio, 3), text(own.nmf_ratio, 3), text(own.lag_more, 2))
+
+
+def blame_table(blame: Sequence[GroupBlame]) -> Table:
+    """Return the shares of crop and picture in the flicker."""
+    header = (
+        *("group", "crops", "solver", "NMF", "crop steady", "picture frozen", "crop's share", "picture's share"),
+        *("frames repeated", "labels' part"),
+    )
+    rows: list[Row] = [
+        (
+            each.group,
+            each.crops,
+            each.solver,
+            text(each.nmf, 1),
+            text(each.steady_crop, 1),
+            text(each.frozen_picture, 1),
+            f"{each.crop_share:.0%}",
+            f"{each.picture_share:.0%}",
+            f"{each.repeated_frames:.0%}",
+            text(each.repeated_labels, 1),
+        )
+        for each in blame
+    ]
+    return header, rows
+
+
+def chosen_methods(experiment: Experiment) -> list[tuple[str, MethodResult]]:
+    """Return, by group, the methods worth a closer look: cold, both ways of RwR, and each family's tuned filter."""
+    always = [result for result in experiment.results if result.name in (COLD, RWR_NAME, RELEASED_NAME)]
+    chosen = [(group, result) for group in experiment.groups for result in always]
+    return chosen + _tuned_filters(experiment)
+
+
+def verdicts(experiment: Experiment) -> list[str]:
+    """Return, for each group, whether a filter reaches RwR's NMF at no larger NME, in words."""
+    rivals = [rivals_of(experiment, group) for group in experiment.groups]
+    return [each.sentence for each in rivals if each is not None]
+
+
+def _tuned_filters(experiment: Experiment) -> list[tuple[str, MethodResult]]:
+    return [(each.group, each.stillest) for each in tune(experiment) if each.stillest is not None]
+
+
+def printed(experiment: Experiment) -> str:
+    """Return what the command prints: cold, every RwR and tuned filters by group, blame, bars."""
+    parts = []
+    tuned, filters = tune(experiment), _tuned_filters(experiment)
+    for group in experiment.groups:
+        count = experiment.results[0].groups[group].clips
+        results = [result for result in experiment.results if not is_baseline(result.family)]
+        results += [result for name, result in filters if name == group]
+        parts += [f"{group}, mean of {count}:", table(*methods_table(results, group)), ""]
+        if tuned:
+            parts += [f"{group}, filters tuned on these clips:", table(*tuned_table(tuned, group)), ""]
+    if experiment.blame:
+        parts += ["Blame:", table(*blame_table(summarise_blame(experiment.blame))), ""]
+    found = bars(experiment)
+    if found:
+        parts += ["Bars for RwR:", table(*bars_table(found)), ""]
+    parts += verdicts(experiment)
+    return "\n".join(parts).rstrip()
+
+
+def values(experiment: Experiment, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return everything that was measured, JSON-ready; what could not be measured is null."""
+    found = {
+        **provenance,
+        "versions": versions(),
+        "methods": [
+            {
+                "family": result.family,
+                "name": result.name,
+                "settings": dict(result.settings),
+                "picture_late": result.picture_late,
+                "groups": {group: asdict(own) for group, own in result.groups.items()},
+                "clips": [asdict(clip) for clip in result.clips],
+            }
+            for result in experiment.results
+        ],
+        "tuned": [
+            {
+                "family": each.family,
+                "group": each.group,
+                "stillest": None if each.stillest is None else each.stillest.name,
+                "most_accurate": None if each.most_accurate is None else each.most_accurate.name,
+            }
+            for each in tune(experiment)
+        ],
+        "blame": {
+            "groups": [asdict(each) for each in summarise_blame(experiment.blame)],
+            "clips": [asdict(each) | {"crop_share": each.crop_share} for each in experiment.blame],
+        },
+        "verdicts": verdicts(experiment),
+        "bars": [asdict(bar) | {"passed": bar.passed} for bar in bars(experiment)],
+    }
+    ready: dict[str, Any] = _json_ready(found)
+    return ready
+
+
+def _json_ready(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json_ready(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_json_ready(each) for each in value]
+    return number(value) if isinstance(value, float) else value
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the program, Python and the packages that figures can depend on."""
+    found = {"ldeq-live": VERSION, "python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,136 @@
+"""The figures of a benchmark as values for JSON and as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from app.lab.speed.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work
+from app.lab.speed.live import Round
+from app.lab.speed.stages import PAINT, READ, STAGES, WRITE, Times
+from app.lab.speed.start import Start
+from app.lab.speed.timed import CELL, STEM
+
+COMMON = (READ, PAINT, WRITE)
+
+
+@dataclass(slots=True)
+class EngineFigures:
+    """What was measured of one engine.
+
+    Attributes:
+        label: library, device and precision that ran.
+        times: of its stages.
+        rounds: its turns end to end.
+        start: a fresh process with it.
+    """
+
+    label: str
+    times: Times
+    rounds: list[Round] = field(default_factory=list)
+    start: Start | None = None
+
+
+def quantiles(milliseconds: Sequence[float]) -> dict[str, float]:
+    """Return the least, the median and the 95th percentile."""
+    values = np.asarray(milliseconds)
+    return {
+        "least": round(float(values.min()), 3),
+        "p50": round(float(np.percentile(values, 50)), 3),
+        "p95": round(float(np.percentile(values, 95)), 3),
+    }
+
+
+def precision_of(label: str, stage: str) -> str:
+    """Return in which precision the engine of this label multiplies in a stage; with 8 bits only the cell does."""
+    if stage == STEM and INT8 in label:
+        return FLOAT32
+    return next((precision for precision in (INT8, BFLOAT16) if precision in label), FLOAT32)
+
+
+def on_cuda(label: str) -> bool:
+    """Whether the engine of this label ran on a graphics card, of which no ceiling is known."""
+    return ", CUDA" in label
+
+
+def engine_values(figures: EngineFigures, work: dict[str, Work], ceiling: Ceiling) -> dict[str, Any]:
+    """Return the figures of one engine for JSON."""
+    times = figures.times
+    stages = {name: quantiles(values) for name, values in times.milliseconds.items()}
+    evaluations = float(np.mean(times.evaluations)) if times.evaluations else 0.0
+    shares = {}
+    for stage in (STEM, CELL):
+        speed = ceiling.operations.get(precision_of(figures.label, stage))
+        if speed and stage in stages and not on_cuda(figures.label):
+            # The least time: it is a frame of one evaluation in which others on this computer took little.
+            shares[stage] = round(2 * work[stage].multiplications / (stages[stage]["least"] / 1e3) / speed, 3)
+    values: dict[str, Any] = {
+        "label": figures.label,
+        "stages_ms": stages,
+        "evaluations": round(evaluations, 3),
+        "share_of_ceiling": shares,
+    }
+    if figures.rounds:
+        values["end_to_end"] = {
+            "fps": round(float(np.median([turn.fps for turn in figures.rounds])), 1),
+            "fps_by_round": [round(turn.fps, 1) for turn in figures.rounds],
+            "latency_ms": quantiles([value for turn in figures.rounds for value in turn.latencies]),
+        }
+    if figures.start is not None:
+        values["first_landmarks_s"] = round(figures.start.seconds, 2)
+        values["memory_mib"] = None if figures.start.mebibytes is None else round(figures.start.mebibytes)
+    return values
+
+
+def floor_values(work: dict[str, Work], ceiling: Ceiling) -> dict[str, Any]:
+    """Return the floor for JSON."""
+    return {
+        "work": {name: {"multiplications": each.multiplications, "bytes": each.bytes} for name, each in work.items()},
+        "ceiling_gops": {name: round(value / 1e9, 1) for name, value in ceiling.operations.items()},
+        "copy_gb_s": round(ceiling.bytes / 1e9, 1),
+    }
+
+
+def text(values: dict[str, Any]) -> str:
+    """Return the tables of a whole benchmark's values."""
+    engines, floor = values["engines"], values["floor"]
+    lines = [f"{values['computer']}; {values['video']}, {values['threads']} threads of the model", ""]
+    ceiling = ", ".join(f"{name} {gops:.0f}" for name, gops in floor["ceiling_gops"].items())
+    lines.append(f"This processor at best: {ceiling} billion operations a second; copies {floor['copy_gb_s']} GB/s")
+    for name, work in floor["work"].items():
+        share = ", ".join(
+            f"{engine} {100 * each['share_of_ceiling'][name]:.0f} %"
+            for engine, each in engines.items()
+            if name in each["share_of_ceiling"]
+        )
+        lines.append(
+            f"{name}: {work['multiplications'] / 1e6:.0f} million multiplications, {work['bytes'] / 1e6:.1f} MB; "
+            f"share of the best: {share or 'unknown'}"
+        )
+    head = "".join(f"{name:>24}" for name in engines)
+    lines += ["", "Milliseconds, median and 95th percentile (least)", f"{'stage':<14}{head}"]
+    for stage in STAGES:
+        if stage in COMMON:
+            lines.append(f"{stage:<14}{_cell(values['common_ms'].get(stage)):>24}")
+        elif any(stage in each["stages_ms"] for each in engines.values()):
+            lines.append(
+                f"{stage:<14}" + "".join(f"{_cell(each['stages_ms'].get(stage)):>24}" for each in engines.values())
+            )
+    lines += ["", f"{'end to end':<14}{head}"]
+    rows = {
+        "fps": lambda each: f"{each['end_to_end']['fps']:.1f}" if "end_to_end" in each else "",
+        "latency": lambda each: _cell(each["end_to_end"]["latency_ms"]) if "end_to_end" in each else "",
+        "first after": lambda each: f"{each['first_landmarks_s']:.2f} s" if "first_landmarks_s" in each else "",
+        "memory": lambda each: f"{each['memory_mib']} MiB" if each.get("memory_mib") else "",
+    }
+    lines += [f"{name:<14}" + "".join(f"{show(each):>24}" for each in engines.values()) for name, show in rows.items()]
+    for name, milliseconds in values["rivals_ms"].items():
+        lines.append(f"\n{name}: {_cell(milliseconds)} ms a frame")
+    return "\n".join(lines)
+
+
+def _cell(stage: dict[str, float] | None) -> str:
+    return "" if stage is None else f"{stage['p50']:.2f} {stage['p95']:.2f} ({stage['least']:.2f})"

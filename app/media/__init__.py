@@ -1,0 +1,1 @@
+"""What is written: videos, sound, tables, drawn and blurred pictures."""

@@ -1,0 +1,100 @@
+"""Where outputs go: names that are free, folders that can be written, sentences for what went wrong."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+from app.core.errors import RecordingError
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full; free some space or choose another folder",
+    errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC: "your disk quota is used up; free some space",
+    errno.EFBIG: "the file would be larger than this disk allows; choose another folder",
+    errno.EACCES: "permission is denied; choose a folder you may write to",
+    errno.EPERM: "permission is denied; choose a folder you may write to",
+    errno.EROFS: "the disk is read-only; choose another folder",
+    errno.ENOENT: "its folder does not exist; create it or choose another one",
+    errno.ENOTDIR: "its folder is a file; choose another one",
+    errno.EISDIR: "it is a folder; give a file name",
+    errno.EIO: "the disk does not respond; check it or choose another folder",
+}
+
+
+def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = None) -> Path:
+    """Return a path in ``folder`` that does not exist yet: ``stem-20260131-142501.mp4``, then ``...-2.mp4``.
+
+    Args:
+        folder: need not exist yet.
+        stem: start of the name.
+        suffix: with its dot.
+        now: the time in the name; the present if not given.
+    """
+    name = f"{stem}-{(now or datetime.now()):%Y%m%d-%H%M%S}"
+    path, count = folder / f"{name}{suffix}", 1
+    while path.exists():
+        count += 1
+        path = folder / f"{name}-{count}{suffix}"
+    return path
+
+
+def failure(path: Path, error: OSError) -> RecordingError:
+    """Return the error to raise where writing ``path`` failed: one sentence that says what to do."""
+    reason = _REASONS.get(error.errno or 0) or f"{(error.strerror or str(error)).lower()}; choose another place"
+    return RecordingError(f"Cannot write {path}: {reason}.")
+
+
+def check_writable(path: Path, *, overwrite: bool = False) -> None:
+    """Find out, without leaving a trace, whether ``path`` can be created.
+
+    Raises:
+        RecordingError: where the folder is missing or closed to us, or the file exists and
+            ``overwrite`` was not asked for.
+    """
+    if path.is_dir():
+        raise RecordingError(f"Cannot write {path}: it is a folder; give a file name.")
+    if path.exists():
+        if not overwrite:
+            raise RecordingError(f"{path} exists already; choose another name or allow overwriting it.")
+        if not os.access(path, os.W_OK):
+            raise RecordingError(f"Cannot write {path}: the file is write-protected; choose another name.")
+    check_folder(path.parent, path)
+
+
+def check_new_folder(folder: Path) -> None:
+    """Find out, without leaving a trace, whether a folder for new files can be had under that name.
+
+    Raises:
+        RecordingError: where it is a file, holds files already, or cannot be created.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RecordingError(f"{folder} is a file; choose another name for the folder.")
+    try:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise RecordingError(f"{folder} exists already and holds files; choose another name.")
+    except OSError as error:
+        raise failure(folder, error) from error
+    check_folder(nearest_folder(folder), folder)
+
+
+def nearest_folder(path: Path) -> Path:
+    """Return the nearest folder above ``path``, or itself, that exists."""
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def check_folder(folder: Path, path: Path) -> None:
+    """Find out whether files can be created in ``folder``; ``path`` is what the message names.
+
+    Raises:
+        RecordingError: where they cannot.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise failure(path, error) from error

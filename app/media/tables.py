@@ -1,0 +1,295 @@
+"""Landmark tables: what the tracker found, one row per frame, face and mode, as CSV or Parquet.
+
+Columns: ``frame`` (index in the source), ``time`` (seconds), ``face`` (identity), ``mode`` (one of
+:data:`app.core.modes.MODES`), ``x0, y0 ... x97, y97`` (frame pixels), ``u0 ... u97`` (standard deviation of each
+landmark, frame pixels), ``evaluations`` of the cell, ``residual`` of the returned state, ``warm`` (1 where the
+solve started from the last frame's state), ``reset_reason`` (why it did not, empty when warm), ``age``
+(frames since the last cold start), ``flicker`` and ``flicker_contour`` ... ``flicker_pupils`` (motion that
+the picture does not explain, overall and by region, percent of the inter-ocular distance; empty where it
+was not measured). A frame without a face has one row with everything after ``time`` empty, so frames can
+be counted. Where two modes are compared each face has two rows, the chosen mode first.
+
+After a kill a CSV lacks at most the last fifth of a second (its last line may be cut short). A Parquet file
+has its index at the end, so it is written as ``NAME.parquet.part`` and gets its name when it is
+complete; after a kill the ``.part`` cannot be read. Use CSV where that matters.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import time as clock
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from app.core.errors import RecordingError
+from app.core.frame import Estimate, FrameResult
+from app.media.paths import check_writable, failure
+from model.topology import POINTS, REGIONS
+
+if TYPE_CHECKING:
+    import pyarrow
+
+TABLE_SUFFIXES = (".csv", ".parquet")
+COORDINATES = tuple(f"{axis}{point}" for point in range(POINTS) for axis in "xy")
+UNCERTAINTIES = tuple(f"u{point}" for point in range(POINTS))
+FLICKER = ("flicker", *(f"flicker_{region.name}" for region in REGIONS))
+COLUMNS = (
+    *("frame", "time", "face", "mode"),
+    *COORDINATES,
+    *UNCERTAINTIES,
+    *("evaluations", "residual", "warm", "reset_reason", "age"),
+    *FLICKER,
+)
+FLUSH_SECONDS = 0.2
+ROW_GROUP = 2048
+"""Rows of a Parquet row group. Each costs a quarter of a megabyte until the end, for 300 columns' descriptions."""
+
+_BUFFER = 1 << 20
+_NUMBERS = ",".join(["%.3f"] * (3 * POINTS))
+
+Row = tuple[int, float, int, Estimate] | tuple[int, float, None, None]
+
+
+class LandmarkTable(Protocol):
+    """An open table; used by one thread at a time."""
+
+    @property
+    def path(self) -> Path:
+        """Where the complete table will be."""
+        ...
+
+    @property
+    def rows(self) -> int:
+        """Rows taken so far."""
+        ...
+
+    def write(self, result: FrameResult, time: float) -> None:
+        """Append the rows of one frame.
+
+        Args:
+            result: what the pipeline returned.
+            time: for the ``time`` column, in seconds.
+
+        Raises:
+            RecordingError: where the disk takes no more; earlier rows are kept.
+        """
+        ...
+
+    def close(self) -> None:
+        """Finish the file; safe to call twice.
+
+        Raises:
+            RecordingError: where the end could not be written.
+        """
+        ...
+
+
+def open_table(path: Path, *, overwrite: bool = False) -> LandmarkTable:
+    """Create the table that ``path`` names by its suffix, .csv or .parquet.
+
+    Raises:
+        RecordingError: for another suffix, or where the file cannot be created.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in TABLE_SUFFIXES:
+        raise RecordingError(f"Cannot write {path}: give a table name that ends in .csv or .parquet.")
+    check_writable(path, overwrite=overwrite)
+    try:
+        return CsvTable(path) if suffix == ".csv" else ParquetTable(path)
+    except OSError as error:
+        raise failure(path, error) from error
+
+
+class CsvTable:
+    """Rows as text, coordinates with three decimals; whole lines reach the disk five times a second."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._rows = 0
+        self._file = path.open("wb", buffering=_BUFFER)
+        self._file.write((",".join(COLUMNS) + "\n").encode())
+        self._file.flush()
+        self._flushed = clock.monotonic()
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def rows(self) -> int:
+        """Rows taken so far."""
+        return self._rows
+
+    def write(self, result: FrameResult, time: float) -> None:
+        """Append the rows of one frame; see :class:`LandmarkTable`."""
+        try:
+            for row in _rows(result, time):
+                self._file.write(_line(row).encode())
+                self._rows += 1
+            now = clock.monotonic()
+            if now - self._flushed >= FLUSH_SECONDS:
+                self._file.flush()
+                self._flushed = now
+        except OSError as error:
+            raise failure(self._path, error) from error
+
+    def close(self) -> None:
+        """Finish the file; see :class:`LandmarkTable`."""
+        try:
+            self._file.close()
+        except OSError as error:
+            raise failure(self._path, error) from error
+
+
+class ParquetTable:
+    """Rows in row groups of 2048 (coordinates float32); complete and readable only after :meth:`close`."""
+
+    def __init__(self, path: Path) -> None:
+        import pyarrow.parquet
+
+        self._path = path
+        self._part = path.with_name(path.name + ".part")
+        self._rows = 0
+        self._pending: list[Row] = []
+        self._schema = table_schema()
+        self._closed = False
+        self._file = self._part.open("wb")
+        # Statistics and dictionaries of 300 columns of floats would cost more memory and time than they are worth.
+        self._writer = pyarrow.parquet.ParquetWriter(
+            self._file,
+            self._schema,
+            compression="zstd",
+            write_statistics=False,
+            use_dictionary=["mode", "reset_reason"],
+        )
+
+    @property
+    def path(self) -> Path:
+        """The file, once it is complete."""
+        return self._path
+
+    @property
+    def rows(self) -> int:
+        """Rows taken so far."""
+        return self._rows
+
+    def write(self, result: FrameResult, time: float) -> None:
+        """Append the rows of one frame; see :class:`LandmarkTable`."""
+        for row in _rows(result, time):
+            self._pending.append(row)
+            self._rows += 1
+        if len(self._pending) >= ROW_GROUP:
+            try:
+                self._write_group()
+            except OSError as error:
+                raise failure(self._path, error) from error
+
+    def close(self) -> None:
+        """Finish the file; see :class:`LandmarkTable`."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            with self._file:
+                if self._pending:
+                    self._write_group()
+                self._writer.close()
+            os.replace(self._part, self._path)
+        except OSError as error:
+            raise failure(self._path, error) from error
+
+    def _write_group(self) -> None:
+        import pyarrow
+
+        rows, self._pending = self._pending, []
+        missing = np.full(POINTS, np.nan, np.float32)
+        points = np.array([missing.repeat(2) if e is None else e.landmarks.reshape(-1) for *_, e in rows], np.float32)
+        spread = np.array([missing if e is None else e.uncertainty for *_, e in rows], np.float32)
+        empty = np.array([e is None for *_, e in rows])
+        columns: dict[str, Any] = {
+            "frame": [row[0] for row in rows],
+            "time": [row[1] for row in rows],
+            "face": [row[2] for row in rows],
+            "mode": [e and e.mode for *_, e in rows],
+            "evaluations": [e and e.report.evaluations for *_, e in rows],
+            "residual": [e and _residual(e) for *_, e in rows],
+            "warm": [e and int(e.report.warm) for *_, e in rows],
+            "reset_reason": [e and e.report.reason for *_, e in rows],
+            "age": [e and e.report.age for *_, e in rows],
+        }
+        flicker = [_flicker(e) for *_, e in rows]
+        columns |= {name: [values[i] for values in flicker] for i, name in enumerate(FLICKER)}
+        columns |= {name: pyarrow.array(points[:, i], mask=empty) for i, name in enumerate(COORDINATES)}
+        columns |= {name: pyarrow.array(spread[:, i], mask=empty) for i, name in enumerate(UNCERTAINTIES)}
+        table = pyarrow.table({name: columns[name] for name in COLUMNS}, schema=self._schema)
+        self._writer.write_table(table)
+
+
+def _rows(result: FrameResult, time: float) -> Iterator[Row]:
+    index = result.frame.index
+    if not result.faces:
+        yield index, time, None, None
+    for face in result.faces:
+        yield index, time, face.face, face.estimate
+        if face.other is not None:
+            yield index, time, face.face, face.other
+
+
+def _residual(estimate: Estimate) -> float | None:
+    """Return the residual, or None where the solve measured none."""
+    residual = estimate.report.residual
+    return residual if np.isfinite(residual) else None
+
+
+def _flicker(estimate: Estimate | None) -> tuple[float | None, ...]:
+    """Return the readings by column, None where there is none."""
+    if estimate is None or estimate.flicker is None:
+        return (None,) * len(FLICKER)
+    reading = estimate.flicker
+    return tuple(value if np.isfinite(value) else None for value in (reading.overall, *reading.regions))
+
+
+def _line(row: Row) -> str:
+    index, time, face, estimate = row
+    if estimate is None:
+        return f"{index},{time:.6f}" + "," * (len(COLUMNS) - 2) + "\n"
+    numbers = _NUMBERS % (*estimate.landmarks.reshape(-1).tolist(), *estimate.uncertainty.tolist())
+    report, residual = estimate.report, _residual(estimate)
+    rest = f"{report.evaluations},{'' if residual is None else format(residual, '.6g')},{int(report.warm)}"
+    flicker = ",".join("" if value is None else format(value, ".6g") for value in _flicker(estimate))
+    told = f"{rest},{_quoted(report.reason)},{report.age},{flicker}"
+    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{told}\n"
+
+
+def _quoted(text: str) -> str:
+    """Return ``text`` as one CSV field."""
+    if text.isalnum() or not text:
+        return text
+    field = io.StringIO()
+    csv.writer(field, lineterminator="").writerow([text])
+    return field.getvalue()
+
+
+def table_schema() -> pyarrow.Schema:
+    """Return the columns with their types, as they are in Parquet."""
+    import pyarrow
+
+    types = {
+        "frame": pyarrow.int64(),
+        "time": pyarrow.float64(),
+        "face": pyarrow.int64(),
+        "mode": pyarrow.string(),
+        "evaluations": pyarrow.int32(),
+        "residual": pyarrow.float64(),
+        "warm": pyarrow.int8(),
+        "reset_reason": pyarrow.string(),
+        "age": pyarrow.int32(),
+        **dict.fromkeys(FLICKER, pyarrow.float64()),
+    }
+    return pyarrow.schema([(name, types.get(name, pyarrow.float32())) for name in COLUMNS])

@@ -1,0 +1,258 @@
+"""Writes video with exact frame times into a file that stays playable whatever happens.
+
+MP4 and MOV are written in fragments of a quarter of a second that reach the operating system at
+once, so a killed process leaves a file that plays up to its last fragment. A proper end turns it
+into a regular file with one index (FFmpeg's ``hybrid_fragmented``). Matroska and NUT need no such care.
+How pictures are encoded is said in :mod:`app.media.encoding`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+import av
+import cv2
+import numpy as np
+from av.error import FFmpegError
+from numpy.typing import NDArray
+
+from app.core.errors import RecordingError
+from app.media.encoding import FILE, Encoding
+from app.media.paths import check_writable, failure
+from app.media.safe_file import SafeFile
+
+if TYPE_CHECKING:
+    from app.media.audio import AudioCopy
+
+_FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".nut": "nut"}
+VIDEO_SUFFIXES = FILE.suffixes
+FINE_TIME_BASE = Fraction(1, 90000)
+FRAGMENT_SECONDS = 0.25
+LARGEST_SIDE = 16384
+
+
+class VideoWriter:
+    """An open video file. Used by one thread at a time.
+
+    Args:
+        path: its suffix must be one of the encoding's.
+        width: of the frames, in pixels; odd sizes are padded by a copied row or column.
+        height: of the frames, in pixels.
+        time_base: the unit times are rounded to; a file's own makes its times exact.
+        frame_rate: nominal frames per second, for the encoder's rate control.
+        encoding: how pictures are encoded.
+        threads: of the encoder; 0 leaves it to the encoder.
+        audio: streams to copy beside the pictures.
+        overwrite: replace an existing file.
+
+    Raises:
+        RecordingError: where the file cannot be created or the size cannot be encoded.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        width: int,
+        height: int,
+        *,
+        time_base: Fraction = FINE_TIME_BASE,
+        frame_rate: Fraction | None = None,
+        encoding: Encoding = FILE,
+        threads: int = 0,
+        audio: AudioCopy | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        if path.suffix.lower() not in encoding.suffixes:
+            names = ", ".join(encoding.suffixes)
+            raise RecordingError(f"Cannot write {path}: give a video name that ends in {names}.")
+        if not (0 < width <= LARGEST_SIDE and 0 < height <= LARGEST_SIDE):
+            raise RecordingError(
+                f"Cannot write {path}: {width}x{height} pixels is outside what a video can hold "
+                f"(up to {LARGEST_SIDE} a side); use smaller pictures."
+            )
+        check_writable(path, overwrite=overwrite)
+        self._path = path
+        self._size = (width, height)
+        self._encoding = encoding
+        self._time_base = time_base
+        self._last_pts: int | None = None
+        self._first_pts = 0
+        self._step = 1
+        self._frames = 0
+        self._closed = False
+        self._audio = audio
+        try:
+            self._file = SafeFile(path)
+        except OSError as error:
+            raise failure(path, error) from error
+        try:
+            self._container = av.open(
+                self._file, "w", format=_FORMATS[path.suffix.lower()], options=_container_options(path, time_base)
+            )
+            self._stream = self._open_stream(frame_rate or Fraction(30), threads)
+            if audio is not None:
+                audio.attach(self._container)
+        except (OSError, FFmpegError, ValueError) as error:
+            self._file.close()
+            raise self._failure(error) from error
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._path
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames it takes, in pixels."""
+        return self._size
+
+    @property
+    def frames(self) -> int:
+        """Frames given to the encoder so far."""
+        return self._frames
+
+    @property
+    def seconds(self) -> float:
+        """Playing time so far, the last frame included."""
+        if self._last_pts is None:
+            return 0.0
+        return float((self._last_pts - self._first_pts + self._step) * self._time_base)
+
+    def write(self, image: NDArray[np.uint8], time: float) -> None:
+        """Encode one picture.
+
+        Args:
+            image: (height, width, 3) uint8 RGB of the writer's size.
+            time: when it is shown, in seconds; at least one unit of the time base after the last.
+
+        Raises:
+            ValueError: for a picture of another shape or a time that is not finite.
+            RecordingError: where the disk takes no more; what was written stays playable.
+        """
+        width, height = self._size
+        if image.shape != (height, width, 3) or image.dtype != np.uint8:
+            raise ValueError(f"expected a picture of {(height, width, 3)} uint8, got {image.shape} {image.dtype}")
+        if not math.isfinite(time):
+            raise ValueError(f"expected a time in seconds, got {time}")
+        pts = round(Fraction(time) / self._time_base)
+        if self._last_pts is not None:
+            pts = max(pts, self._last_pts + 1)
+        frame = self._encoding.frame(image)
+        frame.pts, frame.time_base = pts, self._time_base
+        self._remember(pts)
+        try:
+            self._mux(self._stream.encode(frame))
+            if self._audio is not None:
+                self._audio.copy_until(float(pts * self._time_base))
+        except (OSError, FFmpegError) as error:
+            raise self._failure(error) from error
+        if self._file.error is not None:
+            raise failure(self._path, self._file.error) from self._file.error
+        self._file.mark()
+        self._frames += 1
+
+    def close(self, *, audio_end: float | None = None) -> None:
+        """Finish the file; safe to call twice.
+
+        Args:
+            audio_end: copy audio up to this time in seconds, where the pictures stopped early;
+                None copies all of it.
+
+        Raises:
+            RecordingError: where the end could not be written; the file plays up to its last fragment.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        problem: BaseException | None = None
+        try:
+            self._mux(self._stream.encode(None))
+            if self._audio is not None:
+                self._audio.finish(audio_end)
+            self._file.mark()
+        except Exception as error:  # whatever an encoder raises, the file is closed and what it holds is kept
+            problem = error
+        try:
+            self._container.close()
+        except Exception as error:
+            problem = problem or error
+        finally:
+            self._file.close()
+            if self._audio is not None:
+                self._audio.close()
+        problem = self._file.error or problem
+        if problem is not None:
+            raise self._failure(problem) from problem
+        if not self._path.exists():
+            raise RecordingError(f"{self._path} vanished while it was written; record to a folder that stays.")
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open_stream(self, frame_rate: Fraction, threads: int) -> av.VideoStream:
+        encoding = self._encoding
+        stream = self._container.add_stream(encoding.codec, rate=frame_rate)
+        assert isinstance(stream, av.VideoStream)
+        context = stream.codec_context
+        context.width, context.height = encoding.size(*self._size)
+        context.time_base = stream.time_base = self._time_base
+        context.gop_size = max(1, round(encoding.keyframe_seconds * frame_rate))
+        context.thread_count = threads
+        encoding.configure(context)
+        return stream
+
+    def _remember(self, pts: int) -> None:
+        if self._last_pts is None:
+            self._first_pts = pts
+        else:
+            self._step = pts - self._last_pts
+        self._last_pts = pts
+
+    def _mux(self, packets: Iterable[av.Packet]) -> None:
+        for packet in packets:
+            self._container.mux(packet)
+
+    def _failure(self, error: BaseException) -> RecordingError:
+        if isinstance(error, OSError) and not isinstance(error, FFmpegError):
+            return failure(self._path, error)
+        said = str(error) or type(error).__name__
+        return RecordingError(f"Cannot write {self._path}: the video encoder said {said!r}; try another format.")
+
+
+def letterbox(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """Return ``image`` scaled to fit (height, width, 3), centred between black bars."""
+    rows, columns = image.shape[:2]
+    if (columns, rows) == (width, height):
+        return image
+    scale = min(width / columns, height / rows)
+    inner = (max(1, round(columns * scale)), max(1, round(rows * scale)))
+    shrunk = cv2.resize(image, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    boxed = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    boxed[top : top + inner[1], left : left + inner[0]] = shrunk
+    return boxed
+
+
+def _container_options(path: Path, time_base: Fraction) -> dict[str, str]:
+    options = {"flush_packets": "1", "max_interleave_delta": str(round(FRAGMENT_SECONDS * 1e6))}
+    if path.suffix.lower() == ".nut":
+        return options
+    if path.suffix.lower() == ".mkv":
+        return options | {"cluster_time_limit": str(round(FRAGMENT_SECONDS * 1e3))}
+    # delay_moov writes the first index with the first fragment, when edit lists (audio priming) are
+    # known; the movie's own clock is as fine as the stream's, or a late first frame would be rounded.
+    return options | {
+        "movflags": "hybrid_fragmented+delay_moov",
+        "frag_duration": str(round(FRAGMENT_SECONDS * 1e6)),
+        "movie_timescale": str(max(1000, time_base.denominator)),
+    }

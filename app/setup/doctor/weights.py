@@ -1,0 +1,78 @@
+"""The weights on disk, and one cold and one warm solve with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.core.places import WEIGHTS
+from app.core.settings import EngineSettings
+from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding
+from model.engine.agreement import noise_crops
+from model.engine.open import open_engine
+from model.errors import ModelError
+from model.geometry import Crop
+from model.repair.ghcu import is_ghcu, read_ghcu_card
+from model.rwr.recurrence import Recurrence, cold_solve
+from model.weights import read_card, verify
+
+REPEATS = 3
+ADVICE = "fetch the project's weights folder again"
+
+
+def check_weights(chosen: Path, folder: Path = WEIGHTS) -> list[Finding]:
+    """Check every weights file of ``folder``, and ``chosen``, against the checksums in its JSON."""
+    paths = sorted({*folder.glob("*.safetensors"), chosen})
+    return [_check_file(path, chosen) for path in paths]
+
+
+def _check_file(path: Path, chosen: Path) -> Finding:
+    bad = PROBLEM if path == chosen else WARNING
+    try:
+        card = read_ghcu_card(path) if is_ghcu(path) else read_card(path)
+        for name in {path.name, *card.files}:
+            verify(card, path.with_name(name))
+    except ModelError as error:
+        return Finding("Weights", bad, str(error), ADVICE)
+    others = len(card.files) - 1
+    graphs = f" and {others} graph{'s' if others > 1 else ''}" if others else ", no ONNX graphs (torch runs it)"
+    return Finding("Weights", OK, f"{path.name}{graphs}, checksums right")
+
+
+def check_solves(settings: EngineSettings) -> list[Finding]:
+    """Open the engine as the live window does and time a cold and a warm solve of one face."""
+    try:
+        engine = open_engine(settings.weights, settings.engine, settings.device, settings.threads)
+    except ModelError as error:
+        return [Finding("Engine", PROBLEM, str(error), "put the weights right, or choose another engine or device")]
+    size = engine.config.input_size
+    picture = noise_crops(size)
+    crop = Crop(size / 2, size / 2, size)
+    recurrence = Recurrence(engine)
+
+    def cold() -> int:
+        return cold_solve(engine, engine.encode(picture), crop).report.evaluations
+
+    def warm() -> int:
+        return recurrence.solve(engine.encode(picture), crop, picture[0]).report.evaluations
+
+    warm()
+    cold_ms, cold_count = _best(cold)
+    warm_ms, warm_count = _best(warm)
+    text = (
+        f"{engine.name}: cold solve {cold_ms:.0f} ms ({cold_count} evaluations), "
+        f"warm {warm_ms:.0f} ms ({warm_count}), with the stem, best of {REPEATS}"
+    )
+    return [Finding("Engine", OK, text)]
+
+
+def _best(solve: Callable[[], int]) -> tuple[float, int]:
+    """Return the shortest time in milliseconds and the evaluations of a solve."""
+    solve()
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        evaluations = solve()
+        times.append(time.perf_counter() - started)
+    return min(times) * 1e3, evaluations

@@ -1,0 +1,88 @@
+"""From any Python to the application in its own environment."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.core.places import ROOT
+from app.setup.environment import Environment
+from app.setup.errors import SetupError
+
+CHOICE = "LDEQ_PYTHON_ENV"
+"""Set to "current" to run with the Python that was started, whose packages are then its owner's affair."""
+
+INSIDE = "LDEQ_PYTHON_INSIDE"
+"""Tells the re-run program that it has arrived, whatever its Python thinks of its own prefix."""
+
+FOREIGN = ("PYTHONHOME", "PYTHONPATH")
+"""Would bring another Python's packages into the environment."""
+
+EXIT_SETUP = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+def start(argv: Sequence[str], root: Path = ROOT) -> int | None:
+    """Get into the program's own environment, which is set up first where needed.
+
+    On POSIX the process is replaced by the environment's Python; on Windows that runs as a child.
+
+    Returns:
+        None where this Python is the one to run the application; otherwise the exit code, and all is done.
+    """
+    arrived = os.environ.pop(INSIDE, "") == "1"
+    choice = os.environ.get(CHOICE, "venv")
+    if choice not in ("venv", "current"):
+        return _fail(f'{CHOICE} must be "venv" or "current", not "{choice}"', EXIT_USAGE)
+    if choice == "current":
+        return None
+    environment = Environment(root)
+    try:
+        if not environment.is_ready():
+            from app.setup.install import set_up
+
+            set_up(environment)
+        elif arrived or environment.is_running():
+            return None
+    except SetupError as error:
+        return _fail(str(error), EXIT_SETUP)
+    except KeyboardInterrupt:
+        return _fail("setup interrupted; start again to go on with it", EXIT_INTERRUPTED)
+    return enter(environment.python, root / "main.py", argv)
+
+
+def enter(python: Path, script: Path, argv: Sequence[str]) -> int:
+    """Run ``script`` with another Python, in place of this process where the system can do that."""
+    command = [str(python), *_interpreter_options(), str(script), *argv]
+    variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | {INSIDE: "1"}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if os.name == "posix":
+        os.execve(python, command, variables)
+    return run_child(command, variables)
+
+
+def run_child(command: Sequence[str], variables: dict[str, str]) -> int:
+    """Run a command to its end and return its exit code; Ctrl-C is the child's to answer."""
+    with subprocess.Popen(command, env=variables) as child:
+        while True:
+            try:
+                return child.wait()
+            except KeyboardInterrupt:
+                continue  # the console sent it to the child as well
+
+
+def _interpreter_options() -> list[str]:
+    """Return -X and -W options of this Python, for the next one."""
+    return [f"-X{name}" if value is True else f"-X{name}={value}" for name, value in sys._xoptions.items()] + [
+        f"-W{option}" for option in sys.warnoptions
+    ]
+
+
+def _fail(sentence: str, code: int) -> int:
+    print(f"ldeq-live: {sentence}", file=sys.stderr)
+    return code

@@ -1,0 +1,202 @@
+"""Where faces are: the MediaPipe face detector, and the crop its findings ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import UserError
+from app.core.places import FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR
+from app.tracking.face_box import BoxModel, landmark_box
+from app.tracking.native_messages import native_messages_hidden
+from model.geometry import Crop
+
+Box = tuple[float, float, float, float]
+"""x1, y1, x2, y2 in frame pixels."""
+
+MIN_CONFIDENCE = 0.5
+SURE = 0.7
+"""Below it the short-range model is not trusted alone: of its boxes of training faces pasted into scenes 4.6 % are then
+off by more than 0.3 of the face, otherwise 0.1 % (benchmarks/detector_box.py)."""
+SAME_FACE = 0.3
+"""Boxes that share more than this part of their union are one face; the models themselves use the same."""
+NESTED = 0.9
+"""A box of which more than this part lies in a larger face's is no face of its own."""
+
+# Fitted by: python -m benchmarks.detector_box --data FACES
+# Of these faces 4432 have a known box and are found by the short-range model, 4336 by the full-range one.
+SHORT_RANGE_BOX = BoxModel(
+    right=(0.340, -0.175, -0.099, -0.075, -0.056, -0.040),
+    down=(0.039, 0.012, 0.280, -0.044, 0.556, -0.022, 0.319, 0.141, -4.679),
+    log_growth=(-0.287, -0.376, 1.795, -2.089, 1.179, 0.829, -0.978, 1.837, 8.578),
+)
+FULL_RANGE_BOX = BoxModel(
+    right=(0.456, -0.106, -0.528, 0.419, 0.477, 0.048),
+    down=(0.008, -0.007, 0.414, -0.193, 0.553, 0.085, 0.031, 0.410, -5.212),
+    log_growth=(-0.357, -1.126, 1.516, -1.820, 1.516, 1.094, -0.118, 1.594, 9.822),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One face found.
+
+    Attributes:
+        x1: left edge of the square expected around the landmarks, in frame pixels; it may reach outside the frame.
+        y1: top edge.
+        x2: right edge.
+        y2: bottom edge.
+        confidence: in [0, 1].
+    """
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    confidence: float
+
+    def crop(self, scale: float) -> Crop:
+        """Return the crop to solve first, ``scale`` x the expected landmark box."""
+        return Crop.around_box(self.x1, self.y1, self.x2, self.y2, scale)
+
+    @property
+    def area(self) -> float:
+        """Square pixels of the box."""
+        return (self.x2 - self.x1) * (self.y2 - self.y1)
+
+    def overlap(self, other: Detection) -> float:
+        """Return the part of the two boxes' union that both cover."""
+        shared = self._shared(other)
+        return shared / (self.area + other.area - shared)
+
+    def inside(self, other: Detection) -> float:
+        """Return the part of this box that lies in the other."""
+        return self._shared(other) / self.area
+
+    def _shared(self, other: Detection) -> float:
+        width = min(self.x2, other.x2) - max(self.x1, other.x1)
+        height = min(self.y2, other.y2) - max(self.y1, other.y1)
+        return max(0.0, width) * max(0.0, height)
+
+
+class Detector(Protocol):
+    """Finds faces in a frame."""
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Return the faces in an RGB image (h, w, 3), largest first."""
+        ...
+
+    def close(self) -> None:
+        """Release the detector."""
+        ...
+
+
+class MediaPipeDetector:
+    """BlazeFace: the short-range model for faces near the camera, the full-range one where that finds none for sure."""
+
+    def __init__(self) -> None:
+        """Load both models.
+
+        Raises:
+            UserError: where a model file is missing.
+        """
+        self._short = BlazeFace(SHORT_RANGE_DETECTOR)
+        self._full = BlazeFace(FULL_RANGE_DETECTOR)
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        """Return the faces in an RGB image (h, w, 3), largest first."""
+        found = [sighting.expected(SHORT_RANGE_BOX) for sighting in self._short.look(image)]
+        if not found or min(face.confidence for face in found) < SURE:
+            found += [sighting.expected(FULL_RANGE_BOX) for sighting in self._full.look(image)]
+        return sorted(without_nested(without_twins(found)), key=lambda face: face.area, reverse=True)
+
+    def close(self) -> None:
+        """Release both models."""
+        self._short.close()
+        self._full.close()
+
+
+def without_twins(detections: Sequence[Detection]) -> list[Detection]:
+    """Return the detections without those that overlap a more confident one."""
+    kept: list[Detection] = []
+    for detection in sorted(detections, key=lambda face: face.confidence, reverse=True):
+        if all(detection.overlap(other) <= SAME_FACE for other in kept):
+            kept.append(detection)
+    return kept
+
+
+def without_nested(detections: Sequence[Detection]) -> list[Detection]:
+    """Return the detections without those inside a larger one: a nose, a chin guard or a print seen as a face."""
+    return [
+        detection
+        for detection in detections
+        if not any(other.area > detection.area and detection.inside(other) > NESTED for other in detections)
+    ]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sighting:
+    """What one model says of one face.
+
+    Attributes:
+        box: its square box, in frame pixels.
+        keypoints: (6, 2) in frame pixels, see :mod:`app.tracking.face_box`.
+        confidence: in [0, 1].
+    """
+
+    box: Box
+    keypoints: NDArray[np.float64]
+    confidence: float
+
+    def expected(self, model: BoxModel) -> Detection:
+        """Return the face with the box that its landmarks are expected to have."""
+        return Detection(*landmark_box(self.box, self.keypoints, model), self.confidence)
+
+
+class BlazeFace:
+    """One of the two models."""
+
+    def __init__(self, path: Path) -> None:
+        """Load a model and let it look once, since the first look is the slow one.
+
+        Raises:
+            UserError: where the file is missing.
+        """
+        if not path.is_file():
+            raise UserError(f"The face detector {path} is missing; restore it from the repository.")
+        with native_messages_hidden():
+            from mediapipe.tasks.python import BaseOptions, vision
+
+            options = vision.FaceDetectorOptions(
+                # The bytes, not the path: MediaPipe cannot open every path Windows allows.
+                base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
+                min_detection_confidence=MIN_CONFIDENCE,
+            )
+            self._model = vision.FaceDetector.create_from_options(options)
+            self.look(np.zeros((128, 128, 3), np.uint8))
+
+    def look(self, image: NDArray[np.uint8]) -> list[Sighting]:
+        """Return what the model sees in an RGB image (h, w, 3), the surest first."""
+        import mediapipe as mp
+
+        picture = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        found = self._model.detect(picture).detections
+        height, width = image.shape[:2]
+        sightings = []
+        for item in found:
+            box = item.bounding_box
+            if box.width > 0 and box.height > 0:
+                edges = (box.origin_x, box.origin_y, box.origin_x + box.width, box.origin_y + box.height)
+                keypoints = np.array([(point.x * width, point.y * height) for point in item.keypoints])
+                sightings.append(Sighting(edges, keypoints, float(item.categories[0].score)))
+        return sorted(sightings, key=lambda sighting: sighting.confidence, reverse=True)
+
+    def close(self) -> None:
+        """Release the model."""
+        with native_messages_hidden():
+            self._model.close()

@@ -1,0 +1,276 @@
+"""The live pipeline: a capture thread, an inference thread, and the newest result for whoever paints."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from app.core.errors import UserError
+from app.core.frame import Frame, FrameResult
+from app.core.settings import TrackingSettings
+from app.core.slot import LatestSlot
+from app.sources.base import Playable, Playback, Source, SourceInfo
+from app.sources.capture import CaptureThread
+from app.tracking.pipeline import Pipeline
+from model.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+OPENING, RUNNING, ENDED, FAILED, STOPPED = "opening", "running", "ended", "failed", "stopped"
+WAIT_SECONDS = 0.2
+STOP_SECONDS = 2.0
+NEWS_SECONDS = 20.0
+"""How long a note of the pipeline is shown; it hides what is usually said there."""
+
+Consumer = Callable[[FrameResult], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveStatus:
+    """What a live run is doing.
+
+    Attributes:
+        state: "opening", "running", "ended", "failed" or "stopped".
+        info: facts about the source once it is open.
+        engine: library and device that really run, "" until known.
+        error: one sentence when failed, "" otherwise.
+        captured: frames read from the source.
+        processed: frames solved.
+        skipped: frames replaced by a newer one before they were solved, or that came while nobody needed them.
+        note: what the source has to say about itself, such as a lost connection, or which engine took the place of
+            one that failed; "" if nothing.
+        playback: position, length, paused and speed of a file that plays in real time; None for cameras, streams,
+            and files that are solved as fast as it goes.
+    """
+
+    state: str
+    info: SourceInfo | None = None
+    engine: str = ""
+    error: str = ""
+    captured: int = 0
+    processed: int = 0
+    skipped: int = 0
+    note: str = ""
+    playback: Playback | None = None
+
+
+class LivePipeline:
+    """Runs one source through one pipeline on its own threads, until stopped, ended or failed.
+
+    Live sources are captured on a thread of their own and only their newest frame is solved; of a file every
+    frame is. What can be played back is steered by :meth:`pause`, :meth:`seek`, :meth:`step` and :meth:`set_speed`,
+    from any thread and without waiting; they do nothing for other sources and before the source is open.
+
+    Consumers are called on the inference thread with every result and must not block. Painting takes
+    the newest result from :attr:`results`. An object runs once; make a new one to start again.
+    """
+
+    def __init__(
+        self, open_source: Callable[[], Source], build: Callable[[], Pipeline], settings: TrackingSettings
+    ) -> None:
+        self.results: LatestSlot[FrameResult] = LatestSlot()
+        self._open_source = open_source
+        self._build = build
+        self._lock = threading.Lock()
+        self._settings = settings
+        self._consumers: tuple[Consumer, ...] = ()
+        self._state = OPENING
+        self._info: SourceInfo | None = None
+        self._engine = self._note = ""
+        self._noted = 0.0
+        self._error = ""
+        self._processed = 0
+        self._read_from_file = 0
+        self._last_index = -1
+        self._fresh_start = self._resting = False
+        self._rested = 0
+        self._frames: LatestSlot[Frame] = LatestSlot()
+        self._source: Source | None = None
+        self._playable: Playable | None = None
+        self._capture: CaptureThread | None = None
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
+
+    @property
+    def status(self) -> LiveStatus:
+        """A snapshot of the run."""
+        playable = self._playable
+        playback = playable.playback if playable is not None else None
+        with self._lock:
+            captured = self._capture.captured if self._capture else self._read_from_file
+            return LiveStatus(
+                self._state,
+                self._info,
+                self._engine,
+                self._error,
+                captured,
+                self._processed,
+                self._frames.replaced + self._rested,
+                str(getattr(self._source, "note", "")) or self._fresh_note(),
+                playback if self._state == RUNNING else None,
+            )
+
+    def start(self) -> None:
+        """Start the threads; opening the source and the engine happens on them."""
+        self._thread.start()
+
+    def configure(self, settings: TrackingSettings) -> None:
+        """Use ``settings`` from the next frame on; while paused, the frame in view is solved anew with them."""
+        with self._lock:
+            changed, self._settings = settings != self._settings, settings
+        if changed and (playable := self._playable) is not None:
+            playable.show_again()
+
+    def pause(self, paused: bool) -> None:
+        """Stand still, or play on."""
+        if (playable := self._playable) is not None:
+            playable.pause(paused)
+
+    def seek(self, seconds: float) -> None:
+        """Go on at ``seconds`` from the beginning of the source, without memory of what was shown before."""
+        if (playable := self._playable) is not None:
+            playable.seek_to(seconds)
+
+    def step(self, frames: int) -> None:
+        """Pause, and show the picture that many frames on, or back if negative."""
+        if (playable := self._playable) is not None:
+            playable.step(frames)
+
+    def set_speed(self, speed: float) -> None:
+        """Play ``speed`` times as fast, 0.25 to 2.
+
+        Raises:
+            UserError: for another speed.
+        """
+        if (playable := self._playable) is not None:
+            playable.set_speed(speed)
+
+    def restart_tracking(self) -> None:
+        """Solve the next frame without memory, as if it were the first."""
+        with self._lock:
+            self._fresh_start = True
+
+    def rest(self, resting: bool) -> None:
+        """Leave frames of a live source unsolved while nobody needs them, or go on; of a file every frame is solved."""
+        self._resting = resting
+
+    def add_consumer(self, consumer: Consumer) -> None:
+        """Call ``consumer`` with every result from now on; it must not block."""
+        with self._lock:
+            self._consumers = (*self._consumers, consumer)
+
+    def remove_consumer(self, consumer: Consumer) -> None:
+        """Stop calling ``consumer``; ignored if it is not there."""
+        with self._lock:
+            self._consumers = tuple(known for known in self._consumers if known != consumer)
+
+    def stop(self, timeout: float = 5.0) -> bool:
+        """Ask the threads to end and wait for them up to ``timeout`` seconds; safe to call twice.
+
+        Returns:
+            Whether they ended; a source that hangs inside its driver is left to its daemon thread.
+        """
+        self._stop.set()
+        self._frames.close()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        self.results.close()
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        source: Source | None = None
+        pipeline: Pipeline | None = None
+        try:
+            source = self._open_source()
+            with self._lock:
+                self._info, self._source = source.info, source
+                self._playable = source if isinstance(source, Playable) else None
+            # The engine before the first frame: frames captured while it loads would only grow stale.
+            pipeline = self._build()
+            with self._lock:
+                self._engine, self._state = pipeline.engine_name, RUNNING
+            if source.info.live:
+                self._follow_live(pipeline, source)
+            else:
+                self._follow_file(pipeline, source)
+        except (UserError, ModelError) as error:
+            self._fail(str(error))
+        except Exception as error:
+            log.exception("the live pipeline failed")
+            self._fail(f"Tracking stopped because of an internal error ({error!r}); the log has the details.")
+        finally:
+            if source is not None:
+                source.close()
+            if pipeline is not None:
+                pipeline.close()
+            with self._lock:
+                if self._state in (OPENING, RUNNING):
+                    self._state = STOPPED if self._stop.is_set() else ENDED
+            self.results.close()
+
+    def _fresh_note(self) -> str:
+        """What the pipeline said of itself, as long as it is news; the engine's name goes on saying it."""
+        return self._note if time.monotonic() - self._noted < NEWS_SECONDS else ""
+
+    def _fail(self, message: str) -> None:
+        with self._lock:
+            self._state, self._error = FAILED, message
+
+    def _follow_live(self, pipeline: Pipeline, source: Source) -> None:
+        """Solve the newest frame, again and again; frames that come meanwhile are skipped."""
+        capture = CaptureThread(source, self._frames)
+        with self._lock:
+            self._capture = capture
+        capture.start()
+        try:
+            while not self._stop.is_set():
+                frame = self._frames.take(WAIT_SECONDS)
+                if frame is not None and self._resting:
+                    with self._lock:
+                        self._rested += 1
+                elif frame is not None:
+                    self._solve(pipeline, frame)
+                elif self._frames.closed:
+                    if capture.error is not None:
+                        raise capture.error
+                    return
+        finally:
+            capture.stop(timeout=STOP_SECONDS)
+
+    def _follow_file(self, pipeline: Pipeline, source: Source) -> None:
+        """Solve every frame, as fast as it goes."""
+        while not self._stop.is_set():
+            frame = source.read()
+            if frame is None:
+                return
+            with self._lock:
+                self._read_from_file += 1
+            self._solve(pipeline, frame)
+
+    def _solve(self, pipeline: Pipeline, frame: Frame) -> None:
+        playable = self._playable
+        broken = playable is not None and playable.broken_between(self._last_index, frame.index)
+        with self._lock:
+            settings, consumers = self._settings, self._consumers
+            broken, self._fresh_start = broken or self._fresh_start, False
+        self._last_index = frame.index
+        if broken:
+            pipeline.forget()
+        if settings != pipeline.settings:
+            pipeline.configure(settings)
+        result = pipeline.process(frame)
+        with self._lock:
+            self._processed += 1
+            self._engine = pipeline.engine_name
+            if pipeline.note != self._note:
+                self._note, self._noted = pipeline.note, time.monotonic()
+        self.results.put(result)
+        for consumer in consumers:
+            try:
+                consumer(result)
+            except Exception:
+                log.exception("a consumer of results failed and is dropped")
+                self.remove_consumer(consumer)

@@ -1,0 +1,277 @@
+"""One frame's way from picture to landmarks, synchronous: the live window, ``track``, the benchmarks and
+the tests all drive this object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import cv2
+import numpy as np
+
+from app.core.errors import UserError
+from app.core.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.settings import EngineSettings, TrackingSettings
+from app.tracking.detector import Detection, Detector, MediaPipeDetector
+from app.tracking.faces import FollowedFace, Solutions
+from app.tracking.identities import Identities
+from app.tracking.patient_detector import DETECTOR_FAILED, PatientDetector
+from app.tracking.rescue import Rescue, Solved
+from app.tracking.scene import CutDetector
+from app.tracking.stages import StageTimes
+from app.tracking.tracker import UNCERTAIN, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
+from model.config import LANDMARKS
+from model.engine.base import Engine
+from model.engine.fallback import OpenEngine, open_plainest
+from model.engine.open import open_engine
+from model.errors import ModelError
+from model.geometry import Crop
+from model.metrics.flicker import FlickerReading
+from model.repair.ghcu import Ghcu
+
+SCENE_CUT = "scene cut"
+STARTED_ANEW = "tracking started anew"
+DRIFTED = "seen elsewhere by the detector"
+
+
+class Pipeline:
+    """Follows faces through frames that are given to it in order. Used by one thread at a time."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        detector: Detector,
+        settings: TrackingSettings,
+        policy: Policy | None = None,
+        open_ghcu: Callable[[], Ghcu] | None = None,
+        open_spare: OpenEngine | None = None,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            engine: runs the model.
+            detector: finds faces; closed with the pipeline.
+            settings: until :meth:`configure` changes them.
+            policy: of following faces.
+            open_ghcu: opens what repairs covered landmarks, the first time the settings want it.
+            open_spare: opens an engine that takes the place of one that failed; without it a failure ends the run.
+        """
+        self._rescue = Rescue(engine, open_ghcu, open_spare)
+        self._detector = PatientDetector(detector)
+        self._settings = settings
+        self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
+        self._cuts = CutDetector()
+        self._faces: list[FollowedFace] = []
+        self._identities = Identities()
+        self._since_look = 0
+        self._anew = False
+        self._times = StageTimes()
+
+    @property
+    def engine_name(self) -> str:
+        """Library and device that really run."""
+        return self._rescue.engine.name
+
+    @property
+    def note(self) -> str:
+        """One sentence where the engine was replaced while it ran, "" otherwise."""
+        return self._rescue.note
+
+    @property
+    def settings(self) -> TrackingSettings:
+        """The settings in force."""
+        return self._settings
+
+    def configure(self, settings: TrackingSettings) -> None:
+        """Use ``settings`` from the next frame on."""
+        for face in self._faces:
+            face.configure(self._settings, settings)
+        self._settings = settings
+
+    def open_ghcu(self) -> Ghcu | None:
+        """Return what repairs covered landmarks, opened if it was not yet; None where this pipeline has none.
+
+        Raises:
+            ModelError: where it is missing, damaged, or of other weights.
+        """
+        return self._rescue.solver.open_ghcu()
+
+    def forget(self) -> None:
+        """Drop every face, as before the first frame: for a new source, or a place elsewhere in this one."""
+        self._faces.clear()
+        self._identities.forget()
+        self._cuts = CutDetector()
+        self._since_look = 0
+        self._anew = True
+
+    def close(self) -> None:
+        """Release the detector, end threads."""
+        self._detector.close()
+        self._rescue.close()
+
+    def process(self, frame: Frame) -> FrameResult:
+        """Find and solve the faces of one frame."""
+        self._times = StageTimes()
+        notes = [STARTED_ANEW] if self._anew else []
+        self._anew = False
+        if self._cuts.is_cut(frame.image):
+            notes.append(SCENE_CUT)
+            self._faces.clear()
+            self._identities.forget_places()
+        newcomers = self._look(frame, notes)
+        known = list(self._faces)
+        self._faces += newcomers
+        work = partial(self._solve, frame, known, newcomers)
+        solutions = self._rescue.solve(work, self._faces, self._settings, notes)
+        results = []
+        for face, (crop, solution) in zip(list(self._faces), solutions, strict=True):
+            result = self._accept(frame, face, crop, solution, notes)
+            if result is not None:
+                results.append(result)
+        self._remove_twins()
+        alive = {face.track.face for face in self._faces}
+        results = [result for result in results if result.face in alive]
+        results.sort(key=lambda result: result.crop.side, reverse=True)
+        return FrameResult(frame, tuple(results), self._times.finish(), "; ".join(notes), self._settings)
+
+    def _solve(self, frame: Frame, known: list[FollowedFace], newcomers: list[FollowedFace]) -> Solved:
+        """Return every face's crop and answers, newcomers last."""
+        solved = self._rescue.solver.solve(frame, known, self._settings, self._times)
+        return solved + [self._solve_first(frame, face) for face in newcomers]
+
+    def _look(self, frame: Frame, notes: list[str]) -> list[FollowedFace]:
+        """Run the detector if a track needs it; drop faces it no longer finds; return newcomers."""
+        self._since_look += 1
+        due = self._since_look >= self._settings.detect_every
+        doubted = any(face.track.doubt or face.track.misses or face.track.disputes for face in self._faces)
+        if self._faces and not doubted and not due:
+            return []
+        self._since_look = 0
+        with self._times.timed("detect"):
+            detections = self._detector.look(frame.image)
+        if detections is None:
+            notes.append(DETECTOR_FAILED)
+            return []
+        owned, strangers = match([face.track for face in self._faces], detections, self._policy)
+        kept = []
+        for face in self._faces:
+            reason = self._verdict(face, owned.get(face.track.face))
+            if reason:
+                self._lose(face, frame, reason, notes)
+            else:
+                kept.append(face)
+        self._faces = kept
+        room = self._settings.max_faces - len(self._faces)
+        return [self._newcomer(frame, detection, notes) for detection in strangers[: max(0, room)]]
+
+    def _lose(self, face: FollowedFace, frame: Frame, reason: str, notes: list[str]) -> None:
+        """Say that a face is lost, and remember where."""
+        notes.append(f"lost face {face.track.face}: {reason}")
+        self._identities.lose(face.track.face, face.track.sure or face.track.crop, frame.timestamp)
+
+    def _verdict(self, face: FollowedFace, detection: Detection | None) -> str:
+        """Return why a face is lost after a look, "" if it stays."""
+        track = face.track
+        if detection is not None:
+            track.misses = 0
+            if not agrees(track.crop, detection, self._policy):
+                track.disputes += 1
+                if not track.doubt and track.disputes < self._policy.disputes:
+                    return ""
+                track.crop = detection.crop(self._policy.crop_scale)
+                face.recurrence.reset(track.doubt or DRIFTED)
+            track.disputes, track.doubt, track.trust = 0, "", self._policy.trust
+            return ""
+        track.misses += 1
+        if track.doubt and track.misses >= self._policy.doubted_misses:
+            return track.doubt
+        return "not seen by the detector" if track.misses >= self._policy.misses else ""
+
+    def _newcomer(self, frame: Frame, detection: Detection, notes: list[str]) -> FollowedFace:
+        crop = detection.crop(self._policy.crop_scale)
+        track = Track(self._identities.of(crop, frame.timestamp), crop)
+        notes.append(f"found face {track.face}")
+        return FollowedFace.begin(track, self._rescue.engine, self._settings)
+
+    def _solve_first(self, frame: Frame, face: FollowedFace) -> tuple[Crop, Solutions]:
+        """Solve a newcomer twice: the detector's box is rougher than the box of its landmarks."""
+        first = self._rescue.solver.solve_roughly(frame, face.track.crop, self._times)
+        if np.isfinite(first.landmarks).all():
+            face.track.crop = Crop.around_points(first.landmarks, self._policy.crop_scale)
+        crop, solutions = self._rescue.solver.solve(frame, [face], self._settings, self._times)[0]
+        extra = first.report.evaluations
+        return crop, {
+            mode: replace(solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra))
+            for mode, solution in solutions.items()
+        }
+
+    def _accept(
+        self, frame: Frame, face: FollowedFace, crop: Crop, solutions: Solutions, notes: list[str]
+    ) -> FaceResult | None:
+        """Turn a face's solutions into its result and next crop; None where it is lost."""
+        mode = self._settings.mode
+        main = solutions[mode]
+        height, width = frame.image.shape[:2]
+        gone = loss(main.landmarks, width, height, self._policy)
+        if gone:
+            self._lose(face, frame, gone, notes)
+            self._faces.remove(face)
+            return None
+        readings: dict[str, FlickerReading | None] = {}
+        if self._settings.measure_flicker:
+            with self._times.timed("flicker"):
+                landmarks = {name: solution.landmarks for name, solution in solutions.items()}
+                readings = face.meter.measure(frame.image, crop, landmarks)
+        track = face.track
+        reason = doubt(track.landmarks, main.landmarks, main.uncertainty, self._policy)
+        if not reason:
+            track.sure = crop
+        track.doubt = "" if track.trust and reason == UNCERTAIN else reason
+        track.trust = max(0, track.trust - 1)
+        track.landmarks = main.landmarks
+        track.crop = next_crop(crop, main.landmarks, self._policy)
+        estimates = {
+            name: Estimate(name, solution.landmarks, solution.uncertainty, solution.report, readings.get(name))
+            for name, solution in solutions.items()
+        }
+        other = next((estimate for name, estimate in estimates.items() if name != mode), None)
+        return FaceResult(track.face, crop, estimates[mode], other)
+
+    def _remove_twins(self) -> None:
+        if len(self._faces) > 1:
+            kept = {track.face for track in drop_overlapping([face.track for face in self._faces], self._policy)}
+            self._faces = [face for face in self._faces if face.track.face in kept]
+
+
+def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeline:
+    """Open the engine and the detector and put them together.
+
+    Raises:
+        UserError: where the detector's model is missing, or the model does not find the points that the
+            application follows.
+        ModelError: for unusable weights, devices, or a GHCU that is asked for and not there.
+    """
+    # OpenCV's helpers spin while they wait, 5.6 ms of a processor a frame, and a face is too small for them to help.
+    cv2.setNumThreads(1)
+    opened = open_engine(engine.weights, engine.engine, engine.device, engine.threads)
+    if opened.config.landmarks != LANDMARKS:
+        raise UserError(
+            f"{engine.weights.name} finds {opened.config.landmarks} points, faces are followed by {LANDMARKS}; use it "
+            "with evaluate 300w, or choose other --weights."
+        )
+    pipeline = Pipeline(
+        opened,
+        MediaPipeDetector(),
+        tracking,
+        open_ghcu=partial(Ghcu, engine.weights, engine.threads),
+        # Whatever ran, the CPU is there: a lost GPU costs speed, not the recording.
+        open_spare=partial(open_plainest, engine.weights, engine.engine, engine.threads),
+    )
+    if tracking.ghcu:
+        try:
+            pipeline.open_ghcu()
+        except ModelError:
+            pipeline.close()
+            raise
+    return pipeline

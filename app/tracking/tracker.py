@@ -1,0 +1,180 @@
+"""Policy of following faces, in pure numpy: the next crop, doubt, loss, and which detection is whose.
+
+Nothing here runs a network or touches pixels, so every rule can be tested with plain numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.tracking.detector import Detection
+from model.geometry import Crop
+
+UNCERTAIN = "uncertain landmarks"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Named tunables of the tracker.
+
+    Attributes:
+        crop_scale: crop side over the larger side of the landmark box.
+        centre_slack: the crop stays while the face's centre is within this share of its side. A crop
+            that moves with every jitter would itself make the landmarks flicker.
+        side_slack: the crop stays while the wanted side differs by less than this share.
+        max_spread: mean uncertainty over the landmark box side above which the face is doubted. With
+            ``ldeq-s`` 99 % of the validation faces are below it and half of the face-free crops above.
+        max_jump: centre movement in one frame, in box sides, above which the face is doubted.
+        max_growth: factor of box side change in one frame above which the face is doubted.
+        min_side: landmark box side in pixels below which a face is lost.
+        misses: looks in a row without a detection after which a face is lost; the detector misses
+            profiles and covered faces that the landmarks still follow well.
+        doubted_misses: the same for a face whose landmarks are in doubt as well.
+        trust: frames for which uncertain landmarks raise no doubt once the detector has seen the face.
+        match_distance: a detection is a track's own within this share of the larger side.
+        agree_distance: a detection confirms a track's crop within this share of its side.
+        agree_growth: and within this factor of its side.
+        disputes: looks in a row whose detection does not confirm the crop after which the track moves to the
+            detection; a hand before the face moves the detector's box for a frame or two. Landmarks in doubt
+            move at the first.
+    """
+
+    crop_scale: float = 1.25
+    centre_slack: float = 0.03
+    side_slack: float = 0.05
+    max_spread: float = 0.026
+    max_jump: float = 0.5
+    max_growth: float = 1.5
+    min_side: float = 12.0
+    misses: int = 15
+    doubted_misses: int = 3
+    trust: int = 10
+    match_distance: float = 0.5
+    agree_distance: float = 0.25
+    agree_growth: float = 1.5
+    disputes: int = 3
+
+
+@dataclass(slots=True)
+class Track:
+    """One followed face.
+
+    Attributes:
+        face: identity.
+        crop: what to solve in the next frame.
+        landmarks: last landmarks (98, 2) in frame pixels; None before the first solve.
+        misses: looks in a row in which the detector did not see this face.
+        disputes: looks in a row in which the detector saw it elsewhere.
+        doubt: why the last result is doubted, "" if it is not.
+        trust: frames left in which uncertain landmarks raise no doubt.
+        sure: the crop of the last frame whose landmarks gave no reason to doubt them.
+    """
+
+    face: int
+    crop: Crop
+    landmarks: NDArray[np.float32] | None = None
+    misses: int = 0
+    disputes: int = 0
+    doubt: str = ""
+    trust: int = 0
+    sure: Crop | None = None
+
+
+def box_side(landmarks: NDArray[np.floating]) -> float:
+    """Return the larger side of the box around points (n, 2)."""
+    return float((landmarks.max(axis=0) - landmarks.min(axis=0)).max())
+
+
+def box_centre(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the centre (2,) of the box around points (n, 2)."""
+    return (landmarks.max(axis=0) + landmarks.min(axis=0)) / 2
+
+
+def next_crop(current: Crop, landmarks: NDArray[np.floating], policy: Policy) -> Crop:
+    """Return the crop for the next frame: the current one unless the face has moved out of its middle."""
+    wanted = Crop.around_points(landmarks, policy.crop_scale)
+    shift = max(abs(wanted.centre_x - current.centre_x), abs(wanted.centre_y - current.centre_y))
+    growth = abs(wanted.side / current.side - 1)
+    still = shift <= policy.centre_slack * current.side and growth <= policy.side_slack
+    return current if still else wanted
+
+
+def loss(landmarks: NDArray[np.floating], width: int, height: int, policy: Policy) -> str:
+    """Return why landmarks (98, 2) cannot be a face in a frame of this size, "" if they can."""
+    if not np.isfinite(landmarks).all():
+        return "landmarks not finite"
+    if box_side(landmarks) < policy.min_side:
+        return "face too small"
+    x, y = box_centre(landmarks)
+    if not (0 <= x < width and 0 <= y < height):
+        return "face left the picture"
+    return ""
+
+
+def doubt(
+    previous: NDArray[np.floating] | None,
+    landmarks: NDArray[np.floating],
+    uncertainty: NDArray[np.floating],
+    policy: Policy,
+) -> str:
+    """Return why a result should be checked with the detector, "" if it looks right."""
+    side = box_side(landmarks)
+    if float(uncertainty.mean()) > policy.max_spread * side:
+        return UNCERTAIN
+    if previous is not None:
+        old_side = box_side(previous)
+        if float(np.linalg.norm(box_centre(landmarks) - box_centre(previous))) > policy.max_jump * old_side:
+            return "face jumped"
+        if not 1 / policy.max_growth < side / old_side < policy.max_growth:
+            return "face changed size"
+    return ""
+
+
+def match(
+    tracks: Sequence[Track], detections: Sequence[Detection], policy: Policy
+) -> tuple[dict[int, Detection], list[Detection]]:
+    """Assign detections to tracks, nearest first.
+
+    Returns:
+        detection by face identity, and the detections that belong to no track.
+    """
+    pairs = []
+    for track in tracks:
+        for index, detection in enumerate(detections):
+            crop = detection.crop(policy.crop_scale)
+            distance = float(np.hypot(crop.centre_x - track.crop.centre_x, crop.centre_y - track.crop.centre_y))
+            if distance < policy.match_distance * max(crop.side, track.crop.side):
+                pairs.append((distance, track.face, index))
+    owned: dict[int, Detection] = {}
+    taken: set[int] = set()
+    for _, face, index in sorted(pairs):
+        if face not in owned and index not in taken:
+            owned[face] = detections[index]
+            taken.add(index)
+    return owned, [detection for index, detection in enumerate(detections) if index not in taken]
+
+
+def agrees(crop: Crop, detection: Detection, policy: Policy) -> bool:
+    """Return whether a detection shows the face where ``crop`` has it."""
+    seen = detection.crop(policy.crop_scale)
+    distance = float(np.hypot(seen.centre_x - crop.centre_x, seen.centre_y - crop.centre_y))
+    near = distance <= policy.agree_distance * crop.side
+    return near and 1 / policy.agree_growth < seen.side / crop.side < policy.agree_growth
+
+
+def drop_overlapping(tracks: Sequence[Track], policy: Policy) -> list[Track]:
+    """Return the tracks without those that have slid onto an older track's face."""
+    kept: list[Track] = []
+    for track in sorted(tracks, key=lambda track: track.face):
+        twin = any(
+            np.hypot(track.crop.centre_x - other.crop.centre_x, track.crop.centre_y - other.crop.centre_y)
+            < policy.match_distance / 2 * min(track.crop.side, other.crop.side)
+            for other in kept
+        )
+        if not twin:
+            kept.append(track)
+    return kept

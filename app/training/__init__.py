@@ -1,1 +1,0 @@
-"""What a training run needs from the application: labelled faces to validate on."""

@@ -1,0 +1,1 @@
+"""Accuracy, flicker and how sure a figure is."""

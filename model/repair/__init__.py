@@ -1,0 +1,1 @@
+"""GHCU, the global heatmap correction unit."""

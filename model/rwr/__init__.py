@@ -1,0 +1,1 @@
+"""Recurrence without recurrence: warm start, motion, weight and objective."""

@@ -1,0 +1,121 @@
+"""How strongly each landmark is pulled towards the last frame, frame by frame.
+
+With the picture's answer y_l and the last frame's x_l (moved to this frame), the recurrence objective is a
+Gaussian fusion: its weight is the ratio of their variances, w_l = var(y_l) / var(x_l). The picture's variance is
+read off the heatmap: a landmark whose heatmap is wider than its neighbours' is ambiguous. The variance of the
+moved reference is small until its innovations y_l - x_l say otherwise: noise changes sign from frame to frame, a
+motion that was missed does not. The tracking signal |mean innovation|^2 over the variance that such a mean has
+under noise (Trigg and Leach, 1967) tells them apart; landmarks of a region share it, since lips and lids move together.
+An innovation larger than any noise is followed at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.config import LANDMARKS
+from model.errors import ModelError
+from model.rwr.motion import median
+from model.topology import REGIONS, region_points
+
+Array = NDArray[np.float64]
+
+FIRST_NOISE = 0.004
+"""Innovation expected before any was seen, in crop sides."""
+LEAST_NOISE = 0.002
+"""Innovation below which nothing is taken for motion, in crop sides."""
+OUTLIER = 3.0
+"""Innovations count in the noise with at most so many times its present deviation."""
+NOISE_GAIN = 0.05
+"""What one frame counts in the noise."""
+AMBIGUITY_LIMITS = (0.3, 3.0)
+LARGEST_NOISE, SURE_JUMP = 0.08, 0.16
+"""Innovations larger than noise, in crop sides: from the first on the picture gains, at the second it alone counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """How the weight adapts.
+
+    Attributes:
+        ambiguity: power of a heatmap's spread, over the median landmark's, in the weight; 0 ignores it.
+        memory: share of the newest innovation in the mean innovation, in (0, 1].
+        noise: tracking signal up to which the weight stays as it is; noise alone has 1 on average.
+        motion: tracking signal from which on the landmark surely moves.
+        following: least share of the picture's answer in a landmark that surely moves.
+        region: how much of the tracking signal is shared by the landmarks of a region, in [0, 1].
+    """
+
+    ambiguity: float = 0.5
+    memory: float = 0.4
+    noise: float = 2.0
+    motion: float = 6.0
+    following: float = 0.5
+    region: float = 0.7
+
+    def __post_init__(self) -> None:
+        shares = (self.following, self.region)
+        if self.ambiguity < 0 or not 0 < self.memory <= 1 or any(not 0 <= share <= 1 for share in shares):
+            raise ModelError("the shares of the recurrence weight's adaptation must lie in [0, 1]")
+        if not 0 <= self.noise < self.motion:
+            raise ModelError(f"the noise limit must be below the motion limit, not {self.noise} and {self.motion}")
+
+
+class AdaptiveWeight:
+    """The weights of one face's landmarks."""
+
+    def __init__(self, base: float, adaptation: Adaptation, landmarks: int = LANDMARKS) -> None:
+        self._base = base
+        self._adaptation = adaptation
+        self._sharing = _sharing(landmarks, adaptation.region)
+        self._landmarks = landmarks
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all innovations."""
+        self._mean = np.zeros((self._landmarks, 2))
+        self._noise = np.full(self._landmarks, FIRST_NOISE**2)
+
+    def update(self, innovation: Array, spread: NDArray[np.floating]) -> Array:
+        """Return the weights (n,) of this frame.
+
+        Args:
+            innovation: (n, 2), the picture's answer minus the moved reference, in crop sides.
+            spread: (n,) of the picture's heatmaps, any unit.
+        """
+        how = self._adaptation
+        self._mean = (1 - how.memory) * self._mean + how.memory * innovation
+        share = np.clip((self._tracking_signal() - how.noise) / (how.motion - how.noise), 0.0, 1.0)
+        kept = 1 / (1 + self._base * self._ambiguity(spread))
+        picture = kept + np.maximum(how.following - kept, 0.0) * share
+        distance = np.sqrt(self._sharing @ (innovation**2).sum(axis=-1))
+        jump = np.clip((distance - LARGEST_NOISE) / (SURE_JUMP - LARGEST_NOISE), 0.0, 1.0)
+        picture = picture + (1 - picture) * jump
+        seen = np.clip((innovation**2).sum(axis=-1), LEAST_NOISE**2, OUTLIER**2 * self._noise)
+        self._noise = (1 - NOISE_GAIN) * self._noise + NOISE_GAIN * seen
+        # What has been followed is no longer owed.
+        self._mean = self._mean * (1 - picture)[:, None]
+        return np.asarray(1 / picture - 1)
+
+    def _tracking_signal(self) -> Array:
+        memory = self._adaptation.memory
+        squared = (self._mean**2).sum(axis=-1)
+        expected = self._noise * memory / (2 - memory)
+        return np.asarray((self._sharing @ squared) / (self._sharing @ expected))
+
+    def _ambiguity(self, spread: NDArray[np.floating]) -> Array:
+        typical = max(median(spread), 1e-12)
+        return np.asarray(np.clip(spread / typical, *AMBIGUITY_LIMITS) ** self._adaptation.ambiguity)
+
+
+def _sharing(landmarks: int, share: float) -> Array:
+    """Return the matrix (n, n) that mixes a landmark's value with its region's mean."""
+    mixing = (1 - share) * np.eye(landmarks)
+    for region in REGIONS:
+        points = region_points(region, landmarks)
+        if len(points):
+            mixing[np.ix_(points, points)] += share / len(points)
+    return mixing
