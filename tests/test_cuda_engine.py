@@ -31,7 +31,8 @@ from model.engine.torch_engine import TorchEngine
 from model.errors import ModelError
 from model.geometry import Crop
 from model.network import Ldeq
-from model.rwr.recurrence import Recurrence, RwrSettings, cold_solutions, cold_state, resample
+from model.rwr import resample
+from model.rwr.recurrence import Recurrence, RwrSettings, cold_solutions, cold_state
 from model.rwr.several import solve_together
 from model.solvers import progress
 from model.weights import load_weights, save_weights
