@@ -8,22 +8,32 @@
 >>> u = engine.encode(crop.extract(rgb_image, engine.config.input_size)[None])     # doctest: +SKIP
 >>> recurrence.solve(u, crop).landmarks                                            # doctest: +SKIP
 
-Importing it needs neither torch nor onnxruntime; opening an engine does.
+The names in ``__all__`` are the public interface; each is imported from its module on first use, so that importing
+one part of the library does not import the others. torch and onnxruntime are imported when an engine is opened.
 """
 
-from model.config import LANDMARKS, LdeqConfig, preset
-from model.engine.base import Engine
-from model.engine.open import open_engine
-from model.errors import ModelError
-from model.geometry import Crop
-from model.metrics.flicker import FlickerMeter, FlickerReading, FlickerWindow
-from model.rwr.recurrence import Recurrence, RwrSettings, Solution, cold_solve
-from model.solvers import SolveReport
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from model.config import LANDMARKS, LdeqConfig, preset
+    from model.engine.base import Engine
+    from model.engine.names import Device, EngineName
+    from model.engine.open import open_engine
+    from model.errors import ModelError
+    from model.geometry import Crop
+    from model.metrics.flicker import FlickerMeter, FlickerReading, FlickerWindow
+    from model.rwr.recurrence import Recurrence, RwrSettings, Solution, cold_solve
+    from model.solvers import SolveReport
 
 __all__ = [
     "LANDMARKS",
     "Crop",
+    "Device",
     "Engine",
+    "EngineName",
     "FlickerMeter",
     "FlickerReading",
     "FlickerWindow",
@@ -37,3 +47,23 @@ __all__ = [
     "open_engine",
     "preset",
 ]
+
+_HOMES = {
+    "model.config": ("LANDMARKS", "LdeqConfig", "preset"),
+    "model.engine.base": ("Engine",),
+    "model.engine.names": ("Device", "EngineName"),
+    "model.engine.open": ("open_engine",),
+    "model.errors": ("ModelError",),
+    "model.geometry": ("Crop",),
+    "model.metrics.flicker": ("FlickerMeter", "FlickerReading", "FlickerWindow"),
+    "model.rwr.recurrence": ("Recurrence", "RwrSettings", "Solution", "cold_solve"),
+    "model.solvers": ("SolveReport",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)

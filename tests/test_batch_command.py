@@ -200,27 +200,28 @@ def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path):
 def test_all_workers_take_the_engine_that_track_takes(tmp_path, monkeypatch):
     from app.batch import engine_choice
     from app.core.settings import EngineSettings
+    from model.engine import open as opening
     from model.engine.choice import Choice
 
-    measured, opened = {}, []
+    known, measured = {}, []
 
-    def measure(path, engine, device, threads):
-        opened.append((engine, device, threads))
-        measured[threads] = Choice("openvino", {})
+    def measure(card, threads, open_one):
+        measured.append(threads)
+        known[threads] = Choice("openvino", {})
+        return known[threads], None
 
-    monkeypatch.setattr(engine_choice, "read_card", lambda path: "card")
-    monkeypatch.setattr(engine_choice, "remembered", lambda card, threads: measured.get(threads))
-    monkeypatch.setattr(engine_choice, "open_engine", measure)
-    monkeypatch.setattr(engine_choice, "default_threads", lambda: 4)
-    monkeypatch.setattr(engine_choice, "candidates", lambda: ("onnx",))
+    monkeypatch.setattr(opening, "remembered", lambda card, threads: known.get(threads))
+    monkeypatch.setattr(opening, "measure", measure)
+    monkeypatch.setattr(opening, "default_threads", lambda: 4)
+    monkeypatch.setattr(opening, "candidates", lambda: ("onnx",))
     assert engine_choice.settled(EngineSettings()) == EngineSettings(engine="onnx")
     no_graphs = EngineSettings(tmp_path / "w.safetensors")
     assert engine_choice.settled(no_graphs) == EngineSettings(no_graphs.weights, "torch")
-    monkeypatch.setattr(engine_choice, "candidates", lambda: ("onnx", "openvino"))
+    monkeypatch.setattr(opening, "candidates", lambda: ("onnx", "openvino"))
     for _ in range(2):
         assert engine_choice.settled(EngineSettings()) == EngineSettings(engine="openvino")
     assert engine_choice.settled(EngineSettings(threads=2)) == EngineSettings(engine="openvino", threads=2)
-    assert opened == [("auto", "cpu", 4), ("auto", "cpu", 2)]  # measured once each, then remembered
+    assert measured == [4, 2]  # once each, then remembered
     assert engine_choice.settled(EngineSettings(engine="torch")) == EngineSettings(engine="torch")
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 from app.core.errors import UserError
 from app.core.modes import COLD, OPPOSITE, RIVALS, RWR
 from app.core.places import DEFAULT_WEIGHTS
+from model.engine.names import Device, EngineName
 
 if TYPE_CHECKING:
     from model.rwr.recurrence import RwrSettings
 
-ENGINES = ("auto", "onnx", "onnx-int8", "openvino", "torch", "torch-f32")
-DEVICES = ("auto", "cpu", "cuda")
+ENGINES = tuple(name.value for name in EngineName)
+DEVICES = tuple(device.value for device in Device)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,12 @@ import platformdirs
 from model.engine import nvidia
 from model.engine.agreement import landmarks_on_noise, mean_distance
 from model.engine.base import Engine
+from model.engine.names import EngineName
 from model.errors import ModelError, in_short
 from model.weights import WeightsCard
 
 log = logging.getLogger(__name__)
 
-ONNX, OPENVINO, TORCH, TORCH_EXACT = "onnx", "openvino", "torch", "torch-f32"
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "openvino")
 CUDA_PACKAGES = ("onnxruntime-gpu", "torch")
 FOLDER_NAME, FILE_NAME = "ldeq-live", "engines.json"
@@ -40,7 +40,7 @@ AGREEMENT = 0.01
 DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What reading a file that somebody else wrote, or half wrote, may raise."""
 
-Open = Callable[[str], Engine]
+Open = Callable[[EngineName], Engine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Choice:
     """What was chosen, and why.
 
     Attributes:
-        engine: name of the engine, as for ``--engine``.
-        milliseconds: of encoding a crop and one evaluation, by engine; empty where there was nothing to choose from.
+        engine: the chosen engine.
+        milliseconds: encoding a crop and one evaluation, by engine; empty if there was nothing to choose from.
     """
 
-    engine: str
-    milliseconds: Mapping[str, float]
+    engine: EngineName
+    milliseconds: Mapping[EngineName, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +61,13 @@ class Cuda:
     """A graphics card, by its name and driver, and the engines that could run on it, the one to compare with first."""
 
     card: str
-    engines: tuple[str, ...]
+    engines: tuple[EngineName, ...]
 
 
-def candidates() -> tuple[str, ...]:
+def candidates() -> tuple[EngineName, ...]:
     """Return the engines that the CPU could run with what is installed; onnxruntime first."""
-    return (ONNX, OPENVINO) if importlib.util.find_spec("openvino") is not None else (ONNX,)
+    openvino = importlib.util.find_spec("openvino") is not None
+    return (EngineName.ONNX, EngineName.OPENVINO) if openvino else (EngineName.ONNX,)
 
 
 def cuda_candidates(graphs: bool) -> Cuda | None:
@@ -75,8 +76,8 @@ def cuda_candidates(graphs: bool) -> Cuda | None:
     Args:
         graphs: whether the weights have graphs for onnxruntime.
     """
-    onnx = (ONNX,) if graphs and nvidia.onnxruntime_has_cuda() else ()
-    torch = (TORCH_EXACT, TORCH) if nvidia.torch_has_cuda() else ()
+    onnx = (EngineName.ONNX,) if graphs and nvidia.onnxruntime_has_cuda() else ()
+    torch = (EngineName.TORCH_F32, EngineName.TORCH) if nvidia.torch_has_cuda() else ()
     card = nvidia.card_name() if onnx or torch else None
     return None if card is None else Cuda(card, onnx + torch)
 
@@ -99,16 +100,21 @@ def open_fastest(card: WeightsCard, threads: int, open_one: Open, cuda: Cuda | N
             return open_one(known.engine)
         except ModelError as error:
             log.warning("the engine that was fastest here does not open any more: %s", error)
+    return measure(card, threads, open_one, cuda)[1]
+
+
+def measure(card: WeightsCard, threads: int, open_one: Open, cuda: Cuda | None = None) -> tuple[Choice, Engine]:
+    """Open all engines, keep and remember the fastest; arguments and errors as of :func:`open_fastest`."""
     engines = _open_all(candidates() if cuda is None else cuda.engines, open_one)
     choice = fastest(engines)
     _remember(card, threads, choice, cuda)
-    return engines[choice.engine]
+    return choice, engines[choice.engine]
 
 
-def _open_all(names: Sequence[str], open_one: Open) -> dict[str, Engine]:
+def _open_all(names: Sequence[EngineName], open_one: Open) -> dict[EngineName, Engine]:
     """Open what can be opened and runs; raise the first one's ModelError where nothing does."""
-    engines: dict[str, Engine] = {}
-    problems: dict[str, ModelError] = {}
+    engines: dict[EngineName, Engine] = {}
+    problems: dict[EngineName, ModelError] = {}
     for name in names:
         try:
             engine = open_one(name)
@@ -125,11 +131,11 @@ def _open_all(names: Sequence[str], open_one: Open) -> dict[str, Engine]:
     return engines
 
 
-def fastest(engines: Mapping[str, Engine]) -> Choice:
+def fastest(engines: Mapping[EngineName, Engine]) -> Choice:
     """Measure engines, the first of which is the one to compare with, in turns; no other work should run meanwhile."""
     if len(engines) == 1:
         return Choice(next(iter(engines)), {})
-    times: dict[str, list[float]] = {name: [] for name in engines}
+    times: dict[EngineName, list[float]] = {name: [] for name in engines}
     points = {}
     for _ in range(RUNS):
         for name, engine in engines.items():
@@ -144,7 +150,9 @@ def fastest(engines: Mapping[str, Engine]) -> Choice:
         limit = WORTH * milliseconds[base] if best == base else milliseconds[best]
         if apart <= AGREEMENT and milliseconds[name] < limit:
             best = name
-    log.info("engines measured (ms): %s; %s is used", milliseconds, best)
+    log.info(
+        "engines measured: %s; %s is used", ", ".join(f"{name} {ms} ms" for name, ms in milliseconds.items()), best
+    )
     return Choice(best, milliseconds)
 
 
@@ -152,10 +160,10 @@ def remembered(card: WeightsCard, threads: int, cuda: Cuda | None = None) -> Cho
     """Return what was chosen before for what :func:`open_fastest` would be given, None if nothing was."""
     try:
         values = json.loads(_file().read_text(encoding="utf-8"))[_key(card, threads, cuda)]
-        engine = values["engine"]
+        engine = EngineName(values["engine"])
         if engine not in (candidates() if cuda is None else cuda.engines):
             return None
-        return Choice(engine, {str(name): float(value) for name, value in values["milliseconds"].items()})
+        return Choice(engine, {EngineName(name): float(value) for name, value in values["milliseconds"].items()})
     except (OSError, *DAMAGED):
         return None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from model.engine.base import Engine
-from model.engine.choice import ONNX, TORCH, TORCH_EXACT
+from model.engine.names import Device, EngineName
 from model.engine.onnx_engine import has_graphs
 from model.engine.open import open_engine
 from model.errors import ModelError, in_short
@@ -76,5 +76,5 @@ def open_plainest(weights: Path, engine: str, threads: int | None) -> Engine:
     Raises:
         ModelError: for unusable weights.
     """
-    asked_for_torch = engine in (TORCH, TORCH_EXACT)
-    return open_engine(weights, TORCH if asked_for_torch or not has_graphs(weights) else ONNX, "cpu", threads)
+    torch = engine in (EngineName.TORCH, EngineName.TORCH_F32) or not has_graphs(weights)
+    return open_engine(weights, EngineName.TORCH if torch else EngineName.ONNX, Device.CPU, threads)
