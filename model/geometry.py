@@ -7,6 +7,7 @@ has its centre at (j + 0.5) / n.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -94,3 +95,13 @@ class Crop:
             ),
             np.uint8,
         )
+
+
+def similarity(
+    scale: float, degrees: float, source: tuple[float, float], target: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Return the (2, 3) matrix that turns and scales about ``source`` and puts it on ``target``."""
+    angle = math.radians(degrees)
+    a, b = scale * math.cos(angle), scale * math.sin(angle)
+    x, y = source
+    return np.array([[a, -b, target[0] - a * x + b * y], [b, a, target[1] - b * x - a * y]])

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.places import PORTRAIT
 from app.tracking.detector import Detection
 from model.config import LANDMARKS, LdeqConfig
 from model.heatmap import decode
 
 GAUSSIAN_CELLS = 0.8
+
+
+def portrait() -> NDArray[np.uint8]:
+    """Return the demo's portrait, (512, 512, 3) RGB: a real face for the real detector and engine."""
+    return np.asarray(cv2.imread(str(PORTRAIT), cv2.IMREAD_COLOR_RGB), np.uint8)
 
 
 def face_points(centre_x: float, centre_y: float, side: float) -> NDArray[np.float32]:

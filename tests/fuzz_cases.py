@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.places import PORTRAIT
 from app.tracking.pipeline import STARTED_ANEW
 from model.weights import sha256
+from tests.fakes import portrait
 from tests.fuzz_damage import damaged, damaged_json, damaged_lines
 
 WEIGHTS = Path(__file__).resolve().parent.parent / "weights"
@@ -45,10 +45,9 @@ class Case:
         return f"{self.kind} {self.number}: {' '.join(map(repr, self.words))}"
 
 
-def portrait(index: int, width: int = 240, height: int = 180) -> NDArray[np.uint8]:
+def drifting(index: int, width: int = 240, height: int = 180) -> NDArray[np.uint8]:
     """Return a picture of a face that drifts with ``index``."""
-    image = cv2.cvtColor(cv2.imread(str(PORTRAIT)), cv2.COLOR_BGR2RGB)
-    image = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+    image = cv2.resize(portrait(), (width, height), interpolation=cv2.INTER_AREA)
     return np.asarray(np.roll(image, index, axis=1), np.uint8)
 
 
@@ -63,11 +62,11 @@ def make_samples(folder: Path) -> None:
     for suffix in VIDEOS:
         codec, pixels = {".avi": ("mpeg4", "yuv420p"), ".nut": ("huffyuv", "rgb24")}.get(suffix, ("libx264", "yuv420p"))
         write_video(
-            folder / f"video{suffix}", [portrait(i) for i in range(12)], codec=codec, pixels=pixels, rate=Fraction(25)
+            folder / f"video{suffix}", [drifting(i) for i in range(12)], codec=codec, pixels=pixels, rate=Fraction(25)
         )
     for suffix in PICTURES:
-        cv2.imwrite(str(folder / f"picture{suffix}"), cv2.cvtColor(portrait(0), cv2.COLOR_RGB2BGR))
-    results = [result(i, image=portrait(i)) for i in range(12)]
+        cv2.imwrite(str(folder / f"picture{suffix}"), cv2.cvtColor(drifting(0), cv2.COLOR_RGB2BGR))
+    results = [result(i, image=drifting(i)) for i in range(12)]
     record(folder / "session", results)
     record(folder / "exact", [replace(results[0], note=STARTED_ANEW), *results[1:]], EXACT)
     from app.holdstill.card_file import write_card

@@ -11,7 +11,7 @@ import pytest
 
 import app.tracking.detector as detector_module
 from app.core.errors import UserError
-from app.core.places import FULL_RANGE_DETECTOR, PORTRAIT, SHORT_RANGE_DETECTOR
+from app.core.places import FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR
 from app.tracking.detector import (
     FULL_RANGE_BOX,
     SHORT_RANGE_BOX,
@@ -24,6 +24,7 @@ from app.tracking.detector import (
     without_twins,
 )
 from app.tracking.face_box import BoxModel
+from tests.fakes import portrait
 
 
 @pytest.fixture(scope="module")
@@ -33,22 +34,17 @@ def detector() -> Iterator[MediaPipeDetector]:
     opened.close()
 
 
-@pytest.fixture(scope="module")
-def portrait() -> np.ndarray:
-    return cv2.cvtColor(cv2.imread(str(PORTRAIT)), cv2.COLOR_BGR2RGB)
-
-
-def test_finds_the_one_face(detector: MediaPipeDetector, portrait: np.ndarray) -> None:
-    (face,) = detector.detect(portrait)
+def test_finds_the_one_face(detector: MediaPipeDetector) -> None:
+    (face,) = detector.detect(portrait())
     assert face.confidence > 0.7
-    height, width = portrait.shape[:2]
+    height, width = portrait().shape[:2]
     assert 0 < face.x1 < face.x2 < width
     assert 0 < face.y1 < face.y2 < height
 
 
-def test_finds_a_small_face_with_the_second_model(detector: MediaPipeDetector, portrait: np.ndarray) -> None:
+def test_finds_a_small_face_with_the_second_model(detector: MediaPipeDetector) -> None:
     scene = np.full((720, 1280, 3), 90, np.uint8)
-    small = cv2.resize(portrait, None, fx=0.22, fy=0.22, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(portrait(), None, fx=0.22, fy=0.22, interpolation=cv2.INTER_AREA)
     scene[300 : 300 + small.shape[0], 900 : 900 + small.shape[1]] = small
     faces = detector.detect(scene)
     assert len(faces) == 1
@@ -60,8 +56,8 @@ def test_finds_nothing_where_nothing_is(detector: MediaPipeDetector, shape: tupl
     assert detector.detect(np.full(shape, 127, np.uint8)) == []
 
 
-def test_accepts_a_view_that_is_not_contiguous(detector: MediaPipeDetector, portrait: np.ndarray) -> None:
-    assert len(detector.detect(portrait[:, ::-1])) == 1
+def test_accepts_a_view_that_is_not_contiguous(detector: MediaPipeDetector) -> None:
+    assert len(detector.detect(portrait()[:, ::-1])) == 1
 
 
 def test_loading_and_closing_write_nothing_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
@@ -85,17 +81,17 @@ def seen(path: Path, image: np.ndarray, box: BoxModel) -> Detection:
     return sighting.expected(box)
 
 
-def test_both_models_expect_the_same_box(portrait: np.ndarray) -> None:
+def test_both_models_expect_the_same_box() -> None:
     short, full = (
-        seen(SHORT_RANGE_DETECTOR, portrait, SHORT_RANGE_BOX),
-        seen(FULL_RANGE_DETECTOR, portrait, FULL_RANGE_BOX),
+        seen(SHORT_RANGE_DETECTOR, portrait(), SHORT_RANGE_BOX),
+        seen(FULL_RANGE_DETECTOR, portrait(), FULL_RANGE_BOX),
     )
     assert short.overlap(full) > 0.85
 
 
-def test_a_mirrored_picture_gives_the_mirrored_box(detector: MediaPipeDetector, portrait: np.ndarray) -> None:
-    (face,), (mirrored,) = detector.detect(portrait), detector.detect(portrait[:, ::-1])
-    width = portrait.shape[1]
+def test_a_mirrored_picture_gives_the_mirrored_box(detector: MediaPipeDetector) -> None:
+    (face,), (mirrored,) = detector.detect(portrait()), detector.detect(portrait()[:, ::-1])
+    width = portrait().shape[1]
     back = Detection(width - mirrored.x2, mirrored.y1, width - mirrored.x1, mirrored.y2, mirrored.confidence)
     assert face.overlap(back) > 0.9
 

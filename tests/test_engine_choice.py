@@ -27,6 +27,7 @@ from model.errors import ModelError
 from model.geometry import Crop
 from model.rwr.recurrence import Recurrence
 from model.weights import read_card
+from tests.fakes import portrait
 
 HAS_OPENVINO = importlib.util.find_spec("openvino") is not None
 SIZE = 192
@@ -141,18 +142,18 @@ ENGINES = ["onnx-int8", pytest.param("openvino", marks=pytest.mark.skipif(not HA
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_faster_engines_agree_with_the_float_one_and_with_themselves(name: str, portrait: np.ndarray) -> None:
+def test_faster_engines_agree_with_the_float_one_and_with_themselves(name: str) -> None:
     exact, engine = (open_engine(DEFAULT_WEIGHTS, each, "cpu", 1) for each in ("onnx", name))
-    side = min(portrait.shape[:2])
-    crop = Crop(portrait.shape[1] / 2, portrait.shape[0] / 2, side)
-    picture = crop.extract(portrait, SIZE)[None]
+    image = portrait()
+    crop = Crop(image.shape[1] / 2, image.shape[0] / 2, min(image.shape[:2]))
+    picture = crop.extract(image, SIZE)[None]
     points = []
     for each in (exact, engine, engine):
         recurrence = Recurrence(each)
         for _ in range(3):
-            solution = recurrence.solve(each.encode(picture), crop, portrait)
+            solution = recurrence.solve(each.encode(picture), crop, image)
         points.append(solution.landmarks)
-    assert np.linalg.norm(points[1] - points[0], axis=1).mean() < 0.005 * side
+    assert np.linalg.norm(points[1] - points[0], axis=1).mean() < 0.005 * crop.side
     np.testing.assert_array_equal(points[1], points[2])
 
 
@@ -180,14 +181,6 @@ def test_a_face_has_the_same_answer_alone_and_among_others(name: str) -> None:
     alone = engine.evaluate(engine.zero_state(1), engine.encode(pictures[1:2]))
     assert z.shape == (3, 98, 48, 48)
     np.testing.assert_allclose(z[1], alone[0], atol=1e-4)
-
-
-@pytest.fixture
-def portrait() -> np.ndarray:
-    from app.core.places import PORTRAIT
-    from benchmarks.demo_clip.make import read_portrait
-
-    return read_portrait(PORTRAIT)
 
 
 def test_the_doctor_says_which_is_fastest_and_by_how_much(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from app.core.places import ROOT
 from app.setup.doctor.computer import installed_packages, normalised, pinned_packages
 from app.sharing.settings import HERE, SharingSettings, parse_address
-from tests.fuzz_cases import portrait
+from tests.fuzz_cases import drifting
 
 DENIED = """
 import os, socket, sys
@@ -84,7 +84,7 @@ session.join(10)
 def clip(tmp_path: Path) -> Path:
     from tests.sources_fakes import write_video
 
-    write_video(tmp_path / "in.mp4", [portrait(i) for i in range(8)])
+    write_video(tmp_path / "in.mp4", [drifting(i) for i in range(8)])
     return tmp_path
 
 
@@ -282,9 +282,9 @@ def test_odd_paths_work_everywhere(tmp_path: Path, capsys: pytest.CaptureFixture
     assert len(str(folder)) > 260
     for name in ("ldeq-s.safetensors", "ldeq-s.json", "ldeq-s-stem.onnx", "ldeq-s-cell.onnx"):
         shutil.copy(ROOT / "weights" / name, folder / name)
-    video = write_video(folder / "in put.mp4", [portrait(i) for i in range(8)])
+    video = write_video(folder / "in put.mp4", [drifting(i) for i in range(8)])
     picture = folder / "pic ture.png"
-    picture.write_bytes(cv2.imencode(".png", portrait(0))[1].tobytes())
+    picture.write_bytes(cv2.imencode(".png", drifting(0))[1].tobytes())
     write_card(folder / "card.json", card())
     words = ["--weights", str(folder / "ldeq-s.safetensors"), "--threads", "1"]
     session = folder / "the session"
@@ -311,7 +311,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     name = os.fsencode(tmp_path) + b"/\xff\xfe.mp4"
     from tests.sources_fakes import write_video
 
-    shutil.move(write_video(tmp_path / "a.mp4", [portrait(i) for i in range(3)]), os.fsdecode(name))
+    shutil.move(write_video(tmp_path / "a.mp4", [drifting(i) for i in range(3)]), os.fsdecode(name))
     done = subprocess.run(
         [sys.executable, "main.py", "track", name, "-o", name.replace(b".mp4", b"-out.mp4"), "--threads", "1"],
         capture_output=True,

@@ -17,8 +17,8 @@ from torch import Tensor
 from app.cli import main as cli
 from app.core.frame import COLD, RWR, Frame
 from app.core.settings import EngineSettings, TrackingSettings
+from app.lab.accuracy import covered as covered_points
 from app.tracking.pipeline import Pipeline, build_pipeline
-from benchmarks import covered_points
 from model.config import LdeqConfig
 from model.engine.export import export_ghcu, export_onnx
 from model.engine.open import open_engine

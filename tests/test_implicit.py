@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks import training_memory
+from app.lab.speed import training_memory
 from model.config import LANDMARKS, LdeqConfig
 from model.errors import ModelError
 from model.network import Ldeq

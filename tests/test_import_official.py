@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from app.cli import import_official
 from app.cli import main as cli
-from app.core.places import PORTRAIT
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
@@ -32,6 +30,7 @@ from model.official.convert import convert
 from model.official.variant import WFLW, WFLW_V, choose_variant
 from model.rwr.recurrence import Recurrence
 from model.weights import load_weights, read_card, verify
+from tests.fakes import portrait
 from tests.official_fakes import (
     WFLW_ARGUMENTS,
     WFLW_V_ARGUMENTS,
@@ -123,7 +122,7 @@ def test_imported_weights_compute_what_the_released_ones_do(imported: Path, engi
 def test_rwr_with_its_defaults_runs_alike_on_both_engines(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
     path = tmp_path / "calm.safetensors"
     assert import_checkpoint(write_checkpoint(tmp_path / "c", state, WFLW_ARGUMENTS), path) == 0
-    picture = cv2.imread(str(PORTRAIT))[..., ::-1]
+    picture = portrait()
     solutions = []
     for name in ENGINES:
         engine = open_engine(path, name, "cpu", threads=1)
@@ -139,7 +138,7 @@ def test_rwr_with_its_defaults_runs_alike_on_both_engines(state: dict[str, torch
 
 def write_video(path: Path, frames: int) -> None:
     """A portrait that moves a little."""
-    picture = cv2.imread(str(PORTRAIT))[..., ::-1]
+    picture = portrait()
     with av.open(str(path), "w") as container:
         stream = container.add_stream("mpeg4", rate=Fraction(25))
         stream.width, stream.height, stream.pix_fmt, stream.bit_rate = 320, 320, "yuv420p", 4_000_000

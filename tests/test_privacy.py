@@ -10,24 +10,24 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import FrameResult
-from app.core.places import PORTRAIT
 from app.core.slot import LatestSlot
 from app.gui.live.bridge import FrameBridge
 from app.gui.live.snapshot import save_snapshot
 from app.gui.widgets.picture import made_private, prepare, prepare_private
 from app.media.privacy import PATCHES, blurred, without_faces
 from app.tracking.detector import MediaPipeDetector
+from tests.fakes import portrait
 from tests.gui_fakes import frame_result
 
 
 def test_a_blurred_portrait_shows_no_face() -> None:
-    portrait = cv2.cvtColor(cv2.imread(str(PORTRAIT)), cv2.COLOR_BGR2RGB)
+    face = portrait()
     detector = MediaPipeDetector()
     try:
-        assert len(detector.detect(portrait)) == 1
-        found = detector.detect(portrait)[0]
-        close = portrait[int(found.y1) - 30 : int(found.y2) + 30, int(found.x1) - 30 : int(found.x2) + 30]
-        for picture in (portrait, cv2.resize(portrait, (1280, 720)), np.ascontiguousarray(close)):
+        assert len(detector.detect(face)) == 1
+        found = detector.detect(face)[0]
+        close = face[int(found.y1) - 30 : int(found.y2) + 30, int(found.x1) - 30 : int(found.x2) + 30]
+        for picture in (face, cv2.resize(face, (1280, 720)), np.ascontiguousarray(close)):
             assert detector.detect(blurred(picture)) == []
     finally:
         detector.close()

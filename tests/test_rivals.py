@@ -16,9 +16,9 @@ from app.core.errors import UserError
 from app.lab.speed import rival
 from app.lab.speed.rival import Installed, Rival, find_rivals
 from app.lab.speed.rival_turns import RivalTurns, endless
-from benchmarks import rivals
-from benchmarks.known_motion import rigid_clips
-from benchmarks.rival_tables import Record
+from app.lab.steadiness import comparison
+from app.lab.steadiness.clips import demo, rigid_clips
+from app.lab.steadiness.tables import COMMON, Record, text
 from model.topology import POINTS, REGIONS, region_points
 from tests.fakes import face_image, face_points
 from tests.lab_fakes import square_clip
@@ -68,7 +68,7 @@ def test_the_mesh_gets_the_picture_and_answers_in_pixels(libraries: None, name: 
             assert answer.cpu_milliseconds >= 0
         assert mesh.follow(np.zeros((240, 320, 3), np.uint8)).points is None
         assert mesh.corners == (33, 263)
-        assert set(mesh.regions) == set(rivals.COMMON)
+        assert set(mesh.regions) == set(COMMON)
         assert mesh.regions["brows"] == [46, 53, 276, 283]
 
 
@@ -78,7 +78,7 @@ def test_dlib_looks_in_a_reduced_picture_and_then_in_all_of_it(libraries: None) 
         assert dlib.follow(np.zeros((720, 960, 3), np.uint8)).points is None
         assert dlib.corners == (36, 45)
         for region in REGIONS:
-            if region.name in rivals.COMMON:
+            if region.name in COMMON:
                 assert dlib.regions[region.name] == region_points(region, 68).tolist()
     assert large is not None
     assert large.shape == (68, 2)
@@ -178,20 +178,14 @@ def test_bench_says_at_once_that_a_rival_is_none(tmp_path: Path, capsys: pytest.
     assert len(error.splitlines()) == 1
 
 
-def test_the_benchmark_measures_ours_and_theirs_on_the_demo(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ours_and_theirs_are_measured_on_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def standing(self: Rival, image: NDArray[np.uint8]) -> rival.Followed:
         grid = np.stack([np.linspace(560, 720, 478), np.linspace(330, 430, 478)], axis=-1)
         return rival.Followed(grid, 2.0, 1.0)
 
     use(monkeypatch, with_libraries(tmp_path, "mediapipe"))
     monkeypatch.setattr(Rival, "follow", standing)
-    out = tmp_path / "rivals.json"
-    options = ["--rival", str(PYTHON), "--frames", "4", "--engine", "onnx", "--json", str(out)]
-    monkeypatch.setattr(sys, "argv", ["rivals", *options])
-    rivals.main()
-    figures = json.loads(out.read_text())
+    figures = comparison.run([PYTHON], [demo()], "onnx", 4)
     trackers = figures["trackers"]
     rwr, mesh = (next(each for name, each in trackers.items() if part in name) for part in ("RwR", "mesh, 478"))
     assert 0 < rwr["flicker"]["moving"]["all points"]["median"] < mesh["flicker"]["moving"]["all points"]["median"]
@@ -200,43 +194,39 @@ def test_the_benchmark_measures_ours_and_theirs_on_the_demo(
     assert rwr["lost_frames"] == 0
     assert rwr["eye_corners"] == pytest.approx(1, abs=0.05), "the ruler does not fit the demo's face"
     assert len(trackers) == 4, "filters of four frames, in which no lag can be told"
-    printed = capsys.readouterr().out
-    assert all(label in printed for label in trackers)
+    json.dumps(figures)
+    table = text(figures)
+    assert all(label in table for label in trackers)
 
 
 def test_what_a_tracker_never_found_has_its_number_of_points() -> None:
     nothing = rival.Followed(None, 1.0, 1.0)
-    assert rivals.points_of([nothing, nothing]).shape == (2, POINTS, 2)
+    assert comparison.points_of([nothing, nothing]).shape == (2, POINTS, 2)
     some = rival.Followed(np.zeros((68, 2)), 1.0, 1.0)
-    points = rivals.points_of([nothing, some])
+    points = comparison.points_of([nothing, some])
     assert points.shape == (2, 68, 2)
     assert np.isnan(points[0]).all()
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--clips", "no such folder"], "no folder 'videos'"),
-        (["--frames", "1"], "at least 2"),
-        (["--pictures", "none"], "no .pts files"),
-    ],
-)
-def test_it_says_what_it_cannot_measure(options: list[str], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["rivals", *options])
-    with pytest.raises(SystemExit, match=says):
-        rivals.main()
+def test_it_says_what_it_cannot_measure(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no folder 'videos'"):
+        comparison.choose_clips(tmp_path / "none", None)
+    with pytest.raises(UserError, match=r"no \.pts files"):
+        comparison.choose_clips(None, tmp_path / "none")
+    with pytest.raises(UserError, match="at least 2"):
+        comparison.run([], [], "onnx", 1)
 
 
 def test_clips_in_which_not_all_find_the_face_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def blind(stack: ExitStack, engine: str, rwr: bool) -> rivals.Tracker:
+    def blind(stack: ExitStack, engine: str, rwr: bool) -> comparison.Tracker:
         seen = face_points(100, 120, 60).astype(float)
         nothing = rival.Followed(None if rwr else seen, 1.0, 1.0)
-        return rivals.Tracker(f"rwr {rwr}", lambda frame: nothing, {}, (60, 72))
+        return comparison.Tracker(f"rwr {rwr}", lambda frame: nothing, {}, (60, 72))
 
-    monkeypatch.setattr(rivals, "ours", blind)
+    monkeypatch.setattr(comparison, "ours", blind)
     square_clip(tmp_path, "a", *3 * [[100.0] * 4])
     with pytest.raises(UserError, match="Not all trackers found the face"):
-        rivals.run([], rivals.choose_clips(tmp_path, None)[0], "onnx", None)
+        comparison.run([], comparison.choose_clips(tmp_path, None)[0], "onnx", None)
     records: dict[str, Record] = {}
-    assert not rivals.follow_clip(rigid_clips(tmp_path)[0][0], [], "onnx", 3, records).any()
+    assert not comparison.follow_clip(rigid_clips(tmp_path)[0][0], [], "onnx", 3, records).any()
     assert (records["rwr True"].lost, records["rwr False"].lost) == (3, 0)

@@ -12,15 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from app.core.errors import UserError
-from app.sources.demo import demo_truth
-from benchmarks.demo_clip.motion import similarity
-from benchmarks.demo_clip.render import EYES
-from benchmarks.known_motion import COVERED, MOVING, STILL, demo, rigid_clips, rigid_motion
-from benchmarks.moved_pictures import moved_pictures
-from benchmarks.rival_filters import SETTINGS, Setting, calmest, mean_lag, smoothed
-from benchmarks.rival_tables import Record, values_of
-from benchmarks.rivals import first_frames, with_filters
-from benchmarks.steadiness import ALL, EVENLY, Steadiness, Truth, found_in, measure, pixels_of, places_of
+from app.lab.steadiness.clips import COVERED, MOVING, STILL, demo, rigid_clips, rigid_motion
+from app.lab.steadiness.comparison import first_frames, with_filters
+from app.lab.steadiness.filters import SETTINGS, Setting, calmest, mean_lag, smoothed
+from app.lab.steadiness.measure import ALL, EVENLY, Steadiness, Truth, found_in, measure, pixels_of, places_of
+from app.lab.steadiness.moved_pictures import moved_pictures
+from app.lab.steadiness.tables import Record, values_of
+from app.sources.demo import EYES, demo_truth
+from model.geometry import similarity
 from tests.lab_fakes import square_clip
 
 Array = NDArray[np.float64]

@@ -15,6 +15,13 @@ from app.sources.paced import PacedSource
 from app.sources.sensor_noise import SensorNoise
 from app.sources.video import VideoSource
 
+FACE_CENTRE = (225.0, 128.0)
+"""Portrait pixel about which the head turns: the bridge of the nose."""
+HEAD = (226.0, 112.0, 84.0, 92.0)
+"""Ellipse (x, y, half width, half height) in the portrait inside which the head moves rigidly."""
+EYES = ((201.5, 101.0), (247.0, 104.0))
+"""Portrait pixels of the middles of the eyes, which blink."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DemoTruth:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.sources.demo import FACE_CENTRE
+from model.geometry import similarity
+
 WIDTH, HEIGHT = 1280, 720
 FPS = 30
 FRAMES = 330
 DURATION = FRAMES / FPS
 
-FACE_CENTRE = (225.0, 128.0)
-"""Portrait pixel the head turns about: the bridge of the nose."""
 REST = (640.0, 380.0)
 """Frame pixel where FACE_CENTRE is when the head rests."""
 REST_SCALE = 3.1
@@ -51,16 +52,6 @@ class Pose:
     mouth: float
     gain: NDArray[np.float64]
     card: NDArray[np.float64] | None
-
-
-def similarity(
-    scale: float, degrees: float, source: tuple[float, float], target: tuple[float, float]
-) -> NDArray[np.float64]:
-    """Return the (2, 3) matrix that turns and scales about ``source`` and puts it on ``target``."""
-    angle = math.radians(degrees)
-    a, b = scale * math.cos(angle), scale * math.sin(angle)
-    x, y = source
-    return np.array([[a, -b, target[0] - a * x + b * y], [b, a, target[1] - b * x - a * y]])
 
 
 def pose(seconds: float) -> Pose:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.sources.demo import EYES, HEAD
 from benchmarks.demo_clip.motion import FPS, HEIGHT, WIDTH, Pose, pose
 
 SHUTTER = 0.5 / FPS
@@ -18,9 +19,6 @@ SUBFRAMES = 5
 
 _ENLARGE = 4
 _STRIDE = 2
-HEAD = (226.0, 112.0, 84.0, 92.0)
-"""Ellipse (x, y, half width, half height) in the portrait inside which the head moves rigidly."""
-EYES = ((201.5, 101.0), (247.0, 104.0))
 
 
 class Renderer:

@@ -20,10 +20,10 @@ from app.core.errors import UserError
 from app.core.frame import Frame
 from app.lab.accuracy.pictures import load_picture
 from app.lab.accuracy.w300 import find_faces
+from app.lab.steadiness.clips import MOVING, STILL, KnownClip, holds_everywhere
+from app.lab.steadiness.measure import Array, Truth
 from app.sources.sensor_noise import SensorNoise
-from benchmarks.demo_clip.motion import similarity
-from benchmarks.known_motion import MOVING, STILL, KnownClip, holds_everywhere
-from benchmarks.steadiness import Array, Truth
+from model.geometry import similarity
 from model.topology import LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER_68
 
 WIDTH, HEIGHT, FPS = 640, 480, 30

@@ -1,6 +1,6 @@
 """Clips in which it is known how the face moves: the demo, and pictures that were moved as a whole.
 
-The demo says itself how its head moves (:mod:`app.demo_clip`). Of labelled clips in WFLW-V form those are used whose
+The demo says itself how its head moves (:mod:`app.sources.demo`). Of labelled clips in WFLW-V form those are used whose
 labels move as one rigid shape; there the labels say it.
 """
 
@@ -15,10 +15,8 @@ import numpy as np
 
 from app.core.frame import Frame
 from app.lab.accuracy.wflw_v import VideoFiles, find_videos, read_frames, read_labels
-from app.sources.demo import DemoClip, demo_truth
-from benchmarks.demo_clip.motion import FACE_CENTRE
-from benchmarks.demo_clip.render import EYES, HEAD
-from benchmarks.steadiness import Array, Mask, Truth, pixels_of
+from app.lab.steadiness.measure import Array, Mask, Truth, pixels_of
+from app.sources.demo import EYES, FACE_CENTRE, HEAD, DemoClip, demo_truth
 from model.metrics.accuracy import inter_ocular
 
 STILL, MOVING, COVERED = "still", "moving", "covered"

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from app.lab.speed.report import quantiles
-from benchmarks.rival_filters import Setting, mean_lag
-from benchmarks.steadiness import ALL, EVENLY, Steadiness
+from app.lab.steadiness.filters import Setting, mean_lag
+from app.lab.steadiness.measure import ALL, EVENLY, Steadiness
 
 COMMON = ("contour", "brows", "nose", "eyes", "mouth")
 """Regions that every tracker has."""

@@ -13,8 +13,8 @@ from itertools import product
 
 import numpy as np
 
-from benchmarks.known_motion import SLOW
-from benchmarks.steadiness import EVENLY, Array, Steadiness
+from app.lab.steadiness.clips import SLOW
+from app.lab.steadiness.measure import EVENLY, Array, Steadiness
 from model.filters import OneEuro
 
 

@@ -1,0 +1,1 @@
+"""How steadily trackers follow faces whose motion is known, ours beside others."""
