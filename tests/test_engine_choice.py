@@ -145,7 +145,7 @@ ENGINES = ["onnx-int8", pytest.param("openvino", marks=pytest.mark.skipif(not HA
 def test_faster_engines_agree_with_the_float_one_and_with_themselves(name: str) -> None:
     exact, engine = (open_engine(DEFAULT_WEIGHTS, each, "cpu", 1) for each in ("onnx", name))
     image = portrait()
-    crop = Crop(image.shape[1] / 2, image.shape[0] / 2, min(image.shape[:2]))
+    crop = Crop.around_box(184, 70, 268, 185, 1.3)
     picture = crop.extract(image, SIZE)[None]
     points = []
     for each in (exact, engine, engine):
@@ -153,7 +153,7 @@ def test_faster_engines_agree_with_the_float_one_and_with_themselves(name: str) 
         for _ in range(3):
             solution = recurrence.solve(each.encode(picture), crop, image)
         points.append(solution.landmarks)
-    assert np.linalg.norm(points[1] - points[0], axis=1).mean() < 0.005 * crop.side
+    assert np.linalg.norm(points[1] - points[0], axis=1).mean() < 0.002 * crop.side
     np.testing.assert_array_equal(points[1], points[2])
 
 
