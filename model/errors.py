@@ -8,7 +8,7 @@ class ModelError(ValueError):
 
 
 def in_short(reason: str) -> str:
-    """Return the first line, without what would end a sentence or a note; libraries write pages."""
+    """Return the first line of an error message, without what would end a sentence; libraries write pages."""
     line = reason.strip().splitlines()[0].strip() if reason.strip() else "no reason given"
-    line = line.replace(";", ",").rstrip(". ")
+    line = line.rstrip(". ")
     return line if len(line) <= LONGEST_REASON else line[: LONGEST_REASON - 1] + "…"

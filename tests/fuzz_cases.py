@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.tracking.pipeline import STARTED_ANEW
+from app.core.events import TrackingRestarted
 from model.weights import sha256
 from tests.fakes import portrait
 from tests.fuzz_damage import damaged, damaged_json, damaged_lines
@@ -68,7 +68,7 @@ def make_samples(folder: Path) -> None:
         cv2.imwrite(str(folder / f"picture{suffix}"), cv2.cvtColor(drifting(0), cv2.COLOR_RGB2BGR))
     results = [result(i, image=drifting(i)) for i in range(12)]
     record(folder / "session", results)
-    record(folder / "exact", [replace(results[0], note=STARTED_ANEW), *results[1:]], EXACT)
+    record(folder / "exact", [replace(results[0], events=(TrackingRestarted(),)), *results[1:]], EXACT)
     from app.holdstill.card_file import write_card
 
     write_card(folder / "card.json", card())

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.events import TrackingEvent
 from app.core.frame import Frame, FrameResult
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.metadata import EngineFacts, SourceFacts
@@ -29,10 +30,11 @@ def plan(
     return SessionPlan(source, EngineFacts.of("fake, CPU", EngineSettings()), choices or RecordingChoices())
 
 
-def told(index: int, note: str = "", **settings: object) -> FrameResult:
-    """Return the result of frame ``index`` with one face, a note and settings."""
+def told(index: int, *events: TrackingEvent, **settings: object) -> FrameResult:
+    """Return the result of frame ``index`` with one face, events and settings."""
     found = result(index, faces=[estimate()])
-    return replace(found, note=note, settings=TrackingSettings(**settings), seconds={"total": 0.02})  # type: ignore[arg-type]
+    tracking = TrackingSettings(**settings)  # type: ignore[arg-type]
+    return replace(found, events=events, settings=tracking, seconds={"total": 0.02})
 
 
 def record(folder: Path, results: list[FrameResult], choices: RecordingChoices | None = None) -> Session:

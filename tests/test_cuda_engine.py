@@ -37,7 +37,7 @@ from model.rwr.several import solve_together
 from model.solvers import progress
 from model.weights import load_weights, save_weights
 from tests.fakes import SquareDetector
-from tests.test_faults_engine import play
+from tests.test_faults_engine import play, replacements
 from tests.test_torch_engine import CONFIG
 
 NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
@@ -263,11 +263,11 @@ def test_a_card_that_fails_later_is_replaced_by_the_cpu(
     monkeypatch.setattr(engine, part, failing)
     spare = lambda: open_plainest(DEFAULT_WEIGHTS, "torch-f32", 1)  # noqa: E731
     pipeline = Pipeline(engine, SquareDetector(), TrackingSettings(), open_spare=spare)
-    said = [result.note for result in play(pipeline, 4) if "failed" in result.note]
-    assert len(said) == 1
+    (replaced,) = replacements(play(pipeline, 4))
     first_line = str(error).splitlines()[0].rstrip(".")
-    assert f"torch, CPU, f32 failed ({first_line}" in said[0]
-    assert said[0].endswith("tracking goes on with torch, CPU")
+    assert replaced.failed == "torch, CPU, f32"
+    assert replaced.reason.startswith(first_line)
+    assert replaced.replacement == "torch, CPU"
 
 
 class Waits(TorchFunctionMode):

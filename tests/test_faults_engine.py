@@ -10,15 +10,17 @@ import pytest
 from numpy.typing import NDArray
 
 from app.core.errors import EXIT_FAILURE, UserError
+from app.core.event_texts import event_text
+from app.core.events import DetectorFailed, EngineReplaced
 from app.core.frame import Frame, FrameResult
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.events import FAULT
 from app.tracking.detector import Detection
 from app.tracking.live import ENDED, FAILED, LivePipeline
-from app.tracking.patient_detector import DETECTOR_FAILED, FAILURES_IN_A_ROW
+from app.tracking.patient_detector import FAILURES_IN_A_ROW
 from app.tracking.pipeline import Pipeline, build_pipeline
-from app.tracking.rescue import ENGINE_REPLACED, SICK_FRAMES
+from app.tracking.rescue import ENGINE_REPLACED, NO_NUMBERS, SICK_FRAMES
 from model.engine.fallback import MOST, EngineSupply
 from model.engine.onnx_engine import OnnxEngine
 from model.errors import ModelError
@@ -97,6 +99,10 @@ def play(pipeline: Pipeline, count: int = 12) -> list[FrameResult]:
     return [pipeline.process(frame) for frame in frames(count)]
 
 
+def replacements(results: list[FrameResult]) -> list[EngineReplaced]:
+    return [event for result in results for event in result.events if isinstance(event, EngineReplaced)]
+
+
 def with_spare(engine: SquareEngine, **settings: object) -> Pipeline:
     return Pipeline(engine, SquareDetector(), TrackingSettings(**settings), open_spare=Cpu)  # type: ignore[arg-type]
 
@@ -109,13 +115,10 @@ def test_a_lost_gpu_costs_no_frame(part: str, calls: int, compare: bool) -> None
     assert [len(result.faces) for result in results] == [1] * 12
     assert {result.faces[0].face for result in results} == {0}
     assert pipeline.engine_name == "onnxruntime, CPU"
-    said = [result for result in results if "failed" in result.note]
-    assert len(said) == 1
-    assert pipeline.note == (
-        "onnxruntime, CUDA failed (CUDA failure 719: unspecified launch failure , GPU=0 , hostname=box), "
-        "so tracking goes on with onnxruntime, CPU."
-    )
-    report = said[0].faces[0].estimate.report
+    (said,) = [result for result in results if replacements([result])]
+    reason = "CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=box"
+    assert replacements(results) == [EngineReplaced("onnxruntime, CUDA", reason, "onnxruntime, CPU")]
+    report = said.faces[0].estimate.report
     assert (report.warm, report.reason) == (False, ENGINE_REPLACED)
     assert results[-1].faces[0].estimate.report.warm
     alone = play(with_spare(Cpu(), compare=compare))[-1].faces[0].estimate.landmarks
@@ -128,7 +131,7 @@ def test_an_engine_that_gives_no_numbers_is_replaced() -> None:
     blind = [result.frame.index for result in results if not result.faces]
     assert 0 < len(blind) < SICK_FRAMES
     assert [len(result.faces) for result in results[-5:]] == [1] * 5
-    assert "gave no numbers" in pipeline.note
+    assert replacements(results) == [EngineReplaced("onnxruntime, CUDA", NO_NUMBERS, "onnxruntime, CPU")]
 
 
 def test_engines_that_fail_one_after_the_other_end_with_one_sentence() -> None:
@@ -169,7 +172,10 @@ def test_the_live_status_says_what_happened() -> None:
     wait_for(lambda: live.status.state == ENDED)
     status = live.status
     assert (status.processed, status.error, status.engine) == (30, "", "onnxruntime, CPU")
-    assert status.note.startswith("onnxruntime, CUDA failed")
+    assert status.note == (
+        "onnxruntime, CUDA failed (CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=box), "
+        "so tracking goes on with onnxruntime, CPU."
+    )
 
 
 def test_a_recording_keeps_what_happened_and_is_no_longer_exact(tmp_path: Path) -> None:
@@ -191,10 +197,10 @@ def test_a_real_onnxruntime_session_that_fails_is_replaced(monkeypatch: pytest.M
         pipeline._detector.close()
         pipeline._detector._detector = SquareDetector()  # type: ignore[assignment]
         results = play(pipeline, 3)
-        assert "failed" in results[0].note
         assert pipeline._rescue.engine is not engine
         assert pipeline.engine_name == engine.name
-        assert "it was started anew" in pipeline.note
+        (replaced,) = replacements(results[:1])
+        assert event_text(replaced).endswith("so it was started anew")
     finally:
         pipeline.close()
 
@@ -204,7 +210,7 @@ def test_a_detector_that_fails_now_and_then_costs_no_face() -> None:
     pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=2))
     results = play(pipeline, 40)
     assert [len(result.faces) for result in results] == [1] * 40
-    assert sum(DETECTOR_FAILED in result.note for result in results) >= 9
+    assert sum(DetectorFailed() in result.events for result in results) >= 9
 
 
 def test_a_detector_that_comes_back_finds_the_face() -> None:

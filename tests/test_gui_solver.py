@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from app.core.events import FaceFound, SceneCut, TrackingEvent
 from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import COLD, EMA, RWR
 from app.core.presets import PRESETS
@@ -33,7 +34,6 @@ from app.gui.live.presenters.solver_readouts import (
     step_of,
     weight_at,
 )
-from app.tracking.pipeline import SCENE_CUT
 from model.rwr.recurrence import FIRST_FRAME, RwrSettings
 from model.solvers import BUDGET, SolveReport
 from tests.gui_fakes import estimate, frame_result
@@ -48,7 +48,11 @@ def report_of(mode: str, report: SolveReport) -> Estimate:
 
 
 def frame(
-    time: float, rwr: SolveReport | None, cold: SolveReport | None = None, note: str = "", **settings: object
+    time: float,
+    rwr: SolveReport | None,
+    cold: SolveReport | None = None,
+    events: tuple[TrackingEvent, ...] = (),
+    **settings: object,
 ) -> FrameResult:
     """Return a frame with these reports; the second is the rival's where both are there."""
     base = frame_result(captured=time)
@@ -56,7 +60,7 @@ def frame(
     tracking = TrackingSettings(rwr=rwr is not None, compare=len(own) > 1, **settings)  # type: ignore[arg-type]
     face = FaceResult(0, base.faces[0].crop, own[0], own[1] if len(own) > 1 else None)
     shown = replace(base.frame, timestamp=time)
-    return replace(base, frame=shown, faces=(face,), settings=tracking, note=note)
+    return replace(base, frame=shown, faces=(face,), settings=tracking, events=events)
 
 
 def history(*frames: FrameResult) -> SolverHistory:
@@ -154,8 +158,8 @@ class TestResets:
         assert texts(view)["Cold starts"] == f"3, most: {START.reason}"
 
     def test_a_first_frame_after_a_cut_is_called_a_cut(self) -> None:
-        cut = frame(0.0, replace(START, reason=FIRST_FRAME), note=f"{SCENE_CUT}; found face 3")
-        assert history(cut).view(0.0).reasons == ((SCENE_CUT, 1),)
+        cut = frame(0.0, replace(START, reason=FIRST_FRAME), events=(SceneCut(), FaceFound(3)))
+        assert history(cut).view(0.0).reasons == (("scene cut", 1),)
 
     def test_solves_without_rwr_are_none(self) -> None:
         assert history(frame(0.0, None, ALONE)).view(0.0).resets == ()

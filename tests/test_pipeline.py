@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.core.events import FaceLost, LossReason, SceneCut
 from app.core.frame import COLD, EMA, ONE_EURO, RWR, Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.tracking.detector import Detection
 from app.tracking.faces import RWR_ON
 from app.tracking.pipeline import DRIFTED, Pipeline
-from app.tracking.tracker import UNCERTAIN, Policy
+from app.tracking.tracker import Policy
 from model.engine.base import State
 from model.geometry import Crop
 from model.rwr.recurrence import FIRST_FRAME, RWR_OFF
@@ -141,7 +142,8 @@ def test_a_face_that_leaves_is_lost_and_its_successor_is_new() -> None:
     gone = play(pipeline, [image(300)] * 3 + [image(None)] * 12)
     assert gone[2].faces
     assert not gone[-1].faces
-    assert any("lost face 0" in result.note for result in gone)
+    lost = [event for result in gone for event in result.events if isinstance(event, FaceLost)]
+    assert [event.face for event in lost] == [0]
     back = play(pipeline, [image(320)] * 2)
     assert [face.face for face in back[0].faces] == [1]
     assert not back[0].faces[0].estimate.report.warm
@@ -161,7 +163,7 @@ def test_a_crop_that_drifted_off_its_face_is_brought_back() -> None:
     track = pipeline._faces[0].track
     track.crop = Crop(track.crop.centre_x + 20, track.crop.centre_y, track.crop.side * 0.4)
     reports = [result.faces[0].estimate.report for result in play(pipeline, [image(300)] * 6)]
-    assert any(report.reason in (DRIFTED, UNCERTAIN, "face changed size") for report in reports)
+    assert any(report.reason in (DRIFTED, LossReason.UNCERTAIN, LossReason.CHANGED_SIZE) for report in reports)
     face = play(pipeline, [image(300)] * 2)[-1].faces[0]
     assert face.crop.side == pytest.approx(SIDE * 1.25, rel=0.1)
 
@@ -193,8 +195,8 @@ def test_a_scene_cut_starts_over() -> None:
     cut = np.zeros((360, 640, 3), np.uint8)
     cut[:, 320:] = 255
     results = play(build(), [image(300)] * 3 + [cut])
-    assert "scene cut" in results[-1].note
-    assert "scene cut" not in results[-2].note
+    assert SceneCut() in results[-1].events
+    assert SceneCut() not in results[-2].events
 
 
 def test_several_faces_keep_their_identities_largest_first() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import RecordingError
+from app.core.events import FaceFound
 from app.core.frame import Estimate
 from app.core.settings import TrackingSettings
 from app.sessions.compare import compare_takes
@@ -128,7 +129,7 @@ def test_a_clip_as_a_video(session, tmp_path):
 
 
 def test_a_clip_as_a_session(tmp_path):
-    items = [told(k, "" if k else "found face 0", rwr=k < 4) for k in range(8)]
+    items = [told(k, *(() if k else (FaceFound(0),)), rwr=k < 4) for k in range(8)]
     session = record(tmp_path / "talk", items)
     assert export_clip(session, session.recorded, 3 / 30, 6 / 30, tmp_path / "cut") == tmp_path / "cut"
     cut = open_session(tmp_path / "cut")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import RecordingError, UserError
+from app.core.events import FaceFound
 from app.core.places import ROOT
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
@@ -72,7 +73,7 @@ def test_what_has_no_plain_form_is_refused():
 
 
 def test_metadata_comes_back(folder):
-    session = record(folder, [told(k, "" if k else "found face 0") for k in range(3)], EXACT)
+    session = record(folder, [told(k, *(() if k else (FaceFound(0),))) for k in range(3)], EXACT)
     facts = read_metadata(folder)
     assert facts == session.metadata
     assert from_plain(SessionMetadata, json.loads((folder / "session.json").read_text())) == facts
@@ -103,11 +104,11 @@ def test_landmarks_come_back_bit_for_bit(folder):
 
 
 def test_a_result_is_rebuilt_for_drawing(folder):
-    item = told(0, "found face 0", max_faces=3)
+    item = told(0, FaceFound(0), max_faces=3)
     session = record(folder, [item, result(1, faces=[estimate(), estimate()], other=COLD_ESTIMATE)])
     first, second = (session.recorded.result(row, item.frame.image) for row in (0, 1))
     assert first.settings == item.settings
-    assert first.note == "found face 0"
+    assert first.events == (FaceFound(0),)
     assert first.seconds == {"total": 0.02}
     assert (first.frame.index, first.frame.timestamp) == (0, 0.0)
     mine, theirs = first.faces[0].estimate, item.faces[0].estimate
@@ -137,7 +138,8 @@ def test_a_killed_recording_is_recovered(folder, exact):
         import os, signal, sys, time
         from dataclasses import replace
         from pathlib import Path
-        from app.recording import tables
+        from app.core.events import FaceFound
+        from app.media import tables
         from app.sessions.recorder import SessionRecorder
         from app.sessions.plan import RecordingChoices
         from tests.recording_fakes import result
@@ -145,7 +147,7 @@ def test_a_killed_recording_is_recovered(folder, exact):
         tables.FLUSH_SECONDS = 0.0
         recorder = SessionRecorder(Path(sys.argv[1]), plan(RecordingChoices(exact={exact})))
         for index in range(18):
-            recorder.offer(replace(result(index), note="" if index else "found face 0"))
+            recorder.offer(replace(result(index), events=() if index else (FaceFound(0),)))
         while recorder.frames < 18:
             time.sleep(0.005)
         os.kill(os.getpid(), signal.SIGKILL)

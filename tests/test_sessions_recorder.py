@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 from app.core.errors import RecordingError
+from app.core.events import FaceFound, FaceLost, LossReason, SceneCut, TrackingRestarted
 from app.core.frame import RWR, Estimate
 from app.core.settings import TrackingSettings
 from app.media.tables import CsvTable
 from app.media.video import VideoWriter
 from app.sessions import recorder as module
+from app.sessions.events import tracking_event
 from app.sessions.form import COMPLETE, RECOVERED
 from app.sessions.listing import list_sessions
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
-from app.tracking.pipeline import STARTED_ANEW
 from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
 from tests.session_fakes import EXACT, plan, record, told
@@ -116,8 +117,9 @@ def test_the_annotated_video_is_drawn_and_the_clean_one_is_not(folder):
 
 def test_an_exact_recording_keeps_every_value(folder):
     noise = [np.random.default_rng(k).integers(0, 256, (47, 63, 3), np.uint8) for k in range(5)]
-    note = "found face 0"
-    session = record(folder, [replace(result(k, image=noise[k]), note="" if k else note) for k in range(5)], EXACT)
+    found = (FaceFound(0),)
+    items = [replace(result(k, image=noise[k]), events=() if k else found) for k in range(5)]
+    session = record(folder, items, EXACT)
     assert (session.metadata.exact, session.metadata.exact_frames) == (True, 5)
     for number, image in session.pictures():
         assert (image == noise[number]).all()
@@ -220,7 +222,7 @@ def test_a_frame_without_a_time_is_counted_as_damaged(folder):
 
 def test_a_change_of_size_is_letterboxed_and_told(folder):
     big = np.full((100, 40, 3), 255, np.uint8)
-    items = [replace(result(0), note="found face 0"), result(1, image=big), result(2)]
+    items = [replace(result(0), events=(FaceFound(0),)), result(1, image=big), result(2)]
     session = record(folder, items, EXACT)
     images = [image for _, image in session.pictures()]
     assert {image.shape for image in images} == {(48, 64, 3)}
@@ -233,7 +235,7 @@ def test_a_change_of_size_is_letterboxed_and_told(folder):
 
 def test_an_exact_recording_begins_without_memory(folder):
     items = [result(k) for k in range(6)]
-    items[3] = replace(items[3], note=f"{STARTED_ANEW}; found face 0")
+    items[3] = replace(items[3], events=(TrackingRestarted(), FaceFound(0)))
     session = record(folder, items, EXACT)
     assert session.frames.index.tolist() == [3, 4, 5]
     assert session.metadata.exact
@@ -251,7 +253,7 @@ def test_a_dropped_picture_ends_exactness(folder, gate, monkeypatch):
     monkeypatch.setattr(module, "PICTURES_WAITING", 1)  # times the patience of exact recordings
     recorder = SessionRecorder(folder, plan(EXACT))
     for index in range(6):
-        recorder.offer(replace(result(index), note="" if index else "found face 0"))
+        recorder.offer(replace(result(index), events=() if index else (FaceFound(0),)))
     gate.set()
     recorder.stop()
     session = open_session(folder)
@@ -354,14 +356,14 @@ def test_events_tell_what_happened(folder):
         RWR, *(lambda e: (e.landmarks, e.uncertainty))(estimate()), SolveReport(5, (0.1,), 0, "", False, "drift")
     )
     items = [
-        told(0, "found face 0"),
+        told(0, FaceFound(0)),
         told(1, max_faces=2),
         replace(told(2, max_faces=2), faces=(replace(told(2).faces[0], estimate=cold),)),
-        told(3, "lost face 0: not seen by the detector; found face 1", max_faces=2, rwr=False),
-        told(4, "scene cut; found face 2", max_faces=2, rwr=False),
-        told(5, f"{STARTED_ANEW}; found face 0", max_faces=2, rwr=False),
+        told(3, FaceLost(0, LossReason.NOT_SEEN), FaceFound(1), max_faces=2, rwr=False),
+        told(4, SceneCut(), FaceFound(2), max_faces=2, rwr=False),
+        told(5, TrackingRestarted(), FaceFound(0), max_faces=2, rwr=False),
     ]
-    late = replace(items[-1], frame=replace(items[-1].frame, index=6, timestamp=9.0, captured=109.0), note="")
+    late = replace(items[-1], frame=replace(items[-1].frame, index=6, timestamp=9.0, captured=109.0), events=())
     session = record(folder, [*items, late])
     assert [(event.kind, event.row) for event in session.events] == [
         *(("start", 0), ("found", 0), ("settings", 1), ("reset", 2)),
@@ -369,6 +371,9 @@ def test_events_tell_what_happened(folder):
         *(("restart", 5), ("found", 5), ("source", 6), ("stop", 6)),
     ]
     texts = [event.text for event in session.events]
+    assert [event for event in map(tracking_event, session.events) if event] == [
+        event for item in items for event in item.events
+    ]
     assert texts[2] == "max_faces: 1 → 2"
     assert texts[3] == "reset face 0: drift"
     assert texts[5] == "lost face 0: not seen by the detector"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.events import TrackingEvent
 from app.core.modes import COLD as COLD
 from app.core.modes import EMA as EMA
 from app.core.modes import MODES as MODES
@@ -80,12 +81,12 @@ class FrameResult:
         frame: the frame itself.
         faces: the largest face first; empty when none is in view.
         seconds: time spent by stage on the tracker's thread: detect, crop, encode, solve, flicker, total.
-        note: why the tracker looked for faces or lost one in this frame, "" otherwise.
+        events: what happened while tracking this frame, in order.
         settings: those in force for this frame.
     """
 
     frame: Frame
     faces: tuple[FaceResult, ...]
     seconds: dict[str, float] = field(default_factory=dict)
-    note: str = ""
+    events: tuple[TrackingEvent, ...] = ()
     settings: TrackingSettings = field(default_factory=TrackingSettings)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import UserError
+from app.core.event_texts import event_text
+from app.core.events import (
+    FaceFound,
+    FaceLost,
+    RecordedFault,
+    SceneCut,
+    TrackingEvent,
+    TrackingRestarted,
+)
 from app.core.frame import FrameResult
 from app.core.modes import RWR
 from app.core.settings import TrackingSettings
 from app.media.paths import failure
 from app.sessions.form import SessionError
 from app.sessions.plain import from_plain, to_plain
-from app.tracking.pipeline import SCENE_CUT, STARTED_ANEW
 from model.errors import ModelError
 
 START, STOP = "start", "stop"
@@ -29,12 +36,9 @@ DROPPED, ANNOTATED, INEXACT = "dropped", "annotated", "inexact"
 FAULT = "fault"
 ERROR = "error"
 
-NOTED = (FOUND, LOST, CUT, RESTART, FAULT)
-"""Kinds whose texts are the parts of a result's note."""
 LARGEST_GAP = 1.0
 """Seconds between two frames from which on the source was interrupted."""
 
-_FACE = re.compile(r"(found|lost) face (\d+)(?:: (.*))?")
 _FIXED = ("time", "row", "frame", "kind")
 
 
@@ -97,16 +101,37 @@ class Watcher:
                 yield event(SETTINGS, changes=changes)
             for text in _interruptions(last, result):
                 yield event(SOURCE, text=text)
-        for part in filter(None, result.note.split("; ")):
-            match = _FACE.fullmatch(part)
-            if match:
-                yield event(match[1], face=int(match[2]), reason=match[3] or "")
-            else:
-                yield event({STARTED_ANEW: RESTART, SCENE_CUT: CUT}.get(part, FAULT), text=part)
+        for happened in result.events:
+            kind, data = _recorded(happened)
+            yield event(kind, **data)
         for face in result.faces:
             for estimate in (face.estimate, face.other):
                 if estimate is not None and estimate.mode == RWR and not estimate.report.warm:
                     yield event(RESET, face=face.face, reason=estimate.report.reason)
+
+
+def tracking_event(event: Event) -> TrackingEvent | None:
+    """Return what the tracker had reported; None for events of other kinds, and for damaged ones."""
+    face = event.data.get("face")
+    if event.kind == FOUND and isinstance(face, int):
+        return FaceFound(face)
+    if event.kind == LOST and isinstance(face, int):
+        return FaceLost(face, str(event.data.get("reason", "")))
+    if event.kind == CUT:
+        return SceneCut()
+    if event.kind == RESTART:
+        return TrackingRestarted()
+    return RecordedFault(event.text) if event.kind == FAULT else None
+
+
+def _recorded(event: TrackingEvent) -> tuple[str, dict[str, Any]]:
+    """Return the kind and the data under which a session keeps what the tracker reported."""
+    if isinstance(event, FaceFound):
+        return FOUND, {"face": event.face, "reason": ""}
+    if isinstance(event, FaceLost):
+        return LOST, {"face": event.face, "reason": event.reason}
+    kind = CUT if isinstance(event, SceneCut) else RESTART if isinstance(event, TrackingRestarted) else FAULT
+    return kind, {"text": event_text(event)}
 
 
 def settings_changes(old: TrackingSettings, new: TrackingSettings) -> dict[str, list[Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import threading
 from collections import deque
 from dataclasses import dataclass, replace
@@ -13,13 +12,13 @@ from time import monotonic
 import numpy as np
 
 from app.core.errors import RecordingError
+from app.core.events import FaceFound, TrackingRestarted
 from app.core.frame import FrameResult
 from app.core.priority import yield_to_others
 from app.media.clock import RecordingClock
 from app.media.summary import RecordingSummary
 from app.sessions.plan import SessionPlan
 from app.sessions.writer import SessionWriter
-from app.tracking.pipeline import STARTED_ANEW
 
 PICTURE_BYTES = 256 << 20
 PICTURES_WAITING = 64
@@ -37,8 +36,6 @@ FRESH_RESULTS = 90
 QUICKLY_READ = 256 << 20
 """Bytes of video whose checksums are waited for at the end; those of larger ones follow in the background."""
 STOP_SECONDS = 10.0
-
-_FOUND = re.compile(r"found face (\d+)")
 
 log = logging.getLogger(__name__)
 
@@ -162,8 +159,9 @@ class SessionRecorder:
         """Whether to begin or go on; an exact recording begins where tracking has no memory."""
         if self._unfresh is None:
             return True
-        found = set(map(int, _FOUND.findall(result.note)))
-        if STARTED_ANEW in result.note or all(face.face in found for face in result.faces):
+        restarted = any(isinstance(event, TrackingRestarted) for event in result.events)
+        found = {event.face for event in result.events if isinstance(event, FaceFound)}
+        if restarted or all(face.face in found for face in result.faces):
             self._unfresh = None
             return True
         self._unfresh += 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.sessions.estimates import Estimates
-from app.sessions.events import NOTED, RESET, Event
+from app.sessions.events import RESET, Event, tracking_event
 from app.sessions.form import RECORDED
 from app.sessions.frames import FrameTable
 from app.sessions.metadata import EngineFacts
@@ -128,8 +128,8 @@ class Take:
         frame = Frame(int(table.index[row]), float(table.timestamp[row]), image, float(table.time[row]))
         spent = float(table.seconds[row])
         seconds = {"total": spent} if np.isfinite(spent) else {}
-        note = "; ".join(event.text for event in self.events_at(row) if event.kind in NOTED)
-        return FrameResult(frame, tuple(faces), seconds, note, settings)
+        events = tuple(reported for event in self.events_at(row) if (reported := tracking_event(event)) is not None)
+        return FrameResult(frame, tuple(faces), seconds, events, settings)
 
     def events_at(self, row: int) -> tuple[Event, ...]:
         """Return what happened in one frame."""

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from app.core.errors import UserError
+from app.core.event_texts import event_text
+from app.core.events import EngineReplaced
 from app.core.frame import Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
@@ -23,7 +25,7 @@ OPENING, RUNNING, ENDED, FAILED, STOPPED = "opening", "running", "ended", "faile
 WAIT_SECONDS = 0.2
 STOP_SECONDS = 2.0
 NEWS_SECONDS = 20.0
-"""How long a note of the pipeline is shown; it hides what is usually said there."""
+"""How long the replacement of an engine is shown; it hides what is usually said there."""
 
 Consumer = Callable[[FrameResult], None]
 
@@ -212,7 +214,7 @@ class LivePipeline:
             self.results.close()
 
     def _fresh_note(self) -> str:
-        """What the pipeline said of itself, as long as it is news; the engine's name goes on saying it."""
+        """Return which engine was replaced, as long as that is news; the engine's name shows it from then on."""
         return self._note if time.monotonic() - self._noted < NEWS_SECONDS else ""
 
     def _fail(self, message: str) -> None:
@@ -265,8 +267,9 @@ class LivePipeline:
         with self._lock:
             self._processed += 1
             self._engine = pipeline.engine_name
-            if pipeline.note != self._note:
-                self._note, self._noted = pipeline.note, time.monotonic()
+            for event in result.events:
+                if isinstance(event, EngineReplaced):
+                    self._note, self._noted = f"{event_text(event)}.", time.monotonic()
         self.results.put(result)
         for consumer in consumers:
             try:

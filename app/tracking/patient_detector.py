@@ -14,7 +14,6 @@ log = logging.getLogger(__name__)
 
 FAILURES_IN_A_ROW = 15
 """Looks that may fail one after the other; without a face to follow that is half a second at 30 frames per second."""
-DETECTOR_FAILED = "the face detector failed"
 
 
 class PatientDetector:

@@ -11,16 +11,17 @@ import cv2
 import numpy as np
 
 from app.core.errors import UserError
+from app.core.events import DetectorFailed, FaceFound, FaceLost, LossReason, SceneCut, TrackingEvent, TrackingRestarted
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import EngineSettings, TrackingSettings
 from app.tracking.detector import Detection, Detector, MediaPipeDetector
 from app.tracking.faces import FollowedFace, Solutions
 from app.tracking.identities import Identities
-from app.tracking.patient_detector import DETECTOR_FAILED, PatientDetector
+from app.tracking.patient_detector import PatientDetector
 from app.tracking.rescue import Rescue, Solved
 from app.tracking.scene import CutDetector
 from app.tracking.stages import StageTimes
-from app.tracking.tracker import UNCERTAIN, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
+from app.tracking.tracker import Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
 from model.config import LANDMARKS
 from model.engine.base import Engine
 from model.engine.fallback import OpenEngine, open_plainest
@@ -30,8 +31,6 @@ from model.geometry import Crop
 from model.metrics.flicker import FlickerReading
 from model.repair.ghcu import Ghcu
 
-SCENE_CUT = "scene cut"
-STARTED_ANEW = "tracking started anew"
 DRIFTED = "seen elsewhere by the detector"
 
 
@@ -74,11 +73,6 @@ class Pipeline:
         return self._rescue.engine.name
 
     @property
-    def note(self) -> str:
-        """One sentence where the engine was replaced while it ran, "" otherwise."""
-        return self._rescue.note
-
-    @property
     def settings(self) -> TrackingSettings:
         """The settings in force."""
         return self._settings
@@ -113,34 +107,34 @@ class Pipeline:
     def process(self, frame: Frame) -> FrameResult:
         """Find and solve the faces of one frame."""
         self._times = StageTimes()
-        notes = [STARTED_ANEW] if self._anew else []
+        events: list[TrackingEvent] = [TrackingRestarted()] if self._anew else []
         self._anew = False
         if self._cuts.is_cut(frame.image):
-            notes.append(SCENE_CUT)
+            events.append(SceneCut())
             self._faces.clear()
             self._identities.forget_places()
-        newcomers = self._look(frame, notes)
+        newcomers = self._look(frame, events)
         known = list(self._faces)
         self._faces += newcomers
         work = partial(self._solve, frame, known, newcomers)
-        solutions = self._rescue.solve(work, self._faces, self._settings, notes)
+        solutions = self._rescue.solve(work, self._faces, self._settings, events)
         results = []
         for face, (crop, solution) in zip(list(self._faces), solutions, strict=True):
-            result = self._accept(frame, face, crop, solution, notes)
+            result = self._accept(frame, face, crop, solution, events)
             if result is not None:
                 results.append(result)
         self._remove_twins()
         alive = {face.track.face for face in self._faces}
         results = [result for result in results if result.face in alive]
         results.sort(key=lambda result: result.crop.side, reverse=True)
-        return FrameResult(frame, tuple(results), self._times.finish(), "; ".join(notes), self._settings)
+        return FrameResult(frame, tuple(results), self._times.finish(), tuple(events), self._settings)
 
     def _solve(self, frame: Frame, known: list[FollowedFace], newcomers: list[FollowedFace]) -> Solved:
         """Return every face's crop and answers, newcomers last."""
         solved = self._rescue.solver.solve(frame, known, self._settings, self._times)
         return solved + [self._solve_first(frame, face) for face in newcomers]
 
-    def _look(self, frame: Frame, notes: list[str]) -> list[FollowedFace]:
+    def _look(self, frame: Frame, events: list[TrackingEvent]) -> list[FollowedFace]:
         """Run the detector if a track needs it; drop faces it no longer finds; return newcomers."""
         self._since_look += 1
         due = self._since_look >= self._settings.detect_every
@@ -151,47 +145,47 @@ class Pipeline:
         with self._times.timed("detect"):
             detections = self._detector.look(frame.image)
         if detections is None:
-            notes.append(DETECTOR_FAILED)
+            events.append(DetectorFailed())
             return []
         owned, strangers = match([face.track for face in self._faces], detections, self._policy)
         kept = []
         for face in self._faces:
             reason = self._verdict(face, owned.get(face.track.face))
             if reason:
-                self._lose(face, frame, reason, notes)
+                self._lose(face, frame, reason, events)
             else:
                 kept.append(face)
         self._faces = kept
         room = self._settings.max_faces - len(self._faces)
-        return [self._newcomer(frame, detection, notes) for detection in strangers[: max(0, room)]]
+        return [self._newcomer(frame, detection, events) for detection in strangers[: max(0, room)]]
 
-    def _lose(self, face: FollowedFace, frame: Frame, reason: str, notes: list[str]) -> None:
+    def _lose(self, face: FollowedFace, frame: Frame, reason: LossReason, events: list[TrackingEvent]) -> None:
         """Say that a face is lost, and remember where."""
-        notes.append(f"lost face {face.track.face}: {reason}")
+        events.append(FaceLost(face.track.face, reason))
         self._identities.lose(face.track.face, face.track.sure or face.track.crop, frame.timestamp)
 
-    def _verdict(self, face: FollowedFace, detection: Detection | None) -> str:
-        """Return why a face is lost after a look, "" if it stays."""
+    def _verdict(self, face: FollowedFace, detection: Detection | None) -> LossReason | None:
+        """Return why a face is lost after a look, None if it stays."""
         track = face.track
         if detection is not None:
             track.misses = 0
             if not agrees(track.crop, detection, self._policy):
                 track.disputes += 1
                 if not track.doubt and track.disputes < self._policy.disputes:
-                    return ""
+                    return None
                 track.crop = detection.crop(self._policy.crop_scale)
                 face.recurrence.reset(track.doubt or DRIFTED)
-            track.disputes, track.doubt, track.trust = 0, "", self._policy.trust
-            return ""
+            track.disputes, track.doubt, track.trust = 0, None, self._policy.trust
+            return None
         track.misses += 1
         if track.doubt and track.misses >= self._policy.doubted_misses:
             return track.doubt
-        return "not seen by the detector" if track.misses >= self._policy.misses else ""
+        return LossReason.NOT_SEEN if track.misses >= self._policy.misses else None
 
-    def _newcomer(self, frame: Frame, detection: Detection, notes: list[str]) -> FollowedFace:
+    def _newcomer(self, frame: Frame, detection: Detection, events: list[TrackingEvent]) -> FollowedFace:
         crop = detection.crop(self._policy.crop_scale)
         track = Track(self._identities.of(crop, frame.timestamp), crop)
-        notes.append(f"found face {track.face}")
+        events.append(FaceFound(track.face))
         return FollowedFace.begin(track, self._rescue.engine, self._settings)
 
     def _solve_first(self, frame: Frame, face: FollowedFace) -> tuple[Crop, Solutions]:
@@ -207,7 +201,7 @@ class Pipeline:
         }
 
     def _accept(
-        self, frame: Frame, face: FollowedFace, crop: Crop, solutions: Solutions, notes: list[str]
+        self, frame: Frame, face: FollowedFace, crop: Crop, solutions: Solutions, events: list[TrackingEvent]
     ) -> FaceResult | None:
         """Turn a face's solutions into its result and next crop; None where it is lost."""
         mode = self._settings.mode
@@ -215,7 +209,7 @@ class Pipeline:
         height, width = frame.image.shape[:2]
         gone = loss(main.landmarks, width, height, self._policy)
         if gone:
-            self._lose(face, frame, gone, notes)
+            self._lose(face, frame, gone, events)
             self._faces.remove(face)
             return None
         readings: dict[str, FlickerReading | None] = {}
@@ -227,7 +221,7 @@ class Pipeline:
         reason = doubt(track.landmarks, main.landmarks, main.uncertainty, self._policy)
         if not reason:
             track.sure = crop
-        track.doubt = "" if track.trust and reason == UNCERTAIN else reason
+        track.doubt = None if track.trust and reason is LossReason.UNCERTAIN else reason
         track.trust = max(0, track.trust - 1)
         track.landmarks = main.landmarks
         track.crop = next_crop(crop, main.landmarks, self._policy)

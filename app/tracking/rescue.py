@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from app.core.errors import EXIT_FAILURE, UserError
+from app.core.events import EngineReplaced, TrackingEvent
 from app.core.settings import TrackingSettings
 from app.tracking.faces import FaceSolver, FollowedFace, Solutions
 from model.engine.base import Engine
 from model.engine.fallback import EngineSupply, OpenEngine
-from model.errors import ModelError
+from model.errors import ModelError, in_short
 from model.geometry import Crop
 from model.repair.ghcu import Ghcu
 from model.solvers import NOT_FINITE
@@ -42,17 +43,16 @@ class Rescue:
         """What runs the model now."""
         return self._supply.engine
 
-    @property
-    def note(self) -> str:
-        """One sentence where the engine was replaced, "" otherwise."""
-        return self._supply.note
-
     def close(self) -> None:
         """End what runs beside the solver."""
         self.solver.close()
 
     def solve(
-        self, work: Callable[[], Solved], faces: Sequence[FollowedFace], settings: TrackingSettings, notes: list[str]
+        self,
+        work: Callable[[], Solved],
+        faces: Sequence[FollowedFace],
+        settings: TrackingSettings,
+        events: list[TrackingEvent],
     ) -> Solved:
         """Return what ``work`` returns; where the engine fails in it, what it returns with another one.
 
@@ -60,7 +60,7 @@ class Rescue:
             work: solves ``faces`` with :attr:`solver`, as it is when it is called.
             faces: every face that is followed; they lose their memory with the engine.
             settings: in force for this frame.
-            notes: what happened is added to it.
+            events: what happened is added to it.
 
         Raises:
             UserError: engines fail one after the other, or the spare one cannot be opened.
@@ -73,18 +73,19 @@ class Rescue:
             except Exception as error:  # libraries raise many types of their own
                 if self._supply.alone:
                     raise
-                self._replace(str(error) or type(error).__name__, faces, settings, notes)
+                self._replace(str(error) or type(error).__name__, faces, settings, events)
                 continue
             reports = [answers[settings.mode].report for _, answers in solved]
             if reports:
                 self._sick = self._sick + 1 if all(report.stopped == NOT_FINITE for report in reports) else 0
             if self._sick < SICK_FRAMES or self._supply.alone:
                 return solved
-            self._replace(NO_NUMBERS, faces, settings, notes)
+            self._replace(NO_NUMBERS, faces, settings, events)
 
     def _replace(
-        self, reason: str, faces: Sequence[FollowedFace], settings: TrackingSettings, notes: list[str]
+        self, reason: str, faces: Sequence[FollowedFace], settings: TrackingSettings, events: list[TrackingEvent]
     ) -> None:
+        failed, reason = self.engine.name, in_short(reason)
         try:
             engine = self._supply.replace(reason)
         except ModelError as error:
@@ -92,7 +93,7 @@ class Rescue:
         self._sick = 0
         self.solver.close()
         self.solver = FaceSolver(engine, self._open_ghcu)
-        notes.append(self._supply.note.rstrip("."))
+        events.append(EngineReplaced(failed, reason, engine.name))
         for face in faces:  # their states are of the old engine's kind, and perhaps on a device that is gone
             fresh = FollowedFace.begin(face.track, engine, settings)
             face.recurrence, face.meter = fresh.recurrence, fresh.meter

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.events import LossReason
 from app.tracking.detector import Detection
 from model.geometry import Crop
-
-UNCERTAIN = "uncertain landmarks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Track:
         landmarks: last landmarks (98, 2) in frame pixels; None before the first solve.
         misses: looks in a row in which the detector did not see this face.
         disputes: looks in a row in which the detector saw it elsewhere.
-        doubt: why the last result is doubted, "" if it is not.
+        doubt: why the last result is doubted, None if it is not.
         trust: frames left in which uncertain landmarks raise no doubt.
         sure: the crop of the last frame whose landmarks gave no reason to doubt them.
     """
@@ -79,7 +78,7 @@ class Track:
     landmarks: NDArray[np.float32] | None = None
     misses: int = 0
     disputes: int = 0
-    doubt: str = ""
+    doubt: LossReason | None = None
     trust: int = 0
     sure: Crop | None = None
 
@@ -103,16 +102,16 @@ def next_crop(current: Crop, landmarks: NDArray[np.floating], policy: Policy) ->
     return current if still else wanted
 
 
-def loss(landmarks: NDArray[np.floating], width: int, height: int, policy: Policy) -> str:
-    """Return why landmarks (98, 2) cannot be a face in a frame of this size, "" if they can."""
+def loss(landmarks: NDArray[np.floating], width: int, height: int, policy: Policy) -> LossReason | None:
+    """Return why landmarks (98, 2) cannot be a face in a frame of this size, None if they can."""
     if not np.isfinite(landmarks).all():
-        return "landmarks not finite"
+        return LossReason.NOT_FINITE
     if box_side(landmarks) < policy.min_side:
-        return "face too small"
+        return LossReason.TOO_SMALL
     x, y = box_centre(landmarks)
     if not (0 <= x < width and 0 <= y < height):
-        return "face left the picture"
-    return ""
+        return LossReason.LEFT_PICTURE
+    return None
 
 
 def doubt(
@@ -120,18 +119,18 @@ def doubt(
     landmarks: NDArray[np.floating],
     uncertainty: NDArray[np.floating],
     policy: Policy,
-) -> str:
-    """Return why a result should be checked with the detector, "" if it looks right."""
+) -> LossReason | None:
+    """Return why a result should be checked with the detector, None if it looks right."""
     side = box_side(landmarks)
     if float(uncertainty.mean()) > policy.max_spread * side:
-        return UNCERTAIN
+        return LossReason.UNCERTAIN
     if previous is not None:
         old_side = box_side(previous)
         if float(np.linalg.norm(box_centre(landmarks) - box_centre(previous))) > policy.max_jump * old_side:
-            return "face jumped"
+            return LossReason.JUMPED
         if not 1 / policy.max_growth < side / old_side < policy.max_growth:
-            return "face changed size"
-    return ""
+            return LossReason.CHANGED_SIZE
+    return None
 
 
 def match(

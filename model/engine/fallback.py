@@ -29,13 +29,11 @@ class EngineSupply:
 
     Attributes:
         engine: the one in use.
-        note: one sentence about what was replaced and why, "" as long as nothing was.
         replaced: how often it was replaced.
     """
 
     def __init__(self, first: Engine, open_next: OpenEngine | None = None) -> None:
         self.engine = first
-        self.note = ""
         self.replaced = 0
         self._open_next = open_next
 
@@ -64,9 +62,7 @@ class EngineSupply:
                 f"{failed} failed ({reason}) and nothing can take its place ({in_short(str(error))}); start again, or "
                 "choose another with --engine or --device"
             ) from error
-        goes_on = "it was started anew" if self.engine.name == failed else f"tracking goes on with {self.engine.name}"
-        self.note = f"{failed} failed ({reason}), so {goes_on}."
-        log.warning(self.note)
+        log.warning("%s failed (%s) and was replaced by %s", failed, reason, self.engine.name)
         return self.engine
 
 

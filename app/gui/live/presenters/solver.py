@@ -6,11 +6,12 @@ import threading
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
+from app.core.event_texts import event_text
+from app.core.events import SceneCut
 from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import COLD, RWR
 from app.gui.live.presenters.faces import FaceChoice
 from app.gui.live.presenters.residuals import Residuals, ResidualWindow, summarise
-from app.tracking.pipeline import SCENE_CUT
 from model.rwr.recurrence import FIRST_FRAME, RwrSettings
 from model.solvers import SolveReport
 
@@ -159,8 +160,8 @@ class SolverHistory:
         if report is None or report.warm:
             return
         reason = report.reason
-        if reason == FIRST_FRAME and SCENE_CUT in result.note:
-            reason = SCENE_CUT
+        if reason == FIRST_FRAME:
+            reason = next((event_text(event) for event in result.events if isinstance(event, SceneCut)), reason)
         self._resets.append(Reset(result.frame.timestamp, face.face, reason))
         self._reasons[reason] += 1
 
