@@ -13,6 +13,8 @@ SCHEMES = (LANDMARKS, 68)
 """How many points a model may have: those of WFLW, or the 68 of 300W."""
 HEATMAP_STRIDE = 4
 DEPTH = 4
+FACE_MESH_CHANNELS = (16, 32, 64, 128, 128)
+"""Channels of the face-mesh encoder's features at strides 2, 4, 8, 16 and 32."""
 LARGEST = 4096
 """Pixels, channels or steps beyond which a description is damaged rather than a model."""
 
@@ -40,6 +42,7 @@ class LdeqConfig:
         tolerance: relative residual at which a cold solve stops.
         extra_step: apply the cell once more after the solver, as the release does.
         landmarks: how many points it finds, one of :data:`SCHEMES`.
+        face_mesh: the stem has the encoder of MediaPipe's face mesh beside it, see :mod:`model.face_mesh`.
     """
 
     name: str = "ldeq-s"
@@ -57,6 +60,7 @@ class LdeqConfig:
     tolerance: float = 5e-4
     extra_step: bool = False
     landmarks: int = LANDMARKS
+    face_mesh: bool = False
 
     def __post_init__(self) -> None:
         if self.input_size < 64 or self.input_size % 64:
@@ -85,6 +89,18 @@ class LdeqConfig:
     def widths(self) -> tuple[int, ...]:
         """Channels at each hourglass level, finest first (five values)."""
         return tuple(self.width + level * self.increment for level in range(DEPTH + 1))
+
+    @property
+    def packed(self) -> tuple[int, ...]:
+        """Channels that the face-mesh features of strides 8, 16 and 32 take in u, spread over its cells."""
+        if not self.face_mesh:
+            return ()
+        return tuple(channels // 4 ** (level + 1) for level, channels in enumerate(FACE_MESH_CHANNELS[2:]))
+
+    @property
+    def encoding(self) -> int:
+        """Channels of u: the injection, and what is packed behind it."""
+        return self.injection + sum(self.packed)
 
     @property
     def heatmap_size(self) -> int:

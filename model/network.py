@@ -7,11 +7,14 @@ Micaelli et al., CVPR 2023 (arXiv 2304.00600), written from the description in t
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.config import DEPTH, LdeqConfig
+from model.config import DEPTH, FACE_MESH_CHANNELS, LdeqConfig
+from model.face_mesh import FaceMeshEncoder
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -35,8 +38,28 @@ class ConvBlock(nn.Module):
         return out
 
 
+class FaceMeshBranch(nn.Module):
+    """Face-mesh features beside the stem's own: those of stride 4 are added to them, coarser ones packed behind.
+
+    Packed means that the channels of a coarse pixel are spread over the fine pixels that it covers, so that u stays one
+    array; :meth:`Cell.forward` takes them apart again.
+    """
+
+    def __init__(self, config: LdeqConfig) -> None:
+        super().__init__()
+        self.encoder = FaceMeshEncoder()
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in FACE_MESH_CHANNELS[1:])
+        self.project = nn.Conv2d(FACE_MESH_CHANNELS[1], config.injection, 1)
+
+    def forward(self, x: Tensor, own: Tensor) -> Tensor:
+        """Return u for a normalised picture and the stem's own features (n, C, h, h)."""
+        finest, *coarser = (norm(feature) for norm, feature in zip(self.norms, self.encoder(x), strict=True))
+        packed = [F.pixel_shuffle(feature, 2 << level) for level, feature in enumerate(coarser)]
+        return torch.cat([own + self.project(finest), *packed], dim=1)
+
+
 class Stem(nn.Module):
-    """Injection encoder: normalised RGB (n, 3, s, s) to u (n, C, s / 4, s / 4)."""
+    """Injection encoder: normalised RGB (n, 3, s, s) to u (n, config.encoding, s / 4, s / 4)."""
 
     def __init__(self, config: LdeqConfig) -> None:
         super().__init__()
@@ -44,15 +67,19 @@ class Stem(nn.Module):
         self.block1 = ConvBlock(3, c // 4, 7, nn.BatchNorm2d(c // 4), stride=2)
         self.block2 = ConvBlock(c // 4, c // 2, 3, nn.BatchNorm2d(c // 2))
         self.block3 = ConvBlock(c // 2, c, 3, nn.BatchNorm2d(c))
+        self.mesh = FaceMeshBranch(config) if config.face_mesh else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the injection u."""
-        out: Tensor = self.block3(F.max_pool2d(self.block2(self.block1(x)), 2))
-        return out
+        own: Tensor = self.block3(F.max_pool2d(self.block2(self.block1(x)), 2))
+        return own if self.mesh is None else self.mesh(x, own)
 
 
 class Hourglass(nn.Module):
-    """Four levels down and up; (n, W, h, h) to (n, W, h, h), h a multiple of 16."""
+    """Four levels down and up; (n, W, h, h) to (n, W, h, h), h a multiple of 16.
+
+    With face-mesh features, each is projected and added where the way down has its resolution.
+    """
 
     def __init__(self, config: LdeqConfig) -> None:
         super().__init__()
@@ -67,11 +94,16 @@ class Hourglass(nn.Module):
         self.down_channel = nn.ModuleList(block(widths[i + 1], widths[i], 3) for i in range(DEPTH))
         self.merge = nn.ModuleList(block(2 * w, w, 1) for w in widths[:DEPTH])
         self.refine = nn.ModuleList(block(w, w, config.kernel) for w in widths[:DEPTH])
+        self.inject = nn.ModuleList(
+            nn.Conv2d(FACE_MESH_CHANNELS[level + 1], widths[level], 1) for level in range(1, DEPTH) if config.face_mesh
+        )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return features at the input's resolution."""
+    def forward(self, x: Tensor, features: Sequence[Tensor] = ()) -> Tensor:
+        """Return features at the input's resolution, for x and the face-mesh features of the levels below it."""
         skips = []
-        for same, up_channel in zip(self.same, self.up_channel, strict=True):
+        for level, (same, up_channel) in enumerate(zip(self.same, self.up_channel, strict=True)):
+            if level and features:
+                x = x + self.inject[level - 1](features[level - 1])
             x = same(x)
             skips.append(x)
             x = up_channel(F.avg_pool2d(x, 2))
@@ -89,6 +121,7 @@ class Cell(nn.Module):
     def __init__(self, config: LdeqConfig) -> None:
         super().__init__()
         self.beta = config.beta
+        self.parts = [config.injection, *config.packed]
         inputs = config.landmarks + config.injection
         self.tail = ConvBlock(inputs, config.width, 1, nn.GroupNorm(config.groups, config.width))
         self.hourglass = Hourglass(config)
@@ -96,7 +129,11 @@ class Cell(nn.Module):
 
     def forward(self, z: Tensor, u: Tensor) -> Tensor:
         """Return f(z, u), every heatmap's peak at 1."""
-        logits = self.head(self.hourglass(self.tail(torch.cat([z, u], dim=1)))).float()
+        features: list[Tensor] = []
+        if len(self.parts) > 1:
+            u, *packed = torch.split(u, self.parts, dim=1)
+            features = [F.pixel_unshuffle(part, 2 << level) for level, part in enumerate(packed)]
+        logits = self.head(self.hourglass(self.tail(torch.cat([z, u], dim=1)), features)).float()
         return torch.exp(self.beta * (logits - logits.amax(dim=(2, 3), keepdim=True)))
 
 
@@ -113,6 +150,10 @@ class Ldeq(nn.Module):
                 nn.init.xavier_normal_(module.weight)
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
+        if self.stem.mesh is not None:
+            # What another model has learned without these features must not change when it gets them.
+            for last in (self.stem.mesh.project, *self.cell.hourglass.inject):
+                nn.init.zeros_(last.weight)
 
     def zero_state(self, u: Tensor) -> Tensor:
         """Return z0 = 0, float32 (n, landmarks, h, h), for an injection u (n, C, h, h)."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -30,6 +33,33 @@ def test_cell_keeps_the_state_shape_and_every_peak_at_one() -> None:
     assert z.shape == (2, POINTS, 16, 16)
     torch.testing.assert_close(z.amax(dim=(2, 3)), torch.ones(2, POINTS))
     assert z.min() >= 0
+
+
+@torch.inference_mode()
+def test_a_model_that_gets_face_mesh_features_begins_as_it_was() -> None:
+    torch.manual_seed(0)
+    plain, larger = Ldeq(SMALL).eval(), Ldeq(replace(SMALL, face_mesh=True)).eval()
+    assert not larger.load_state_dict(plain.state_dict(), strict=False).unexpected_keys
+    x = torch.randn(2, 3, 64, 64)
+    u, more = plain.stem(x), larger.stem(x)
+    assert more.shape[1] == larger.config.encoding > plain.config.encoding == u.shape[1]
+    assert torch.equal(larger.cell(larger.zero_state(more), more), plain.cell(plain.zero_state(u), u))
+
+
+@torch.inference_mode()
+def test_the_cell_gets_the_face_mesh_features_as_they_were() -> None:
+    torch.manual_seed(0)
+    model = Ldeq(replace(SMALL, face_mesh=True)).eval()
+    x = torch.randn(2, 3, 64, 64)
+    taken: list[Sequence[torch.Tensor]] = []
+    model.cell.hourglass.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[1]))
+    u = model.stem(x)
+    model.cell(model.zero_state(u), u)
+    assert model.stem.mesh is not None
+    features = model.stem.mesh.encoder(x)[1:]
+    assert [feature.shape[2] for feature in features] == [8, 4, 2]
+    for feature, found, norm in zip(features, taken[0], list(model.stem.mesh.norms)[1:], strict=True):
+        torch.testing.assert_close(found, norm(feature))
 
 
 def gaussian(x: float, y: float, size: int, sigma: float, offset: float) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,11 @@ import pytest
 import torch
 
 from model.config import LdeqConfig
+from model.engine.cuda_engine import CudaEngine
 from model.engine.export import export_onnx
 from model.engine.onnx_engine import graph_paths
 from model.engine.open import open_engine
+from model.engine.precision import AGREEMENT, BFLOAT16, distance
 from model.errors import ModelError
 from model.geometry import Crop
 from model.network import Ldeq
@@ -24,11 +27,9 @@ from model.weights import load_weights, read_card, save_weights, verify
 TINY = LdeqConfig(name="tiny", input_size=128, injection=16, width=16, increment=16, max_steps=3)
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(5)
-    path = tmp_path_factory.mktemp("weights with spaces ü") / "tiny.safetensors"
-    model = Ldeq(TINY)
+def exported(model: Ldeq, folder: Path) -> Path:
+    """Write weights and graphs of a model that has learned nothing."""
+    path = folder / "tiny.safetensors"
     with torch.no_grad():
         model.cell.head.weight.mul_(0.02)  # a random cell of full strength is chaotic: it amplifies rounding
     save_weights(path, model, {"purpose": "test"})
@@ -36,11 +37,27 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(5)
+    return exported(Ldeq(TINY), tmp_path_factory.mktemp("weights with spaces ü"))
+
+
 @pytest.fixture
 def weights(original: Path, tmp_path: Path) -> Path:
     for file in original.parent.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     return tmp_path / original.name
+
+
+@pytest.fixture(scope="module")
+def with_face_mesh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(5)
+    model = Ldeq(replace(TINY, face_mesh=True))
+    assert model.stem.mesh is not None
+    for last in (model.stem.mesh.project, *model.cell.hourglass.inject):
+        torch.nn.init.xavier_normal_(last.weight)
+    return exported(model, tmp_path_factory.mktemp("face mesh"))
 
 
 def crops(count: int) -> np.ndarray:
@@ -77,6 +94,17 @@ def test_engines_agree(weights: Path, count: int) -> None:
         assert spread.shape == (count, 98)
         points.append(landmarks)
     np.testing.assert_allclose(points[0], points[1], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["onnx", "openvino", "bf16"])
+def test_engines_agree_on_face_mesh_features(with_face_mesh: Path, name: str) -> None:
+    exact = open_engine(with_face_mesh, "torch", "cpu", threads=1)
+    other = (
+        CudaEngine(with_face_mesh, BFLOAT16, "cpu") if name == "bf16" else open_engine(with_face_mesh, name, "cpu", 1)
+    )
+    assert exact.encode(crops(2)).shape == (2, exact.config.injection + 26, 32, 32)
+    tolerance = 1e-4 if name == "onnx" else AGREEMENT
+    assert distance(exact, other) < tolerance
 
 
 def test_rwr_runs_on_both_engines_alike(weights: Path) -> None:

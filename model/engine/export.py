@@ -48,7 +48,7 @@ def export_onnx(weights: Path) -> tuple[Path, Path]:
     size, cells = config.input_size, config.heatmap_size
     stem_path, cell_path = graph_paths(weights)
     crops = torch.zeros(1, size, size, 3, dtype=torch.uint8)
-    z, u = torch.zeros(1, config.landmarks, cells, cells), torch.zeros(1, config.injection, cells, cells)
+    z, u = torch.zeros(1, config.landmarks, cells, cells), torch.zeros(1, config.encoding, cells, cells)
     for module, inputs, names, output, path in (
         (_StemFromPixels(model.stem), (crops,), ["crops"], "u", stem_path),
         (model.cell, (z, u), ["z", "u"], "f", cell_path),

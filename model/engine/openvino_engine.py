@@ -50,7 +50,7 @@ class OpenVinoEngine:
             "INFERENCE_NUM_THREADS": threads or 0,
         }
         state = [1, card.config.landmarks, cells, cells]
-        injection = [1, card.config.injection, cells, cells]
+        injection = [1, card.config.encoding, cells, cells]
         self._stem = _request(core, stem, {"crops": [1, size, size, 3]}, options)
         self._cell = _request(core, cell, {"z": state, "u": injection}, options)
 

@@ -42,7 +42,7 @@ def halve(model: Ldeq, precision: str) -> Ldeq:
         if isinstance(module, nn.Conv2d) and module is not model.cell.head:
             module.to(dtype)
             module.register_forward_pre_hook(rounded)
-        elif isinstance(module, nn.GroupNorm | nn.BatchNorm2d):
+        elif isinstance(module, nn.GroupNorm | nn.BatchNorm2d | nn.PReLU):
             module.register_forward_pre_hook(widened)
     return model
 

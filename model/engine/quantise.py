@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from model.engine.onnx_engine import OnnxEngine, graph_paths, int8_path
 from model.weights import read_card, sha256, write_card
 
-FLOAT = ("/tail/", "/head/", "/merge")
+FLOAT = ("/tail/", "/head/", "/merge", "/inject")
 """Parts of the names of convolutions that are not quantised."""
 KEPT_PERCENT = 99.999
 """Activations within this percentage are represented, those beyond it clipped."""

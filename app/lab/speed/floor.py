@@ -61,7 +61,7 @@ def stage_work(config: LdeqConfig) -> dict[str, Work]:
         model = Ldeq(config)
         picture = torch.zeros(1, 3, config.input_size, config.input_size)
         size = config.heatmap_size
-        z, u = torch.zeros(1, config.landmarks, size, size), torch.zeros(1, config.injection, size, size)
+        z, u = torch.zeros(1, config.landmarks, size, size), torch.zeros(1, config.encoding, size, size)
     totals: dict[str, Work] = {}
     for name, module, inputs in (("stem", model.stem, (picture,)), ("cell", model.cell, (z, u))):
         counted: list[Work] = []
