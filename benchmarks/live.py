@@ -28,8 +28,8 @@ from app.lab.speed.live import Retimed
 from app.sources.base import Source
 
 if TYPE_CHECKING:
-    from app.gui.live_window import LiveWindow
-    from app.gui.settings import LiveSettings
+    from app.gui.live.presenters.settings import LiveSettings
+    from app.gui.main_window import MainWindow
 
 CONDITIONS = ("closed", "panels", "recording", "compare", "rwr off")
 SETTLE_SECONDS = 2.0
@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         window.resize(1440, 860)
         window.show()
         window.begin()
-        session = window.desk.session
+        session = window.presenter.session
         end = time.perf_counter() + 60
         while not session.state.info and time.perf_counter() < end:
             spin(0.05)
@@ -169,11 +169,11 @@ def summary(tally: Tally, seconds: float) -> dict[str, float]:
     }
 
 
-def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
+def open_window(settings: LiveSettings, fps: float) -> MainWindow:
     """Return the real window on a video, re-timed to ``fps``."""
     from app.core.settings import TrackingSettings
     from app.gui.live.presenters.session import LiveSession
-    from app.gui.live_window import LiveWindow
+    from app.gui.main_window import MainWindow
     from app.gui.window import live_parts
     from app.sources.paced import PacedSource
     from app.sources.video import VideoSource
@@ -188,20 +188,20 @@ def open_window(settings: LiveSettings, fps: float) -> LiveWindow:
         return LivePipeline(lambda: PacedSource(reopen, loop=True), build, tracking)
 
     parts = replace(live_parts(settings), live=live)
-    return LiveWindow(settings, partial(LiveSession, parts), lambda: [])
+    return MainWindow(settings, partial(LiveSession, parts), lambda: [])
 
 
 def stream_settings(folder: Path, video: Path = DEMO_CLIP, **engine: Any) -> LiveSettings:
     """Return settings that play ``video`` and record into ``folder``, with the panels closed."""
     from app.core.settings import EngineSettings
-    from app.gui.remembered import Remembered
-    from app.gui.settings import LiveSettings
+    from app.gui.live.presenters.remembered import Remembered
+    from app.gui.live.presenters.settings import LiveSettings
 
     chosen = Remembered(source=str(video), folder=folder, panels=(), theme="dark", tour_seen=True)
     return LiveSettings(chosen, engine=EngineSettings(**engine))
 
 
-def toggle_panels(window: LiveWindow) -> None:
+def toggle_panels(window: MainWindow) -> None:
     """Open the side panel, the laboratory and the heat colours on the face, or close them all."""
     from app.gui.presenters import actions
 

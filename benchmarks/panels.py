@@ -29,8 +29,8 @@ from model.metrics.flicker import reading_of
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget
 
-    from app.gui.live.views.video import VideoView
-    from app.gui.widgets.picture import Picture
+    from app.gui.presenters.picture import Picture
+    from app.gui.widgets.video import VideoView
 
 RATE = 60
 SECONDS = 10
@@ -53,10 +53,10 @@ def main() -> None:
     forget_opencv_plugins()
     from PySide6.QtWidgets import QApplication
 
-    from app.gui.theme.theme import dress
+    from app.gui.theme.theme import apply
 
     application = QApplication([])
-    dress(application)
+    apply(application)
     print(f"{'panel':<28} {'update ms':>10} {'paint ms':>9} {'95 % ms':>8}")
     for name, widget, update in (*figures(frames), *pictures(frames)):
         widget.show()
@@ -158,12 +158,12 @@ def figures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int
 
 def pictures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int], None]]]:
     """Return the picture in each of its views."""
-    from app.gui.live.presenters.faces import FaceChoice
-    from app.gui.live.presenters.heatmap import LEVELS
-    from app.gui.live.presenters.options import VIEWS
-    from app.gui.live.presenters.zoom import FaceZoom
-    from app.gui.live.views.video import VideoView
-    from app.gui.widgets.picture import prepare
+    from app.gui.presenters.colour_scale import LEVELS
+    from app.gui.presenters.compare import VIEWS
+    from app.gui.presenters.faces import FaceChoice
+    from app.gui.presenters.picture import prepare
+    from app.gui.presenters.zoom import FaceZoom
+    from app.gui.widgets.video import VideoView
 
     views: list[tuple[str, QWidget, Callable[[int], None]]] = []
     plain = [replace(own, faces=tuple(replace(face, other=None) for face in own.faces)) for own in frames]

@@ -22,7 +22,7 @@ from app.gui.presenters import actions
 from app.sessions.session import open_session
 
 if TYPE_CHECKING:
-    from app.gui.live_window import LiveWindow
+    from app.gui.main_window import MainWindow
 
 NEVER = {actions.QUIT, actions.SOURCE}
 """A menu waits for somebody to choose from it; the sources in it are played without it."""
@@ -44,7 +44,7 @@ class RandomUser:
         checked: recordings that were opened, with what was wrong with them.
     """
 
-    window: LiveWindow
+    window: MainWindow
     folder: Path
     sources: tuple[str, ...]
     dice: random.Random
@@ -59,7 +59,7 @@ class RandomUser:
 
     def check_recordings(self) -> None:
         """Open every recording that is finished, note what is wrong with it, and delete all but the newest."""
-        state = self.window.desk.session.state
+        state = self.window.presenter.session.state
         busy = state.recording is not None
         folders = sorted(
             (path for path in self.folder.iterdir() if path.is_dir()), key=lambda path: path.stat().st_mtime
@@ -75,13 +75,13 @@ class RandomUser:
         window = self.window
         window.act(actions.DISMISS)
         window._go_live()
-        if window.desk.session.state.recording is not None:
+        if window.presenter.session.state.recording is not None:
             window.act(actions.RECORD)
         if window.isFullScreen():
             window.act(actions.FULL_SCREEN)
-        if window.desk.session.state.tracking.compare:
+        if window.presenter.session.state.tracking.compare:
             window.act(actions.COMPARE)
-        window.desk.play("demo")
+        window.presenter.play("demo")
 
     def _choices(self) -> list[tuple[str, Callable[[], object]]]:
         names = [action.name for action in actions.ACTIONS if action.name not in NEVER] + list(OFTEN) * 3
@@ -93,14 +93,14 @@ class RandomUser:
         return choices
 
     def _play(self) -> None:
-        self.window.desk.play(self.dice.choice(self.sources))
+        self.window.presenter.play(self.dice.choice(self.sources))
 
     def _resize(self) -> None:
         if not self.window.isFullScreen():
             self.window.resize(*self.dice.choice(SIZES))
 
     def _seek(self) -> None:
-        live = self.window.desk.session.live
+        live = self.window.presenter.session.live
         if live is not None:
             live.seek(self.dice.uniform(-1.0, 12.0))
 
@@ -117,8 +117,8 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
     from PySide6.QtWidgets import QApplication
 
     from app.core.places import DEMO_CLIP
-    from app.gui.remembered import Remembered
-    from app.gui.settings import LiveSettings
+    from app.gui.live.presenters.remembered import Remembered
+    from app.gui.live.presenters.settings import LiveSettings
     from app.gui.window import make_window
     from benchmarks.soak import open_files, resident
     from benchmarks.watchdog import Watchdog
@@ -156,7 +156,7 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
             figures = {"mebibytes": resident() / 2**20, "threads": threading.active_count(), "files": open_files()}
             samples.append({"seconds": time.perf_counter() - started, **figures})
             print(samples[-1], flush=True)
-        session = window.desk.session
+        session = window.presenter.session
         window.close()
         while not session.state.closed:
             watchdog.spin(application, 0.05)
@@ -181,9 +181,9 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
     }
 
 
-def missing(window: LiveWindow) -> list[int]:
+def missing(window: MainWindow) -> list[int]:
     """Return how many captured frames of a live source were neither solved nor skipped; 2 may be under way."""
-    status = window.desk.session.state.status
+    status = window.presenter.session.state.status
     if status is None or status.info is None or not status.info.live:
         return []
     return [max(0, status.captured - status.processed - status.skipped - 2)]

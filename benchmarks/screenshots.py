@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
     from app.gui.live.presenters.session import SessionParts
-    from app.gui.live_window import LiveWindow
-    from app.gui.settings import LiveSettings
+    from app.gui.live.presenters.settings import LiveSettings
+    from app.gui.main_window import MainWindow
 
 SIZE = (1440, 900)
 WAIT_SECONDS = 60.0
@@ -85,32 +85,32 @@ class Photographer:
             self._take_session(window)
             self._take_sheets(window)
             self._take_card(window)
-            window.desk.play("no such clip.mp4")
+            window.presenter.play("no such clip.mp4")
             self.wait(lambda: window.page.banner.isVisible())
             self.play(0.3)
             self._save(window, "trouble")
         finally:
             self._close(window)
 
-    def _take_compare(self, window: LiveWindow) -> None:
+    def _take_compare(self, window: MainWindow) -> None:
         from app.gui.presenters import actions
 
         self.play(self._seconds)
         self._save(window, "compare")
         window.act(actions.DRAWER)
         window.act(actions.HEAT)
-        window.look.show_both("split")
+        window.window_state.show_both("split")
         self.play(self._seconds)
         self._save(window, "lab-drawer")
-        window.look.show_both("side by side")
+        window.window_state.show_both("side by side")
         self.play(self._seconds / 4)
         self._save(window, "side-by-side")
-        window.look.show_both("overlay")
+        window.window_state.show_both("overlay")
         window.act(actions.HEAT)
         window.act(actions.DRAWER)
         window.act(actions.COMPARE)
 
-    def _take_session(self, window: LiveWindow) -> None:
+    def _take_session(self, window: MainWindow) -> None:
         from app.gui.presenters import actions
         from app.gui.viewer.presenters.facts import OPEN
         from app.gui.viewer.presenters.jobs import COLD, NO_RIVAL
@@ -138,7 +138,7 @@ class Photographer:
         self._save(window, "sessions")
         window.act(actions.DISMISS)
 
-    def _take_sheets(self, window: LiveWindow) -> None:
+    def _take_sheets(self, window: MainWindow) -> None:
         from app.gui.presenters import actions
 
         for name, action in (
@@ -157,12 +157,12 @@ class Photographer:
         self._save(window, "privacy")
         window.act(actions.PRIVACY)
 
-    def _take_card(self, window: LiveWindow) -> None:
-        from app.gui.holdstill.presenters.view import DONE, FAILED
+    def _take_card(self, window: MainWindow) -> None:
+        from app.gui.holdstill.presenters.hold_still import DONE, FAILED
         from app.gui.presenters import actions
 
-        window.desk.player.seek(1.5)  # so that the head keeps still soon after the countdown
-        test = window.desk.hold_still
+        window.presenter.player.seek(1.5)  # so that the head keeps still soon after the countdown
+        test = window.hold_still
         window.act(actions.HOLD_STILL)
         self.wait(lambda: test.view().progress > SHOWN_PROGRESS)
         self._save(window, "hold-still")
@@ -182,7 +182,7 @@ class Photographer:
         try:
             self.wait(lambda: window.view.picture is not None and len(window.view.picture.result.faces) == FACES)
             self.play(self._seconds / 3)
-            self.wait(lambda: any(mode.recent is not None for mode in window.desk.flicker().modes.values()))
+            self.wait(lambda: any(mode.recent is not None for mode in window.presenter.flicker().modes.values()))
             self.play(0.3)
             self._save(window, "faces")
         finally:
@@ -217,12 +217,12 @@ class Photographer:
                 raise TimeoutError("the window did not get there in time")
             self.play(0.05)
 
-    def _open(self, name: str | None, source: Callable[[], object] | None = None, **tracking: object) -> LiveWindow:
+    def _open(self, name: str | None, source: Callable[[], object] | None = None, **tracking: object) -> MainWindow:
         from app.core.settings import TrackingSettings
+        from app.gui.live.presenters.remembered import Remembered
         from app.gui.live.presenters.session import LiveSession
-        from app.gui.live_window import LiveWindow
-        from app.gui.remembered import Remembered
-        from app.gui.settings import LiveSettings
+        from app.gui.live.presenters.settings import LiveSettings
+        from app.gui.main_window import MainWindow
         from app.gui.window import live_parts
 
         chosen = Remembered(
@@ -234,19 +234,19 @@ class Photographer:
         )
         settings = LiveSettings(chosen)
         parts = replace(live_parts(settings), cameras=list) if source is None else playing(source, settings)
-        window = LiveWindow(settings, partial(LiveSession, parts), list)
+        window = MainWindow(settings, partial(LiveSession, parts), list)
         window.resize(*SIZE)
         window.show()
         window.begin()
         self.wait(lambda: window.view.picture is not None)
         return window
 
-    def _save(self, window: LiveWindow, name: str) -> None:
+    def _save(self, window: MainWindow, name: str) -> None:
         window.grab().save(str(self._folder / f"{name}.png"))
 
-    def _close(self, window: LiveWindow) -> None:
+    def _close(self, window: MainWindow) -> None:
         window.close()
-        self.wait(lambda: window.desk.session.state.closed)
+        self.wait(lambda: window.presenter.session.state.closed)
         self.play(0.3)
         window.deleteLater()
 

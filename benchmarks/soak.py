@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         window.resize(1440, 860)
         window.show()
         window.begin()
-        session = window.desk.session
+        session = window.presenter.session
         while session.state.stage != "running":
             watchdog.spin(application, 0.1)
         if arguments.panels:

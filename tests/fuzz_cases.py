@@ -271,7 +271,7 @@ def _write_checkpoint(path: Path) -> None:
 
 def _write_settings(path: Path) -> None:
     from app.core.settings import TrackingSettings
-    from app.gui.remembered import Memory
+    from app.gui.live.presenters.remembered import Memory
     from model.rwr.recurrence import RwrSettings
 
     memory = Memory(path, quiet=0.0)

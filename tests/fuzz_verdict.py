@@ -66,9 +66,9 @@ def judge(code: int, out: str, err: str) -> str:
 
 def _run_settings(path: Path) -> Outcome:
     """Start as the window does with remembered choices: read, check, and ask them for everything it asks for."""
+    from app.gui.live.presenters.remembered import Memory
+    from app.gui.live.presenters.settings import LiveSettings
     from app.gui.live.presenters.state import RecordingPlan  # noqa: F401  (as the window imports it)
-    from app.gui.remembered import Memory
-    from app.gui.settings import LiveSettings
 
     try:
         memory = Memory(path)

@@ -15,7 +15,7 @@ import torch
 from app.cli import main as cli
 from app.core.places import DEFAULT_WEIGHTS, DEMO_CLIP
 from app.core.settings import EngineSettings, TrackingSettings
-from app.gui.widgets.painting import Painting
+from app.gui.painting import Painting
 from app.lab.speed.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
 from app.lab.speed.live import run_live
 from app.lab.speed.report import EngineFigures, engine_values, precision_of, quantiles

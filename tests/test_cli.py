@@ -22,7 +22,7 @@ from app.core.places import DEFAULT_WEIGHTS, ROOT
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.core.version import VERSION
-from app.gui.remembered import Remembered
+from app.gui.live.presenters.remembered import Remembered
 from model.errors import ModelError
 
 

@@ -11,7 +11,7 @@ from app.cli import doctor
 from app.cli import main as cli
 from app.core.places import DEFAULT_WEIGHTS, REQUIREMENTS
 from app.core.settings import EngineSettings
-from app.gui.system import QT_LIBRARIES, X11_LIBRARIES, window_problem
+from app.gui.display import QT_LIBRARIES, X11_LIBRARIES, window_problem
 from app.setup.doctor import acceleration, computer, devices, weights
 from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding, findings_of
 from model.config import LdeqConfig

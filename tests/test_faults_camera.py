@@ -24,7 +24,7 @@ from app.sharing.osc_message import OscEncoder
 from app.sources import camera
 from app.sources.base import SourceInfo
 from app.sources.open import open_source
-from app.tracking.live import ENDED, FAILED, RUNNING, LivePipeline
+from app.tracking.live import LivePipeline, LiveState
 from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.session_fakes import plan
@@ -91,7 +91,7 @@ def run(folder: Path, source: Callable[[], object] | None = None) -> tuple[LiveP
     live.add_consumer(seen.append)
     live.add_consumer(recorder.offer)
     live.start()
-    wait_for(lambda: live.status.state in (ENDED, FAILED))
+    wait_for(lambda: live.status.state in (LiveState.ENDED, LiveState.FAILED))
     summary = recorder.stop()
     assert summary.error is None
     assert summary.frames == len(seen)
@@ -108,7 +108,7 @@ def is_sentence(text: str) -> bool:
 def test_an_unplugged_camera(device: type[Scripted], tmp_path: Path) -> None:
     device.script = iter(faces(30))
     live, session, seen = run(tmp_path / "session")
-    assert live.status.state == FAILED
+    assert live.status.state == LiveState.FAILED
     assert "check its cable" in live.status.error
     assert is_sentence(live.status.error)
     assert seen[-1].faces
@@ -201,7 +201,7 @@ STAMPS = {
 @pytest.mark.parametrize("name", STAMPS)
 def test_odd_time_stamps(name: str, tmp_path: Path) -> None:
     live, session, seen = run(tmp_path / "session", lambda: OddClock(STAMPS[name]))
-    assert (live.status.state, live.status.error) == (ENDED, "")
+    assert (live.status.state, live.status.error) == (LiveState.ENDED, "")
     assert [len(result.faces) for result in seen] == [1] * 30
     for result in seen:
         face = result.faces[0]
@@ -232,5 +232,5 @@ def test_a_camera_that_stalls_while_the_window_closes(device: type[Scripted]) ->
         TrackingSettings(),
     )
     live.start()
-    wait_for(lambda: live.status.captured == 3 and live.status.state == RUNNING)
+    wait_for(lambda: live.status.captured == 3 and live.status.state == LiveState.RUNNING)
     assert live.stop(5)

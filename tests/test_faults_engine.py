@@ -17,7 +17,7 @@ from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.events import FAULT
 from app.tracking.detector import Detection
-from app.tracking.live import ENDED, FAILED, LivePipeline
+from app.tracking.live import LivePipeline, LiveState
 from app.tracking.patient_detector import FAILURES_IN_A_ROW
 from app.tracking.pipeline import Pipeline, build_pipeline
 from app.tracking.rescue import ENGINE_REPLACED, NO_NUMBERS, SICK_FRAMES
@@ -169,7 +169,7 @@ def test_the_live_status_says_what_happened() -> None:
     source = FakeSource(frames=30, live=False)
     live = LivePipeline(lambda: source, lambda: with_spare(Gpu(12)), TrackingSettings())
     live.start()
-    wait_for(lambda: live.status.state == ENDED)
+    wait_for(lambda: live.status.state == LiveState.ENDED)
     status = live.status
     assert (status.processed, status.error, status.engine) == (30, "", "onnxruntime, CPU")
     assert status.note == (
@@ -226,7 +226,7 @@ def test_a_detector_that_always_fails_ends_with_one_sentence() -> None:
         lambda: source, lambda: Pipeline(SquareEngine(), detector, TrackingSettings()), TrackingSettings()
     )
     live.start()
-    wait_for(lambda: live.status.state == FAILED)
+    wait_for(lambda: live.status.state == LiveState.FAILED)
     assert live.status.error == (
         "The face detector fails again and again (graph is broken): start again; doctor shows what is wrong."
     )

@@ -27,7 +27,7 @@ from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
 from app.sources.stream import StreamLimits, StreamSource
 from app.sources.video import VideoSource
-from app.tracking.live import ENDED, LivePipeline
+from app.tracking.live import LivePipeline, LiveState
 from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine
 from tests.recording_fakes import result
@@ -180,7 +180,7 @@ def test_a_file_that_is_cut_while_it_plays(tmp_path: Path) -> None:
     )
     live.start()
     wait_for(lambda: live.status.state not in ("opening", "running"))
-    assert live.status.state == ENDED
+    assert live.status.state == LiveState.ENDED
     assert 0 < live.status.processed < FRAMES
     assert source.truncated
     assert "cut off" in source.note

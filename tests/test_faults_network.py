@@ -61,14 +61,14 @@ from pathlib import Path
 from app.gui.environment import forget_opencv_plugins
 forget_opencv_plugins()
 from PySide6.QtWidgets import QApplication
-from app.gui.remembered import Remembered
-from app.gui.settings import LiveSettings
+from app.gui.live.presenters.remembered import Remembered
+from app.gui.live.presenters.settings import LiveSettings
 from app.gui.window import make_window
 application = QApplication([])
 window = make_window(LiveSettings(Remembered(source="demo", folder=Path(sys.argv[1]), tour_seen=True)))
 window.show()
 window.begin()
-session, end = window.desk.session, time.monotonic() + 60
+session, end = window.presenter.session, time.monotonic() + 60
 while not (session.state.status and session.state.status.processed > 5):
     application.processEvents()
     time.sleep(0.01)

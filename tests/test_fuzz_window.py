@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
+from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession
-from app.gui.live_window import LiveWindow
-from app.gui.remembered import Memory, Remembered
-from app.gui.settings import LiveSettings
+from app.gui.live.presenters.settings import LiveSettings
+from app.gui.main_window import MainWindow
 from app.sessions.plain import to_plain
 from tests.fuzz_damage import ODD_VALUES
 from tests.test_gui_random import Workshop
@@ -51,14 +51,14 @@ def readable(folder: Path, count: int) -> list[Memory]:
 def test_a_window_opens_on_any_choices_that_can_be_read(qtbot: QtBot, tmp_path: Path) -> None:
     for memory in readable(tmp_path, WINDOWS):
         chosen = memory.current
-        window = LiveWindow(
+        window = MainWindow(
             LiveSettings(chosen), lambda *args: LiveSession(Workshop().parts, *args), list, list, memory
         )
         try:
             window.show()
             window.begin()
-            session = window.desk.session
-            window.desk.play("demo")
+            session = window.presenter.session
+            window.presenter.play("demo")
             qtbot.waitUntil(lambda session=session: session.state.stage == "running", timeout=20000)
             qtbot.waitUntil(
                 lambda session=session: bool(session.state.status and session.state.status.processed > 2), timeout=20000

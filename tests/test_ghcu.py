@@ -418,7 +418,8 @@ def test_evaluation_reports_the_repaired_points(weights: Path, tmp_path: Path) -
 
 
 def test_the_window_opens_with_the_repair_on(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.gui import system, window
+    from app.gui import display as system
+    from app.gui import window
 
     opened: list[TrackingSettings] = []
     monkeypatch.setattr(system, "window_problem", lambda *_: None)

@@ -11,7 +11,7 @@ import pytest
 from PySide6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
-from app.gui.cameras import CameraFinder
+from app.gui.live.camera_finder import CameraFinder
 from app.gui.live.presenters.chooser import (
     AS_IT_LIKES,
     DEMO_SPEC,
@@ -22,12 +22,12 @@ from app.gui.live.presenters.chooser import (
     choices,
     is_playing,
 )
-from app.gui.live.presenters.plugs import RETRY_SECONDS, SETTLE_SECONDS, TRIES, CameraPlugs, PlugAdvice
-from app.gui.live.presenters.state import FAILED, OPENING, RUNNING, RecordingState, SessionState
+from app.gui.live.presenters.hotplug import RETRY_SECONDS, SETTLE_SECONDS, TRIES, CameraHotplug, HotplugAdvice
+from app.gui.live.presenters.state import RecordingState, SessionState
 from app.gui.live.views.source_menu import fill_source_menu
 from app.sources.base import SourceInfo
 from app.sources.formats import FORMATS, CameraFormat, with_format
-from app.tracking.live import LiveStatus
+from app.tracking.live import LiveState, LiveStatus
 
 INSIDE, DESK = CameraChoice("camera:0", "Inside"), CameraChoice("camera:2", "Desk")
 DESK_INFO = SourceInfo("Desk", 1280, 720, 30.0, None, True, asked=CameraFormat())
@@ -192,75 +192,77 @@ def test_menu_widget_shows_it_and_grows_no_orphans(qtbot: QtBot) -> None:
 
 
 def session(stage: str, source: str = "camera:2@640x480", info: SourceInfo = DESK_INFO, play: int = 1) -> SessionState:
-    status = LiveStatus(stage, info if stage == RUNNING else None)
+    status = LiveStatus(stage, info if stage == LiveState.RUNNING else None)
     return SessionState(source=source, play=play, playing=True, status=status)
 
 
 def test_a_camera_that_was_pulled_out_is_played_again_by_its_name() -> None:
-    plugs = CameraPlugs()
+    hotplug = CameraHotplug()
     now = 100.0
-    assert plugs.look(None, session(OPENING), now) == PlugAdvice()
-    assert plugs.look([INSIDE, DESK], session(RUNNING), now) == PlugAdvice()
-    assert plugs.look([INSIDE], session(RUNNING), now + 1) == PlugAdvice()  # the driver has not noticed yet
-    assert plugs.look([INSIDE], session(FAILED), now + 3) == PlugAdvice(waiting=True)
+    assert hotplug.look(None, session(LiveState.OPENING), now) == HotplugAdvice()
+    assert hotplug.look([INSIDE, DESK], session(LiveState.RUNNING), now) == HotplugAdvice()
+    assert (
+        hotplug.look([INSIDE], session(LiveState.RUNNING), now + 1) == HotplugAdvice()
+    )  # the driver has not noticed yet
+    assert hotplug.look([INSIDE], session(LiveState.FAILED), now + 3) == HotplugAdvice(waiting=True)
     back = [INSIDE, CameraChoice("camera:4", "Desk")]  # under another number
-    assert plugs.look(back, session(FAILED), now + 60) == PlugAdvice(waiting=True)
-    assert plugs.look(back, session(FAILED), now + 60 + SETTLE_SECONDS / 2).resume is None
-    advice = plugs.look(back, session(FAILED), now + 60 + SETTLE_SECONDS)
+    assert hotplug.look(back, session(LiveState.FAILED), now + 60) == HotplugAdvice(waiting=True)
+    assert hotplug.look(back, session(LiveState.FAILED), now + 60 + SETTLE_SECONDS / 2).resume is None
+    advice = hotplug.look(back, session(LiveState.FAILED), now + 60 + SETTLE_SECONDS)
     assert advice.resume == "camera:Desk@640x480@30"
     assert advice.offer is None
-    opening = session(OPENING, advice.resume, play=2)
-    assert plugs.look(back, opening, now + 62).resume is None
-    assert plugs.look(back, session(RUNNING, advice.resume, play=2), now + 63) == PlugAdvice()
+    opening = session(LiveState.OPENING, advice.resume, play=2)
+    assert hotplug.look(back, opening, now + 62).resume is None
+    assert hotplug.look(back, session(LiveState.RUNNING, advice.resume, play=2), now + 63) == HotplugAdvice()
     # It failed without having been pulled out: another program may have taken it.
-    assert plugs.look(back, session(FAILED, advice.resume, play=2), now + 90) == PlugAdvice()
+    assert hotplug.look(back, session(LiveState.FAILED, advice.resume, play=2), now + 90) == HotplugAdvice()
 
 
 def test_a_camera_that_does_not_answer_is_tried_a_few_times() -> None:
-    plugs = CameraPlugs()
-    plugs.look([DESK], session(RUNNING), 0.0)
-    plugs.look([], session(FAILED), 5.0)
+    hotplug = CameraHotplug()
+    hotplug.look([DESK], session(LiveState.RUNNING), 0.0)
+    hotplug.look([], session(LiveState.FAILED), 5.0)
     tries = []
     play = 1
     for k in range(400):
         now = 10.0 + k / 8
         source = "camera:Desk@640x480@30" if tries else "camera:2@640x480"
-        advice = plugs.look([DESK], session(FAILED, source, play=play), now)
+        advice = hotplug.look([DESK], session(LiveState.FAILED, source, play=play), now)
         if advice.resume:
             tries.append(now)
             play += 1
     assert len(tries) == TRIES
     assert all(b - a >= RETRY_SECONDS for a, b in itertools.pairwise(tries))
-    plugs.look([], session(FAILED, "camera:Desk@640x480@30", play=play), 100.0)
-    plugs.look([DESK], session(FAILED, "camera:Desk@640x480@30", play=play), 101.0)
-    assert plugs.look([DESK], session(FAILED, "camera:Desk@640x480@30", play=play), 103.0).resume  # pulled out again
+    hotplug.look([], session(LiveState.FAILED, "camera:Desk@640x480@30", play=play), 100.0)
+    hotplug.look([DESK], session(LiveState.FAILED, "camera:Desk@640x480@30", play=play), 101.0)
+    assert hotplug.look([DESK], session(LiveState.FAILED, "camera:Desk@640x480@30", play=play), 103.0).resume
 
 
 def test_what_the_person_chose_meanwhile_stays() -> None:
-    plugs = CameraPlugs()
-    plugs.look([DESK], session(RUNNING), 0.0)
-    plugs.look([], session(FAILED), 5.0)
-    demo = session(RUNNING, "demo", SourceInfo("Demo clip", 1280, 720, 30.0, None, True, True), play=2)
-    plugs.look([], demo, 6.0)
+    hotplug = CameraHotplug()
+    hotplug.look([DESK], session(LiveState.RUNNING), 0.0)
+    hotplug.look([], session(LiveState.FAILED), 5.0)
+    demo = session(LiveState.RUNNING, "demo", SourceInfo("Demo clip", 1280, 720, 30.0, None, True, True), play=2)
+    hotplug.look([], demo, 6.0)
     for now in (10.0, 12.0):
-        assert plugs.look([DESK], demo, now).resume is None
+        assert hotplug.look([DESK], demo, now).resume is None
 
 
 def test_stopped_camera_is_not_started_by_its_return() -> None:
-    plugs = CameraPlugs()
-    plugs.look([DESK], session(RUNNING), 0.0)
-    stopped = replace(session(FAILED), playing=False)
-    plugs.look([], stopped, 5.0)
+    hotplug = CameraHotplug()
+    hotplug.look([DESK], session(LiveState.RUNNING), 0.0)
+    stopped = replace(session(LiveState.FAILED), playing=False)
+    hotplug.look([], stopped, 5.0)
     for now in (10.0, 12.0):
-        assert plugs.look([DESK], stopped, now).resume is None
+        assert hotplug.look([DESK], stopped, now).resume is None
 
 
 def test_a_new_camera_is_offered_once_and_never_while_recording() -> None:
-    demo = session(RUNNING, "demo", SourceInfo("Demo clip", 1280, 720, 30.0, None, True, True))
-    plugs = CameraPlugs()
-    assert plugs.look([INSIDE], demo, 0.0).offer is None  # it was there before
-    assert plugs.look([INSIDE, DESK], demo, 1.0).offer == DESK
-    assert plugs.look([INSIDE, DESK], demo, 2.0).offer is None
-    plugs.look([INSIDE], demo, 3.0)
+    demo = session(LiveState.RUNNING, "demo", SourceInfo("Demo clip", 1280, 720, 30.0, None, True, True))
+    hotplug = CameraHotplug()
+    assert hotplug.look([INSIDE], demo, 0.0).offer is None  # it was there before
+    assert hotplug.look([INSIDE, DESK], demo, 1.0).offer == DESK
+    assert hotplug.look([INSIDE, DESK], demo, 2.0).offer is None
+    hotplug.look([INSIDE], demo, 3.0)
     recording = replace(demo, recording=RecordingState(Path("a"), 0.0))
-    assert plugs.look([INSIDE, DESK], recording, 4.0).offer is None
+    assert hotplug.look([INSIDE, DESK], recording, 4.0).offer is None

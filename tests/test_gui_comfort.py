@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import UserError
+from app.gui.live.presenters.key_list import KeyGroup, columns, key_groups, shown_key
 from app.gui.live.presenters.preferences import (
     ANNOTATED,
     EXACT,
@@ -35,7 +36,6 @@ from app.gui.live.presenters.share import (
 )
 from app.gui.live.presenters.tour import STEPS, Tour, card_place
 from app.gui.presenters.actions import ACTIONS, GROUPS, Action
-from app.gui.presenters.key_list import KeyGroup, columns, key_groups, shown_key
 from app.sessions.writer import RecordingChoices
 from app.sharing.channel import ChannelStatus
 from app.sharing.settings import Address, SharingSettings

@@ -16,34 +16,34 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.settings import TrackingSettings
+from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.share import JSON_FIELD
-from app.gui.live_window import LiveWindow
-from app.gui.remembered import Memory, Remembered
-from app.gui.settings import LiveSettings
+from app.gui.main_window import MainWindow
+from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK, LIGHT
 from app.media.privacy import blurred
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 
 WAIT_MS = 20000
 
-Open = Callable[..., LiveWindow]
+Open = Callable[..., MainWindow]
 
 
 @pytest.fixture
 def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
-    theme.dress(qapp, DARK)
-    windows: list[LiveWindow] = []
+    theme.apply(qapp, DARK)
+    windows: list[MainWindow] = []
 
-    def open_one(memory: Memory | None = None, parts: SessionParts | None = None, **chosen: Any) -> LiveWindow:
+    def open_one(memory: Memory | None = None, parts: SessionParts | None = None, **chosen: Any) -> MainWindow:
         if memory is None:
             usual = {"source": "demo", "folder": tmp_path / "out", "theme": "dark", "tour_seen": True}
             settings = LiveSettings(Remembered(**{**usual, **chosen}))
         else:
             settings = LiveSettings(memory.current)
         session = parts or fake_parts()
-        window = LiveWindow(settings, lambda *args: LiveSession(session, *args), list, memory=memory)
+        window = MainWindow(settings, lambda *args: LiveSession(session, *args), list, memory=memory)
         windows.append(window)
         window.show()
         window.begin()
@@ -55,13 +55,13 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Op
     for window in windows:
         close(window, qtbot)
         window.deleteLater()
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
 
 
-def close(window: LiveWindow, qtbot: QtBot) -> None:
+def close(window: MainWindow, qtbot: QtBot) -> None:
     window.close()
     qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
-    assert window.desk.session.join(5)
+    assert window.presenter.session.join(5)
 
 
 def press(qtbot: QtBot, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -93,7 +93,7 @@ def test_choices_outlive_the_window(open_window: Open, qtbot: QtBot, tmp_path: P
     assert set(again.current.panels) == {"panel", "drawer"}
     assert again.current.geometry
     second = open_window(again)
-    assert second.desk.session.state.tracking == again.current.tracking
+    assert second.presenter.session.state.tracking == again.current.tracking
     assert "drawer" in second.page.open
     assert second.view.picture is not None
     assert second.view.picture.private
@@ -142,7 +142,7 @@ def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> Non
         assert not card.isVisible()
 
 
-def _first_line(window: LiveWindow) -> str:
+def _first_line(window: MainWindow) -> str:
     labels = window.page.share._status[JSON_FIELD]._labels
     return labels[0].text() if labels else ""
 
@@ -161,7 +161,7 @@ def test_privacy_hides_what_is_in_view_even_when_nothing_new_comes(
     open_window: Open, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window = open_window(parts=SessionParts(textured, FakeRecorder, list))
-    qtbot.waitUntil(lambda: window.desk.session.state.stage == "ended", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.stage == "ended", timeout=WAIT_MS)
     shown = window.view.picture
     assert shown is not None
     assert not shown.private

@@ -10,11 +10,22 @@ import pytest
 from app.core.frame import FaceResult, FrameResult
 from app.core.modes import COLD, EMA, RWR
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters.compare import EDGE, GRIP, STEP, Comparison, compared, is_comparing
-from app.gui.live.presenters.faces import IDENTITY_COLOURS, FaceChoice, face_at, face_name, identity_colour
-from app.gui.live.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, VIEW_OPTIONS, VIEWS
-from app.gui.live.presenters.zoom import SPAN, FaceZoom
-from app.gui.widgets.picture import Placement, Region, prepare
+from app.gui.presenters.compare import (
+    EDGE,
+    GRIP,
+    OVERLAY,
+    SIDE_BY_SIDE,
+    SPLIT,
+    STEP,
+    VIEW_OPTIONS,
+    VIEWS,
+    Comparison,
+    compared,
+    is_comparing,
+)
+from app.gui.presenters.faces import IDENTITY_COLOURS, FaceChoice, face_at, face_name, identity_colour
+from app.gui.presenters.picture import Placement, Region, prepare
+from app.gui.presenters.zoom import SPAN, FaceZoom
 from model.geometry import Crop
 from tests.gui_fakes import estimate, frame_result
 

@@ -11,10 +11,10 @@ import pytest
 from app.core.frame import FrameResult
 from app.core.modes import COLD, EMA, MODE_NAMES, MODES, ONE_EURO, RIVALS, RWR
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters.faces import FaceChoice
+from app.gui.live.presenters.choices import rival_options
 from app.gui.live.presenters.flicker import TRACE_CAPACITY, FlickerHistory
-from app.gui.live.presenters.options import rival_options
-from app.gui.presenters.rings import PointWindow, TraceRing
+from app.gui.live.presenters.rings import PointWindow, TraceRing
+from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.scale import PATIENCE_SECONDS, GrowingScale, round_up
 from model.rwr.recurrence import RwrSettings
 from model.topology import POINTS

@@ -7,24 +7,21 @@ import pytest
 
 from app.core.modes import COLD, EMA, MODES, RWR
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
-from app.gui.live.presenters.heatmap import (
-    CHANGE,
+from app.gui.live.presenters.heatmap import CHANGE, FLICKER, heat_view, live_heat
+from app.gui.presenters.canonical_face import canonical_face, heat_field
+from app.gui.presenters.colour_scale import (
     CHANGE_COLOURS,
     CHANGE_STOPS,
-    FLICKER,
     HEAT_COLOURS,
     HIGHEST,
     LEVELS,
     LOWEST,
     change_place,
     flicker_place,
-    heat_view,
     levels,
-    live_heat,
     ramp,
 )
-from app.gui.live.presenters.readouts import NOTHING
-from app.gui.presenters.canonical_face import canonical_face, heat_field
+from app.gui.presenters.readouts import NOTHING
 from model.topology import LEFT_EYE_OUTER, MIRROR, POINTS, REGIONS, RIGHT_EYE_OUTER
 
 

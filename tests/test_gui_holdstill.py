@@ -20,15 +20,23 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import RecordingError
 from app.core.frame import COLD, RWR, FrameResult
 from app.core.settings import TrackingSettings
-from app.gui.holdstill.presenters.test import COUNTDOWN_SECONDS, HoldStill
-from app.gui.holdstill.presenters.view import COUNTDOWN, DONE, FAILED, IDLE, MEASURING, WORKING, card_choices
-from app.gui.holdstill.views.card import CardPage
-from app.gui.holdstill.views.card_drawing import FINE, save_sheet, sheet_image
-from app.gui.holdstill.views.card_parts import HEIGHT, WIDTH
-from app.gui.holdstill.views.test import HoldStillOverlay
+from app.gui.holdstill.presenters.hold_still import (
+    COUNTDOWN,
+    COUNTDOWN_SECONDS,
+    DONE,
+    FAILED,
+    IDLE,
+    MEASURING,
+    WORKING,
+    HoldStill,
+    card_choices,
+)
+from app.gui.holdstill.views.card_drawing import FINE, HEIGHT, WIDTH, save_sheet, sheet_image
+from app.gui.holdstill.views.card_page import CardPage
+from app.gui.holdstill.views.overlay import HoldStillOverlay
 from app.gui.live.presenters.state import SessionState
+from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK, LIGHT, Palette
 from app.holdstill.card import CAMERA, DEMO, FILE, Format, camera_of
 from app.holdstill.card_file import CardFile, read_card, write_card
 from app.holdstill.samples import TEST_SECONDS
@@ -111,7 +119,7 @@ def bench(tmp_path: Path) -> Bench:
 
 @pytest.fixture
 def application(qapp: QApplication) -> QApplication:
-    theme.dress(qapp)
+    theme.apply(qapp)
     return qapp
 
 
@@ -228,7 +236,7 @@ def test_an_error_inside_is_a_sentence(bench: Bench, monkeypatch: pytest.MonkeyP
     def broken(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("app.gui.holdstill.presenters.test.measure", broken)
+    monkeypatch.setattr("app.gui.holdstill.presenters.hold_still.measure", broken)
     bench.test.start()
     bench.sit()
     bench.work()

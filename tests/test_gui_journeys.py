@@ -24,20 +24,19 @@ from pytestqt.qtbot import QtBot
 from app.core.frame import FaceResult
 from app.core.modes import COLD, EMA, RWR
 from app.core.settings import EngineSettings, TrackingSettings
-from app.gui.holdstill.presenters import test as holdstill_module
-from app.gui.holdstill.views.card_drawing import FINE
-from app.gui.holdstill.views.card_parts import HEIGHT, WIDTH
+from app.gui.holdstill.presenters import hold_still as holdstill_module
+from app.gui.holdstill.views.card_drawing import FINE, HEIGHT, WIDTH
+from app.gui.live.presenters.banners import NO_CAMERA
 from app.gui.live.presenters.chooser import CameraChoice
-from app.gui.live.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT
+from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession
+from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.views.page import DRAWER, PANEL
-from app.gui.live_window import LiveWindow
+from app.gui.main_window import MainWindow
 from app.gui.presenters import actions
-from app.gui.presenters.banners import NO_CAMERA
-from app.gui.remembered import Memory, Remembered
-from app.gui.settings import LiveSettings
+from app.gui.presenters.compare import OVERLAY, SIDE_BY_SIDE, SPLIT
+from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK, LIGHT
 from app.gui.viewer.presenters.facts import OPEN
 from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_RIVAL, WAYS
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
@@ -69,7 +68,7 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 class Person:
     """Sits before a window: presses, clicks, looks and waits."""
 
-    def __init__(self, window: LiveWindow, qtbot: QtBot) -> None:
+    def __init__(self, window: MainWindow, qtbot: QtBot) -> None:
         self.window = window
         self.qtbot = qtbot
 
@@ -101,7 +100,7 @@ class Person:
 
     @property
     def playback(self) -> Playback:
-        playback = self.window.desk.player.playback
+        playback = self.window.presenter.player.playback
         assert playback is not None
         return playback
 
@@ -116,7 +115,7 @@ class Person:
 
     def record(self, frames: int = FRAMES) -> Path:
         """Record by key; return the session's folder once it is finished."""
-        session = self.window.desk.session
+        session = self.window.presenter.session
         before = session.state.finished
         self.press(Key.Key_Space)
         self.wait(lambda: session.state.recording is not None)
@@ -152,7 +151,7 @@ class Person:
 @pytest.fixture
 def begin(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., Person]]:
     """Open windows; at the end close them, and see that no thread is left."""
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
     before = set(threading.enumerate())
     people: list[Person] = []
 
@@ -161,7 +160,7 @@ def begin(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Callable
         remembered = memory.current if memory is not None else Remembered(**{**usual, **chosen})
         settings = LiveSettings(remembered, engine=EngineSettings(threads=1))
         parts = playing(partial(Crowd, crowd), settings) if crowd else live_parts(settings)
-        window = LiveWindow(
+        window = MainWindow(
             settings,
             lambda *args: LiveSession(parts, *args),
             lambda: [CameraChoice("camera:7", "HD Webcam")],
@@ -180,14 +179,14 @@ def begin(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Callable
         person.window.deleteLater()
     people.clear()
     qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=WAIT_MS)
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
 
 
 def leave(person: Person) -> None:
     """Close the window as its button does."""
     person.window.close()
     person.wait(lambda: not person.window._timer.isActive())
-    assert person.window.desk.session.join(5)
+    assert person.window.presenter.session.join(5)
 
 
 def sharpness(image: np.ndarray) -> float:
@@ -242,8 +241,8 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     shown = frames.index[frames.row_at(player.playback.position)]
     me.wait(lambda: me.viewer.picture.picture and me.viewer.picture.picture.result.frame.index == shown)
     me.press(Key.Key_R, Key.Key_Space)  # about the live picture, which is not in view
-    assert me.window.desk.session.state.tracking.rwr
-    assert me.window.desk.session.state.recording is None
+    assert me.window.presenter.session.state.tracking.rwr
+    assert me.window.presenter.session.state.recording is None
 
     unseen = me.window.view.picture
     me.replay(SOLVED_COLD)
@@ -283,7 +282,7 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     me.press(Key.Key_Escape)
     assert me.window.pages.currentWidget() is me.window.page
     me.press(Key.Key_R)
-    assert not me.window.desk.session.state.tracking.rwr
+    assert not me.window.presenter.session.state.tracking.rwr
     me.wait(lambda: me.modes == (COLD, ""))
 
 
@@ -334,14 +333,14 @@ def test_hold_still_ends_with_a_card_that_is_kept(
     monkeypatch.setattr(holdstill_module, "Sampler", partial(Sampler, SHORT_TEST))
     monkeypatch.setattr(holdstill_module, "measure", partial(measure, seconds=SHORT_TEST))
     me = begin()
-    me.window.desk.player.seek(STILL_FROM)
+    me.window.presenter.player.seek(STILL_FROM)
     me.wait(lambda: me.playback.position >= STILL_FROM)
     me.press(Key.Key_T)
-    assert me.window.page.hold_still.isVisible()
+    assert me.window.test_overlay.isVisible()
     me.wait(lambda: me.modes == (RWR, COLD))
     me.wait(lambda: me.window.pages.currentWidget() is me.window.card)
-    assert me.window.desk.session.state.tracking == TrackingSettings()
-    view = me.window.desk.hold_still.view()
+    assert me.window.presenter.session.state.tracking == TrackingSettings()
+    view = me.window.hold_still.view()
     assert view.problem == ""
     assert view.path is not None
     assert view.path.parent == tmp_path / "out"
@@ -354,7 +353,7 @@ def test_hold_still_ends_with_a_card_that_is_kept(
     me.wait(lambda: me.window.card.problem.text() == saved)
     me.press(Key.Key_Escape)
     assert me.window.pages.currentWidget() is me.window.page
-    assert not me.window.page.hold_still.isVisible()
+    assert not me.window.test_overlay.isVisible()
     me.wait(lambda: me.modes == (RWR, ""))
 
 
@@ -364,7 +363,7 @@ def test_without_a_camera_the_demo_can_be_steered(
     monkeypatch.setattr("app.gui.window.find_cameras", list)
     me = begin(source=None)
     me.wait(lambda: me.banner == NO_CAMERA)
-    assert me.window.desk.source_name == "Demo clip"
+    assert me.window.presenter.source_name == "Demo clip"
     menu = me.window.page.bar.menu
     me.press(Key.Key_O)
     me.wait(menu.isVisible)
@@ -377,8 +376,8 @@ def test_without_a_camera_the_demo_can_be_steered(
 
     me.press(Key.Key_K)
     me.wait(lambda: me.playback.paused)
-    me.window.desk.player.seek(3.0)
-    status = me.window.desk.session.state.status
+    me.window.presenter.player.seek(3.0)
+    status = me.window.presenter.session.state.status
     assert status is not None
     assert status.info is not None
     period = 1 / (status.info.fps or 30)
@@ -413,8 +412,8 @@ def test_without_a_camera_the_demo_can_be_steered(
 def test_figures_follow_the_chosen_face(begin: Callable[..., Person], qtbot: QtBot) -> None:
     me = begin(crowd=2, tracking=TrackingSettings(max_faces=2))
     me.wait(lambda: {face.face for face in me.faces} == {0, 1})
-    view, desk = me.window.view, me.window.desk
-    me.wait(lambda: desk.flicker().modes[RWR].recent is not None)
+    view, presenter = me.window.view, me.window.presenter
+    me.wait(lambda: presenter.flicker().modes[RWR].recent is not None)
 
     def centre(face: int) -> QPoint:
         picture = view.picture
@@ -427,11 +426,11 @@ def test_figures_follow_the_chosen_face(begin: Callable[..., Person], qtbot: QtB
         me.window.refresh()
         return view._hud.mode
 
-    first = desk.flicker().face
+    first = presenter.flicker().face
     assert first in (0, 1)
     other = 1 - first
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=centre(other))
-    me.wait(lambda: desk.flicker().face == other)
+    me.wait(lambda: presenter.flicker().face == other)
     me.wait(lambda: chosen().endswith(f"#{other} chosen"))
     me.wait(lambda: view._face == other)
     qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=QPoint(2, view.height() // 2))  # beside them
@@ -439,7 +438,7 @@ def test_figures_follow_the_chosen_face(begin: Callable[..., Person], qtbot: QtB
     left, right = (face.face for face in sorted(me.faces, key=lambda face: face.crop.centre_x))
     for face in (left, right):
         me.press(Key.Key_N)
-        me.wait(lambda face=face: desk.flicker().face == face)  # type: ignore[misc]
+        me.wait(lambda face=face: presenter.flicker().face == face)  # type: ignore[misc]
         me.wait(lambda face=face: chosen().endswith(f"#{face} chosen"))  # type: ignore[misc]
     me.press(Key.Key_N)
     me.wait(lambda: "chosen" not in chosen())
@@ -467,8 +466,8 @@ def test_the_next_window_is_as_the_last_one_was(begin: Callable[..., Person], tm
     assert PANEL not in again.window.page.open
     assert again.window.view.comparison.view == SPLIT
     assert again.window.size().toTuple() == (LEAST_SIZE[0], 690)
-    assert again.window.desk.mirrored
-    assert again.window.desk.session.state.tracking == me.window.desk.session.state.tracking
+    assert again.window.presenter.mirrored
+    assert again.window.presenter.session.state.tracking == me.window.presenter.session.state.tracking
     again.wait(lambda: again.modes == (RWR, EMA))
 
 
@@ -480,7 +479,7 @@ def test_closing_in_the_middle_of_everything_loses_nothing(begin: Callable[..., 
     me.press(Key.Key_L)  # back to the live picture, while the replay goes on
     assert me.window.pages.currentWidget() is me.window.page
     me.press(Key.Key_Space)
-    session = me.window.desk.session
+    session = me.window.presenter.session
     me.wait(lambda: session.state.recording is not None)
     me.press(Key.Key_T)
     assert session.state.status is not None

@@ -16,13 +16,13 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.gui.live.presenters.chooser import CameraChoice
+from app.gui.live.presenters.remembered import Memory
 from app.gui.live.presenters.session import LiveSession
-from app.gui.live_window import LiveWindow
+from app.gui.live.presenters.settings import LiveSettings
+from app.gui.main_window import MainWindow
 from app.gui.presenters import actions
-from app.gui.remembered import Memory
-from app.gui.settings import LiveSettings
+from app.gui.presenters.palettes import DARK
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK
 from tests.gui_fakes import fake_parts
 from tests.session_fakes import record, tracked
 
@@ -34,13 +34,13 @@ PRESSABLE = [action for action in actions.ACTIONS if action.name != actions.QUIT
 
 @pytest.mark.parametrize("seed", range(2))
 def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
     before = set(threading.enumerate())
     folder = tmp_path / "out"
     recorded = record(folder / "walk", tracked(12)).folder
     memory = Memory(tmp_path / "window.json")
     memory.update(source="demo", folder=folder, theme="dark", tour_seen=True)
-    window = LiveWindow(
+    window = MainWindow(
         LiveSettings(memory.current),
         lambda *args: LiveSession(fake_parts(faces=2), *args),
         lambda: [CameraChoice("camera:0", "HD Webcam")],
@@ -75,10 +75,10 @@ def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_
     assert len(acted) > 20
     window.close()
     qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
-    assert window.desk.session.join(10)
+    assert window.presenter.session.join(10)
     qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=WAIT_MS)
     again = Memory(tmp_path / "window.json")
     assert again.note == ""
     assert again.current == memory.current
     window.deleteLater()
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)

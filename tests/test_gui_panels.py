@@ -23,24 +23,26 @@ from app.core.modes import COLD, EMA, MODES, ONE_EURO, OPPOSITE, RWR
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.environment import forget_opencv_plugins
-from app.gui.live.presenters.faces import FaceChoice, identity_colour
+from app.gui.live.presenters.choices import rival_options
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
-from app.gui.live.presenters.heatmap import CHANGE, HEAT_COLOURS, LEVELS
-from app.gui.live.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, rival_options
+from app.gui.live.presenters.heatmap import CHANGE
 from app.gui.live.presenters.solver import SolverHistory
 from app.gui.live.presenters.solver_readouts import WEIGHT_STEPS, step_of, weight_at
-from app.gui.live.presenters.zoom import FaceZoom
 from app.gui.live.views.bars import RegionBars
 from app.gui.live.views.heatmap import HeatMapView
 from app.gui.live.views.numbers import FlickerNumbers
 from app.gui.live.views.solver import CONTROLS_WIDTH, SolverPanel
 from app.gui.live.views.trace import FlickerTrace
-from app.gui.live.views.video import VideoView
+from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
+from app.gui.presenters.compare import OVERLAY, SIDE_BY_SIDE, SPLIT
+from app.gui.presenters.faces import FaceChoice, identity_colour
+from app.gui.presenters.palettes import DARK, LIGHT
+from app.gui.presenters.picture import prepare
+from app.gui.presenters.zoom import FaceZoom
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK, LIGHT
-from app.gui.widgets.picture import prepare
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.switch import Switch
+from app.gui.widgets.video import VideoView
 from model.geometry import Crop
 from model.rwr.recurrence import RwrSettings
 from model.topology import POINTS
@@ -58,9 +60,9 @@ def qapp_args() -> list[str]:
 
 @pytest.fixture
 def application(qapp: QApplication) -> Iterator[QApplication]:
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
     yield qapp
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
 
 
 def shown(qtbot: QtBot, widget: W, width: int = 400, height: int = 260) -> W:
@@ -113,7 +115,7 @@ class TestFlickerCard:
     def test_follows_dark_and_light(self, application: QApplication, qtbot: QtBot, widget: type) -> None:
         view = shown(qtbot, widget(), 300, 130)
         view.show_flicker(flicker(rwr=0.4, cold=0.8))
-        theme.dress(application, LIGHT)
+        theme.apply(application, LIGHT)
         painted = pixels(view)
         assert count(painted, LIGHT.modes[RWR], 40) > 20
         assert count(painted, DARK.modes[RWR]) == 0
@@ -410,5 +412,5 @@ def test_a_switch_asks_for_its_colour_when_painted(application: QApplication, qt
     switch.setChecked(True)
     qtbot.waitUntil(lambda: switch._position == 1.0)
     assert count(pixels(switch), DARK.modes[RWR]) > 100
-    theme.dress(application, LIGHT)
+    theme.apply(application, LIGHT)
     assert count(pixels(switch), LIGHT.modes[RWR]) > 100

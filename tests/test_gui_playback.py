@@ -7,7 +7,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
-from app.gui.live.presenters.playback import (
+from app.gui.presenters.playback import (
     SPEEDS,
     SeekLimiter,
     clock_text,

@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 from app.core.errors import RecordingError
 from app.core.frame import COLD, RWR, FrameResult
 from app.core.settings import TrackingSettings
+from app.gui.live.presenters.banners import NO_CAMERA, OFFER_SECONDS, Banners
 from app.gui.live.presenters.chooser import DEMO_SPEC, OPEN_FILE, OPEN_STREAM, CameraChoice, choices
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.live.presenters.hints import DARK, Hint
-from app.gui.live.presenters.readouts import NOTHING, Facts, flicker_texts, headline, hud, rows, source_name, verdict
+from app.gui.live.presenters.readouts import Facts, flicker_texts, headline, hud, rows, source_name, verdict
+from app.gui.live.presenters.remembered import Remembered
+from app.gui.live.presenters.settings import recordings_folder
+from app.gui.live.presenters.snapshot import save_snapshot
 from app.gui.live.presenters.state import RecordingState, SessionState
 from app.gui.live.presenters.timing import Latency, LatencyMeter, RateMeter
-from app.gui.live.snapshot import save_snapshot
 from app.gui.presenters import actions
-from app.gui.presenters.banners import ERROR, NO_CAMERA, OFFER_SECONDS, Banners
-from app.gui.remembered import Remembered
-from app.gui.settings import recordings_folder
-from app.gui.widgets.picture import Placement, prepare
+from app.gui.presenters.banner import ERROR
+from app.gui.presenters.picture import Placement, prepare
+from app.gui.presenters.readouts import NOTHING
 from app.media.summary import RecordingSummary
 from app.sources.base import SourceInfo
 from app.sources.formats import CameraFormat

@@ -19,12 +19,12 @@ from pytestqt.qtbot import QtBot
 from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.core.settings import EngineSettings, TrackingSettings
+from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan
-from app.gui.live_window import LiveWindow
+from app.gui.main_window import MainWindow
 from app.gui.presenters import actions
-from app.gui.remembered import Remembered
-from app.gui.settings import LiveSettings
 from app.gui.window import make_recorder
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
@@ -80,13 +80,13 @@ class Workshop:
         return self.recorders[-1]
 
 
-def clicks(window: LiveWindow) -> Sequence[Callable[[], object]]:
+def clicks(window: MainWindow) -> Sequence[Callable[[], object]]:
     """What a person may do, recording twice as often as the rest."""
     names = [actions.RECORD, actions.RECORD, actions.PLAY, actions.RWR, actions.COMPARE, actions.MIRROR]
     sources = ["demo", "camera:0", "short.mp4", "missing.mp4"]
     return [
         *(lambda name=name: window.act(name) for name in names),
-        *(lambda source=source: window.desk.play(source) for source in sources),
+        *(lambda source=source: window.presenter.play(source) for source in sources),
     ]
 
 
@@ -108,7 +108,7 @@ def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_p
     before = set(threading.enumerate())
     dice = random.Random(seed)
     workshop = Workshop()
-    window = LiveWindow(
+    window = MainWindow(
         LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True)),
         lambda *args: LiveSession(workshop.parts, *args),
         list,
@@ -118,12 +118,12 @@ def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_p
     for _ in range(CLICKS_A_WINDOW):
         dice.choice(clicks(window))()
         qtbot.wait(dice.choice((0, 10, 60, 250)))
-    session = window.desk.session
+    session = window.presenter.session
     # Clicks are carried out later, on the session's thread: only then does its state say what is to come.
     qtbot.waitUntil(lambda: is_settled(session), timeout=WAIT_MS)
     endless = session.state.stage == "running" and session.state.source in ("demo", "camera:0")
     if not endless:
-        window.desk.play("demo")
+        window.presenter.play("demo")
         qtbot.waitUntil(lambda: is_settled(session), timeout=WAIT_MS)
     if session.state.recording is None:
         qtbot.waitUntil(lambda: session.state.can_record, timeout=WAIT_MS)

@@ -17,8 +17,8 @@ from app.core.errors import UserError
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.preferences import Preferences
+from app.gui.live.presenters.remembered import Memory, Remembered, default_path, memorable_source
 from app.gui.live.presenters.share import ShareForm
-from app.gui.remembered import Memory, Remembered, default_path, memorable_source
 from app.sessions.writer import RecordingChoices
 
 WAIT_SECONDS = 20.0

@@ -20,9 +20,9 @@ import pytest
 from numpy.typing import NDArray
 from PySide6.QtWidgets import QApplication
 
-from app.gui.holdstill.presenters import test as holdstill
+from app.gui.holdstill.presenters import hold_still as holdstill
+from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK, LIGHT, Palette
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
 from benchmarks.screenshots import SIZE, Photographer
@@ -64,7 +64,7 @@ def dark(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         patch.setattr(holdstill, "measure", partial(measure, seconds=TEST_SECONDS))
         Photographer(qapp, folder, tmp_path_factory.mktemp("recordings"), "dark", SECONDS).take_all()
     yield {name: read(folder / f"{name}.png") for name in (*LIVE_PAGE, *SHEETS, *OTHER_PAGES)}
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def light(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
     photographer.take_faces()
     photographer.take_no_camera()
     yield {name: read(folder / f"{name}.png") for name in LIGHT_ONES}
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
 
 
 def share_of(image: Image, colour: str) -> float:

@@ -12,12 +12,12 @@ import pytest
 
 from app.core.errors import RecordingError
 from app.core.settings import EngineSettings, TrackingSettings
-from app.gui.live.presenters.desk import LiveDesk
+from app.gui.live.presenters.page import LivePresenter
+from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan, SessionState
 from app.gui.presenters import actions
-from app.gui.remembered import Remembered
-from app.gui.settings import LiveSettings
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 
 WAIT = 20.0
@@ -285,96 +285,96 @@ def test_threads_are_gone_after_close(tmp_path: Path) -> None:
     assert set(threading.enumerate()) <= before
 
 
-class TestDesk:
+class TestPresenter:
     """What the keys do."""
 
     @pytest.fixture
-    def desk(self, tmp_path: Path) -> Iterator[LiveDesk]:
+    def presenter(self, tmp_path: Path) -> Iterator[LivePresenter]:
         def make(*args: Any) -> LiveSession:
             return LiveSession(fake_parts(), *args)
 
-        desk = LiveDesk(LiveSettings(Remembered(folder=tmp_path / "out")), make, lambda: None)
-        desk.begin()
-        wait_for(lambda: desk.session.state.stage == "running")
-        yield desk
-        desk.session.close()
-        assert desk.session.join(WAIT)
+        presenter = LivePresenter(LiveSettings(Remembered(folder=tmp_path / "out")), make, lambda: None)
+        presenter.begin()
+        wait_for(lambda: presenter.session.state.stage == "running")
+        yield presenter
+        presenter.session.close()
+        assert presenter.session.join(WAIT)
 
-    def test_toggles(self, desk: LiveDesk) -> None:
-        assert desk.toggle(actions.RWR)
-        assert desk.toggle(actions.COMPARE)
-        assert desk.session.state.tracking == TrackingSettings(rwr=False, compare=True)
-        desk.toggle(actions.RWR)
-        assert desk.session.state.tracking.rwr
-        assert not desk.toggle(actions.KEYS)
+    def test_toggles(self, presenter: LivePresenter) -> None:
+        assert presenter.toggle(actions.RWR)
+        assert presenter.toggle(actions.COMPARE)
+        assert presenter.session.state.tracking == TrackingSettings(rwr=False, compare=True)
+        presenter.toggle(actions.RWR)
+        assert presenter.session.state.tracking.rwr
+        assert not presenter.toggle(actions.KEYS)
 
     def test_repair_needs_what_lies_beside_the_weights(self, tmp_path: Path) -> None:
         weights = tmp_path / "own.safetensors"
         settings = LiveSettings(engine=EngineSettings(weights))
-        desk = LiveDesk(settings, lambda *args: LiveSession(fake_parts(), *args), lambda: None)
-        desk.toggle(actions.GHCU)
-        assert not desk.session.state.tracking.ghcu
-        banner = desk.banner(desk.session.state)
+        presenter = LivePresenter(settings, lambda *args: LiveSession(fake_parts(), *args), lambda: None)
+        presenter.toggle(actions.GHCU)
+        assert not presenter.session.state.tracking.ghcu
+        banner = presenter.banner(presenter.session.state)
         assert banner is not None
         assert "train-ghcu" in banner.text
         (tmp_path / "own-ghcu.safetensors").touch()
-        desk.toggle(actions.GHCU)
-        assert desk.session.state.tracking.ghcu
-        desk.toggle(actions.GHCU)
-        assert not desk.session.state.tracking.ghcu
+        presenter.toggle(actions.GHCU)
+        assert presenter.session.state.tracking.ghcu
+        presenter.toggle(actions.GHCU)
+        assert not presenter.session.state.tracking.ghcu
 
-    def test_cameras_are_mirrored_until_the_person_decides(self, desk: LiveDesk) -> None:
-        assert desk.mirrored
-        desk.play("talk.mp4")
-        wait_for(lambda: desk.session.state.source == "talk.mp4")
-        assert not desk.mirrored
-        desk.toggle(actions.MIRROR)
-        assert desk.mirrored
+    def test_cameras_are_mirrored_until_the_person_decides(self, presenter: LivePresenter) -> None:
+        assert presenter.mirrored
+        presenter.play("talk.mp4")
+        wait_for(lambda: presenter.session.state.source == "talk.mp4")
+        assert not presenter.mirrored
+        presenter.toggle(actions.MIRROR)
+        assert presenter.mirrored
 
-    def test_start_and_stop(self, desk: LiveDesk) -> None:
-        desk.toggle(actions.PLAY)
-        assert desk.session.state.stage == "stopped"
-        desk.toggle(actions.PLAY)
-        wait_for(lambda: desk.session.state.stage == "running")
-        assert desk.session.state.source == "camera:0"
+    def test_start_and_stop(self, presenter: LivePresenter) -> None:
+        presenter.toggle(actions.PLAY)
+        assert presenter.session.state.stage == "stopped"
+        presenter.toggle(actions.PLAY)
+        wait_for(lambda: presenter.session.state.stage == "running")
+        assert presenter.session.state.source == "camera:0"
 
-    def test_every_frame_counts_and_a_new_source_starts_afresh(self, desk: LiveDesk) -> None:
-        wait_for(lambda: len(desk.facts(None).flicker.times) > 10)
-        assert desk.facts(None).fps is not None
-        desk.play("missing.mp4")
-        wait_for(lambda: desk.session.state.stage == "failed")
-        assert not len(desk.facts(None).flicker.times)
-        assert desk.facts(None).fps is None
-        banner = desk.banner(desk.session.state)
+    def test_every_frame_counts_and_a_new_source_starts_afresh(self, presenter: LivePresenter) -> None:
+        wait_for(lambda: len(presenter.facts(None).flicker.times) > 10)
+        assert presenter.facts(None).fps is not None
+        presenter.play("missing.mp4")
+        wait_for(lambda: presenter.session.state.stage == "failed")
+        assert not len(presenter.facts(None).flicker.times)
+        assert presenter.facts(None).fps is None
+        banner = presenter.banner(presenter.session.state)
         assert banner is not None
-        desk.dismiss(banner)
-        assert desk.banner(desk.session.state) is None
-        desk.toggle(actions.RETRY)
-        wait_for(lambda: desk.banner(desk.session.state) is not None)
+        presenter.dismiss(banner)
+        assert presenter.banner(presenter.session.state) is None
+        presenter.toggle(actions.RETRY)
+        wait_for(lambda: presenter.banner(presenter.session.state) is not None)
 
-    def test_record_needs_a_running_source(self, desk: LiveDesk) -> None:
-        desk.toggle(actions.RECORD)
-        wait_for(lambda: desk.session.state.recording is not None)
-        desk.toggle(actions.RECORD)
-        wait_for(lambda: desk.session.state.finished is not None)
-        desk.toggle(actions.PLAY)
-        desk.toggle(actions.RECORD)
+    def test_record_needs_a_running_source(self, presenter: LivePresenter) -> None:
+        presenter.toggle(actions.RECORD)
+        wait_for(lambda: presenter.session.state.recording is not None)
+        presenter.toggle(actions.RECORD)
+        wait_for(lambda: presenter.session.state.finished is not None)
+        presenter.toggle(actions.PLAY)
+        presenter.toggle(actions.RECORD)
         time.sleep(0.25)
-        assert desk.session.state.recording is None
+        assert presenter.session.state.recording is None
 
-    def test_latency_is_from_capture_to_paint(self, desk: LiveDesk) -> None:
+    def test_latency_is_from_capture_to_paint(self, presenter: LivePresenter) -> None:
         now = time.perf_counter()
-        desk.painted(now - 0.04, now)
-        latency = desk.facts(frame_result()).latency
+        presenter.painted(now - 0.04, now)
+        latency = presenter.facts(frame_result()).latency
         assert latency is not None
         assert latency.p50 == pytest.approx(0.04)
 
-    def test_tells_of_snapshots(self, desk: LiveDesk, tmp_path: Path) -> None:
-        desk.saved(tmp_path / "a.png", "")
-        banner = desk.banner(desk.session.state)
+    def test_tells_of_snapshots(self, presenter: LivePresenter, tmp_path: Path) -> None:
+        presenter.saved(tmp_path / "a.png", "")
+        banner = presenter.banner(presenter.session.state)
         assert banner is not None
         assert "a.png" in banner.text
-        desk.saved(None, "The disk is full; free some space.")
-        banner = desk.banner(desk.session.state)
+        presenter.saved(None, "The disk is full; free some space.")
+        banner = presenter.banner(presenter.session.state)
         assert banner is not None
         assert banner.text == "The disk is full; free some space."

@@ -20,8 +20,8 @@ from app.gui.live.views.keys import KeyList
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.tour import TourCard
+from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK, LIGHT
 from app.gui.widgets.controls import ToggleRow
 from app.gui.widgets.sheet import MARGIN, Sheet, Sheets, rounded
 from app.sessions.writer import RecordingChoices
@@ -44,13 +44,13 @@ class Window(QWidget):
 
 @pytest.fixture
 def window(qapp: QApplication, qtbot: QtBot) -> Iterator[Window]:
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
     made = Window()
     qtbot.addWidget(made)
     made.show()
     qtbot.waitUntil(made.isActiveWindow, timeout=20000)
     yield made
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
 
 
 def press(qtbot: QtBot, key: Qt.Key) -> None:
@@ -290,7 +290,7 @@ def test_a_sheet_changes_clothes(window: Window, qapp: QApplication) -> None:
     sheet = KeyList(window)
     sheet.show()
     for colours in (LIGHT, DARK):
-        theme.dress(qapp, colours)
+        theme.apply(qapp, colours)
         assert sheet.grab().toImage().pixelColor(sheet.width() // 2, 8).name() == colours.card
 
 

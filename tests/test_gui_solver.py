@@ -12,8 +12,6 @@ from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import COLD, EMA, RWR
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters.faces import FaceChoice
-from app.gui.live.presenters.readouts import NOTHING
 from app.gui.live.presenters.residuals import MOST_EVALUATIONS, WINDOW_SECONDS
 from app.gui.live.presenters.solver import (
     IN_COLD_STARTS,
@@ -34,6 +32,8 @@ from app.gui.live.presenters.solver_readouts import (
     step_of,
     weight_at,
 )
+from app.gui.presenters.faces import FaceChoice
+from app.gui.presenters.readouts import NOTHING
 from model.rwr.recurrence import FIRST_FRAME, RwrSettings
 from model.solvers import BUDGET, SolveReport
 from tests.gui_fakes import estimate, frame_result

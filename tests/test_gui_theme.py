@@ -9,9 +9,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
 from app.gui.theme import theme
-from app.gui.theme.manager import Wardrobe, wished
-from app.gui.theme.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
+from app.gui.theme.manager import ThemeManager, palette_for
 
 READABLE = 4.5
 """Contrast of text that WCAG 2.2 asks for at level AA; 3 for large signs."""
@@ -21,7 +21,7 @@ READABLE = 4.5
 def _as_before(qapp: QApplication) -> Iterator[None]:
     yield
     qapp.styleHints().setColorScheme(Qt.ColorScheme.Unknown)
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
 
 
 def luminance(colour: str) -> float:
@@ -67,39 +67,39 @@ def test_both_palettes_have_the_same_entries() -> None:
 
 
 def test_the_system_is_followed_only_when_asked_to_be() -> None:
-    assert wished(SYSTEM, Qt.ColorScheme.Light) is LIGHT
-    assert wished(SYSTEM, Qt.ColorScheme.Dark) is DARK
-    assert wished(SYSTEM, Qt.ColorScheme.Unknown) is DARK
-    assert wished("dark", Qt.ColorScheme.Light) is DARK
-    assert wished("light", Qt.ColorScheme.Dark) is LIGHT
+    assert palette_for(SYSTEM, Qt.ColorScheme.Light) is LIGHT
+    assert palette_for(SYSTEM, Qt.ColorScheme.Dark) is DARK
+    assert palette_for(SYSTEM, Qt.ColorScheme.Unknown) is DARK
+    assert palette_for("dark", Qt.ColorScheme.Light) is DARK
+    assert palette_for("light", Qt.ColorScheme.Dark) is LIGHT
 
 
 def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot) -> None:
-    theme.dress(qapp, DARK)
-    wardrobe = Wardrobe(qapp, "dark")
+    theme.apply(qapp, DARK)
+    manager = ThemeManager(qapp, "dark")
     window = QWidget()
     label = QLabel("text", window)
     label.setObjectName("dim")
     qtbot.addWidget(window)
     window.show()
     assert label.palette().color(label.foregroundRole()).name() == DARK.dim
-    with qtbot.waitSignal(wardrobe.changed):
-        wardrobe.choose("light")
+    with qtbot.waitSignal(manager.changed):
+        manager.choose("light")
     assert theme.palette() is LIGHT
     assert label.palette().color(label.foregroundRole()).name() == LIGHT.dim
     assert qapp.palette().window().color().name() == LIGHT.ground
-    with qtbot.waitSignal(wardrobe.changed):
-        wardrobe.swap()
-    assert (wardrobe.choice, theme.palette()) == ("dark", DARK)
-    with qtbot.assertNotEmitted(wardrobe.changed):
-        wardrobe.choose("dark")
+    with qtbot.waitSignal(manager.changed):
+        manager.swap()
+    assert (manager.choice, theme.palette()) == ("dark", DARK)
+    with qtbot.assertNotEmitted(manager.changed):
+        manager.choose("dark")
 
 
 def test_a_window_that_is_made_later_wears_the_same(qapp: QApplication, qtbot: QtBot) -> None:
-    theme.dress(qapp, DARK)
+    theme.apply(qapp, DARK)
     window = QWidget()
     qtbot.addWidget(window)
-    Wardrobe(qapp, "light")
+    ThemeManager(qapp, "light")
     dialog = QDialog(window)
     label = QLabel("text", dialog)
     label.setObjectName("dim")
@@ -108,13 +108,13 @@ def test_a_window_that_is_made_later_wears_the_same(qapp: QApplication, qtbot: Q
 
 
 def test_a_change_of_the_systems_colours_is_followed(qapp: QApplication, qtbot: QtBot) -> None:
-    wardrobe = Wardrobe(qapp, SYSTEM)
+    manager = ThemeManager(qapp, SYSTEM)
     system = qapp.styleHints().colorSchemeChanged
     for scheme, colours in ((Qt.ColorScheme.Light, LIGHT), (Qt.ColorScheme.Dark, DARK), (Qt.ColorScheme.Light, LIGHT)):
-        with qtbot.waitSignal(wardrobe.changed):
+        with qtbot.waitSignal(manager.changed):
             system.emit(scheme)
         assert theme.palette() is colours
-    wardrobe.choose("dark")
-    with qtbot.assertNotEmitted(wardrobe.changed):
+    manager.choose("dark")
+    with qtbot.assertNotEmitted(manager.changed):
         system.emit(Qt.ColorScheme.Light)
     assert theme.palette() is DARK

@@ -24,8 +24,8 @@ from app.core.modes import RWR
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters import actions
+from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK, LIGHT, Palette
 from app.gui.viewer.presenters.facts import EMPTY, FAILED, NO_FRAMES, OPEN, OPENING
 from app.gui.viewer.presenters.jobs import ANNOTATED, AS_RECORDED, NO_RIVAL, SESSION, VIDEO, WAYS, replay_settings
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
@@ -95,7 +95,7 @@ def viewer() -> Iterator[Viewer]:
 
 @pytest.fixture
 def application(qapp: QApplication) -> QApplication:
-    theme.dress(qapp)
+    theme.apply(qapp)
     return qapp
 
 
@@ -604,7 +604,7 @@ def test_the_list_opens_a_session(application: QApplication, qtbot: QtBot, folde
 def test_the_timeline_is_drawn_and_answers_the_mouse(
     application: QApplication, qtbot: QtBot, session: Session, palette: Palette
 ) -> None:
-    theme.dress(application, palette)
+    theme.apply(application, palette)
     (shown,) = load_takes(session, (RECORDED,)).values()
     view = TimelineView()
     qtbot.addWidget(view)
@@ -627,7 +627,7 @@ def test_the_timeline_is_drawn_and_answers_the_mouse(
     view.show_part((0.2, 0.4))
     view.show_position(0.3)
     assert has_colour(view, palette.text) > 20
-    theme.dress(application)
+    theme.apply(application)
 
 
 def test_two_takes_of_one_mode_have_two_colours() -> None:

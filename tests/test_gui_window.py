@@ -24,18 +24,18 @@ from app.core.frame import Estimate, FaceResult
 from app.core.settings import TrackingSettings
 from app.gui import window as window_module
 from app.gui.environment import forget_opencv_plugins
+from app.gui.live.presenters.banners import NO_CAMERA
 from app.gui.live.presenters.chooser import OPEN_STREAM, CameraChoice
-from app.gui.live.presenters.readouts import Hud
+from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
-from app.gui.live.views.video import VideoView
-from app.gui.live_window import LiveWindow
+from app.gui.live.presenters.settings import LiveSettings
+from app.gui.main_window import MainWindow
 from app.gui.presenters import actions
-from app.gui.presenters.banners import NO_CAMERA
-from app.gui.remembered import Remembered
-from app.gui.settings import LiveSettings
+from app.gui.presenters.picture import Placement, prepare
+from app.gui.presenters.readouts import Hud
 from app.gui.theme import theme
 from app.gui.widgets.overlay import draw_faces
-from app.gui.widgets.picture import Placement, prepare
+from app.gui.widgets.video import VideoView
 from app.gui.window import run_window
 from model.topology import REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
@@ -51,22 +51,22 @@ def qapp_args() -> list[str]:
 
 @pytest.fixture(scope="session")
 def application(qapp: QApplication) -> QApplication:
-    theme.dress(qapp)
+    theme.apply(qapp)
     return qapp
 
 
-Open = Callable[..., LiveWindow]
+Open = Callable[..., MainWindow]
 Points = NDArray[np.float32]
 
 
 @pytest.fixture
 def open_window(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
-    windows: list[LiveWindow] = []
+    windows: list[MainWindow] = []
 
-    def open_one(parts: SessionParts | None = None, **settings: Any) -> LiveWindow:
+    def open_one(parts: SessionParts | None = None, **settings: Any) -> MainWindow:
         usual = {"source": "demo", "folder": tmp_path / "out", "theme": "dark", "tour_seen": True}
         chosen = LiveSettings(Remembered(**{**usual, **settings}))
-        window = LiveWindow(
+        window = MainWindow(
             chosen,
             lambda *args: LiveSession(parts or fake_parts(), *args),
             lambda: [CameraChoice("camera:0", "HD Webcam")],
@@ -83,14 +83,14 @@ def open_window(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iter
         window.deleteLater()
 
 
-def close(window: LiveWindow, qtbot: QtBot) -> None:
+def close(window: MainWindow, qtbot: QtBot) -> None:
     window.close()
-    qtbot.waitUntil(lambda: window.desk.session.state.closed, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.closed, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
-    assert window.desk.session.join(5)
+    assert window.presenter.session.join(5)
 
 
-def wait_for_picture(window: LiveWindow, qtbot: QtBot) -> None:
+def wait_for_picture(window: MainWindow, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
 
 
@@ -98,14 +98,14 @@ def rgb(colour: QColor) -> tuple[int, int, int]:
     return colour.red(), colour.green(), colour.blue()
 
 
-def press(window: LiveWindow, qtbot: QtBot, key: Qt.Key) -> None:
+def press(window: MainWindow, qtbot: QtBot, key: Qt.Key) -> None:
     qtbot.keyClick(window, key)
 
 
 def test_frames_reach_the_screen_and_their_latency_is_known(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
-    qtbot.waitUntil(lambda: window.desk.facts(None).latency is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.facts(None).latency is not None, timeout=WAIT_MS)
     assert window.page.bar.source.name == "Demo"
 
 
@@ -113,12 +113,12 @@ def test_keys_switch_the_modes(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_R)
-    assert not window.desk.session.state.tracking.rwr
+    assert not window.presenter.session.state.tracking.rwr
     assert not window.page.panel.rwr.switch.isChecked()
     press(window, qtbot, Qt.Key.Key_C)
     assert window.page.panel.compare.switch.isChecked()
     qtbot.mouseClick(window.page.panel.rwr.switch, Qt.MouseButton.LeftButton)
-    assert window.desk.session.state.tracking == TrackingSettings(rwr=True, compare=True)
+    assert window.presenter.session.state.tracking == TrackingSettings(rwr=True, compare=True)
 
     def both_drawn() -> bool:
         picture = window.view.picture
@@ -156,12 +156,12 @@ def test_space_records_even_after_a_button_was_clicked(open_window: Open, qtbot:
     wait_for_picture(window, qtbot)
     qtbot.mouseClick(window.page.bar.mirror, Qt.MouseButton.LeftButton)
     press(window, qtbot, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.desk.session.state.recording is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
     window.refresh()
     assert window.page.bar.record.isChecked()
     assert window.page.bar.mirror.isChecked()
     press(window, qtbot, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.desk.session.state.finished is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.finished is not None, timeout=WAIT_MS)
     qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
     assert not window.page.bar.record.isChecked()
 
@@ -230,13 +230,13 @@ def test_the_source_menu_names_cameras_and_asks_for_streams(open_window: Open, q
     entries = {entry.text(): entry for entry in window.page.bar.menu.actions() if entry.text()}
     assert list(entries) == ["HD Webcam", "Open file…", "Open stream…", "Demo clip"]
     entries["HD Webcam"].trigger()
-    qtbot.waitUntil(lambda: window.desk.session.state.source == "camera:0", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.source == "camera:0", timeout=WAIT_MS)
     window._sources._choose(OPEN_STREAM)
     assert window.page.address.isVisible()
     qtbot.keyClicks(window.page.address.line, "rtsp://cam/sr")  # letters are text here, not keys
-    assert window.desk.session.state.tracking.rwr
+    assert window.presenter.session.state.tracking.rwr
     qtbot.keyClick(window.page.address.line, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: window.desk.session.state.source == "rtsp://cam/sr", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.source == "rtsp://cam/sr", timeout=WAIT_MS)
     assert not window.page.address.isVisible()
 
 
@@ -253,10 +253,10 @@ def test_closing_while_recording_finishes_the_file(open_window: Open, qtbot: QtB
     window = open_window()
     wait_for_picture(window, qtbot)
     window.act(actions.RECORD)
-    qtbot.waitUntil(lambda: window.desk.session.state.recording is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
     close(window, qtbot)
-    assert window.desk.session.state.finished is not None
-    assert window.desk.session.state.recording is None
+    assert window.presenter.session.state.finished is not None
+    assert window.presenter.session.state.recording is None
 
 
 def test_run_window_ends_when_the_window_is_closed(
@@ -267,9 +267,9 @@ def test_run_window_ends_when_the_window_is_closed(
 
     def record_then_close() -> None:
         window = next(
-            widget for widget in application.topLevelWidgets() if isinstance(widget, LiveWindow) and widget.isVisible()
+            widget for widget in application.topLevelWidgets() if isinstance(widget, MainWindow) and widget.isVisible()
         )
-        if window.desk.session.state.recording is None:
+        if window.presenter.session.state.recording is None:
             window.act(actions.RECORD)
             QTimer.singleShot(50, record_then_close)
         else:
@@ -388,7 +388,7 @@ def test_opencv_plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_tracking_rests_behind_the_session_pages(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
-    live = window.desk.session.live
+    live = window.presenter.session.live
     assert isinstance(live, FakeLive)
     press(window, qtbot, Qt.Key.Key_L)
     qtbot.waitUntil(lambda: live.resting, timeout=WAIT_MS)

@@ -14,7 +14,7 @@ from app.core.frame import Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.sources.base import Playback, SourceInfo
 from app.sources.open import open_source
-from app.tracking.live import ENDED, FAILED, RUNNING, STOPPED, LivePipeline
+from app.tracking.live import LivePipeline, LiveState
 from app.tracking.pipeline import Pipeline
 from model.errors import ModelError
 from tests.fakes import SquareDetector, SquareEngine, face_image
@@ -68,11 +68,11 @@ def test_results_flow_until_stopped() -> None:
     live.add_consumer(seen.append)
     live.start()
     wait_for(lambda: len(seen) >= 5)
-    assert live.status.state == RUNNING
+    assert live.status.state == LiveState.RUNNING
     assert live.status.engine == "fake, CPU"
     assert live.status.info == source.info
     assert live.stop()
-    assert live.status.state == STOPPED
+    assert live.status.state == LiveState.STOPPED
     assert source.closed.is_set()
     assert all(result.faces for result in seen)
     assert [result.frame.index for result in seen] == sorted({result.frame.index for result in seen})
@@ -83,7 +83,7 @@ def test_every_frame_of_a_file_is_solved_once() -> None:
     live = LivePipeline(lambda: FakeSource(60, live=False), build, TrackingSettings())
     live.add_consumer(lambda result: seen.append(result.frame.index))
     live.start()
-    wait_for(lambda: live.status.state == ENDED)
+    wait_for(lambda: live.status.state == LiveState.ENDED)
     assert seen == list(range(60))
     assert (live.status.captured, live.status.processed, live.status.skipped) == (60, 60, 0)
     live.stop()
@@ -93,7 +93,7 @@ def test_skipped_frames_are_counted() -> None:
     live = LivePipeline(lambda: FakeSource(200), build, TrackingSettings())
     live.add_consumer(lambda result: time.sleep(0.02))
     live.start()
-    wait_for(lambda: live.status.state == ENDED)
+    wait_for(lambda: live.status.state == LiveState.ENDED)
     status = live.status
     assert status.skipped > 0
     assert status.processed + status.skipped == status.captured == 200
@@ -122,7 +122,7 @@ def test_every_frame_of_a_file_is_solved_though_nobody_looks() -> None:
     live = LivePipeline(lambda: FakeSource(30, live=False), build, TrackingSettings())
     live.rest(True)
     live.start()
-    wait_for(lambda: live.status.state == ENDED)
+    wait_for(lambda: live.status.state == LiveState.ENDED)
     assert (live.status.processed, live.status.skipped) == (30, 0)
     live.stop()
 
@@ -149,7 +149,7 @@ def test_settings_take_effect_without_a_restart() -> None:
 def test_a_source_that_fails_ends_with_its_sentence(source: Callable[[], FakeSource], message: str) -> None:
     live = LivePipeline(source, build, TrackingSettings())
     live.start()
-    wait_for(lambda: live.status.state == FAILED)
+    wait_for(lambda: live.status.state == LiveState.FAILED)
     assert message in live.status.error
     assert live.stop()
 
@@ -158,7 +158,7 @@ def test_what_the_source_says_of_itself_is_passed_on() -> None:
     source = FakeSource()
     live = LivePipeline(lambda: source, build, TrackingSettings())
     live.start()
-    wait_for(lambda: live.status.state == RUNNING)
+    wait_for(lambda: live.status.state == LiveState.RUNNING)
     assert live.status.note == ""
     source.note = "The connection was lost; attempt 1 of 3 to restore it."  # type: ignore[attr-defined]
     assert live.status.note == "The connection was lost; attempt 1 of 3 to restore it."
@@ -177,7 +177,7 @@ def test_what_cannot_be_opened_is_reported(error: Exception) -> None:
     for opener, builder in ((refuse(error), build), (FakeSource, refuse(error))):
         live = LivePipeline(opener, builder, TrackingSettings())  # type: ignore[arg-type]
         live.start()
-        wait_for(lambda live=live: live.status.state == FAILED)  # type: ignore[misc]
+        wait_for(lambda live=live: live.status.state == LiveState.FAILED)  # type: ignore[misc]
         assert str(error) in live.status.error
         assert live.stop()
 
@@ -186,7 +186,7 @@ def test_source_is_closed_when_the_engine_fails() -> None:
     source = FakeSource()
     live = LivePipeline(lambda: source, refuse(ModelError("wrong weights")), TrackingSettings())  # type: ignore[arg-type]
     live.start()
-    wait_for(lambda: live.status.state == FAILED)
+    wait_for(lambda: live.status.state == LiveState.FAILED)
     assert source.closed.wait(DEADLINE)
 
 
@@ -197,7 +197,7 @@ def test_a_failing_consumer_stops_nobody() -> None:
     live.add_consumer(lambda result: seen.append(1))
     live.start()
     wait_for(lambda: len(seen) > 3)
-    assert live.status.state == RUNNING
+    assert live.status.state == LiveState.RUNNING
     live.stop()
 
 
@@ -301,7 +301,7 @@ def test_paused_source_can_be_stopped(clip: Path) -> None:
     wait_for(lambda: live.status.playback is not None)
     live.pause(True)
     assert live.stop()
-    assert live.status.state == STOPPED
+    assert live.status.state == LiveState.STOPPED
 
 
 def test_tracking_restarts_on_demand_for_any_source() -> None:

@@ -11,9 +11,9 @@ from pytestqt.qtbot import QtBot
 
 from app.core.frame import FrameResult
 from app.core.slot import LatestSlot
-from app.gui.live.bridge import FrameBridge
-from app.gui.live.snapshot import save_snapshot
-from app.gui.widgets.picture import made_private, prepare, prepare_private
+from app.gui.live.presenters.snapshot import save_snapshot
+from app.gui.presenters.picture import made_private, prepare, prepare_private
+from app.gui.widgets.frame_bridge import FrameBridge
 from app.media.privacy import PATCHES, blurred, without_faces
 from app.tracking.detector import MediaPipeDetector
 from tests.fakes import portrait

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return all figures."""
-    from app.gui.widgets.painting import Painting
+    from app.gui.painting import Painting
     from app.lab.speed.floor import measure_ceiling, stage_work
     from app.lab.speed.report import EngineFigures, engine_values, floor_values, quantiles
     from app.lab.speed.rival import find_rivals

@@ -14,10 +14,10 @@ from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import SourceError, UserError
 from app.core.modes import RIVALS
 from app.core.presets import PRESETS
-from app.gui.theme.palettes import THEMES
+from app.gui.presenters.palettes import THEMES
 
 if TYPE_CHECKING:
-    from app.gui.remembered import Remembered
+    from app.gui.live.presenters.remembered import Remembered
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -71,9 +71,9 @@ def run(args: argparse.Namespace) -> int:
         UserError: for settings, a source or a screen that cannot be used.
         ModelError: for weights that are not there.
     """
-    from app.gui.remembered import Memory, Remembered, default_path
-    from app.gui.settings import LiveSettings
-    from app.gui.system import window_problem
+    from app.gui.display import window_problem
+    from app.gui.live.presenters.remembered import Memory, Remembered, default_path
+    from app.gui.live.presenters.settings import LiveSettings
     from model.weights import read_card
 
     memory = None if args.forget else Memory(default_path())

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.environment import forget_opencv_plugins
 from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
+from app.gui.live.presenters.remembered import Memory
 from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan
-from app.gui.remembered import Memory
-from app.gui.settings import LiveSettings
 from app.sessions.metadata import EngineFacts, SourceFacts
 from app.sessions.recorder import SessionRecorder
 from app.sessions.writer import SessionPlan
@@ -23,7 +23,7 @@ from app.tracking.live import LivePipeline
 from app.tracking.pipeline import build_pipeline
 
 if TYPE_CHECKING:
-    from app.gui.live_window import LiveWindow
+    from app.gui.main_window import MainWindow
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +38,13 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
     forget_opencv_plugins()
     from PySide6.QtWidgets import QApplication
 
-    from app.gui.theme.theme import dress
+    from app.gui.theme.theme import apply
 
     application = QApplication.instance()
     if not isinstance(application, QApplication):
         application = QApplication(sys.argv[:1])
     application.setApplicationName("LDEQ Live")
-    dress(application)
+    apply(application)
     window = make_window(settings, memory)
     # The window hides at once when it is closed and then finishes its work.
     application.setQuitOnLastWindowClosed(False)
@@ -58,8 +58,8 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
         code = application.exec()
     finally:
         signal.signal(signal.SIGINT, before)
-    window.desk.session.join(1.0)
-    if window.desk.session.left_behind:
+    window.presenter.session.join(1.0)
+    if window.presenter.session.left_behind:
         # Files are finished by now. A thread that hangs in a driver can crash Python's own way out, which
         # would look as if something had been lost.
         log.warning("a source did not let go; it ends with the process")
@@ -70,12 +70,12 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
     return code
 
 
-def make_window(settings: LiveSettings, memory: Memory | None = None) -> LiveWindow:
+def make_window(settings: LiveSettings, memory: Memory | None = None) -> MainWindow:
     """Return the window with the real parts, not yet shown; a QApplication must exist."""
-    from app.gui.live_window import LiveWindow
+    from app.gui.main_window import MainWindow
 
     parts = live_parts(settings)
-    return LiveWindow(settings, partial(LiveSession, parts), find_cameras, find_screens, memory)
+    return MainWindow(settings, partial(LiveSession, parts), find_cameras, find_screens, memory)
 
 
 def live_parts(settings: LiveSettings) -> SessionParts:

@@ -5,52 +5,52 @@ from __future__ import annotations
 from PySide6.QtCore import QByteArray
 from PySide6.QtWidgets import QApplication, QMainWindow
 
-from app.gui.live.presenters.desk import LiveDesk
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.heatmap import live_heat
+from app.gui.live.presenters.page import LivePresenter
 from app.gui.live.views.page import LivePage
-from app.gui.theme.manager import Wardrobe
+from app.gui.theme.manager import ThemeManager
 
 START_SIZE = (1440, 900)
 LEAST_SIZE = (1170, 620)
 
 
-class Look:
-    """Restores the look of last time, changes it, and tells the desk what to remember.
+class WindowState:
+    """Restores the look of last time, changes it, and tells the presenter what to remember.
 
     Args:
         window: to be placed.
         page: the live page.
-        desk: keeps what was chosen.
+        presenter: keeps what was chosen.
     """
 
-    def __init__(self, window: QMainWindow, page: LivePage, desk: LiveDesk) -> None:
-        self._window, self._page, self._desk = window, page, desk
+    def __init__(self, window: QMainWindow, page: LivePage, presenter: LivePresenter) -> None:
+        self._window, self._page, self._presenter = window, page, presenter
         application = QApplication.instance()
         assert isinstance(application, QApplication)
-        self.wardrobe = Wardrobe(application, desk.chosen.theme)
-        self.wardrobe.changed.connect(page.bar.redress)
+        self.theme_manager = ThemeManager(application, presenter.chosen.theme)
+        self.theme_manager.changed.connect(page.bar.refresh_icons)
         self._heat = False
         window.setMinimumSize(*LEAST_SIZE)
         available = window.screen().availableGeometry()
         window.resize(min(START_SIZE[0], available.width()), min(START_SIZE[1], available.height()))
-        if desk.chosen.geometry:
-            window.restoreGeometry(QByteArray.fromBase64(desk.chosen.geometry.encode()))
-        page.open_parts(desk.chosen.panels)
-        page.view.set_compare_view(desk.chosen.compare_view)
-        page.view.set_divider(desk.chosen.divider)
-        page.view.divider_moved.connect(lambda share: desk.choose(divider=share))
+        if presenter.chosen.geometry:
+            window.restoreGeometry(QByteArray.fromBase64(presenter.chosen.geometry.encode()))
+        page.open_parts(presenter.chosen.panels)
+        page.view.set_compare_view(presenter.chosen.compare_view)
+        page.view.set_divider(presenter.chosen.divider)
+        page.view.divider_moved.connect(lambda share: presenter.choose(divider=share))
         page.panel.compare_view.chosen.connect(self.show_both)
 
     def remember(self) -> None:
-        """Let the desk keep where the window is and what is open."""
+        """Let the presenter keep where the window is and what is open."""
         geometry = bytes(self._window.saveGeometry().toBase64().data()).decode()
-        self._desk.choose(geometry=geometry, panels=self._page.open)
+        self._presenter.choose(geometry=geometry, panels=self._page.open)
 
     def show_both(self, view: str) -> None:
         """Show two modes in this way."""
         self._page.view.set_compare_view(view)
-        self._desk.choose(compare_view=view)
+        self._presenter.choose(compare_view=view)
 
     def next_view(self) -> None:
         """Show two modes in the next way."""
@@ -66,8 +66,8 @@ class Look:
 
     def swap_theme(self) -> None:
         """Change between dark and light."""
-        self.wardrobe.swap()
-        self._desk.choose(theme=self.wardrobe.choice)
+        self.theme_manager.swap()
+        self._presenter.choose(theme=self.theme_manager.choice)
 
     def toggle_full_screen(self) -> None:
         """Fill the screen, or go back to a window."""

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.core.errors import UserError
 from app.core.event_texts import event_text
@@ -21,7 +22,6 @@ from model.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-OPENING, RUNNING, ENDED, FAILED, STOPPED = "opening", "running", "ended", "failed", "stopped"
 WAIT_SECONDS = 0.2
 STOP_SECONDS = 2.0
 NEWS_SECONDS = 20.0
@@ -30,12 +30,22 @@ NEWS_SECONDS = 20.0
 Consumer = Callable[[FrameResult], None]
 
 
+class LiveState(StrEnum):
+    """Where a live run stands."""
+
+    OPENING = "opening"
+    RUNNING = "running"
+    ENDED = "ended"
+    FAILED = "failed"
+    STOPPED = "stopped"
+
+
 @dataclass(frozen=True, slots=True)
 class LiveStatus:
     """What a live run is doing.
 
     Attributes:
-        state: "opening", "running", "ended", "failed" or "stopped".
+        state: where it stands.
         info: facts about the source once it is open.
         engine: library and device that really run, "" until known.
         error: one sentence when failed, "" otherwise.
@@ -48,7 +58,7 @@ class LiveStatus:
             and files that are solved as fast as it goes.
     """
 
-    state: str
+    state: LiveState
     info: SourceInfo | None = None
     engine: str = ""
     error: str = ""
@@ -79,7 +89,7 @@ class LivePipeline:
         self._lock = threading.Lock()
         self._settings = settings
         self._consumers: tuple[Consumer, ...] = ()
-        self._state = OPENING
+        self._state: LiveState = LiveState.OPENING
         self._info: SourceInfo | None = None
         self._engine = self._note = ""
         self._noted = 0.0
@@ -112,7 +122,7 @@ class LivePipeline:
                 self._processed,
                 self._frames.replaced + self._rested,
                 str(getattr(self._source, "note", "")) or self._fresh_note(),
-                playback if self._state == RUNNING else None,
+                playback if self._state == LiveState.RUNNING else None,
             )
 
     def start(self) -> None:
@@ -193,7 +203,7 @@ class LivePipeline:
             # The engine before the first frame: frames captured while it loads would only grow stale.
             pipeline = self._build()
             with self._lock:
-                self._engine, self._state = pipeline.engine_name, RUNNING
+                self._engine, self._state = pipeline.engine_name, LiveState.RUNNING
             if source.info.live:
                 self._follow_live(pipeline, source)
             else:
@@ -209,8 +219,8 @@ class LivePipeline:
             if pipeline is not None:
                 pipeline.close()
             with self._lock:
-                if self._state in (OPENING, RUNNING):
-                    self._state = STOPPED if self._stop.is_set() else ENDED
+                if self._state in (LiveState.OPENING, LiveState.RUNNING):
+                    self._state = LiveState.STOPPED if self._stop.is_set() else LiveState.ENDED
             self.results.close()
 
     def _fresh_note(self) -> str:
@@ -219,7 +229,7 @@ class LivePipeline:
 
     def _fail(self, message: str) -> None:
         with self._lock:
-            self._state, self._error = FAILED, message
+            self._state, self._error = LiveState.FAILED, message
 
     def _follow_live(self, pipeline: Pipeline, source: Source) -> None:
         """Solve the newest frame, again and again; frames that come meanwhile are skipped."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QObject, Qt
 
-from app.gui.cameras import CameraFinder
+from app.gui.live.camera_finder import CameraFinder
 from app.gui.live.presenters.chooser import OPEN_FILE, OPEN_STREAM, CameraChoice, ScreenChoice, choices
 from app.gui.live.presenters.state import SessionState
 from app.gui.live.views.page import LivePage

@@ -5,13 +5,13 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication
 
+from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
 from app.gui.theme import theme
-from app.gui.theme.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
 
 _SCHEMES = {SYSTEM: Qt.ColorScheme.Unknown, DARK.name: Qt.ColorScheme.Dark, LIGHT.name: Qt.ColorScheme.Light}
 
 
-class Wardrobe(QObject):
+class ThemeManager(QObject):
     """Dresses the application and keeps it dressed as chosen.
 
     Widgets that paint ask :func:`app.gui.theme.theme.palette` each time and need nothing else: they are painted anew.
@@ -19,7 +19,7 @@ class Wardrobe(QObject):
 
     Args:
         application: to be dressed.
-        choice: one of ``app.gui.theme.palettes.THEMES``.
+        choice: one of ``app.gui.presenters.palettes.THEMES``.
 
     Signals:
         changed: other colours are in force.
@@ -43,7 +43,7 @@ class Wardrobe(QObject):
         return self._choice
 
     def choose(self, choice: str) -> None:
-        """Wear ``choice``, one of ``app.gui.theme.palettes.THEMES``, from now on."""
+        """Wear ``choice``, one of ``app.gui.presenters.palettes.THEMES``, from now on."""
         if choice != self._choice:
             self._choice = choice
             self._tell_system()
@@ -62,20 +62,20 @@ class Wardrobe(QObject):
         self._put_on()
 
     def _put_on(self) -> None:
-        colours = wished(self._choice, self._scheme)
+        colours = palette_for(self._choice, self._scheme)
         if colours is self._worn:
             return
         self._worn = colours
         sheet = self._application.styleSheet()
         if not sheet:
-            theme.dress(self._application, colours)
+            theme.apply(self._application, colours)
         elif colours is not theme.palette() or sheet != theme.style_sheet(colours):
             # The second: a window that opens while others wear what the application's own sheet does not say.
-            theme.change(self._application, colours)
+            theme.restyle(self._application, colours)
         self.changed.emit()
 
 
-def wished(choice: str, scheme: Qt.ColorScheme) -> Palette:
+def palette_for(choice: str, scheme: Qt.ColorScheme) -> Palette:
     """Return the colours of a choice; "system" follows ``scheme``, and is dark where the system has no wish."""
     if choice == SYSTEM:
         return LIGHT if scheme == Qt.ColorScheme.Light else DARK

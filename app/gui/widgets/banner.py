@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.presenters.actions import OFFERS
-from app.gui.presenters.banners import Banner
+from app.gui.presenters.banner import Banner
 from app.gui.theme import theme
 
 

@@ -11,9 +11,9 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen, QPolygonF
 
 from app.core.frame import Estimate, FaceResult
-from app.gui.live.presenters.faces import identity_colour
-from app.gui.live.presenters.heatmap import HEAT_COLOURS, LEVELS
-from app.gui.widgets.picture import Placement
+from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
+from app.gui.presenters.faces import identity_colour
+from app.gui.presenters.picture import Placement
 from app.gui.widgets.sprites import dot, halo, ring, stamp
 from model.topology import REGION_OF_POINT, REGIONS
 
@@ -34,7 +34,7 @@ BOTH, CHOSEN, RIVAL = "both", "chosen", "rival"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class OverlayStyle:
     """How faces are drawn.
 
     Attributes:
@@ -49,10 +49,12 @@ class Look:
     heat: Mapping[str, NDArray[np.uint8]] | None = None
 
 
-PLAIN = Look()
+PLAIN = OverlayStyle()
 
 
-def draw_faces(painter: QPainter, faces: Sequence[FaceResult], placement: Placement, look: Look = PLAIN) -> None:
+def draw_faces(
+    painter: QPainter, faces: Sequence[FaceResult], placement: Placement, look: OverlayStyle = PLAIN
+) -> None:
     """Draw every face: halos, lines, then points; a rival's points as rings.
 
     One face has lines in its regions' colours, several have each its identity's.

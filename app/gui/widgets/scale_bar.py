@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QLinearGradient, QPainter
 
-from app.gui.live.presenters.heatmap import LEVELS, Colours
+from app.gui.presenters.colour_scale import LEVELS, Colours
 from app.gui.theme import theme
 
 BAR_HEIGHT = 7.0

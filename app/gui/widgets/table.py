@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from app.gui.live.presenters.readouts import Row
+from app.gui.presenters.readouts import Row
 from app.gui.theme import theme
 
 VALUE_WIDTH = 186

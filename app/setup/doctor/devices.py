@@ -8,7 +8,7 @@ import sys
 import time
 
 from app.core.places import PORTRAIT, ROOT
-from app.gui.system import window_problem
+from app.gui.display import window_problem
 from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding
 
 QT_SECONDS = 60.0

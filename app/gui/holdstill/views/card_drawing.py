@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QImage, QImageWriter, QPainter
+from PySide6.QtGui import QColor, QFont, QImage, QImageWriter, QLinearGradient, QPainter, QPen, QPolygonF
 
 from app.core.errors import RecordingError
-from app.gui.holdstill.views import card_parts as parts
-from app.gui.holdstill.views.card_parts import BOLD, CENTRE, HEIGHT, MARGIN, RIGHT, WIDTH, Series, decimals, write
+from app.gui.presenters.canonical_face import canonical_face
+from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
+from app.gui.presenters.palettes import Palette
 from app.gui.theme import theme
-from app.gui.theme.palettes import Palette
+from app.gui.widgets.region_bars import BOLD, CENTRE, LEFT, RIGHT, Series, decimals, draw_bars, draw_legend, write
 from app.holdstill.card import Card
 from app.holdstill.card_file import write_whole
 from app.holdstill.comparison import ModeChange
 from app.holdstill.figures import ModeFigures
 from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet
 from app.holdstill.text import mode_name, near_floor
+from model.topology import REGIONS
 
+WIDTH, HEIGHT = 1200, 800
+MARGIN = 44
+RADIUS = 14
+
+LOWEST, HIGHEST = 0.02, 2.0
+"""Ends of the colour scale of single points in %, logarithmic and the same on every card: from what the meter reads on
+a face that keeps quite still to what plainly dances."""
+TICKS = (0.02, 0.2, 2.0)
 FINE = 2
 """Device pixels of the PNG per unit of the drawing."""
 SIDE = 316.0
@@ -69,9 +80,7 @@ def _draw_card(painter: QPainter, sheet: CardSheet, palette: Palette) -> None:
         write(painter, subtitle, sheet.verdict or _one_mode(card), palette.text, 17)
     else:
         still = f"{figures.stillness.seconds:.1f} of {figures.stillness.asked:g} s"
-        parts.note(
-            painter, subtitle, f"The head moved: only {still} counted. Repeat the test for surer figures.", palette
-        )
+        _note(painter, subtitle, f"The head moved: only {still} counted. Repeat the test for surer figures.", palette)
     shown = figures.modes[:2]
     width = (MAIN - GAP * (len(shown) - 1)) / len(shown)
     places = decimals(noise.percent for mode in shown for noise in (mode.flicker, mode.wander))
@@ -94,7 +103,7 @@ def _draw_comparison(painter: QPainter, sheet: ComparisonSheet, palette: Palette
     write(painter, QRectF(MARGIN, 104, INNER, 24), days, palette.dim, 14)
     shown = comparison.modes[:2]
     if not shown:
-        parts.note(painter, QRectF(MARGIN, 160, INNER, 24), "These cards have no mode in common.", palette)
+        _note(painter, QRectF(MARGIN, 160, INNER, 24), "These cards have no mode in common.", palette)
     width = (MAIN - GAP * (len(shown) - 1)) / max(1, len(shown))
     series = []
     for column, (change, verdict) in enumerate(zip(shown, sheet.verdicts, strict=False)):
@@ -110,14 +119,14 @@ def _draw_comparison(painter: QPainter, sheet: ComparisonSheet, palette: Palette
 
 
 def _draw_top(painter: QPainter, kind: str, title: str, right: str, palette: Palette) -> None:
-    parts.heading(painter, QRectF(MARGIN, 32, 500, 18), kind, palette)
+    _heading(painter, QRectF(MARGIN, 32, 500, 18), kind, palette)
     write(painter, QRectF(MARGIN, 54, INNER - 250, 44), title, palette.text, 32, BOLD)
     write(painter, QRectF(WIDTH - MARGIN - 300, 30, 300, 22), "LDEQ Live", palette.text, 15, BOLD, RIGHT)
     write(painter, QRectF(WIDTH - MARGIN - 300, 64, 300, 24), right, palette.dim, 15, align=RIGHT)
 
 
 def _draw_mode(painter: QPainter, box: QRectF, mode: ModeFigures, interval: str, places: int, palette: Palette) -> None:
-    parts.panel(painter, box, palette)
+    _panel(painter, box, palette)
     left, width = box.left() + 20, box.width() - 40
     _mark(painter, left, box.top() + 26, _colour(mode, palette))
     write(painter, QRectF(left + 14, box.top() + 14, width - 14, 24), mode_name(mode.mode), palette.text, 16, BOLD)
@@ -139,7 +148,7 @@ def _draw_mode(painter: QPainter, box: QRectF, mode: ModeFigures, interval: str,
 
 
 def _draw_change(painter: QPainter, box: QRectF, change: ModeChange, verdict: str, palette: Palette) -> None:
-    parts.panel(painter, box, palette)
+    _panel(painter, box, palette)
     left, width = box.left() + 20, box.width() - 40
     overall, wander = change.flicker[0], change.wander[0]
     places = decimals((overall.before, overall.after, wander.before, wander.after))
@@ -158,30 +167,30 @@ def _draw_change(painter: QPainter, box: QRectF, change: ModeChange, verdict: st
 
 
 def _draw_regions(painter: QPainter, box: QRectF, series: Sequence[Series], palette: Palette) -> None:
-    parts.panel(painter, box, palette)
+    _panel(painter, box, palette)
     top = QRectF(box.left() + 20, box.top() + 14, box.width() - 40, 20)
-    parts.heading(painter, top, "Flicker by region, in %", palette)
-    parts.draw_legend(painter, top, series, palette)
-    parts.draw_bars(painter, box.adjusted(20, 44, -20, -14), series, palette)
+    _heading(painter, top, "Flicker by region, in %", palette)
+    draw_legend(painter, top, series, palette)
+    draw_bars(painter, box.adjusted(20, 44, -20, -14), series, palette)
 
 
 def _draw_points(painter: QPainter, box: QRectF, modes: Sequence[ModeFigures], palette: Palette) -> None:
-    parts.panel(painter, box, palette)
-    parts.heading(painter, QRectF(box.left() + 20, box.top() + 14, SIDE - 40, 20), "Flicker by point", palette)
+    _panel(painter, box, palette)
+    _heading(painter, QRectF(box.left() + 20, box.top() + 14, SIDE - 40, 20), "Flicker by point", palette)
     area = box.adjusted(30, 40, -30, -52)
     height = area.height() / len(modes)
     for row, mode in enumerate(modes):
         part = QRectF(area.left(), area.top() + row * height, area.width(), height)
-        parts.draw_face(painter, part.adjusted(0, 8, 0, -24), mode.points, palette)
+        _draw_canonical_face(painter, part.adjusted(0, 8, 0, -24), mode.points, palette)
         below = QRectF(part.left(), part.bottom() - 20, part.width(), 18)
         write(painter, below, mode_name(mode.mode), palette.text, 13, BOLD, CENTRE)
-    parts.draw_scale(painter, QRectF(box.left() + 20, box.bottom() - 38, SIDE - 40, 30), palette)
+    _draw_colour_scale(painter, QRectF(box.left() + 20, box.bottom() - 38, SIDE - 40, 30), palette)
 
 
 def _draw_differences(painter: QPainter, box: QRectF, differences: Sequence[str], palette: Palette) -> None:
-    parts.panel(painter, box, palette)
+    _panel(painter, box, palette)
     inner = box.adjusted(20, 14, -20, -14)
-    parts.heading(painter, QRectF(inner.left(), inner.top(), inner.width(), 20), "What else was different", palette)
+    _heading(painter, QRectF(inner.left(), inner.top(), inner.width(), 20), "What else was different", palette)
     if not differences:
         line = QRectF(inner.left(), inner.top() + 34, inner.width(), 20)
         write(painter, line, "Nothing that the cards know of.", palette.text, 14)
@@ -197,7 +206,7 @@ def _draw_differences(painter: QPainter, box: QRectF, differences: Sequence[str]
 
 
 def _draw_conditions(painter: QPainter, box: QRectF, cells: Sequence[tuple[str, str]], palette: Palette) -> None:
-    parts.panel(painter, box, palette)
+    _panel(painter, box, palette)
     width = (box.width() - 40) / len(cells)
     for column, (name, value) in enumerate(cells):
         left = box.left() + 20 + column * width
@@ -253,3 +262,68 @@ def _mark(painter: QPainter, x: float, y: float, colour: str) -> None:
 def _rule(painter: QPainter, x: float, y: float, width: float, palette: Palette) -> None:
     painter.setPen(QColor(palette.line))
     painter.drawLine(QPointF(x, y), QPointF(x + width, y))
+
+
+def _heading(painter: QPainter, box: QRectF, text: str, palette: Palette) -> None:
+    """Write a small heading in spaced capitals."""
+    font = theme.figures(11, BOLD)
+    font.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 1.1)
+    painter.setFont(font)
+    painter.setPen(QColor(palette.dim))
+    painter.drawText(box, LEFT, text.upper())
+
+
+def _panel(painter: QPainter, box: QRectF, palette: Palette) -> None:
+    """Fill a rounded panel."""
+    painter.setPen(QPen(QColor(palette.line), 1.0) if palette.name == "light" else Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(palette.card))
+    painter.drawRoundedRect(box, RADIUS, RADIUS)
+
+
+def _note(painter: QPainter, box: QRectF, text: str, palette: Palette) -> None:
+    """Write a sentence that should not be missed, with a mark before it."""
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(palette.demo))
+    painter.drawEllipse(QPointF(box.left() + 4, box.center().y()), 4, 4)
+    write(painter, box.adjusted(18, 0, 0, 0), text, palette.demo, 14, BOLD)
+
+
+def _draw_canonical_face(painter: QPainter, box: QRectF, values: Sequence[float], palette: Palette) -> None:
+    """Draw a face that belongs to nobody with 98 points coloured and sized by their flicker in %."""
+    face = canonical_face()
+    low, high = face.min(axis=0), face.max(axis=0)
+    scale = min(box.width() / (high - low)[0], box.height() / (high - low)[1])
+    points = (face - (low + high) / 2) * scale + (box.center().x(), box.center().y())
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(palette.faint), 1.0))
+    for region in REGIONS:
+        for path in region.paths:
+            painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in points[list(path)].tolist()]))
+    places = np.clip(np.log(np.maximum(values, 1e-6) / LOWEST) / np.log(HIGHEST / LOWEST), 0.0, 1.0)
+    painter.setPen(QPen(QColor(0, 0, 0, 110), 0.7))
+    unit = scale / 130
+    for (x, y), place in zip(points.tolist(), places.tolist(), strict=True):
+        painter.setBrush(_heat(place))
+        radius = unit * (2.2 + 2.6 * place)
+        painter.drawEllipse(QPointF(x, y), radius, radius)
+
+
+def _heat(place: float) -> QColor:
+    """Return the colour at a place of the scale, 0 to 1."""
+    red, green, blue = HEAT_COLOURS[min(LEVELS - 1, int(place * LEVELS))].tolist()
+    return QColor(red, green, blue)
+
+
+def _draw_colour_scale(painter: QPainter, box: QRectF, palette: Palette) -> None:
+    """Draw the colour scale of single points with its figures."""
+    bar = QRectF(box.left() + 20, box.top(), box.width() - 40, 7)
+    gradient = QLinearGradient(bar.topLeft(), bar.topRight())
+    for step in range(11):
+        gradient.setColorAt(step / 10, _heat(step / 10))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(gradient)
+    painter.drawRoundedRect(bar, 3.5, 3.5)
+    for tick in TICKS:
+        place = float(np.log(tick / LOWEST) / np.log(HIGHEST / LOWEST))
+        around = QRectF(bar.left() + place * bar.width() - 30, bar.bottom() + 3, 60, 14)
+        write(painter, around, f"{tick:g} %", palette.dim, 11, align=CENTRE)

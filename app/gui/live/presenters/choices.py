@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.core.modes import RIVALS
+from app.core.modes import COLD, EMA, MODE_NAMES, ONE_EURO, OPPOSITE, RIVALS, RWR
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.presenters import actions
+from app.gui.presenters.options import Option
 from model.rwr.recurrence import RwrSettings
 
 Change = Callable[[TrackingSettings], TrackingSettings]
@@ -65,3 +66,19 @@ CHANGES: dict[str, Change] = {
     actions.FAST: lambda tracking: with_preset(tracking, actions.FAST),
 }
 """The actions that change nothing but the tracking settings."""
+
+
+def rival_options(mode: str) -> tuple[Option, ...]:
+    """Return what the chosen ``mode``, RwR or cold, can be compared with, in the order of ``app.core.modes.RIVALS``."""
+    other = (
+        Option(OPPOSITE, MODE_NAMES[COLD], "Every frame solved on its own, without memory")
+        if mode == RWR
+        else Option(OPPOSITE, MODE_NAMES[RWR], "Every solve started at the last frame's fixed point")
+    )
+    return (
+        other,
+        Option(EMA, MODE_NAMES[EMA], "The cold solve smoothed by an exponential moving average: steadier, but late"),
+        Option(
+            ONE_EURO, MODE_NAMES[ONE_EURO], "The cold solve smoothed by the 1 euro filter: less when the face moves"
+        ),
+    )

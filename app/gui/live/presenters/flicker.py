@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from app.core.frame import FrameResult
 from app.core.modes import COLD, MODES, RWR
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters.faces import FaceChoice
-from app.gui.presenters.rings import PointWindow, TraceRing
+from app.gui.live.presenters.rings import PointWindow, TraceRing
+from app.gui.presenters.colour_scale import RECENT_SECONDS
+from app.gui.presenters.faces import FaceChoice
 from model.metrics.flicker import FlickerReading, FlickerWindow
 
 TRACE_SECONDS = 10.0
-RECENT_SECONDS = 5.0
 NOW_SECONDS = 0.5
 """One frame's reading is too restless to read; "now" is the last half second."""
 

@@ -8,9 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.modes import MODE_NAMES
-from app.gui.live.presenters.flicker import RECENT_SECONDS, FlickerView
-from app.gui.live.presenters.options import Option
-from app.gui.live.presenters.readouts import NOTHING
+from app.gui.live.presenters.flicker import FlickerView
+from app.gui.presenters.colour_scale import (
+    CHANGE_COLOURS,
+    CHANGE_TICKS,
+    HEAT_COLOURS,
+    HEAT_TICKS,
+    RECENT_SECONDS,
+    Colours,
+    change_place,
+    flicker_place,
+    levels,
+)
+from app.gui.presenters.options import Option
+from app.gui.presenters.readouts import NOTHING
 from model.topology import REGIONS
 
 FLICKER, CHANGE = "flicker", "change"
@@ -18,28 +29,6 @@ OPTIONS: tuple[Option, ...] = (
     Option(FLICKER, "Flicker", "How much each point flickers, in % of the distance between the eyes"),
     Option(CHANGE, "Change", "How many times more or less each point flickers in the first mode than in the second"),
 )
-
-LOWEST, HIGHEST = 0.1, 3.0
-"""Ends of the flicker scale in %, logarithmic: half the flicker is the same step of colour everywhere."""
-TICKS = (0.1, 0.3, 1.0, 3.0)
-
-LARGEST_CHANGE = 4.0
-"""Ends of the scale of change: four times less to four times more."""
-CHANGE_TICKS = (0.25, 0.5, 1.0, 2.0, 4.0)
-
-LEVELS = 64
-
-HEAT_STOPS = (
-    *("#390963", "#4f0d6c", "#64156e", "#771c6d", "#8c2369", "#a02a63", "#b43359", "#c73e4c"),
-    *("#d84c3e", "#e65d2f", "#f1711f", "#f8870e", "#fc9f07", "#fbb81d", "#f7d13d", "#f2ea69"),
-)
-"""matplotlib's "inferno" (Smith and van der Walt, CC0) from 0.18 to 0.94: even steps for the eye, readable with any
-kind of colour vision, and neither end as dark or as bright as the window."""
-
-CHANGE_STOPS = ("#1f6fe5", "#5f97ea", "#93aed6", "#a3a7ae", "#d6b487", "#f09a3e", "#f57a00")
-"""Blue is less, orange more: a pair that all kinds of colour vision tell apart."""
-
-Colours = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,36 +79,10 @@ class HeatView:
         )
 
 
-def ramp(stops: tuple[str, ...]) -> Colours:
-    """Return (64, 3) uint8 RGB between evenly spaced stops "#rrggbb"."""
-    known = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in stops], np.float64)
-    places, wanted = np.linspace(0, 1, len(stops)), np.linspace(0, 1, LEVELS)
-    return np.stack([np.interp(wanted, places, known[:, i]) for i in range(3)], axis=-1).round().astype(np.uint8)
-
-
-HEAT_COLOURS: Colours = ramp(HEAT_STOPS)
-CHANGE_COLOURS: Colours = ramp(CHANGE_STOPS)
-
-
-def flicker_place(percent: NDArray[np.floating] | float) -> NDArray[np.float64]:
-    """Return where flicker in % lies on its scale, 0 to 1."""
-    return _place(np.asarray(percent, np.float64), LOWEST, HIGHEST)
-
-
-def change_place(ratio: NDArray[np.floating] | float) -> NDArray[np.float64]:
-    """Return where a ratio of two flickers lies on its scale, 0 to 1; 0.5 is no change."""
-    return _place(np.asarray(ratio, np.float64), 1 / LARGEST_CHANGE, LARGEST_CHANGE)
-
-
-def levels(places: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Return the rows of the colour table for places from 0 to 1."""
-    return np.minimum(places * LEVELS, LEVELS - 1).astype(np.uint8)
-
-
 def heat_view(flicker: FlickerView, what: str = FLICKER) -> HeatView:
     """Return the heat map of the pair's modes that were measured, or of the change between them."""
     if what == CHANGE:
-        return HeatView((_change_pane(flicker),), CHANGE_COLOURS, _CHANGE_LEGEND)
+        return HeatView((_change_pane(flicker),), CHANGE_COLOURS, CHANGE_TICKS)
     measured = [mode for mode in flicker.pair if flicker.modes[mode].points is not None]
     panes = tuple(_mode_pane(flicker, mode) for mode in measured or flicker.pair[:1])
     return HeatView(panes, HEAT_COLOURS, HEAT_TICKS)
@@ -152,14 +115,6 @@ def _worst(values: NDArray[np.floating]) -> str:
     means = [float(np.sqrt(np.mean(np.square(values[list(region.points)])))) for region in REGIONS]
     return REGIONS[int(np.argmax(means))].name
 
-
-def _place(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    return np.clip(np.log(np.maximum(values, 1e-6) / low) / np.log(high / low), 0.0, 1.0)
-
-
-HEAT_TICKS = tuple((float(flicker_place(tick)), f"{tick:g} %") for tick in TICKS)
-"""Of the flicker scale's legend: place from 0 to 1, and what to write there."""
-_CHANGE_LEGEND = tuple((float(change_place(tick)), f"{tick:g} \u00d7") for tick in CHANGE_TICKS)
 
 TOOLTIP = (
     f"Flicker of each of the 98 points over the last {RECENT_SECONDS:g} s, in % of the distance between the eyes. "

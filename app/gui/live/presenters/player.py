@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from app.gui.live.presenters.playback import moved_by
 from app.gui.presenters import actions
+from app.gui.presenters.playback import moved_by
 
 if TYPE_CHECKING:
     from app.gui.live.presenters.state import Live

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core.errors import UserError
-from app.gui.live.presenters.options import Option
-from app.gui.theme.palettes import DARK, LIGHT, SYSTEM, THEMES
+from app.gui.presenters.options import Option
+from app.gui.presenters.palettes import DARK, LIGHT, SYSTEM, THEMES
 from app.sessions.writer import RecordingChoices
 
 MOST_FACES = 8
@@ -41,7 +41,7 @@ class Preferences:
     """What the card holds.
 
     Attributes:
-        theme: one of ``app.gui.theme.palettes.THEMES``.
+        theme: one of ``app.gui.presenters.palettes.THEMES``.
         privacy: blur the picture, record landmarks only.
         recording: what a recording holds; its own ``privacy`` is left to :attr:`choices`.
         mirror: flip the picture; None for cameras only.

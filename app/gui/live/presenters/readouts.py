@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from app.core.frame import FaceResult, FrameResult
 from app.core.modes import MODE_NAMES
-from app.gui.live.presenters.faces import face_name
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.hints import Hint
 from app.gui.live.presenters.share import summary
-from app.gui.live.presenters.state import OPENING, RUNNING, STOPPED, SessionState
+from app.gui.live.presenters.state import SessionState
 from app.gui.live.presenters.timing import Latency
+from app.gui.presenters.faces import face_name
+from app.gui.presenters.readouts import NOTHING, Hud, Row
 from app.sharing.channel import ChannelStatus
 from app.sources.formats import is_camera_spec
-
-NOTHING = "\u2013"
+from app.tracking.live import LiveState
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +57,6 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One line of the side panel: a name, a value, and the whole story for the tooltip."""
-
-    name: str
-    value: str
-    tooltip: str
-
-
-@dataclass(frozen=True, slots=True)
-class Hud:
-    """What is written on the picture.
-
-    Attributes:
-        demo: the demo clip plays.
-        private: the picture is blurred.
-        recording: time and dropped frames, "" when nothing is recorded.
-        mode: which points are drawn how.
-        message: in the middle, when there is no picture yet.
-        notice: at the lower edge, about the source's connection or the faces.
-    """
-
-    demo: bool = False
-    private: bool = False
-    recording: str = ""
-    mode: str = ""
-    message: str = ""
-    notice: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class FlickerTexts:
     """The numbers of one mode, as shown."""
 
@@ -114,11 +84,16 @@ def verdict(facts: Facts) -> str:
 def headline(facts: Facts) -> str:
     """The line under the title: what runs and how fast."""
     stage, status = facts.state.stage, facts.state.status
-    if stage == RUNNING and status is not None and status.playback is not None and status.playback.paused:
+    if stage == LiveState.RUNNING and status is not None and status.playback is not None and status.playback.paused:
         return "Paused"
-    if stage == RUNNING:
+    if stage == LiveState.RUNNING:
         return "Live" if facts.fps is None else f"Live  ·  {facts.fps:.{0 if facts.fps >= 10 else 1}f} fps"
-    return {OPENING: "Opening…", STOPPED: "Stopped", "ended": "Ended", "failed": "Not running"}.get(stage, stage)
+    return {
+        LiveState.OPENING: "Opening…",
+        LiveState.STOPPED: "Stopped",
+        LiveState.ENDED: "Ended",
+        LiveState.FAILED: "Not running",
+    }[stage]
 
 
 def hud(facts: Facts) -> Hud:
@@ -182,7 +157,7 @@ def _recording(facts: Facts) -> str:
 
 
 def _mode(facts: Facts) -> str:
-    if facts.state.stage != RUNNING:
+    if facts.state.stage != LiveState.RUNNING:
         return ""
     tracking = facts.state.tracking
     face = ""
@@ -195,11 +170,11 @@ def _mode(facts: Facts) -> str:
 
 def _message(facts: Facts) -> str:
     state = facts.state
-    if state.stage == OPENING or (state.stage == RUNNING and facts.result is None):
+    if state.stage == LiveState.OPENING or (state.stage == LiveState.RUNNING and facts.result is None):
         if state.info is not None:
             return "Loading the model…"
         return "Looking for a camera…" if state.source is None else f"Opening {source_name(state.source)}…"
-    if state.stage == STOPPED:
+    if state.stage == LiveState.STOPPED:
         return "Stopped. Press S to start."
     return ""
 
@@ -208,7 +183,7 @@ def _notice(facts: Facts) -> str:
     status = facts.state.status
     if status is not None and status.note and facts.state.active:
         return status.note
-    if facts.state.stage != RUNNING or facts.result is None:
+    if facts.state.stage != LiveState.RUNNING or facts.result is None:
         return ""
     if facts.hint is not None:
         return facts.hint.sentence(facts.mirrored)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from app.gui.presenters.rings import TraceRing
+from app.gui.live.presenters.rings import TraceRing
 from model.solvers import SolveReport
 
 WINDOW_SECONDS = 5.0

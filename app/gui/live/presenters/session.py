@@ -17,10 +17,11 @@ from app.core.frame import FrameResult
 from app.core.memory import give_back
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
-from app.gui.live.presenters.state import ENDED, FAILED, Live, RecordingPlan, SessionState
-from app.gui.live.presenters.tape import FINISH_SECONDS, MakeRecorder, Tape
+from app.gui.live.presenters.recording import FINISH_SECONDS, ActiveRecording, MakeRecorder
+from app.gui.live.presenters.state import Live, RecordingPlan, SessionState
 from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
+from app.tracking.live import LiveState
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ class LiveSession:
         self._play = 0
         self._candidates: list[str] = []
         self._applied = tracking
-        self._tape: Tape | None = None
+        self._recording: ActiveRecording | None = None
         self._left_behind = False
         self._thread = threading.Thread(target=self._run, name="live-session", daemon=True)
         self._thread.start()
@@ -249,21 +250,23 @@ class LiveSession:
         if not self._candidates or self._live is None:
             return
         status = self._live.status
-        if status.state == FAILED and status.info is None:
+        if status.state == LiveState.FAILED and status.info is None:
             self._stop_live()
             self._start_next_candidate()
         elif status.info is not None:
             self._candidates = []
 
     def _watch_recording(self, wanted: _Wanted) -> None:
-        over = self.state.stage in (ENDED, FAILED) or (self._tape is not None and self._tape.broken)
-        if self._tape is not None and (over or wanted.record != self._tape.path):
+        over = self.state.stage in (LiveState.ENDED, LiveState.FAILED) or (
+            self._recording is not None and self._recording.broken
+        )
+        if self._recording is not None and (over or wanted.record != self._recording.path):
             self._finish()
         if over:
             self._forget_record(wanted)
-        elif self._tape is not None:
-            if self._tape.state != self._state.recording:
-                self._publish(recording=self._tape.state)
+        elif self._recording is not None:
+            if self._recording.state != self._state.recording:
+                self._publish(recording=self._recording.state)
         elif wanted.record is not None and self.state.can_record:
             self._start_recording(wanted, wanted.record)
 
@@ -273,18 +276,18 @@ class LiveSession:
             return
         choices = wanted.choices or RecordingChoices()
         plan = RecordingPlan(path, state.source or "", state.info, state.status.engine, choices)
-        tape = Tape.start(self._parts.recorder, live, plan)
-        if isinstance(tape, RecordingSummary):
-            self._publish(finished=tape)
+        recording = ActiveRecording.start(self._parts.recorder, live, plan)
+        if isinstance(recording, RecordingSummary):
+            self._publish(finished=recording)
             self._forget_record(wanted)
             return
-        self._tape = tape
-        self._publish(recording=tape.state)
+        self._recording = recording
+        self._publish(recording=recording.state)
 
     def _finish(self) -> None:
-        if self._tape is not None:
-            summary = self._tape.finish()
-            self._tape = None
+        if self._recording is not None:
+            summary = self._recording.finish()
+            self._recording = None
             self._publish(recording=None, finished=summary)
 
     def _forget_record(self, seen: _Wanted) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app.core.errors import UserError
-from app.gui.live.presenters.options import Option
+from app.gui.presenters.options import Option
 from app.sharing.channel import ChannelStatus
 from app.sharing.settings import ANNOTATED, CAMERA_PICTURES, LANDMARKS, Address, SharingSettings, parse_address
 from app.sharing.sharing import OSC, UDP, VIRTUAL_CAMERA

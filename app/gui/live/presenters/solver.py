@@ -10,8 +10,8 @@ from app.core.event_texts import event_text
 from app.core.events import SceneCut
 from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import COLD, RWR
-from app.gui.live.presenters.faces import FaceChoice
 from app.gui.live.presenters.residuals import Residuals, ResidualWindow, summarise
+from app.gui.presenters.faces import FaceChoice
 from model.rwr.recurrence import FIRST_FRAME, RwrSettings
 from model.solvers import SolveReport
 

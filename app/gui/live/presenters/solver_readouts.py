@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from app.core.presets import preset_of
-from app.gui.live.presenters.faces import face_name
-from app.gui.live.presenters.readouts import NOTHING, Row
 from app.gui.live.presenters.residuals import WINDOW_SECONDS, Residuals
 from app.gui.live.presenters.solver import Reset, SolverView
+from app.gui.presenters.faces import face_name
+from app.gui.presenters.readouts import NOTHING, Row
 from model.rwr.recurrence import RwrSettings
 
 LARGEST_WEIGHT = 8.0

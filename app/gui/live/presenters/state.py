@@ -13,19 +13,14 @@ from app.core.slot import LatestSlot
 from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
 from app.sources.base import Playback, SourceInfo
-
-OPENING = "opening"
-RUNNING = "running"
-ENDED = "ended"
-FAILED = "failed"
-STOPPED = "stopped"
+from app.tracking.live import LiveState
 
 
 class Status(Protocol):
     """The part of ``app.tracking.live.LiveStatus`` that the window reads."""
 
     @property
-    def state(self) -> str: ...
+    def state(self) -> LiveState: ...
     @property
     def info(self) -> SourceInfo | None: ...
     @property
@@ -138,13 +133,13 @@ class SessionState:
     closed: bool = False
 
     @property
-    def stage(self) -> str:
-        """ "opening", "running", "ended", "failed" or "stopped"."""
+    def stage(self) -> LiveState:
+        """Where the session stands."""
         if not self.playing:
-            return STOPPED
+            return LiveState.STOPPED
         if self.problem:
-            return FAILED
-        return self.status.state if self.status is not None else OPENING
+            return LiveState.FAILED
+        return self.status.state if self.status is not None else LiveState.OPENING
 
     @property
     def info(self) -> SourceInfo | None:
@@ -154,9 +149,9 @@ class SessionState:
     @property
     def active(self) -> bool:
         """Whether a source is opening or running, so that "stop" means something."""
-        return self.stage in (OPENING, RUNNING)
+        return self.stage in (LiveState.OPENING, LiveState.RUNNING)
 
     @property
     def can_record(self) -> bool:
         """Whether a recording could start now."""
-        return self.stage == RUNNING and self.info is not None
+        return self.stage == LiveState.RUNNING and self.info is not None

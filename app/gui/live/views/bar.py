@@ -125,7 +125,7 @@ class ControlBar(QWidget):
         self._active = False
         self._recording = False
         self._narrow = False
-        self.redress()
+        self.refresh_icons()
 
     def minimumSizeHint(self) -> QSize:
         """As narrow as it is without words."""
@@ -144,7 +144,7 @@ class ControlBar(QWidget):
                 button.style().polish(button)
         super().resizeEvent(event)
 
-    def redress(self) -> None:
+    def refresh_icons(self) -> None:
         """Draw the icons again, in the colours in force."""
         colours = theme.palette()
         for button in self.findChildren(QPushButton):
@@ -168,7 +168,7 @@ class ControlBar(QWidget):
             self._active, self._recording = state.active, recording
             self.play.setText("  Stop" if state.active else "  Start")
             self.record.setText("  Finish" if recording else "  Record")
-            self.redress()
+            self.refresh_icons()
         self.record.setChecked(recording)
         self.record.setEnabled(recording or state.can_record)
         self.snapshot.setEnabled(has_picture)

@@ -12,8 +12,9 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPen, QP
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.live.presenters.flicker import FlickerView
-from app.gui.live.presenters.heatmap import FLICKER, LEVELS, TOOLTIP, HeatPane, HeatView, heat_view
+from app.gui.live.presenters.heatmap import FLICKER, TOOLTIP, HeatPane, HeatView, heat_view
 from app.gui.presenters.canonical_face import canonical_face, heat_field
+from app.gui.presenters.colour_scale import LEVELS
 from app.gui.theme import theme
 from app.gui.widgets.scale_bar import draw_scale_bar
 from model.topology import REGIONS

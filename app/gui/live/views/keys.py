@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from app.gui.presenters.key_list import KeyGroup, columns, key_groups, shown_key
+from app.gui.live.presenters.key_list import KeyGroup, columns, key_groups, shown_key
 from app.gui.widgets.controls import heading
 from app.gui.widgets.sheet import MARGIN, Sheet
 

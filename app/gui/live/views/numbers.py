@@ -7,8 +7,10 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.core.modes import MODE_NAMES
-from app.gui.live.presenters.flicker import NOW_SECONDS, RECENT_SECONDS, FlickerView
-from app.gui.live.presenters.readouts import NOTHING, FlickerTexts, flicker_texts
+from app.gui.live.presenters.flicker import NOW_SECONDS, FlickerView
+from app.gui.live.presenters.readouts import FlickerTexts, flicker_texts
+from app.gui.presenters.colour_scale import RECENT_SECONDS
+from app.gui.presenters.readouts import NOTHING
 from app.gui.theme import theme
 
 HEIGHT = 78

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
+from PySide6.QtCore import QRect
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.gui.holdstill.presenters.test import HoldStill
-from app.gui.holdstill.views.test import HoldStillOverlay
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.readouts import Facts, hud
 from app.gui.live.presenters.solver import SolverView
@@ -20,10 +20,10 @@ from app.gui.live.views.panel import SidePanel
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.tour import TourCard
-from app.gui.live.views.video import VideoView
 from app.gui.widgets.banner import AddressEntry, BannerView
 from app.gui.widgets.scrub import ScrubBar
 from app.gui.widgets.sheet import Sheets
+from app.gui.widgets.video import VideoView
 from app.sources.base import Playback
 
 BANNER_WIDTH = 720
@@ -33,14 +33,19 @@ PANEL, DRAWER = "panel", "drawer"
 """Parts that can be closed, as they are remembered."""
 
 
+class Overlay(Protocol):
+    """A panel at the top of the picture that runs for a while and can be ended."""
+
+    def isVisible(self) -> bool: ...
+    def geometry(self) -> QRect: ...
+    def place(self) -> None: ...
+    def cancel(self) -> None: ...
+
+
 class LivePage(QWidget):
-    """Lays out the live page's widgets and shows them what they are given.
+    """Lays out the live page's widgets and shows them what they are given."""
 
-    Args:
-        test: the hold-still test that its overlay runs.
-    """
-
-    def __init__(self, test: HoldStill) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.setObjectName("ground")
         self.in_front = False
@@ -52,7 +57,7 @@ class LivePage(QWidget):
         self.panel = SidePanel()
         self.banner = BannerView(self.view)
         self.address = AddressEntry(self.view)
-        self.hold_still = HoldStillOverlay(self.view, test)
+        self._overlays: tuple[Overlay, ...] = ()
         self.keys = KeyList(self.view)
         self.preferences = PreferencesSheet(self.view)
         self.share = ShareSheet(self.view)
@@ -72,6 +77,10 @@ class LivePage(QWidget):
         layout.addWidget(self.panel)
         self.open_parts((PANEL,))
         self.view.resized.connect(self.place)
+
+    def lay_over(self, overlay: Overlay) -> None:
+        """Keep an overlay, made with :attr:`view` as its parent, in its place and let Esc end it."""
+        self._overlays = (*self._overlays, overlay)
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -118,21 +127,24 @@ class LivePage(QWidget):
             entry.setFixedWidth(width)
             entry.adjustSize()
             entry.move((self.view.width() - width) // 2, BANNER_TOP)
-        self.hold_still.place()
-        for above in (self.address, self.hold_still):
-            if above.isVisible():
-                self.banner.move(self.banner.x(), above.geometry().bottom() + 10)
+        for overlay in self._overlays:
+            overlay.place()
+        above = [self.address.geometry()] if self.address.isVisible() else []
+        above += [overlay.geometry() for overlay in self._overlays if overlay.isVisible()]
+        if above:
+            self.banner.move(self.banner.x(), above[-1].bottom() + 10)
 
     def dismiss(self) -> bool:
         """Close the topmost thing over the picture but the banner; return whether there was one."""
+        overlay = next((each for each in self._overlays if each.isVisible()), None)
         if self.tour.isVisible():
             self.tour.hide()
         elif self.sheets.close():
             pass
         elif self.address.isVisible():
             self.address.hide()
-        elif self.hold_still.isVisible():
-            self.hold_still.cancel()
+        elif overlay is not None:
+            overlay.cancel()
         else:
             return False
         return True

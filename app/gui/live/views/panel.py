@@ -5,13 +5,14 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
+from app.gui.live.presenters.choices import rival_options
 from app.gui.live.presenters.flicker import FlickerView
-from app.gui.live.presenters.options import VIEW_OPTIONS, rival_options
 from app.gui.live.presenters.readouts import Facts, headline, rows, verdict
 from app.gui.live.views.bars import RegionBars
 from app.gui.live.views.numbers import FlickerNumbers
 from app.gui.live.views.trace import FlickerTrace
 from app.gui.presenters.actions import BY_NAME, COMPARE, GHCU, RWR
+from app.gui.presenters.compare import VIEW_OPTIONS
 from app.gui.theme import theme
 from app.gui.widgets.cards import card, label, show_text
 from app.gui.widgets.segments import Segments

@@ -9,7 +9,6 @@ from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QPlainTextEdit, QPushButton, QVBoxLayout, QWidget
 
 from app.core.presets import PRESETS
-from app.gui.live.presenters.options import Option
 from app.gui.live.presenters.solver import SolverView
 from app.gui.live.presenters.solver_readouts import (
     BUDGET_HELP,
@@ -24,6 +23,7 @@ from app.gui.live.presenters.solver_readouts import (
     weight_at,
 )
 from app.gui.live.views.residual_chart import ResidualChart
+from app.gui.presenters.options import Option
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.slider import SliderRow
 from app.gui.widgets.table import RowTable

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.gui.live.presenters.playback import clock_text
 from app.gui.presenters.background import Background, in_background
+from app.gui.presenters.playback import clock_text
 from app.sessions.form import COMPLETE
 from app.sessions.listing import SessionEntry, list_sessions
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.gui.live.presenters.playback import clock_text
-from app.gui.live.presenters.readouts import NOTHING
+from app.gui.presenters.playback import clock_text
+from app.gui.presenters.readouts import NOTHING
 from app.gui.viewer.presenters.takes import PartFigures, ShownTake, replay_title
 from app.sessions.compare import Comparison
 from app.sessions.form import COMPLETE, RECORDED

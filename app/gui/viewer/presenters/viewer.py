@@ -19,7 +19,7 @@ from app.core.frame import FrameResult
 from app.core.settings import EngineSettings
 from app.core.slot import LatestSlot
 from app.gui.presenters.background import Background, in_background
-from app.gui.presenters.banners import NOTICE_SECONDS
+from app.gui.presenters.banner import NOTICE_SECONDS
 from app.gui.viewer.presenters import readouts
 from app.gui.viewer.presenters.facts import EMPTY, FAILED, OPEN, OPENING, Opened, Part, ViewerFacts, facts_of
 from app.gui.viewer.presenters.jobs import Job, Outcome, TrackAgain, clip_job, replay_job

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui.live.presenters.options import Option
+from app.gui.presenters.options import Option
 from app.gui.viewer.presenters.facts import ViewerFacts
 from app.gui.viewer.presenters.jobs import CLIPS, RIVALS, WAYS
 from app.gui.viewer.presenters.readouts import TakeRow

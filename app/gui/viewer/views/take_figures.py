@@ -9,10 +9,10 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
-from app.gui.holdstill.views.card_parts import Series, draw_bars
 from app.gui.theme import theme
 from app.gui.viewer.presenters.readouts import RegionSeries, TableRow
 from app.gui.viewer.views.timeline import take_colour
+from app.gui.widgets.region_bars import Series, draw_bars
 from model.topology import REGIONS
 
 COLUMN_WIDTH = 92

@@ -9,9 +9,9 @@ from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
-from app.gui.live.presenters.playback import clock_text
+from app.gui.presenters.palettes import Palette
+from app.gui.presenters.playback import clock_text
 from app.gui.theme import theme
-from app.gui.theme.palettes import Palette
 from app.gui.viewer.presenters.timeline import (
     COLD,
     FACE,

@@ -9,14 +9,12 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from app.gui.live.bridge import FrameBridge
-from app.gui.live.presenters.faces import FaceChoice
-from app.gui.live.presenters.options import VIEW_OPTIONS
-from app.gui.live.presenters.readouts import Hud
-from app.gui.live.presenters.zoom import FaceZoom
-from app.gui.live.views.video import VideoView
 from app.gui.presenters import actions
-from app.gui.presenters.banners import ERROR, GOOD, Banner
+from app.gui.presenters.banner import ERROR, GOOD, Banner
+from app.gui.presenters.compare import VIEW_OPTIONS
+from app.gui.presenters.faces import FaceChoice
+from app.gui.presenters.readouts import Hud
+from app.gui.presenters.zoom import FaceZoom
 from app.gui.viewer.presenters.facts import FAILED, OPEN, OPENING, ViewerFacts
 from app.gui.viewer.presenters.library import Library
 from app.gui.viewer.presenters.viewer import Viewer
@@ -24,9 +22,11 @@ from app.gui.viewer.views.panel import ViewerPanel
 from app.gui.viewer.views.timeline import TimelineView
 from app.gui.widgets.banner import BannerView
 from app.gui.widgets.cards import label
+from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.page_button import PageButton
 from app.gui.widgets.scrub import ScrubBar
 from app.gui.widgets.segments import Segments
+from app.gui.widgets.video import VideoView
 
 REFRESH_MS = 50
 BANNER_WIDTH = 560

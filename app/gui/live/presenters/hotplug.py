@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from app.core.errors import UserError
 from app.gui.live.presenters.chooser import CameraChoice, is_playing
-from app.gui.live.presenters.state import FAILED, RUNNING, SessionState
+from app.gui.live.presenters.state import SessionState
 from app.sources.formats import CameraRequest, is_camera_spec, parse_camera
+from app.tracking.live import LiveState
 
 SETTLE_SECONDS = 1.0
 """How long a camera must be listed before it is opened: drivers list it before it answers."""
@@ -19,7 +20,7 @@ WAITING = "It goes on as soon as the camera is back."
 
 
 @dataclass(frozen=True, slots=True)
-class PlugAdvice:
+class HotplugAdvice:
     """What the window should do now.
 
     Attributes:
@@ -45,14 +46,14 @@ class _Playing:
     tried: float = 0.0
 
 
-class CameraPlugs:
+class CameraHotplug:
     """Compares one look at the cameras with the last one. Call :meth:`look` as often as you like; it is cheap."""
 
     def __init__(self) -> None:
         self._known: dict[str, float] | None = None
         self._playing: _Playing | None = None
 
-    def look(self, cameras: Sequence[CameraChoice] | None, state: SessionState, now: float) -> PlugAdvice:
+    def look(self, cameras: Sequence[CameraChoice] | None, state: SessionState, now: float) -> HotplugAdvice:
         """Return what to do.
 
         Args:
@@ -61,7 +62,7 @@ class CameraPlugs:
             now: seconds, by any clock.
         """
         if cameras is None:
-            return PlugAdvice()
+            return HotplugAdvice()
         listed = {camera.name for camera in cameras}
         known = self._known
         since = {name: (known or {}).get(name, now) for name in listed}
@@ -74,13 +75,18 @@ class CameraPlugs:
         if playing is not None and playing.gone:
             resume = self._resume(playing, state, since, now)
             new = [camera for camera in new if camera.name != playing.name]
-            return PlugAdvice(resume, _offer(new, state), waiting=state.stage == FAILED)
-        return PlugAdvice(offer=_offer(new, state))
+            return HotplugAdvice(resume, _offer(new, state), waiting=state.stage == LiveState.FAILED)
+        return HotplugAdvice(offer=_offer(new, state))
 
     def _follow(self, state: SessionState, listed: set[str]) -> None:
         """Keep in mind which camera plays, and whether it was pulled out."""
         playing, source = self._playing, state.source
-        if state.stage == RUNNING and state.info is not None and source is not None and is_camera_spec(source):
+        if (
+            state.stage == LiveState.RUNNING
+            and state.info is not None
+            and source is not None
+            and is_camera_spec(source)
+        ):
             if playing is None or (playing.name, playing.play) != (state.info.name, state.play):
                 playing = self._playing = _Playing(state.info.name, source, state.play)
         elif playing is not None and not self._is_about(playing, state):
@@ -96,7 +102,7 @@ class CameraPlugs:
 
     def _resume(self, playing: _Playing, state: SessionState, since: dict[str, float], now: float) -> str | None:
         back = since.get(playing.name)
-        if state.stage != FAILED or back is None or now - back < SETTLE_SECONDS:
+        if state.stage != LiveState.FAILED or back is None or now - back < SETTLE_SECONDS:
             return None
         if playing.tries >= TRIES or (playing.tries and now - playing.tried < RETRY_SECONDS):
             return None

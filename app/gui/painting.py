@@ -28,8 +28,8 @@ class Painting:
         from PySide6.QtCore import QRectF
         from PySide6.QtGui import QImage, QPainter
 
+        from app.gui.presenters.picture import prepare
         from app.gui.widgets.overlay import draw_faces
-        from app.gui.widgets.picture import prepare
 
         started = time.perf_counter()
         picture = prepare(result, SIZE, mirrored=False)

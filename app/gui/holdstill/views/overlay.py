@@ -6,8 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from app.gui.holdstill.presenters.test import HoldStill
-from app.gui.holdstill.presenters.view import DONE, FAILED, IDLE, WORKING, HoldStillView
+from app.gui.holdstill.presenters.hold_still import DONE, FAILED, IDLE, WORKING, HoldStill, HoldStillView
 from app.gui.theme import theme
 
 TICK_MS = 50

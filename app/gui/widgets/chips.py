@@ -10,12 +10,11 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from app.core.frame import FaceResult
 from app.core.modes import MODE_NAMES
-from app.gui.live.presenters.faces import face_name, identity_colour
-from app.gui.live.presenters.flicker import RECENT_SECONDS
-from app.gui.live.presenters.heatmap import HEAT_COLOURS, HEAT_TICKS
+from app.gui.presenters.colour_scale import HEAT_COLOURS, HEAT_TICKS, RECENT_SECONDS
+from app.gui.presenters.faces import face_name, identity_colour
+from app.gui.presenters.picture import Placement
 from app.gui.theme import theme
 from app.gui.widgets.overlay import hairline
-from app.gui.widgets.picture import Placement
 from app.gui.widgets.scale_bar import draw_scale_bar
 
 CHIP_HEIGHT = 26.0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.core.frame import FaceResult, FrameResult
-from app.gui.widgets.picture import Placement
+from app.gui.presenters.picture import Placement
 
 IDENTITY_COLOURS: tuple[str, ...] = (
     "#56b4e9",

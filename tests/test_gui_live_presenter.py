@@ -15,17 +15,18 @@ import pytest
 from app.core.modes import EMA
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters import desk as desk_module
+from app.gui.holdstill.presenters.hold_still import HoldStill
+from app.gui.live.presenters import page as desk_module
 from app.gui.live.presenters.chooser import CameraChoice
-from app.gui.live.presenters.desk import LiveDesk
-from app.gui.live.presenters.plugs import WAITING
+from app.gui.live.presenters.hotplug import WAITING
+from app.gui.live.presenters.page import LivePresenter
 from app.gui.live.presenters.preferences import Preferences
+from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
+from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.share import JSON_FIELD, ShareForm
 from app.gui.live.presenters.state import RecordingPlan
 from app.gui.presenters import actions
-from app.gui.remembered import Remembered
-from app.gui.settings import LiveSettings
 from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
 from app.sharing.settings import Address
@@ -81,7 +82,7 @@ class SteeredLive(FakeLive):
 
 
 class Bench:
-    """A desk whose pipelines, recorders and remembered choices are kept for looking at."""
+    """A presenter whose pipelines, recorders and remembered choices are kept for looking at."""
 
     def __init__(self, faces: int = 1, **chosen: Any) -> None:
         self.lives: list[SteeredLive] = []
@@ -89,12 +90,16 @@ class Bench:
         self.kept: dict[str, Any] = {}
         self._faces = faces
         parts = SessionParts(self._live, self._recorder, lambda: ["camera:0"])
-        self.desk = LiveDesk(
+        self.presenter = LivePresenter(
             LiveSettings(Remembered(**chosen)),
             lambda *args: LiveSession(parts, *args),
             lambda: None,
             lambda **changes: self.kept.update(changes),
         )
+        self.hold_still = HoldStill(
+            self.presenter.session, Path("own.safetensors"), lambda: self.presenter.folder, lambda sheet, path: None
+        )
+        self.presenter.attach(self.hold_still)
 
     def _live(self, source: str, tracking: TrackingSettings) -> SteeredLive:
         self.lives.append(SteeredLive(source, tracking, self._faces))
@@ -110,25 +115,27 @@ class Bench:
 
     @property
     def text(self) -> str:
-        banner = self.desk.banner(self.desk.session.state)
+        banner = self.presenter.banner(self.presenter.session.state)
         return banner.text if banner is not None else ""
 
     def play(self, source: str) -> None:
-        self.desk.play(source)
+        self.presenter.play(source)
         self.run(source)
 
     def run(self, source: str) -> None:
-        wait_for(lambda: self.desk.session.state.source == source and self.desk.session.state.stage == "running")
+        wait_for(
+            lambda: self.presenter.session.state.source == source and self.presenter.session.state.stage == "running"
+        )
 
     def record(self) -> FakeRecorder:
-        self.desk.toggle(actions.RECORD)
-        wait_for(lambda: self.desk.session.state.recording is not None)
+        self.presenter.toggle(actions.RECORD)
+        wait_for(lambda: self.presenter.session.state.recording is not None)
         return self.recorders[-1]
 
     def close(self) -> None:
-        self.desk.session.close()
-        assert self.desk.session.join(WAIT)
-        self.desk.end()
+        self.presenter.session.close()
+        assert self.presenter.session.join(WAIT)
+        self.presenter.end()
 
 
 @pytest.fixture
@@ -147,7 +154,7 @@ def make(tmp_path: Path) -> Iterator[Callable[..., Bench]]:
 @pytest.fixture
 def bench(make: Callable[..., Bench]) -> Bench:
     bench = make()
-    bench.desk.begin()
+    bench.presenter.begin()
     bench.run("demo")
     return bench
 
@@ -156,26 +163,26 @@ def bench(make: Callable[..., Bench]) -> Bench:
 
 
 def test_tracking_rests_while_nobody_needs_it(bench: Bench) -> None:
-    bench.desk.rest(True)
+    bench.presenter.rest(True)
     assert bench.live.resting
     bench.record()
-    bench.desk.rest(True)
+    bench.presenter.rest(True)
     assert not bench.live.resting
-    bench.desk.toggle(actions.RECORD)
-    wait_for(lambda: bench.desk.session.state.recording is None)
-    bench.desk.rest(True)
+    bench.presenter.toggle(actions.RECORD)
+    wait_for(lambda: bench.presenter.session.state.recording is None)
+    bench.presenter.rest(True)
     assert bench.live.resting
-    bench.desk.share(ShareForm(json_on=True))
-    bench.desk.rest(True)
+    bench.presenter.share(ShareForm(json_on=True))
+    bench.presenter.rest(True)
     assert not bench.live.resting
-    bench.desk.share(ShareForm())
-    bench.desk.hold_still.start()
-    bench.desk.rest(True)
+    bench.presenter.share(ShareForm())
+    bench.hold_still.start()
+    bench.presenter.rest(True)
     assert not bench.live.resting
-    bench.desk.hold_still.cancel()
-    bench.desk.rest(True)
+    bench.hold_still.cancel()
+    bench.presenter.rest(True)
     assert bench.live.resting
-    bench.desk.rest(False)
+    bench.presenter.rest(False)
     assert not bench.live.resting
 
 
@@ -185,61 +192,61 @@ def test_tracking_rests_while_nobody_needs_it(bench: Bench) -> None:
 def test_begins_as_remembered(make: Callable[..., Bench]) -> None:
     tracking = TrackingSettings(rwr=False, compare=True, rival=EMA, max_faces=2)
     bench = make(source="talk.mp4", tracking=tracking, mirror=True, share=ShareForm(json_on=True))
-    bench.desk.begin()
+    bench.presenter.begin()
     bench.run("talk.mp4")
-    assert bench.live.tracking == bench.desk.session.state.tracking == tracking
-    assert bench.desk.mirrored
-    assert bench.desk.sharing.settings.udp == (Address("127.0.0.1", 9000),)
+    assert bench.live.tracking == bench.presenter.session.state.tracking == tracking
+    assert bench.presenter.mirrored
+    assert bench.presenter.sharing.settings.udp == (Address("127.0.0.1", 9000),)
 
 
 def test_choices_are_kept(bench: Bench) -> None:
-    desk = bench.desk
-    desk.toggle(actions.RWR)
-    desk.toggle(actions.RIVAL)
-    desk.toggle(actions.RIVAL)
+    presenter = bench.presenter
+    presenter.toggle(actions.RWR)
+    presenter.toggle(actions.RIVAL)
+    presenter.toggle(actions.RIVAL)
     assert bench.kept["tracking"] == TrackingSettings(rwr=False, compare=True, rival=EMA)
-    desk.toggle(actions.CALM)
+    presenter.toggle(actions.CALM)
     assert bench.kept["tracking"].recurrence == PRESETS[0].settings
-    desk.toggle(actions.MIRROR)
-    desk.toggle(actions.PRIVACY)
-    desk.choose(theme="light")
-    desk.play("rtsp://me:secret@cam/1")
+    presenter.toggle(actions.MIRROR)
+    presenter.toggle(actions.PRIVACY)
+    presenter.choose(theme="light")
+    presenter.play("rtsp://me:secret@cam/1")
     assert (bench.kept["mirror"], bench.kept["privacy"], bench.kept["theme"]) == (True, True, "light")
     assert bench.kept["source"] is None  # a password is nothing to write to a file
     bench.play("talk.mp4")
     assert bench.kept["source"] == "talk.mp4"
-    assert desk.chosen == replace(Remembered(folder=desk.folder), **bench.kept)
+    assert presenter.chosen == replace(Remembered(folder=presenter.folder), **bench.kept)
 
 
 def test_what_a_test_switches_on_for_a_while_is_not_kept(bench: Bench) -> None:
-    bench.desk.hold_still.start()
-    assert bench.desk.session.state.tracking.compare
-    bench.desk.toggle(actions.RWR)
-    assert not bench.desk.session.state.tracking.rwr
-    bench.desk.hold_still.cancel()
-    assert bench.desk.session.state.tracking == TrackingSettings(rwr=False)
+    bench.hold_still.start()
+    assert bench.presenter.session.state.tracking.compare
+    bench.presenter.toggle(actions.RWR)
+    assert not bench.presenter.session.state.tracking.rwr
+    bench.hold_still.cancel()
+    assert bench.presenter.session.state.tracking == TrackingSettings(rwr=False)
     assert bench.kept["tracking"] == TrackingSettings(rwr=False)
 
 
 def test_preferences_reach_tracking_recording_and_privacy(bench: Bench, tmp_path: Path) -> None:
     recording = RecordingChoices(annotated=True)
     wanted = Preferences("light", True, recording, True, 3, tmp_path / "elsewhere")
-    bench.desk.set_preferences(wanted)
-    assert bench.desk.chosen.preferences == wanted
-    assert bench.desk.session.state.tracking.max_faces == 3
-    assert bench.desk.mirrored
+    bench.presenter.set_preferences(wanted)
+    assert bench.presenter.chosen.preferences == wanted
+    assert bench.presenter.session.state.tracking.max_faces == 3
+    assert bench.presenter.mirrored
     assert bench.kept["recording"] == recording
     wait_for(lambda: bench.live.tracking.max_faces == 3)
     plan = bench.record().plan
     assert plan.choices == replace(recording, privacy=True)
     assert plan.path.parent == tmp_path / "elsewhere"
-    assert bench.desk.facts(None).private
+    assert bench.presenter.facts(None).private
 
 
 def test_preferences_that_change_nothing_disturb_nothing(bench: Bench) -> None:
     bench.record()
-    bench.desk.set_preferences(bench.desk.chosen.preferences)
-    assert bench.desk.session.state.recording is not None
+    bench.presenter.set_preferences(bench.presenter.chosen.preferences)
+    assert bench.presenter.session.state.recording is not None
     assert "tracking" not in bench.kept
 
 
@@ -249,39 +256,39 @@ def test_preferences_that_change_nothing_disturb_nothing(bench: Bench) -> None:
 @pytest.mark.parametrize("private", [False, True])
 def test_a_recording_never_outlives_the_privacy_it_began_with(make: Callable[..., Bench], private: bool) -> None:
     bench = make(privacy=private)
-    bench.desk.begin()
+    bench.presenter.begin()
     bench.run("demo")
     first = bench.record()
     assert first.plan.choices.privacy is private
-    bench.desk.toggle(actions.PRIVACY)
-    wait_for(lambda: bench.desk.session.state.finished is not None)
+    bench.presenter.toggle(actions.PRIVACY)
+    wait_for(lambda: bench.presenter.session.state.finished is not None)
     assert first.stopped
-    assert bench.desk.session.state.recording is None
+    assert bench.presenter.session.state.recording is None
     assert "privacy was switched" in bench.text
     assert bench.record().plan.choices.privacy is not private
 
 
 def test_privacy_at_once_after_record_leaves_no_picture(bench: Bench) -> None:
-    bench.desk.toggle(actions.RECORD)
-    bench.desk.toggle(actions.PRIVACY)  # before the session's thread could begin to record
+    bench.presenter.toggle(actions.RECORD)
+    bench.presenter.toggle(actions.PRIVACY)  # before the session's thread could begin to record
     assert "privacy was switched" in bench.text
     shown = bench.live.status.processed
     wait_for(lambda: bench.live.status.processed > shown + 30)
-    assert bench.desk.session.state.recording is None
+    assert bench.presenter.session.state.recording is None
     assert all(recorder.stopped for recorder in bench.recorders)
 
 
 def test_switching_privacy_without_a_recording_says_nothing(bench: Bench) -> None:
-    bench.desk.toggle(actions.PRIVACY)
+    bench.presenter.toggle(actions.PRIVACY)
     assert bench.text == ""
 
 
 def test_privacy_blurs_what_is_shared(bench: Bench) -> None:
-    bench.desk.share(ShareForm(json_on=True))
-    assert not bench.desk.sharing.settings.privacy
-    bench.desk.toggle(actions.PRIVACY)
-    assert bench.desk.sharing.settings.privacy
-    assert bench.desk.sharing.settings.udp
+    bench.presenter.share(ShareForm(json_on=True))
+    assert not bench.presenter.sharing.settings.privacy
+    bench.presenter.toggle(actions.PRIVACY)
+    assert bench.presenter.sharing.settings.privacy
+    assert bench.presenter.sharing.settings.udp
 
 
 # Sharing
@@ -293,20 +300,20 @@ def test_the_share_card_says_what_is_sent(bench: Bench) -> None:
         receiver.settimeout(WAIT)
         target = f"127.0.0.1:{receiver.getsockname()[1]}"
         form = ShareForm(json_on=True, json_to=target, osc_to=target)
-        bench.desk.share(form)
+        bench.presenter.share(form)
         assert bench.kept["share"] == form
-        (status,) = bench.desk.facts(None).sharing
+        (status,) = bench.presenter.facts(None).sharing
         assert (status.kind, status.target) == (UDP, target)
         assert receiver.recv(65536).startswith(b"{")
-        bench.desk.share(replace(form, json_on=False, osc_on=True))
-        assert [status.kind for status in bench.desk.facts(None).sharing] == [OSC]
+        bench.presenter.share(replace(form, json_on=False, osc_on=True))
+        assert [status.kind for status in bench.presenter.facts(None).sharing] == [OSC]
 
 
 def test_an_address_that_is_none_is_said_and_not_shared(bench: Bench) -> None:
-    bench.desk.share(ShareForm(json_on=True, json_to="nowhere:99999", osc_on=True))
-    assert set(bench.desk.share_reading.wrong) == {JSON_FIELD}
-    assert not bench.desk.sharing.settings.udp
-    assert bench.desk.sharing.settings.osc
+    bench.presenter.share(ShareForm(json_on=True, json_to="nowhere:99999", osc_on=True))
+    assert set(bench.presenter.share_reading.wrong) == {JSON_FIELD}
+    assert not bench.presenter.sharing.settings.udp
+    assert bench.presenter.sharing.settings.osc
 
 
 # Cameras that come and go
@@ -322,32 +329,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_a_camera_that_is_back_plays_on(bench: Bench, clock: list[float]) -> None:
     bench.play("camera:0")
-    bench.desk.watch_cameras([WEBCAM])
+    bench.presenter.watch_cameras([WEBCAM])
     bench.live.pulled_out = True
-    wait_for(lambda: bench.desk.session.state.stage == "failed")
-    bench.desk.watch_cameras([])
+    wait_for(lambda: bench.presenter.session.state.stage == "failed")
+    bench.presenter.watch_cameras([])
     assert WAITING in bench.text
     clock[0] += 5
-    bench.desk.watch_cameras([WEBCAM])
+    bench.presenter.watch_cameras([WEBCAM])
     clock[0] += 5
-    bench.desk.watch_cameras([WEBCAM])
-    wait_for(lambda: bench.desk.session.state.stage == "running")
+    bench.presenter.watch_cameras([WEBCAM])
+    wait_for(lambda: bench.presenter.session.state.stage == "running")
     assert len(bench.lives) == 3
     assert bench.live.source == "camera:HD Webcam"
-    bench.desk.watch_cameras([WEBCAM])
+    bench.presenter.watch_cameras([WEBCAM])
     assert WAITING not in bench.text
 
 
 def test_a_new_camera_is_offered_and_taken(bench: Bench, clock: list[float]) -> None:
-    bench.desk.watch_cameras([WEBCAM])
+    bench.presenter.watch_cameras([WEBCAM])
     assert bench.text == ""
-    bench.desk.watch_cameras([WEBCAM, SECOND])
-    banner = bench.desk.banner(bench.desk.session.state)
+    bench.presenter.watch_cameras([WEBCAM, SECOND])
+    banner = bench.presenter.banner(bench.presenter.session.state)
     assert banner is not None
     assert banner.text == "Elgato Cam Link is connected."
     assert banner.offers == (actions.USE_CAMERA,)
-    assert bench.desk.session.state.source == "demo"
-    bench.desk.toggle(actions.USE_CAMERA)
+    assert bench.presenter.session.state.source == "demo"
+    bench.presenter.toggle(actions.USE_CAMERA)
     bench.run("camera:1")
 
 
@@ -357,8 +364,8 @@ def test_a_new_camera_is_offered_and_taken(bench: Bench, clock: list[float]) -> 
 def test_keys_steer_a_file(bench: Bench) -> None:
     bench.play("talk.mp4")
     for action in (actions.PAUSE, actions.BACK, actions.AHEAD, actions.FRAME_BACK, actions.FRAME_AHEAD):
-        assert bench.desk.toggle(action)
-    bench.desk.player.set_speed(0.5)
+        assert bench.presenter.toggle(action)
+    bench.presenter.player.set_speed(0.5)
     assert bench.live.calls == [
         ("pause", True),
         ("seek", 3.0),
@@ -369,23 +376,23 @@ def test_keys_steer_a_file(bench: Bench) -> None:
     ]
     bench.live.playback = Playback(0.4, 10.0, True, 1.0)
     bench.live.calls.clear()
-    bench.desk.toggle(actions.PAUSE)
-    bench.desk.toggle(actions.BACK)
+    bench.presenter.toggle(actions.PAUSE)
+    bench.presenter.toggle(actions.BACK)
     assert bench.live.calls == [("pause", False), ("seek", 0.0)]
 
 
 def test_keys_leave_cameras_and_nothing_alone(bench: Bench) -> None:
     bench.play("camera:0")
-    assert bench.desk.player.playback is None
-    bench.desk.toggle(actions.PAUSE)
-    bench.desk.toggle(actions.BACK)
+    assert bench.presenter.player.playback is None
+    bench.presenter.toggle(actions.PAUSE)
+    bench.presenter.toggle(actions.BACK)
     assert bench.live.calls == []
-    bench.desk.toggle(actions.PLAY)
-    wait_for(lambda: bench.desk.session.live is None)
+    bench.presenter.toggle(actions.PLAY)
+    wait_for(lambda: bench.presenter.session.live is None)
     for action in (actions.PAUSE, actions.AHEAD, actions.FRAME_AHEAD):
-        bench.desk.toggle(action)
-    bench.desk.player.set_speed(2.0)
-    bench.desk.player.pause(True)
+        bench.presenter.toggle(action)
+    bench.presenter.player.set_speed(2.0)
+    bench.presenter.player.pause(True)
 
 
 # Recording
@@ -396,7 +403,7 @@ def test_exact_recordings_begin_without_memory(
     make: Callable[..., Bench], exact: bool, restarts: list[tuple[str]]
 ) -> None:
     bench = make(recording=RecordingChoices(exact=exact))
-    bench.desk.begin()
+    bench.presenter.begin()
     bench.run("demo")
     assert bench.record().plan.choices.exact is exact
     assert bench.live.calls == restarts
@@ -408,11 +415,11 @@ def test_every_recording_has_a_folder_of_its_own(bench: Bench) -> None:
         recorder = bench.record()
         recorder.path.mkdir(parents=True)
         paths.append(recorder.path)
-        before: RecordingSummary | None = bench.desk.session.state.finished
-        bench.desk.toggle(actions.RECORD)
-        wait_for(lambda before=before: bench.desk.session.state.finished is not before)  # type: ignore[misc]
+        before: RecordingSummary | None = bench.presenter.session.state.finished
+        bench.presenter.toggle(actions.RECORD)
+        wait_for(lambda before=before: bench.presenter.session.state.finished is not before)  # type: ignore[misc]
     assert len(set(paths)) == 2
-    assert {path.parent for path in paths} == {bench.desk.folder}
+    assert {path.parent for path in paths} == {bench.presenter.folder}
 
 
 # Faces
@@ -420,18 +427,18 @@ def test_every_recording_has_a_folder_of_its_own(bench: Bench) -> None:
 
 def test_next_face_is_the_one_whose_figures_are_read(make: Callable[..., Bench]) -> None:
     bench = make(faces=2, tracking=TrackingSettings(max_faces=2))
-    bench.desk.begin()
+    bench.presenter.begin()
     bench.run("demo")
     result = frame_result(faces=2)
-    assert bench.desk.facts(result).chosen_face is None
+    assert bench.presenter.facts(result).chosen_face is None
     seen = []
     for _ in range(3):
-        bench.desk.next_face(result)
-        seen.append(bench.desk.facts(result).chosen_face)
+        bench.presenter.next_face(result)
+        seen.append(bench.presenter.facts(result).chosen_face)
     assert seen == [0, 1, None]
-    bench.desk.choose_face(1)
-    wait_for(lambda: bench.desk.flicker().face == 1)
-    bench.desk.next_face(None)
-    assert bench.desk.facts(result).chosen_face == 1
+    bench.presenter.choose_face(1)
+    wait_for(lambda: bench.presenter.flicker().face == 1)
+    bench.presenter.next_face(None)
+    assert bench.presenter.facts(result).chosen_face == 1
     bench.play("talk.mp4")  # other people
-    assert bench.desk.facts(None).chosen_face is None
+    assert bench.presenter.facts(None).chosen_face is None

@@ -7,30 +7,30 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from app.core.frame import FrameResult
 from app.core.settings import TrackingSettings
-from app.gui.holdstill.presenters.test import HoldStill, SavePicture
+from app.gui.live.presenters.banners import Banners
 from app.gui.live.presenters.choices import CHANGES, Change
 from app.gui.live.presenters.chooser import CameraChoice
-from app.gui.live.presenters.faces import FaceChoice
 from app.gui.live.presenters.flicker import FlickerHistory, FlickerView
 from app.gui.live.presenters.hint_watcher import HintWatcher
+from app.gui.live.presenters.hotplug import WAITING, CameraHotplug
 from app.gui.live.presenters.player import Player
-from app.gui.live.presenters.plugs import WAITING, CameraPlugs
 from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.readouts import Facts, is_camera, source_name
+from app.gui.live.presenters.remembered import Remembered, memorable_source
 from app.gui.live.presenters.session import Consumer, LiveSession
+from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import ShareForm, ShareReading, read_form
 from app.gui.live.presenters.solver import SolverHistory, SolverView
 from app.gui.live.presenters.state import SessionState
 from app.gui.live.presenters.timing import LatencyMeter, RateMeter
-from app.gui.live.presenters.zoom import FaceZoom
 from app.gui.presenters import actions
-from app.gui.presenters.banners import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner, Banners
-from app.gui.remembered import Remembered, memorable_source
-from app.gui.settings import LiveSettings, recordings_folder
+from app.gui.presenters.banner import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner
+from app.gui.presenters.faces import FaceChoice
+from app.gui.presenters.zoom import FaceZoom
 from app.media.paths import unique_path
 from app.sharing.sharing import Sharing
 
@@ -41,7 +41,16 @@ Remember = Callable[..., None]
 """Takes fields of :class:`Remembered` that a person has changed."""
 
 
-class LiveDesk:
+class Measurement(Protocol):
+    """Something that measures what plays for a while, such as the hold-still test."""
+
+    @property
+    def running(self) -> bool: ...
+    def consume(self, result: FrameResult) -> None: ...
+    def cancel(self) -> None: ...
+
+
+class LivePresenter:
     """Keeps the meters, drives the session and answers what the window asks.
 
     Args:
@@ -49,7 +58,6 @@ class LiveDesk:
         make_session: makes the session.
         changed: called on any thread when there is something new to show.
         remember: keeps choices for the next time.
-        save_picture: writes a report card as a picture.
     """
 
     def __init__(
@@ -58,7 +66,6 @@ class LiveDesk:
         make_session: MakeSession,
         changed: Callable[[], None],
         remember: Remember = lambda **changes: None,
-        save_picture: SavePicture = lambda sheet, path: None,
     ) -> None:
         self._settings = settings
         self._remember = remember
@@ -72,12 +79,12 @@ class LiveDesk:
         self._latency = LatencyMeter()
         self._banners = Banners()
         self._requested = settings.chosen.source
-        self._plugs = CameraPlugs()
+        self._hotplug = CameraHotplug()
         self._offered: str | None = None
         self.sharing = Sharing(self.share_reading.settings)
         self.session = make_session(settings.chosen.tracking, (self._consume,), changed, self._forget)
         self.player = Player(lambda: self.session.live)
-        self.hold_still = HoldStill(self.session, settings.engine.weights, lambda: self.folder, save_picture, changed)
+        self._measurements: tuple[Measurement, ...] = ()
         self._doings: dict[str, Callable[[], None]] = {
             **{name: partial(self.change_tracking, change) for name, change in CHANGES.items()},
             actions.GHCU: self._toggle_ghcu,
@@ -91,6 +98,10 @@ class LiveDesk:
             **self.player.actions,
         }
 
+    def attach(self, measurement: Measurement) -> None:
+        """Hand every frame to ``measurement`` from now on, and keep tracking while it runs."""
+        self._measurements = (*self._measurements, measurement)
+
     def begin(self) -> None:
         """Play what the settings ask for."""
         self._hints.start()
@@ -100,7 +111,8 @@ class LiveDesk:
 
     def end(self) -> None:
         """Give back what is not the session's, once that is closed."""
-        self.hold_still.cancel()
+        for measurement in self._measurements:
+            measurement.cancel()
         self._hints.stop()
         self.sharing.stop()
 
@@ -113,7 +125,7 @@ class LiveDesk:
     @property
     def _needed(self) -> bool:
         recorded = self.session.state.recording is not None
-        return recorded or bool(self.sharing.status()) or self.hold_still.view().running
+        return recorded or bool(self.sharing.status()) or any(each.running for each in self._measurements)
 
     @property
     def chosen(self) -> Remembered:
@@ -153,7 +165,7 @@ class LiveDesk:
 
     def watch_cameras(self, cameras: Sequence[CameraChoice] | None) -> None:
         """Play on with a camera that is back, and offer one that is new; ``cameras`` are those found last."""
-        advice = self._plugs.look(cameras, self.session.state, time.perf_counter())
+        advice = self._hotplug.look(cameras, self.session.state, time.perf_counter())
         self._banners.outlook = WAITING if advice.waiting else ""
         if advice.resume is not None:
             self.session.play(advice.resume)
@@ -266,7 +278,8 @@ class LiveDesk:
         self._flicker.add(result)
         self._solver.add(result)
         self._hints.consume(result)
-        self.hold_still.consume(result)
+        for measurement in self._measurements:
+            measurement.consume(result)
         self.sharing.consume(result)
         self._rate.tick(time.perf_counter())
 

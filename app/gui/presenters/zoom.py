@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import FrameResult
-from app.gui.live.presenters.faces import FaceChoice
-from app.gui.widgets.picture import Region
+from app.gui.presenters.faces import FaceChoice
+from app.gui.presenters.picture import Region
 
 SPAN = 1.15
 """The shorter side of the view shows so many sides of the face's crop."""

@@ -7,6 +7,7 @@ The tracker's thread only hands frames over (:meth:`HoldStill.consume`), the win
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -17,34 +18,82 @@ from typing import Protocol
 from app.core.errors import UserError
 from app.core.frame import FrameResult
 from app.core.settings import TrackingSettings
-from app.gui.holdstill.presenters.view import (
-    COUNTDOWN,
-    DONE,
-    FAILED,
-    IDLE,
-    MEASURING,
-    WORKING,
-    HoldStillView,
-    countdown_view,
-    measuring_view,
-)
-from app.gui.live.presenters.state import RUNNING, SessionState
 from app.gui.presenters.background import Background, in_background
-from app.holdstill.card import Circumstances, camera_of, make_card
+from app.holdstill.card import Card, Circumstances, camera_of, make_card
 from app.holdstill.card_file import CardFile, card_path, list_cards, write_card
 from app.holdstill.measurement import measure
 from app.holdstill.samples import TEST_SECONDS, Sampler
 from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
+from app.sources.base import SourceInfo
+from app.tracking.live import LiveState
 
 log = logging.getLogger(__name__)
 
+IDLE, COUNTDOWN, MEASURING, WORKING, DONE, FAILED = "idle", "countdown", "measuring", "working", "done", "failed"
+MOST_CHOICES = 12
 COUNTDOWN_SECONDS = 2.0
 PATIENCE_SECONDS = 4.0
 """So much longer than the test may take in all; then the source has stalled."""
 
 
+@dataclass(frozen=True, slots=True)
+class HoldStillView:
+    """What is to be seen of the test.
+
+    Attributes:
+        stage: "idle", "countdown", "measuring", "working", "done" or "failed".
+        headline: a few words, large.
+        advice: one sentence below.
+        count: seconds to go, in the ring; "" where there is nothing to wait for.
+        progress: share of the ten seconds, 0 to 1.
+        good: whether nothing needs to change in front of the camera.
+        sheet: the card, or two compared, once done.
+        path: where the card lies; None where it could not be saved.
+        problem: one sentence about what could not be saved or read, "" normally.
+        note: one sentence about what was saved, "" before.
+        others: cards that this one can be compared with, newest first.
+    """
+
+    stage: str = IDLE
+    headline: str = ""
+    advice: str = ""
+    count: str = ""
+    progress: float = 0.0
+    good: bool = True
+    sheet: Sheet | None = None
+    path: Path | None = None
+    problem: str = ""
+    note: str = ""
+    others: tuple[CardFile, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Whether the overlay is to be shown on the picture."""
+        return self.stage in (COUNTDOWN, MEASURING, WORKING, FAILED)
+
+
+class Status(Protocol):
+    """The part of a pipeline's status that the test needs."""
+
+    @property
+    def engine(self) -> str: ...
+
+
+class SessionState(Protocol):
+    """The part of a session's state that the test needs."""
+
+    @property
+    def stage(self) -> LiveState: ...
+    @property
+    def info(self) -> SourceInfo | None: ...
+    @property
+    def status(self) -> Status | None: ...
+    @property
+    def tracking(self) -> TrackingSettings: ...
+
+
 class Session(Protocol):
-    """The part of ``LiveSession`` that the test needs."""
+    """The part of a session that the test needs."""
 
     @property
     def state(self) -> SessionState: ...
@@ -110,7 +159,7 @@ class HoldStill:
     def start(self, face: int | None = None) -> None:
         """Begin the countdown, or begin anew; ``face`` is the one to measure, the largest if not given."""
         state = self._session.state
-        if state.stage != RUNNING or state.info is None:
+        if state.stage != LiveState.RUNNING or state.info is None:
             self._fail("Nothing plays; start a camera first and then the test.")
             return
         self._restore()
@@ -144,7 +193,7 @@ class HoldStill:
         if self._stage not in (COUNTDOWN, MEASURING):
             return
         passed = self._clock() - self._started
-        if self._session.state.stage != RUNNING:
+        if self._session.state.stage != LiveState.RUNNING:
             self._fail("The source stopped; start it again and repeat the test.")
         elif self._stage == COUNTDOWN and passed >= COUNTDOWN_SECONDS:
             self._sampler = Sampler(face=self._face)
@@ -153,6 +202,11 @@ class HoldStill:
             self._finish(self._sampler)
         elif passed > COUNTDOWN_SECONDS + TEST_SECONDS + PATIENCE_SECONDS:
             self._fail("The pictures stopped coming; see to the source and repeat the test.")
+
+    @property
+    def running(self) -> bool:
+        """Whether frames are needed or a result is on its way."""
+        return self.view().running
 
     def view(self) -> HoldStillView:
         """Return what is to be seen now."""
@@ -295,3 +349,32 @@ class HoldStill:
         if before is not None:
             now = self._session.state.tracking
             self._session.configure(replace(now, compare=before.compare, measure_flicker=before.measure_flicker))
+
+
+def countdown_view(left: float, face: bool) -> HoldStillView:
+    """Return what is seen ``left`` seconds before the test begins; ``face`` tells whether one is in view."""
+    count = str(max(1, math.ceil(left)))
+    if face:
+        return HoldStillView(COUNTDOWN, "Get ready", "Look at the camera and keep still.", count)
+    return HoldStillView(COUNTDOWN, "No face in view", "Sit in front of the camera.", count, good=False)
+
+
+def measuring_view(sampler: Sampler) -> HoldStillView:
+    """Return what is seen while frames are collected."""
+    progress = sampler.progress
+    count = str(max(1, math.ceil((1 - progress) * TEST_SECONDS)))
+    if progress > 0 and not sampler.face_in_view:
+        return HoldStillView(MEASURING, "No face in view", "Come back into the picture.", count, progress, good=False)
+    if sampler.restless:
+        return HoldStillView(MEASURING, "You are moving", "Hold still; lean on something.", count, progress, good=False)
+    return HoldStillView(MEASURING, "Hold still", "Good. Breathe calmly; blinking is fine.", count, progress)
+
+
+def card_choices(others: tuple[CardFile, ...]) -> list[tuple[str, Path]]:
+    """Return the labels and paths of the cards to compare with, newest first."""
+    return [(_choice(file.card), file.path) for file in others[:MOST_CHOICES]]
+
+
+def _choice(card: Card) -> str:
+    label = f"{card.label}, {card.camera.name}" if card.label else card.camera.name
+    return f"{card.when:%d %b %H:%M}   {label}"

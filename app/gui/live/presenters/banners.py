@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import dataclass
 
-from app.gui.live.presenters.state import ENDED, FAILED, SessionState
+from app.gui.live.presenters.state import SessionState
 from app.gui.presenters import actions
+from app.gui.presenters.banner import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner
 from app.media.summary import RecordingSummary
-
-INFO = "info"
-GOOD = "good"
-ERROR = "error"
+from app.tracking.live import LiveState
 
 NO_CAMERA = "No camera found; playing the demo clip instead."
-NOTICE_SECONDS = 6.0
 OFFER_SECONDS = 12.0
 """How long something stays that a person may want to act on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Banner:
-    """One message.
-
-    Attributes:
-        key: tells two occasions of the same message apart.
-        tone: "info", "good" or "error".
-        text: one sentence.
-        offers: ways out, names in ``actions.OFFERS``.
-        seconds: how long it stays; None until it is dismissed or no longer true.
-    """
-
-    key: Hashable
-    tone: str
-    text: str
-    offers: tuple[str, ...] = ()
-    seconds: float | None = None
 
 
 class Banners:
@@ -74,16 +51,16 @@ class Banners:
 
 
 def _source_trouble(state: SessionState, outlook: str) -> Banner | None:
-    if state.stage == FAILED:
+    if state.stage == LiveState.FAILED:
         error = state.status.error if state.status is not None else ""
         text = state.problem or error or "The source stopped."
         others = () if state.source == "demo" else (actions.DEMO,)
         return Banner(
-            (FAILED, state.play), ERROR, f"{text} {outlook}".strip(), (actions.RETRY, actions.CHOOSE, *others)
+            (LiveState.FAILED, state.play), ERROR, f"{text} {outlook}".strip(), (actions.RETRY, actions.CHOOSE, *others)
         )
-    if state.stage == ENDED:
+    if state.stage == LiveState.ENDED:
         name = state.info.name if state.info is not None else "The source"
-        return Banner((ENDED, state.play), INFO, f"{name} has ended.", (actions.RETRY, actions.CHOOSE))
+        return Banner((LiveState.ENDED, state.play), INFO, f"{name} has ended.", (actions.RETRY, actions.CHOOSE))
     return None
 
 

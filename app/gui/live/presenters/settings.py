@@ -8,7 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from app.core.settings import EngineSettings
-from app.gui.remembered import Remembered
+from app.gui.live.presenters.remembered import Remembered
 from model.repair.ghcu import ghcu_path
 
 FOLDER_NAME = "LDEQ Live"

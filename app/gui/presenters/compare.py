@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.core.frame import FrameResult
-from app.gui.live.presenters.options import OVERLAY, SIDE_BY_SIDE, SPLIT, VIEWS
+from app.gui.presenters.options import Option
+
+OVERLAY, SPLIT, SIDE_BY_SIDE = "overlay", "split", "side by side"
+VIEWS = (OVERLAY, SPLIT, SIDE_BY_SIDE)
+"""Ways to look at two modes on one frame."""
+
+VIEW_OPTIONS: tuple[Option, ...] = (
+    Option(OVERLAY, "Overlay", "Both on one picture: the chosen mode as points, its rival as rings"),
+    Option(SPLIT, "Split", "One picture with a line to drag: the chosen mode left of it, its rival right"),
+    Option(
+        SIDE_BY_SIDE, "Side by side", "The same frame twice, close to the face: the chosen mode left, its rival right"
+    ),
+)
 
 GRIP = 9.0
 """How near to the divider the mouse must be to take it, in view units."""
@@ -55,7 +67,7 @@ class Comparison:
 
     @property
     def view(self) -> str:
-        """One of ``app.gui.live.presenters.options.VIEWS``."""
+        """One of ``app.gui.presenters.options.VIEWS``."""
         return self._view
 
     @property

@@ -22,7 +22,7 @@ from app.core.errors import UserError
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.preferences import MOST_FACES, USUAL_RECORDING, Preferences
 from app.gui.live.presenters.share import ShareForm
-from app.gui.theme.palettes import SYSTEM, THEMES
+from app.gui.presenters.palettes import SYSTEM, THEMES
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.writer import RecordingChoices
 from model.errors import ModelError
@@ -47,7 +47,7 @@ class Remembered:
         compare_view: how two modes are shown; the view falls back to its first where it does not know the name.
         divider: where the line of the split view is, as share of the width.
         panels: names of the panels that are open.
-        theme: one of ``app.gui.theme.palettes.THEMES``.
+        theme: one of ``app.gui.presenters.palettes.THEMES``.
         privacy: blur the picture, record landmarks only.
         recording: what a recording holds.
         mirror: flip the picture; None for cameras only.

@@ -1,4 +1,4 @@
-"""The live window: pages, keys, and what a person does passed on to the desk."""
+"""The live window: pages, keys, and what a person does passed on to the presenter."""
 
 from __future__ import annotations
 
@@ -11,25 +11,27 @@ from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
-from app.gui.holdstill.views.card import CardPage
+from app.gui.holdstill.presenters.hold_still import HoldStill
 from app.gui.holdstill.views.card_drawing import save_sheet
-from app.gui.live.bridge import FrameBridge
+from app.gui.holdstill.views.card_page import CardPage
+from app.gui.holdstill.views.overlay import HoldStillOverlay
 from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
-from app.gui.live.presenters.desk import LiveDesk, MakeSession
+from app.gui.live.presenters.page import LivePresenter, MakeSession
 from app.gui.live.presenters.preferences import Preferences
+from app.gui.live.presenters.remembered import Memory, Remembered, forget
+from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import status_lines
-from app.gui.live.presenters.state import ENDED, RUNNING
-from app.gui.live.snapshot import save_in_background
+from app.gui.live.presenters.snapshot import save_in_background
 from app.gui.live.source_menu import SourceMenu
 from app.gui.live.views.page import DRAWER, PANEL, LivePage
-from app.gui.live.views.video import VideoView
 from app.gui.live.wiring import connect_page
 from app.gui.presenters import actions
-from app.gui.remembered import Memory, Remembered, forget
-from app.gui.settings import LiveSettings, recordings_folder
 from app.gui.viewer.pages import SessionPages
+from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.sheet import Sheet
-from app.gui.window_state import Look
+from app.gui.widgets.video import VideoView
+from app.gui.window_state import WindowState
+from app.tracking.live import LiveState
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ class _Signals(QObject):
     saved = Signal(object, str)
 
 
-class LiveWindow(QMainWindow):
+class MainWindow(QMainWindow):
     """One window with one session.
 
     Args:
@@ -75,18 +77,32 @@ class LiveWindow(QMainWindow):
         self._memory = memory
         self._signals = _Signals()
         remember = memory.update if memory is not None else forget
-        self.desk = LiveDesk(settings, make_session, self._signals.changed.emit, remember, save_sheet)
-        self.page = LivePage(self.desk.hold_still)
-        self.card = CardPage(self.desk.hold_still)
+        self.presenter = LivePresenter(settings, make_session, self._signals.changed.emit, remember)
+        self.hold_still = HoldStill(
+            self.presenter.session,
+            settings.engine.weights,
+            lambda: self.presenter.folder,
+            save_sheet,
+            self._signals.changed.emit,
+        )
+        self.presenter.attach(self.hold_still)
+        self.page = LivePage()
+        self.test_overlay = HoldStillOverlay(self.page.view, self.hold_still)
+        self.page.lay_over(self.test_overlay)
+        self.card = CardPage(self.hold_still)
         self.pages = QStackedWidget()
         for page in (self.page, self.card):
             self.pages.addWidget(page)
-        self.sessions = SessionPages(self.pages, settings.engine, lambda: self.desk.folder, self._go_live, _open_folder)
+        self.sessions = SessionPages(
+            self.pages, settings.engine, lambda: self.presenter.folder, self._go_live, _open_folder
+        )
         self.setCentralWidget(self.pages)
-        self._sources = SourceMenu(self.page, find_cameras, find_screens, lambda: self.desk.session.state, self._play)
-        self._bridge = FrameBridge(lambda: self.desk.session.results if self.page.in_front else None)
+        self._sources = SourceMenu(
+            self.page, find_cameras, find_screens, lambda: self.presenter.session.state, self._play
+        )
+        self._bridge = FrameBridge(lambda: self.presenter.session.results if self.page.in_front else None)
         self._closing_since: float | None = None
-        self.look = Look(self, self.page, self.desk)
+        self.window_state = WindowState(self, self.page, self.presenter)
         self._connect()
         self._add_shortcuts()
         self._timer = self._every(REFRESH_MS, self.refresh)
@@ -97,11 +113,11 @@ class LiveWindow(QMainWindow):
         self._bridge.start()
         self._timer.start()
         self._motion.start()
-        self.desk.begin()
+        self.presenter.begin()
         self._sources.begin()
         self.refresh()
         self.setFocus()  # otherwise the first control that Tab reaches would have it, and show it
-        if not self.desk.chosen.tour_seen:
+        if not self.presenter.chosen.tour_seen:
             self.page.tour.begin()
 
     @property
@@ -111,33 +127,35 @@ class LiveWindow(QMainWindow):
 
     def act(self, name: str) -> None:
         """Do an action or take a banner's way out."""
-        if name == actions.RECORD and not (self.desk.session.state.recording or self.desk.session.state.can_record):
+        if name == actions.RECORD and not (
+            self.presenter.session.state.recording or self.presenter.session.state.can_record
+        ):
             return
         unseen = name in actions.LIVE_ONLY and self.pages.currentWidget() is not self.page
         if self.sessions.act(name) or unseen:
             return
-        if not self.desk.toggle(name):
+        if not self.presenter.toggle(name):
             self._doings[name]()
         self._tell_bridge()
         self.refresh()
 
     def refresh(self) -> None:
         """Bring everything that is read up to date."""
-        state = self.desk.session.state
+        state = self.presenter.session.state
         if state.closed or self._closing_since is not None:
             self._finish_closing()
             return
-        if state.stage not in (RUNNING, ENDED) and self.view.picture is not None:
+        if state.stage not in (LiveState.RUNNING, LiveState.ENDED) and self.view.picture is not None:
             self.view.show_picture(None)
             self._bridge.take()
-        self.desk.watch_cameras(self._sources.cameras)
-        self.desk.rest(self.sessions.shown)
+        self.presenter.watch_cameras(self._sources.cameras)
+        self.presenter.rest(self.sessions.shown)
         picture = self.view.picture
-        facts = self.desk.facts(picture.result if picture is not None else None)
-        self.page.show_facts(facts, self.desk.source_name)
-        self.page.banner.show_banner(self.desk.banner(facts.state))
+        facts = self.presenter.facts(picture.result if picture is not None else None)
+        self.page.show_facts(facts, self.presenter.source_name)
+        self.page.banner.show_banner(self.presenter.banner(facts.state))
         if self.page.share.isVisible():
-            self.page.share.show_status(status_lines(self.desk.share_reading, facts.sharing))
+            self.page.share.show_status(status_lines(self.presenter.share_reading, facts.sharing))
         self.page.place()
         self._tell_bridge()
 
@@ -145,17 +163,17 @@ class LiveWindow(QMainWindow):
         """Finish the recording and release the source first, without blocking; then close for good."""
         if self._closing_since is None:
             self._closing_since = time.monotonic()
-            self.look.remember()
-            self.desk.session.close()
+            self.window_state.remember()
+            self.presenter.session.close()
             self.setEnabled(False)
             self.hide()
-        if self.desk.session.state.closed or time.monotonic() - self._closing_since > CLOSE_SECONDS:
+        if self.presenter.session.state.closed or time.monotonic() - self._closing_since > CLOSE_SECONDS:
             self._timer.stop()
             self._motion.stop()
             self._bridge.stop()
             self._sources.stop()
             self.sessions.stop()
-            self.desk.end()
+            self.presenter.end()
             if self._memory is not None:
                 self._memory.close()
             event.accept()
@@ -171,25 +189,25 @@ class LiveWindow(QMainWindow):
         """Bring everything that moves up to date."""
         if self.pages.currentWidget() is not self.page or self._closing_since is not None:
             return
-        flicker = self.desk.flicker()
+        flicker = self.presenter.flicker()
         drawer = DRAWER in self.page.open
-        self.page.show_motion(flicker, self.desk.solver() if drawer else None, self.desk.player.playback)
+        self.page.show_motion(flicker, self.presenter.solver() if drawer else None, self.presenter.player.playback)
         self.view.show_face(flicker.face)
-        self.look.show_heat(flicker)
+        self.window_state.show_heat(flicker)
 
     def _connect(self) -> None:
-        page, desk = self.page, self.desk
+        page, presenter = self.page, self.presenter
         # Queued: news arrive from other threads, and from within what they would change.
         self._signals.changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
         self._signals.changed.connect(self.card.refresh, Qt.ConnectionType.QueuedConnection)
         self._signals.saved.connect(self._snapshot_saved, Qt.ConnectionType.QueuedConnection)
         self._bridge.ready.connect(self._show_newest, Qt.ConnectionType.QueuedConnection)
-        connect_page(page, desk, self.act)
+        connect_page(page, presenter, self.act)
         self.view.resized.connect(self._tell_bridge)
         page.banner.offered.connect(self._take_offer)
         page.banner.dismissed.connect(self._dismiss)
         page.preferences.changed.connect(self._set_preferences)
-        page.hold_still.finished.connect(lambda: self.pages.setCurrentWidget(self.card))
+        self.test_overlay.finished.connect(lambda: self.pages.setCurrentWidget(self.card))
         self.card.repeat.connect(self._hold_still)
         self.card.closed.connect(self._go_live)
         self.card.show_folder.connect(_open_folder)
@@ -197,14 +215,14 @@ class LiveWindow(QMainWindow):
             actions.SOURCE: self._open_sources,
             actions.CHOOSE: self._open_sources,
             actions.SNAPSHOT: self._snapshot,
-            actions.NEXT_FACE: lambda: desk.next_face(self.view.picture.result if self.view.picture else None),
-            actions.COMPARE_VIEW: self.look.next_view,
+            actions.NEXT_FACE: lambda: presenter.next_face(self.view.picture.result if self.view.picture else None),
+            actions.COMPARE_VIEW: self.window_state.next_view,
             actions.CLOSE_UP: self.view.toggle_close_up,
             actions.DIVIDER_LEFT: lambda: self.view.nudge_divider(-1),
             actions.DIVIDER_RIGHT: lambda: self.view.nudge_divider(1),
             actions.DRAWER: lambda: page.toggle_part(DRAWER),
             actions.PANEL: lambda: page.toggle_part(PANEL),
-            actions.HEAT: self.look.toggle_heat,
+            actions.HEAT: self.window_state.toggle_heat,
             actions.HOLD_STILL: self._hold_still,
             actions.SESSIONS: self._toggle_sessions,
             actions.OPEN_SESSION: self._open_session,
@@ -212,11 +230,11 @@ class LiveWindow(QMainWindow):
             actions.PREFERENCES: lambda: self._open_sheet(page.preferences),
             actions.KEYS: lambda: self._open_sheet(page.keys),
             actions.TOUR: self._begin_tour,
-            actions.THEME: self.look.swap_theme,
-            actions.FULL_SCREEN: self.look.toggle_full_screen,
+            actions.THEME: self.window_state.swap_theme,
+            actions.FULL_SCREEN: self.window_state.toggle_full_screen,
             actions.DISMISS: self._dismiss,
             actions.QUIT: self.close,
-            actions.SHOW_FOLDER: lambda: _open_folder(self.desk.folder),
+            actions.SHOW_FOLDER: lambda: _open_folder(self.presenter.folder),
         }
 
     def _add_shortcuts(self) -> None:
@@ -232,20 +250,20 @@ class LiveWindow(QMainWindow):
         return timer
 
     def _tell_bridge(self) -> None:
-        zoom = self.desk.zoom if self.view.close_up else None
-        self._bridge.show_at(*self.view.device_size, self.desk.mirrored, zoom)
-        self._bridge.blur(self.desk.chosen.privacy)
-        self.sessions.viewer.blur(self.desk.chosen.privacy)
+        zoom = self.presenter.zoom if self.view.close_up else None
+        self._bridge.show_at(*self.view.device_size, self.presenter.mirrored, zoom)
+        self._bridge.blur(self.presenter.chosen.privacy)
+        self.sessions.viewer.blur(self.presenter.chosen.privacy)
 
     def _show_newest(self) -> None:
         picture = self._bridge.take()
-        if picture is not None and self.desk.session.state.stage in (RUNNING, ENDED):
+        if picture is not None and self.presenter.session.state.stage in (LiveState.RUNNING, LiveState.ENDED):
             self.view.show_picture(picture)
 
     def _take_offer(self, name: str) -> None:
         banner = self.page.banner.banner
         if banner is not None and name != actions.CHOOSE:
-            self.desk.dismiss(banner)
+            self.presenter.dismiss(banner)
         self.act(name)
 
     def _dismiss(self) -> None:
@@ -254,7 +272,7 @@ class LiveWindow(QMainWindow):
         elif self.page.dismiss():
             pass
         elif self.page.banner.banner is not None:
-            self.desk.dismiss(self.page.banner.banner)
+            self.presenter.dismiss(self.page.banner.banner)
             self.refresh()
         elif self.isFullScreen():
             self.showNormal()
@@ -269,18 +287,18 @@ class LiveWindow(QMainWindow):
             self.sessions.show()
 
     def _open_session(self) -> None:
-        finished = self.desk.session.state.finished
+        finished = self.presenter.session.state.finished
         if finished is not None:
             self.sessions.open(finished.path)
 
     def _open_sheet(self, sheet: Sheet) -> None:
         self._go_live()
         self._show_preferences()
-        self.page.share.show_form(self.desk.chosen.share)
+        self.page.share.show_form(self.presenter.chosen.share)
         self.page.sheets.toggle(sheet)
 
     def _show_preferences(self) -> None:
-        self.page.preferences.show_preferences(self.desk.chosen.preferences, recordings_folder(Remembered()))
+        self.page.preferences.show_preferences(self.presenter.chosen.preferences, recordings_folder(Remembered()))
 
     def _begin_tour(self) -> None:
         self._go_live()
@@ -288,11 +306,11 @@ class LiveWindow(QMainWindow):
 
     def _hold_still(self) -> None:
         self._go_live()
-        self.page.hold_still.start(self.desk.flicker().face)
+        self.test_overlay.start(self.presenter.flicker().face)
 
     def _set_preferences(self, preferences: Preferences) -> None:
-        self.desk.set_preferences(preferences)
-        self.look.wardrobe.choose(preferences.theme)
+        self.presenter.set_preferences(preferences)
+        self.window_state.theme_manager.choose(preferences.theme)
         self._show_preferences()
         self._tell_bridge()
 
@@ -301,16 +319,16 @@ class LiveWindow(QMainWindow):
         self.page.bar.source.showMenu()
 
     def _play(self, source: str) -> None:
-        self.desk.play(source)
+        self.presenter.play(source)
         self.refresh()
 
     def _snapshot(self) -> None:
         picture = self.view.picture
         if picture is not None:
-            save_in_background(picture.result, self.desk.folder, self._signals.saved.emit)
+            save_in_background(picture.result, self.presenter.folder, self._signals.saved.emit)
 
     def _snapshot_saved(self, path: Path | None, error: str) -> None:
-        self.desk.saved(path, error)
+        self.presenter.saved(path, error)
         self.refresh()
 
 

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.core.frame import FrameResult
 from app.core.slot import LatestSlot
-from app.gui.widgets.picture import Picture, Region, made_private, prepare, prepare_private
+from app.gui.presenters.picture import Picture, Region, made_private, prepare, prepare_private
 
 WAIT_SECONDS = 0.1
 IDLE_SECONDS = 0.03

@@ -11,10 +11,12 @@ from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.gui.live.presenters.compare import Comparison, Layout, Pane, compared, is_comparing
-from app.gui.live.presenters.faces import face_at
-from app.gui.live.presenters.readouts import Hud
-from app.gui.live.views.chips import (
+from app.gui.presenters.compare import Comparison, Layout, Pane, compared, is_comparing
+from app.gui.presenters.faces import face_at
+from app.gui.presenters.picture import Picture, Placement
+from app.gui.presenters.readouts import Hud
+from app.gui.theme import theme
+from app.gui.widgets.chips import (
     CHIP_HEIGHT,
     chip_width,
     draw_chip,
@@ -23,9 +25,7 @@ from app.gui.live.views.chips import (
     draw_modes,
     draw_tags,
 )
-from app.gui.theme import theme
-from app.gui.widgets.overlay import BOTH, CHOSEN, RIVAL, Look, draw_faces
-from app.gui.widgets.picture import Picture, Placement
+from app.gui.widgets.overlay import BOTH, CHOSEN, RIVAL, OverlayStyle, draw_faces
 
 MARGIN = 14.0
 
@@ -117,13 +117,13 @@ class VideoView(QWidget):
             self.update()
 
     def set_compare_view(self, view: str) -> None:
-        """Look at two modes in another way, one of ``app.gui.live.presenters.options.VIEWS``."""
+        """OverlayStyle at two modes in another way, one of ``app.gui.presenters.options.VIEWS``."""
         self.comparison.set_view(view)
         self.resized.emit()
         self.update()
 
     def toggle_close_up(self) -> None:
-        """Look at the face alone, or at the whole picture again."""
+        """OverlayStyle at the face alone, or at the whole picture again."""
         self.comparison.toggle_near()
         self.resized.emit()
 
@@ -238,7 +238,7 @@ class VideoView(QWidget):
         placement = _placement(picture, pane)
         painter.save()
         painter.setClipRect(clip.intersected(_target(picture, pane)))
-        draw_faces(painter, faces, placement, Look(shown, self._face, self._heat))
+        draw_faces(painter, faces, placement, OverlayStyle(shown, self._face, self._heat))
         if len(faces) > 1:
             draw_tags(painter, faces, placement, self._face)
         painter.restore()

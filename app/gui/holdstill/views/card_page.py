@@ -8,10 +8,8 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
-from app.gui.holdstill.presenters.test import HoldStill
-from app.gui.holdstill.presenters.view import DONE, card_choices
-from app.gui.holdstill.views.card_drawing import draw_sheet
-from app.gui.holdstill.views.card_parts import HEIGHT, WIDTH
+from app.gui.holdstill.presenters.hold_still import DONE, HoldStill, card_choices
+from app.gui.holdstill.views.card_drawing import HEIGHT, WIDTH, draw_sheet
 from app.gui.theme import theme
 from app.gui.widgets.page_button import PageButton
 from app.holdstill.sheet import CardSheet, Sheet

@@ -19,7 +19,7 @@ FINISH_SECONDS = 20.0
 MakeRecorder = Callable[[RecordingPlan], Recording]
 
 
-class Tape:
+class ActiveRecording:
     """A recorder that a pipeline feeds; made by :meth:`start`, ended by :meth:`finish`."""
 
     def __init__(self, recorder: Recording, live: Live, path: Path) -> None:
@@ -29,7 +29,7 @@ class Tape:
         self._started = time.perf_counter()
 
     @classmethod
-    def start(cls, make: MakeRecorder, live: Live, plan: RecordingPlan) -> Tape | RecordingSummary:
+    def start(cls, make: MakeRecorder, live: Live, plan: RecordingPlan) -> ActiveRecording | RecordingSummary:
         """Begin to record ``live`` as planned; where that cannot be, return a summary that says why."""
         try:
             plan.path.parent.mkdir(parents=True, exist_ok=True)
