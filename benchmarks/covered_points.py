@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from app.core.errors import UserError
+from app.core.files import check_writable, write_json
 from app.core.places import DEFAULT_WEIGHTS
 from app.lab.accuracy.covered import figures, measure, report
-from app.lab.accuracy.report import bootstrap_values, check_writable, write_json
+from app.lab.accuracy.report import bootstrap_values
 from app.lab.accuracy.wflw import check_images, read_list
 from model.engine.open import open_engine
 from model.errors import ModelError
@@ -35,7 +36,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         if args.json is not None:
-            check_writable(args.json)
+            check_writable(args.json, overwrite=True)
         if args.covers < 1:
             raise UserError("--covers must be positive.")
         faces = read_list(args.list)

@@ -25,9 +25,10 @@ from scipy.stats import spearmanr
 from tqdm import tqdm
 
 from app.core.errors import UserError
+from app.core.files import check_writable, write_json
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import DEVICES, ENGINES
-from app.lab.accuracy.report import check_writable, table, write_json
+from app.lab.accuracy.report import table
 from app.lab.accuracy.wflw_v import find_videos
 from benchmarks.flicker_clips import Clip, Points, labels_ignore_repeats, load
 from benchmarks.motion_designs import LandmarkSimilarity, NoMotion, SparseFlow
@@ -197,7 +198,7 @@ def main() -> int:
     cv2.setNumThreads(1)
     try:
         if args.json is not None:
-            check_writable(args.json)
+            check_writable(args.json, overwrite=True)
         videos = find_videos(args.root, args.ids)[: args.limit]
         engine, weights = None, None
         if not args.no_model:

@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 
 from app.core.errors import UserError
+from app.core.files import check_writable, write_json
 from app.core.places import DEFAULT_WEIGHTS
-from app.lab.accuracy.report import check_writable, write_json
 from app.lab.speed.training_memory import WAYS, measure, report
 from model.errors import ModelError
 from model.weights import load_weights
@@ -38,7 +38,7 @@ def main() -> int:
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler announces every start on stderr
     try:
         if args.json is not None:
-            check_writable(args.json)
+            check_writable(args.json, overwrite=True)
         if min(args.size, args.batch, *args.steps) < 1 or args.size % 64:
             raise UserError("--size must be a positive multiple of 64, --batch and --steps positive.")
         if args.device == "cuda" and not torch.cuda.is_available():

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from model.errors import ModelError
+from model.json_files import JsonError, from_plain_exactly
 
 LANDMARKS = 98
 """The WFLW points, which the application follows."""
@@ -118,17 +119,10 @@ class LdeqConfig:
         Raises:
             ModelError: for unknown names or values that make no model.
         """
-        known = {field.name for field in fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ModelError(f"unknown model setting: {', '.join(unknown)}")
-        for field in fields(cls):
-            value = values.get(field.name, field.default)
-            kind = type(field.default)
-            if type(value) is not kind and not (kind is float and type(value) is int):
-                what = f"{field.name} must be of type {kind.__name__}, not {str(value)[:40]!r}"
-                raise ModelError(f"model settings have wrong types: {what}")
-        return cls(**values)
+        try:
+            return from_plain_exactly(cls, values)
+        except JsonError as error:
+            raise ModelError(f"the model settings cannot be used: {error}") from error
 
 
 PRESETS: dict[str, LdeqConfig] = {

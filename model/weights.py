@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 import reprlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from model.config import LdeqConfig
 from model.errors import ModelError
+from model.files import write_whole
+from model.json_files import JsonError, from_plain, read_object, write_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from model.network import Ldeq
 
 FORMAT = 1
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,13 @@ class WeightsCard:
     notes: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Description:
+    config: dict[str, Any]
+    files: dict[str, str]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
 def sha256(path: Path) -> str:
     """Return the hexadecimal SHA-256 of a file."""
     with path.open("rb") as stream:
@@ -57,22 +66,31 @@ def read_card(path: Path) -> WeightsCard:
     card_path = path.with_suffix(".json")
     if not card_path.is_file():
         raise ModelError(f"{card_path.name} is missing beside {path}; weights need both files")
+    description = read_description(card_path, _Description, "a weights description")
+    return WeightsCard(path, LdeqConfig.from_dict(description.config), description.files, description.notes)
+
+
+def read_description(path: Path, kind: type[T], what: str) -> T:
+    """Read a JSON file that lies beside weights and check it against the dataclass ``kind``.
+
+    Args:
+        path: of the JSON file.
+        kind: what it holds, besides its ``format``.
+        what: "a weights description", for the message.
+
+    Raises:
+        ModelError: where it cannot be read, has another format or holds something else.
+    """
     try:
-        values = json.loads(card_path.read_text(encoding="utf-8"))
-        version, settings, files, notes = values["format"], values["config"], values["files"], values.get("notes", {})
+        values = read_object(path)
+        version = values.get("format", FORMAT)
+        if version != FORMAT:
+            raise ModelError(f"{path} has format {reprlib.repr(version)}, this version reads {FORMAT}")
+        return from_plain(kind, values)
     except OSError as error:
-        raise ModelError(f"{card_path} cannot be read: {error.strerror or error}; check the disk") from error
-    except KeyError as error:
-        raise ModelError(f"{card_path} is not a weights description: it has no {error}; restore it") from error
-    except (ValueError, RecursionError, TypeError, AttributeError) as error:
-        raise ModelError(f"{card_path} is not a weights description: it is damaged; restore it") from error
-    if version != FORMAT:
-        raise ModelError(f"{card_path} has format {reprlib.repr(version)}, this version reads {FORMAT}")
-    if not (isinstance(settings, dict) and isinstance(files, dict) and isinstance(notes, dict)):
-        raise ModelError(
-            f"{card_path} is not a weights description: config, files and notes must be tables; restore it"
-        )
-    return WeightsCard(path, LdeqConfig.from_dict(settings), files, notes)
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}; check the disk") from error
+    except JsonError as error:
+        raise ModelError(f"{path} is not {what}, or is damaged ({error}); restore it") from error
 
 
 class Listed(Protocol):
@@ -178,15 +196,11 @@ def save_weights(path: Path, model: Ldeq, notes: dict[str, Any]) -> None:
     from safetensors.torch import save
 
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(save(state))
-    os.replace(temporary, path)
+    write_whole(path, save(state))
     write_card(WeightsCard(path, model.config, {path.name: sha256(path)}, notes))
 
 
 def write_card(card: WeightsCard) -> None:
     """Write the JSON of a card beside its weights."""
     values = {"format": FORMAT, "config": card.config.to_dict(), "files": card.files, "notes": card.notes}
-    temporary = card.path.with_suffix(".json.tmp")
-    temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, card.path.with_suffix(".json"))
+    write_json(card.path.with_suffix(".json"), values)

@@ -109,7 +109,7 @@ def test_300w_files_are_read_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        ("no json", "cannot be read as JSON"),
+        ("no json", "cannot be read: it is not JSON"),
         ("[1, 2]", "is not an evaluation"),
         ('{"dataset": "coco"}', "is not an evaluation"),
         ('{"dataset": "wflw", "nme": 4.8}', "does not hold the faces one by one; evaluate again"),

@@ -350,7 +350,7 @@ def test_a_disk_that_is_slow_loses_pictures_and_no_landmarks(tmp_path: Path, mon
 
 
 def test_an_error_of_the_disk_has_a_way_out() -> None:
-    from app.media.paths import failure
+    from app.core.files import failure
 
     for code in (errno.ENOSPC, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOENT, errno.EDQUOT, errno.EMFILE):
         error = failure(Path("a.mp4"), OSError(code, os.strerror(code)))

@@ -351,7 +351,7 @@ def test_files_that_do_not_fit_are_refused(weights: Path) -> None:
         Ghcu(weights)
     for text in ("", "{}", json.dumps({**values, "config": {"colour": 1}})):
         card.write_text(text)
-        with pytest.raises(ModelError, match=r"not a description of a GHCU|unknown GHCU setting"):
+        with pytest.raises(ModelError, match=r"not a description of a GHCU|unknown settings"):
             Ghcu(weights)
     card.unlink()
     with pytest.raises(ModelError, match="train-ghcu"):

@@ -129,7 +129,7 @@ def test_json_alone(clips: Path, weights: Path, tmp_path: Path) -> None:
             ["{clips}", "--weights", "{tmp}/w300.safetensors"],
             "finds 68 points; the lab's clips have 98",
         ),
-        (["{clips}", "--out", "{tmp}/file/lab"], "cannot be made: .*; choose another --out"),
+        (["{clips}", "--out", "{tmp}/file/lab"], "Cannot write .*: its folder is a file"),
         (["{short}", "--weights", "{weights}"], "gives 2 frames; the lab needs at least 3"),
     ],
 )

@@ -11,10 +11,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from app.core.files import check_writable, unique_path
 from app.core.frame import Frame
 from app.core.priority import NICENESS, yield_to_others
 from app.media.clock import RecordingClock
-from app.media.paths import check_writable, unique_path
 
 
 def clock_times(*pairs):

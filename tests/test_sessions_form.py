@@ -62,14 +62,15 @@ def test_settings_of_a_newer_version_keep_what_is_known():
     "value", [None, 3, {"rwr": "yes"}, {"max_faces": 1.5}, {"max_faces": True}, {"recurrence": {"gains": []}}]
 )
 def test_settings_of_the_wrong_kind_are_refused(value):
-    with pytest.raises(ValueError, match=r"TrackingSettings|RwrSettings|MotionGains"):
+    with pytest.raises(ValueError, match=r"^Expected .*, got "):
         from_plain(TrackingSettings, value)
 
 
 def test_what_has_no_plain_form_is_refused():
-    for value in (float("nan"), object(), {1, 2}):
-        with pytest.raises(TypeError, match="plain form"):
-            to_plain(value)
+    with pytest.raises(ValueError, match="float values"):
+        to_plain(float("nan"))
+    with pytest.raises(TypeError, match="no form in JSON"):
+        to_plain(object())
 
 
 def test_metadata_comes_back(folder):
@@ -199,8 +200,8 @@ def test_a_session_is_opened_although_its_events_are_damaged(folder):
         ({"format": "else"}, "does not describe a session"),
         ({"version": 2}, "reads version 1"),
         ({"tracking": {"max_faces": 0}}, "At least 1 face"),
-        ({"tracking": None}, "TrackingSettings is missing"),
-        ({"counts": {"frames": "many"}}, "Counts.frames"),
+        ({"tracking": None}, "Expected object, got null at tracking"),
+        ({"counts": {"frames": "many"}}, "Expected int, got str at counts.frames"),
         ({"tracking": {"recurrence": {"evaluations": 0}}}, "at least 1 evaluation"),
     ],
 )

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from app.batch.job import ENDINGS, KINDS, SESSION, VIDEO, BatchSettings, Job, Outcome, SourceIdentity
+from app.core.files import failure, make_folder, write_json
 from app.core.version import VERSION
-from app.media.paths import failure
 from app.sessions.form import COMPLETE, SessionError, is_session
 from app.sessions.metadata import read_metadata
-from app.sessions.plain import to_plain
+from model.json_files import JsonError, from_plain, read_object, to_plain
 from model.weights import sha256
 
 FOLDER = ".batch"
@@ -123,39 +122,25 @@ class Records:
         video = str(job.video)
         record = Record(job.name, kind, video, outcome.source, make, size, outcome.frames, outcome.engine)
         self._records[job.name, kind] = record
-        write_json(self._path(job.name, kind), {"format": FORMAT, "form": FORM, "made by": VERSION, **asdict(record)})
+        head = {"format": FORMAT, "form": FORM, "made by": VERSION}
+        path = self._path(job.name, kind)
+        make_folder(path.parent)
+        write_json(path, head | to_plain(record))
 
     def _path(self, name: str, kind: str) -> Path:
         return self._folder / FOLDER / RECORDS / f"{name}{ENDINGS[kind]}.json"
 
 
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write a JSON file, and the folders above it; it appears whole or not at all.
-
-    Raises:
-        RecordingError: it cannot be written.
-    """
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # In ASCII, because names of files need not be text.
-        temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="ascii")
-        os.replace(temporary, path)
-    except OSError as error:
-        raise failure(path, error) from error
-
-
 def _read_all(folder: Path) -> Iterator[Record]:
     for path in sorted(folder.rglob("*.json")):
         try:
-            values = json.loads(path.read_text(encoding="ascii"))
-            if values["format"] != FORMAT or values["form"] != FORM:
+            values = read_object(path)
+            if values.get("format") != FORMAT or values.get("form") != FORM:
                 continue
-            fields = {name: values[name] for name in Record.__dataclass_fields__}
-            record = Record(**{**fields, "source": SourceIdentity(**values["source"])})
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            record = from_plain(Record, values)
+        except (OSError, JsonError):
             continue  # without a record its output counts as unknown, and is left alone
-        if record.kind in KINDS and isinstance(record.name, str) and isinstance(record.video, str):
+        if record.kind in KINDS:
             yield record
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.batch.job import DONE, FAILED, STOPPED
-from app.batch.records import write_json
+from app.core.files import write_json
 from app.core.version import VERSION
 from app.sessions.metadata import now
 

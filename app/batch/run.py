@@ -21,9 +21,10 @@ from app.batch.pool import Ended, Progress
 from app.batch.records import DIFFERENT, FOLDER, FOREIGN, SAME, Records, make_of
 from app.batch.report import SKIPPED, WAITING, BatchReport, FileReport
 from app.core.errors import RecordingError, UserError
-from app.media.paths import failure
+from app.core.files import failure
 from app.sessions.form import is_session
-from app.sessions.plain import to_plain
+from model.files import move_whole
+from model.json_files import to_plain
 from model.weights import sha256
 
 LOCK = "lock"
@@ -208,7 +209,7 @@ class _Batch:
                 path.unlink(missing_ok=True)
             path.parent.mkdir(parents=True, exist_ok=True)
             self._records.keep(job, kind, outcome, self._makes[kind])
-            os.replace(job.unfinished(kind), path)
+            move_whole(job.unfinished(kind), path)
         except OSError as error:
             raise failure(path, error) from error
 

@@ -29,8 +29,8 @@ from app.batch.job import (
 )
 from app.batch.one import BuildPipeline, TrackRequest, UnusableModel, pictures_of, refuse_session, track_input
 from app.core.errors import UserError
+from app.core.files import failure
 from app.media.outputs import OutputPlan
-from app.media.paths import failure
 from app.sessions.metadata import read_metadata
 from model.weights import sha256
 

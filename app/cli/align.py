@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK, UserError
+from app.core.files import check_writable
 from app.core.places import DEFAULT_WEIGHTS
-from app.media.paths import check_writable
 
 if TYPE_CHECKING:
     from model.training.semantic import Movement

@@ -56,13 +56,13 @@ def run(args: argparse.Namespace) -> int:
         UserError: for options, a video or a file that cannot be used.
         ModelError: for unusable weights, or an engine that was asked for and is not there.
     """
-    from app.lab.accuracy.report import check_writable, write_json
+    from app.core.files import check_writable, write_json
     from app.lab.speed.report import text
 
     if min(args.frames, args.rounds, args.threads or 1) < 1 or not 0 < args.seconds < 3600:
         raise UserError("--frames, --rounds, --threads and --seconds must be positive, and --seconds below an hour.")
     if args.json is not None:
-        check_writable(args.json)
+        check_writable(args.json, overwrite=True)
     values = measure(args)
     print(text(values))
     if args.json is not None:

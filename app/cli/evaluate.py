@@ -9,10 +9,10 @@ from pathlib import Path
 
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.core.errors import EXIT_OK, UserError
+from app.core.files import check_writable, write_json
 from app.lab.accuracy.comparison import compare, comparison_table, comparison_values, read_evaluation
 from app.lab.accuracy.predict import Predictor, open_predictor
 from app.lab.accuracy.report import (
-    check_writable,
     provenance,
     w300_table,
     w300_values,
@@ -20,7 +20,6 @@ from app.lab.accuracy.report import (
     wflw_v_table,
     wflw_v_values,
     wflw_values,
-    write_json,
 )
 from app.lab.accuracy.settings import (
     CROPS,
@@ -137,7 +136,7 @@ def run(args: argparse.Namespace, *, open_predictor: OpenPredictor = open_predic
         UserError: for data, weights and outputs that cannot be used.
     """
     if args.json is not None:
-        check_writable(args.json)
+        check_writable(args.json, overwrite=True)
     if args.dataset == "compare":
         values = _compare(args.baseline, args.other)
     else:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.core.errors import EXIT_OK, UserError
-from app.media.paths import check_folder, failure
+from app.core.files import check_folder, failure
 
 if TYPE_CHECKING:
     from model.network import Ldeq
@@ -97,6 +96,7 @@ def _write(output: Path, model: Ldeq, notes: dict[str, Any]) -> tuple[Path, ...]
     So nothing is left behind, and nothing replaced, where the disk fills up on the way.
     """
     from model.engine.export import export_onnx
+    from model.files import move_whole
     from model.weights import save_weights
 
     written = _outputs(output)
@@ -106,7 +106,7 @@ def _write(output: Path, model: Ldeq, notes: dict[str, Any]) -> tuple[Path, ...]
             save_weights(weights, model, notes)
             export_onnx(weights)
             for path in written:
-                os.replace(weights.with_name(path.name), path)
+                move_whole(weights.with_name(path.name), path)
     except OSError as error:
         raise failure(output, error) from error
     return written

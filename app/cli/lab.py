@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         UserError: for clips, settings and outputs that cannot be used.
         ModelError: for weights that cannot.
     """
-    from app.lab.accuracy.report import write_json
+    from app.core.files import check_folder, make_folder, write_json
     from app.lab.flicker.clips import FEWEST_FRAMES, find_clips
     from app.lab.flicker.experiment import run_experiment
     from app.lab.flicker.grid import families_of, methods_of
@@ -86,7 +85,8 @@ def run(args: argparse.Namespace) -> int:
     card = read_card(wanted.weights)
     if card.config.landmarks != LANDMARKS:
         raise UserError(f"{card.path.name} finds {card.config.landmarks} points; the lab's clips have {LANDMARKS}.")
-    _make_folder(args.out)
+    make_folder(args.out)
+    check_folder(args.out, args.out)
     engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
     scale = card.config.crop_scale if args.scale is None else args.scale
     provenance: dict[str, Any] = {
@@ -105,20 +105,6 @@ def run(args: argparse.Namespace) -> int:
         written = _write_page(args.out, experiment, provenance)
     print(f"\nWritten: {written}")
     return EXIT_OK
-
-
-def _make_folder(folder: Path) -> None:
-    """Make the folder before anything is measured.
-
-    Raises:
-        UserError: where that fails, or it cannot be written to.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"The folder {folder} cannot be made: {error}; choose another --out.") from error
-    if not os.access(folder, os.W_OK):
-        raise UserError(f"The folder {folder} cannot be written to; choose another --out.")
 
 
 def _write_page(folder: Path, experiment: Experiment, provenance: dict[str, Any]) -> Path:

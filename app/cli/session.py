@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import sys
 import threading
@@ -18,16 +17,15 @@ from tqdm import tqdm
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.core.files import write_json
 from app.core.modes import MODES, RIVALS
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
-from app.media.paths import failure
-from app.sessions.compare import Comparison, compare_takes
+from app.sessions.compare import compare_takes
 from app.sessions.describe import damaged_files, session_lines
 from app.sessions.export import export_clip
 from app.sessions.form import RECORDED
 from app.sessions.listing import list_sessions
-from app.sessions.plain import to_plain
 from app.sessions.replay import Build, Progress, replay
 from app.sessions.session import Session, open_session
 from model.rwr.recurrence import RwrSettings
@@ -214,15 +212,8 @@ def _compare(args: argparse.Namespace) -> int:
     comparison = compare_takes(first.take(names[0]), second.take(names[1]), mode_a=mode_a, mode_b=mode_b)
     print("\n".join(comparison.lines()))
     if args.json is not None:
-        _write_json(args.json, comparison)
+        write_json(args.json, comparison)
     return EXIT_OK
-
-
-def _write_json(path: Path, comparison: Comparison) -> None:
-    try:
-        path.write_text(json.dumps(to_plain(comparison), indent=2) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise failure(path, error) from error
 
 
 @contextmanager

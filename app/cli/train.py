@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.training_options import add_data_options, check_positive, make_folder, open_device, open_faces
+from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK, UserError
+from app.core.files import make_folder
 
 if TYPE_CHECKING:
     from model.training.loop import Validate

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from app.cli.training_options import add_data_options, check_positive, make_folder, open_device, open_faces
+from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK
+from app.core.files import make_folder
 from app.core.places import DEFAULT_WEIGHTS
 
 

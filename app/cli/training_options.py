@@ -53,18 +53,6 @@ def open_faces(args: argparse.Namespace, device: torch.device, landmarks: int) -
     return faces.of_300w() if landmarks == 68 else faces
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder.
-
-    Raises:
-        UserError: where that is impossible.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"The folder {folder} cannot be made: {error.strerror}; give another --out.") from error
-
-
 def open_device(wanted: str) -> torch.device:
     """Return the device that ``--device`` means; on a CPU, prepare this process for it.
 

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from app.core.errors import RecordingError
+from app.core.files import check_writable, failure
 from app.core.frame import Estimate, FrameResult
-from app.media.paths import check_writable, failure
 from model.topology import POINTS, REGIONS
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from av.error import FFmpegError
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
+from app.core.files import check_writable, failure
 from app.media.encoding import FILE, Encoding
-from app.media.paths import check_writable, failure
 from app.media.safe_file import SafeFile
 
 if TYPE_CHECKING:

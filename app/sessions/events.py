@@ -18,10 +18,10 @@ from app.core.events import (
     TrackingEvent,
     TrackingRestarted,
 )
+from app.core.files import failure
 from app.core.frame import FrameResult
 from app.core.modes import RWR
 from app.core.settings import TrackingSettings
-from app.media.paths import failure
 from app.sessions.form import SessionError
 from app.sessions.plain import from_plain, to_plain
 from model.errors import ModelError

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from app.core.errors import RecordingError
+from app.core.files import check_writable
 from app.core.frame import Frame, FrameResult
 from app.media.encoding import FILE
 from app.media.overlay import draw_overlay
-from app.media.paths import check_writable
 from app.media.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
 from app.sessions.form import RECORDED, SessionError
 from app.sessions.metadata import Origin

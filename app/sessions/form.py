@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
 import reprlib
 from pathlib import Path
 from typing import Any
 
 from app.core.errors import UserError
-from app.media.paths import check_new_folder, failure
+from app.core.files import check_new_folder, make_folder, write_json
+from model.files import sync_folder
+from model.json_files import JsonError, read_json
 
 SESSION_KIND = "ldeq-live session"
 REPLAY_KIND = "ldeq-live replay"
@@ -50,15 +50,15 @@ def read_form(path: Path, kind: str) -> dict[str, Any]:
         SessionError: where it is missing, damaged, of another kind or of a newer version.
     """
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = read_json(path)
     except FileNotFoundError as error:
         raise SessionError(
             f"{path.parent} is no session: it has no {path.name}; choose a recording's folder."
         ) from error
     except OSError as error:
         raise SessionError(f"{path} cannot be read: {error.strerror or error}; check the disk.") from error
-    except (ValueError, RecursionError) as error:
-        raise SessionError(f"{path} is damaged: it is not JSON; restore it from a copy.") from error
+    except JsonError as error:
+        raise SessionError(f"{path} is damaged: {error}; restore it from a copy.") from error
     if not isinstance(values, dict) or values.get("format") != kind:
         raise SessionError(f"{path} does not describe a {kind.split()[-1]} of LDEQ Live; choose another folder.")
     if values.get("version") != VERSION:
@@ -75,14 +75,7 @@ def write_form(path: Path, kind: str, values: dict[str, Any]) -> None:
     Raises:
         RecordingError: where it cannot be written; what was there before stays.
     """
-    text = json.dumps({"format": kind, "version": VERSION, **values}, indent=2, ensure_ascii=False, allow_nan=False)
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(text + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise failure(path, error) from error
+    write_json(path, {"format": kind, "version": VERSION, **values})
 
 
 def create_folder(folder: Path) -> None:
@@ -92,7 +85,5 @@ def create_folder(folder: Path) -> None:
         RecordingError: where it exists and holds something, or cannot be created.
     """
     check_new_folder(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise failure(folder, error) from error
+    make_folder(folder)
+    sync_folder(folder.parent)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.files import failure
 from app.core.frame import FrameResult
-from app.media.paths import failure
 from app.sessions.form import SessionError
 
 COLUMNS = ("frame", "time", "timestamp", "picture", "seconds")

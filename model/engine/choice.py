@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-import json
 import logging
 import os
 import platform
@@ -24,6 +23,7 @@ from model.engine.agreement import landmarks_on_noise, mean_distance
 from model.engine.base import Engine
 from model.engine.names import EngineName
 from model.errors import ModelError, in_short
+from model.json_files import JsonError, from_plain, read_object, write_json
 from model.weights import WeightsCard
 
 log = logging.getLogger(__name__)
@@ -36,9 +36,6 @@ WORTH = 0.9
 """Another engine must take less than this share of the first one's time to take its place."""
 AGREEMENT = 0.01
 """Engines whose landmarks lie farther from the first one's on average, in crop sides, are out, however fast."""
-
-DAMAGED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
-"""What reading a file that somebody else wrote, or half wrote, may raise."""
 
 Open = Callable[[EngineName], Engine]
 
@@ -159,30 +156,24 @@ def fastest(engines: Mapping[EngineName, Engine]) -> Choice:
 def remembered(card: WeightsCard, threads: int, cuda: Cuda | None = None) -> Choice | None:
     """Return what was chosen before for what :func:`open_fastest` would be given, None if nothing was."""
     try:
-        values = json.loads(_file().read_text(encoding="utf-8"))[_key(card, threads, cuda)]
-        engine = EngineName(values["engine"])
-        if engine not in (candidates() if cuda is None else cuda.engines):
-            return None
-        return Choice(engine, {EngineName(name): float(value) for name, value in values["milliseconds"].items()})
-    except (OSError, *DAMAGED):
+        choice = from_plain(Choice, read_object(_file()).get(_key(card, threads, cuda)))
+    except (OSError, JsonError):
         return None
+    return choice if choice.engine in (candidates() if cuda is None else cuda.engines) else None
 
 
 def _remember(card: WeightsCard, threads: int, choice: Choice, cuda: Cuda | None = None) -> None:
     """Write down a choice; where that fails the next start measures again."""
     path = _file()
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, *DAMAGED):
+        known = read_object(path)
+    except (OSError, JsonError):
         known = {}
-    known = known if isinstance(known, dict) else {}
-    known[_key(card, threads, cuda)] = {"engine": choice.engine, "milliseconds": dict(choice.milliseconds)}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    known[_key(card, threads, cuda)] = choice
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-        os.replace(temporary, path)
-    except OSError as error:
+        write_json(path, known)
+    except (OSError, ValueError) as error:
         log.info("which engine is fastest could not be remembered: %s", error)
 
 

@@ -13,9 +13,7 @@ point that the next frame starts from stays as it is. How it is trained: ``model
 
 from __future__ import annotations
 
-import json
-import os
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +24,9 @@ from numpy.typing import NDArray
 from model.engine.onnx_engine import session
 from model.errors import ModelError
 from model.geometry import Crop
+from model.json_files import JsonError, from_plain_exactly, write_json
 from model.rwr.recurrence import Solution
-from model.weights import FORMAT, read_card, verify
+from model.weights import FORMAT, read_card, read_description, verify
 
 SUFFIX = "-ghcu"
 
@@ -86,6 +85,14 @@ class GhcuCard:
     notes: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class _Description:
+    config: dict[str, Any]
+    trained_on: str
+    files: dict[str, str]
+    notes: dict[str, Any] = field(default_factory=dict)
+
+
 def ghcu_path(weights: Path) -> Path:
     """Return where the GHCU of some LDEQ weights lives."""
     return weights.with_name(f"{weights.stem}{SUFFIX}.safetensors")
@@ -108,25 +115,14 @@ def read_ghcu_card(path: Path) -> GhcuCard:
         ModelError: where it is missing or not such a description.
     """
     card_path = path.with_suffix(".json")
+    if not card_path.is_file():
+        raise ModelError(f"there is no GHCU at {path}; train one with train-ghcu")
+    description = read_description(card_path, _Description, "a description of a GHCU")
     try:
-        values = json.loads(card_path.read_text(encoding="utf-8"))
-        if values["format"] != FORMAT:
-            raise ModelError(f"{card_path} has format {values['format']}, this version reads {FORMAT}")
-        config = _config(values["config"])
-        return GhcuCard(path, config, str(values["trained_on"]), dict(values["files"]), dict(values.get("notes", {})))
-    except OSError as error:
-        raise ModelError(f"there is no GHCU at {path}; train one with train-ghcu") from error
-    except ModelError:
-        raise
-    except (ValueError, RecursionError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
-        raise ModelError(f"{card_path} is not a description of a GHCU, or damaged; restore it") from error
-
-
-def _config(values: dict[str, Any]) -> GhcuConfig:
-    unknown = sorted(set(values) - {field.name for field in fields(GhcuConfig)})
-    if unknown:
-        raise ModelError(f"unknown GHCU setting: {', '.join(unknown)}")
-    return GhcuConfig(**{**values, "channels": tuple(values["channels"])})
+        config = from_plain_exactly(GhcuConfig, description.config)
+    except JsonError as error:
+        raise ModelError(f"{card_path}: the GHCU's settings cannot be used: {error}") from error
+    return GhcuCard(path, config, description.trained_on, description.files, description.notes)
 
 
 def write_ghcu_card(card: GhcuCard) -> None:
@@ -138,9 +134,7 @@ def write_ghcu_card(card: GhcuCard) -> None:
         "files": card.files,
         "notes": card.notes,
     }
-    temporary = card.path.with_suffix(".json.tmp")
-    temporary.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-    os.replace(temporary, card.path.with_suffix(".json"))
+    write_json(card.path.with_suffix(".json"), values)
 
 
 def shares(spread: NDArray[np.floating], low: float, high: float) -> NDArray[np.float32]:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.errors import ModelError
+from model.files import write_whole
 from model.heatmap import decode
 from model.network import Ldeq
 from model.repair.ghcu import GhcuCard, GhcuConfig, ghcu_path, shares, write_ghcu_card
@@ -140,10 +141,8 @@ def train_ghcu(
     report(f"replaces points of spread {low:.4f} to {high:.4f} crop sides and above: {_sentence(notes)}")
     out.mkdir(parents=True, exist_ok=True)
     path = ghcu_path(out / weights.name)
-    temporary = path.with_suffix(".tmp")
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    temporary.write_bytes(save(state))
-    temporary.replace(path)
+    write_whole(path, save(state))
     card = GhcuCard(
         path,
         replace(network.config, low=low, high=high),

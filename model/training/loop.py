@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from model.errors import ModelError
+from model.files import open_whole
 from model.network import Ldeq, normalise_image
 from model.training.augment import augment, augment_twice
 from model.training.data import Faces
@@ -250,9 +250,8 @@ def _save_checkpoint(path: Path, run: _Run) -> None:
         "samples": run.samples,
         "random": torch.get_rng_state(),
     }
-    temporary = path.with_suffix(".tmp")
-    torch.save(state, temporary)
-    os.replace(temporary, path)
+    with open_whole(path) as file:
+        torch.save(state, file)
 
 
 def _load_checkpoint(path: Path, run: _Run) -> None:

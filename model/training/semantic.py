@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.errors import ModelError
+from model.files import open_whole
 from model.metrics.accuracy import inter_ocular
 from model.network import Ldeq
 from model.topology import REGIONS, eye_corners, mirror_map, region_points
@@ -255,6 +256,5 @@ def write_labels(given: Path, out: Path, landmarks: Tensor, sources: Sequence[st
         raise ModelError(f"{given} holds landmarks {values['landmarks'][found].shape}, not {tuple(landmarks.shape)}")
     values["landmarks"] = values["landmarks"].astype(np.float32)
     values["landmarks"][found] = landmarks.cpu().numpy()
-    temporary = out.with_name(out.name + ".tmp.npz")
-    np.savez(temporary, **values)
-    temporary.replace(out)
+    with open_whole(out) as file:
+        np.savez(file, **values)

@@ -6,7 +6,6 @@ those of the two figures, and a claim such as "NME 1.01 x" can be judged.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import UserError
 from app.lab.accuracy.report import INTERVALS, bootstrap_values, number, table
+from model.json_files import JsonError, read_json
 from model.metrics.statistics import Figure, areas, difference_figure, failures, ratio_figure
 
 Array = NDArray[np.float64]
@@ -87,13 +87,13 @@ def read_evaluation(path: Path) -> Evaluation:
         UserError: for files that are something else, or were written before they held every unit's values.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = read_json(path)
     except OSError as error:
         raise UserError(
             f"{path} cannot be read: {error.strerror or error}; give a file that evaluate wrote."
         ) from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read as JSON: {error}.") from error
+    except JsonError as error:
+        raise UserError(f"{path} cannot be read: {error}; give a file that evaluate wrote.") from error
     dataset = content.get("dataset") if isinstance(content, dict) else None
     if dataset not in SHAPES:
         raise UserError(f"{path} is not an evaluation; give files that evaluate wrote with --json.")

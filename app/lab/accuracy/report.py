@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from app.core.errors import UserError
 from app.lab.accuracy import settings as choices
 from app.lab.accuracy.settings import EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
@@ -216,28 +212,3 @@ def provenance(settings: EvaluationSettings, card: WeightsCard, engine_name: str
             "threads": settings.engine.threads,
         },
     }
-
-
-def check_writable(path: Path) -> None:
-    """Raise :class:`UserError` if ``path`` plainly cannot be written, before hours are spent on its content."""
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; give a file name for --json.")
-    if not path.parent.is_dir():
-        raise UserError(f"The folder of {path} does not exist; make it first.")
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"The folder of {path} cannot be written to; choose another --json.")
-
-
-def write_json(path: Path, values: dict[str, Any]) -> None:
-    """Write values as JSON; the file appears whole or not at all.
-
-    Raises:
-        UserError: where it cannot be written.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_text(json.dumps(values, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(f"{path} cannot be written: {error}.") from error

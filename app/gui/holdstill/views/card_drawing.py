@@ -10,13 +10,13 @@ from PySide6.QtCore import QBuffer, QByteArray, QIODevice, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QImageWriter, QLinearGradient, QPainter, QPen, QPolygonF
 
 from app.core.errors import RecordingError
+from app.core.files import make_folder, write_whole
 from app.gui.presenters.canonical_face import canonical_face
 from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
 from app.gui.presenters.palettes import Palette
 from app.gui.theme import theme
 from app.gui.widgets.region_bars import BOLD, CENTRE, LEFT, RIGHT, Series, decimals, draw_bars, draw_legend, write
 from app.holdstill.card import Card
-from app.holdstill.card_file import write_whole
 from app.holdstill.comparison import ModeChange
 from app.holdstill.figures import ModeFigures
 from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet
@@ -69,6 +69,7 @@ def save_sheet(sheet: Sheet, path: Path) -> None:
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     if not QImageWriter(buffer, QByteArray(b"PNG")).write(sheet_image(sheet, theme.palette())):
         raise RecordingError(f"Cannot write {path}: the picture could not be encoded.")
+    make_folder(path.parent)
     write_whole(path, bytes(buffer.data().data()))
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from app.core.files import unique_path
 from app.core.frame import FrameResult
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.banners import Banners
@@ -31,7 +32,6 @@ from app.gui.presenters import actions
 from app.gui.presenters.banner import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.zoom import FaceZoom
-from app.media.paths import unique_path
 from app.sharing.sharing import Sharing
 
 MakeSession = Callable[[TrackingSettings, Sequence[Consumer], Callable[[], None], Callable[[], None]], LiveSession]

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.core.errors import UserError
+from app.core.files import failure
 from app.gui.live.presenters.state import Live, Recording, RecordingPlan, RecordingState
-from app.media.paths import failure
 from app.media.summary import RecordingSummary
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError, UserError
+from app.core.files import failure, unique_path
 from app.core.frame import FrameResult
 from app.media.overlay import draw_overlay
-from app.media.paths import failure, unique_path
 
 
 def save_snapshot(result: FrameResult, folder: Path) -> tuple[Path, Path]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.core.errors import UserError
+from app.core.files import unique_path
 from app.core.modes import EMA, MODE_NAMES, ONE_EURO, OPPOSITE
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters.options import Option
-from app.media.paths import unique_path
 from app.sessions.export import export_clip
 from app.sessions.replay import replay
 from app.sessions.session import Session

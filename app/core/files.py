@@ -1,4 +1,4 @@
-"""Where outputs go: names that are free, folders that can be written, sentences for what went wrong."""
+"""Files the application writes: free names, checks before any work, whole files, one sentence for what went wrong."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 import tempfile
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from app.core.errors import RecordingError
+from model import files, json_files
 
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
@@ -41,18 +43,54 @@ def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = Non
     return path
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it where they are missing.
+
+    Raises:
+        RecordingError: where that is impossible.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise failure(folder, error) from error
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file; it survives a power failure, see :mod:`model.files`.
+
+    Raises:
+        RecordingError: where it cannot be written; what was there before stays.
+    """
+    try:
+        files.write_whole(path, data)
+    except OSError as error:
+        raise failure(path, error) from error
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Write values, dataclasses among them, as JSON; see :func:`write_whole`.
+
+    Raises:
+        RecordingError: where it cannot be written; what was there before stays.
+        ValueError: for numbers that are not finite.
+    """
+    try:
+        json_files.write_json(path, values)
+    except OSError as error:
+        raise failure(path, error) from error
+
+
 def failure(path: Path, error: OSError) -> RecordingError:
-    """Return the error to raise where writing ``path`` failed: one sentence that says what to do."""
+    """Return the error to raise when writing ``path`` failed: one sentence that says what to do."""
     reason = _REASONS.get(error.errno or 0) or f"{(error.strerror or str(error)).lower()}; choose another place"
     return RecordingError(f"Cannot write {path}: {reason}.")
 
 
 def check_writable(path: Path, *, overwrite: bool = False) -> None:
-    """Find out, without leaving a trace, whether ``path`` can be created.
+    """Check, without leaving a trace, that ``path`` can be created.
 
     Raises:
-        RecordingError: where the folder is missing or closed to us, or the file exists and
-            ``overwrite`` was not asked for.
+        RecordingError: where the folder is missing or not writable, or the file exists and ``overwrite`` is false.
     """
     if path.is_dir():
         raise RecordingError(f"Cannot write {path}: it is a folder; give a file name.")
@@ -65,7 +103,7 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
 
 
 def check_new_folder(folder: Path) -> None:
-    """Find out, without leaving a trace, whether a folder for new files can be had under that name.
+    """Check, without leaving a trace, that a folder for new files can be created under that name.
 
     Raises:
         RecordingError: where it is a file, holds files already, or cannot be created.
@@ -88,7 +126,7 @@ def nearest_folder(path: Path) -> Path:
 
 
 def check_folder(folder: Path, path: Path) -> None:
-    """Find out whether files can be created in ``folder``; ``path`` is what the message names.
+    """Check that files can be created in ``folder``; ``path`` is what the message names.
 
     Raises:
         RecordingError: where they cannot.

@@ -1,0 +1,105 @@
+"""Files that are there as a whole or not at all, and that survive a power failure as far as fsync goes.
+
+A file is written under another name in the same folder, flushed, brought to the disk with fsync, and renamed over its
+target; then the folder's entry is brought to the disk too, where the system can. Whoever reads the target finds the old
+content or the new one, never a part. Disks and file systems that do not honour fsync promise less.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+LONGEST_STEM = 40
+"""Characters of a file's name that its temporary name repeats; names longer than 255 bytes are refused."""
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for writing that takes the place of ``path`` when the block ends without an error.
+
+    The folder must exist. After an error ``path`` is what it was before.
+
+    Raises:
+        OSError: where it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name[:LONGEST_STEM]}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w+b") as file:
+            yield file
+            sync(file)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path``; see :func:`open_whole`.
+
+    Raises:
+        OSError: where it cannot be written.
+    """
+    with open_whole(path) as file:
+        file.write(data)
+
+
+def move_whole(source: Path, path: Path) -> None:
+    """Rename a finished file, or a folder whose files are on the disk already, over ``path`` and sync the folder.
+
+    Raises:
+        OSError: where that is impossible.
+    """
+    if source.is_file():
+        sync_file(source)
+    os.replace(source, path)
+    sync_folder(path.parent)
+
+
+def sync(file: IO[bytes]) -> None:
+    """Bring what was written to an open file to the disk.
+
+    Raises:
+        OSError: where the disk does not take it.
+    """
+    file.flush()
+    with suppress(ValueError):  # a stream that is no file of the system
+        _fsync(file.fileno())
+
+
+def sync_file(path: Path) -> None:
+    """Bring what any program wrote to ``path`` to the disk.
+
+    Raises:
+        OSError: where it is not there, or the disk does not take it.
+    """
+    # Windows syncs only files that are open for writing.
+    descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        _fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the names in a folder to the disk; does nothing where the system cannot (Windows)."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _fsync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):  # pipes, devices and some network disks
+            raise
