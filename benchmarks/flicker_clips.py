@@ -17,8 +17,8 @@ from model.config import LdeqConfig
 from model.engine.base import Engine
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.geometry import Crop
-from model.metrics.accuracy import inter_ocular
-from model.rwr.recurrence import RELEASED, RwrSettings
+from model.rwr.settings import RELEASED, RwrSettings
+from model.topology import inter_ocular
 
 Points = NDArray[np.float32]
 Array = NDArray[np.float64]

@@ -34,9 +34,10 @@ from benchmarks.flicker_clips import Clip, Points, labels_ignore_repeats, load
 from benchmarks.motion_designs import LandmarkSimilarity, NoMotion, SparseFlow
 from model.engine.open import open_engine
 from model.errors import ModelError
-from model.metrics.accuracy import inter_ocular, nmf
-from model.metrics.flicker import reading_of
-from model.rwr.motion import FlowMotion, MotionEstimate
+from model.metrics.flicker import nmf
+from model.metrics.flicker_meter import reading_of
+from model.motion import FlowMotion, MotionEstimate
+from model.topology import inter_ocular
 from model.weights import read_card
 
 Array = NDArray[np.float64]

@@ -33,8 +33,8 @@ from app.sources.sensor_noise import SensorNoise
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
 from model.geometry import Crop
-from model.metrics.accuracy import inter_ocular
-from model.metrics.flicker import FlickerMeter
+from model.metrics.flicker_meter import FlickerMeter
+from model.topology import inter_ocular
 
 FPS = 30
 STILL_FRAME = 150

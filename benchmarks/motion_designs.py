@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.rwr.motion import CROP_SIZE, Array, Image, fit_similarity
+from model.motion import CROP_SIZE, Array, Image, fit_similarity
 
 LK_WINDOW = (21, 21)
 LK_LEVELS = 3

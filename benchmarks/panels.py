@@ -24,7 +24,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.open import open_source
 from app.tracking.pipeline import build_pipeline
 from model.geometry import Crop
-from model.metrics.flicker import reading_of
+from model.metrics.flicker_meter import reading_of
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QWidget

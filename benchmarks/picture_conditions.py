@@ -30,7 +30,7 @@ from model.engine.base import Engine
 from model.engine.open import open_engine
 from model.geometry import Crop
 from model.metrics.accuracy import nme
-from model.rwr.recurrence import cold_solve
+from model.rwr.cold import cold_solve
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]

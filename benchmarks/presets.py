@@ -17,7 +17,7 @@ from app.lab.flicker.clips import find_clips
 from app.lab.flicker.experiment import run_experiment
 from app.lab.flicker.methods import Cold, Method, rwr
 from model.engine.open import open_engine
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 
 BETWEEN = {
     f"weight {weight:g}, {budget} evaluations": RwrSettings(recurrence_weight=weight, evaluations=budget)

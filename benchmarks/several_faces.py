@@ -22,7 +22,7 @@ from app.sources.base import SourceInfo
 from app.sources.demo import DemoClip
 from app.tracking import faces as followed
 from app.tracking.pipeline import build_pipeline
-from model.rwr.several import solve_together
+from model.rwr.batch import solve_batch
 
 APART = 41
 """Frames between two faces of the crowd, so that they do not move alike."""
@@ -94,8 +94,8 @@ def measure(count: int, frames: int) -> tuple[float, float]:
         if frame is None:
             break
         for way, pipeline in enumerate(pipelines):
-            solve = solve_together if way == 0 else one_by_one
-            with mock.patch.object(followed, "solve_together", solve):
+            solve = solve_batch if way == 0 else one_by_one
+            with mock.patch.object(followed, "solve_batch", solve):
                 started = time.perf_counter()
                 result = pipeline.process(frame)
                 if len(result.faces) == count and all(face.estimate.report.warm for face in result.faces):
@@ -106,7 +106,7 @@ def measure(count: int, frames: int) -> tuple[float, float]:
 
 
 def one_by_one(engine, recurrences: Sequence, u, crops, image=None, timestamp=None):  # type: ignore[no-untyped-def]
-    """Solve as ``model.rwr.several.solve_together``, but every face by itself."""
+    """Solve as ``model.rwr.batch.solve_batch``, but every face by itself."""
     del engine
     return [
         recurrence.solve(u[i : i + 1], crop, image, timestamp)

@@ -28,7 +28,7 @@ from app.sharing.sharing import Sharing
 from app.sharing.udp import Encoder
 from model.config import LANDMARKS
 from model.geometry import Crop
-from model.solvers import SolveReport
+from model.solvers import SolveReport, StopReason
 
 
 def main() -> None:
@@ -78,7 +78,7 @@ def main() -> None:
 def one_face() -> FrameResult:
     """Return a result with one face of 350 pixels in a 1280 x 720 picture."""
     points = np.random.default_rng(0).uniform((400, 200), (750, 550), (LANDMARKS, 2)).astype(np.float32)
-    report = SolveReport(2, (0.3, 0.02), 1, "budget spent", warm=True)
+    report = SolveReport(2, (0.3, 0.02), 1, StopReason.BUDGET, warm=True)
     spread = np.random.default_rng(1).uniform(1, 12, LANDMARKS).astype(np.float32)
     estimate = Estimate(RWR, points, spread, report)
     image = np.zeros((720, 1280, 3), np.uint8)

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from model.engine.open import open_engine
     from model.errors import ModelError
     from model.geometry import Crop
-    from model.metrics.flicker import FlickerMeter, FlickerReading, FlickerWindow
-    from model.rwr.recurrence import Recurrence, RwrSettings, Solution, cold_solve
+    from model.metrics.flicker_meter import FlickerMeter, FlickerReading, FlickerWindow
+    from model.rwr.cold import cold_solve
+    from model.rwr.recurrence import Recurrence
+    from model.rwr.settings import RwrSettings
+    from model.rwr.solution import Solution
     from model.solvers import SolveReport
 
 __all__ = [
@@ -55,8 +58,11 @@ _HOMES = {
     "model.engine.open": ("open_engine",),
     "model.errors": ("ModelError",),
     "model.geometry": ("Crop",),
-    "model.metrics.flicker": ("FlickerMeter", "FlickerReading", "FlickerWindow"),
-    "model.rwr.recurrence": ("Recurrence", "RwrSettings", "Solution", "cold_solve"),
+    "model.metrics.flicker_meter": ("FlickerMeter", "FlickerReading", "FlickerWindow"),
+    "model.rwr.cold": ("cold_solve",),
+    "model.rwr.recurrence": ("Recurrence",),
+    "model.rwr.settings": ("RwrSettings",),
+    "model.rwr.solution": ("Solution",),
     "model.solvers": ("SolveReport",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -1,4 +1,4 @@
-"""The 98 WFLW points: regions, colours, mirror map, eye corners, and the 68 points of 300W among them.
+"""The 98 WFLW points: regions, colours, mirror map, eye distances, and the 68 points of 300W among them.
 
 Every other module takes these facts from here. "Left" means left in the image.
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
 
 POINTS = 98
 
@@ -118,3 +120,19 @@ def region_points(region: Region, count: int) -> NDArray[np.intp]:
 
 EYES_AND_MOUTH: NDArray[np.intp] = np.arange(60, 96)
 """The points that blinks and speech move."""
+
+
+def inter_ocular(landmarks: NDArray[np.floating]) -> Array:
+    """Return the distance of the outer eye corners, (...,), for 98 points (..., 98, 2) or the 68 of 300W."""
+    left, right = eye_corners(landmarks.shape[-2])
+    corners = landmarks[..., right, :].astype(np.float64) - landmarks[..., left, :]
+    return np.asarray(np.linalg.norm(corners, axis=-1))
+
+
+def inter_pupil_68(landmarks: NDArray[np.floating]) -> Array:
+    """Return the distance of the eyes' centres, (...,), for the 68 points of 300W (..., 68, 2).
+
+    300W has no pupils; each eye's centre is the mean of its six points, as in the published figures.
+    """
+    left, right = (landmarks[..., eye, :].astype(np.float64).mean(axis=-2) for eye in (LEFT_EYE_68, RIGHT_EYE_68))
+    return np.asarray(np.linalg.norm(right - left, axis=-1))

@@ -272,7 +272,7 @@ def _write_checkpoint(path: Path) -> None:
 def _write_settings(path: Path) -> None:
     from app.core.settings import TrackingSettings
     from app.gui.live.presenters.remembered import Memory
-    from model.rwr.recurrence import RwrSettings
+    from model.rwr.settings import RwrSettings
 
     memory = Memory(path, quiet=0.0)
     memory.update(source="camera:1", tracking=TrackingSettings(compare=True, recurrence=RwrSettings()), theme="dark")

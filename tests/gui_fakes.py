@@ -19,7 +19,7 @@ from app.media.summary import RecordingSummary
 from app.sources.base import SourceInfo
 from app.tracking.live import LiveStatus
 from model.geometry import Crop
-from model.metrics.flicker import FlickerReading
+from model.metrics.flicker_meter import FlickerReading
 from model.solvers import SolveReport
 from model.topology import POINTS, REGIONS
 

@@ -17,10 +17,9 @@ from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
 from app.tracking.conditions import Conditions, FaceView
 from model.geometry import Crop
-from model.metrics.accuracy import inter_ocular
-from model.metrics.flicker import reading_of
+from model.metrics.flicker_meter import reading_of
 from model.solvers import SolveReport
-from model.topology import MIRROR, POINTS
+from model.topology import MIRROR, POINTS, inter_ocular
 from tests.fakes import face_points
 
 Points = NDArray[np.float64]

@@ -15,7 +15,7 @@ from app.core.errors import SourceError
 from app.core.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
 from app.sources.base import SourceInfo
 from model.geometry import Crop
-from model.metrics.flicker import FlickerReading
+from model.metrics.flicker_meter import FlickerReading
 from model.solvers import SolveReport
 from model.topology import POINTS, REGIONS
 

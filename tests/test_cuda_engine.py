@@ -31,9 +31,11 @@ from model.engine.torch_engine import TorchEngine
 from model.errors import ModelError
 from model.geometry import Crop
 from model.network import Ldeq
-from model.rwr import resample
-from model.rwr.recurrence import Recurrence, RwrSettings, cold_solutions, cold_state
-from model.rwr.several import solve_together
+from model.rwr import warm_start
+from model.rwr.batch import solve_batch
+from model.rwr.cold import cold_solutions, cold_state
+from model.rwr.recurrence import Recurrence
+from model.rwr.settings import RwrSettings
 from model.solvers import progress
 from model.weights import load_weights, save_weights
 from tests.fakes import SquareDetector
@@ -83,7 +85,7 @@ def drifting_faces(engine: TorchEngine, count: int, steps: int = 4) -> list[np.n
         image = np.roll(picture, 2 * t, axis=1)
         crops = [Crop(70 + 40 * i + 2 * t, 90 + t, 80 + t) for i in range(count)]
         u = engine.encode(np.stack([crop.extract(image, SIDE) for crop in crops]))
-        solutions = solve_together(engine, recurrences, u, crops, image, t / 30)
+        solutions = solve_batch(engine, recurrences, u, crops, image, t / 30)
         cold = cold_solutions(engine, u, crops)
         found += [solution.landmarks for solution in (*solutions, *cold)]
     return found
@@ -386,7 +388,7 @@ def test_a_settled_frame_is_one_evaluation_and_two_decodes(
     crops = [Crop(32 + 20 * i, 32, 40) for i in range(faces)]
     for _ in range(2):
         engine.evaluations = engine.decodes = 0
-        solutions = solve_together(engine, recurrences, engine.encode(noise(faces)), crops)
+        solutions = solve_batch(engine, recurrences, engine.encode(noise(faces)), crops)
     assert all(solution.report.warm and solution.report.evaluations == 1 for solution in solutions)
     assert (engine.evaluations, engine.decodes) == (1, 2)
 
@@ -396,10 +398,10 @@ def test_a_state_is_moved_on_the_device_as_it_is_on_the_processor(monkeypatch: p
     state = random.random((1, 98, 16, 16), np.float32)
     old, new = Crop(50, 50, 40), Crop(57, 46, 52)
     for motion in (None, random.normal(0, 0.3, (98, 2)), np.full((98, 2), np.nan), np.full((98, 2), 1e30)):
-        expected = resample.move_state(state, old, new, True, motion)
+        expected = warm_start.warp_state(state, old, new, True, motion)
         with monkeypatch.context() as patched:
-            patched.setattr(resample, "reading_waits", lambda state: True)
-            there = resample.move_state(torch.from_numpy(state).to(device), old, new, True, motion)
+            patched.setattr(warm_start, "reading_waits", lambda state: True)
+            there = warm_start.warp_state(torch.from_numpy(state).to(device), old, new, True, motion)
         np.testing.assert_allclose(numpy_of(there), expected, atol=2e-6)
 
 

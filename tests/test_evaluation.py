@@ -28,8 +28,9 @@ from app.tracking.pipeline import Pipeline
 from app.tracking.smoothing import SmoothingSettings, make_filter
 from app.tracking.tracker import Policy
 from model.config import LdeqConfig
-from model.metrics.accuracy import nme, nmf
-from model.rwr.recurrence import RELEASED, RwrSettings
+from model.metrics.accuracy import nme
+from model.metrics.flicker import nmf
+from model.rwr.settings import RELEASED, RwrSettings
 from model.weights import WeightsCard, write_card
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 

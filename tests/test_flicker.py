@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.metrics.flicker import FlickerMeter, FlickerReading, FlickerWindow, reading_of
-from model.rwr.motion import FlowMotion, fit_similarity
+from model.metrics.flicker_meter import FlickerMeter, FlickerReading, FlickerWindow, reading_of
+from model.motion import FlowMotion, fit_similarity
 from model.topology import REGIONS, TO_68
 from tests.fakes import face_points
 

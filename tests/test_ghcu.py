@@ -20,14 +20,16 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.lab.accuracy import covered as covered_points
 from app.tracking.pipeline import Pipeline, build_pipeline
 from model.config import LdeqConfig
-from model.engine.export import export_ghcu, export_onnx
+from model.engine.export import export_onnx
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
 from model.network import Ldeq
+from model.repair.export import export_ghcu
 from model.repair.ghcu import Ghcu, GhcuConfig, ghcu_path, graph_path, is_ghcu, read_ghcu_card, shares
 from model.repair.network import GhcuNetwork, Summary, fit_similarity, inverses, shape_model, summarise
-from model.rwr.recurrence import Solution, cold_solve
+from model.rwr.cold import cold_solve
+from model.rwr.solution import Solution
 from model.topology import MIRROR, POINTS, TO_68
 from model.training import ghcu as training
 from model.training.ghcu import GhcuRecipe, choose_thresholds, train_ghcu

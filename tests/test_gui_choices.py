@@ -9,7 +9,7 @@ from app.core.presets import PRESETS, preset_of
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.choices import CHANGES, next_rival, with_budget, with_preset, with_weight
 from app.gui.presenters import actions
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 
 
 def test_switches_go_back_and_forth() -> None:

@@ -16,7 +16,7 @@ from app.gui.live.presenters.flicker import TRACE_CAPACITY, FlickerHistory
 from app.gui.live.presenters.rings import PointWindow, TraceRing
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.scale import PATIENCE_SECONDS, GrowingScale, round_up
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 from model.topology import POINTS
 from tests.gui_fakes import estimate, frame_result
 

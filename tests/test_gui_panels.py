@@ -44,7 +44,7 @@ from app.gui.widgets.segments import Segments
 from app.gui.widgets.switch import Switch
 from app.gui.widgets.video import VideoView
 from model.geometry import Crop
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 from model.topology import POINTS
 from tests.gui_fakes import estimate, frame_result
 

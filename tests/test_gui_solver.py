@@ -34,12 +34,13 @@ from app.gui.live.presenters.solver_readouts import (
 )
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.readouts import NOTHING
-from model.rwr.recurrence import FIRST_FRAME, RwrSettings
-from model.solvers import BUDGET, SolveReport
+from model.rwr.recurrence import FIRST_FRAME
+from model.rwr.settings import RwrSettings
+from model.solvers import SolveReport, StopReason
 from tests.gui_fakes import estimate, frame_result
 
-WARM = SolveReport(1, (0.2,), 0, BUDGET, warm=True, age=7)
-START = SolveReport(3, (0.9, 0.4, 0.1), 2, BUDGET, reason="seen elsewhere by the detector")
+WARM = SolveReport(1, (0.2,), 0, StopReason.BUDGET, warm=True, age=7)
+START = SolveReport(3, (0.9, 0.4, 0.1), 2, StopReason.BUDGET, reason="seen elsewhere by the detector")
 ALONE = replace(START, reason="RwR off")
 
 

@@ -12,7 +12,7 @@ from app.lab.speed import training_memory
 from model.config import LANDMARKS, LdeqConfig
 from model.errors import ModelError
 from model.network import Ldeq
-from model.solvers import CONVERGED, NOT_FINITE, SOLVER_FUNCTIONS, SolveReport
+from model.solvers import SOLVER_FUNCTIONS, SolveReport, StopReason
 from model.training.implicit import Solve, implicit_gradient, implicit_state, jacobian_free_state
 
 EXACT = 1e-6
@@ -95,7 +95,7 @@ def unrolled(problem: Problem) -> Gradients:
 def through_fixed_point(problem: Problem, adjoint: Solve) -> Gradients:
     def state(u: Tensor) -> Tensor:
         z, report = exactly("fpi")(lambda z: problem.cell(z, u), problem.start)
-        assert report.stopped == CONVERGED
+        assert report.stopped == StopReason.CONVERGED
         return implicit_gradient(lambda z: problem.cell(z, u), z, adjoint)
 
     return gradients(problem, state)
@@ -193,7 +193,7 @@ def test_trains_under_bfloat16_autocast(model: Ldeq, picture: Tensor, solver: st
     with torch.autocast("cpu", torch.bfloat16):
         state, report = implicit_state(model, model.stem(picture), forward=how, backward=how)
     assert state.dtype == torch.float32
-    assert report.stopped != NOT_FINITE
+    assert report.stopped != StopReason.NOT_FINITE
     loss(state).backward()
     assert model_gradient(model).isfinite().all()
 
@@ -237,7 +237,7 @@ def test_a_sample_whose_adjoint_is_lost_takes_the_jacobian_free_gradient() -> No
     reports: list[SolveReport] = []
     state = implicit_gradient(lambda z: 2 * z.sqrt() + c, z, Solve("fpi", 60, 1e-12), reports.append)
     (3 * state).sum().backward()
-    assert reports[0].stopped == NOT_FINITE
+    assert reports[0].stopped == StopReason.NOT_FINITE
     assert reports[0].not_finite == (1,)
     # dz/dc = 1 / (1 - slope) for the first; the second keeps y = g.
     torch.testing.assert_close(c.grad, torch.tensor([[6.0], [3.0]], dtype=torch.float64))

@@ -19,7 +19,7 @@ from app.lab.flicker.figures import ClipFigures, measure, measure_track, run, su
 from app.lab.flicker.grid import families_of, methods_of
 from app.lab.flicker.methods import Cold, Filtered, Method, Track, rwr
 from model.filters import Ema, OneEuro
-from model.rwr.recurrence import RELEASED, RwrSettings
+from model.rwr.settings import RELEASED, RwrSettings
 from tests.fakes import SquareEngine
 from tests.lab_fakes import clip_of, swinging
 from tests.test_evaluation import add_video

@@ -17,7 +17,7 @@ from app.lab.flicker.grid import KEYS, RELEASED_NAME, RWR_NAME, families_of, is_
 from app.lab.flicker.methods import COLD, HeldBack
 from app.lab.flicker.report import methods_table, printed, values
 from app.lab.flicker.verdict import bars, rivals_of, tune
-from model.rwr.recurrence import RELEASED, RwrSettings
+from model.rwr.settings import RELEASED, RwrSettings
 from tests.fakes import SquareEngine
 from tests.lab_fakes import RWR, clip_of, experiment, result, swinging
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.metrics.accuracy import accuracy, inter_ocular, nad, nme, nmf, velocity_lag
-from model.rwr.expression import expression_steps
+from model.metrics.accuracy import accuracy, nme
+from model.metrics.flicker import nad, nmf
+from model.metrics.lag import expression_steps, velocity_lag
 from model.topology import (
     EYES_AND_MOUTH,
     LEFT_EYE_OUTER,
@@ -17,6 +18,7 @@ from model.topology import (
     REGIONS,
     RIGHT_EYE_OUTER,
     TO_68,
+    inter_ocular,
 )
 
 

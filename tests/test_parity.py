@@ -20,7 +20,9 @@ from app.cli import main as cli
 from model.engine.torch_engine import TorchEngine
 from model.geometry import Crop
 from model.official.uncertainty import released_uncertainty
-from model.rwr.recurrence import RELEASED, Recurrence, cold_state
+from model.rwr.cold import cold_state
+from model.rwr.recurrence import Recurrence
+from model.rwr.settings import RELEASED
 from model.solvers import SOLVER_FUNCTIONS
 from tests.official_fakes import WFLW_ARGUMENTS, deterministic_state, released_shapes, write_checkpoint
 

@@ -19,7 +19,8 @@ from app.tracking.pipeline import DRIFTED, Pipeline
 from app.tracking.tracker import Policy
 from model.engine.base import State
 from model.geometry import Crop
-from model.rwr.recurrence import FIRST_FRAME, RWR_OFF
+from model.rwr.cold import RWR_OFF
+from model.rwr.recurrence import FIRST_FRAME
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 
 SIDE = 120.0

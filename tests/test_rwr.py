@@ -13,18 +13,11 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
-from model.rwr.recurrence import (
-    FIRST_FRAME,
-    NON_FINITE_STATE,
-    RELEASED,
-    RWR_OFF,
-    Recurrence,
-    RwrSettings,
-    cold_solve,
-    cold_state,
-)
+from model.rwr.cold import RWR_OFF, cold_solve, cold_state
+from model.rwr.recurrence import FIRST_FRAME, NON_FINITE_STATE, Recurrence
 from model.rwr.reference import MotionGains, ReferenceMotion
-from model.rwr.resample import move_state
+from model.rwr.settings import RELEASED, RwrSettings
+from model.rwr.warm_start import warp_state
 from tests.fakes import SquareEngine, face_image, face_points
 
 CROP = Crop(100.0, 90.0, 80.0)
@@ -117,14 +110,14 @@ def test_moved_state_points_at_the_same_place_in_the_frame(new: Crop, half_pixel
     engine = SquareEngine(LdeqConfig(input_size=128, half_pixel=half_pixel))
     z = injection(engine, side=30)
     before = CROP.to_frame(decode(z, half_pixel)[0][0])
-    after = new.to_frame(decode(move_state(z, CROP, new, half_pixel), half_pixel)[0][0])
+    after = new.to_frame(decode(warp_state(z, CROP, new, half_pixel), half_pixel)[0][0])
     assert np.abs(before - after).max() < 0.35
 
 
 def test_state_of_an_unmoved_crop_is_untouched() -> None:
     engine = SquareEngine()
     z = injection(engine)
-    assert move_state(z, CROP, CROP, True) is z
+    assert warp_state(z, CROP, CROP, True) is z
 
 
 def test_following_the_crop_beats_carrying_the_state_raw() -> None:
@@ -169,7 +162,7 @@ class JitteryEngine(SquareEngine):
 
     def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
         shift = self.random.normal(size=(98, 2)) * self.jitter / self.config.heatmap_size
-        moved: NDArray[np.float32] = move_state(u, CROP, CROP, True, shift)
+        moved: NDArray[np.float32] = warp_state(u, CROP, CROP, True, shift)
         return moved
 
 
@@ -269,7 +262,7 @@ def test_a_moved_heatmap_moves_its_landmark_alone() -> None:
     z = injection(engine, side=30)
     motion = np.zeros((98, 2))
     motion[7] = (0.05, -0.03)
-    before, after = decode(z, True)[0][0], decode(move_state(z, CROP, CROP, True, motion), True)[0][0]
+    before, after = decode(z, True)[0][0], decode(warp_state(z, CROP, CROP, True, motion), True)[0][0]
     np.testing.assert_allclose(after[7] - before[7], motion[7], atol=2e-3)
     np.testing.assert_allclose(np.delete(after, 7, 0), np.delete(before, 7, 0), atol=1e-6)
 

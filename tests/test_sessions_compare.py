@@ -19,7 +19,7 @@ from app.sessions.form import SessionError
 from app.sessions.plain import to_plain
 from app.sessions.plan import RecordingChoices
 from app.sessions.session import open_session
-from model.metrics.flicker import FlickerReading
+from model.metrics.flicker_meter import FlickerReading
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, index_of, landmarks, read_video, result
 from tests.session_fakes import EXACT, record, told, tracked

@@ -26,7 +26,7 @@ from app.sources.demo import DemoClip
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
 from model.errors import ModelError
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 from tests.recording_fakes import make_video, result
 from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipeline, tracked
 

@@ -11,10 +11,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from model.solvers import (
-    BUDGET,
-    CONVERGED,
-    NOT_FINITE,
     SOLVER_FUNCTIONS,
+    StopReason,
     fixed_point_iteration,
     progress,
     relative_residual,
@@ -41,7 +39,7 @@ def linear_problem(backend: str) -> tuple[Any, Any, Any]:
 def test_finds_the_fixed_point(name: str, backend: str) -> None:
     f, solution, z0 = linear_problem(backend)
     z, report = SOLVER_FUNCTIONS[name](f, z0, 200, 1e-6)
-    assert report.stopped == CONVERGED
+    assert report.stopped == StopReason.CONVERGED
     assert report.residual < 1e-6
     np.testing.assert_allclose(np.asarray(z), solution, atol=1e-4)
 
@@ -65,13 +63,13 @@ def test_counts_every_evaluation(name: str) -> None:
 
     _, report = SOLVER_FUNCTIONS[name](counted, z0, 4, 0.0)
     assert report.evaluations == calls
-    assert report.stopped == BUDGET
+    assert report.stopped == StopReason.BUDGET
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
 def test_stops_on_a_state_that_is_not_finite(name: str) -> None:
     _, report = SOLVER_FUNCTIONS[name](lambda z: z * np.nan, np.ones((1, 4)), 10, 1e-6)
-    assert report.stopped == NOT_FINITE
+    assert report.stopped == StopReason.NOT_FINITE
     assert report.evaluations < 5
 
 
@@ -99,7 +97,7 @@ def test_a_gradient_can_pass_the_whole_solve(name: str) -> None:
     """Unrolling: with a graph in force nothing is cut off. d/dc of the fixed point c / (1 - 0.5) is 2."""
     c = torch.tensor([[1.0], [3.0]], dtype=torch.float64, requires_grad=True)
     z, report = SOLVER_FUNCTIONS[name](lambda z: 0.5 * z + c, torch.zeros_like(c), 60, 1e-9)
-    assert report.stopped == CONVERGED
+    assert report.stopped == StopReason.CONVERGED
     z.sum().backward()
     np.testing.assert_allclose(c.grad, 2.0, rtol=1e-4)
 
@@ -164,7 +162,7 @@ def test_a_sample_that_has_converged_no_longer_changes(name: str, backend: str) 
 
     z, report = SOLVER_FUNCTIONS[name](recorded, z0, 25, 1e-5)
     first = report.per_sample[0]
-    assert first.stopped == CONVERGED
+    assert first.stopped == StopReason.CONVERGED
     assert first.evaluations < len(seen) - 2
     for state in seen[first.evaluations :]:
         np.testing.assert_array_equal(state[0], np.asarray(z[0]))
@@ -173,8 +171,8 @@ def test_a_sample_that_has_converged_no_longer_changes(name: str, backend: str) 
 def test_the_batch_report_sums_up_its_samples() -> None:
     f, z0, _ = batch_problem("numpy", RATES)
     _, report = fixed_point_iteration(f, z0, 25, 1e-5)
-    assert report.stopped == BUDGET
-    assert [sample.stopped for sample in report.per_sample] == [CONVERGED, CONVERGED, CONVERGED, BUDGET]
+    assert report.stopped == StopReason.BUDGET
+    assert [sample.stopped for sample in report.per_sample] == [*[StopReason.CONVERGED] * 3, StopReason.BUDGET]
     assert report.residuals[0] == pytest.approx(np.mean([sample.residuals[0] for sample in report.per_sample]))
     last = [sample.residuals[-1] for sample in report.per_sample]
     assert report.residuals[-1] == pytest.approx(np.mean(last))
@@ -196,7 +194,7 @@ def test_a_sample_that_is_lost_does_not_disturb_the_others(name: str, backend: s
 
     z, report = SOLVER_FUNCTIONS[name](broken, z0, 25, 1e-6)
     assert report.not_finite == (1,)
-    assert report.stopped == NOT_FINITE
+    assert report.stopped == StopReason.NOT_FINITE
     assert np.isfinite(np.asarray(z)).all()
     assert np.isfinite(report.residuals).all()
     for index in (0, 2):
@@ -225,7 +223,7 @@ def test_without_any_finite_state_the_start_is_returned(name: str, backend: str)
     np.testing.assert_array_equal(np.asarray(z[0]), np.asarray(start[0]))
     assert report.not_finite == (0,)
     assert report.per_sample[0].residual == float("inf")
-    assert report.per_sample[1].stopped == CONVERGED
+    assert report.per_sample[1].stopped == StopReason.CONVERGED
 
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
@@ -242,7 +240,7 @@ def test_anderson_survives_a_singular_system(backend: str) -> None:
     assert report.not_finite == (0,)
     assert np.isfinite(np.asarray(z)).all()
     own, _ = SOLVER_FUNCTIONS["anderson"](alone(1), z0[:1], 10, 1e-3)
-    assert report.per_sample[1].stopped == CONVERGED
+    assert report.per_sample[1].stopped == StopReason.CONVERGED
     np.testing.assert_allclose(np.asarray(z[1]), np.asarray(own[0]), rtol=1e-4, atol=1e-5)
 
 

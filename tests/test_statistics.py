@@ -8,16 +8,8 @@ import numpy as np
 import pytest
 
 from model.errors import ModelError
-from model.metrics.accuracy import accuracy
-from model.metrics.statistics import (
-    Figure,
-    accuracy_figures,
-    areas,
-    difference_figure,
-    failures,
-    mean_figure,
-    ratio_figure,
-)
+from model.metrics.accuracy import accuracy, areas, failures
+from model.metrics.confidence import Figure, accuracy_figures, difference_figure, mean_figure, ratio_figure
 
 
 def skewed(count: int, seed: int) -> np.ndarray:

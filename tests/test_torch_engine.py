@@ -10,7 +10,7 @@ import torch
 from model.config import LdeqConfig
 from model.engine.torch_engine import TorchEngine
 from model.network import Ldeq
-from model.rwr.recurrence import cold_state
+from model.rwr.cold import cold_state
 from model.weights import load_weights, save_weights
 
 CONFIG = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)

@@ -18,9 +18,8 @@ from app.lab.accuracy.predict import Box, Prediction, RectPredictor
 from app.lab.accuracy.w300 import evaluate_w300, find_faces, read_pts
 from model.config import LdeqConfig
 from model.errors import ModelError
-from model.metrics.accuracy import inter_ocular, inter_pupil_68
 from model.network import Ldeq
-from model.topology import MIRROR_68, REGIONS, TO_68, mirror_map, region_points
+from model.topology import MIRROR_68, REGIONS, TO_68, inter_ocular, inter_pupil_68, mirror_map, region_points
 from model.weights import WeightsCard, load_initial, save_weights, write_card
 from tests.fakes import SquareEngine, face_image, face_points
 

@@ -28,7 +28,7 @@ from app.sessions.form import RECORDED
 from app.sessions.listing import list_sessions
 from app.sessions.replay import Build, Progress, replay
 from app.sessions.session import Session, open_session
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 
 SESSIONS_FOLDER = "LDEQ Live"
 

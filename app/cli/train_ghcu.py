@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     check_positive(args, "minutes", "limit_faces")
     out = args.out or args.weights.parent
     make_folder(out)
-    from model.engine.export import export_ghcu
+    from model.repair.export import export_ghcu
     from model.training.ghcu import GhcuRecipe, train_ghcu
     from model.weights import read_card
 

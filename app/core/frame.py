@@ -15,7 +15,7 @@ from app.core.modes import ONE_EURO as ONE_EURO
 from app.core.modes import RWR as RWR
 from app.core.settings import TrackingSettings
 from model.geometry import Crop
-from model.metrics.flicker import FlickerReading
+from model.metrics.flicker_meter import FlickerReading
 from model.solvers import SolveReport
 
 

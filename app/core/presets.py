@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.rwr.recurrence import RwrSettings
 from model.rwr.reference import MotionGains
+from model.rwr.settings import RwrSettings
 from model.rwr.weight import Adaptation
 
 

@@ -12,7 +12,7 @@ from app.core.places import DEFAULT_WEIGHTS
 from model.engine.names import Device, EngineName
 
 if TYPE_CHECKING:
-    from model.rwr.recurrence import RwrSettings
+    from model.rwr.settings import RwrSettings
 
 ENGINES = tuple(name.value for name in EngineName)
 DEVICES = tuple(device.value for device in Device)

@@ -15,7 +15,7 @@ import numpy as np
 
 from app.holdstill.card import Card
 from app.holdstill.figures import ModeFigures
-from model.metrics.statistics import Figure, mean_figure, ratio_figure
+from model.metrics.confidence import Figure, mean_figure, ratio_figure
 from model.topology import REGIONS
 
 LEAST_SECONDS = 5

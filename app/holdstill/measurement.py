@@ -3,7 +3,7 @@
 Two figures tell how still landmarks stand while the face does, both root mean squares over points and frames:
 
 - **Flicker**: how far a point moves from one frame to the next beyond what the picture explains
-  (:mod:`model.metrics.flicker`). It does not mind a head that moves, and it is blind to slow drift.
+  (:mod:`model.metrics.flicker_meter`). It does not mind a head that moves, and it is blind to slow drift.
 - **Wander**: how far a point strays from its resting place, its plain standard deviation once the head's slow
   motion (:mod:`app.holdstill.stillness`) is taken out. It sees slow drift too, but it cannot tell a face that pulls a
   grimace from landmarks that do.

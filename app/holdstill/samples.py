@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from app.core.frame import FaceResult, FrameResult
 from app.holdstill.stillness import as_complex
 from app.tracking.conditions import Conditions, face_conditions
-from model.metrics.accuracy import inter_ocular
-from model.metrics.flicker import FlickerReading
+from model.metrics.flicker_meter import FlickerReading
+from model.topology import inter_ocular
 
 TEST_SECONDS = 10.0
 JUDGE_EVERY = 5

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.holdstill.card import Card
 from app.holdstill.comparison import Comparison, compare, flicker_interval
 from app.holdstill.text import comparison_verdict, modes_verdict
-from model.metrics.statistics import Figure
+from model.metrics.confidence import Figure
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.rwr.motion import fit_similarity
+from model.motion import fit_similarity
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]

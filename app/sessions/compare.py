@@ -11,8 +11,7 @@ from app.core.modes import MODE_NAMES
 from app.sessions.estimates import Estimates
 from app.sessions.events import RESET
 from app.sessions.take import Take
-from model.metrics.accuracy import inter_ocular
-from model.topology import REGIONS
+from model.topology import REGIONS, inter_ocular
 
 CLOSE = 0.5
 """Two faces of one session are the same one if they lie within this many inter-ocular distances, on average."""

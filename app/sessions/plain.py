@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from app.core import settings
 from model import json_files
 from model.json_files import to_plain as to_plain
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 
 T = TypeVar("T")
 

@@ -16,7 +16,7 @@ from app.sessions.form import RECORDED
 from app.sessions.frames import FrameTable
 from app.sessions.metadata import EngineFacts
 from model.geometry import Crop
-from model.metrics.flicker import FlickerReading
+from model.metrics.flicker_meter import FlickerReading
 from model.solvers import SolveReport
 
 SettingsAt = Callable[[int], TrackingSettings]
@@ -142,7 +142,7 @@ def _estimate(found: Estimates, place: int) -> Estimate:
         evaluations=int(found.evaluations[place]),
         residuals=(residual,) if np.isfinite(residual) else (),
         best_step=0,
-        stopped="",
+        stopped=None,
         warm=bool(found.warm[place]),
         reason=str(found.reason[place]),
         age=int(found.age[place]),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.core.frame import FaceResult, FrameResult
 from app.sharing.datagrams import LARGEST, packed
 from app.sharing.signals import face_signals
-from model.metrics.accuracy import inter_ocular
+from model.topology import inter_ocular
 
 VERSION = 1
 STEPS = 9999

@@ -13,7 +13,7 @@ from pythonosc.parsing import osc_types
 from app.core.frame import FaceResult, FrameResult
 from app.sharing.datagrams import LARGEST, packed
 from app.sharing.signals import face_signals
-from model.metrics.accuracy import inter_ocular
+from model.topology import inter_ocular
 
 ROOT = "/ldeq"
 BUNDLE_HEAD = b"#bundle\0" + osc_types.write_date(osc_types.IMMEDIATELY)

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.sharing.head import HeadPose, head_pose
-from model.metrics.accuracy import inter_ocular
-from model.topology import LEFT_EYE_OUTER, POINTS, RIGHT_EYE_OUTER
+from model.topology import LEFT_EYE_OUTER, POINTS, RIGHT_EYE_OUTER, inter_ocular
 
 Points = NDArray[np.float64]
 

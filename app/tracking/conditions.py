@@ -25,8 +25,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from model.metrics.accuracy import inter_ocular
-from model.topology import REGIONS
+from model.topology import REGIONS, inter_ocular
 
 Image = NDArray[np.uint8]
 

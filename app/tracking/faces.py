@@ -17,11 +17,13 @@ from app.tracking.stages import StageTimes
 from app.tracking.tracker import Track
 from model.engine.base import Asynchronous, Engine, State
 from model.geometry import Crop
-from model.metrics.flicker import FlickerMeter
+from model.metrics.flicker_meter import FlickerMeter
+from model.motion import FlowMotion
 from model.repair.ghcu import Ghcu
-from model.rwr.motion import FlowMotion
-from model.rwr.recurrence import Recurrence, Solution, calculated, cold_solutions
-from model.rwr.several import solve_together
+from model.rwr.batch import solve_batch
+from model.rwr.cold import cold_solutions
+from model.rwr.recurrence import Recurrence, calculated
+from model.rwr.solution import Solution
 
 RWR_ON = "RwR turned on"
 
@@ -107,7 +109,7 @@ class FaceSolver:
         with times.timed("solve"):
             if RWR in settings.modes:
                 recurrences = [face.recurrence for face in faces]
-                by_mode[RWR] = solve_together(self._engine, recurrences, u, crops, frame.image, frame.timestamp)
+                by_mode[RWR] = solve_batch(self._engine, recurrences, u, crops, frame.image, frame.timestamp)
             if settings.modes != (RWR,):
                 by_mode[COLD] = cold_solutions(self._engine, calculated(u), crops)
         if settings.ghcu:

@@ -28,7 +28,7 @@ from model.engine.fallback import OpenEngine, open_plainest
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
-from model.metrics.flicker import FlickerReading
+from model.metrics.flicker_meter import FlickerReading
 from model.repair.ghcu import Ghcu
 
 DRIFTED = "seen elsewhere by the detector"

@@ -13,7 +13,7 @@ from model.engine.fallback import EngineSupply, OpenEngine
 from model.errors import ModelError, in_short
 from model.geometry import Crop
 from model.repair.ghcu import Ghcu
-from model.solvers import NOT_FINITE
+from model.solvers import StopReason
 
 ENGINE_REPLACED = "engine replaced"
 NO_NUMBERS = "it gave no numbers"
@@ -77,7 +77,7 @@ class Rescue:
                 continue
             reports = [answers[settings.mode].report for _, answers in solved]
             if reports:
-                self._sick = self._sick + 1 if all(report.stopped == NOT_FINITE for report in reports) else 0
+                self._sick = self._sick + 1 if all(report.stopped == StopReason.NOT_FINITE for report in reports) else 0
             if self._sick < SICK_FRAMES or self._supply.alone:
                 return solved
             self._replace(NO_NUMBERS, faces, settings, events)

@@ -12,7 +12,7 @@ from app.core.errors import UserError
 from app.core.frame import EMA, ONE_EURO
 from model.errors import ModelError
 from model.filters import Ema, LandmarkFilter, OneEuro
-from model.metrics.accuracy import inter_ocular
+from model.topology import inter_ocular
 
 FRAME_SECONDS = 1 / 30
 LONGEST_SECONDS = 10.0

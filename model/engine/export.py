@@ -1,4 +1,4 @@
-"""Export of trained models to ONNX: stem and cell of an LDEQ as two graphs, and a GHCU."""
+"""Export of a trained LDEQ to ONNX: stem and cell as two graphs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from model.engine.onnx_engine import graph_paths
-from model.errors import ModelError
 from model.network import IMAGENET_MEAN, IMAGENET_STD, Stem
-from model.repair.ghcu import GhcuCard, graph_path, write_ghcu_card
-from model.repair.network import GhcuNetwork
-from model.weights import load_weights, read_card, sha256, verify, write_card
+from model.weights import load_weights, read_card, sha256, write_card
 
 OPSET = 18
 
@@ -53,34 +50,23 @@ def export_onnx(weights: Path) -> tuple[Path, Path]:
         (_StemFromPixels(model.stem), (crops,), ["crops"], "u", stem_path),
         (model.cell, (z, u), ["z", "u"], "f", cell_path),
     ):
-        _export(module, inputs, path, names, output)
+        write_graph(module, inputs, path, names, output)
     card = read_card(weights)
     files = {path.name: sha256(path) for path in (weights, stem_path, cell_path)}
     write_card(dataclasses.replace(card, files=files))
     return stem_path, cell_path
 
 
-def export_ghcu(card: GhcuCard) -> Path:
-    """Write the graph of a GHCU beside its weights and enter its checksum in its JSON.
+def write_graph(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], output: str) -> None:
+    """Write a module as an ONNX graph for any batch size.
 
-    Raises:
-        ModelError: where the weights are damaged or do not fit the card.
+    Args:
+        module: with one output; switched to evaluation mode.
+        inputs: example inputs, a batch of one each.
+        path: file to write.
+        names: of the inputs.
+        output: name of the output.
     """
-    from safetensors.torch import load_file
-
-    verify(card, card.path)
-    network = GhcuNetwork(card.config)
-    try:
-        network.load_state_dict(load_file(card.path))
-    except RuntimeError as error:
-        raise ModelError(f"{card.path} does not fit the GHCU its JSON describes: {error}") from error
-    path, size = graph_path(card.path), card.config.heatmap_size
-    _export(network, (torch.rand(1, card.config.landmarks, size, size),), path, ["z"], "points")
-    write_ghcu_card(dataclasses.replace(card, files={file.name: sha256(file) for file in (card.path, path)}))
-    return path
-
-
-def _export(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: list[str], output: str) -> None:
     with warnings.catch_warnings():
         # The TorchScript exporter is deprecated, but writes GroupNorm in operators that every
         # onnxruntime provider has kernels for.

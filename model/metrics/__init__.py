@@ -1,1 +1,1 @@
-"""Accuracy, flicker and how sure a figure is."""
+"""Accuracy, flicker with and without ground truth, lag, and the confidence of a figure."""

@@ -1,177 +1,57 @@
-"""Flicker without ground truth: landmark motion that the image itself does not explain.
-
-From frame t-1 to t landmark l moves by x_t,l - x_t-1,l. The image alone says that this spot of the face
-moved by m_t,l (:mod:`model.rwr.motion`). What is left is the live flicker measure,
-
-    F_t = 100 / d_t * sqrt( mean_l |x_t,l - x_t-1,l - m_t,l|^2 )      in % of the inter-ocular distance d_t.
-
-With the true motion in place of m this is the flicker that NMF sums up (:func:`model.metrics.accuracy.nmf`), up to
-the face size it divides by. Several modes of the same face (with RwR, without, filtered) are judged against
-one and the same m, so their difference owes nothing to the motion estimate.
-
-What it is not:
-
-- No accuracy: landmarks glued to the wrong spots of the face have no flicker, and drift that is slow
-  against the frame rate adds almost nothing.
-- Not free of its own error: motion that the flow misses (fast turns, blinks, an occluder over most of the
-  face) counts as flicker, about 0.2 to 0.8 % per frame on ordinary video. Below that floor modes differ in
-  truth by more than their readings say.
-- No judge of lag as such: a filter that trails behind the face reads low while the face moves evenly and
-  high when it starts or stops. Readings of filters say nothing about how late their landmarks are.
-- A tracker that follows the optical flow itself would read 0 whatever it does.
-
-``docs/flicker.md`` has the evidence that it ranks trackers as NMF does.
-"""
+"""Flicker against ground truth: NMF, and an Allan deviation that tells jitter from drift."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.geometry import Crop
-from model.metrics.accuracy import inter_ocular
-from model.rwr.motion import FlowMotion, MotionEstimate
-from model.topology import REGION_OF_POINT, REGIONS
-
-Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 
-SMALLEST_FACE = 0.1
-"""The inter-ocular distance counts as at least this share of the crop's side; in full profile it vanishes."""
+NMF_SCALE = 100.0 * 256.0
+"""The LDEQ release divides by sqrt(w h / 256^2) and multiplies by 100."""
 
 
-@dataclass(frozen=True, slots=True)
-class FlickerReading:
-    """Unexplained motion between two frames, in percent of the inter-ocular distance.
+def nmf(prediction: NDArray[np.floating], truth: NDArray[np.floating], points: NDArray[np.intp] | None = None) -> float:
+    """Normalised mean flicker of one video (Micaelli et al., 2023, as released).
 
-    Attributes:
-        overall: root mean square over all landmarks.
-        regions: root mean square per region, in the order of ``model.topology.REGIONS``.
-        points: (98,) float32, each landmark's own; None for what is only known as a mean. Left out of comparisons.
-    """
-
-    overall: float
-    regions: tuple[float, ...]
-    points: NDArray[np.float32] | None = field(default=None, repr=False, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What the meter remembers of the last frame; the image is a reference, not a copy."""
-
-    image: Image
-    landmarks: dict[str, Array]
-
-
-_REGION_SIZES = np.bincount(REGION_OF_POINT, minlength=len(REGIONS))
-
-
-def reading_of(motion: NDArray[np.floating], explained: NDArray[np.floating], scale: float) -> FlickerReading:
-    """Return the reading for landmarks that moved by ``motion`` (98, 2) where ``explained`` (98, 2) was due.
+    With r_t = prediction - truth and d_t = sqrt(w_t h_t) of the ground-truth landmark box,
+    NMF = 100 * 256 * sqrt(mean_t mean_l |r_t,l - r_t-1,l|^2 / d_t^2).
 
     Args:
-        motion: in frame pixels.
-        explained: in frame pixels.
-        scale: inter-ocular distance in frame pixels.
+        prediction: (frames, landmarks, 2), at least two frames.
+        truth: the same shape and units.
+        points: indices of the points to average over, all by default; d is the whole face's in any case.
     """
-    squared = ((motion.astype(np.float64) - explained) ** 2).sum(axis=-1) * (100.0 / scale) ** 2
-    regions = np.bincount(REGION_OF_POINT, weights=squared, minlength=len(REGIONS)) / _REGION_SIZES
-    return FlickerReading(
-        float(np.sqrt(squared.mean())),
-        tuple(float(value) for value in np.sqrt(regions)),
-        np.sqrt(squared).astype(np.float32),
-    )
+    steps = (_residual_steps(prediction, truth, 1) ** 2).sum(axis=-1)
+    squared = (steps if points is None else steps[:, points]).mean(axis=-1)
+    return float(np.sqrt(np.mean(squared / _box_side(truth)[1:] ** 2)) * NMF_SCALE)
 
 
-class FlickerMeter:
-    """Measures the flicker of one face, frame by frame; see the module's docstring for what that means.
+def nad(prediction: NDArray[np.floating], truth: NDArray[np.floating], lag: int) -> float:
+    """Normalised Allan deviation over ``lag`` frames, on the scale of NMF; NAD(1) = NMF / sqrt(2).
 
-    Keeps a reference to the last frame's image, which therefore must not be written to. Used by one thread.
-    Call :meth:`reset` where the next frame does not continue the last one (scene cut, seek, new identity).
+    Half the mean squared change, over ``lag`` frames, of the residual's average over ``lag`` frames.
+    Jitter makes it fall with the lag, drift makes it rise.
+
+    Args:
+        prediction: (frames, landmarks, 2), at least 2 ``lag`` frames.
+        truth: the same shape and units.
+        lag: frames, at least 1.
     """
-
-    def __init__(self, motion: MotionEstimate | None = None) -> None:
-        self._motion = motion or FlowMotion()
-        self._last: _Seen | None = None
-
-    def reset(self) -> None:
-        """Forget the last frame: the next readings are None."""
-        self._last = None
-
-    def measure(
-        self, image: Image, crop: Crop, estimates: Mapping[str, NDArray[np.floating]]
-    ) -> dict[str, FlickerReading | None]:
-        """Return one reading per mode for the motion since the last call.
-
-        A reading is None on the first frame, after a change of frame size, for a mode that was not there in
-        the last frame, for landmarks that are not finite now or then, and where too little of the face lay
-        inside the last picture.
-
-        Args:
-            image: this frame, RGB (h, w, 3) uint8.
-            crop: the square around the face in this frame.
-            estimates: landmarks (98, 2) in frame pixels, by mode.
-        """
-        last = self._last
-        finite = {
-            mode: landmarks.astype(np.float64) for mode, landmarks in estimates.items() if np.isfinite(landmarks).all()
-        }
-        self._last = _Seen(image, finite)
-        readings: dict[str, FlickerReading | None] = dict.fromkeys(estimates)
-        if last is None or last.image.shape != image.shape:
-            return readings
-        judged = [mode for mode in finite if mode in last.landmarks]
-        if not judged:
-            return readings
-        before = np.mean([last.landmarks[mode] for mode in judged], axis=0)
-        after = np.mean([finite[mode] for mode in judged], axis=0)
-        explained = self._motion.between(last.image, image, crop, before, after)
-        if explained is None:
-            return readings
-        scale = max(float(inter_ocular(after)), SMALLEST_FACE * crop.side)
-        for mode in judged:
-            readings[mode] = reading_of(finite[mode] - last.landmarks[mode], explained, scale)
-        return readings
+    residual = prediction.astype(np.float64) - truth
+    total = np.concatenate([np.zeros_like(residual[:1]), np.cumsum(residual, axis=0)])
+    average = (total[lag:] - total[:-lag]) / lag
+    change = average[lag:] - average[:-lag]
+    side = _box_side(truth)[2 * lag - 1 :]
+    squared = (change**2).sum(axis=-1).mean(axis=-1) / side**2
+    return float(np.sqrt(np.mean(squared) / 2) * NMF_SCALE)
 
 
-class FlickerWindow:
-    """Root mean square of the readings of the last seconds, overall and per region.
+def _residual_steps(prediction: NDArray[np.floating], truth: NDArray[np.floating], lag: int) -> Array:
+    residual = prediction.astype(np.float64) - truth
+    return np.asarray(residual[lag:] - residual[:-lag])
 
-    A ring buffer of fixed size: memory does not grow, and where readings come faster than
-    ``capacity / seconds`` the window is shorter than asked for.
-    """
 
-    def __init__(self, seconds: float, capacity: int = 2048) -> None:
-        self.seconds = seconds
-        self._times = np.full(capacity, -np.inf)
-        self._squares = np.zeros((capacity, 1 + len(REGIONS)))
-        self._next = 0
-        self._newest = -np.inf
-
-    def add(self, time: float, reading: FlickerReading | None) -> None:
-        """Note a reading at ``time`` in seconds; None only lets time pass. Time that runs back starts anew."""
-        if time < self._newest:
-            self.clear()
-        self._newest = time
-        if reading is None:
-            return
-        self._times[self._next] = time
-        self._squares[self._next] = np.square((reading.overall, *reading.regions))
-        self._next = (self._next + 1) % len(self._times)
-
-    def clear(self) -> None:
-        """Forget all readings."""
-        self._times.fill(-np.inf)
-        self._next = 0
-        self._newest = -np.inf
-
-    def reading(self) -> FlickerReading | None:
-        """Return the root mean square over the window that ends at the last time noted; None if it is empty."""
-        recent = self._times > self._newest - self.seconds
-        if not recent.any():
-            return None
-        overall, *regions = np.sqrt(self._squares[recent].mean(axis=0))
-        return FlickerReading(float(overall), tuple(float(value) for value in regions))
+def _box_side(truth: NDArray[np.floating]) -> Array:
+    extent = truth.max(axis=1).astype(np.float64) - truth.min(axis=1)
+    return np.asarray(np.sqrt(extent[:, 0] * extent[:, 1]))

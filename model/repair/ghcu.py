@@ -25,7 +25,7 @@ from model.engine.onnx_engine import session
 from model.errors import ModelError
 from model.geometry import Crop
 from model.json_files import JsonError, from_plain_exactly, write_json
-from model.rwr.recurrence import Solution
+from model.rwr.solution import Solution
 from model.weights import FORMAT, read_card, read_description, verify
 
 SUFFIX = "-ghcu"

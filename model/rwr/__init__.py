@@ -1,1 +1,1 @@
-"""Recurrence without recurrence: warm start, motion, weight and objective."""
+"""Recurrence without recurrence: cold and warm solves of one face, or of several in one batch."""

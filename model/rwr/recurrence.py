@@ -12,145 +12,30 @@ RwR exactly (:data:`RELEASED`). ``docs/rwr.md`` has the derivation and what each
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.engine.base import Engine, State
-from model.errors import ModelError
 from model.geometry import Crop
-from model.rwr.motion import FlowMotion
-from model.rwr.reference import MotionGains, ReferenceMotion
-from model.rwr.resample import move_state
-from model.rwr.warm_start import Memory, Pull, WarmStart, pulled
-from model.rwr.weight import Adaptation, AdaptiveWeight
-from model.solvers import NOT_FINITE, SOLVER_FUNCTIONS, SolveReport, settling_iteration
+from model.motion import FlowMotion
+from model.rwr.cold import cold_state
+from model.rwr.objective import RecurrenceTerm, WarmProblem, weighted_step
+from model.rwr.reference import ReferenceMotion
+from model.rwr.settings import RwrSettings
+from model.rwr.solution import Decoded, Solution, decode_each, solution_of
+from model.rwr.warm_start import Memory, warp_state
+from model.rwr.weight import AdaptiveWeight
+from model.solvers import SolveReport, StopReason, settling_iteration
 
 FIRST_FRAME = "first frame"
-RWR_OFF = "RwR off"
 NON_FINITE_STATE = "state not finite"
-
-
-@dataclass(frozen=True, slots=True)
-class RwrSettings:
-    """How a warm solve goes.
-
-    Attributes:
-        evaluations: most evaluations of the cell in a warm frame.
-        settled: relative residual below which no further evaluation is spent; one frame in a hundred has more
-            than 0.5, those in which something happened at once.
-        recurrence_weight: base weight w, how strongly the solution is pulled towards the last frame's; 0 leaves
-            only the warm start.
-        adaptation: how the weight of each landmark departs from it, see :class:`AdaptiveWeight`; None keeps it
-            the same for all.
-        follow_crop: resample the old state into the new crop; off carries it raw, as the release does.
-        follow_picture: move the old state as the picture has moved, where the pictures are given.
-        gains: how much of a newly measured motion is believed.
-    """
-
-    evaluations: int = 2
-    settled: float = 0.5
-    recurrence_weight: float = 2.0
-    adaptation: Adaptation | None = field(default_factory=Adaptation)
-    follow_crop: bool = True
-    follow_picture: bool = True
-    gains: MotionGains = field(default_factory=MotionGains)
-
-    def __post_init__(self) -> None:
-        if self.evaluations < 1:
-            raise ModelError(f"a warm solve needs at least 1 evaluation, not {self.evaluations}")
-        if not self.settled >= 0:
-            raise ModelError(f"the residual of a settled solve must not be negative, but is {self.settled}")
-        if not 0 <= self.recurrence_weight < float("inf"):
-            raise ModelError(f"the recurrence weight must not be negative, and finite, not {self.recurrence_weight}")
-        if not self.follow_crop and (self.recurrence_weight or self.follow_picture):
-            raise ModelError(
-                "a state carried raw is no reference: a recurrence weight and following the picture need follow_crop"
-            )
-
-
-RELEASED = RwrSettings(evaluations=2, settled=0.0, recurrence_weight=0.0, follow_crop=False, follow_picture=False)
-"""RwR as the authors' released code does it: two evaluations from the raw state."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Solution:
-    """A solved face.
-
-    Attributes:
-        landmarks: (98, 2) float32, frame pixels.
-        uncertainty: (98,) float32, frame pixels.
-        report: how the solve went.
-        state: the heatmaps (1, 98, h, h) that the landmarks were read from, of the engine's kind.
-    """
-
-    landmarks: NDArray[np.float32]
-    uncertainty: NDArray[np.float32]
-    report: SolveReport
-    state: State
-
-
-def cold_state(engine: Engine, u: State) -> tuple[State, SolveReport]:
-    """Solve from z = 0 with the model's own solver, cap and tolerance; u (n, C, h, h)."""
-    config = engine.config
-
-    def cell(z: State) -> State:
-        return engine.evaluate(z, u)
-
-    solve = SOLVER_FUNCTIONS[config.solver]
-    z, report = solve(cell, engine.zero_state(u.shape[0]), config.max_steps, config.tolerance)
-    if config.extra_step:
-        z, report = cell(z), replace(report, evaluations=report.evaluations + 1)
-    return z, report
-
-
-def cold_solve(engine: Engine, u: State, crop: Crop, reason: str = RWR_OFF) -> Solution:
-    """Solve one face (u of batch 1) without memory."""
-    return cold_solutions(engine, u, [crop], reason)[0]
-
-
-def cold_solutions(engine: Engine, u: State, crops: Sequence[Crop], reason: str = RWR_OFF) -> list[Solution]:
-    """Solve the faces of one frame, one batch u (n, C, h, h), without memory."""
-    z, report = cold_state(engine, u)
-    return [
-        _solution(decoded, crop, replace(own, reason=reason))
-        for decoded, crop, own in zip(decode_each(engine, z), crops, reports_of(report, len(crops)), strict=True)
-    ]
 
 
 def calculated(u: State) -> State:
     """Return an injection, asking for it where it is still to come."""
     return u() if callable(u) else u
-
-
-def split(batch: State) -> list[State]:
-    """Return the samples of a batch (n, ...), each as a batch of one."""
-    return [batch[i : i + 1] for i in range(batch.shape[0])]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
-    """One sample's state (1, n, h, h), and its landmarks (n, 2) and spread (n,) in crop units."""
-
-    state: State
-    landmarks: NDArray[np.float32]
-    spread: NDArray[np.float32]
-
-
-def decode_each(engine: Engine, batch: State) -> list[Decoded]:
-    """Decode the samples of a batch (n, ...), all at once: on a GPU that is where the processor waits."""
-    return [Decoded(*each) for each in zip(split(batch), *engine.decode(batch), strict=True)]
-
-
-def reports_of(report: SolveReport, samples: int) -> list[SolveReport]:
-    """Return each sample's own report; steps that a model adds for all count for each."""
-    if samples == 1:
-        return [report]
-    extra = report.evaluations - max(sample.evaluations for sample in report.per_sample)
-    return [replace(sample, evaluations=sample.evaluations + extra) for sample in report.per_sample]
 
 
 class Recurrence:
@@ -203,10 +88,10 @@ class Recurrence:
             return self._finish_one(crop, *cold_state(self._engine, u))
 
         def step(z: State) -> State:
-            return pulled(self._engine, [warm], self._engine.evaluate(z, u))
+            return weighted_step(self._engine, [warm], self._engine.evaluate(z, u))
 
         z, report = settling_iteration(step, warm.start, self._settings.evaluations, self._settings.settled)
-        if report.stopped == NOT_FINITE:
+        if report.stopped == StopReason.NOT_FINITE:
             return self.start_over(u, crop, report.evaluations)
         return self._finish_one(crop, z, replace(report, warm=True))
 
@@ -215,11 +100,11 @@ class Recurrence:
         """The settings in force."""
         return self._settings
 
-    def prepare(self, crop: Crop, image: NDArray[np.uint8] | None, seconds: float | None) -> WarmStart | None:
+    def prepare(self, crop: Crop, image: NDArray[np.uint8] | None, seconds: float | None) -> WarmProblem | None:
         """Look at the frame and return where its solve starts, None for a cold one; arguments as of :meth:`solve`.
 
         :meth:`finish` or :meth:`start_over` must follow; several faces are solved together this way, see
-        :mod:`model.rwr.several`.
+        :mod:`model.rwr.batch`.
         """
         settings, memory = self._settings, self._memory
         picture = image if settings.follow_picture else None
@@ -233,20 +118,21 @@ class Recurrence:
             motion = self._motion.to(picture, crop, memory.landmarks.astype(np.float64), seconds)
         start, half_pixel = memory.state, self._engine.config.half_pixel
         if motion is not None:
-            start = memory.moved(crop, half_pixel, motion)
+            start = memory.warped(crop, half_pixel, motion)
         elif settings.follow_crop:
-            start = move_state(start, memory.crop, crop, half_pixel)
+            start = warp_state(start, memory.crop, crop, half_pixel)
         if settings.recurrence_weight == 0:
-            return WarmStart(start, None)
+            return WarmProblem(start, None)
         weight = settings.recurrence_weight
-        return WarmStart(start, Pull(self._engine, crop, memory, weight, self._weight, motion, start))
+        return WarmProblem(start, RecurrenceTerm(self._engine, crop, memory, weight, self._weight, motion, start))
 
     def finish(self, crop: Crop, decoded: Decoded, report: SolveReport) -> Solution:
         """Remember the frame's state and return it as a solution."""
         self._age = self._age + 1 if report.warm else 0
         report = replace(report, age=self._age, reason="" if report.warm else self._reason)
-        solution = _solution(decoded, crop, report)
-        self._memory = None if report.stopped == NOT_FINITE else Memory(decoded.state, crop, solution.landmarks)
+        solution = solution_of(decoded, crop, report)
+        finite = report.stopped != StopReason.NOT_FINITE
+        self._memory = Memory(decoded.state, crop, solution.landmarks) if finite else None
         self._reason = NON_FINITE_STATE
         return solution
 
@@ -262,10 +148,3 @@ class Recurrence:
     def _finish_one(self, crop: Crop, z: State, report: SolveReport) -> Solution:
         (decoded,) = decode_each(self._engine, z)
         return self.finish(crop, decoded, report)
-
-
-def _solution(decoded: Decoded, crop: Crop, report: SolveReport) -> Solution:
-    landmarks = decoded.landmarks
-    if not math.isfinite(report.residual):
-        landmarks = np.full_like(landmarks, np.nan)
-    return Solution(crop.to_frame(landmarks), (decoded.spread * crop.side).astype(np.float32), report, decoded.state)

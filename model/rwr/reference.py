@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from model.errors import ModelError
 from model.geometry import Crop
-from model.rwr.motion import FlowMotion
+from model.motion import FlowMotion
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]

@@ -1,19 +1,20 @@
-"""What one frame hands to the next, and how it draws the next solve towards itself; see :mod:`model.rwr.recurrence`."""
+"""The warm start: the last frame's fixed point, warped into this frame's crop."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
-from model.engine.base import Engine, State
+from model.engine.base import State
 from model.geometry import Crop
-from model.rwr.motion import fit_similarity
-from model.rwr.resample import move_state
-from model.rwr.weight import AdaptiveWeight
+from model.solvers.progress import reading_waits
+
+SAME_CROP = 1e-6
+MARGIN = 2
+"""Cells around the matrices that take what lies outside the old crop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,89 +25,91 @@ class Memory:
     crop: Crop
     landmarks: NDArray[np.float32]
 
-    def moved(self, crop: Crop, half_pixel: bool, motion: NDArray[np.floating]) -> State:
+    def warped(self, crop: Crop, half_pixel: bool, motion: NDArray[np.floating]) -> State:
         """Return the state in another crop, each landmark moved by ``motion`` (n, 2) in frame pixels."""
-        return move_state(self.state, self.crop, crop, half_pixel, motion / crop.side)
+        return warp_state(self.state, self.crop, crop, half_pixel, motion / crop.side)
 
 
-class Pull:
-    """The recurrence term of one frame: what the picture says, drawn towards the reference."""
+def warp_state(
+    state: State, old: Crop, new: Crop, half_pixel: bool, motion: NDArray[np.floating] | None = None
+) -> State:
+    """Resample heatmaps of one crop into another: what stood still in the frame stays where it was.
 
-    def __init__(
-        self,
-        engine: Engine,
-        crop: Crop,
-        memory: Memory,
-        base: float,
-        weight: AdaptiveWeight | None,
-        motion: NDArray[np.float64] | None,
-        start: State,
-    ) -> None:
-        self._engine, self._crop, self._memory = engine, crop, memory
-        self._base, self._weight = base, weight
-        self._motion, self._reference = motion, start
-        self._weights: NDArray[np.float64] | None = None
-
-    def __call__(self, new: State, landmarks: NDArray[np.float32], spread: NDArray[np.float32]) -> State:
-        """Return (f + w ref) / (1 + w) for a state f (1, n, h, h), whose landmarks (n, 2) and spread (n,) these are."""
-        if not np.isfinite(landmarks).all():
-            return new
-        found = self._crop.to_frame(landmarks).astype(np.float64)
-        if self._motion is None:
-            self._motion = _head_motion(found, self._memory.landmarks.astype(np.float64), self._pixel)
-            self._reference = self._memory.moved(self._crop, self._engine.config.half_pixel, self._motion)
-        if self._weights is None:
-            self._weights = np.full(len(found), self._base)
-            if self._weight is not None:
-                expected = self._memory.landmarks + self._motion
-                self._weights = self._weight.update((found - expected) / self._crop.side, spread)
-        xp = array_namespace(new)
-        share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
-        pulled = new - self._reference
-        pulled *= share  # in place: each new array of this size costs as much as the arithmetic
-        pulled += self._reference
-        return pulled
-
-    @property
-    def _pixel(self) -> float:
-        """A pixel of the crop in frame pixels."""
-        return self._crop.side / self._engine.config.input_size
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WarmStart:
-    """Where a warm solve starts, and what draws it there.
-
-    Attributes:
-        start: the last frame's fixed point in this frame's crop (1, n, h, h).
-        pull: the recurrence term; None where its weight is 0.
-    """
-
-    start: State
-    pull: Pull | None
-
-
-def pulled(engine: Engine, starts: Sequence[WarmStart], new: State) -> State:
-    """Return what one evaluation f(z) (faces, n, h, h) becomes, each face drawn by its own start.
-
-    All are decoded at once: on a GPU that is where the processor waits.
-    """
-    if all(start.pull is None for start in starts):
-        return new
-    landmarks, spread = engine.decode(new)
-    states = []
-    for i, start in enumerate(starts):
-        own = new[i : i + 1]
-        states.append(own if start.pull is None else start.pull(own, landmarks[i], spread[i]))
-    return states[0] if len(states) == 1 else array_namespace(new).concat(states)
-
-
-def _head_motion(now: NDArray[np.float64], before: NDArray[np.float64], pixel: float) -> NDArray[np.float64]:
-    """Return the similarity's motion that most landmarks follow, (n, 2) in frame pixels.
+    Both crops are upright squares, so bilinear resampling is a matrix on each axis. Outside the old crop
+    the state is 0, as at a cold start.
 
     Args:
-        now: landmarks of this frame (n, 2), frame pixels.
-        before: of the last frame.
-        pixel: unit of the fit's least residual, frame pixels.
+        state: (n, landmarks, h, h).
+        old: crop the state belongs to.
+        new: crop it is wanted for.
+        half_pixel: where the heatmap's columns sit, see :func:`model.heatmap.decode`.
+        motion: (landmarks, 2), how far each landmark's heatmap is to move besides, in units of the new crop.
     """
-    return fit_similarity(before / pixel, (now - before) / pixel, np.ones(len(now))) * pixel
+    change = max(abs(old.left - new.left), abs(old.top - new.top), abs(old.side - new.side))
+    if change <= SAME_CROP * old.side and motion is None:
+        return state
+    shift = np.zeros((1, 2)) if motion is None else motion
+    xp = array_namespace(state)
+    size = state.shape[-1]
+    where = device(state)
+    left = _places(old.left, old.side, new.left - shift[:, 0] * new.side, new.side, size, half_pixel)
+    top = _places(old.top, old.side, new.top - shift[:, 1] * new.side, new.side, size, half_pixel)
+    if reading_waits(state):
+        # Places are 18 KB an axis, matrices 0.9 MB, which the processor would wait for.
+        rows, columns = (_hats(xp.asarray(places, device=where)) for places in (top, left))
+        return xp.matmul(xp.matmul(rows, state), xp.matrix_transpose(columns))
+    rows, columns = xp.asarray(_rows(top), device=where), xp.asarray(_columns(left), device=where)
+    return xp.matmul(xp.matmul(rows, state), columns)
+
+
+def _places(
+    old_start: float, old_side: float, new_start: NDArray[np.floating], new_side: float, size: int, half_pixel: bool
+) -> NDArray[np.float64]:
+    """Return where new cells lie among the old ones along one axis, (k, size) in cells.
+
+    Args:
+        old_start: frame coordinate at which the old crop begins.
+        old_side: side of the old crop.
+        new_start: (k,) where the new crop begins, for each landmark.
+        new_side: side of the new crop.
+        size: cells along the axis.
+        half_pixel: cells sit at (j + 0.5) / size instead of j / size.
+    """
+    offset = 0.5 if half_pixel else 0.0
+    frame = new_start[:, None] + (np.arange(size) + offset) / size * new_side
+    places = (frame - old_start) / old_side * size - offset
+    # Two cells beyond the edges are as far away as any; what is not finite is there, too.
+    return np.asarray(np.fmin(np.fmax(places, -MARGIN), size))
+
+
+def _rows(places: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the matrices (k, size, size) of linear interpolation at ``places`` (k, size), new cells in rows."""
+    count, size = places.shape
+    low = np.floor(places)
+    share = (places - low).astype(np.float32)
+    matrices = np.zeros((count, size, size + 2 * MARGIN), np.float32)
+    first = np.arange(count * size).reshape(count, size) * (size + 2 * MARGIN) + low.astype(np.intp) + MARGIN
+    flat = matrices.reshape(-1)
+    flat[first], flat[first + 1] = 1 - share, share
+    return matrices[:, :, MARGIN:-MARGIN]
+
+
+def _hats(places: State) -> State:
+    """Return the matrices of :func:`_rows`, float32, where ``places`` (k, size) float64 are; without any scattering."""
+    xp = array_namespace(places)
+    cells = xp.arange(places.shape[-1], dtype=places.dtype, device=device(places))
+    away = xp.abs(places[:, :, None] - cells)
+    return xp.astype(xp.where(away < 1, 1 - away, xp.zeros_like(away)), xp.float32)
+
+
+def _columns(places: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Return the transposed matrices of :func:`_rows`, as they lie in memory: products with them are twice as fast."""
+    count, size = places.shape
+    low = np.floor(places)
+    share = (places - low).astype(np.float32)
+    matrices = np.zeros((count, size + 2 * MARGIN, size), np.float32)
+    begin = np.arange(count)[:, None] * (size + 2 * MARGIN) + MARGIN
+    first = (begin + low.astype(np.intp)) * size + np.arange(size)
+    flat = matrices.reshape(-1)
+    flat[first], flat[first + size] = 1 - share, share
+    return matrices[:, MARGIN:-MARGIN]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from model.config import LANDMARKS
 from model.errors import ModelError
-from model.rwr.motion import median
+from model.motion import median
 from model.topology import REGIONS, region_points
 
 Array = NDArray[np.float64]

@@ -14,19 +14,18 @@ from model.solvers.methods import (
     relative_residual,
     settling_iteration,
 )
-from model.solvers.report import BUDGET, CONVERGED, NOT_FINITE, SolveReport
+from model.solvers.report import SolveReport, StopReason, sample_reports
 
 __all__ = [
-    "BUDGET",
-    "CONVERGED",
-    "NOT_FINITE",
     "SOLVER_FUNCTIONS",
     "SolveReport",
     "Solver",
+    "StopReason",
     "anderson",
     "broyden",
     "fixed_point_iteration",
     "relative_residual",
+    "sample_reports",
     "settling_iteration",
 ]
 

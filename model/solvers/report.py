@@ -5,10 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
-CONVERGED = "converged"
-BUDGET = "budget spent"
-NOT_FINITE = "not finite"
+
+class StopReason(StrEnum):
+    """Why a solve ended."""
+
+    CONVERGED = "converged"
+    BUDGET = "budget spent"
+    NOT_FINITE = "not finite"
+
 
 Choice = Callable[[Sequence[float]], int]
 """Which step's state a solver returns when its budget is spent: :func:`lowest` or :func:`latest`."""
@@ -23,7 +29,7 @@ class SolveReport:
         residuals: relative residual of each evaluation that had one, in order. Of several samples the mean;
             one that has stopped counts with its last, one that became not finite is left out.
         best_step: index into ``residuals`` of the state that was returned; 0 where the start was returned.
-        stopped: "converged", "budget spent" or "not finite". Several samples have converged when each
+        stopped: why it ended; None if a recorded report does not say. Several samples have converged when each
             has, and are not finite when one is.
         warm: started from the last frame's fixed point.
         reason: why it started cold, "" when warm.
@@ -34,7 +40,7 @@ class SolveReport:
     evaluations: int
     residuals: tuple[float, ...]
     best_step: int
-    stopped: str
+    stopped: StopReason | None
     warm: bool = False
     reason: str = ""
     age: int = 0
@@ -51,7 +57,7 @@ class SolveReport:
     @property
     def not_finite(self) -> tuple[int, ...]:
         """Which samples became not finite; they were given their best finite state, or the start."""
-        return tuple(index for index, sample in enumerate(self.per_sample) if sample.stopped == NOT_FINITE)
+        return tuple(index for index, sample in enumerate(self.per_sample) if sample.stopped == StopReason.NOT_FINITE)
 
 
 def lowest(residuals: Sequence[float]) -> int:
@@ -80,23 +86,32 @@ def batch_report(
     each = tuple(_sample_report([row[i] for row in table], tolerance, started, choice) for i in range(samples))
     if samples == 1:
         return replace(each[0], evaluations=started + len(table), per_sample=each)
-    counted = [sample for sample in each if sample.stopped != NOT_FINITE] or each
+    counted = [sample for sample in each if sample.stopped != StopReason.NOT_FINITE] or each
     steps = max((len(sample.residuals) for sample in counted), default=0)
     means = [
         math.fsum(sample.residuals[min(step, len(sample.residuals) - 1)] for sample in counted) / len(counted)
         for step in range(steps)
     ]
     endings = {sample.stopped for sample in each}
-    stopped = NOT_FINITE if NOT_FINITE in endings else BUDGET if BUDGET in endings else CONVERGED
+    worst_first = (StopReason.NOT_FINITE, StopReason.BUDGET)
+    stopped = next((reason for reason in worst_first if reason in endings), StopReason.CONVERGED)
     return SolveReport(started + len(table), tuple(means), choice(means), stopped, per_sample=each)
 
 
 def _sample_report(residuals: Sequence[float], tolerance: float, started: int, choice: Choice) -> SolveReport:
-    stopped, steps = BUDGET, len(residuals)
+    stopped, steps = StopReason.BUDGET, len(residuals)
     for step, residual in enumerate(residuals):
         if residual < tolerance or not math.isfinite(residual):
-            stopped, steps = CONVERGED if residual < tolerance else NOT_FINITE, step + 1
+            stopped, steps = StopReason.CONVERGED if residual < tolerance else StopReason.NOT_FINITE, step + 1
             break
     seen = tuple(residuals[:steps])
-    best = choice(seen) if stopped == BUDGET else lowest(seen)
+    best = choice(seen) if stopped == StopReason.BUDGET else lowest(seen)
     return SolveReport(started + steps, seen, best, stopped)
+
+
+def sample_reports(report: SolveReport, samples: int) -> list[SolveReport]:
+    """Return each sample's own report; steps that a model adds for all count for each."""
+    if samples == 1:
+        return [report]
+    extra = report.evaluations - max(sample.evaluations for sample in report.per_sample)
+    return [replace(sample, evaluations=sample.evaluations + extra) for sample in report.per_sample]

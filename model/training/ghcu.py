@@ -117,7 +117,7 @@ def train_ghcu(
     """Train a GHCU for the LDEQ in ``weights``, calibrate it and write it into the folder ``out``.
 
     Returns:
-        the card of what was written (no graph yet, see :func:`model.engine.export.export_ghcu`).
+        the card of what was written (no graph yet, see :func:`model.repair.export.export_ghcu`).
 
     Raises:
         ModelError: for weights that cannot be read or find other points than the faces have.

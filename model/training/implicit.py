@@ -21,7 +21,7 @@ from torch import Tensor
 
 from model.errors import ModelError
 from model.network import Ldeq
-from model.solvers import NOT_FINITE, SOLVER_FUNCTIONS, SolveReport
+from model.solvers import SOLVER_FUNCTIONS, SolveReport, StopReason
 
 Function = Callable[[Tensor], Tensor]
 Listener = Callable[[SolveReport], None]
@@ -161,7 +161,9 @@ def _solved_better_than_zero(y: Tensor, gradient: Tensor, report: SolveReport) -
     The error |J^T y + g - y| of y = 0 is |g|. A larger one means that the solve ran away, which it does where the
     fixed point does not attract.
     """
-    relative = [math.inf if sample.stopped == NOT_FINITE else sample.residual for sample in report.per_sample]
+    relative = [
+        math.inf if sample.stopped == StopReason.NOT_FINITE else sample.residual for sample in report.per_sample
+    ]
     error = torch.tensor(relative, dtype=y.dtype, device=y.device) * _norm(y)
     return _column(error <= _norm(gradient), y)
 

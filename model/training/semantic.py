@@ -13,9 +13,8 @@ from torch import Tensor
 
 from model.errors import ModelError
 from model.files import open_whole
-from model.metrics.accuracy import inter_ocular
 from model.network import Ldeq
-from model.topology import REGIONS, eye_corners, mirror_map, region_points
+from model.topology import REGIONS, eye_corners, inter_ocular, mirror_map, region_points
 from model.training.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean, read_points
 from model.training.data import Faces
 from model.training.frozen import cold_heatmaps, from_crop, plain_crops

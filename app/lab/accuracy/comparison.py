@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from app.core.errors import UserError
 from app.lab.accuracy.report import INTERVALS, bootstrap_values, number, table
 from model.json_files import JsonError, read_json
-from model.metrics.statistics import Figure, areas, difference_figure, failures, ratio_figure
+from model.metrics.accuracy import areas, failures
+from model.metrics.confidence import Figure, difference_figure, ratio_figure
 
 Array = NDArray[np.float64]
 

@@ -23,10 +23,10 @@ from app.lab.accuracy.report import table
 from app.lab.accuracy.wflw import WflwFace, read_image
 from model.engine.base import Engine
 from model.geometry import Crop
-from model.metrics.accuracy import inter_ocular
-from model.metrics.statistics import Figure, difference_figure, mean_figure
+from model.metrics.confidence import Figure, difference_figure, mean_figure
 from model.repair.ghcu import Ghcu
-from model.rwr.recurrence import cold_solve
+from model.rwr.cold import cold_solve
+from model.topology import inter_ocular
 
 SIDES = (0.15, 0.6)
 """Sides of what covers a face, in crop sides."""

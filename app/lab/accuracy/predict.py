@@ -19,7 +19,10 @@ from model.engine.base import Engine
 from model.filters import LandmarkFilter
 from model.geometry import Crop
 from model.repair.ghcu import Ghcu
-from model.rwr.recurrence import RELEASED, Recurrence, RwrSettings, Solution, cold_solve
+from model.rwr.cold import cold_solve
+from model.rwr.recurrence import Recurrence
+from model.rwr.settings import RELEASED, RwrSettings
+from model.rwr.solution import Solution
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in frame pixels."""

@@ -15,7 +15,7 @@ from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.w300 import W300Result
 from app.lab.accuracy.wflw import WflwResult
 from app.lab.accuracy.wflw_v import VideoResult
-from model.metrics.statistics import LEVEL, RESAMPLES, AccuracyFigures, Figure, mean_figure
+from model.metrics.confidence import LEVEL, RESAMPLES, AccuracyFigures, Figure, mean_figure
 from model.weights import WeightsCard
 
 INTERVALS = f"In brackets: {LEVEL:.0%} interval, bootstrap over {{units}}"

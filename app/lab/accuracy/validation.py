@@ -12,7 +12,7 @@ from model.engine.torch_engine import TorchEngine
 from model.geometry import Crop
 from model.metrics.accuracy import accuracy, nme
 from model.network import Ldeq
-from model.rwr.recurrence import cold_state
+from model.rwr.cold import cold_state
 
 BATCH = 32
 

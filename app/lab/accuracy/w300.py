@@ -14,9 +14,8 @@ from app.core.errors import UserError
 from app.lab.accuracy.pictures import load_picture
 from app.lab.accuracy.predict import Predictor
 from model.config import LANDMARKS
-from model.metrics.accuracy import inter_ocular, inter_pupil_68
-from model.metrics.statistics import AccuracyFigures, accuracy_figures
-from model.topology import REGIONS, TO_68, region_points
+from model.metrics.confidence import AccuracyFigures, accuracy_figures
+from model.topology import REGIONS, TO_68, inter_ocular, inter_pupil_68, region_points
 
 POINTS = len(TO_68)
 PICTURES = (".jpg", ".png", ".jpeg", ".webp", ".bmp")

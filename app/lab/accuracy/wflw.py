@@ -16,8 +16,9 @@ from app.lab.accuracy.pictures import load_picture
 from app.lab.accuracy.predict import Box, Predictor
 from app.lab.accuracy.stills import StillVideo
 from model.config import LANDMARKS
-from model.metrics.accuracy import nme, nmf
-from model.metrics.statistics import AccuracyFigures, Figure, accuracy_figures, mean_figure
+from model.metrics.accuracy import nme
+from model.metrics.confidence import AccuracyFigures, Figure, accuracy_figures, mean_figure
+from model.metrics.flicker import nmf
 from model.topology import EYES_AND_MOUTH
 
 COORDINATES = 2 * LANDMARKS

@@ -14,7 +14,8 @@ from tqdm import tqdm
 from app.core.errors import UserError
 from app.lab.accuracy.predict import Box, Predictor
 from model.config import LANDMARKS
-from model.metrics.accuracy import nme, nmf
+from model.metrics.accuracy import nme
+from model.metrics.flicker import nmf
 from model.topology import EYES_AND_MOUTH
 
 Points = NDArray[np.float32]

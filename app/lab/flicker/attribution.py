@@ -20,8 +20,11 @@ from app.lab.flicker.methods import COLD, FaceSolver
 from app.tracking.tracker import Policy, next_crop
 from model.engine.base import Engine, State
 from model.geometry import Crop
-from model.metrics.accuracy import nmf
-from model.rwr.recurrence import Recurrence, RwrSettings, Solution, cold_solve
+from model.metrics.flicker import nmf
+from model.rwr.cold import cold_solve
+from model.rwr.recurrence import Recurrence
+from model.rwr.settings import RwrSettings
+from model.rwr.solution import Solution
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]

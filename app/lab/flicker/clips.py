@@ -15,9 +15,9 @@ from app.core.errors import UserError
 from app.lab.accuracy.wflw_v import VideoFiles, find_videos, read_frames, read_labels
 from model.engine.base import Engine, State
 from model.geometry import Crop
-from model.metrics.accuracy import inter_ocular
-from model.rwr.expression import expression_steps
-from model.rwr.recurrence import cold_solve
+from model.metrics.lag import expression_steps
+from model.rwr.cold import cold_solve
+from model.topology import inter_ocular
 
 Points = NDArray[np.float32]
 Array = NDArray[np.float64]

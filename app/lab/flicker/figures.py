@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from app.lab.flicker.clips import EncodedClip
 from app.lab.flicker.methods import Cold, Method, Track
-from model.metrics.accuracy import nad, nme, nmf, velocity_lag
-from model.rwr.expression import expression_steps
+from model.metrics.accuracy import nme
+from model.metrics.flicker import nad, nmf
+from model.metrics.lag import expression_steps, velocity_lag
 from model.topology import EYES_AND_MOUTH, REGIONS
 
 Array = NDArray[np.float64]
@@ -42,7 +43,7 @@ class ClipFigures:
         frames: its frames.
         nme: percent.
         nme_eyes_mouth: percent.
-        nmf: see :func:`model.metrics.accuracy.nmf`.
+        nmf: see :func:`model.metrics.flicker.nmf`.
         evaluations: of the cell, mean per frame.
         lag: delay of all landmarks against the truth, frames; NaN where it cannot be told.
         lag_expressions: that of eyes and mouth relative to the head.

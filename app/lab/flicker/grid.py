@@ -10,7 +10,7 @@ from app.core.errors import UserError
 from app.lab.flicker.methods import Cold, Filtered, HeldBack, Method, rwr
 from model.engine.base import Engine
 from model.filters import ConstantVelocity, Ema, OneEuro, SavitzkyGolay
-from model.rwr.recurrence import RELEASED, RwrSettings
+from model.rwr.settings import RELEASED, RwrSettings
 
 RWR_NAME = "RwR"
 """Name of RwR as the application runs it."""

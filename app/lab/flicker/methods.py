@@ -13,8 +13,10 @@ from app.lab.flicker.clips import EncodedClip
 from model.engine.base import Engine, State
 from model.filters import LandmarkFilter, SavitzkyGolay
 from model.geometry import Crop
-from model.metrics.accuracy import inter_ocular
-from model.rwr.recurrence import Recurrence, RwrSettings, Solution
+from model.rwr.recurrence import Recurrence
+from model.rwr.settings import RwrSettings
+from model.rwr.solution import Solution
+from model.topology import inter_ocular
 
 Points = NDArray[np.float32]
 Setting = float | int | bool | str | None

@@ -10,7 +10,7 @@ import numpy as np
 from app.lab.flicker.experiment import Experiment, MethodResult
 from app.lab.flicker.grid import RWR_NAME, is_baseline
 from app.lab.flicker.methods import COLD
-from model.metrics.statistics import Figure, ratio_figure
+from model.metrics.confidence import Figure, ratio_figure
 
 NME_LIMIT = 1.01
 """Most NME, against the cold solve's."""

@@ -17,7 +17,7 @@ from app.core.frame import Frame
 from app.lab.accuracy.wflw_v import VideoFiles, find_videos, read_frames, read_labels
 from app.lab.steadiness.measure import Array, Mask, Truth, pixels_of
 from app.sources.demo import EYES, FACE_CENTRE, HEAD, DemoClip, demo_truth
-from model.metrics.accuracy import inter_ocular
+from model.topology import inter_ocular
 
 STILL, MOVING, COVERED = "still", "moving", "covered"
 SLOW = 0.3

@@ -8,7 +8,7 @@ that all of them share. All figures are in % of the distance between the outer e
   motion once the picture's is taken off: the measure of ``model/flicker``, with true motion in place of an estimate.
 - wander: root mean square of the distance from the point's median place. Landmarks that come late are in the wrong
   place while the face moves, and landmarks that stand still even more so: who filters flicker away pays here.
-- lag: how many frames the points come late, from :func:`model.metrics.accuracy.velocity_lag`.
+- lag: how many frames the points come late, from :func:`model.metrics.lag.velocity_lag`.
 
 They say nothing about whether the place is the right one.
 """
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.metrics.accuracy import velocity_lag
+from model.metrics.lag import velocity_lag
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]

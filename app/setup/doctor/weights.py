@@ -14,7 +14,8 @@ from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
 from model.repair.ghcu import is_ghcu, read_ghcu_card
-from model.rwr.recurrence import Recurrence, cold_solve
+from model.rwr.cold import cold_solve
+from model.rwr.recurrence import Recurrence
 from model.weights import read_card, verify
 
 REPEATS = 3

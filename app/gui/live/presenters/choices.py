@@ -10,7 +10,7 @@ from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.presenters import actions
 from app.gui.presenters.options import Option
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 
 Change = Callable[[TrackingSettings], TrackingSettings]
 

@@ -15,7 +15,7 @@ from app.core.settings import TrackingSettings
 from app.gui.live.presenters.rings import PointWindow, TraceRing
 from app.gui.presenters.colour_scale import RECENT_SECONDS
 from app.gui.presenters.faces import FaceChoice
-from model.metrics.flicker import FlickerReading, FlickerWindow
+from model.metrics.flicker_meter import FlickerReading, FlickerWindow
 
 TRACE_SECONDS = 10.0
 NOW_SECONDS = 0.5

@@ -12,7 +12,8 @@ from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import COLD, RWR
 from app.gui.live.presenters.residuals import Residuals, ResidualWindow, summarise
 from app.gui.presenters.faces import FaceChoice
-from model.rwr.recurrence import FIRST_FRAME, RwrSettings
+from model.rwr.recurrence import FIRST_FRAME
+from model.rwr.settings import RwrSettings
 from model.solvers import SolveReport
 
 RESETS_KEPT = 50

@@ -10,7 +10,7 @@ from app.gui.live.presenters.residuals import WINDOW_SECONDS, Residuals
 from app.gui.live.presenters.solver import Reset, SolverView
 from app.gui.presenters.faces import face_name
 from app.gui.presenters.readouts import NOTHING, Row
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 
 LARGEST_WEIGHT = 8.0
 WEIGHT_STEPS = 80

@@ -27,7 +27,7 @@ from app.gui.presenters.options import Option
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.slider import SliderRow
 from app.gui.widgets.table import RowTable
-from model.rwr.recurrence import RwrSettings
+from model.rwr.settings import RwrSettings
 
 CONTROLS_WIDTH, CHART_WIDTH, FIGURES_WIDTH = 200, 150, 230
 SPACING = 18

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.metrics.accuracy import inter_ocular
+from model.topology import inter_ocular
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.errors import ModelError
-from model.metrics.accuracy import AUC_STEP, FAILURE_THRESHOLD
+from model.metrics.accuracy import areas, failures
 
 Array = NDArray[np.float64]
 
@@ -111,23 +111,6 @@ def accuracy_figures(errors: NDArray[np.floating]) -> AccuracyFigures:
         fr10=mean_figure(failures(errors) * 100),
         auc10=mean_figure(areas(errors)),
     )
-
-
-def failures(errors: NDArray[np.floating]) -> Array:
-    """Return 1 for errors (n,) above 0.10 and 0 for others; their mean is FR@10."""
-    return np.asarray(np.asarray(errors) > FAILURE_THRESHOLD, np.float64)
-
-
-def areas(errors: NDArray[np.floating]) -> Array:
-    """Return what each of the errors (n,) adds to the area under the cumulative curve; their mean is AUC@10.
-
-    The area is linear in the curve, and the curve is the mean of one step for each face.
-    """
-    from scipy.integrate import simpson
-
-    thresholds = np.arange(0.0, FAILURE_THRESHOLD + AUC_STEP / 2, AUC_STEP)
-    steps = np.asarray(errors, np.float64)[:, None] <= thresholds
-    return np.asarray(simpson(steps.astype(np.float64), dx=AUC_STEP, axis=-1) / FAILURE_THRESHOLD)
 
 
 def _measured(values: NDArray[np.floating]) -> Array:

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from model.engine.base import Engine, State
 from model.geometry import Crop
-from model.rwr.recurrence import Recurrence, Solution, calculated, cold_state, decode_each, reports_of, split
-from model.rwr.warm_start import WarmStart, pulled
-from model.solvers import NOT_FINITE, SolveReport, settling_iteration
+from model.rwr.cold import cold_state
+from model.rwr.objective import WarmProblem, weighted_step
+from model.rwr.recurrence import Recurrence, calculated
+from model.rwr.solution import Solution, decode_each, split
+from model.solvers import SolveReport, StopReason, sample_reports, settling_iteration
 
 
-def solve_together(
+def solve_batch(
     engine: Engine,
     recurrences: Sequence[Recurrence],
     u: State,
@@ -48,26 +50,26 @@ def solve_together(
         indices = [i for i, _ in warm]
         z, reports = _warm(engine, [start for _, start in warm], _some(u, indices), recurrences[indices[0]])
         for i, decoded, report in zip(indices, decode_each(engine, z), reports, strict=True):
-            if report.stopped == NOT_FINITE:
+            if report.stopped == StopReason.NOT_FINITE:
                 solutions[i] = recurrences[i].start_over(injections[i], crops[i], report.evaluations)
             else:
                 solutions[i] = recurrences[i].finish(crops[i], decoded, replace(report, warm=True))
     if cold:
         z, whole = cold_state(engine, _some(u, cold))
-        for i, decoded, report in zip(cold, decode_each(engine, z), reports_of(whole, len(cold)), strict=True):
+        for i, decoded, report in zip(cold, decode_each(engine, z), sample_reports(whole, len(cold)), strict=True):
             solutions[i] = recurrences[i].finish(crops[i], decoded, report)
     return [solutions[i] for i in range(len(recurrences))]
 
 
-def _warm(engine: Engine, starts: Sequence[WarmStart], u: State, like: Recurrence) -> tuple[State, list[SolveReport]]:
+def _warm(engine: Engine, starts: Sequence[WarmProblem], u: State, like: Recurrence) -> tuple[State, list[SolveReport]]:
     """Solve warm faces with the settings of one of them; return their states, a batch, and reports."""
 
     def step(z: State) -> State:
-        return pulled(engine, starts, engine.evaluate(z, u))
+        return weighted_step(engine, starts, engine.evaluate(z, u))
 
     start = array_namespace(u).concat([start.start for start in starts])
     z, report = settling_iteration(step, start, like.settings.evaluations, like.settings.settled)
-    return z, reports_of(report, len(starts))
+    return z, sample_reports(report, len(starts))
 
 
 def _some(u: State, indices: Sequence[int]) -> State:

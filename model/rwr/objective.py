@@ -1,0 +1,103 @@
+"""The recurrence objective: one evaluation of the cell, pulled towards the last frame's fixed point.
+
+Around an iterate z_k, with f taken as constant, the minimum of |f - z|^2 + sum_l w_l |z_l - ref_l|^2 is
+(f + w ref) / (1 + w); see :mod:`model.rwr.recurrence`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
+
+from model.engine.base import Engine, State
+from model.geometry import Crop
+from model.motion import fit_similarity
+from model.rwr.warm_start import Memory
+from model.rwr.weight import AdaptiveWeight
+
+
+class RecurrenceTerm:
+    """The recurrence term of one frame: what the picture says, drawn towards the reference."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        crop: Crop,
+        memory: Memory,
+        base: float,
+        weight: AdaptiveWeight | None,
+        motion: NDArray[np.float64] | None,
+        start: State,
+    ) -> None:
+        self._engine, self._crop, self._memory = engine, crop, memory
+        self._base, self._weight = base, weight
+        self._motion, self._reference = motion, start
+        self._weights: NDArray[np.float64] | None = None
+
+    def __call__(self, new: State, landmarks: NDArray[np.float32], spread: NDArray[np.float32]) -> State:
+        """Return (f + w ref) / (1 + w) for a state f (1, n, h, h), whose landmarks (n, 2) and spread (n,) these are."""
+        if not np.isfinite(landmarks).all():
+            return new
+        found = self._crop.to_frame(landmarks).astype(np.float64)
+        if self._motion is None:
+            self._motion = _head_motion(found, self._memory.landmarks.astype(np.float64), self._pixel)
+            self._reference = self._memory.warped(self._crop, self._engine.config.half_pixel, self._motion)
+        if self._weights is None:
+            self._weights = np.full(len(found), self._base)
+            if self._weight is not None:
+                expected = self._memory.landmarks + self._motion
+                self._weights = self._weight.update((found - expected) / self._crop.side, spread)
+        xp = array_namespace(new)
+        share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
+        pulled = new - self._reference
+        pulled *= share  # in place: each new array of this size costs as much as the arithmetic
+        pulled += self._reference
+        return pulled
+
+    @property
+    def _pixel(self) -> float:
+        """A pixel of the crop in frame pixels."""
+        return self._crop.side / self._engine.config.input_size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WarmProblem:
+    """Where a warm solve starts, and what draws it there.
+
+    Attributes:
+        start: the last frame's fixed point in this frame's crop (1, n, h, h).
+        term: the recurrence term; None where its weight is 0.
+    """
+
+    start: State
+    term: RecurrenceTerm | None
+
+
+def weighted_step(engine: Engine, starts: Sequence[WarmProblem], new: State) -> State:
+    """Return what one evaluation f(z) (faces, n, h, h) becomes, each face drawn by its own start.
+
+    All are decoded at once: on a GPU that is where the processor waits.
+    """
+    if all(start.term is None for start in starts):
+        return new
+    landmarks, spread = engine.decode(new)
+    states = []
+    for i, start in enumerate(starts):
+        own = new[i : i + 1]
+        states.append(own if start.term is None else start.term(own, landmarks[i], spread[i]))
+    return states[0] if len(states) == 1 else array_namespace(new).concat(states)
+
+
+def _head_motion(now: NDArray[np.float64], before: NDArray[np.float64], pixel: float) -> NDArray[np.float64]:
+    """Return the similarity's motion that most landmarks follow, (n, 2) in frame pixels.
+
+    Args:
+        now: landmarks of this frame (n, 2), frame pixels.
+        before: of the last frame.
+        pixel: unit of the fit's least residual, frame pixels.
+    """
+    return fit_similarity(before / pixel, (now - before) / pixel, np.ones(len(now))) * pixel

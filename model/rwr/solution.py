@@ -1,0 +1,57 @@
+"""A solved face: its state, decoded, and where its landmarks lie in the frame."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.engine.base import Engine, State
+from model.geometry import Crop
+from model.solvers import SolveReport
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """A solved face.
+
+    Attributes:
+        landmarks: (98, 2) float32, frame pixels.
+        uncertainty: (98,) float32, frame pixels.
+        report: how the solve went.
+        state: the heatmaps (1, 98, h, h) that the landmarks were read from, of the engine's kind.
+    """
+
+    landmarks: NDArray[np.float32]
+    uncertainty: NDArray[np.float32]
+    report: SolveReport
+    state: State
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Decoded:
+    """One sample's state (1, n, h, h), and its landmarks (n, 2) and spread (n,) in crop units."""
+
+    state: State
+    landmarks: NDArray[np.float32]
+    spread: NDArray[np.float32]
+
+
+def decode_each(engine: Engine, batch: State) -> list[Decoded]:
+    """Decode the samples of a batch (n, ...), all at once: on a GPU that is where the processor waits."""
+    return [Decoded(*each) for each in zip(split(batch), *engine.decode(batch), strict=True)]
+
+
+def split(batch: State) -> list[State]:
+    """Return the samples of a batch (n, ...), each as a batch of one."""
+    return [batch[i : i + 1] for i in range(batch.shape[0])]
+
+
+def solution_of(decoded: Decoded, crop: Crop, report: SolveReport) -> Solution:
+    """Return a decoded state as the solution of the face in ``crop``; its landmarks are NaN if the solve failed."""
+    landmarks = decoded.landmarks
+    if not math.isfinite(report.residual):
+        landmarks = np.full_like(landmarks, np.nan)
+    return Solution(crop.to_frame(landmarks), (decoded.spread * crop.side).astype(np.float32), report, decoded.state)
