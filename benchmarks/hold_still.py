@@ -28,8 +28,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.holdstill.figures import Figures
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sample, Sampler, Sitting
-from app.sources.demo import DemoClip, demo_truth
-from app.sources.sensor_noise import SensorNoise
+from app.sources.demo import DemoClip, SensorNoise, demo_truth
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
 from model.geometry import Crop

@@ -129,12 +129,13 @@ def record(folder: Path, choices: RecordingChoices, seconds: float) -> None:
     from app.sessions.metadata import EngineFacts, SourceFacts
     from app.sessions.recorder import SessionRecorder
     from app.sources.open import open_source
+    from app.sources.spec import DemoSpec
     from app.tracking.live import LivePipeline
     from app.tracking.pipeline import build_pipeline
 
     engine, tracking = EngineSettings(), TrackingSettings()
     live = LivePipeline(
-        partial(open_source, "demo", realtime=True, loop=True), partial(build_pipeline, engine, tracking), tracking
+        partial(open_source, DemoSpec(), realtime=True, loop=True), partial(build_pipeline, engine, tracking), tracking
     )
     live.start()
     end = time.perf_counter() + START_SECONDS

@@ -176,13 +176,14 @@ def open_window(settings: LiveSettings, fps: float) -> MainWindow:
     from app.gui.main_window import MainWindow
     from app.gui.window import live_parts
     from app.sources.paced import PacedSource
+    from app.sources.spec import SourceSpec
     from app.sources.video import VideoSource
     from app.tracking.live import LivePipeline
     from app.tracking.pipeline import build_pipeline
 
-    def live(source: str, tracking: TrackingSettings) -> LivePipeline:
+    def live(source: SourceSpec, tracking: TrackingSettings) -> LivePipeline:
         def reopen() -> Source:
-            return Retimed(VideoSource(Path(source)), fps)
+            return Retimed(VideoSource(Path(str(source))), fps)
 
         build = partial(build_pipeline, settings.engine, tracking)
         return LivePipeline(lambda: PacedSource(reopen, loop=True), build, tracking)

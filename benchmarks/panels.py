@@ -22,6 +22,7 @@ from app.core.modes import COLD, RWR
 from app.core.places import ASSETS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.open import open_source
+from app.sources.spec import parse_source
 from app.tracking.pipeline import build_pipeline
 from model.geometry import Crop
 from model.metrics.flicker_meter import reading_of
@@ -81,7 +82,7 @@ def main() -> None:
 
 def demo_frames() -> list[FrameResult]:
     """Return the first frames of the demo clip, solved in both modes."""
-    source = open_source(str(ASSETS / "demo.mp4"))
+    source = open_source(parse_source(str(ASSETS / "demo.mp4")))
     pipeline = build_pipeline(EngineSettings(threads=1), TrackingSettings(compare=True))
     try:
         frames = [frame for frame in islice(iter(source.read, None), CLIP_FRAMES) if frame is not None]

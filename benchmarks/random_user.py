@@ -81,7 +81,7 @@ class RandomUser:
             window.act(actions.FULL_SCREEN)
         if window.presenter.session.state.tracking.compare:
             window.act(actions.COMPARE)
-        window.presenter.play("demo")
+        window.presenter.open("demo")
 
     def _choices(self) -> list[tuple[str, Callable[[], object]]]:
         names = [action.name for action in actions.ACTIONS if action.name not in NEVER] + list(OFTEN) * 3
@@ -93,7 +93,7 @@ class RandomUser:
         return choices
 
     def _play(self) -> None:
-        self.window.presenter.play(self.dice.choice(self.sources))
+        self.window.presenter.open(self.dice.choice(self.sources))
 
     def _resize(self) -> None:
         if not self.window.isFullScreen():

@@ -85,7 +85,7 @@ class Photographer:
             self._take_session(window)
             self._take_sheets(window)
             self._take_card(window)
-            window.presenter.play("no such clip.mp4")
+            window.presenter.open("no such clip.mp4")
             self.wait(lambda: window.page.banner.isVisible())
             self.play(0.3)
             self._save(window, "trouble")
@@ -256,10 +256,11 @@ def playing(source: Callable[[], object], settings: LiveSettings) -> SessionPart
     from app.core.settings import TrackingSettings
     from app.gui.window import live_parts
     from app.sources.paced import PacedSource
+    from app.sources.spec import SourceSpec
     from app.tracking.live import LivePipeline
     from app.tracking.pipeline import build_pipeline
 
-    def live(spec: str, tracking: TrackingSettings) -> LivePipeline:
+    def live(spec: SourceSpec, tracking: TrackingSettings) -> LivePipeline:
         build = partial(build_pipeline, settings.engine, tracking)
         return LivePipeline(lambda: PacedSource(source, loop=True), build, tracking)  # type: ignore[arg-type]
 

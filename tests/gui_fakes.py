@@ -17,6 +17,7 @@ from app.gui.live.presenters.session import SessionParts
 from app.gui.live.presenters.state import RecordingPlan
 from app.media.summary import RecordingSummary
 from app.sources.base import SourceInfo
+from app.sources.spec import SourceSpec, parse_source
 from app.tracking.live import LiveStatus
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
@@ -77,9 +78,9 @@ class FakeLive:
         faces: in every frame.
     """
 
-    def __init__(self, source: str, tracking: TrackingSettings, faces: int = 1) -> None:
+    def __init__(self, source: SourceSpec | str, tracking: TrackingSettings, faces: int = 1) -> None:
         self.results: LatestSlot[FrameResult] = LatestSlot()
-        self.source = source
+        self.source = str(source)
         self.tracking = tracking
         self.resting = False
         self._faces = faces
@@ -166,4 +167,5 @@ class FakeRecorder:
 
 def fake_parts(cameras: tuple[str, ...] = ("camera:0",), faces: int = 1) -> SessionParts:
     """Return parts of a session that need nothing."""
-    return SessionParts(lambda source, tracking: FakeLive(source, tracking, faces), FakeRecorder, lambda: cameras)
+    found = [parse_source(camera) for camera in cameras]
+    return SessionParts(lambda source, tracking: FakeLive(source, tracking, faces), FakeRecorder, lambda: found)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from app.core.errors import SourceError
 from app.core.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
 from app.sources.base import SourceInfo
+from app.sources.spec import PathSpec
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
 from model.solvers import SolveReport
@@ -135,8 +136,8 @@ def make_video(
 class FileSource:
     """Decodes a video with its own times; breaks after ``breaks_after`` frames if asked."""
 
-    def __init__(self, spec: str | Path, breaks_after: int | None = None) -> None:
-        path = Path(spec)
+    def __init__(self, spec: PathSpec | Path, breaks_after: int | None = None) -> None:
+        path = spec.path if isinstance(spec, PathSpec) else spec
         self._container = av.open(str(path))
         stream = self._container.streams.video[0]
         self._frames = enumerate(self._container.decode(stream))

@@ -17,6 +17,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.media import outputs
 from app.media.outputs import OutputPlan
 from app.sources.base import SourceInfo
+from app.sources.spec import parse_source
 from tests.recording_fakes import FakePipeline, FileSource, PictureSource, make_video, picture, read_video
 
 PATIENCE = 10.0
@@ -216,7 +217,7 @@ def clip(tmp_path):
 def follow(clip, source=FileSource, pipeline=None, stopped=lambda: False, **plan):
     """Track a clip; return what became of it and what was told about progress."""
     told = []
-    request = TrackRequest(str(clip), OutputPlan(**plan), TrackingSettings(), EngineSettings())
+    request = TrackRequest(parse_source(str(clip)), OutputPlan(**plan), TrackingSettings(), EngineSettings())
     tracked = track_input(
         request,
         stopped=stopped,

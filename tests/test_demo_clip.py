@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.core.places import DEMO_CLIP
-from app.sources.demo import FACE_CENTRE, DemoClip, demo_truth, open_demo, true_motion
-from app.sources.sensor_noise import NOISE, SensorNoise
+from app.sources.demo import FACE_CENTRE, NOISE, DemoClip, SensorNoise, demo_truth
+from app.sources.paced import PacedSource
 from app.sources.video import VideoSource
 from model.geometry import similarity
 from tests.fakes import portrait
@@ -44,7 +44,7 @@ def agreement(image: NDArray[np.uint8], matrix: NDArray[np.float64]) -> float:
 
 @pytest.mark.parametrize("index", SAMPLES)
 def test_true_motion_is_where_the_face_is(index: int) -> None:
-    image, truth = frames(*SAMPLES)[index], true_motion(index)
+    image, truth = frames(*SAMPLES)[index], demo_truth().matrix[index]
     best = agreement(image, truth)
     assert best > 0.95
     # A deviation of 3 pixels or 1 degree in any direction fits worse.
@@ -60,7 +60,6 @@ def test_true_motion_is_where_the_face_is(index: int) -> None:
 
 def test_motion_file_belongs_to_the_clip() -> None:
     assert len(demo_truth().matrix) == FRAMES == VideoSource(DEMO_CLIP).info.frames
-    assert np.array_equal(true_motion(FRAMES + 7), true_motion(7))
 
 
 def test_motion_is_a_similarity_that_loops_smoothly() -> None:
@@ -118,7 +117,7 @@ def test_noise_has_its_strength_and_never_repeats_nearby() -> None:
     assert (noise.add(np.full((180, 320, 3), 255, np.uint8), 0) >= 230).all()  # saturates, does not wrap
 
 
-def test_demo_clip_is_finite_and_open_demo_is_live() -> None:
+def test_demo_clip_is_finite_and_paced_it_is_live() -> None:
     clip = DemoClip()
     assert clip.info.demo
     assert not clip.info.live
@@ -128,7 +127,7 @@ def test_demo_clip_is_finite_and_open_demo_is_live() -> None:
     assert frame.image.shape == (HEIGHT, WIDTH, 3)
     clip.close()
     assert clip.read() is None
-    demo = open_demo()
+    demo = PacedSource(DemoClip, loop=True)
     assert (demo.info.name, demo.info.demo, demo.info.live, demo.info.frames) == ("Demo clip", True, True, None)
     assert demo.read() is not None
     demo.close()

@@ -213,7 +213,7 @@ def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
 
 
 def test_screens_are_named_or_it_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    from app.sources import screens
+    from app.sources import screen as screens
 
     monkeypatch.setattr(screens, "screen_problem", lambda platform, environment: screens.WAYLAND)
     (finding,) = devices.check_screens()

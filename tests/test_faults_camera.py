@@ -24,6 +24,7 @@ from app.sharing.osc_message import OscEncoder
 from app.sources import camera
 from app.sources.base import SourceInfo
 from app.sources.open import open_source
+from app.sources.spec import parse_source
 from app.tracking.live import LivePipeline, LiveState
 from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
@@ -84,7 +85,7 @@ def run(folder: Path, source: Callable[[], object] | None = None) -> tuple[LiveP
     seen: list[FrameResult] = []
     recorder = SessionRecorder(folder, plan(size=(160, 120)))
     live = LivePipeline(
-        source or (lambda: open_source("camera")),  # type: ignore[arg-type]
+        source or (lambda: open_source(parse_source("camera"))),  # type: ignore[arg-type]
         lambda: Pipeline(SquareEngine(), SquareDetector(), tracking),
         tracking,
     )
@@ -119,7 +120,7 @@ def test_a_camera_that_hangs_in_its_driver(device: type[Scripted], tmp_path: Pat
     device.script = iter([*faces(10), "block"])
 
     def opened() -> object:
-        source = open_source("camera")
+        source = open_source(parse_source("camera"))
         source._info = SourceInfo("USB Camera", 160, 120, 30.0, None, True, patience=0.3)  # type: ignore[attr-defined]
         return source
 
@@ -155,7 +156,7 @@ def test_garbage_between_pictures_is_passed_over(device: type[Scripted], tmp_pat
 def test_nothing_but_garbage_is_one_sentence(device: type[Scripted], kind: int) -> None:
     device.script = itertools.repeat(GARBAGE[kind])
     with pytest.raises(SourceError, match="delivers no picture: check") as caught:
-        open_source("camera")
+        open_source(parse_source("camera"))
     assert is_sentence(str(caught.value))
     assert device.opened[-1].released
 
@@ -227,7 +228,7 @@ def test_a_camera_that_comes_back_after_silence(device: type[Scripted], tmp_path
 def test_a_camera_that_stalls_while_the_window_closes(device: type[Scripted]) -> None:
     device.script = iter([*faces(3), "block"])
     live = LivePipeline(
-        lambda: open_source("camera"),
+        lambda: open_source(parse_source("camera")),
         lambda: Pipeline(SquareEngine(), SquareDetector(), TrackingSettings()),
         TrackingSettings(),
     )

@@ -25,6 +25,7 @@ from app.media.safe_file import SafeFile
 from app.media.video import VideoWriter
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
+from app.sources.spec import StreamSpec
 from app.sources.stream import StreamLimits, StreamSource
 from app.sources.video import VideoSource
 from app.tracking.live import LivePipeline, LiveState
@@ -150,7 +151,7 @@ def test_a_stream_that_drops_while_it_is_recorded(tmp_path: Path) -> None:
     server = Server(part, part[: len(part) // 2], None, part)
     recorder = SessionRecorder(tmp_path / "session", plan(size=(160, 120)))
     live = LivePipeline(
-        lambda: StreamSource(server.url, StreamLimits(2.0, 0.4, attempts=2, wait_seconds=0.01)),
+        lambda: StreamSource(StreamSpec(server.url), StreamLimits(2.0, 0.4, attempts=2, wait_seconds=0.01)),
         lambda: Pipeline(SquareEngine(), SquareDetector(), TrackingSettings()),
         TrackingSettings(),
     )

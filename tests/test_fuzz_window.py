@@ -58,7 +58,7 @@ def test_a_window_opens_on_any_choices_that_can_be_read(qtbot: QtBot, tmp_path: 
             window.show()
             window.begin()
             session = window.presenter.session
-            window.presenter.play("demo")
+            window.presenter.open("demo")
             qtbot.waitUntil(lambda session=session: session.state.stage == "running", timeout=20000)
             qtbot.waitUntil(
                 lambda session=session: bool(session.state.status and session.state.status.processed > 2), timeout=20000

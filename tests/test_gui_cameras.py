@@ -13,12 +13,11 @@ from pytestqt.qtbot import QtBot
 
 from app.gui.live.camera_finder import CameraFinder
 from app.gui.live.presenters.chooser import (
-    AS_IT_LIKES,
-    DEMO_SPEC,
+    CAMERA_DEFAULT,
+    Ask,
     CameraChoice,
     Choice,
     ScreenChoice,
-    asked_and_got,
     choices,
     is_playing,
 )
@@ -26,10 +25,10 @@ from app.gui.live.presenters.hotplug import RETRY_SECONDS, SETTLE_SECONDS, TRIES
 from app.gui.live.presenters.state import RecordingState, SessionState
 from app.gui.live.views.source_menu import fill_source_menu
 from app.sources.base import SourceInfo
-from app.sources.formats import FORMATS, CameraFormat, with_format
+from app.sources.spec import FORMATS, CameraFormat, CameraSpec, DemoSpec, PathSpec, ScreenSpec, SourceSpec, parse_source
 from app.tracking.live import LiveState, LiveStatus
 
-INSIDE, DESK = CameraChoice("camera:0", "Inside"), CameraChoice("camera:2", "Desk")
+INSIDE, DESK = CameraChoice(parse_source("camera:0"), "Inside"), CameraChoice(parse_source("camera:2"), "Desk")
 DESK_INFO = SourceInfo("Desk", 1280, 720, 30.0, None, True, asked=CameraFormat())
 
 
@@ -63,7 +62,9 @@ def computer() -> Computer:
 
 @pytest.fixture
 def finder(qtbot: QtBot, computer: Computer) -> CameraFinder:
-    finder = CameraFinder(computer.find, lambda: [ScreenChoice("screen:1", "Screen 1")], computer.marks, pause=0.005)
+    finder = CameraFinder(
+        computer.find, lambda: [ScreenChoice(parse_source("screen:1"), "Screen 1")], computer.marks, pause=0.005
+    )
     yield finder  # type: ignore[misc]
     finder.stop()
     assert not finder._thread.is_alive()
@@ -74,7 +75,7 @@ def test_search_lists_cameras_and_screens_elsewhere(qtbot: QtBot, finder: Camera
     with qtbot.waitSignal(finder.found):
         finder.search()
     assert finder.cameras == (INSIDE,)
-    assert finder.screens == (ScreenChoice("screen:1", "Screen 1"),)
+    assert finder.screens == (ScreenChoice(parse_source("screen:1"), "Screen 1"),)
     assert computer.threads == {"live-cameras"}
     with qtbot.waitSignal(finder.found):
         finder.search()
@@ -126,74 +127,69 @@ def labels(menu: tuple[Choice, ...]) -> list[str]:
 
 
 def test_menu_offers_formats_for_the_camera_that_plays() -> None:
-    menu = choices([INSIDE, DESK], current="camera:Desk@1280x720@60", info=DESK_INFO)
+    menu = choices([INSIDE, DESK], current=parse_source("camera:Desk@1280x720@60"), info=DESK_INFO)
     assert [choice.checked for choice in menu[:2]] == [False, True]
     formats = menu[2]
     assert formats.label == "Resolution: 1280 \u00d7 720, 30 fps"
-    assert [child.spec for child in formats.children] == [with_format("camera:Desk", each) for each in FORMATS]
+    assert [child.opens for child in formats.children] == [CameraSpec("Desk", each) for each in FORMATS]
     assert [child.label for child in formats.children if child.checked] == ["1280 \u00d7 720, 60 fps"]
-    assert formats.children[-1].label == AS_IT_LIKES
-    odd = choices([DESK], current="camera:Desk@333x222", info=None)[1]
+    assert formats.children[-1].label == CAMERA_DEFAULT
+    odd = choices([DESK], current=parse_source("camera:Desk@333x222"), info=None)[1]
     assert [child.label for child in odd.children if child.checked] == ["333 \u00d7 222, 30 fps"]
     assert odd.label == "Resolution: 333 \u00d7 222, 30 fps"
-    for other in ("demo", "talk.mp4", None, "camera:0@0x0"):
+    for other in (DemoSpec(), PathSpec("talk.mp4"), None):
         assert not any(choice.children for choice in choices([INSIDE], current=other))
 
 
 def test_menu_offers_screens() -> None:
     one, two = (
-        ScreenChoice("screen:1", "Screen 1 (800 \u00d7 600)"),
-        ScreenChoice("screen:2", "Screen 2 (800 \u00d7 600)"),
+        ScreenChoice(parse_source("screen:1"), "Screen 1 (800 \u00d7 600)"),
+        ScreenChoice(parse_source("screen:2"), "Screen 2 (800 \u00d7 600)"),
     )
     assert not any("Screen" in label for label in labels(choices([])))
     assert one.label in labels(choices([], [one]))
-    (beside,) = [choice for choice in choices([], [one, two], current="screen:2") if choice.children]
+    (beside,) = [choice for choice in choices([], [one, two], current=parse_source("screen:2")) if choice.children]
     assert beside.label == "Screen"
-    assert [(child.spec, child.checked) for child in beside.children] == [("screen:1", False), ("screen:2", True)]
+    assert [(child.opens, child.checked) for child in beside.children] == [
+        (ScreenSpec(1), False),
+        (ScreenSpec(2), True),
+    ]
 
 
 def test_the_demo_is_checked_while_it_plays() -> None:
-    assert [choice.label for choice in choices([INSIDE], current=DEMO_SPEC) if choice.checked] == ["Demo clip"]
+    assert [choice.label for choice in choices([INSIDE], current=DemoSpec()) if choice.checked] == ["Demo clip"]
 
 
 def test_same_camera_however_it_is_named() -> None:
     for spec in ("camera:2", "camera:2@640x480", "camera:Desk", "camera:Desk@auto"):
-        assert is_playing(DESK, spec, None)
-        assert not is_playing(INSIDE, spec, None)
-    assert is_playing(DESK, "camera", DESK_INFO)
-    assert not is_playing(DESK, "camera:0@0x0", None)
-    assert not is_playing(DESK, "demo", DESK_INFO)
-
-
-def test_asked_and_got() -> None:
-    assert asked_and_got(DESK_INFO) == ""
-    assert asked_and_got(replace(DESK_INFO, asked=None)) == ""
-    assert asked_and_got(replace(DESK_INFO, fps=None)) == ""
-    text = "asked for 1280 \u00d7 720, 30 fps, got 640 \u00d7 480, 15 fps"
-    assert asked_and_got(replace(DESK_INFO, width=640, height=480, fps=15.0)) == text
-    assert asked_and_got(replace(DESK_INFO, fps=7.5)).endswith("7.5 fps")
+        assert is_playing(DESK, parse_source(spec), None)
+        assert not is_playing(INSIDE, parse_source(spec), None)
+    assert is_playing(DESK, CameraSpec(), DESK_INFO)
+    assert not is_playing(DESK, DemoSpec(), DESK_INFO)
 
 
 def test_menu_widget_shows_it_and_grows_no_orphans(qtbot: QtBot) -> None:
     menu = QMenu()
     qtbot.addWidget(menu)
-    taken: list[str] = []
+    taken: list[SourceSpec | Ask] = []
     for _ in range(3):
-        fill_source_menu(menu, choices([INSIDE, DESK], current="camera:2", info=DESK_INFO), taken.append)
+        fill_source_menu(menu, choices([INSIDE, DESK], current=parse_source("camera:2"), info=DESK_INFO), taken.append)
     qtbot.waitUntil(lambda: len(menu.findChildren(QMenu)) == 1)
     entries = [entry for entry in menu.actions() if not entry.isSeparator()]
     assert [entry.text() for entry in entries][:3] == ["Inside", "Desk", "Resolution: 1280 \u00d7 720, 30 fps"]
     assert [entry.isChecked() for entry in entries[:2]] == [False, True]
     entries[0].trigger()
     entries[2].menu().actions()[0].trigger()
-    assert taken == ["camera:0", "camera:2@640x480@30"]
+    assert [str(each) for each in taken] == ["camera:0", "camera:2@640x480@30"]
     fill_source_menu(menu, choices(None), taken.append)
     assert not menu.actions()[0].isEnabled()
 
 
-def session(stage: str, source: str = "camera:2@640x480", info: SourceInfo = DESK_INFO, play: int = 1) -> SessionState:
+def session(
+    stage: str, source: str | SourceSpec = "camera:2@640x480", info: SourceInfo = DESK_INFO, play: int = 1
+) -> SessionState:
     status = LiveStatus(stage, info if stage == LiveState.RUNNING else None)
-    return SessionState(source=source, play=play, playing=True, status=status)
+    return SessionState(source=parse_source(str(source)), play=play, playing=True, status=status)
 
 
 def test_a_camera_that_was_pulled_out_is_played_again_by_its_name() -> None:
@@ -205,11 +201,11 @@ def test_a_camera_that_was_pulled_out_is_played_again_by_its_name() -> None:
         hotplug.look([INSIDE], session(LiveState.RUNNING), now + 1) == HotplugAdvice()
     )  # the driver has not noticed yet
     assert hotplug.look([INSIDE], session(LiveState.FAILED), now + 3) == HotplugAdvice(waiting=True)
-    back = [INSIDE, CameraChoice("camera:4", "Desk")]  # under another number
+    back = [INSIDE, CameraChoice(CameraSpec("4"), "Desk")]  # under another number
     assert hotplug.look(back, session(LiveState.FAILED), now + 60) == HotplugAdvice(waiting=True)
     assert hotplug.look(back, session(LiveState.FAILED), now + 60 + SETTLE_SECONDS / 2).resume is None
     advice = hotplug.look(back, session(LiveState.FAILED), now + 60 + SETTLE_SECONDS)
-    assert advice.resume == "camera:Desk@640x480@30"
+    assert str(advice.resume) == "camera:Desk@640x480@30"
     assert advice.offer is None
     opening = session(LiveState.OPENING, advice.resume, play=2)
     assert hotplug.look(back, opening, now + 62).resume is None

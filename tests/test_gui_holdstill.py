@@ -42,7 +42,7 @@ from app.holdstill.card_file import CardFile, read_card, write_card
 from app.holdstill.samples import TEST_SECONDS
 from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
 from app.sources.base import SourceInfo
-from app.sources.formats import CameraFormat
+from app.sources.spec import CameraFormat
 from app.tracking.live import LiveStatus
 from tests.holdstill_fakes import FPS, Points, card, noisy, results, still_face
 

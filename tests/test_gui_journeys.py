@@ -51,6 +51,7 @@ from app.sessions.session import open_session
 from app.sessions.writer import RecordingChoices
 from app.sources.base import Playback
 from app.sources.demo import DemoClip
+from app.sources.spec import CameraSpec
 from benchmarks.screenshots import playing
 from benchmarks.several_faces import Crowd
 
@@ -163,7 +164,7 @@ def begin(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Callable
         window = MainWindow(
             settings,
             lambda *args: LiveSession(parts, *args),
-            lambda: [CameraChoice("camera:7", "HD Webcam")],
+            lambda: [CameraChoice(CameraSpec("7"), "HD Webcam")],
             memory=memory,
         )
         people.append(Person(window, qtbot))

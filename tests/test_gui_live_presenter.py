@@ -32,12 +32,13 @@ from app.sessions.writer import RecordingChoices
 from app.sharing.settings import Address
 from app.sharing.sharing import OSC, UDP
 from app.sources.base import Playback, SourceInfo
+from app.sources.spec import CameraSpec, SourceSpec
 from app.tracking.live import LiveStatus
 from tests.gui_fakes import FakeLive, FakeRecorder, frame_result
 
 WAIT = 20.0
-WEBCAM = CameraChoice("camera:0", "HD Webcam")
-SECOND = CameraChoice("camera:1", "Elgato Cam Link")
+WEBCAM = CameraChoice(CameraSpec("0"), "HD Webcam")
+SECOND = CameraChoice(CameraSpec("1"), "Elgato Cam Link")
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -50,10 +51,10 @@ def wait_for(condition: Callable[[], bool]) -> None:
 class SteeredLive(FakeLive):
     """Writes down how it is steered; a "camera:" can be pulled out, a ".mp4" has a length."""
 
-    def __init__(self, source: str, tracking: TrackingSettings, faces: int) -> None:
+    def __init__(self, source: SourceSpec, tracking: TrackingSettings, faces: int) -> None:
         super().__init__(source, tracking, faces)
         self.calls: list[tuple[Any, ...]] = []
-        self.playback = Playback(4.0, 10.0, False, 1.0) if source.endswith(".mp4") else None
+        self.playback = Playback(4.0, 10.0, False, 1.0) if str(source).endswith(".mp4") else None
         self.pulled_out = False
 
     @property
@@ -89,7 +90,7 @@ class Bench:
         self.recorders: list[FakeRecorder] = []
         self.kept: dict[str, Any] = {}
         self._faces = faces
-        parts = SessionParts(self._live, self._recorder, lambda: ["camera:0"])
+        parts = SessionParts(self._live, self._recorder, lambda: [CameraSpec("0")])
         self.presenter = LivePresenter(
             LiveSettings(Remembered(**chosen)),
             lambda *args: LiveSession(parts, *args),
@@ -101,7 +102,7 @@ class Bench:
         )
         self.presenter.attach(self.hold_still)
 
-    def _live(self, source: str, tracking: TrackingSettings) -> SteeredLive:
+    def _live(self, source: SourceSpec, tracking: TrackingSettings) -> SteeredLive:
         self.lives.append(SteeredLive(source, tracking, self._faces))
         return self.lives[-1]
 
@@ -119,12 +120,14 @@ class Bench:
         return banner.text if banner is not None else ""
 
     def play(self, source: str) -> None:
-        self.presenter.play(source)
+        self.presenter.open(source)
         self.run(source)
 
     def run(self, source: str) -> None:
         wait_for(
-            lambda: self.presenter.session.state.source == source and self.presenter.session.state.stage == "running"
+            lambda: (
+                str(self.presenter.session.state.source) == source and self.presenter.session.state.stage == "running"
+            )
         )
 
     def record(self) -> FakeRecorder:
@@ -210,7 +213,7 @@ def test_choices_are_kept(bench: Bench) -> None:
     presenter.toggle(actions.MIRROR)
     presenter.toggle(actions.PRIVACY)
     presenter.choose(theme="light")
-    presenter.play("rtsp://me:secret@cam/1")
+    presenter.open("rtsp://me:secret@cam/1")
     assert (bench.kept["mirror"], bench.kept["privacy"], bench.kept["theme"]) == (True, True, "light")
     assert bench.kept["source"] is None  # a password is nothing to write to a file
     bench.play("talk.mp4")
@@ -321,7 +324,7 @@ def test_an_address_that_is_none_is_said_and_not_shared(bench: Bench) -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The desk's own clock: a list with one number."""
+    """The presenter's own clock: a list with one number."""
     now = [100.0]
     monkeypatch.setattr(desk_module, "time", SimpleNamespace(perf_counter=lambda: now[0]))
     return now
@@ -353,7 +356,7 @@ def test_a_new_camera_is_offered_and_taken(bench: Bench, clock: list[float]) -> 
     assert banner is not None
     assert banner.text == "Elgato Cam Link is connected."
     assert banner.offers == (actions.USE_CAMERA,)
-    assert bench.presenter.session.state.source == "demo"
+    assert str(bench.presenter.session.state.source) == "demo"
     bench.presenter.toggle(actions.USE_CAMERA)
     bench.run("camera:1")
 

@@ -15,10 +15,10 @@ from app.core.errors import RecordingError
 from app.core.frame import COLD, RWR, FrameResult
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.banners import NO_CAMERA, OFFER_SECONDS, Banners
-from app.gui.live.presenters.chooser import DEMO_SPEC, OPEN_FILE, OPEN_STREAM, CameraChoice, choices
+from app.gui.live.presenters.chooser import Ask, CameraChoice, choices
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.live.presenters.hints import DARK, Hint
-from app.gui.live.presenters.readouts import Facts, flicker_texts, headline, hud, rows, source_name, verdict
+from app.gui.live.presenters.readouts import Facts, flicker_texts, headline, hud, rows, verdict
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.settings import recordings_folder
 from app.gui.live.presenters.snapshot import save_snapshot
@@ -30,7 +30,7 @@ from app.gui.presenters.picture import Placement, prepare
 from app.gui.presenters.readouts import NOTHING
 from app.media.summary import RecordingSummary
 from app.sources.base import SourceInfo
-from app.sources.formats import CameraFormat
+from app.sources.spec import CameraFormat, CameraSpec, DemoSpec, parse_source
 from app.tracking.live import LiveStatus
 from tests.gui_fakes import frame_result
 
@@ -40,7 +40,7 @@ DEMO = SourceInfo("Demo clip", 1280, 720, 30.0, 300, True, True)
 
 def running(info: SourceInfo = CAMERA, **changes: Any) -> SessionState:
     status = LiveStatus("running", info, "onnxruntime, CPU", "", 100, 95, 5)
-    return replace(SessionState(source="camera:0", play=1, playing=True, status=status), **changes)
+    return replace(SessionState(source=CameraSpec("0"), play=1, playing=True, status=status), **changes)
 
 
 def facts(state: SessionState | None = None, result: FrameResult | None = None, **changes: Any) -> Facts:
@@ -159,8 +159,8 @@ class TestReadouts:
         ("state", "message"),
         [
             (SessionState(playing=True), "Looking for a camera…"),
-            (SessionState(source="demo", playing=True), "Opening Demo clip…"),
-            (SessionState(source="camera:0", playing=False), "Stopped. Press S to start."),
+            (SessionState(source=DemoSpec(), playing=True), "Opening Demo clip…"),
+            (SessionState(source=CameraSpec("0"), playing=False), "Stopped. Press S to start."),
             (running(), "Loading the model…"),
         ],
     )
@@ -184,26 +184,11 @@ class TestReadouts:
         assert (flicker_texts(view, RWR).now, flicker_texts(view, RWR).recent) == ("0.41", "71.5")
         assert flicker_texts(view, COLD).now == NOTHING
 
-    @pytest.mark.parametrize(
-        ("spec", "name"),
-        [
-            (None, "Automatic"),
-            ("demo", "Demo clip"),
-            ("camera:1", "Camera 1"),
-            ("camera", "Camera"),
-            ("/videos/talk.mp4", "talk.mp4"),
-            ("C:\\videos\\talk.mp4", "talk.mp4"),
-            ("rtsp://host/stream", "rtsp://host/stream"),
-        ],
-    )
-    def test_names_of_sources(self, spec: str | None, name: str) -> None:
-        assert source_name(spec) == name
-
 
 class TestBanners:
     def failed(self, play: int = 1, source: str = "camera:0") -> SessionState:
         status = LiveStatus("failed", None, error="The camera is gone; plug it in again.")
-        return SessionState(source=source, play=play, playing=True, status=status)
+        return SessionState(source=parse_source(source), play=play, playing=True, status=status)
 
     def test_a_failure_has_ways_out(self) -> None:
         banner = Banners().current(self.failed(), 0.0)
@@ -263,17 +248,17 @@ class TestBanners:
 
 class TestChooser:
     def test_cameras_by_name_and_the_rest(self) -> None:
-        menu = choices([CameraChoice("camera:0", "HD Webcam"), CameraChoice("camera:2", "Phone")])
-        assert [(choice.spec, choice.label) for choice in menu[:2]] == [
+        menu = choices([CameraChoice(CameraSpec("0"), "HD Webcam"), CameraChoice(CameraSpec("2"), "Phone")])
+        assert [(str(choice.opens), choice.label) for choice in menu[:2]] == [
             ("camera:0", "HD Webcam"),
             ("camera:2", "Phone"),
         ]
-        assert [choice.spec for choice in menu[2:]] == [OPEN_FILE, OPEN_STREAM, DEMO_SPEC]
+        assert [choice.opens for choice in menu[2:]] == [Ask.FILE, Ask.ADDRESS, DemoSpec()]
 
     def test_says_when_there_is_none_or_it_still_looks(self) -> None:
         assert choices([])[0].label == "No camera found"
         assert choices(None)[0].label == "Looking for cameras…"
-        assert choices(None)[0].spec == ""
+        assert choices(None)[0].opens is None
 
 
 def test_every_key_is_used_once_and_explained() -> None:

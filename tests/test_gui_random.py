@@ -29,6 +29,7 @@ from app.gui.window import make_recorder
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
 from app.sources.base import Source, SourceInfo
+from app.sources.spec import CameraSpec, SourceSpec
 from app.tracking.live import LivePipeline
 from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
@@ -65,13 +66,13 @@ class Workshop:
 
     def __init__(self) -> None:
         self.recorders: list[SessionRecorder] = []
-        self.parts = SessionParts(self.live, self.recorder, lambda: ["camera:0"])
+        self.parts = SessionParts(self.live, self.recorder, lambda: [CameraSpec("0")])
 
-    def live(self, source: str, tracking: TrackingSettings) -> LivePipeline:
+    def live(self, source: SourceSpec, tracking: TrackingSettings) -> LivePipeline:
         def opened() -> Source:
-            if source == "missing.mp4":
+            if str(source) == "missing.mp4":
                 raise SourceError("There is no missing.mp4; choose another source.")
-            return MovingSquare(source, 12 if source == "short.mp4" else 10**9)
+            return MovingSquare(str(source), 12 if str(source) == "short.mp4" else 10**9)
 
         return LivePipeline(opened, lambda: Pipeline(SquareEngine(), SquareDetector(), tracking), tracking)
 
@@ -86,7 +87,7 @@ def clicks(window: MainWindow) -> Sequence[Callable[[], object]]:
     sources = ["demo", "camera:0", "short.mp4", "missing.mp4"]
     return [
         *(lambda name=name: window.act(name) for name in names),
-        *(lambda source=source: window.presenter.play(source) for source in sources),
+        *(lambda source=source: window.presenter.open(source) for source in sources),
     ]
 
 
@@ -121,9 +122,9 @@ def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_p
     session = window.presenter.session
     # Clicks are carried out later, on the session's thread: only then does its state say what is to come.
     qtbot.waitUntil(lambda: is_settled(session), timeout=WAIT_MS)
-    endless = session.state.stage == "running" and session.state.source in ("demo", "camera:0")
+    endless = session.state.stage == "running" and str(session.state.source) in ("demo", "camera:0")
     if not endless:
-        window.presenter.play("demo")
+        window.presenter.open("demo")
         qtbot.waitUntil(lambda: is_settled(session), timeout=WAIT_MS)
     if session.state.recording is None:
         qtbot.waitUntil(lambda: session.state.can_record, timeout=WAIT_MS)

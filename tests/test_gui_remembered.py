@@ -17,7 +17,7 @@ from app.core.errors import UserError
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.preferences import Preferences
-from app.gui.live.presenters.remembered import Memory, Remembered, default_path, memorable_source
+from app.gui.live.presenters.remembered import Memory, Remembered, default_path
 from app.gui.live.presenters.share import ShareForm
 from app.sessions.writer import RecordingChoices
 
@@ -180,16 +180,6 @@ def test_preferences_are_a_part_of_it() -> None:
     assert EVERYTHING.with_preferences(changed).tracking.rival == "ema"
     crowd = Remembered(tracking=TrackingSettings(max_faces=64))
     assert crowd.preferences.max_faces == 8
-
-
-@pytest.mark.parametrize("kept", [None, "demo", "camera:1", "/films/a.mp4", "rtsp://10.0.0.7/live", "http://h:81/v"])
-def test_plain_sources_are_remembered(kept: str | None) -> None:
-    assert memorable_source(kept) == kept
-
-
-@pytest.mark.parametrize("secret", ["rtsp://me:word@10.0.0.7/live", "https://h/v?token=1", "http://[broken/"])
-def test_sources_with_secrets_are_not(secret: str) -> None:
-    assert memorable_source(secret) is None
 
 
 def test_the_place_is_the_systems_and_not_the_persons_while_testing(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -18,6 +18,7 @@ from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan, SessionState
 from app.gui.presenters import actions
+from app.sources.spec import SourceSpec, parse_source
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 
 WAIT = 20.0
@@ -41,7 +42,7 @@ class Bench:
             SessionParts(self.live, self.recorder, lambda: cameras), TrackingSettings(), emptied=self.count
         )
 
-    def live(self, source: str, tracking: TrackingSettings) -> FakeLive:
+    def live(self, source: SourceSpec, tracking: TrackingSettings) -> FakeLive:
         self.lives.append(FakeLive(source, tracking))
         return self.lives[-1]
 
@@ -78,24 +79,24 @@ def bench() -> Iterator[Bench]:
 
 def test_plays_stops_and_starts_again(bench: Bench) -> None:
     assert bench.state.stage == "stopped"
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     assert bench.state.info is not None
     assert bench.state.info.demo
     bench.session.stop()
     assert bench.state.stage == "stopped"
     wait_for(lambda: not bench.lives[0]._thread.is_alive())
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     assert len(bench.lives) == 2
 
 
 def test_another_source_replaces_the_first(bench: Bench) -> None:
-    bench.session.play("one.mp4")
+    bench.session.play(parse_source("one.mp4"))
     bench.reach("running")
-    bench.session.play("two.mp4")
+    bench.session.play(parse_source("two.mp4"))
     assert bench.state.stage == "opening"
-    wait_for(lambda: bench.state.source == "two.mp4" and bench.state.stage == "running")
+    wait_for(lambda: str(bench.state.source) == "two.mp4" and bench.state.stage == "running")
     assert not bench.lives[0]._thread.is_alive()
     assert bench.emptied == 1
 
@@ -103,7 +104,7 @@ def test_another_source_replaces_the_first(bench: Bench) -> None:
 def test_without_a_choice_the_first_camera_that_opens(bench: Bench) -> None:
     bench.session.play(None)
     bench.reach("running")
-    assert bench.state.source == "camera:0"
+    assert str(bench.state.source) == "camera:0"
     assert not bench.state.no_camera
 
 
@@ -112,10 +113,10 @@ def test_no_camera_plays_the_demo_and_says_so(cameras: tuple[str, ...]) -> None:
     bench = Bench(cameras)
     bench.session.play(None)
     wait_for(lambda: bench.state.stage == "running")
-    assert bench.state.source == "demo"
+    assert str(bench.state.source) == "demo"
     assert bench.state.no_camera
-    bench.session.play("camera:0")
-    wait_for(lambda: bench.state.source == "camera:0")
+    bench.session.play(parse_source("camera:0"))
+    wait_for(lambda: str(bench.state.source) == "camera:0")
     assert not bench.state.no_camera
     bench.session.close()
     assert bench.session.join(WAIT)
@@ -125,20 +126,20 @@ def test_a_second_camera_is_tried_before_the_demo() -> None:
     bench = Bench(("camera:9", "camera:1"))
     bench.session.play(None)
     wait_for(lambda: bench.state.stage == "running")
-    assert bench.state.source == "camera:1"
+    assert str(bench.state.source) == "camera:1"
     bench.session.close()
     assert bench.session.join(WAIT)
 
 
 def test_a_chosen_camera_that_fails_is_not_replaced(bench: Bench) -> None:
-    bench.session.play("camera:9")
+    bench.session.play(parse_source("camera:9"))
     bench.reach("failed")
     assert bench.state.status is not None
     assert "choose another source" in bench.state.status.error
 
 
 def test_switching_rwr_does_not_restart(bench: Bench) -> None:
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.session.configure(TrackingSettings(rwr=False, compare=True))
     assert bench.state.tracking.compare
@@ -148,13 +149,13 @@ def test_switching_rwr_does_not_restart(bench: Bench) -> None:
 
 def test_settings_changed_while_stopped_apply_to_the_next_start(bench: Bench) -> None:
     bench.session.configure(TrackingSettings(rwr=False))
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     assert not bench.lives[0].tracking.rwr
 
 
 def test_records_and_finishes(bench: Bench, tmp_path: Path) -> None:
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     recorder = bench.record(tmp_path / "new" / "a.mp4")
     bench.session.finish_recording()
@@ -169,10 +170,14 @@ def test_records_and_finishes(bench: Bench, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", ["stop", "change", "close"])
 def test_whatever_ends_the_source_finishes_the_file(bench: Bench, tmp_path: Path, end: str) -> None:
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     recorder = bench.record(tmp_path / "a.mp4")
-    {"stop": bench.session.stop, "change": lambda: bench.session.play("two.mp4"), "close": bench.session.close}[end]()
+    {
+        "stop": bench.session.stop,
+        "change": lambda: bench.session.play(parse_source("two.mp4")),
+        "close": bench.session.close,
+    }[end]()
     wait_for(lambda: bench.state.finished is not None)
     assert recorder.stopped
     assert bench.state.finished is not None
@@ -181,29 +186,29 @@ def test_whatever_ends_the_source_finishes_the_file(bench: Bench, tmp_path: Path
 
 @pytest.mark.parametrize(("source", "stage"), [("short.mp4", "ended"), ("unplugged", "failed")])
 def test_a_source_that_ends_by_itself_finishes_the_file(bench: Bench, tmp_path: Path, source: str, stage: str) -> None:
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
-    bench.session.play(source)
-    wait_for(lambda: bench.state.source == source and bench.state.stage in ("running", stage))
+    bench.session.play(parse_source(source))
+    wait_for(lambda: str(bench.state.source) == source and bench.state.stage in ("running", stage))
     bench.session.record(tmp_path / "a.mp4")
     bench.reach(stage)
     wait_for(lambda: bench.state.recording is None)
     assert all(recorder.stopped for recorder in bench.recorders)
-    bench.session.play("demo")  # the wish to record does not outlive its source
+    bench.session.play(parse_source("demo"))  # the wish to record does not outlive its source
     bench.reach("running")
     time.sleep(0.3)
     assert bench.state.recording is None
 
 
 def test_dropped_frames_are_shown(bench: Bench, tmp_path: Path) -> None:
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.record(tmp_path / "a.mp4").dropped = 7
     wait_for(lambda: bench.state.recording is not None and bench.state.recording.dropped == 7)
 
 
 def test_a_recording_that_breaks_is_ended_and_told(bench: Bench, tmp_path: Path) -> None:
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.record(tmp_path / "a.mp4").error = "The disk is full; free some space."
     wait_for(lambda: bench.state.finished is not None)
@@ -214,7 +219,7 @@ def test_a_recording_that_breaks_is_ended_and_told(bench: Bench, tmp_path: Path)
 
 
 def test_a_recording_that_cannot_begin_is_told(bench: Bench, tmp_path: Path) -> None:
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.session.record(tmp_path / "forbidden.mp4")
     wait_for(lambda: bench.state.finished is not None)
@@ -229,16 +234,16 @@ def test_a_recording_that_cannot_begin_is_told(bench: Bench, tmp_path: Path) -> 
 def test_a_driver_that_throws_leaves_the_session_alive() -> None:
     broken = [True]
 
-    def live(source: str, tracking: TrackingSettings) -> FakeLive:
+    def live(source: SourceSpec, tracking: TrackingSettings) -> FakeLive:
         if broken.pop() if broken else False:
             raise RuntimeError("driver")
         return FakeLive(source, tracking)
 
     session = LiveSession(SessionParts(live, FakeRecorder, tuple), TrackingSettings())
-    session.play("demo")
+    session.play(parse_source("demo"))
     wait_for(lambda: session.state.stage == "failed")
     assert "choose another one" in session.state.problem
-    session.play("demo")
+    session.play(parse_source("demo"))
     wait_for(lambda: session.state.stage == "running")
     session.close()
     assert session.join(WAIT)
@@ -255,10 +260,10 @@ def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> No
     lives = [stuck, FakeLive("demo", TrackingSettings())]
     parts = SessionParts(lambda source, tracking: lives.pop(0), FakeRecorder, tuple)
     session = LiveSession(parts, TrackingSettings(), [lambda result: heard.append(result.frame.index)])
-    session.play("camera:0")
+    session.play(parse_source("camera:0"))
     wait_for(lambda: len(heard) > 3)
-    session.play("demo")
-    wait_for(lambda: session.state.source == "demo" and session.state.stage == "running")
+    session.play(parse_source("demo"))
+    wait_for(lambda: str(session.state.source) == "demo" and session.state.stage == "running")
     assert session.left_behind
     assert stuck._consumers == ()
     session.close()
@@ -269,7 +274,7 @@ def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> No
 def test_nothing_happens_after_close(bench: Bench) -> None:
     bench.session.close()
     assert bench.session.join(WAIT)
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     assert bench.state.closed
     assert bench.lives == []
 
@@ -277,7 +282,7 @@ def test_nothing_happens_after_close(bench: Bench) -> None:
 def test_threads_are_gone_after_close(tmp_path: Path) -> None:
     before = set(threading.enumerate())
     bench = Bench()
-    bench.session.play("demo")
+    bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.session.record(tmp_path / "a.mp4")
     bench.session.close()
@@ -325,8 +330,8 @@ class TestPresenter:
 
     def test_cameras_are_mirrored_until_the_person_decides(self, presenter: LivePresenter) -> None:
         assert presenter.mirrored
-        presenter.play("talk.mp4")
-        wait_for(lambda: presenter.session.state.source == "talk.mp4")
+        presenter.open("talk.mp4")
+        wait_for(lambda: str(presenter.session.state.source) == "talk.mp4")
         assert not presenter.mirrored
         presenter.toggle(actions.MIRROR)
         assert presenter.mirrored
@@ -336,12 +341,12 @@ class TestPresenter:
         assert presenter.session.state.stage == "stopped"
         presenter.toggle(actions.PLAY)
         wait_for(lambda: presenter.session.state.stage == "running")
-        assert presenter.session.state.source == "camera:0"
+        assert str(presenter.session.state.source) == "camera:0"
 
     def test_every_frame_counts_and_a_new_source_starts_afresh(self, presenter: LivePresenter) -> None:
         wait_for(lambda: len(presenter.facts(None).flicker.times) > 10)
         assert presenter.facts(None).fps is not None
-        presenter.play("missing.mp4")
+        presenter.open("missing.mp4")
         wait_for(lambda: presenter.session.state.stage == "failed")
         assert not len(presenter.facts(None).flicker.times)
         assert presenter.facts(None).fps is None

@@ -25,7 +25,7 @@ from app.core.settings import TrackingSettings
 from app.gui import window as window_module
 from app.gui.environment import forget_opencv_plugins
 from app.gui.live.presenters.banners import NO_CAMERA
-from app.gui.live.presenters.chooser import OPEN_STREAM, CameraChoice
+from app.gui.live.presenters.chooser import Ask, CameraChoice
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
@@ -37,6 +37,7 @@ from app.gui.theme import theme
 from app.gui.widgets.overlay import draw_faces
 from app.gui.widgets.video import VideoView
 from app.gui.window import run_window
+from app.sources.spec import CameraSpec
 from model.topology import REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
 
@@ -69,7 +70,7 @@ def open_window(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iter
         window = MainWindow(
             chosen,
             lambda *args: LiveSession(parts or fake_parts(), *args),
-            lambda: [CameraChoice("camera:0", "HD Webcam")],
+            lambda: [CameraChoice(CameraSpec("0"), "HD Webcam")],
         )
         windows.append(window)
         window.show()
@@ -230,13 +231,13 @@ def test_the_source_menu_names_cameras_and_asks_for_streams(open_window: Open, q
     entries = {entry.text(): entry for entry in window.page.bar.menu.actions() if entry.text()}
     assert list(entries) == ["HD Webcam", "Open file…", "Open stream…", "Demo clip"]
     entries["HD Webcam"].trigger()
-    qtbot.waitUntil(lambda: window.presenter.session.state.source == "camera:0", timeout=WAIT_MS)
-    window._sources._choose(OPEN_STREAM)
+    qtbot.waitUntil(lambda: str(window.presenter.session.state.source) == "camera:0", timeout=WAIT_MS)
+    window._sources._choose(Ask.ADDRESS)
     assert window.page.address.isVisible()
     qtbot.keyClicks(window.page.address.line, "rtsp://cam/sr")  # letters are text here, not keys
     assert window.presenter.session.state.tracking.rwr
     qtbot.keyClick(window.page.address.line, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: window.presenter.session.state.source == "rtsp://cam/sr", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: str(window.presenter.session.state.source) == "rtsp://cam/sr", timeout=WAIT_MS)
     assert not window.page.address.isVisible()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from app.core.frame import Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.sources.base import Playback, SourceInfo
 from app.sources.open import open_source
+from app.sources.spec import PathSpec
 from app.tracking.live import LivePipeline, LiveState
 from app.tracking.pipeline import Pipeline
 from model.errors import ModelError
@@ -238,7 +240,9 @@ def clip(tmp_path: Path) -> Path:
 
 def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -> None:
     pipeline, seen = CountingPipeline(), list[FrameResult]()
-    live = LivePipeline(lambda: open_source(str(clip), realtime=True, loop=True), lambda: pipeline, TrackingSettings())
+    live = LivePipeline(
+        partial(open_source, PathSpec(str(clip)), realtime=True, loop=True), lambda: pipeline, TrackingSettings()
+    )
     for ignored in (lambda: live.pause(True), lambda: live.seek(1.0), lambda: live.step(1)):
         ignored()  # nothing is open yet
     assert live.status.playback is None
@@ -273,7 +277,7 @@ def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -
 
 def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path) -> None:
     seen = list[FrameResult]()
-    live = LivePipeline(lambda: open_source(str(clip), realtime=True, loop=True), build, TrackingSettings())
+    live = LivePipeline(partial(open_source, PathSpec(str(clip)), realtime=True, loop=True), build, TrackingSettings())
     live.add_consumer(seen.append)
     live.start()
     wait_for(lambda: len(seen) > 3)
@@ -296,7 +300,7 @@ def centre(result: FrameResult) -> float:
 
 
 def test_paused_source_can_be_stopped(clip: Path) -> None:
-    live = LivePipeline(lambda: open_source(str(clip), realtime=True, loop=True), build, TrackingSettings())
+    live = LivePipeline(partial(open_source, PathSpec(str(clip)), realtime=True, loop=True), build, TrackingSettings())
     live.start()
     wait_for(lambda: live.status.playback is not None)
     live.pause(True)

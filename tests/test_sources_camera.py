@@ -12,8 +12,8 @@ import pytest
 from app.core.errors import SourceError, UserError
 from app.sources import camera
 from app.sources.camera import find_camera, list_cameras, open_camera
-from app.sources.formats import CameraFormat
 from app.sources.open import open_source
+from app.sources.spec import CameraFormat, CameraSpec, parse_source
 from tests.sources_fakes import FakeCapture
 
 BACKEND = cv2.CAP_V4L2
@@ -72,7 +72,7 @@ def test_find_says_what_there_is(devices: list[SimpleNamespace]) -> None:
 
 
 def test_listed_camera_is_the_one_opened(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
-    source = open_camera("USB Camera #2")
+    source = open_camera(CameraSpec("USB Camera #2"))
     assert [(c.index, c.backend) for c in capture.opened] == [(4, BACKEND)]
     assert source.info.name == "USB Camera #2"
     source.close()
@@ -107,7 +107,7 @@ def test_the_backend_that_lists_is_the_one_that_opens(
     monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", enumerate_cameras)
     monkeypatch.setattr(camera.sys, "platform", platform)
     for name in ("Second", "1", "First"):
-        open_camera(name).close()
+        open_camera(CameraSpec(name)).close()
     opened = [(capture.index, capture.backend) for capture in Capture.opened]
     assert opened == [(1, backend), (1, backend), (0, backend)]
     assert set(asked) == {backend}
@@ -128,8 +128,10 @@ def test_a_backend_that_lists_nothing_is_no_error(monkeypatch: pytest.MonkeyPatc
     assert list_cameras() == []
 
 
-def test_what_was_asked_is_told_beside_what_was_got(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
-    source = open_source("camera:USB Camera #2@1920x1080@60")
+def test_requested_format_is_reported_beside_the_delivered_one(
+    capture: type[FakeCapture], devices: list[SimpleNamespace]
+) -> None:
+    source = open_source(parse_source("camera:USB Camera #2@1920x1080@60"))
     assert source.info.asked == CameraFormat(1920, 1080, 60.0)
     assert (source.info.name, source.info.width, source.info.height, source.info.fps) == (
         "USB Camera #2",
@@ -137,17 +139,17 @@ def test_what_was_asked_is_told_beside_what_was_got(capture: type[FakeCapture], 
         72,
         30.0,
     )
-    assert open_source("camera").info.asked == CameraFormat()
+    assert open_source(parse_source("camera")).info.asked == CameraFormat()
 
 
-def test_a_camera_may_be_left_as_it_likes(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
-    source = open_source("camera:0@auto")
+def test_a_camera_may_keep_its_own_format(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
+    source = open_source(parse_source("camera:0@auto"))
     assert capture.opened[0].settings == []
     assert source.info.asked is None
 
 
 def test_size_then_rate_then_pixel_format(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
-    open_camera("0", CameraFormat(640, 480, 25.0))
+    open_camera(CameraSpec("0", CameraFormat(640, 480, 25.0)))
     assert capture.opened[0].settings == [
         cv2.CAP_PROP_FRAME_WIDTH,
         cv2.CAP_PROP_FRAME_HEIGHT,
@@ -158,7 +160,7 @@ def test_size_then_rate_then_pixel_format(capture: type[FakeCapture], devices: l
 
 def test_frames_are_rgb_with_increasing_times(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
     capture.image = np.full((72, 128, 3), (10, 20, 30), np.uint8)
-    source = open_camera()
+    source = open_camera(CameraSpec())
     frames = [source.read() for _ in range(50)]
     assert (source.info.width, source.info.height, source.info.fps) == (128, 72, 30.0)
     assert source.info.live
@@ -171,7 +173,7 @@ def test_frames_are_rgb_with_increasing_times(capture: type[FakeCapture], device
 def test_times_increase_even_if_the_clock_stands_still(
     capture: type[FakeCapture], devices: list[SimpleNamespace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = open_camera()
+    source = open_camera(CameraSpec())
     monkeypatch.setattr(camera, "time", SimpleNamespace(perf_counter=lambda: 5.0))
     times = [source.read().timestamp for _ in range(3)]
     assert times[0] < times[1] < times[2]
@@ -182,7 +184,7 @@ def test_grey_and_four_channel_cameras(
     capture: type[FakeCapture], devices: list[SimpleNamespace], shape: tuple[int, ...]
 ) -> None:
     capture.image = np.full(shape, 50, np.uint8)
-    image = open_camera().read().image
+    image = open_camera(CameraSpec()).read().image
     assert image.shape == (72, 128, 3)
     assert (image == 50).all()
 
@@ -190,14 +192,14 @@ def test_grey_and_four_channel_cameras(
 @pytest.mark.parametrize("rate", [0.0, -1.0, 1e9])
 def test_nonsense_rate_is_unknown(capture: type[FakeCapture], devices: list[SimpleNamespace], rate: float) -> None:
     capture.rate = rate
-    assert open_camera().info.fps is None
+    assert open_camera(CameraSpec()).info.fps is None
 
 
 def test_unplugged_camera_is_an_error_after_the_stated_time(
     capture: type[FakeCapture], devices: list[SimpleNamespace]
 ) -> None:
     capture.pictures = 3
-    source = open_camera()
+    source = open_camera(CameraSpec())
     for _ in range(3):
         assert source.read() is not None
     with pytest.raises(SourceError, match=r"Integrated Camera stopped delivering pictures for 0.1 s: check its cable"):
@@ -208,7 +210,7 @@ def test_unplugged_camera_is_an_error_after_the_stated_time(
 def test_one_missed_picture_is_no_error(
     capture: type[FakeCapture], devices: list[SimpleNamespace], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = open_camera()
+    source = open_camera(CameraSpec())
     source.read()
     good = capture.read
     misses = iter([True, True, False])
@@ -219,22 +221,22 @@ def test_one_missed_picture_is_no_error(
 def test_camera_that_cannot_be_opened_is_released(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
     capture.present = False
     with pytest.raises(SourceError, match="Integrated Camera cannot be opened"):
-        open_camera()
+        open_camera(CameraSpec())
     assert capture.opened[0].released == 1
     capture.present, capture.pictures = True, 0
     with pytest.raises(SourceError, match="delivers no picture"):
-        open_camera()
+        open_camera(CameraSpec())
     assert capture.opened[1].released == 1
 
 
 def test_missing_camera_writes_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SourceError, match="Camera 93 cannot be opened"):
-        open_camera("93")
+        open_camera(CameraSpec("93"))
     assert capfd.readouterr().err == ""
 
 
 def test_closed_camera_gives_none(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
-    source = open_camera()
+    source = open_camera(CameraSpec())
     source.close()
     source.close()
     assert source.read() is None

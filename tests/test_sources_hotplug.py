@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.sources.hotplug import camera_marks
+from app.sources.camera import camera_marks
 
 
 def test_marks_change_when_a_device_comes_or_goes(tmp_path: Path) -> None:

@@ -14,10 +14,10 @@ import pytest
 from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources import paced
-from app.sources.formats import CameraFormat
 from app.sources.images import ImageSource
 from app.sources.open import open_source
 from app.sources.paced import PacedSource
+from app.sources.spec import CameraSpec, PathSpec, StreamSpec, parse_source
 from app.sources.video import VideoSource
 from tests.sources_fakes import ScriptedSource, fake_clock, numbered, read_all, write_video
 
@@ -35,7 +35,11 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_each_kind_of_path(tmp_path: Path, clip: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.PNG"), np.zeros((9, 17, 3), np.uint8))
-    video, picture, folder = open_source(str(clip)), open_source(str(tmp_path / "a.PNG")), open_source(str(tmp_path))
+    video, picture, folder = (
+        open_source(PathSpec(str(clip))),
+        open_source(PathSpec(str(tmp_path / "a.PNG"))),
+        open_source(PathSpec(str(tmp_path))),
+    )
     assert isinstance(video, VideoSource)
     assert isinstance(picture, ImageSource)
     assert isinstance(folder, ImageSource)
@@ -48,42 +52,45 @@ def test_a_recorded_session_plays_its_clean_video(tmp_path: Path, clip: Path) ->
     session.mkdir()
     (session / "session.json").write_text("{}")
     with pytest.raises(SourceError, match=r"is a session without a video of its own: open it in the window") as caught:
-        open_source(str(session))
+        open_source(PathSpec(str(session)))
     assert str(caught.value).endswith(".")
     (session / "annotated.mp4").write_bytes(b"")
     clip.rename(session / "video.mp4")
-    source = open_source(str(session))
+    source = open_source(PathSpec(str(session)))
     assert isinstance(source, VideoSource)
     assert source.info.name == "a session"
     assert len(read_all(source)) == 5
 
 
-def test_camera_specs(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[tuple[str, CameraFormat | None]] = []
+def test_cameras_are_opened_as_requested(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[CameraSpec] = []
     camera = ScriptedSource(1)
 
-    def fake(wanted: str, wanted_format: CameraFormat | None) -> ScriptedSource:
-        asked.append((wanted, wanted_format))
+    def fake(spec: CameraSpec) -> ScriptedSource:
+        opened.append(spec)
         return camera
 
     monkeypatch.setattr("app.sources.camera.open_camera", fake)
-    for spec in ("camera", "camera:1", "camera:HD Pro: Webcam", "Camera", "camera:1@640x480@25", "camera:cam@auto"):
-        assert open_source(spec, realtime=True, loop=True) is camera  # live already
-    usual = CameraFormat()
-    small = CameraFormat(640, 480, 25.0)
-    assert asked == [("", usual), ("1", usual), ("HD Pro: Webcam", usual), ("", usual), ("1", small), ("cam", None)]
+    spec = CameraSpec("HD Pro: Webcam", None)
+    assert open_source(spec, realtime=True, loop=True) is camera  # live already
+    assert opened == [spec]
 
 
 def test_stream_addresses_go_to_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.sources.stream.StreamSource", lambda url: ScriptedSource(len(url)))
-    for url in ("rtsp://10.0.0.2/live", "http://host/a.mp4", "udp://@:1234", "RTMP://x"):
-        assert isinstance(open_source(url), ScriptedSource)
+    monkeypatch.setattr("app.sources.stream.StreamSource", lambda spec: ScriptedSource(len(spec.url)))
+    assert isinstance(open_source(StreamSpec("rtsp://10.0.0.2/live")), ScriptedSource)
+
+
+@pytest.mark.parametrize("name", ["demo", "camera"])
+def test_a_file_called_like_a_word_can_be_opened(clip: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(clip.parent)
+    clip.rename(name)
+    assert isinstance(open_source(parse_source(f"./{name}")), VideoSource)
 
 
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ("", "No source was named"),
         ("missing.mp4", "There is no file or folder missing.mp4"),
         ("C:\\missing.mp4", "There is no file or folder"),
         ("x" * 5000, "There is no file or folder"),
@@ -92,11 +99,11 @@ def test_stream_addresses_go_to_the_stream(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_anything_else_is_one_sentence(spec: str, words: str) -> None:
     with pytest.raises(SourceError, match=words):
-        open_source(spec)
+        open_source(parse_source(spec))
 
 
 def test_paced_file_is_live_and_waits_for_its_times(clip: Path, no_waiting: list[float]) -> None:
-    source = open_source(str(clip), realtime=True)
+    source = open_source(PathSpec(str(clip)), realtime=True)
     assert source.info.live
     assert source.info.frames is None
     frames = read_all(source)
@@ -107,7 +114,7 @@ def test_paced_file_is_live_and_waits_for_its_times(clip: Path, no_waiting: list
 
 
 def test_loops_without_a_seam(clip: Path, no_waiting: list[float]) -> None:
-    source = open_source(str(clip), realtime=True, loop=True)
+    source = open_source(PathSpec(str(clip)), realtime=True, loop=True)
     frames: list[Frame] = [f for f in (source.read() for _ in range(17)) if f is not None]
     assert [f.index for f in frames] == list(range(17))
     assert np.diff([f.timestamp for f in frames]) == pytest.approx(1 / 30)
@@ -120,7 +127,7 @@ def test_loops_without_a_seam(clip: Path, no_waiting: list[float]) -> None:
 def test_late_reader_catches_up_and_a_long_pause_is_forgotten(
     clip: Path, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = open_source(str(clip), realtime=True, loop=True)
+    source = open_source(PathSpec(str(clip)), realtime=True, loop=True)
     source.read()
     clock = paced.time.perf_counter
     monkeypatch.setattr(paced.time, "perf_counter", lambda: clock() + 0.1)
@@ -137,7 +144,7 @@ def test_late_reader_catches_up_and_a_long_pause_is_forgotten(
 
 def test_one_picture_plays_on_and_on(tmp_path: Path, no_waiting: list[float]) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((9, 17, 3), 3, np.uint8))
-    source = open_source(str(tmp_path / "a.png"), realtime=True, loop=True)
+    source = open_source(PathSpec(str(tmp_path / "a.png")), realtime=True, loop=True)
     frames = [source.read() for _ in range(4)]
     assert all(f is not None and f.image.shape == (9, 17, 3) for f in frames)
     assert np.diff([f.timestamp for f in frames if f]) == pytest.approx(1 / 30)
@@ -149,7 +156,7 @@ def test_loop_over_nothing_ends() -> None:
 
 def test_close_interrupts_the_wait(tmp_path: Path) -> None:
     path = write_video(tmp_path / "slow.mkv", [numbered(0), numbered(1)], times=[0, 30 * 3600])
-    source = open_source(str(path), realtime=True)
+    source = open_source(PathSpec(str(path)), realtime=True)
     source.read()
     timer = threading.Timer(0.05, source.close)
     timer.start()
@@ -159,7 +166,8 @@ def test_close_interrupts_the_wait(tmp_path: Path) -> None:
 
 def test_importing_and_playing_needs_neither_torch_nor_qt() -> None:
     code = (
-        "import sys; from app.sources.open import open_source; import app.sources.capture; s = open_source('demo'); "
+        "import sys; from app.sources.open import open_source; import app.sources.capture; "
+        "from app.sources.spec import DemoSpec; s = open_source(DemoSpec()); "
         "s.read(); sys.exit(sum(name in sys.modules for name in ('torch', 'PySide6', 'mediapipe')))"
     )
     assert run([sys.executable, "-c", code], cwd=Path(__file__).parent.parent, check=False).returncode == 0

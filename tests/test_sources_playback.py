@@ -16,10 +16,11 @@ from app.core.frame import Frame
 from app.media.encoding import EXACT
 from app.media.video import VideoWriter
 from app.sources.base import Playable, Playback, Seekable
-from app.sources.demo import DemoClip, open_demo
+from app.sources.demo import DemoClip
 from app.sources.images import open_folder
 from app.sources.open import open_source
 from app.sources.paced import PacedSource
+from app.sources.spec import parse_source
 from app.sources.video import VideoSource
 from tests.sources_fakes import FakeClock, ScriptedSource, fake_clock, read_all, write_video
 
@@ -51,7 +52,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 def paced(path: Path) -> PacedSource:
-    source = open_source(str(path), realtime=True, loop=True)
+    source = open_source(parse_source(str(path)), realtime=True, loop=True)
     assert isinstance(source, PacedSource)
     return source
 
@@ -279,7 +280,7 @@ def test_seam_of_a_loop_is_a_break_unless_it_is_seamless(tmp_path: Path, clock: 
 
 
 def test_demo_goes_on_over_its_seam(clock: FakeClock) -> None:
-    demo = open_demo()
+    demo = PacedSource(DemoClip, loop=True)
     demo.read()
     demo.seek_to(10.95)
     frames = [demo.read() for _ in range(4)]

@@ -13,10 +13,19 @@ from mss.exception import ScreenShotError
 from mss.screenshot import ScreenShot
 
 from app.core.errors import SourceError
-from app.sources import screens
+from app.sources import screen as screens
 from app.sources.open import open_source
-from app.sources.screen import FRAME_RATE, ScreenSource
-from app.sources.screens import MACOS, NO_SCREEN, WAYLAND, ScreenInfo, list_screens, parse_screen, screen_problem
+from app.sources.screen import (
+    FRAME_RATE,
+    MACOS,
+    NO_SCREEN,
+    WAYLAND,
+    ScreenInfo,
+    ScreenSource,
+    list_screens,
+    screen_problem,
+)
+from app.sources.spec import ScreenSpec, parse_source
 
 
 class FakeMss:
@@ -89,7 +98,7 @@ def test_screens_are_listed_by_number(fake: type[FakeMss]) -> None:
 def test_a_screen_or_a_part_of_it_in_rgb(
     fake: type[FakeMss], spec: str, size: tuple[int, int], corner: tuple[int, int], name: str
 ) -> None:
-    source = open_source(spec, realtime=True, loop=True)
+    source = open_source(parse_source(spec), realtime=True, loop=True)
     info = source.info
     assert (info.name, info.width, info.height, info.live, info.frames) == (name, *size, True, None)
     frame = source.read()
@@ -102,12 +111,12 @@ def test_a_screen_or_a_part_of_it_in_rgb(
 
 def test_dense_screens_give_their_pixels(fake: type[FakeMss]) -> None:
     fake.scale = 2
-    source = ScreenSource(parse_screen("screen:1"))
+    source = ScreenSource(ScreenSpec(1))
     assert (source.info.width, source.info.height) == (280, 200)
 
 
 def test_pictures_come_at_their_rate_with_growing_times(fake: type[FakeMss]) -> None:
-    source = ScreenSource(parse_screen("screen"))
+    source = ScreenSource(ScreenSpec(1))
     frames = [source.read() for _ in range(4)]
     assert [f.index for f in frames if f] == [0, 1, 2, 3]
     gaps = [b.timestamp - a.timestamp for a, b in itertools.pairwise(f for f in frames if f)]
@@ -120,15 +129,15 @@ def test_pictures_come_at_their_rate_with_growing_times(fake: type[FakeMss]) -> 
 
 def test_what_is_not_there_is_one_sentence(fake: type[FakeMss]) -> None:
     with pytest.raises(SourceError, match=r"There is no screen 3: choose one of Screen 1 \(140 .+ Screen 2"):
-        open_source("screen:3")
+        open_source(parse_source("screen:3"))
     with pytest.raises(SourceError, match="does not fit on Screen 1"):
-        open_source("screen:1@100,0,41x10")
+        open_source(parse_source("screen:1@100,0,41x10"))
     assert all(capture.closed == 1 for capture in fake.made)
 
 
 @pytest.mark.parametrize("broken", [ScreenShotError("gone"), OSError("gone"), AssertionError()])
 def test_a_screen_that_goes_away_is_an_error_and_can_be_closed(fake: type[FakeMss], broken: Exception) -> None:
-    source = ScreenSource(parse_screen("screen:1"))
+    source = ScreenSource(ScreenSpec(1))
     fake.made[-1].broken = broken
     with pytest.raises(SourceError, match="Screen 1 cannot be captured any more"):
         source.read()
@@ -141,7 +150,7 @@ def test_nothing_to_capture(fake: type[FakeMss], problem: Exception) -> None:
     fake.problem = problem
     assert list_screens() == []
     with pytest.raises(SourceError, match="No screen can be captured here"):
-        open_source("screen")
+        open_source(parse_source("screen"))
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from app.batch.one import EVERY_FACE
 from app.cli import track
 from app.core.errors import RecordingError, SourceError, UserError
 from app.sessions.session import open_session
+from app.sources.spec import StreamSpec
 from model.errors import ModelError
 from model.weights import sha256
 from tests.recording_fakes import (
@@ -338,7 +339,7 @@ def test_missing_and_broken_inputs_leave_nothing_behind(tmp_path):
 
 def test_a_live_source_starts_at_zero_and_takes_the_pictures_it_gets(tmp_path):
     def stream(spec):
-        assert spec == "rtsp://camera/1"
+        assert spec == StreamSpec("rtsp://camera/1")
         return PictureSource([picture(k) for k in range(6)], live=True)
 
     assert run("rtsp://camera/1", "-o", tmp_path / "out.mp4", source=stream) == 0

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from app.batch.one import path_of
 from app.core.errors import UserError
 from app.sessions.form import is_session
+from app.sources.spec import PathSpec
 
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"}
@@ -101,12 +101,17 @@ def read_list(name: str) -> list[str]:
     """
     if name == STANDARD_INPUT:
         return _lines(sys.stdin.read())
-    path = path_of(name)
+    path = _path(name)
     try:
         text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise UserError(f"The list {path} cannot be read: {error.strerror or error}; check its name.") from error
-    return [str(path.parent / path_of(line)) for line in _lines(text)]
+    return [str(path.parent / _path(line)) for line in _lines(text)]
+
+
+def _path(word: str) -> Path:
+    """Return what a person typed as a path; here no other kind of source can be named."""
+    return PathSpec(word.strip()).path
 
 
 def _lines(text: str) -> list[str]:
@@ -115,12 +120,8 @@ def _lines(text: str) -> list[str]:
 
 
 def _videos_of(word: str, outputs: Path, found: Inputs) -> Iterator[Video]:
-    path = path_of(word).absolute()
-    try:
-        there = path.exists()
-    except (OSError, ValueError):  # too long or impossible as a name
-        there = False
-    if there:
+    path = _path(word).absolute()
+    if PathSpec(str(path)).exists:
         yield from _under(path, outputs, found, word)
         return
     if not glob.has_magic(word):

@@ -22,7 +22,8 @@ from app.sessions.metadata import EngineFacts
 from app.sessions.tracked import open_tracked_session
 from app.sessions.writer import SessionWriter
 from app.sources.base import Source, SourceInfo
-from app.sources.images import PICTURE_SUFFIXES, ImageSource, list_pictures
+from app.sources.images import ImageSource, list_pictures
+from app.sources.spec import PathSpec, SourceKind, SourceSpec
 from app.sources.video import VideoSource
 from model.errors import ModelError
 
@@ -45,7 +46,7 @@ class Processor(Protocol):
     def close(self) -> None: ...
 
 
-OpenSource = Callable[[str], Source]
+OpenSource = Callable[[SourceSpec], Source]
 BuildPipeline = Callable[[EngineSettings, TrackingSettings], Processor]
 Progress = Callable[[int, int | None], None]
 """Told how many frames are written, and how many there will be, if that is known."""
@@ -56,7 +57,7 @@ class TrackRequest:
     """What to track, how, and where to.
 
     Attributes:
-        spec: the input as the person named it.
+        input: what is tracked.
         plan: where results go; check it first.
         tracking: how faces are followed.
         engine: which model runs.
@@ -64,7 +65,7 @@ class TrackRequest:
         audio: copy the input's audio into the annotated video.
     """
 
-    spec: str
+    input: SourceSpec
     plan: OutputPlan
     tracking: TrackingSettings
     engine: EngineSettings
@@ -72,9 +73,10 @@ class TrackRequest:
     audio: bool = True
 
     @property
-    def path(self) -> Path:
-        """The input as a path, whether or not it is one."""
-        return path_of(self.spec)
+    def file(self) -> Path | None:
+        """The input's file; None if it is a folder or no path."""
+        source = self.input
+        return source.path if isinstance(source, PathSpec) and source.path.is_file() else None
 
 
 @dataclass(slots=True)
@@ -98,27 +100,23 @@ class Tracked:
     remarks: list[str] = field(default_factory=list)
 
 
-def path_of(spec: str) -> Path:
-    """Return what a person wrote as a path."""
-    return Path(spec.strip()).expanduser()
-
-
-def refuse_session(spec: str) -> None:
-    """Raise where the input is a recorded session.
+def refuse_session(source: SourceSpec) -> None:
+    """Check that the input is not a recorded session.
 
     Raises:
         UserError: it is one.
     """
-    if is_session(path_of(spec)):
-        raise UserError(f"{spec} is a session; give its video, or use: session replay {spec}")
+    if isinstance(source, PathSpec) and is_session(source.path):
+        raise UserError(f"{source} is a session; give its video, or use: session replay {source}")
 
 
-def pictures_of(spec: str) -> tuple[Path, ...]:
+def pictures_of(source: SourceSpec) -> tuple[Path, ...]:
     """Return the input's picture files, in the order in which the source counts them; none for videos and streams."""
-    path = path_of(spec)
-    if path.is_dir():
-        return list_pictures(path)
-    return (path,) if path.is_file() and path.suffix.lower() in PICTURE_SUFFIXES else ()
+    if not isinstance(source, PathSpec) or not source.exists:
+        return ()
+    if source.kind is SourceKind.FOLDER:
+        return list_pictures(source.path)
+    return (source.path,) if source.kind is SourceKind.PICTURE else ()
 
 
 def track_input(
@@ -144,7 +142,7 @@ def track_input(
             returned, since something was written by then.
     """
     with ExitStack() as stack:
-        source = (open_source or _application_source)(request.spec)
+        source = (open_source or _application_source)(request.input)
         stack.callback(source.close)
         try:
             pipeline = (build_pipeline or _application_pipeline)(request.engine, request.tracking)
@@ -242,10 +240,10 @@ def _reason(ended: bool, problem: UserError | None) -> str:
 
 
 def _open_outputs(request: TrackRequest, info: SourceInfo) -> Outputs:
-    path, plan = request.path, request.plan
+    path, plan = request.file, request.plan
     timing: SourceTiming | None = None
     audio: AudioCopy | None = None
-    if path.is_file() and not plan.pictures:
+    if path is not None and not plan.pictures:
         timing = probe_timing(path)
         if timing is not None and plan.view is not None and request.audio:
             audio = AudioCopy(path, timing.start)
@@ -253,12 +251,14 @@ def _open_outputs(request: TrackRequest, info: SourceInfo) -> Outputs:
 
 
 def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> SessionWriter | None:
-    path, plan = request.path, request.plan
+    path, plan = request.file, request.plan
     if plan.session is None:
         return None
-    timing = probe_timing(path) if path.is_file() and not plan.pictures else None
+    timing = probe_timing(path) if path is not None and not plan.pictures else None
     video = path if timing is not None else None
-    return open_tracked_session(plan.session, request.spec, info, engine, video=video, timing=timing, copy=request.copy)
+    return open_tracked_session(
+        plan.session, str(request.input), info, engine, video=video, timing=timing, copy=request.copy
+    )
 
 
 def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[str]:
@@ -269,11 +269,11 @@ def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[st
             names, suffix = ", ".join(outputs.audio.left_out), request.plan.view.suffix
             remarks.append(f"Audio in {names} does not fit into {suffix} and was left out; .mkv can hold it.")
         if outputs.audio.damaged:
-            remarks.append(f"The audio of {request.spec} is damaged; what could be read was copied.")
+            remarks.append(f"The audio of {request.input} is damaged; what could be read was copied.")
     return remarks
 
 
-def _application_source(spec: str) -> Source:
+def _application_source(spec: SourceSpec) -> Source:
     from app.sources.open import open_source
 
     return open_source(spec)

@@ -32,6 +32,7 @@ from app.core.errors import UserError
 from app.core.files import failure
 from app.media.outputs import OutputPlan
 from app.sessions.metadata import read_metadata
+from app.sources.spec import PathSpec
 from model.weights import sha256
 
 TELL_EVERY = 0.25
@@ -74,7 +75,7 @@ def _outcome(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeli
 
 
 def _track(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeline | None) -> Outcome:
-    refuse_session(str(job.video))
+    refuse_session(PathSpec(str(job.video)))
     source = _identity(job.video)
     request = _request(job)
     _clear(job)
@@ -107,8 +108,9 @@ def _request(job: Job) -> TrackRequest:
     settings = job.settings
     paths = {kind: job.unfinished(kind) for kind in job.kinds}
     tables = tuple(paths[kind] for kind in (CSV, PARQUET) if kind in paths)
-    plan = OutputPlan(paths.get(VIDEO), tables, False, pictures_of(str(job.video)), paths.get(SESSION))
-    return TrackRequest(str(job.video), plan, settings.tracking, settings.engine, settings.copy, settings.audio)
+    source = PathSpec(str(job.video))
+    plan = OutputPlan(paths.get(VIDEO), tables, False, pictures_of(source), paths.get(SESSION))
+    return TrackRequest(source, plan, settings.tracking, settings.engine, settings.copy, settings.audio)
 
 
 def _clear(job: Job) -> None:

@@ -15,6 +15,7 @@ from app.core.errors import SourceError, UserError
 from app.core.modes import RIVALS
 from app.core.presets import PRESETS
 from app.gui.presenters.palettes import THEMES
+from app.sources.spec import PathSpec, parse_source
 
 if TYPE_CHECKING:
     from app.gui.live.presenters.remembered import Remembered
@@ -103,8 +104,11 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
     """
     from app.gui.live.presenters.share import ShareForm
 
-    if args.source is None and chosen.source is not None and not is_there(chosen.source):
-        chosen = replace(chosen, source=None)
+    if args.source is None and chosen.source is not None:
+        try:
+            check_source(chosen.source)
+        except SourceError:
+            chosen = replace(chosen, source=None)
     sharing = sharing_settings(args)
     preset = next((preset.settings for preset in PRESETS if preset.name == args.preset), None)
     return chosen.given(
@@ -123,20 +127,14 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
     )
 
 
-def check_source(spec: str) -> None:
-    """Catch a mistyped path before a window opens.
+def check_source(typed: str) -> None:
+    """Catch a mistyped source before a window opens.
 
     Raises:
-        SourceError: where ``spec`` can only be a path, and nothing is there.
+        SourceError: ``typed`` names no source that there could be, or is a path at which there is nothing.
     """
-    if not is_there(spec):
-        raise SourceError(f"There is no file or folder {spec}: check its name, or give camera, demo or a stream's URL.")
-
-
-def is_there(spec: str) -> bool:
-    """Whether ``spec`` is a path at which something lies, or no path at all."""
-    kind = spec.partition(":")[0].lower()
-    try:
-        return kind in ("camera", "screen", "demo") or "://" in spec or Path(spec).expanduser().exists()
-    except (OSError, RuntimeError, ValueError):  # impossible as a path
-        return False
+    source = parse_source(typed)
+    if isinstance(source, PathSpec) and not source.exists:
+        raise SourceError(
+            f"There is no file or folder {typed}: check its name, or give camera, screen, demo or a stream's URL."
+        )

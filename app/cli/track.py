@@ -25,6 +25,7 @@ from app.core.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.media.outputs import OutputPlan
 from app.media.video import VIDEO_SUFFIXES
 from app.sessions.tracked import CLOSE, COPIES
+from app.sources.spec import PathSpec, SourceSpec, parse_source
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -85,9 +86,10 @@ def run(
     """
     tracking = tracking_settings(args)
     engine = engine_settings(args)
-    plan = _plan(args)
-    request = TrackRequest(args.input, plan, tracking, engine, args.copy_video, audio=not args.no_audio)
-    plan.check([*plan.pictures, request.path] if request.path.exists() else [])
+    source = parse_source(args.input)
+    plan = _plan(args, source)
+    request = TrackRequest(source, plan, tracking, engine, args.copy_video, audio=not args.no_audio)
+    plan.check([*plan.pictures, source.path] if isinstance(source, PathSpec) and source.exists else [])
     stop = stop or threading.Event()
     with interrupts(stop), ExitStack() as stack:
         bars: list[tqdm] = []
@@ -111,12 +113,12 @@ def run(
     return EXIT_INTERRUPTED if interrupted else EXIT_OK
 
 
-def _plan(args: argparse.Namespace) -> OutputPlan:
+def _plan(args: argparse.Namespace, source: SourceSpec) -> OutputPlan:
     tables = tuple(path for path in (args.csv, args.parquet) if path is not None)
     for path, suffix in ((args.csv, ".csv"), (args.parquet, ".parquet")):
         if path is not None and path.suffix.lower() != suffix:
             raise UserError(f"{path} is to hold {suffix[1:].upper()}: give a name that ends in {suffix}.")
     if args.copy_video and args.session is None:
         raise UserError("--copy-video keeps the pictures in a session; give --session FOLDER, too.")
-    refuse_session(args.input)
-    return OutputPlan(args.output, tables, args.overwrite, pictures_of(args.input), args.session)
+    refuse_session(source)
+    return OutputPlan(args.output, tables, args.overwrite, pictures_of(source), args.session)

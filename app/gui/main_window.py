@@ -31,6 +31,7 @@ from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.video import VideoView
 from app.gui.window_state import WindowState
+from app.sources.spec import SourceSpec
 from app.tracking.live import LiveState
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class MainWindow(QMainWindow):
         )
         self.setCentralWidget(self.pages)
         self._sources = SourceMenu(
-            self.page, find_cameras, find_screens, lambda: self.presenter.session.state, self._play
+            self.page, find_cameras, find_screens, lambda: self.presenter.session.state, self._play, self._open
         )
         self._bridge = FrameBridge(lambda: self.presenter.session.results if self.page.in_front else None)
         self._closing_since: float | None = None
@@ -318,8 +319,12 @@ class MainWindow(QMainWindow):
         self._go_live()
         self.page.bar.source.showMenu()
 
-    def _play(self, source: str) -> None:
+    def _play(self, source: SourceSpec) -> None:
         self.presenter.play(source)
+        self.refresh()
+
+    def _open(self, typed: str) -> None:
+        self.presenter.open(typed)
         self.refresh()
 
     def _snapshot(self) -> None:

@@ -19,6 +19,7 @@ from app.gui.live.presenters.state import RecordingPlan
 from app.sessions.metadata import EngineFacts, SourceFacts
 from app.sessions.recorder import SessionRecorder
 from app.sessions.writer import SessionPlan
+from app.sources.spec import CameraSpec, ScreenSpec, SourceSpec
 from app.tracking.live import LivePipeline
 from app.tracking.pipeline import build_pipeline
 
@@ -81,7 +82,7 @@ def make_window(settings: LiveSettings, memory: Memory | None = None) -> MainWin
 def live_parts(settings: LiveSettings) -> SessionParts:
     """Return what the session is made of outside tests."""
 
-    def live(source: str, tracking: TrackingSettings) -> LivePipeline:
+    def live(source: SourceSpec, tracking: TrackingSettings) -> LivePipeline:
         from app.sources.open import open_source
 
         loop = settings.realtime_loop
@@ -91,7 +92,7 @@ def live_parts(settings: LiveSettings) -> SessionParts:
             tracking,
         )
 
-    def cameras() -> list[str]:
+    def cameras() -> list[SourceSpec]:
         return [camera.spec for camera in find_cameras()]
 
     return SessionParts(live, partial(make_recorder, settings.engine), cameras)
@@ -103,7 +104,7 @@ def make_recorder(engine: EngineSettings, plan: RecordingPlan) -> SessionRecorde
     Raises:
         RecordingError: where its folder cannot be created.
     """
-    source = SourceFacts.of(plan.source, plan.info)
+    source = SourceFacts.of(str(plan.source), plan.info)
     return SessionRecorder(plan.path, SessionPlan(source, EngineFacts.of(plan.engine, engine), plan.choices))
 
 
@@ -111,11 +112,11 @@ def find_cameras() -> list[CameraChoice]:
     """List the cameras in the order in which they are opened."""
     from app.sources.camera import list_cameras
 
-    return [CameraChoice(f"camera:{camera.index}", camera.name) for camera in list_cameras()]
+    return [CameraChoice(CameraSpec(str(camera.index)), camera.name) for camera in list_cameras()]
 
 
 def find_screens() -> list[ScreenChoice]:
     """List the screens that can be captured."""
-    from app.sources.screens import SCREEN, list_screens
+    from app.sources.screen import list_screens
 
-    return [ScreenChoice(f"{SCREEN}:{screen.number}", screen.label) for screen in list_screens()]
+    return [ScreenChoice(ScreenSpec(screen.number), screen.label) for screen in list_screens()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from app.core.frame import Frame
-from app.sources.formats import CameraFormat
+from app.sources.spec import CameraFormat
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
-"""Cameras, listed and opened through one library so that names and devices agree."""
+"""Cameras: listed and opened through one library so that names and devices agree, and noticed when they come and go."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Hashable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,15 +15,17 @@ from numpy.typing import NDArray
 from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources.base import SourceInfo
-from app.sources.formats import CameraFormat
 from app.sources.opencv import cv2, quiet_opencv
 from app.sources.release import ReleaseGuard
+from app.sources.spec import CameraFormat, CameraSpec
 
 OPEN_SECONDS = 8.0
 """How long a camera may take to deliver its first picture."""
 FAIL_SECONDS = 3.0
 """How long reads may fail before the camera counts as unplugged."""
-DEFAULT_FORMAT = CameraFormat()
+DEVICES = Path("/dev")
+POLL_SECONDS = 2.0
+"""How often the window looks for cameras that were connected or disconnected."""
 _RETRY_SECONDS = 0.02
 
 
@@ -60,6 +64,25 @@ def list_cameras() -> list[CameraInfo]:
     return cameras
 
 
+def camera_marks(platform: str = sys.platform, devices: Path = DEVICES) -> Hashable | None:
+    """Return a value that changes when a camera is connected or disconnected, and that is cheap to obtain.
+
+    On Linux it describes the device files. Listing cameras opens each of them, which wakes a sleeping camera, and so
+    must not happen every two seconds. None where only listing the cameras can tell (Windows, macOS).
+    """
+    if not platform.startswith("linux"):
+        return None
+    marks = []
+    for path in devices.glob("video*"):
+        try:
+            facts = path.stat()
+        except OSError:
+            continue
+        # The mode counts because a device can only be opened some moments after it appears.
+        marks.append((path.name, facts.st_ino, facts.st_mode, facts.st_gid))
+    return tuple(sorted(marks))
+
+
 def find_camera(wanted: str = "") -> CameraInfo:
     """Return the camera with this number or name, the first one for "".
 
@@ -89,17 +112,13 @@ def find_camera(wanted: str = "") -> CameraInfo:
     raise SourceError(f"There is no camera called {wanted!r}: choose one of {names}.")
 
 
-def open_camera(wanted: str = "", asked: CameraFormat | None = DEFAULT_FORMAT) -> CameraSource:
+def open_camera(spec: CameraSpec) -> CameraSource:
     """Open the camera that :func:`find_camera` finds and wait for its first picture.
 
-    Args:
-        wanted: its number or name, "" for the first one.
-        asked: size, rate and pixel format to ask for; None leaves it as it likes.
-
     Raises:
-        SourceError: no such camera, or it delivers nothing within :data:`OPEN_SECONDS`.
+        SourceError: there is no such camera, or it delivers nothing within :data:`OPEN_SECONDS`.
     """
-    camera = find_camera(wanted)
+    camera = find_camera(spec.name)
     with quiet_opencv():
         capture = cv2.VideoCapture(camera.index, camera.backend)
         if not capture.isOpened():
@@ -108,16 +127,16 @@ def open_camera(wanted: str = "", asked: CameraFormat | None = DEFAULT_FORMAT) -
                 f"{camera.name} cannot be opened: check that it is connected, that no other program uses it and "
                 "that this program may use cameras."
             )
-        if asked is not None:
-            _ask(capture, asked)
+        if spec.format is not None:
+            _request(capture, spec.format)
     try:
-        return CameraSource(capture, camera.name, asked)
+        return CameraSource(capture, camera.name, spec.format)
     except BaseException:
         capture.release()
         raise
 
 
-def _ask(capture: Any, asked: CameraFormat) -> None:
+def _request(capture: Any, asked: CameraFormat) -> None:
     # The order matters: a new size resets the rate, and the pixel format decides which of both are possible.
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, asked.width)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, asked.height)

@@ -1,4 +1,8 @@
-"""The built-in demo: a clip of a face whose true motion is known."""
+"""The built-in demo: a clip of a face whose true motion is known, with the noise of its camera's sensor.
+
+H.264 at a size fit for the repository smooths noise away, and noise is what makes landmarks flicker on a still face, so
+it is added while the clip plays: the same for a given frame index, different for every frame.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,7 @@ from numpy.typing import NDArray
 from app.core.frame import Frame
 from app.core.places import DEMO_CLIP, DEMO_MOTION
 from app.sources.base import SourceInfo
-from app.sources.paced import PacedSource
-from app.sources.sensor_noise import SensorNoise
+from app.sources.opencv import cv2
 from app.sources.video import VideoSource
 
 FACE_CENTRE = (225.0, 128.0)
@@ -21,6 +24,12 @@ HEAD = (226.0, 112.0, 84.0, 92.0)
 """Ellipse (x, y, half width, half height) in the portrait inside which the head moves rigidly."""
 EYES = ((201.5, 101.0), (247.0, 104.0))
 """Portrait pixels of the middles of the eyes, which blink."""
+NOISE = 3.0
+"""Standard deviation of the brightness noise, in grey levels."""
+COLOUR_NOISE = 1.5
+"""Standard deviation of the colour noise, which is coarser, as after demosaicing."""
+SEED = 20230617
+_SPARE = 128
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +49,30 @@ class DemoTruth:
     mouth: NDArray[np.float32]
     still: NDArray[np.bool_]
     occluded: NDArray[np.bool_]
+
+
+class SensorNoise:
+    """Adds noise to (h, w, 3) uint8 RGB pictures of one size.
+
+    One picture of noise, a little larger than the frame, is drawn once; every frame takes another window
+    of it. That costs about a millisecond for a frame instead of thirty, and neighbouring frames share no noise.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        random = np.random.default_rng(SEED)
+        rows, columns = height + _SPARE, width + _SPARE
+        grey = random.standard_normal((rows, columns, 1), dtype=np.float32)
+        colour = random.standard_normal((rows // 2, columns // 2, 3), dtype=np.float32)
+        colour = colour.repeat(2, axis=0).repeat(2, axis=1)
+        self._size = (height, width)
+        self._noise = np.rint(NOISE * grey + COLOUR_NOISE * colour).astype(np.int16)
+
+    def add(self, image: NDArray[np.uint8], index: int) -> NDArray[np.uint8]:
+        """Return ``image`` with the noise of frame ``index``."""
+        height, width = self._size
+        top, left = np.random.default_rng([SEED, index]).integers(0, _SPARE + 1, size=2)
+        window = self._noise[top : top + height, left : left + width]
+        return cv2.add(image, window, dtype=cv2.CV_8U).astype(np.uint8, copy=False)
 
 
 class DemoClip:
@@ -79,25 +112,11 @@ class DemoClip:
         self._video.close()
 
 
-def open_demo() -> PacedSource:
-    """Open the demo as a live source that never ends; ``info.demo`` is True."""
-    return PacedSource(DemoClip, loop=True)
-
-
 @cache
 def demo_truth() -> DemoTruth:
     """Return what is known about the clip's frames."""
     with np.load(DEMO_MOTION) as data:
         return DemoTruth(**{name: data[name] for name in ("matrix", "blink", "mouth", "still", "occluded")})
-
-
-def true_motion(frame_index: int) -> NDArray[np.float64]:
-    """Return the (2, 3) similarity from portrait pixels to pixels of frame ``frame_index``, in any loop.
-
-    Pixel centres have integer coordinates. See :class:`DemoTruth` for the parts of the face that it does not move.
-    """
-    matrix = demo_truth().matrix
-    return np.array(matrix[frame_index % len(matrix)])
 
 
 @cache

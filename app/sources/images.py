@@ -15,10 +15,8 @@ from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources.base import SourceInfo
 from app.sources.opencv import cv2, quiet_opencv
+from app.sources.spec import PICTURE_SUFFIXES
 
-PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"}
-)
 SEQUENCE_FPS = 30.0
 """Frames per second given to a folder, which has none of its own."""
 _PNG = b"\x89PNG\r\n\x1a\n"

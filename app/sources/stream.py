@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from fractions import Fraction
 
 import av
@@ -19,10 +19,19 @@ from app.core.frame import Frame
 from app.sources.base import SourceInfo
 from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container, upright_rgb
 from app.sources.release import ReleaseGuard
+from app.sources.spec import StreamSpec
 
-OPEN, RECONNECTING, FAILED, CLOSED = "open", "reconnecting", "failed", "closed"
 _MOST_WAIT = 8.0
 _LEAST_STEP = 1e-3
+
+
+class StreamState(StrEnum):
+    """State of a stream's connection."""
+
+    OPEN = "open"
+    RECONNECTING = "reconnecting"
+    FAILED = "failed"
+    CLOSED = "closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +74,17 @@ class StreamSource:
         SourceError: the stream cannot be opened.
     """
 
-    def __init__(self, url: str, limits: StreamLimits | None = None) -> None:
+    def __init__(self, spec: StreamSpec, limits: StreamLimits | None = None) -> None:
         self.reconnects = 0
-        self._url = url
-        self._name = without_password(url)
+        self._url = spec.url
+        self._name = spec.label
         self._limits = limits or StreamLimits()
         self._container: InputContainer | None = None
         self._decoded: Iterator[VideoFrame] = iter(())
         self._first: VideoFrame | None = None
         self._rate: Fraction | None = None
         self._guard = ReleaseGuard(self._drop)
-        self._state = OPEN
+        self._state = StreamState.OPEN
         self._attempt = 0
         self._index = 0
         self._last = -math.inf
@@ -113,14 +122,14 @@ class StreamSource:
         return self._info
 
     @property
-    def state(self) -> str:
-        """:data:`OPEN`, :data:`RECONNECTING`, :data:`FAILED` or :data:`CLOSED`."""
-        return CLOSED if self._guard.closed else self._state
+    def state(self) -> StreamState:
+        """State of the connection."""
+        return StreamState.CLOSED if self._guard.closed else self._state
 
     @property
     def note(self) -> str:
         """One sentence while the connection is lost, "" otherwise."""
-        if self.state != RECONNECTING:
+        if self.state != StreamState.RECONNECTING:
             return ""
         tries = f"attempt {self._attempt} of {self._limits.attempts}"
         return f"The connection to {self._name} was lost; {tries} to restore it."
@@ -137,14 +146,14 @@ class StreamSource:
                     return None
                 decoded, reason = self._next()
                 if decoded is not None:
-                    self._attempt, self._state = 0, OPEN
+                    self._attempt, self._state = 0, StreamState.OPEN
                     return self._frame(decoded)
             if not self._finite:
                 self._reconnect(reason)
             elif reason is None:
                 return None
             else:
-                self._state = FAILED
+                self._state = StreamState.FAILED
                 raise SourceError(
                     f"The connection to {self._name} was lost after {self._index} frames ({_reason(reason)}); "
                     "open it again."
@@ -167,7 +176,7 @@ class StreamSource:
         """Connect again, after a wait, as often as the limits allow since the last frame."""
         while self._attempt < self._limits.attempts:
             self._attempt += 1
-            self._state = RECONNECTING
+            self._state = StreamState.RECONNECTING
             if self._guard.wait_closed(self._limits.wait_before(self._attempt)):
                 return
             with self._guard.using() as usable:
@@ -181,7 +190,7 @@ class StreamSource:
                     continue
             self.reconnects += 1
             return
-        self._state = FAILED
+        self._state = StreamState.FAILED
         why = _reason(reason) if reason is not None else "the other side ended it"
         tries = "1 attempt" if self._limits.attempts == 1 else f"{self._limits.attempts} attempts"
         raise SourceError(
@@ -230,11 +239,6 @@ class StreamSource:
         container, self._container = self._container, None
         if container is not None:
             container.close()
-
-
-def without_password(url: str) -> str:
-    """Return ``url`` without user name, password and query, which may be secret, for people to see."""
-    return re.sub(r"//[^/@]*@", "//", url).split("?", 1)[0]
 
 
 def _reason(error: BaseException) -> str:

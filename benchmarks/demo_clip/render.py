@@ -1,6 +1,6 @@
 """Draws one frame of the demo clip: warp, expression, card, motion blur and light.
 
-The sensor's noise is added when the clip is played, see :mod:`app.sources.sensor_noise`: encoded, it would be
+The sensor's noise is added when the clip is played, see :mod:`app.sources.demo`: encoded, it would be
 either smoothed away or fifteen megabytes.
 """
 

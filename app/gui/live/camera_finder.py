@@ -10,7 +10,7 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
-from app.sources.hotplug import POLL_SECONDS, camera_marks
+from app.sources.camera import POLL_SECONDS, camera_marks
 
 log = logging.getLogger(__name__)
 

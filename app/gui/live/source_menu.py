@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QObject, Qt
 
 from app.gui.live.camera_finder import CameraFinder
-from app.gui.live.presenters.chooser import OPEN_FILE, OPEN_STREAM, CameraChoice, ScreenChoice, choices
+from app.gui.live.presenters.chooser import Ask, CameraChoice, ScreenChoice, choices
 from app.gui.live.presenters.state import SessionState
 from app.gui.live.views.page import LivePage
 from app.gui.widgets.files import ask_for_file
+from app.sources.spec import PathSpec, SourceSpec
 
 
 class SourceMenu(QObject):
@@ -22,6 +23,7 @@ class SourceMenu(QObject):
         find_screens: lists the screens.
         playing: returns the session's state.
         play: plays a source.
+        open_typed: plays what a person typed.
     """
 
     def __init__(
@@ -30,7 +32,8 @@ class SourceMenu(QObject):
         find_cameras: Callable[[], Sequence[CameraChoice]],
         find_screens: Callable[[], Sequence[ScreenChoice]],
         playing: Callable[[], SessionState],
-        play: Callable[[str], None],
+        play: Callable[[SourceSpec], None],
+        open_typed: Callable[[str], None],
     ) -> None:
         super().__init__()
         self._page = page
@@ -41,7 +44,7 @@ class SourceMenu(QObject):
         page.bar.chosen.connect(self._choose)
         page.bar.menu_opened.connect(self._fill)
         page.bar.menu_opened.connect(self._finder.search)
-        page.address.entered.connect(play)
+        page.address.entered.connect(open_typed)
 
     def begin(self) -> None:
         """Look for cameras, now and whenever one comes or goes."""
@@ -62,11 +65,11 @@ class SourceMenu(QObject):
         found = choices(self._finder.cameras, self._finder.screens, state.source, state.info)
         self._page.bar.show_choices(found)
 
-    def _choose(self, spec: str) -> None:
-        if spec == OPEN_FILE:
-            ask_for_file(self._page, self._play)
-        elif spec == OPEN_STREAM:
+    def _choose(self, opens: SourceSpec | Ask) -> None:
+        if opens is Ask.FILE:
+            ask_for_file(self._page, lambda path: self._play(PathSpec(path)))
+        elif opens is Ask.ADDRESS:
             self._page.address.ask()
             self._page.place()
-        elif spec:
-            self._play(spec)
+        else:
+            self._play(opens)

@@ -22,7 +22,7 @@ from app.lab.accuracy.pictures import load_picture
 from app.lab.accuracy.w300 import find_faces
 from app.lab.steadiness.clips import MOVING, STILL, KnownClip, holds_everywhere
 from app.lab.steadiness.measure import Array, Truth
-from app.sources.sensor_noise import SensorNoise
+from app.sources.demo import SensorNoise
 from model.geometry import similarity
 from model.topology import LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER_68
 

@@ -37,7 +37,7 @@ def check_cameras() -> list[Finding]:
 def check_screens() -> list[Finding]:
     """List the screens that can be a source. None is no problem: few people need one."""
     from app.core.errors import SourceError
-    from app.sources.screens import open_capture, screens_of
+    from app.sources.screen import open_capture, screens_of
 
     try:
         with open_capture() as capture:

@@ -8,6 +8,7 @@ from app.gui.live.presenters.state import SessionState
 from app.gui.presenters import actions
 from app.gui.presenters.banner import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner
 from app.media.summary import RecordingSummary
+from app.sources.spec import DemoSpec
 from app.tracking.live import LiveState
 
 NO_CAMERA = "No camera found; playing the demo clip instead."
@@ -54,7 +55,7 @@ def _source_trouble(state: SessionState, outlook: str) -> Banner | None:
     if state.stage == LiveState.FAILED:
         error = state.status.error if state.status is not None else ""
         text = state.problem or error or "The source stopped."
-        others = () if state.source == "demo" else (actions.DEMO,)
+        others = () if state.source == DemoSpec() else (actions.DEMO,)
         return Banner(
             (LiveState.FAILED, state.play), ERROR, f"{text} {outlook}".strip(), (actions.RETRY, actions.CHOOSE, *others)
         )

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from app.core.errors import UserError
 from app.gui.live.presenters.chooser import CameraChoice, is_playing
 from app.gui.live.presenters.state import SessionState
-from app.sources.formats import CameraRequest, is_camera_spec, parse_camera
+from app.sources.spec import CameraSpec
 from app.tracking.live import LiveState
 
 SETTLE_SECONDS = 1.0
@@ -29,7 +28,7 @@ class HotplugAdvice:
         waiting: the camera that played is gone, and is played again when it comes back.
     """
 
-    resume: str | None = None
+    resume: CameraSpec | None = None
     offer: CameraChoice | None = None
     waiting: bool = False
 
@@ -39,7 +38,7 @@ class _Playing:
     """The camera that plays or played last, by name, since its number may change."""
 
     name: str
-    source: str
+    source: CameraSpec
     play: int
     gone: bool = False
     tries: int = 0
@@ -81,12 +80,7 @@ class CameraHotplug:
     def _follow(self, state: SessionState, listed: set[str]) -> None:
         """Keep in mind which camera plays, and whether it was pulled out."""
         playing, source = self._playing, state.source
-        if (
-            state.stage == LiveState.RUNNING
-            and state.info is not None
-            and source is not None
-            and is_camera_spec(source)
-        ):
+        if state.stage == LiveState.RUNNING and state.info is not None and isinstance(source, CameraSpec):
             if playing is None or (playing.name, playing.play) != (state.info.name, state.play):
                 playing = self._playing = _Playing(state.info.name, source, state.play)
         elif playing is not None and not self._is_about(playing, state):
@@ -100,7 +94,7 @@ class CameraHotplug:
         """Whether the session still plays this camera, or tries to."""
         return state.playing and state.source in (playing.source, _by_name(playing))
 
-    def _resume(self, playing: _Playing, state: SessionState, since: dict[str, float], now: float) -> str | None:
+    def _resume(self, playing: _Playing, state: SessionState, since: dict[str, float], now: float) -> CameraSpec | None:
         back = since.get(playing.name)
         if state.stage != LiveState.FAILED or back is None or now - back < SETTLE_SECONDS:
             return None
@@ -111,13 +105,9 @@ class CameraHotplug:
         return _by_name(playing)
 
 
-def _by_name(playing: _Playing) -> str:
-    """Return the source by the camera's name, with what was asked of it."""
-    try:
-        asked = parse_camera(playing.source).format
-    except UserError:
-        return CameraRequest(playing.name).spec
-    return CameraRequest(playing.name, asked).spec
+def _by_name(playing: _Playing) -> CameraSpec:
+    """Return the source by the camera's name, with the same format."""
+    return replace(playing.source, name=playing.name)
 
 
 def _offer(new: Sequence[CameraChoice], state: SessionState) -> CameraChoice | None:

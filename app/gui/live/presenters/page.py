@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
+from app.core.errors import UserError
 from app.core.files import unique_path
 from app.core.frame import FrameResult
 from app.core.settings import TrackingSettings
@@ -20,8 +21,8 @@ from app.gui.live.presenters.hint_watcher import HintWatcher
 from app.gui.live.presenters.hotplug import WAITING, CameraHotplug
 from app.gui.live.presenters.player import Player
 from app.gui.live.presenters.preferences import Preferences
-from app.gui.live.presenters.readouts import Facts, is_camera, source_name
-from app.gui.live.presenters.remembered import Remembered, memorable_source
+from app.gui.live.presenters.readouts import Facts
+from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import Consumer, LiveSession
 from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import ShareForm, ShareReading, read_form
@@ -33,6 +34,7 @@ from app.gui.presenters.banner import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.zoom import FaceZoom
 from app.sharing.sharing import Sharing
+from app.sources.spec import DemoSpec, SourceKind, SourceSpec, StreamSpec, parse_source
 
 MakeSession = Callable[[TrackingSettings, Sequence[Consumer], Callable[[], None], Callable[[], None]], LiveSession]
 """Makes a session from settings, consumers and what to call when it changed and when it was emptied."""
@@ -78,9 +80,9 @@ class LivePresenter:
         self._rate = RateMeter()
         self._latency = LatencyMeter()
         self._banners = Banners()
-        self._requested = settings.chosen.source
+        self._requested: SourceSpec | None = None
         self._hotplug = CameraHotplug()
-        self._offered: str | None = None
+        self._offered: SourceSpec | None = None
         self.sharing = Sharing(self.share_reading.settings)
         self.session = make_session(settings.chosen.tracking, (self._consume,), changed, self._forget)
         self.player = Player(lambda: self.session.live)
@@ -93,7 +95,7 @@ class LivePresenter:
             actions.MIRROR: lambda: self.choose(mirror=not self.mirrored),
             actions.PRIVACY: lambda: self.set_privacy(not self._chosen.privacy),
             actions.RETRY: lambda: self.play(self._requested),
-            actions.DEMO: lambda: self.play("demo"),
+            actions.DEMO: lambda: self.play(DemoSpec()),
             actions.USE_CAMERA: lambda: self.play(self._offered),
             **self.player.actions,
         }
@@ -107,7 +109,10 @@ class LivePresenter:
         self._hints.start()
         if self._settings.note:
             self._banners.post(Banner(("note", self._settings.note), INFO, self._settings.note))
-        self.play(self._chosen.source)
+        if self._chosen.source is None:
+            self.play(None)
+        else:
+            self.open(self._chosen.source)
 
     def end(self) -> None:
         """Give back what is not the session's, once that is closed."""
@@ -147,7 +152,8 @@ class LivePresenter:
         """Whether the picture is flipped: as the person chose, otherwise for cameras only."""
         if self._chosen.mirror is not None:
             return self._chosen.mirror
-        return is_camera(self.session.state.source)
+        source = self.session.state.source
+        return source is not None and source.kind is SourceKind.CAMERA
 
     @property
     def source_name(self) -> str:
@@ -155,12 +161,23 @@ class LivePresenter:
         state = self.session.state
         if state.info is not None and state.playing:
             return state.info.name
-        return source_name(self._requested if self._requested is not None else state.source)
+        source = self._requested if self._requested is not None else state.source
+        return "Automatic" if source is None else source.label
 
-    def play(self, source: str | None) -> None:
-        """Play ``source``; None looks for a camera."""
+    def open(self, typed: str) -> None:
+        """Play what a person typed; what names no source is answered with a message."""
+        try:
+            source = parse_source(typed)
+        except UserError as error:
+            self.say(str(error), ERROR)
+        else:
+            self.play(source)
+
+    def play(self, source: SourceSpec | None) -> None:
+        """Play ``source``; None looks for a camera. It is remembered unless its address holds a secret."""
         self._requested = source
-        self.choose(source=memorable_source(source))
+        secret = isinstance(source, StreamSpec) and source.secret
+        self.choose(source=None if source is None or secret else str(source))
         self.session.play(source)
 
     def watch_cameras(self, cameras: Sequence[CameraChoice] | None) -> None:

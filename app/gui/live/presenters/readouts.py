@@ -15,7 +15,6 @@ from app.gui.live.presenters.timing import Latency
 from app.gui.presenters.faces import face_name
 from app.gui.presenters.readouts import NOTHING, Hud, Row
 from app.sharing.channel import ChannelStatus
-from app.sources.formats import is_camera_spec
 from app.tracking.live import LiveState
 
 
@@ -173,7 +172,7 @@ def _message(facts: Facts) -> str:
     if state.stage == LiveState.OPENING or (state.stage == LiveState.RUNNING and facts.result is None):
         if state.info is not None:
             return "Loading the model…"
-        return "Looking for a camera…" if state.source is None else f"Opening {source_name(state.source)}…"
+        return "Looking for a camera…" if state.source is None else f"Opening {state.source.label}…"
     if state.stage == LiveState.STOPPED:
         return "Stopped. Press S to start."
     return ""
@@ -191,24 +190,6 @@ def _notice(facts: Facts) -> str:
     if faces == 0:
         return "No face in view"
     return f"{faces} faces" if faces > 1 else ""
-
-
-def is_camera(source: str | None) -> bool:
-    """Whether a source as ``open_source`` takes it is a camera."""
-    return source is not None and is_camera_spec(source)
-
-
-def source_name(source: str | None) -> str:
-    """Return a short name for a source that is not open yet."""
-    if source is None:
-        return "Automatic"
-    if source == "demo":
-        return "Demo clip"
-    if is_camera(source):
-        return f"Camera {source.partition(':')[2]}".strip()
-    if "://" in source:
-        return source
-    return source.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or source
 
 
 def _number(value: float | None) -> str:

@@ -14,7 +14,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -42,7 +41,7 @@ class Remembered:
 
     Attributes:
         geometry: size and place of the window, as Qt saves it, in base64; "" for the usual.
-        source: what the person chose to play last; None looks for a camera.
+        source: what the person chose to play last, as it is typed; None looks for a camera.
         tracking: how faces are followed.
         compare_view: how two modes are shown; the view falls back to its first where it does not know the name.
         divider: where the line of the split view is, as share of the width.
@@ -105,18 +104,6 @@ class Remembered:
             folder=chosen.folder,
             tracking=replace(self.tracking, max_faces=chosen.max_faces),
         )
-
-
-def memorable_source(source: str | None) -> str | None:
-    """Return ``source`` if it may be written to a file, None for a stream whose address holds a password."""
-    if source is not None and "://" in source:
-        try:
-            address = urlsplit(source)
-        except ValueError:
-            return None
-        if "@" in address.netloc or address.query:
-            return None
-    return source
 
 
 def default_path() -> Path:

@@ -21,6 +21,7 @@ from app.gui.live.presenters.recording import FINISH_SECONDS, ActiveRecording, M
 from app.gui.live.presenters.state import Live, RecordingPlan, SessionState
 from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
+from app.sources.spec import DemoSpec, SourceSpec
 from app.tracking.live import LiveState
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
 TIDY_SECONDS = 60.0
 """How often free memory is given back while something plays; it takes some milliseconds."""
-DEMO_SOURCE = "demo"
 
 Consumer = Callable[[FrameResult], None]
 
@@ -44,14 +44,14 @@ class SessionParts:
         cameras: lists the sources to try when none was chosen, best first; may take a while.
     """
 
-    live: Callable[[str, TrackingSettings], Live]
+    live: Callable[[SourceSpec, TrackingSettings], Live]
     recorder: MakeRecorder
-    cameras: Callable[[], Sequence[str]]
+    cameras: Callable[[], Sequence[SourceSpec]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    source: str | None
+    source: SourceSpec | None
     play: int
     playing: bool
     tracking: TrackingSettings
@@ -90,7 +90,7 @@ class LiveSession:
         # Below: used by the session's thread alone, but for _live, which readers take as a whole.
         self._live: Live | None = None
         self._play = 0
-        self._candidates: list[str] = []
+        self._candidates: list[SourceSpec] = []
         self._applied = tracking
         self._recording: ActiveRecording | None = None
         self._left_behind = False
@@ -125,7 +125,7 @@ class LiveSession:
         live = self._live
         return live.results if live is not None else None
 
-    def play(self, source: str | None) -> None:
+    def play(self, source: SourceSpec | None) -> None:
         """Play ``source`` instead of what plays now; None looks for a camera and falls back to the demo."""
         self._want(lambda w: replace(w, source=source, play=w.play + 1, playing=True, record=None))
 
@@ -207,10 +207,10 @@ class LiveSession:
             self._candidates = []
             self._start_live(wanted.source)
             return
-        self._candidates = [*self._find_cameras(), DEMO_SOURCE]
+        self._candidates = [*self._find_cameras(), DemoSpec()]
         self._start_next_candidate()
 
-    def _find_cameras(self) -> list[str]:
+    def _find_cameras(self) -> list[SourceSpec]:
         try:
             return list(self._parts.cameras())
         except Exception:
@@ -222,7 +222,7 @@ class LiveSession:
         self._start_live(source)
         self._publish(no_camera=not self._candidates)
 
-    def _start_live(self, source: str) -> None:
+    def _start_live(self, source: SourceSpec) -> None:
         live = self._parts.live(source, self._applied)
         for consumer in self._consumers:
             live.add_consumer(consumer)
@@ -272,10 +272,10 @@ class LiveSession:
 
     def _start_recording(self, wanted: _Wanted, path: Path) -> None:
         live, state = self._live, self.state
-        if live is None or state.info is None or state.status is None:
+        if live is None or state.source is None or state.info is None or state.status is None:
             return
         choices = wanted.choices or RecordingChoices()
-        plan = RecordingPlan(path, state.source or "", state.info, state.status.engine, choices)
+        plan = RecordingPlan(path, state.source, state.info, state.status.engine, choices)
         recording = ActiveRecording.start(self._parts.recorder, live, plan)
         if isinstance(recording, RecordingSummary):
             self._publish(finished=recording)

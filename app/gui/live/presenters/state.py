@@ -13,6 +13,7 @@ from app.core.slot import LatestSlot
 from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
 from app.sources.base import Playback, SourceInfo
+from app.sources.spec import SourceSpec
 from app.tracking.live import LiveState
 
 
@@ -65,14 +66,14 @@ class RecordingPlan:
 
     Attributes:
         path: the session's folder.
-        source: what the person named, such as "camera:1".
+        source: the source as the person named it.
         info: facts about the open source.
         engine: library and device that run.
         choices: what to keep.
     """
 
     path: Path
-    source: str
+    source: SourceSpec
     info: SourceInfo
     engine: str
     choices: RecordingChoices
@@ -121,7 +122,7 @@ class SessionState:
         closed: everything is released; nothing will happen any more.
     """
 
-    source: str | None = None
+    source: SourceSpec | None = None
     play: int = 0
     playing: bool = False
     status: Status | None = None

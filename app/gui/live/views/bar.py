@@ -76,12 +76,12 @@ class ControlBar(QWidget):
 
     Signals:
         asked: an action's name.
-        chosen: a source's ``Choice.spec``.
+        chosen: ``Choice.opens`` of the entry that a person took in the list of sources.
         menu_opened: the list of sources is about to be read; it may be brought up to date.
     """
 
     asked = Signal(str)
-    chosen = Signal(str)
+    chosen = Signal(object)
     menu_opened = Signal()
 
     def __init__(self) -> None:

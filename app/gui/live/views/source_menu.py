@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QMenu
 
-from app.gui.live.presenters.chooser import Choice
+from app.gui.live.presenters.chooser import Ask, Choice
+from app.sources.spec import SourceSpec
 
 
-def fill_source_menu(menu: QMenu, choices: Sequence[Choice], chosen: Callable[[str], object]) -> None:
-    """Replace the entries of ``menu``; ``chosen`` is called with the spec of the one a person takes."""
+def fill_source_menu(menu: QMenu, choices: Sequence[Choice], chosen: Callable[[SourceSpec | Ask], object]) -> None:
+    """Replace the entries of ``menu``; ``chosen`` is called with ``Choice.opens`` of the one a person takes."""
     for beside in menu.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly):
         beside.deleteLater()  # clear() alone would keep it for as long as the window lives
     menu.clear()
@@ -22,7 +23,7 @@ def fill_source_menu(menu: QMenu, choices: Sequence[Choice], chosen: Callable[[s
             fill_source_menu(menu.addMenu(choice.label), choice.children, chosen)
             continue
         entry = menu.addAction(choice.label)
-        entry.setEnabled(bool(choice.spec))
+        entry.setEnabled(choice.opens is not None)
         entry.setCheckable(choice.checked)
         entry.setChecked(choice.checked)
-        entry.triggered.connect(lambda _checked=False, spec=choice.spec: chosen(spec))
+        entry.triggered.connect(lambda _checked=False, opens=choice.opens: chosen(opens))

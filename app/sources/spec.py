@@ -1,0 +1,279 @@
+"""What a person types for a source, read once into a typed value: :func:`parse_source`; ``str`` writes it back."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import ClassVar
+
+from app.core.errors import SourceError
+
+
+class SourceKind(StrEnum):
+    """The kinds of source; for cameras, screens and the demo also the word that a person types."""
+
+    CAMERA = "camera"
+    SCREEN = "screen"
+    DEMO = "demo"
+    STREAM = "stream"
+    FILE = "file"
+    PICTURE = "picture"
+    FOLDER = "folder"
+
+
+PICTURE_SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"}
+)
+AUTO = "auto"
+"""In place of a size: leave the camera's format as it is."""
+
+_SIZE = r"(?:(?P<width>\d{1,6})\s*[xX\u00d7]\s*(?P<height>\d{1,6})(?:@(?P<fps>\d{1,6}(?:\.\d{1,6})?))?|(?P<auto>auto))"
+_CAMERA = re.compile(rf"camera\s*(?::(?P<name>.*?))??\s*(?:@{_SIZE})?", re.IGNORECASE | re.DOTALL)
+_SCREEN = re.compile(r"screen\s*($|[:@])", re.IGNORECASE)
+_SCREEN_PART = re.compile(
+    r"screen\s*(?::\s*(?P<number>\d{1,3}))?"
+    r"(?:@(?P<left>\d{1,6}),(?P<top>\d{1,6}),(?P<width>\d{1,6})[xX\u00d7](?P<height>\d{1,6}))?",
+    re.IGNORECASE,
+)
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class CameraFormat:
+    """What to request from a camera, which may deliver the nearest format that it supports.
+
+    Raises:
+        SourceError: for a size or rate that no camera can have.
+    """
+
+    width: int = 1280
+    height: int = 720
+    fps: float = 30.0
+    fourcc: str = "MJPG"
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1 or self.fps <= 0:
+            raise SourceError("A camera's width, height and frames per second must be above 0.")
+        if len(self.fourcc) != 4:
+            raise SourceError(f"A camera's pixel format has four letters such as MJPG, not {self.fourcc!r}.")
+
+    def __str__(self) -> str:
+        """As it is typed after a camera's name, without the pixel format."""
+        return f"{self.width}x{self.height}@{self.fps:g}"
+
+    @property
+    def label(self) -> str:
+        """For display: "1280 x 720, 30 fps" with a real multiplication sign."""
+        return f"{self.width} \u00d7 {self.height}, {self.fps:g} fps"
+
+
+FORMATS: tuple[CameraFormat | None, ...] = (
+    CameraFormat(640, 480, 30.0),
+    CameraFormat(1280, 720, 30.0),
+    CameraFormat(1280, 720, 60.0),
+    CameraFormat(1920, 1080, 30.0),
+    CameraFormat(1920, 1080, 60.0),
+    None,
+)
+"""What the window offers; None leaves the camera's format as it is. OpenCV cannot list what a camera supports with any
+backend, so the window shows the format that was requested and the one that was delivered."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSpec:
+    """``camera``, ``camera:1`` or ``camera:NAME``, each optionally followed by ``@1920x1080``, ``@1920x1080@60`` or
+    ``@auto``. An @ that no size follows belongs to the name.
+
+    Attributes:
+        name: the camera's number, its name or a part of its name; "" for the first camera.
+        format: what to request; None leaves the camera's format as it is.
+    """
+
+    kind: ClassVar = SourceKind.CAMERA
+    name: str = ""
+    format: CameraFormat | None = CameraFormat()
+
+    @property
+    def label(self) -> str:
+        """Short name for display, until the camera is open and its own name known."""
+        return f"Camera {self.name}".strip()
+
+    def __str__(self) -> str:
+        """As it is typed; a format is left out where it is the default."""
+        name = f"{self.kind}:{self.name}" if self.name else str(self.kind)
+        if self.format == CameraFormat() and _parse_camera(name) == self:
+            return name
+        return f"{name if self.name else f'{self.kind}:'}@{AUTO if self.format is None else self.format}"
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A part of a screen, in the units in which the system places windows, from the screen's top left corner."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenSpec:
+    """``screen``, ``screen:2``, or a part of a screen: ``screen:1@LEFT,TOP,WIDTHxHEIGHT``.
+
+    Attributes:
+        number: 1 for the first screen.
+        region: None for the whole screen.
+    """
+
+    kind: ClassVar = SourceKind.SCREEN
+    number: int = 1
+    region: Region | None = None
+
+    @property
+    def label(self) -> str:
+        """Short name for display."""
+        part = "" if self.region is None else f", {self.region.width} \u00d7 {self.region.height}"
+        return f"Screen {self.number}{part}"
+
+    def __str__(self) -> str:
+        """As it is typed, always with the number."""
+        part = self.region
+        where = "" if part is None else f"@{part.left},{part.top},{part.width}x{part.height}"
+        return f"{self.kind}:{self.number}{where}"
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSpec:
+    """``demo``: the built-in clip."""
+
+    kind: ClassVar = SourceKind.DEMO
+
+    @property
+    def label(self) -> str:
+        """Short name for display."""
+        return "Demo clip"
+
+    def __str__(self) -> str:
+        """As it is typed."""
+        return str(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class StreamSpec:
+    """The address of a network stream."""
+
+    kind: ClassVar = SourceKind.STREAM
+    url: str
+
+    @property
+    def label(self) -> str:
+        """The address without what may be secret: user name, password and query."""
+        return re.sub(r"//[^/@]*@", "//", self.url).split("?", 1)[0]
+
+    @property
+    def secret(self) -> bool:
+        """Whether the address may hold a password or an access token, and so must not be written to a file."""
+        return self.label != self.url
+
+    def __str__(self) -> str:
+        """The whole address."""
+        return self.url
+
+
+@dataclass(frozen=True, slots=True)
+class PathSpec:
+    """A video, a picture, or a folder of pictures or of a recorded session; also what is not there (any more).
+
+    Attributes:
+        typed: the path as it was typed, which may be relative and begin with ``~``.
+    """
+
+    typed: str
+
+    @property
+    def path(self) -> Path:
+        """The path, with ``~`` expanded where that user exists."""
+        path = Path(self.typed)
+        try:
+            return path.expanduser()
+        except RuntimeError:
+            return path
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file or folder now; False for names that no file can have."""
+        try:
+            return self.path.exists()
+        except (OSError, ValueError):
+            return False
+
+    @property
+    def kind(self) -> SourceKind:
+        """Folder, picture or (any other) file, by what is there now and by its suffix."""
+        if self.exists and self.path.is_dir():
+            return SourceKind.FOLDER
+        return SourceKind.PICTURE if self.path.suffix.lower() in PICTURE_SUFFIXES else SourceKind.FILE
+
+    @property
+    def label(self) -> str:
+        """The name of the file or folder, without those above it."""
+        return self.typed.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] or self.typed
+
+    def __str__(self) -> str:
+        """As it was typed."""
+        return self.typed
+
+
+SourceSpec = CameraSpec | ScreenSpec | DemoSpec | StreamSpec | PathSpec
+
+
+def parse_source(text: str) -> SourceSpec:
+    """Read what a person typed. Nothing is opened, and a path need not exist.
+
+    The words ``camera``, ``screen`` and ``demo`` may be written in upper case; a file of such a name can be given as
+    ``./demo``.
+
+    Raises:
+        SourceError: nothing was typed, or a camera or screen that cannot exist.
+    """
+    text = text.strip()
+    if not text:
+        raise SourceError("No source was named: give a camera, a screen, a file, a folder, a stream's URL or demo.")
+    if text.lower() == SourceKind.DEMO:
+        return DemoSpec()
+    if (camera := _parse_camera(text)) is not None:
+        return camera
+    if _SCREEN.match(text):
+        return _parse_screen(text)
+    return StreamSpec(text) if _URL.match(text) else PathSpec(text)
+
+
+def _parse_camera(text: str) -> CameraSpec | None:
+    found = _CAMERA.fullmatch(text)
+    if found is None:
+        return None
+    name = (found["name"] or "").strip()
+    if found["auto"]:
+        return CameraSpec(name, None)
+    if found["width"] is None:
+        return CameraSpec(name)
+    fps = float(found["fps"]) if found["fps"] else CameraFormat().fps
+    return CameraSpec(name, CameraFormat(int(found["width"]), int(found["height"]), fps))
+
+
+def _parse_screen(text: str) -> ScreenSpec:
+    found = _SCREEN_PART.fullmatch(text)
+    number = int(found["number"] or 1) if found else 0
+    if found is None or number < 1:
+        raise SourceError(
+            f"{text!r} names no screen: write screen, screen:2 for the second one, or screen:1@100,80,1280x720 for a "
+            "part that begins 100 to the right and 80 down."
+        )
+    if found["width"] is None:
+        return ScreenSpec(number)
+    left, top, width, height = (int(found[name]) for name in ("left", "top", "width", "height"))
+    if not (width and height):
+        raise SourceError("A part of a screen must be at least 1 wide and 1 high.")
+    return ScreenSpec(number, Region(left, top, width, height))

@@ -1,0 +1,167 @@
+"""What a person types for a source is read once, the same everywhere, and written back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import SourceError
+from app.sources.spec import (
+    FORMATS,
+    CameraFormat,
+    CameraSpec,
+    DemoSpec,
+    PathSpec,
+    Region,
+    ScreenSpec,
+    SourceKind,
+    SourceSpec,
+    StreamSpec,
+    parse_source,
+)
+
+USUAL = CameraFormat()
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "requested"),
+    [
+        ("camera", "", USUAL),
+        ("camera:", "", USUAL),
+        (" Camera : 1 ", "1", USUAL),
+        ("camera:0@1920x1080@60", "0", CameraFormat(1920, 1080, 60.0)),
+        ("camera:0@1920X1080", "0", CameraFormat(1920, 1080, 30.0)),
+        ("camera:0@640\u00d7480@29.97", "0", CameraFormat(640, 480, 29.97)),
+        ("camera:Logi C920@1280x720", "Logi C920", USUAL),
+        ("camera:HD Pro: Webcam@auto", "HD Pro: Webcam", None),
+        ("camera:@640x480", "", CameraFormat(640, 480)),
+        ("camera@640x480", "", CameraFormat(640, 480)),
+        ("CAMERA@AUTO", "", None),
+        ("camera:cam@home", "cam@home", USUAL),
+        ("camera:cam@home@640x480@15", "cam@home", CameraFormat(640, 480, 15.0)),
+        ("camera:cam@640x480@1280x720@60", "cam@640x480", CameraFormat(1280, 720, 60.0)),
+        ("camera:8x8@", "8x8@", USUAL),
+    ],
+)
+def test_cameras(typed: str, name: str, requested: CameraFormat | None) -> None:
+    spec = parse_source(typed)
+    assert spec == CameraSpec(name, requested)
+    assert spec.kind is SourceKind.CAMERA
+
+
+@pytest.mark.parametrize(
+    ("typed", "spec"),
+    [
+        ("screen", ScreenSpec(1)),
+        ("Screen", ScreenSpec(1)),
+        ("screen:2", ScreenSpec(2)),
+        ("screen:1@100,80,1280x720", ScreenSpec(1, Region(100, 80, 1280, 720))),
+        ("screen@0,0,10X20", ScreenSpec(1, Region(0, 0, 10, 20))),
+        ("demo", DemoSpec()),
+        (" Demo ", DemoSpec()),
+        ("DEMO", DemoSpec()),
+        ("rtsp://10.0.0.2/live", StreamSpec("rtsp://10.0.0.2/live")),
+        ("HTTP://host/a.mp4", StreamSpec("HTTP://host/a.mp4")),
+        ("udp://@:1234", StreamSpec("udp://@:1234")),
+        ("talk.mp4", PathSpec("talk.mp4")),
+        ("C:\\talk.mp4", PathSpec("C:\\talk.mp4")),
+        ("./demo", PathSpec("./demo")),
+        ("demo:1", PathSpec("demo:1")),
+        ("demo.mp4", PathSpec("demo.mp4")),
+        ("cameras/talk.mp4", PathSpec("cameras/talk.mp4")),
+        ("camera@home.mp4", PathSpec("camera@home.mp4")),
+        ("camera.mp4", PathSpec("camera.mp4")),
+        ("screens.mp4", PathSpec("screens.mp4")),
+        ("screenshot.png", PathSpec("screenshot.png")),
+        ("my screen", PathSpec("my screen")),
+        ("/tmp/screen", PathSpec("/tmp/screen")),
+    ],
+)
+def test_other_sources(typed: str, spec: SourceSpec) -> None:
+    assert parse_source(typed) == spec
+    assert parse_source(str(spec)) == spec
+
+
+@pytest.mark.parametrize("name", ["", "0", "Logi C920", "a@b", "cam@640x480", "cam@auto", "x: y", "\u9854"])
+@pytest.mark.parametrize("requested", [*FORMATS, CameraFormat(333, 222, 12.5)])
+def test_what_is_written_is_read_back(name: str, requested: CameraFormat | None) -> None:
+    spec = CameraSpec(name, requested)
+    assert parse_source(str(spec)) == spec
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ("", "No source was named"),
+        ("  ", "No source was named"),
+        ("camera:0@0x480", "above 0"),
+        ("camera:0@640x480@0", "above 0"),
+        ("screen:0", "names no screen"),
+        ("screen:first", "names no screen"),
+        ("screen:1@100,80", "names no screen"),
+        ("screen:1@-5,0,10x10", "names no screen"),
+        ("screen:1@1,1,10x0", "at least 1 wide"),
+        ("screen:1@a", "names no screen"),
+    ],
+)
+def test_what_cannot_exist_is_one_sentence(typed: str, words: str) -> None:
+    with pytest.raises(SourceError, match=words) as caught:
+        parse_source(typed)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+def test_paths_say_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "a.PNG").touch()
+    (tmp_path / "b.png").mkdir()
+    assert PathSpec(str(tmp_path / "a.PNG")).kind is SourceKind.PICTURE
+    assert PathSpec(str(tmp_path / "b.png")).kind is SourceKind.FOLDER
+    missing = PathSpec(str(tmp_path / "c.mp4"))
+    assert (missing.kind, missing.exists) == (SourceKind.FILE, False)
+
+
+@pytest.mark.parametrize("typed", ["a\0b", "x" * 5000, "~nobody-of-that-name/a.mp4"])
+def test_names_that_no_file_can_have_do_not_exist(typed: str) -> None:
+    assert not PathSpec(typed).exists
+    assert PathSpec(typed).kind is SourceKind.FILE
+
+
+@pytest.mark.parametrize(
+    ("typed", "label"),
+    [
+        ("Demo", "Demo clip"),
+        ("camera:1", "Camera 1"),
+        ("camera", "Camera"),
+        ("camera:1@640x480", "Camera 1"),
+        ("screen:2@0,0,10x20", "Screen 2, 10 \u00d7 20"),
+        ("/videos/talk.mp4", "talk.mp4"),
+        ("C:\\videos\\talk.mp4", "talk.mp4"),
+        ("/", "/"),
+        ("rtsp://host/stream", "rtsp://host/stream"),
+        ("rtsp://me:secret@cam.local:554/live?token=7", "rtsp://cam.local:554/live"),
+    ],
+)
+def test_labels(typed: str, label: str) -> None:
+    assert parse_source(typed).label == label
+
+
+@pytest.mark.parametrize(
+    ("url", "secret"),
+    [
+        ("rtsp://10.0.0.7/live", False),
+        ("http://h:81/v", False),
+        ("rtsp://me:word@10.0.0.7/live", True),
+        ("https://h/v?token=1", True),
+    ],
+)
+def test_addresses_may_hold_secrets(url: str, secret: bool) -> None:
+    assert StreamSpec(url).secret is secret
+
+
+def test_formats_for_display() -> None:
+    assert CameraFormat(1920, 1080, 59.94).label == "1920 \u00d7 1080, 59.94 fps"
+    assert str(CameraFormat(640, 480, 30.0)) == "640x480@30"
+    assert None in FORMATS
+    assert USUAL in FORMATS
+    assert len(set(FORMATS)) == len(FORMATS)
