@@ -20,7 +20,7 @@ from app.core.frame import Frame
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.base import SourceInfo
 from app.sources.demo import DemoClip
-from app.tracking import faces as followed
+from app.tracking import face_solver
 from app.tracking.pipeline import build_pipeline
 from model.rwr.batch import solve_batch
 
@@ -95,7 +95,7 @@ def measure(count: int, frames: int) -> tuple[float, float]:
             break
         for way, pipeline in enumerate(pipelines):
             solve = solve_batch if way == 0 else one_by_one
-            with mock.patch.object(followed, "solve_batch", solve):
+            with mock.patch.object(face_solver, "solve_batch", solve):
                 started = time.perf_counter()
                 result = pipeline.process(frame)
                 if len(result.faces) == count and all(face.estimate.report.warm for face in result.faces):

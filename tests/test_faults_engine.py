@@ -11,19 +11,15 @@ from numpy.typing import NDArray
 
 from app.core.errors import EXIT_FAILURE, UserError
 from app.core.event_texts import event_text
-from app.core.events import DetectorFailed, EngineReplaced
+from app.core.events import DetectorFailed, EngineReplaced, ResetReason
 from app.core.frame import Frame, FrameResult
-from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.events import FAULT
-from app.tracking.detector import Detection
+from app.tracking.detector import FAILURES_IN_A_ROW, Detection
+from app.tracking.face_solver import MOST_REPLACEMENTS, NO_NUMBERS, NOT_FINITE_FRAMES
 from app.tracking.live import LivePipeline, LiveState
-from app.tracking.patient_detector import FAILURES_IN_A_ROW
 from app.tracking.pipeline import Pipeline, build_pipeline
-from app.tracking.rescue import ENGINE_REPLACED, NO_NUMBERS, SICK_FRAMES
-from model.engine.fallback import MOST, EngineSupply
 from model.engine.onnx_engine import OnnxEngine
-from model.errors import ModelError
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.session_fakes import record
 from tests.test_live import FakeSource, wait_for
@@ -119,7 +115,7 @@ def test_a_lost_gpu_costs_no_frame(part: str, calls: int, compare: bool) -> None
     reason = "CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=box"
     assert replacements(results) == [EngineReplaced("onnxruntime, CUDA", reason, "onnxruntime, CPU")]
     report = said.faces[0].estimate.report
-    assert (report.warm, report.reason) == (False, ENGINE_REPLACED)
+    assert (report.warm, report.reason) == (False, ResetReason.ENGINE_REPLACED)
     assert results[-1].faces[0].estimate.report.warm
     alone = play(with_spare(Cpu(), compare=compare))[-1].faces[0].estimate.landmarks
     assert np.abs(results[-1].faces[0].estimate.landmarks - alone).mean() < 1.0
@@ -129,7 +125,7 @@ def test_an_engine_that_gives_no_numbers_is_replaced() -> None:
     pipeline = with_spare(Sick(after=20))
     results = play(pipeline, 20)
     blind = [result.frame.index for result in results if not result.faces]
-    assert 0 < len(blind) < SICK_FRAMES
+    assert 0 < len(blind) < NOT_FINITE_FRAMES
     assert [len(result.faces) for result in results[-5:]] == [1] * 5
     assert replacements(results) == [EngineReplaced("onnxruntime, CUDA", NO_NUMBERS, "onnxruntime, CPU")]
 
@@ -145,7 +141,7 @@ def test_engines_that_fail_one_after_the_other_end_with_one_sentence() -> None:
     with pytest.raises(UserError, match=r"^The model cannot be used any more: .* choose another .*\.$") as caught:
         play(pipeline, 100)
     assert caught.value.exit_code == EXIT_FAILURE
-    assert len(opened) == MOST
+    assert len(opened) == MOST_REPLACEMENTS
     assert "\n" not in str(caught.value)
 
 
@@ -161,8 +157,6 @@ def test_a_spare_that_cannot_be_opened_is_one_sentence() -> None:
 def test_without_a_spare_the_failure_is_the_callers() -> None:
     with pytest.raises(RuntimeError, match="719"):
         play(Pipeline(Gpu(3), SquareDetector(), TrackingSettings()))
-    with pytest.raises(ModelError, match="--engine"):
-        EngineSupply(Cpu()).replace("it is gone")
 
 
 def test_the_live_status_says_what_happened() -> None:
@@ -191,14 +185,16 @@ def test_a_real_onnxruntime_session_that_fails_is_replaced(monkeypatch: pytest.M
     """onnxruntime's own exception, from a run that cannot be done."""
     pipeline = build_pipeline(EngineSettings(engine="onnx", device="cpu", threads=1), TrackingSettings())
     try:
-        engine = pipeline._rescue.engine
+        engine = pipeline._solver.engine
         assert isinstance(engine, OnnxEngine)
         monkeypatch.setattr(engine, "encode", lambda crops: engine._cell.run(None, {"z": crops, "u": crops})[0])
         pipeline._detector.close()
         pipeline._detector._detector = SquareDetector()  # type: ignore[assignment]
         results = play(pipeline, 3)
-        assert pipeline._rescue.engine is not engine
-        assert pipeline.engine_name == engine.name
+        spare = pipeline._solver.engine
+        assert spare is not engine
+        assert isinstance(spare, OnnxEngine)
+        assert spare.config == engine.config
         (replaced,) = replacements(results[:1])
         assert event_text(replaced).endswith("so it was started anew")
     finally:
@@ -237,14 +233,3 @@ def test_weights_that_hold_nan_end_with_one_sentence() -> None:
     pipeline = Pipeline(Sick(), SquareDetector(), TrackingSettings(), open_spare=Sick)
     with pytest.raises(UserError, match="gave no numbers"):
         play(pipeline, 100)
-
-
-def test_the_shipped_engine_has_a_spare() -> None:
-    """What the application opens can be replaced: the spare is real and of the same model."""
-    pipeline = build_pipeline(EngineSettings(engine="onnx", threads=1), TrackingSettings())
-    try:
-        engine = pipeline._rescue._supply.replace("tested")
-        assert isinstance(engine, OnnxEngine)
-        assert engine.config == OnnxEngine(DEFAULT_WEIGHTS, threads=1).config
-    finally:
-        pipeline.close()

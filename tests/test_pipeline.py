@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.core.events import FaceLost, LossReason, SceneCut
+from app.core.events import FaceLost, LossReason, ResetReason, SceneCut
 from app.core.frame import COLD, EMA, ONE_EURO, RWR, Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.tracking.detector import Detection
-from app.tracking.faces import RWR_ON
-from app.tracking.pipeline import DRIFTED, Pipeline
+from app.tracking.pipeline import Pipeline
 from app.tracking.tracker import Policy
 from model.engine.base import State
 from model.geometry import Crop
@@ -127,7 +126,7 @@ def test_turning_rwr_on_starts_cold_and_says_so() -> None:
     play(pipeline, [image(300)] * 3)
     pipeline.configure(TrackingSettings(rwr=True))
     reports = [result.faces[0].estimate.report for result in play(pipeline, [image(300)] * 2)]
-    assert [report.reason for report in reports] == [RWR_ON, ""]
+    assert [report.reason for report in reports] == [ResetReason.RWR_ON, ""]
     assert [report.warm for report in reports] == [False, True]
 
 
@@ -164,7 +163,9 @@ def test_a_crop_that_drifted_off_its_face_is_brought_back() -> None:
     track = pipeline._faces[0].track
     track.crop = Crop(track.crop.centre_x + 20, track.crop.centre_y, track.crop.side * 0.4)
     reports = [result.faces[0].estimate.report for result in play(pipeline, [image(300)] * 6)]
-    assert any(report.reason in (DRIFTED, LossReason.UNCERTAIN, LossReason.CHANGED_SIZE) for report in reports)
+    assert any(
+        report.reason in (ResetReason.DRIFTED, LossReason.UNCERTAIN, LossReason.CHANGED_SIZE) for report in reports
+    )
     face = play(pipeline, [image(300)] * 2)[-1].faces[0]
     assert face.crop.side == pytest.approx(SIDE * 1.25, rel=0.1)
 
@@ -189,7 +190,7 @@ def test_one_look_elsewhere_does_not_move_a_face_that_is_not_in_doubt() -> None:
     assert 4 <= looks <= 5, "the two looks that disagree are each followed by another"
     detector.startled = tuple(range(looks + 1, looks + 4))
     reasons = [result.faces[0].estimate.report.reason for result in play(pipeline, [image(300)] * 10)]
-    assert DRIFTED in reasons
+    assert ResetReason.DRIFTED in reasons
 
 
 def test_a_scene_cut_starts_over() -> None:

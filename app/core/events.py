@@ -18,6 +18,14 @@ class LossReason(StrEnum):
     CHANGED_SIZE = "face changed size"
 
 
+class ResetReason(StrEnum):
+    """Why the application makes RwR start cold, beside a :class:`LossReason` that casts doubt on the landmarks."""
+
+    RWR_ON = "RwR turned on"
+    DRIFTED = "seen elsewhere by the detector"
+    ENGINE_REPLACED = "engine replaced"
+
+
 @dataclass(frozen=True, slots=True)
 class TrackingRestarted:
     """Tracking began without memory: a new source, another place in it, or a request."""

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-RWR = "rwr"
-COLD = "cold"
-EMA = "ema"
-ONE_EURO = "one-euro"
-MODES = (RWR, COLD, EMA, ONE_EURO)
-"""With recurrence, every frame on its own, and two filters over the latter."""
+from enum import StrEnum
 
-FILTERS = (EMA, ONE_EURO)
-MODE_NAMES: dict[str, str] = {RWR: "RwR", COLD: "Cold", EMA: "EMA", ONE_EURO: "1 euro"}
+
+class Mode(StrEnum):
+    """A way to track a face: with recurrence, every frame on its own, or a filter over the latter."""
+
+    RWR = "rwr"
+    COLD = "cold"
+    EMA = "ema"
+    ONE_EURO = "one-euro"
+
+
+class Baseline(StrEnum):
+    """What the chosen mode is compared with: the other one of RwR and cold, or a filter."""
+
+    OPPOSITE = "opposite"
+    EMA = "ema"
+    ONE_EURO = "one-euro"
+
+
+FILTERS = (Mode.EMA, Mode.ONE_EURO)
+MODE_NAMES: dict[str, str] = {Mode.RWR: "RwR", Mode.COLD: "Cold", Mode.EMA: "EMA", Mode.ONE_EURO: "1 euro"}
 """For people."""
 
-OPPOSITE = "opposite"
-RIVALS = (OPPOSITE, EMA, ONE_EURO)
-"""What the chosen mode can be compared with: the other one of RwR and cold, or a filter."""
+RWR, COLD, EMA, ONE_EURO = Mode
+MODES = tuple(Mode)
+OPPOSITE = Baseline.OPPOSITE
+RIVALS = tuple(Baseline)

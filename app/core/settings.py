@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core.errors import UserError
-from app.core.modes import COLD, OPPOSITE, RIVALS, RWR
+from app.core.modes import Baseline, Mode
 from app.core.places import DEFAULT_WEIGHTS
 from model.engine.names import Device, EngineName
 
@@ -60,7 +60,7 @@ class TrackingSettings:
 
     rwr: bool = True
     compare: bool = False
-    rival: str = OPPOSITE
+    rival: str = Baseline.OPPOSITE
     max_faces: int = 1
     measure_flicker: bool = True
     detect_every: int = 15
@@ -70,26 +70,26 @@ class TrackingSettings:
     def __post_init__(self) -> None:
         if self.max_faces < 1:
             raise UserError(f"At least 1 face must be followed, not {self.max_faces}.")
-        if self.rival not in RIVALS:
-            raise UserError(f"The rival must be one of {', '.join(RIVALS)}, not {self.rival!r}.")
+        if self.rival not in tuple(Baseline):
+            raise UserError(f"The baseline must be one of {', '.join(Baseline)}, not {self.rival!r}.")
         if self.detect_every < 1:
             raise UserError(f"detect_every must be at least 1 frame, not {self.detect_every}.")
 
     @property
-    def mode(self) -> str:
+    def mode(self) -> Mode:
         """The chosen mode: RwR or cold."""
-        return RWR if self.rwr else COLD
+        return Mode.RWR if self.rwr else Mode.COLD
 
     @property
-    def rival_mode(self) -> str | None:
+    def rival_mode(self) -> Mode | None:
         """The mode to compare with; None where nothing is compared."""
         if not self.compare:
             return None
-        if self.rival == OPPOSITE:
-            return COLD if self.rwr else RWR
-        return self.rival
+        if self.rival == Baseline.OPPOSITE:
+            return Mode.COLD if self.rwr else Mode.RWR
+        return Mode(self.rival)
 
     @property
-    def modes(self) -> tuple[str, ...]:
+    def modes(self) -> tuple[Mode, ...]:
         """The modes to answer with, the chosen one first."""
         return (self.mode,) if self.rival_mode is None else (self.mode, self.rival_mode)

@@ -1,4 +1,4 @@
-"""A thread beside, for one thing at a time that the caller does not need yet."""
+"""A background thread that does one job at a time."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ JOIN_SECONDS = 1.0
 _Jobs = SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]
 
 
-class Aside:
-    """Does what it is given in turn, on a thread that is kept: libraries hold memory for each thread that calls them.
+class BackgroundWorker:
+    """Runs jobs in turn on one thread that is kept: libraries hold memory for each thread that calls them.
 
-    A daemon, unlike those of an executor: a driver that hangs must not keep the program from ending.
+    Unlike an executor's threads it is a daemon: a driver that hangs must not keep the program from ending. The thread
+    starts with the first job, and ends with :meth:`close` or when the worker is no longer referenced.
 
     Args:
         name: of the thread.
@@ -28,14 +29,14 @@ class Aside:
     def __init__(self, name: str) -> None:
         self._name = name
         self._jobs: _Jobs = SimpleQueue()
-        self._end = weakref.finalize(self, self._jobs.put, None)  # also for who forgets to close it
+        self._end = weakref.finalize(self, self._jobs.put, None)  # also runs if the owner forgets close()
         self._thread: threading.Thread | None = None
 
-    def begin(self, work: Callable[[], T]) -> Callable[[], T]:
-        """Begin ``work``; return what waits for its result, and raises what it raised.
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        """Queue ``work`` and return its future.
 
         Raises:
-            RuntimeError: it is closed.
+            RuntimeError: the worker is closed.
         """
         if not self._end.alive:
             raise RuntimeError(f"the thread {self._name} has ended")
@@ -44,10 +45,10 @@ class Aside:
             self._thread.start()
         future: Future[T] = Future()
         self._jobs.put((future, work))
-        return future.result
+        return future
 
     def close(self) -> None:
-        """End the thread, waiting a moment for what it does; safe to call twice."""
+        """End the thread after the queued jobs, waiting up to a second; safe to call twice."""
         self._end()
         if self._thread is not None:
             self._thread.join(JOIN_SECONDS)
@@ -60,4 +61,4 @@ def _run(jobs: _Jobs) -> None:
             future.set_result(work())
         except BaseException as error:
             future.set_exception(error)
-        del job, future, work  # until the next one comes they would keep their pictures
+        del job, future, work  # they would keep their pictures in memory until the next job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import UserError
+from app.core.errors import EXIT_FAILURE, UserError
 from app.core.places import FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR
 from app.tracking.face_box import BoxModel, landmark_box
 from app.tracking.native_messages import native_messages_hidden
+from model.errors import in_short
 from model.geometry import Crop
+
+log = logging.getLogger(__name__)
 
 Box = tuple[float, float, float, float]
 """x1, y1, x2, y2 in frame pixels."""
@@ -27,6 +31,8 @@ SAME_FACE = 0.3
 """Boxes that share more than this part of their union are one face; the models themselves use the same."""
 NESTED = 0.9
 """A box of which more than this part lies in a larger face's is no face of its own."""
+FAILURES_IN_A_ROW = 15
+"""Detections in a row that may fail; without a face to follow that is half a second at 30 frames per second."""
 
 # Fitted by: python -m benchmarks.detector_box --data FACES
 # Of these faces 4432 have a known box and are found by the short-range model, 4336 by the full-range one.
@@ -94,6 +100,44 @@ class Detector(Protocol):
     def close(self) -> None:
         """Release the detector."""
         ...
+
+
+class FaultTolerantDetector:
+    """Lets another detector fail for a moment: faces that are followed are followed on without it.
+
+    Args:
+        detector: closed with this one.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._failures = 0
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection] | None:
+        """Return the faces in an RGB image (h, w, 3), largest first; None where the detector failed.
+
+        Raises:
+            UserError: it failed :data:`FAILURES_IN_A_ROW` times in a row.
+        """
+        try:
+            found = self._detector.detect(image)
+        except Exception as error:  # native code raises many types
+            self._failures += 1
+            if self._failures == 1:
+                log.exception("the face detector failed")
+            if self._failures >= FAILURES_IN_A_ROW:
+                reason = in_short(str(error) or type(error).__name__)
+                raise UserError(
+                    f"The face detector fails again and again ({reason}): start again; doctor shows what is wrong.",
+                    EXIT_FAILURE,
+                ) from error
+            return None
+        self._failures = 0
+        return found
+
+    def close(self) -> None:
+        """Release the detector."""
+        self._detector.close()
 
 
 class MediaPipeDetector:

@@ -4,34 +4,37 @@ the tests all drive this object."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from app.core.errors import UserError
-from app.core.events import DetectorFailed, FaceFound, FaceLost, LossReason, SceneCut, TrackingEvent, TrackingRestarted
+from app.core.events import (
+    DetectorFailed,
+    FaceFound,
+    FaceLost,
+    LossReason,
+    ResetReason,
+    SceneCut,
+    TrackingEvent,
+    TrackingRestarted,
+)
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import EngineSettings, TrackingSettings
-from app.tracking.detector import Detection, Detector, MediaPipeDetector
-from app.tracking.faces import FollowedFace, Solutions
-from app.tracking.identities import Identities
-from app.tracking.patient_detector import PatientDetector
-from app.tracking.rescue import Rescue, Solved
+from app.tracking.detector import Detection, Detector, FaultTolerantDetector, MediaPipeDetector
+from app.tracking.face_solver import FaceSolver, FollowedFace, SolvedFace
 from app.tracking.scene import CutDetector
 from app.tracking.stages import StageTimes
-from app.tracking.tracker import Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
+from app.tracking.tracker import Identities, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
 from model.config import LANDMARKS
 from model.engine.base import Engine
-from model.engine.fallback import OpenEngine, open_plainest
+from model.engine.fallback import open_plainest
 from model.engine.open import open_engine
 from model.errors import ModelError
-from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
 from model.repair.ghcu import Ghcu
-
-DRIFTED = "seen elsewhere by the detector"
 
 
 class Pipeline:
@@ -44,7 +47,7 @@ class Pipeline:
         settings: TrackingSettings,
         policy: Policy | None = None,
         open_ghcu: Callable[[], Ghcu] | None = None,
-        open_spare: OpenEngine | None = None,
+        open_spare: Callable[[], Engine] | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -56,10 +59,10 @@ class Pipeline:
             open_ghcu: opens what repairs covered landmarks, the first time the settings want it.
             open_spare: opens an engine that takes the place of one that failed; without it a failure ends the run.
         """
-        self._rescue = Rescue(engine, open_ghcu, open_spare)
-        self._detector = PatientDetector(detector)
-        self._settings = settings
         self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
+        self._solver = FaceSolver(engine, self._policy.crop_scale, open_ghcu, open_spare)
+        self._detector = FaultTolerantDetector(detector)
+        self._settings = settings
         self._cuts = CutDetector()
         self._faces: list[FollowedFace] = []
         self._identities = Identities()
@@ -70,7 +73,7 @@ class Pipeline:
     @property
     def engine_name(self) -> str:
         """Library and device that really run."""
-        return self._rescue.engine.name
+        return self._solver.engine.name
 
     @property
     def settings(self) -> TrackingSettings:
@@ -89,7 +92,7 @@ class Pipeline:
         Raises:
             ModelError: where it is missing, damaged, or of other weights.
         """
-        return self._rescue.solver.open_ghcu()
+        return self._solver.open_ghcu()
 
     def forget(self) -> None:
         """Drop every face, as before the first frame: for a new source, or a place elsewhere in this one."""
@@ -102,7 +105,7 @@ class Pipeline:
     def close(self) -> None:
         """Release the detector, end threads."""
         self._detector.close()
-        self._rescue.close()
+        self._solver.close()
 
     def process(self, frame: Frame) -> FrameResult:
         """Find and solve the faces of one frame."""
@@ -114,13 +117,12 @@ class Pipeline:
             self._faces.clear()
             self._identities.forget_places()
         newcomers = self._look(frame, events)
-        known = list(self._faces)
         self._faces += newcomers
-        work = partial(self._solve, frame, known, newcomers)
-        solutions = self._rescue.solve(work, self._faces, self._settings, events)
+        solved, replaced = self._solver.solve(frame, self._faces, self._settings, self._times)
+        events += replaced
         results = []
-        for face, (crop, solution) in zip(list(self._faces), solutions, strict=True):
-            result = self._accept(frame, face, crop, solution, events)
+        for face, answers in zip(list(self._faces), solved, strict=True):
+            result = self._accept(frame, face, answers, events)
             if result is not None:
                 results.append(result)
         self._remove_twins()
@@ -128,11 +130,6 @@ class Pipeline:
         results = [result for result in results if result.face in alive]
         results.sort(key=lambda result: result.crop.side, reverse=True)
         return FrameResult(frame, tuple(results), self._times.finish(), tuple(events), self._settings)
-
-    def _solve(self, frame: Frame, known: list[FollowedFace], newcomers: list[FollowedFace]) -> Solved:
-        """Return every face's crop and answers, newcomers last."""
-        solved = self._rescue.solver.solve(frame, known, self._settings, self._times)
-        return solved + [self._solve_first(frame, face) for face in newcomers]
 
     def _look(self, frame: Frame, events: list[TrackingEvent]) -> list[FollowedFace]:
         """Run the detector if a track needs it; drop faces it no longer finds; return newcomers."""
@@ -143,7 +140,7 @@ class Pipeline:
             return []
         self._since_look = 0
         with self._times.timed("detect"):
-            detections = self._detector.look(frame.image)
+            detections = self._detector.detect(frame.image)
         if detections is None:
             events.append(DetectorFailed())
             return []
@@ -174,7 +171,7 @@ class Pipeline:
                 if not track.doubt and track.disputes < self._policy.disputes:
                     return None
                 track.crop = detection.crop(self._policy.crop_scale)
-                face.recurrence.reset(track.doubt or DRIFTED)
+                face.recurrence.reset(track.doubt or ResetReason.DRIFTED)
             track.disputes, track.doubt, track.trust = 0, None, self._policy.trust
             return None
         track.misses += 1
@@ -186,26 +183,15 @@ class Pipeline:
         crop = detection.crop(self._policy.crop_scale)
         track = Track(self._identities.of(crop, frame.timestamp), crop)
         events.append(FaceFound(track.face))
-        return FollowedFace.begin(track, self._rescue.engine, self._settings)
-
-    def _solve_first(self, frame: Frame, face: FollowedFace) -> tuple[Crop, Solutions]:
-        """Solve a newcomer twice: the detector's box is rougher than the box of its landmarks."""
-        first = self._rescue.solver.solve_roughly(frame, face.track.crop, self._times)
-        if np.isfinite(first.landmarks).all():
-            face.track.crop = Crop.around_points(first.landmarks, self._policy.crop_scale)
-        crop, solutions = self._rescue.solver.solve(frame, [face], self._settings, self._times)[0]
-        extra = first.report.evaluations
-        return crop, {
-            mode: replace(solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra))
-            for mode, solution in solutions.items()
-        }
+        return FollowedFace(track, self._solver.engine, self._settings)
 
     def _accept(
-        self, frame: Frame, face: FollowedFace, crop: Crop, solutions: Solutions, events: list[TrackingEvent]
+        self, frame: Frame, face: FollowedFace, solved: SolvedFace, events: list[TrackingEvent]
     ) -> FaceResult | None:
         """Turn a face's solutions into its result and next crop; None where it is lost."""
-        mode = self._settings.mode
+        mode, track, crop, solutions = self._settings.mode, face.track, solved.crop, solved.solutions
         main = solutions[mode]
+        track.crop = crop
         height, width = frame.image.shape[:2]
         gone = loss(main.landmarks, width, height, self._policy)
         if gone:
@@ -215,9 +201,10 @@ class Pipeline:
         readings: dict[str, FlickerReading | None] = {}
         if self._settings.measure_flicker:
             with self._times.timed("flicker"):
-                landmarks = {name: solution.landmarks for name, solution in solutions.items()}
+                landmarks: dict[str, NDArray[np.float32]] = {
+                    name: solution.landmarks for name, solution in solutions.items()
+                }
                 readings = face.meter.measure(frame.image, crop, landmarks)
-        track = face.track
         reason = doubt(track.landmarks, main.landmarks, main.uncertainty, self._policy)
         if not reason:
             track.sure = crop

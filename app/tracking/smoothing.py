@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import UserError
-from app.core.frame import EMA, ONE_EURO
+from app.core.modes import Mode
 from model.errors import ModelError
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.topology import inter_ocular
@@ -46,9 +46,9 @@ class SmoothingSettings:
 def make_filter(mode: str, smoothing: SmoothingSettings | None = None) -> LandmarkFilter | None:
     """Return the filter of a mode; None for the modes that are not filters."""
     smoothing = smoothing or SmoothingSettings()
-    if mode == EMA:
+    if mode == Mode.EMA:
         return Ema(smoothing.alpha)
-    if mode == ONE_EURO:
+    if mode == Mode.ONE_EURO:
         return OneEuro(smoothing.min_cutoff, smoothing.beta, smoothing.d_cutoff)
     return None
 

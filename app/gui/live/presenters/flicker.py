@@ -161,7 +161,9 @@ class FlickerHistory:
             if newest is None or now - newest > RECENT_SECONDS:
                 return FlickerView(pair=self._pair, face=self._face, now=now)
             times, values = self._trace.since(now - TRACE_SECONDS)
-            modes = {mode: self._modes[mode].view(values[row]) for row, mode in enumerate(MODES)}
+            modes: dict[str, ModeFlicker] = {
+                mode: self._modes[mode].view(values[row]) for row, mode in enumerate(MODES)
+            }
             return FlickerView((times - now).astype(np.float32), modes, self._pair, self._face, now)
 
     def _forget(self) -> None:

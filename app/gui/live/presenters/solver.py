@@ -85,7 +85,7 @@ class SolverHistory:
     def __init__(self, choice: FaceChoice | None = None) -> None:
         self._choice = choice or FaceChoice()
         self._lock = threading.Lock()
-        self._windows = {mode: ResidualWindow() for mode in (RWR, COLD)}
+        self._windows: dict[str, ResidualWindow] = {mode: ResidualWindow() for mode in (RWR, COLD)}
         self._settings = RwrSettings()
         self._face: int | None = None
         self._forget()

@@ -1,0 +1,290 @@
+"""Solves the faces of a frame in every mode that is asked for, with another engine where one fails."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.errors import EXIT_FAILURE, UserError
+from app.core.events import EngineReplaced, ResetReason
+from app.core.frame import Frame
+from app.core.modes import FILTERS, Mode
+from app.core.settings import TrackingSettings
+from app.tracking.background_worker import BackgroundWorker
+from app.tracking.smoothing import FaceSmoother, make_filter
+from app.tracking.stages import StageTimes
+from app.tracking.tracker import Track
+from model.engine.base import Asynchronous, Engine, State
+from model.errors import ModelError, in_short
+from model.geometry import Crop
+from model.metrics.flicker_meter import FlickerMeter
+from model.motion import FlowMotion
+from model.repair.ghcu import Ghcu
+from model.rwr.batch import solve_batch
+from model.rwr.cold import cold_solutions
+from model.rwr.recurrence import Recurrence, calculated
+from model.rwr.solution import Solution
+from model.solvers import StopReason
+
+NO_NUMBERS = "it gave no numbers"
+NOT_FINITE_FRAMES = 3
+"""Frames in a row without any finite solve after which the engine counts as failed."""
+MOST_REPLACEMENTS = 3
+"""Replacements in one run. An engine that fails more often has a lasting cause that no other engine removes."""
+
+Solutions = dict[Mode, Solution]
+"""One face's answers by mode."""
+
+log = logging.getLogger(__name__)
+
+
+class FollowedFace:
+    """Everything remembered about one face.
+
+    Args:
+        track: where it is.
+        engine: runs the model.
+        settings: in force.
+
+    Attributes:
+        track: where it is.
+        recurrence: its last fixed point.
+        meter: its last landmarks, to measure flicker.
+    """
+
+    def __init__(self, track: Track, engine: Engine, settings: TrackingSettings) -> None:
+        self.track = track
+        self._smoothers: dict[Mode, FaceSmoother] = {}
+        self._begin(engine, settings)
+
+    def _begin(self, engine: Engine, settings: TrackingSettings) -> None:
+        flow = FlowMotion()  # the picture's motion is measured once for both
+        self.recurrence, self.meter = Recurrence(engine, settings.recurrence, flow), FlickerMeter(flow)
+
+    def use_engine(self, engine: Engine, settings: TrackingSettings) -> None:
+        """Start anew with another engine: states are of the old one's kind, and perhaps on a device that is gone."""
+        self._begin(engine, settings)
+        self.recurrence.reset(ResetReason.ENGINE_REPLACED)
+
+    def configure(self, old: TrackingSettings, new: TrackingSettings) -> None:
+        """Go on with other settings; a mode that was not followed until now starts anew."""
+        if Mode.RWR in new.modes and Mode.RWR not in old.modes:
+            self.recurrence.reset(ResetReason.RWR_ON)
+        self.recurrence.configure(new.recurrence)
+        self._smoothers = {mode: smoother for mode, smoother in self._smoothers.items() if mode in new.modes}
+
+    def smoothed(self, mode: Mode, cold: Solution, seconds: float) -> Solution:
+        """Return the answer of the filter ``mode`` over a cold solve of the frame at ``seconds``."""
+        if mode not in self._smoothers:
+            smoothing = make_filter(mode)
+            assert smoothing is not None, mode
+            self._smoothers[mode] = FaceSmoother(smoothing)
+        return replace(cold, landmarks=self._smoothers[mode].update(cold.landmarks, seconds))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SolvedFace:
+    """One face's answers on a frame.
+
+    Attributes:
+        crop: the square that was solved.
+        solutions: by mode, the chosen one first.
+    """
+
+    crop: Crop
+    solutions: Solutions
+
+
+class FaceSolver:
+    """Crops, encodes and solves the faces of a frame; owns the engine, and replaces it when it fails.
+
+    RwR measures how the picture moved before it needs the network, which encodes the crops meanwhile: an asynchronous
+    engine by itself, any other on a background thread. No two threads ever use the engine at once.
+
+    Args:
+        engine: runs the model.
+        crop_scale: crop side over the larger side of the landmark box.
+        open_ghcu: opens what repairs covered landmarks, the first time the settings ask for it.
+        open_spare: opens an engine that takes the place of one that failed; without it a failure ends the run.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        crop_scale: float,
+        open_ghcu: Callable[[], Ghcu] | None = None,
+        open_spare: Callable[[], Engine] | None = None,
+    ) -> None:
+        self._engine = engine
+        self._crop_scale = crop_scale
+        self._open_ghcu = open_ghcu
+        self._open_spare = open_spare
+        self._ghcu: Ghcu | None = None
+        self._worker = BackgroundWorker("encoding")
+        self._replacements = 0
+        self._not_finite = 0
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the model now."""
+        return self._engine
+
+    def close(self) -> None:
+        """End the background thread."""
+        self._worker.close()
+
+    def open_ghcu(self) -> Ghcu | None:
+        """Return what repairs covered landmarks, opened if it was not yet; None where there is none."""
+        if self._ghcu is None and self._open_ghcu is not None:
+            self._ghcu = self._open_ghcu()
+        return self._ghcu
+
+    def solve(
+        self, frame: Frame, faces: Sequence[FollowedFace], settings: TrackingSettings, times: StageTimes
+    ) -> tuple[list[SolvedFace], list[EngineReplaced]]:
+        """Solve every face, with another engine if this one fails; then all faces start anew.
+
+        Args:
+            frame: to solve.
+            faces: every face that is followed; those without landmarks yet come last.
+            settings: in force for this frame.
+            times: the stages' times are added to it.
+
+        Returns:
+            Each face's answers in the same order, and which engines were replaced.
+
+        Raises:
+            UserError: engines fail one after the other, or the spare one cannot be opened.
+        """
+        replaced: list[EngineReplaced] = []
+        while True:
+            try:
+                solved = self._attempt(frame, faces, settings, times)
+            except (UserError, ModelError):
+                raise
+            except Exception as error:  # libraries raise many types of their own
+                if self._open_spare is None:
+                    raise
+                replaced.append(self._replace_engine(error))
+            else:
+                if self._open_spare is None or not self._gives_no_numbers(solved, settings.mode):
+                    return solved, replaced
+                replaced.append(self._replace_engine(NO_NUMBERS))
+            for face in faces:
+                face.use_engine(self._engine, settings)
+
+    def _attempt(
+        self, frame: Frame, faces: Sequence[FollowedFace], settings: TrackingSettings, times: StageTimes
+    ) -> list[SolvedFace]:
+        known = [face for face in faces if face.track.landmarks is not None]
+        solved = self._solve_together(frame, known, [face.track.crop for face in known], settings, times)
+        return solved + [self._solve_first(frame, face, settings, times) for face in faces[len(known) :]]
+
+    def _solve_together(
+        self,
+        frame: Frame,
+        faces: Sequence[FollowedFace],
+        crops: Sequence[Crop],
+        settings: TrackingSettings,
+        times: StageTimes,
+    ) -> list[SolvedFace]:
+        """Solve faces in one batch."""
+        if not faces:
+            return []
+        pictures, modes = self._pictures(frame.image, crops, times), settings.modes
+        beside = Mode.RWR in modes and not isinstance(self._engine, Asynchronous)
+        u = self._encode_beside(pictures, times) if beside else self._encode(pictures, times)
+        by_mode: dict[Mode, list[Solution]] = {}
+        with times.timed("solve"):
+            if Mode.RWR in modes:
+                recurrences = [face.recurrence for face in faces]
+                by_mode[Mode.RWR] = solve_batch(self._engine, recurrences, u, crops, frame.image, frame.timestamp)
+            if modes != (Mode.RWR,):
+                by_mode[Mode.COLD] = cold_solutions(self._engine, calculated(u), crops)
+        if settings.ghcu:
+            self._repair(by_mode, crops, times)
+        for mode in modes:
+            if mode in FILTERS:
+                pairs = zip(faces, by_mode[Mode.COLD], strict=True)
+                by_mode[mode] = [face.smoothed(mode, cold, frame.timestamp) for face, cold in pairs]
+        return [SolvedFace(crop, {mode: by_mode[mode][i] for mode in modes}) for i, crop in enumerate(crops)]
+
+    def _solve_first(
+        self, frame: Frame, face: FollowedFace, settings: TrackingSettings, times: StageTimes
+    ) -> SolvedFace:
+        """Solve a new face twice: the detector's box is rougher than the box of its landmarks."""
+        crop = face.track.crop
+        u = self._encode(self._pictures(frame.image, [crop], times), times)
+        with times.timed("solve"):
+            first = cold_solutions(self._engine, u, [crop])[0]
+        if np.isfinite(first.landmarks).all():
+            crop = Crop.around_points(first.landmarks, self._crop_scale)
+        (second,) = self._solve_together(frame, [face], [crop], settings, times)
+        extra = first.report.evaluations
+        counted = {
+            mode: replace(solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra))
+            for mode, solution in second.solutions.items()
+        }
+        return SolvedFace(crop, counted)
+
+    def _pictures(self, image: NDArray[np.uint8], crops: Sequence[Crop], times: StageTimes) -> NDArray[np.uint8]:
+        with times.timed("crop"):
+            return np.stack([crop.extract(image, self._engine.config.input_size) for crop in crops])
+
+    def _encode(self, pictures: NDArray[np.uint8], times: StageTimes) -> State:
+        with times.timed("encode"):
+            return self._engine.encode(pictures)
+
+    def _encode_beside(self, pictures: NDArray[np.uint8], times: StageTimes) -> Callable[[], State]:
+        engine = self._engine
+        with times.timed("encode"):  # handing over; waiting counts as solving
+            return self._worker.submit(lambda: engine.encode(pictures)).result
+
+    def _repair(self, by_mode: dict[Mode, list[Solution]], crops: Sequence[Crop], times: StageTimes) -> None:
+        """Let the GHCU repair what is reported; the state that the next frame starts from is not touched."""
+        ghcu = self.open_ghcu()
+        if ghcu is None:
+            return
+        with times.timed("repair"):
+            for mode, solutions in by_mode.items():
+                by_mode[mode] = [
+                    ghcu.repair_solution(solution, crop) for solution, crop in zip(solutions, crops, strict=True)
+                ]
+
+    def _gives_no_numbers(self, solved: Sequence[SolvedFace], mode: Mode) -> bool:
+        """Count frames in a row in which no face's solve is finite; return whether there were too many."""
+        reports = [face.solutions[mode].report for face in solved]
+        if reports:
+            none_finite = all(report.stopped == StopReason.NOT_FINITE for report in reports)
+            self._not_finite = self._not_finite + 1 if none_finite else 0
+        return self._not_finite >= NOT_FINITE_FRAMES
+
+    def _replace_engine(self, problem: Exception | str) -> EngineReplaced:
+        """Put the spare engine in the place of the one that failed.
+
+        Raises:
+            UserError: it cannot be opened, or engines were replaced too often already.
+        """
+        failed, reason = self._engine.name, in_short(str(problem) or type(problem).__name__)
+        trouble, advice = (
+            f"The model cannot be used any more: {failed} failed ({reason})",
+            ("start again, or choose another with --engine or --device."),
+        )
+        if self._open_spare is None or self._replacements >= MOST_REPLACEMENTS:
+            raise UserError(f"{trouble}; {advice}", EXIT_FAILURE)
+        self._replacements += 1
+        self._not_finite = 0
+        try:
+            engine = self._open_spare()
+        except Exception as error:
+            raise UserError(
+                f"{trouble} and nothing can take its place ({in_short(str(error))}); {advice}", EXIT_FAILURE
+            ) from error
+        log.warning("%s failed (%s) and was replaced by %s", failed, reason, engine.name)
+        self._worker.close()
+        self._engine, self._ghcu, self._worker = engine, None, BackgroundWorker("encoding")
+        return EngineReplaced(failed, reason, engine.name)
