@@ -100,9 +100,7 @@ class RandomUser:
             self.window.resize(*self.dice.choice(SIZES))
 
     def _seek(self) -> None:
-        live = self.window.presenter.session.live
-        if live is not None:
-            live.seek(self.dice.uniform(-1.0, 12.0))
+        self.window.presenter.player.seek(self.dice.uniform(-1.0, 12.0))
 
 
 BUSY_SECONDS = 20.0

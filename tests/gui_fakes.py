@@ -16,7 +16,7 @@ from app.core.slot import LatestSlot
 from app.gui.live.presenters.session import SessionParts
 from app.gui.live.presenters.state import RecordingPlan
 from app.media.summary import RecordingSummary
-from app.sources.base import SourceInfo
+from app.sources.base import Playable, SourceInfo
 from app.sources.spec import SourceSpec, parse_source
 from app.tracking.live import LiveStatus
 from model.geometry import Crop
@@ -93,6 +93,10 @@ class FakeLive:
     def status(self) -> LiveStatus:
         return self._status
 
+    @property
+    def playable(self) -> Playable | None:
+        return None
+
     def start(self) -> None:
         self._thread.start()
 
@@ -112,14 +116,6 @@ class FakeLive:
 
     def rest(self, resting: bool) -> None:
         self.resting = resting
-
-    def pause(self, paused: bool) -> None: ...
-
-    def seek(self, seconds: float) -> None: ...
-
-    def step(self, frames: int) -> None: ...
-
-    def set_speed(self, speed: float) -> None: ...
 
     def remove_consumer(self, consumer: Callable[[FrameResult], None]) -> None:
         self._consumers = tuple(known for known in self._consumers if known != consumer)

@@ -243,27 +243,27 @@ def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -
     live = LivePipeline(
         partial(open_source, PathSpec(str(clip)), realtime=True, loop=True), lambda: pipeline, TrackingSettings()
     )
-    for ignored in (lambda: live.pause(True), lambda: live.seek(1.0), lambda: live.step(1)):
-        ignored()  # nothing is open yet
-    assert live.status.playback is None
+    assert live.playable is None  # nothing is open yet
     live.add_consumer(seen.append)
     live.start()
     wait_for(lambda: len(seen) > 3)
-    live.pause(True)
+    source = live.playable
+    assert source is not None
+    source.pause(True)
     wait_for(lambda: live.status.playback is not None and live.status.playback.paused)
-    live.seek(1.5)
+    source.seek_to(1.5)
     wait_for(lambda: live.status.playback == Playback(pytest.approx(1.5), pytest.approx(2.0), True, 1.0))
     wait_for(lambda: abs(centre(seen[-1]) - (100 + 45)) < 1)
     sought = seen[-1]
     assert sought.faces[0].estimate.report.reason == "first frame"
     assert sought.faces[0].estimate.flicker is None
     assert pipeline.fresh == [sought.frame.index]
-    live.step(1)
+    source.step(1)
     wait_for(lambda: seen[-1] is not sought)
     assert seen[-1].faces[0].estimate.report.warm
     assert seen[-1].faces[0].estimate.flicker is not None
-    live.set_speed(2.0)
-    live.pause(False)
+    source.set_speed(2.0)
+    source.pause(False)
     wait_for(lambda: len(pipeline.fresh) > 1)  # the loop's seam
     indices = [result.frame.index for result in seen]
     times = [result.frame.timestamp for result in seen]
@@ -273,6 +273,7 @@ def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -
     assert max(reading.overall for reading in readings if reading is not None) < 5
     assert live.stop()
     assert live.status.playback is None
+    assert live.playable is None
 
 
 def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path) -> None:
@@ -281,8 +282,9 @@ def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path) -
     live.add_consumer(seen.append)
     live.start()
     wait_for(lambda: len(seen) > 3)
-    live.pause(True)
-    live.seek(1.0)
+    assert live.playable is not None
+    live.playable.pause(True)
+    live.playable.seek_to(1.0)
     wait_for(lambda: abs(centre(seen[-1]) - (100 + 30)) < 1)
     count = len(seen)
     live.configure(TrackingSettings())  # nothing new, so nothing happens
@@ -302,8 +304,9 @@ def centre(result: FrameResult) -> float:
 def test_paused_source_can_be_stopped(clip: Path) -> None:
     live = LivePipeline(partial(open_source, PathSpec(str(clip)), realtime=True, loop=True), build, TrackingSettings())
     live.start()
-    wait_for(lambda: live.status.playback is not None)
-    live.pause(True)
+    wait_for(lambda: live.playable is not None)
+    assert live.playable is not None
+    live.playable.pause(True)
     assert live.stop()
     assert live.status.state == LiveState.STOPPED
 

@@ -73,8 +73,7 @@ class LivePipeline:
     """Runs one source through one pipeline on its own threads, until stopped, ended or failed.
 
     Live sources are captured on a thread of their own and only their newest frame is solved; of a file every
-    frame is. What can be played back is steered by :meth:`pause`, :meth:`seek`, :meth:`step` and :meth:`set_speed`,
-    from any thread and without waiting; they do nothing for other sources and before the source is open.
+    frame is. :attr:`playable` steers a source that can be played back, from any thread and without waiting.
 
     Consumers are called on the inference thread with every result and must not block. Painting takes
     the newest result from :attr:`results`. An object runs once; make a new one to start again.
@@ -136,29 +135,10 @@ class LivePipeline:
         if changed and (playable := self._playable) is not None:
             playable.show_again()
 
-    def pause(self, paused: bool) -> None:
-        """Stand still, or play on."""
-        if (playable := self._playable) is not None:
-            playable.pause(paused)
-
-    def seek(self, seconds: float) -> None:
-        """Go on at ``seconds`` from the beginning of the source, without memory of what was shown before."""
-        if (playable := self._playable) is not None:
-            playable.seek_to(seconds)
-
-    def step(self, frames: int) -> None:
-        """Pause, and show the picture that many frames on, or back if negative."""
-        if (playable := self._playable) is not None:
-            playable.step(frames)
-
-    def set_speed(self, speed: float) -> None:
-        """Play ``speed`` times as fast, 0.25 to 2.
-
-        Raises:
-            UserError: for another speed.
-        """
-        if (playable := self._playable) is not None:
-            playable.set_speed(speed)
+    @property
+    def playable(self) -> Playable | None:
+        """What steers the playback of the source; None unless it runs and can be steered."""
+        return self._playable if self._state == LiveState.RUNNING else None
 
     def restart_tracking(self) -> None:
         """Solve the next frame without memory, as if it were the first."""

@@ -85,7 +85,7 @@ class LivePresenter:
         self._offered: SourceSpec | None = None
         self.sharing = Sharing(self.share_reading.settings)
         self.session = make_session(settings.chosen.tracking, (self._consume,), changed, self._forget)
-        self.player = Player(lambda: self.session.live)
+        self.player = Player(lambda: self.session.playable)
         self._measurements: tuple[Measurement, ...] = ()
         self._doings: dict[str, Callable[[], None]] = {
             **{name: partial(self.change_tracking, change) for name, change in CHANGES.items()},

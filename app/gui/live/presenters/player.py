@@ -1,4 +1,4 @@
-"""Steers a file that plays: hold, go back and ahead, frame by frame. Nothing here waits."""
+"""Steers a file that plays: pause, seek, step by frames, change speed. Nothing here waits."""
 
 from __future__ import annotations
 
@@ -9,22 +9,21 @@ from app.gui.presenters import actions
 from app.gui.presenters.playback import moved_by
 
 if TYPE_CHECKING:
-    from app.gui.live.presenters.state import Live
-    from app.sources.base import Playback
+    from app.sources.base import Playable, Playback
 
 SECONDS = 1.0
 MORE_SECONDS = 5.0
 
 
 class Player:
-    """Does what the scrub bar and its keys ask for; for cameras, and while nothing plays, that is nothing.
+    """Does what the scrub bar and its keys ask for; does nothing for cameras and while nothing plays.
 
     Args:
-        live: returns the pipeline that runs.
+        playable: returns what steers the source that plays now; None if nothing plays or it cannot be steered.
     """
 
-    def __init__(self, live: Callable[[], Live | None]) -> None:
-        self._live = live
+    def __init__(self, playable: Callable[[], Playable | None]) -> None:
+        self._playable = playable
         self.actions: Mapping[str, Callable[[], None]] = {
             actions.PAUSE: self.toggle_pause,
             actions.BACK: lambda: self.move(-SECONDS),
@@ -37,42 +36,38 @@ class Player:
 
     @property
     def playback(self) -> Playback | None:
-        """Where the source stands; None where it cannot be steered."""
-        live = self._live()
-        return live.status.playback if live is not None else None
+        """Where the source stands; None if it cannot be steered."""
+        playable = self._playable()
+        return playable.playback if playable is not None else None
 
     def toggle_pause(self) -> None:
-        """Hold still, or play on."""
+        """Pause, or play on."""
         playback = self.playback
         if playback is not None:
             self.pause(not playback.paused)
 
-    def pause(self, paused: bool) -> None:
-        """Hold still or play on, as asked."""
-        live = self._live()
-        if live is not None:
-            live.pause(paused)
-
-    def seek(self, seconds: float) -> None:
-        """Go on at ``seconds`` from the beginning."""
-        live = self._live()
-        if live is not None:
-            live.seek(seconds)
-
     def move(self, seconds: float) -> None:
-        """Go on so many seconds later, or earlier if negative."""
+        """Continue so many seconds later, or earlier if negative."""
         playback = self.playback
         if playback is not None:
             self.seek(moved_by(playback, seconds))
 
+    def pause(self, paused: bool) -> None:
+        """Pause or play on, as told."""
+        if (playable := self._playable()) is not None:
+            playable.pause(paused)
+
+    def seek(self, seconds: float) -> None:
+        """Continue at ``seconds`` from the beginning."""
+        if (playable := self._playable()) is not None:
+            playable.seek_to(seconds)
+
     def step(self, frames: int) -> None:
-        """Hold still, so many frames on, or back if negative."""
-        live = self._live()
-        if live is not None:
-            live.step(frames)
+        """Pause and show the picture that many frames later, or earlier if negative."""
+        if (playable := self._playable()) is not None:
+            playable.step(frames)
 
     def set_speed(self, speed: float) -> None:
         """Play so many times as fast."""
-        live = self._live()
-        if live is not None:
-            live.set_speed(speed)
+        if (playable := self._playable()) is not None:
+            playable.set_speed(speed)

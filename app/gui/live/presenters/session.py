@@ -21,6 +21,7 @@ from app.gui.live.presenters.recording import FINISH_SECONDS, ActiveRecording, M
 from app.gui.live.presenters.state import Live, RecordingPlan, SessionState
 from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
+from app.sources.base import Playable
 from app.sources.spec import DemoSpec, SourceSpec
 from app.tracking.live import LiveState
 
@@ -116,8 +117,14 @@ class LiveSession:
 
     @property
     def live(self) -> Live | None:
-        """The pipeline that runs, to steer its playing; None when nothing plays."""
+        """The pipeline that runs; None when nothing plays."""
         return self._live
+
+    @property
+    def playable(self) -> Playable | None:
+        """What steers the source that plays; None when nothing plays and for sources that cannot be steered."""
+        live = self._live
+        return live.playable if live is not None else None
 
     @property
     def results(self) -> LatestSlot[FrameResult] | None:
