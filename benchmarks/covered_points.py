@@ -2,7 +2,7 @@
 
     python3 -m benchmarks.covered_points --list LIST --images DIR [--weights FILE] [--covers 4] [--json OUT]
 
-:mod:`app.lab.accuracy.covered` says how it is measured; ``docs/semantic_alignment.md`` discusses the figures.
+:mod:`app.lab.accuracy.covered` says how it is measured; ``docs/reports/ghcu.md`` discusses the figures.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 Every clip is tracked in several modes: the model cold, with RwR and filtered, and the labels themselves
 with synthetic jitter of known kinds. For each (clip, mode) pair the live measure, which sees no labels, is
 set against NMF, which does, and Spearman's rank correlation is printed for several estimates of the image's
-motion: the product's and what else was tried. ``docs/flicker.md`` discusses the figures.
+motion: the product's and what else was tried. ``docs/reports/flicker-ranking.md`` discusses the figures.
 """
 
 from __future__ import annotations

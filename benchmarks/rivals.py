@@ -3,9 +3,10 @@
     python -m benchmarks.rivals --rival PYTHON [--rival PYTHON] [--clips FOLDER | --pictures FOLDER]
         [--engine NAME] [--frames N] [--json OUT]
 
-PYTHON is an interpreter with mediapipe 0.10.21, or with dlib-bin and face_recognition_models; see ``docs/rivals.md``.
-Faces: the demo clip; with ``--clips`` those clips of a folder in WFLW-V form whose labels move as one rigid shape; with
-``--pictures`` still faces set in motion. :mod:`app.lab.steadiness` says what is measured.
+PYTHON is an interpreter with mediapipe 0.10.21, or with dlib-bin and face_recognition_models; see
+``docs/reports/other-trackers.md``. Faces: the demo clip; with ``--clips`` those clips of a folder in WFLW-V form whose
+labels move as one rigid shape; with ``--pictures`` still faces set in motion. :mod:`app.lab.steadiness` says what is
+measured.
 """
 
 from __future__ import annotations

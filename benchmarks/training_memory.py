@@ -2,7 +2,7 @@
 
     python3 -m benchmarks.training_memory [--weights FILE] [--size 64] [--batch 2] [--device cpu] [--json OUT]
 
-:mod:`app.lab.speed.training_memory` says how it is measured; ``docs/solvers.md`` discusses the figures.
+:mod:`app.lab.speed.training_memory` says how it is measured; ``docs/reports/training-memory.md`` discusses the figures.
 """
 
 from __future__ import annotations

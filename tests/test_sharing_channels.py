@@ -31,7 +31,7 @@ from app.sharing.virtual_camera import VirtualCameraOutlet, fitted, open_virtual
 from tests.gui_fakes import frame_result
 from tests.test_sharing import face, result_of
 
-DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "sharing.md"
+DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "guide" / "sharing.md"
 WAIT_SECONDS = 20.0
 
 

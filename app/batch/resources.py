@@ -13,7 +13,7 @@ from app.core.errors import UserError
 from model.engine.open import MOST_THREADS
 
 WORKER_MEMORY = 600 * 2**20
-"""Bytes that a worker may need. See docs/batch.md for what was measured."""
+"""Bytes of memory reserved for a worker; measured in docs/reports/batch.md."""
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 

@@ -9,7 +9,7 @@ from app.sharing.settings import ANNOTATED, CAMERA_PICTURES, SharingSettings, pa
 
 def add_sharing_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--udp``, ``--osc`` and ``--virtual-camera``; :func:`sharing_settings` reads them."""
-    group = parser.add_argument_group("sharing with other programs (docs/sharing.md)")
+    group = parser.add_argument_group("sharing with other programs (docs/guide/sharing.md)")
     where = "; without HOST to this computer; may be given several times"
     group.add_argument("--udp", action="append", metavar="[HOST:]PORT", help=f"send landmarks as JSON datagrams{where}")
     group.add_argument("--osc", action="append", metavar="[HOST:]PORT", help=f"send landmarks as OSC messages{where}")

@@ -46,7 +46,7 @@ PRESETS: tuple[Preset, ...] = (
         RwrSettings(evaluations=1, recurrence_weight=0.5),
     ),
 )
-"""What each gives and takes was measured with ``benchmarks/presets.py``; docs/results.md has the figures."""
+"""Measured with ``benchmarks/presets.py``; ``docs/reports/results.md`` has the figures."""
 
 
 def preset_of(settings: RwrSettings | None) -> Preset | None:

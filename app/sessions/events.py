@@ -52,7 +52,7 @@ class Event:
         frame: its index in the source.
         kind: "start", "settings", "reset", "found", "lost", "cut", "source", "restart", "dropped",
             "annotated", "inexact", "fault", "error" or "stop".
-        data: more about it; ``docs/sessions.md`` lists it by kind.
+        data: more about it; ``docs/guide/session-format.md`` lists it by kind.
     """
 
     time: float

@@ -1,4 +1,4 @@
-"""The form of a session folder: its files' names and its version; ``docs/sessions.md`` explains them."""
+"""The form of a session folder: its files' names and its version; ``docs/guide/session-format.md`` explains them."""
 
 from __future__ import annotations
 

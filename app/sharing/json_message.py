@@ -1,4 +1,4 @@
-"""A frame as JSON datagrams, version 1; ``docs/sharing.md`` is the description for people who read them."""
+"""A frame as JSON datagrams, version 1; ``docs/guide/sharing.md`` describes the format for receivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A frame as OSC messages in bundles; ``docs/sharing.md`` lists the addresses."""
+"""A frame as OSC messages in bundles; ``docs/guide/sharing.md`` lists the addresses."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Stem, one evaluation and decode are a graph each, for every batch size up to :data:`MOST_FACES` from its first use on;
 larger batches start their layers one by one. States never leave the device: crops go in, points come back.
-``docs/gpu.md`` has the reasons.
+``docs/method/cuda-engine.md`` has the reasons.
 """
 
 from __future__ import annotations

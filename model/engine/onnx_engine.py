@@ -90,7 +90,7 @@ class OnnxEngine:
 class Int8Engine(OnnxEngine):
     """Runs the cell with products of 8 bits, on the CPU: twice as fast where it has instructions for them, less exact.
 
-    ``docs/performance.md`` has what it costs; :mod:`model.engine.quantise` makes its graph.
+    ``docs/reports/performance.md`` has its cost; :mod:`model.engine.quantise` makes its graph.
     """
 
     def _graphs(self, weights: Path) -> tuple[Path, Path]:

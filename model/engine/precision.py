@@ -20,7 +20,8 @@ range the landmarks are not numbers, and bfloat16 follows."""
 
 AGREEMENT = 0.004
 """16 bits are used where landmarks lie no farther from float32's on average, in crop sides: 0.8 px of a crop of 192.
-That is on noise, of which the answer depends far more on rounding than that of a face; ``docs/gpu.md`` has figures."""
+That is on noise, whose landmarks depend far more on rounding than those of a face;
+``docs/reports/half-precision.md`` has figures."""
 EVALUATIONS = 4
 """Of the cell, after which landmarks are compared: more than a frame has."""
 

@@ -2,7 +2,7 @@
 
 Convolutions of 3 x 3 are quantised, weights by output channel, activations by the range that they have along the
 solves of some pictures. Those of 1 x 1 stay float: with all of them quantised RwR flickers 3 % more than in float, so
-1 %, for a tenth of the time. ``docs/performance.md`` has the figures.
+1 %, for a tenth of the time. ``docs/reports/performance.md`` has the figures.
 """
 
 from __future__ import annotations

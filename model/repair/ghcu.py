@@ -8,7 +8,7 @@ here a wide heatmap is what says "covered": with s the spread of a heatmap and (
 
 and b rises smoothly, so that in a video no point jumps. Nothing of this goes back into the solver: the fixed
 point that the next frame starts from stays as it is. How it is trained: ``model.training.ghcu``; figures:
-``docs/semantic_alignment.md``. Needs onnxruntime and no torch.
+``docs/reports/ghcu.md``. Needs onnxruntime and no torch.
 """
 
 from __future__ import annotations

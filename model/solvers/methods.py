@@ -8,7 +8,7 @@ Args, for each:
 
 Returns, for each: the state (n, ...) and a :class:`~model.solvers.report.SolveReport`. A sample that
 has converged, or is not finite any more, stops and keeps its best finite state (the start where there
-is none); the others go on as if it were not there. ``docs/solvers.md`` has the derivations.
+is none); the others go on as if it were not there. ``docs/method/solvers.md`` has the derivations.
 """
 
 from __future__ import annotations

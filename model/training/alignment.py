@@ -13,7 +13,7 @@ P and E both sum to 1, so 1 + X^2 = sum_i P_i^2 / E_i: one matrix product for al
 is itself a Gaussian of E's width s, d away from y, 1 + X^2 = exp(d^2 / s^2). The paper has X^2 where we have its
 logarithm: both agree near the peak, but X^2 grows so fast that a heatmap two widths away would overrule any
 label. With the logarithm the network's term is d^2 / (2 s^2 s2^2), and s s2 is the standard deviation of the
-network's error. ``docs/semantic_alignment.md`` has the derivation and the figures.
+network's error. ``docs/method/semantic-alignment.md`` has the derivation.
 """
 
 from __future__ import annotations

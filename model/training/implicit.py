@@ -6,7 +6,7 @@ At z* = f(z*, u), with J = df/dz there, the chain rule through the fixed point i
 
 The state is found without a graph. One tracked evaluation z' = f(z*, u) follows; on the way back the gradient g that
 arrives at z' is replaced by y, itself a fixed point that the solver finds with products J^T y through the
-same graph. JFB (Fung et al., 2022) takes y = g. ``docs/solvers.md`` has the derivation and the memory of each.
+same graph. JFB (Fung et al., 2022) takes y = g. ``docs/method/solvers.md`` has the derivation.
 """
 
 from __future__ import annotations

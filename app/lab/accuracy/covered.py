@@ -4,7 +4,7 @@ Faces of a WFLW list are solved cold as they are, and again with something paste
 rectangle or ellipse around one of the landmarks, of one colour or cut out of another face. Where the landmarks are is
 known, so the error of the covered ones can be measured; on real occlusions it is a person's guess. Reported are the
 points of the LDEQ, those with the GHCU's repair as ``--ghcu`` does it, and the GHCU's alone, over covered and open
-landmarks and over groups of equally many covered ones by the spread of their heatmap. ``docs/semantic_alignment.md``
+landmarks and over groups of equally many covered ones by the spread of their heatmap. ``docs/reports/ghcu.md``
 discusses the figures.
 """
 

@@ -2,7 +2,7 @@
 
 Each is frozen in turn. With a crop that follows the face steadily what is left comes from the picture; with one
 picture of the clip under crops that move against the face as they did in the clip, all of it comes from the crop.
-``docs/lab.md`` discusses what the shares mean.
+``docs/method/metrics.md`` discusses what the shares mean.
 """
 
 from __future__ import annotations

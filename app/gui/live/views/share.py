@@ -63,7 +63,7 @@ class ShareSheet(Sheet):
         self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=name)))
         self._add(CAMERA_FIELD, self.picture)
         self.body.addWidget(
-            small_label("Nothing leaves this computer unless you name another one. docs/sharing.md has the forms.")
+            small_label("Nothing leaves this computer unless you name another one. Formats: docs/guide/sharing.md.")
         )
         self.switches[JSON_FIELD].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
         self.switches[OSC_FIELD].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
