@@ -20,7 +20,7 @@ What it is not:
   high when it starts or stops. Readings of filters say nothing about how late their landmarks are.
 - A tracker that follows the optical flow itself would read 0 whatever it does.
 
-``docs/flicker.md`` has the evidence that it ranks trackers as NMF does.
+``docs/reports/flicker-ranking.md`` shows that it ranks trackers as NMF does.
 """
 
 from __future__ import annotations
