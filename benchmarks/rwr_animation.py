@@ -24,7 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.demo import DemoClip, demo_truth
 from app.tracking.pipeline import build_pipeline
-from model.metrics.flicker import FlickerReading, FlickerWindow
+from model.metrics.flicker_meter import FlickerReading, FlickerWindow
 from model.topology import REGION_OF_POINT, REGIONS
 
 FPS = 30
