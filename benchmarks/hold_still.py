@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import Frame
-from app.core.modes import COLD, RWR
+from app.core.modes import Mode
 from app.core.places import DEMO_CLIP
 from app.core.settings import EngineSettings, TrackingSettings
 from app.holdstill.figures import Figures
@@ -184,7 +184,9 @@ def _floor(sitting: Sitting) -> float:
         for frame in _frames(source.read):
             landmarks = first.get(frame.index)
             if landmarks is not None:
-                reading = meter.measure(frame.image, Crop.around_points(landmarks, 1.25), {RWR: landmarks})[RWR]
+                reading = meter.measure(frame.image, Crop.around_points(landmarks, 1.25), {Mode.RWR: landmarks})[
+                    Mode.RWR
+                ]
                 readings.append(np.nan if reading is None else reading.overall)
     finally:
         source.close()
@@ -195,7 +197,7 @@ def _glued(samples: tuple[Sample, ...]) -> dict[int, Points]:
     """Return landmarks that move as the head truly does, by frame: the mean ones on the portrait, carried along."""
     matrices = demo_truth().matrix
     portraits = [
-        np.linalg.solve(matrices[s.index][:, :2], (s.modes[COLD].landmarks - matrices[s.index][:, 2]).T).T
+        np.linalg.solve(matrices[s.index][:, :2], (s.modes[Mode.COLD].landmarks - matrices[s.index][:, 2]).T).T
         for s in samples
     ]
     mean = np.mean(portraits, axis=0)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from app.core.frame import Estimate, FaceResult, FrameResult
-from app.core.modes import COLD, RWR
+from app.core.modes import Mode
 from app.core.places import ASSETS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.open import open_source
@@ -177,7 +177,7 @@ def pictures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[in
         view.show_face(0)
         if hot:
             levels = np.random.default_rng(0).integers(0, LEVELS, 98).astype(np.uint8)
-            view.show_heat({RWR: levels, COLD: levels})
+            view.show_heat({Mode.RWR: levels, Mode.COLD: levels})
         view.show_picture(prepare(results[0], VIEW, False))
         ready = [
             prepare(own, view.device_size, False, zoom(own, view.device_size) if view.close_up else None)

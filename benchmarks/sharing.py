@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
-from app.core.modes import RWR
+from app.core.modes import Mode
 from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import OscEncoder
 from app.sharing.settings import Address, SharingSettings
@@ -80,7 +80,7 @@ def one_face() -> FrameResult:
     points = np.random.default_rng(0).uniform((400, 200), (750, 550), (LANDMARKS, 2)).astype(np.float32)
     report = SolveReport(2, (0.3, 0.02), 1, StopReason.BUDGET, warm=True)
     spread = np.random.default_rng(1).uniform(1, 12, LANDMARKS).astype(np.float32)
-    estimate = Estimate(RWR, points, spread, report)
+    estimate = Estimate(Mode.RWR, points, spread, report)
     image = np.zeros((720, 1280, 3), np.uint8)
     return FrameResult(Frame(0, 0.0, image, 0.0), (FaceResult(0, Crop(575.0, 375.0, 440.0), estimate),))
 

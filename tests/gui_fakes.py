@@ -10,7 +10,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
+from app.core.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.modes import COLD, RWR
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
 from app.gui.live.presenters.session import SessionParts

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
+from app.core.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.holdstill.card import CAMERA, Camera, Card, Circumstances, EngineFacts, Format, Software
 from app.holdstill.figures import Figures
@@ -87,7 +88,7 @@ def sampler(frames: list[FrameResult], late: float = 0.03) -> Sampler:
 def figures(rwr: float = 0.1, cold: float = 0.3, seconds: float = 10.0) -> Figures:
     """Return the figures of a still face whose two modes have so much noise."""
     count = int(seconds * FPS)
-    return measure(sampler(results({RWR: noisy(count, rwr, 1), COLD: noisy(count, cold, 2)})).sitting())
+    return measure(sampler(results({Mode.RWR: noisy(count, rwr, 1), Mode.COLD: noisy(count, cold, 2)})).sitting())
 
 
 def card(label: str = "", camera: str = "HD Webcam", **noise: float) -> Card:
@@ -117,6 +118,6 @@ def _estimate(mode: str, noise: Points, truth: Points, index: int) -> Estimate:
     if index:
         motion = truth[index] + noise[index] - truth[index - 1] - noise[index - 1]
         reading = reading_of(motion, truth[index] - truth[index - 1], float(inter_ocular(truth[index])))
-    warm = mode == RWR
+    warm = mode == Mode.RWR
     report = SolveReport(1 if warm else 3, (0.1,), 0, "budget spent", warm, "" if warm else "RwR off")
     return Estimate(mode, landmarks, np.full(POINTS, 2.0, np.float32), report, reading)

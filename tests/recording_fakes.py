@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import SourceError
-from app.core.frame import COLD, RWR, Estimate, FaceResult, Frame, FrameResult
+from app.core.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.modes import Mode
 from app.sources.base import SourceInfo
 from app.sources.spec import PathSpec
 from model.geometry import Crop
@@ -39,9 +40,9 @@ def landmarks(centre: tuple[float, float] = (32.0, 24.0), radius: float = 15.0) 
     return (np.stack([np.cos(angle), np.sin(angle)], -1) * radius + centre).astype(np.float32)
 
 
-def estimate(mode: str = RWR, points: NDArray[np.float32] | None = None, spread: float = 1.5) -> Estimate:
+def estimate(mode: str = Mode.RWR, points: NDArray[np.float32] | None = None, spread: float = 1.5) -> Estimate:
     """Return an estimate: RwR is warm with 2 evaluations and 0.42 % flicker, cold has 5 and 0.9 %."""
-    warm = mode == RWR
+    warm = mode == Mode.RWR
     report = SolveReport(2 if warm else 5, (0.25, 0.0625), 1, "budget spent", warm, "" if warm else "RwR off")
     reading = FlickerReading(0.42 if warm else 0.9, (0.5,) * len(REGIONS))
     where = landmarks() if points is None else points
@@ -195,11 +196,11 @@ class FakePipeline:
         main = estimate()
         if self.processed == 1:
             report = SolveReport(5, (0.5, 0.1), 1, "budget spent", False, "first frame")
-            main = Estimate(RWR, main.landmarks, main.uncertainty, report)
+            main = Estimate(Mode.RWR, main.landmarks, main.uncertainty, report)
         return FrameResult(frame, (FaceResult(3, Crop(32.0, 24.0, 40.0), main),))
 
     def close(self) -> None:
         self.closed = True
 
 
-COLD_ESTIMATE = estimate(COLD)
+COLD_ESTIMATE = estimate(Mode.COLD)

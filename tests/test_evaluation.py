@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from app.cli import evaluate
 from app.core.errors import EXIT_BAD_INPUT, EXIT_OK, UserError
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.lab.accuracy.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor
-from app.lab.accuracy.settings import EMA, RWR, RWR_RELEASED, EvaluationSettings
+from app.lab.accuracy.settings import RWR_RELEASED, EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
 from app.lab.accuracy.wflw_v import evaluate_video, find_videos
@@ -119,7 +120,7 @@ def weights(tmp_path: Path) -> Path:
 
 def square_predictor(settings: EvaluationSettings) -> Predictor:
     """What ``open_predictor`` builds, over the fake engine and detector."""
-    recurrence = {RWR: RwrSettings(), RWR_RELEASED: RELEASED}.get(settings.mode)
+    recurrence = {Mode.RWR: RwrSettings(), RWR_RELEASED: RELEASED}.get(settings.mode)
     predictor: Predictor
     if settings.crop == "track":
         tracking = TrackingSettings(
@@ -396,7 +397,7 @@ def test_each_video_starts_anew(clips: Path, command: Run) -> None:
 def test_ema_mode_is_the_filter_over_the_cold_landmarks(tmp_path: Path) -> None:
     truth = add_video(tmp_path, "clip")
     jitter = [(0.0, 0.0), (4.0, 0.0), (0.0, 0.0), (4.0, 0.0), (0.0, 0.0), (4.0, 0.0)]
-    smoothing = make_filter(EMA, SmoothingSettings(alpha=0.5))
+    smoothing = make_filter(Mode.EMA, SmoothingSettings(alpha=0.5))
     assert smoothing is not None
     result = evaluate_video(Smoother(Offset(list(truth), [*jitter]), smoothing), find_videos(tmp_path)[0])
     expected = (truth + np.array(jitter, np.float32)[:, None]).astype(np.float64)
@@ -422,7 +423,7 @@ def test_a_filter_starts_anew_with_another_face_and_after_a_gap() -> None:
 
     near, far = face_points(0, 0, SIDE), face_points(300, 0, SIDE)
     script: list[Prediction | None] = [Prediction(near, 1, 0), Prediction(far, 1, 1), None, Prediction(near, 1, 1)]
-    smoothing = make_filter(EMA, SmoothingSettings(alpha=0.1))
+    smoothing = make_filter(Mode.EMA, SmoothingSettings(alpha=0.1))
     assert smoothing is not None
     smoother = Smoother(Script(script), smoothing)
     answers = [smoother.predict(np.zeros((1, 1, 3), np.uint8), 0.0, (0, 0, 1, 1)) for _ in range(4)]

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from app.cli import main as cli
-from app.core.frame import COLD, RWR, Frame
+from app.core.frame import Frame
+from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
 from app.lab.accuracy import covered as covered_points
 from app.tracking.pipeline import Pipeline, build_pipeline
@@ -389,7 +390,7 @@ def test_the_pipeline_reports_repaired_points_and_carries_the_solvers_own() -> N
         assert abs(centre - results[False].estimate.landmarks[:, 0].mean()) < 1.5
     assert mover.opened == 1, "opened once, and only where it is wanted"
     plain, repaired = results[False], results[True]
-    assert (repaired.estimate.mode, repaired.other and repaired.other.mode) == (RWR, COLD)
+    assert (repaired.estimate.mode, repaired.other and repaired.other.mode) == (Mode.RWR, Mode.COLD)
     assert repaired.estimate.landmarks[:, 0].mean() - plain.estimate.landmarks[:, 0].mean() == pytest.approx(6, abs=1)
 
 

@@ -18,7 +18,8 @@ from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.errors import RecordingError
-from app.core.frame import COLD, RWR, FrameResult
+from app.core.frame import FrameResult
+from app.core.modes import COLD, RWR
 from app.core.settings import TrackingSettings
 from app.gui.holdstill.presenters.hold_still import (
     COUNTDOWN,

@@ -12,7 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.core.frame import COLD, RWR, FrameResult
+from app.core.frame import FrameResult
+from app.core.modes import COLD, RWR
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.banners import NO_CAMERA, OFFER_SECONDS, Banners
 from app.gui.live.presenters.chooser import Ask, CameraChoice, choices

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.core.frame import COLD, Estimate, FaceResult, Frame, FrameResult
+from app.core.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.live.presenters.hint_watcher import HintWatcher
 from app.gui.live.presenters.hints import (
@@ -191,7 +192,7 @@ def result(captured: float, image: Image, points: NDArray[np.float32] | None) ->
     faces: tuple[FaceResult, ...] = ()
     if points is not None:
         report = SolveReport(1, (0.1,), 0, "budget spent", False, "first frame")
-        estimate = Estimate(COLD, points, np.ones(98, np.float32), report)
+        estimate = Estimate(Mode.COLD, points, np.ones(98, np.float32), report)
         faces = (FaceResult(0, Crop.around_points(points, 1.25), estimate),)
     return FrameResult(Frame(0, captured, image, captured), faces)
 

@@ -12,7 +12,7 @@ import pytest
 
 from app.cli.main import main
 from app.core.errors import RecordingError, UserError
-from app.core.frame import COLD, RWR
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.holdstill.card import make_card
 from app.holdstill.card_file import card_path, list_cards, read_card, write_card
@@ -49,7 +49,7 @@ def sway(count: int, pixels: float, hertz: float) -> Points:
 
 
 def test_white_noise_of_known_size_is_found_again_in_percent_and_pixels() -> None:
-    found = measure(sampler(results({RWR: noisy(COUNT, 0.2), COLD: noisy(COUNT, 0.5, 1)})).sitting())
+    found = measure(sampler(results({Mode.RWR: noisy(COUNT, 0.2), Mode.COLD: noisy(COUNT, 0.5, 1)})).sitting())
     for figure, sigma in zip(found.modes, (0.2, 0.5), strict=True):
         # A point strays by sigma along both axes, and from frame to frame by the root of two more.
         assert figure.wander.pixels == pytest.approx(sigma * ROOT2, rel=0.03)
@@ -57,7 +57,7 @@ def test_white_noise_of_known_size_is_found_again_in_percent_and_pixels() -> Non
         # The face has 100 pixels between the eyes.
         assert figure.flicker.percent == pytest.approx(figure.flicker.pixels, rel=0.01)
         assert figure.frames == COUNT
-    assert [figure.mode for figure in found.modes] == [RWR, COLD]
+    assert [figure.mode for figure in found.modes] == [Mode.RWR, Mode.COLD]
     assert [figure.evaluations for figure in found.modes] == [1, 3]
 
 
@@ -65,7 +65,7 @@ def test_every_region_has_its_own_noise() -> None:
     sigma = np.zeros(POINTS)
     for number, region in enumerate(REGIONS):
         sigma[list(region.points)] = 0.1 * (number + 1)
-    (found,) = measure(sampler(results({RWR: noisy(COUNT, sigma)})).sitting()).modes
+    (found,) = measure(sampler(results({Mode.RWR: noisy(COUNT, sigma)})).sitting()).modes
     expected = [0.1 * (number + 1) for number in range(len(REGIONS))]
     np.testing.assert_allclose(found.flicker.regions_pixels, np.array(expected) * 2, rtol=0.08)
     np.testing.assert_allclose(found.wander.regions_pixels, np.array(expected) * ROOT2, rtol=0.08)
@@ -75,15 +75,15 @@ def test_every_region_has_its_own_noise() -> None:
 def test_slow_drift_of_single_points_is_wander_and_not_flicker() -> None:
     drift = np.zeros((COUNT, POINTS, 2))
     drift[:, list(REGIONS[4].points), 1] = 2 * np.sin(2 * np.pi * np.arange(COUNT) / COUNT)[:, None]
-    (found,) = measure(sampler(results({RWR: drift})).sitting()).modes
+    (found,) = measure(sampler(results({Mode.RWR: drift})).sitting()).modes
     assert found.wander.regions_pixels[4] == pytest.approx(2 / ROOT2, rel=0.1)
     assert found.flicker.regions_pixels[4] < 0.05
 
 
 def test_a_head_that_sways_slowly_adds_nothing() -> None:
     noise = noisy(COUNT, 0.3)
-    still = measure(sampler(results({RWR: noise})).sitting())
-    swaying = measure(sampler(results({RWR: noise}, moved(sway(COUNT, 2.0, 0.25)))).sitting())
+    still = measure(sampler(results({Mode.RWR: noise})).sitting())
+    swaying = measure(sampler(results({Mode.RWR: noise}, moved(sway(COUNT, 2.0, 0.25)))).sitting())
     assert swaying.stillness.travel == pytest.approx(4, rel=0.1)
     assert 2 < swaying.stillness.speed < 5
     assert swaying.stillness.seconds == pytest.approx(10, abs=0.1)
@@ -94,14 +94,14 @@ def test_a_head_that_sways_slowly_adds_nothing() -> None:
 def test_frames_in_which_the_head_moves_do_not_count() -> None:
     path = np.zeros((COUNT, 2))
     path[150:240] = sway(90, 20.0, 1.0)
-    found = measure(sampler(results({RWR: noisy(COUNT, 0.2)}, moved(path))).sitting())
+    found = measure(sampler(results({Mode.RWR: noisy(COUNT, 0.2)}, moved(path))).sitting())
     assert 5.5 < found.stillness.seconds < 7
     assert found.modes[0].wander.pixels == pytest.approx(0.2 * ROOT2, rel=0.1)
     assert found.stillness.speed > 30
 
 
 def test_a_restless_person_is_told_to_repeat() -> None:
-    frames = results({RWR: noisy(COUNT, 0.2)}, moved(sway(COUNT, 20.0, 0.7)))
+    frames = results({Mode.RWR: noisy(COUNT, 0.2)}, moved(sway(COUNT, 20.0, 0.7)))
     with pytest.raises(HoldStillError, match=r"The head moved too much: .* repeat the test"):
         measure(sampler(frames).sitting())
 
@@ -112,7 +112,7 @@ def test_blinks_are_left_out_and_counted() -> None:
         lids = [61, 62, 63, 65, 66, 67, 69, 70, 71, 73, 74, 75]
         middle = faces[start : start + 5, lids, 1].mean()
         faces[start : start + 5, lids, 1] = middle + 0.2 * (faces[start : start + 5, lids, 1] - middle)
-    found = measure(sampler(results({RWR: noisy(COUNT, 0.2)}, faces)).sitting())
+    found = measure(sampler(results({Mode.RWR: noisy(COUNT, 0.2)}, faces)).sitting())
     assert found.stillness.blinks == 3
     assert found.modes[0].wander.regions_pixels[3] == pytest.approx(0.2 * ROOT2, rel=0.1)
     assert found.stillness.seconds == pytest.approx(10 - 3 * 11 / FPS, abs=0.1)
@@ -124,23 +124,23 @@ def test_eyes_too_unsure_to_tell_blinks_leave_nothing_out() -> None:
 
 
 def test_without_a_face_or_with_too_few_frames_there_are_no_figures() -> None:
-    noise = {RWR: noisy(COUNT, 0.2)}
+    noise = {Mode.RWR: noisy(COUNT, 0.2)}
     with pytest.raises(HoldStillError, match="No face was in view"):
         measure(sampler(results(noise, face=None)).sitting())
     with pytest.raises(HoldStillError, match=r"Only 3\.0 frames a second"):
-        measure(sampler(results({RWR: noisy(30, 0.2)}, fps=3.0)).sitting())
+        measure(sampler(results({Mode.RWR: noisy(30, 0.2)}, fps=3.0)).sitting())
     with pytest.raises(HoldStillError, match="No face was in view"):
         measure(Sampler().sitting())
 
 
 def test_a_slow_tracker_finds_the_same_noise() -> None:
-    (found,) = measure(sampler(results({RWR: noisy(60, 0.2)}, fps=6.0)).sitting()).modes
+    (found,) = measure(sampler(results({Mode.RWR: noisy(60, 0.2)}, fps=6.0)).sitting()).modes
     assert found.wander.pixels == pytest.approx(0.2 * ROOT2, rel=0.05)
     assert found.flicker.pixels == pytest.approx(0.4, rel=0.05)
 
 
 def test_flicker_must_have_been_measured() -> None:
-    frames = results({RWR: noisy(COUNT, 0.2)})
+    frames = results({Mode.RWR: noisy(COUNT, 0.2)})
     unmeasured = [
         replace(result, faces=tuple(replace(f, estimate=replace(f.estimate, flicker=None)) for f in result.faces))
         for result in frames
@@ -150,14 +150,14 @@ def test_flicker_must_have_been_measured() -> None:
 
 
 def test_a_mode_that_came_late_is_left_out() -> None:
-    frames = results({RWR: noisy(COUNT, 0.2), COLD: noisy(COUNT, 0.4)})
+    frames = results({Mode.RWR: noisy(COUNT, 0.2), Mode.COLD: noisy(COUNT, 0.4)})
     for index in range(200):
         frames[index] = replace(frames[index], faces=tuple(replace(f, other=None) for f in frames[index].faces))
-    assert [mode.mode for mode in measure(sampler(frames).sitting()).modes] == [RWR]
+    assert [mode.mode for mode in measure(sampler(frames).sitting()).modes] == [Mode.RWR]
 
 
 def test_the_largest_face_is_followed_and_no_other() -> None:
-    noise = {RWR: noisy(COUNT, 0.2)}
+    noise = {Mode.RWR: noisy(COUNT, 0.2)}
     first, second = results(noise), results(noise, moved(np.full((COUNT, 2), 150.0)), face=7)
     both = [replace(a, faces=(*a.faces, *b.faces)) for a, b in zip(first, second, strict=True)]
     crossed = [replace(r, faces=r.faces[::-1]) if i % 2 else r for i, r in enumerate(both)]
@@ -165,7 +165,7 @@ def test_the_largest_face_is_followed_and_no_other() -> None:
 
 
 def test_pace_and_skipped_frames() -> None:
-    frames = results({RWR: noisy(COUNT, 0.2)})
+    frames = results({Mode.RWR: noisy(COUNT, 0.2)})
     del frames[100:250:3]
     pace = measure(sampler(frames, late=0.05).sitting()).pace
     assert pace.skipped == 50
@@ -174,20 +174,20 @@ def test_pace_and_skipped_frames() -> None:
 
 
 def test_the_sampler_stops_after_its_seconds_and_says_how_it_goes() -> None:
-    collected = sampler(results({RWR: noisy(COUNT // 2, 0.2)}))
+    collected = sampler(results({Mode.RWR: noisy(COUNT // 2, 0.2)}))
     assert collected.progress == pytest.approx(0.5, abs=0.01)
     assert collected.face_in_view
     assert not collected.restless
-    collected = sampler(results({RWR: noisy(400, 0.2)}))
+    collected = sampler(results({Mode.RWR: noisy(400, 0.2)}))
     assert collected.progress == 1
     assert collected.sitting().frames == COUNT + 1
-    assert sampler(results({RWR: noisy(60, 0.2)}, moved(sway(60, 30.0, 0.5)))[:30]).restless
-    assert not sampler(results({RWR: noisy(60, 0.2)}, face=None)).face_in_view
+    assert sampler(results({Mode.RWR: noisy(60, 0.2)}, moved(sway(60, 30.0, 0.5)))[:30]).restless
+    assert not sampler(results({Mode.RWR: noisy(60, 0.2)}, face=None)).face_in_view
 
 
 def test_real_conditions_are_measured() -> None:
     collected = Sampler()
-    for result in results({RWR: noisy(COUNT, 0.1)}):
+    for result in results({Mode.RWR: noisy(COUNT, 0.1)}):
         collected.add(result, result.frame.captured)
     light = measure(collected.sitting()).light
     assert (light.light, light.cut_off) == (0, 0)
@@ -219,7 +219,7 @@ def test_a_card_survives_the_disk(tmp_path: Path) -> None:
     read = read_card(path)
     assert json.loads(path.read_text())["settings"]["compare"] is True
     assert read.figures == made.figures
-    assert read.mode(RWR) == made.mode(RWR)
+    assert read.mode(Mode.RWR) == made.mode(Mode.RWR)
     assert card_path(tmp_path / "cards", made) == path.with_name(f"{path.stem} (2).json")
     assert [file.path for file in list_cards(tmp_path / "cards")] == [path]
     assert list(path.parent.iterdir()) == [path]
@@ -282,7 +282,7 @@ def test_a_card_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> Non
 
 def test_modes_of_one_card_are_compared_second_by_second() -> None:
     made = card(rwr=0.1, cold=0.2)
-    change = compare_modes(made, COLD, RWR)
+    change = compare_modes(made, Mode.COLD, Mode.RWR)
     assert change is not None
     assert change.sure
     assert change.flicker[0].ratio == pytest.approx(0.5, rel=0.05)
@@ -290,14 +290,14 @@ def test_modes_of_one_card_are_compared_second_by_second() -> None:
     assert modes_verdict(made) == "RwR flickers 50% less than Cold"
     same = card(rwr=0.1, cold=0.1)
     assert modes_verdict(same) == "RwR and Cold: no sure difference in flicker"
-    assert compare_modes(made, RWR, "ema") is None
+    assert compare_modes(made, Mode.RWR, "ema") is None
 
 
 def test_cards_are_compared_with_what_else_was_different() -> None:
     first = card("window", rwr=0.2)
     second = replace(card("lamp", camera="Old webcam", rwr=0.4), settings={"rwr": True, "compare": False})
     compared = compare(first, second)
-    assert [change.after for change in compared.modes] == [RWR, COLD]
+    assert [change.after for change in compared.modes] == [Mode.RWR, Mode.COLD]
     assert compared.modes[0].sure
     assert compared.modes[0].flicker[0].ratio == pytest.approx(2, rel=0.05)
     assert not compared.modes[1].sure
@@ -333,7 +333,7 @@ def test_the_command_prints_and_compares(tmp_path: Path, capsys: pytest.CaptureF
 def test_a_card_says_when_the_person_moved() -> None:
     path = np.zeros((COUNT, 2))
     path[100:250] = sway(150, 20.0, 1.0)
-    found = measure(sampler(results({RWR: noisy(COUNT, 0.2)}, moved(path))).sitting())
+    found = measure(sampler(results({Mode.RWR: noisy(COUNT, 0.2)}, moved(path))).sitting())
     lines = card_lines(replace(card(), figures=found))
     assert any("You moved: repeat the test" in line for line in lines)
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.frame import COLD, Estimate, FaceResult, Frame, FrameResult
+from app.core.frame import Estimate, FaceResult, Frame, FrameResult
+from app.core.modes import Mode
 from app.media.overlay import OTHER_COLOUR, describe, draw_overlay
 from model.geometry import Crop
 from model.topology import POINTS, REGIONS
@@ -58,7 +59,7 @@ def test_halos_are_bounded_when_uncertainty_is_not():
 
 
 def test_the_other_mode_is_drawn_in_its_own_colour():
-    moved = estimate(COLD, landmarks((330.0, 250.0), SIDE / 2.5))
+    moved = estimate(Mode.COLD, landmarks((330.0, 250.0), SIDE / 2.5))
     assert not (shown(face())[1] == OTHER_COLOUR).all(axis=-1).any()
     assert (shown(face(other=moved))[1] == OTHER_COLOUR).all(axis=-1).any()
 
@@ -106,6 +107,6 @@ def test_many_faces_fill_no_more_than_a_third_of_the_picture():
 
 def test_description_names_mode_flicker_and_evaluations():
     assert describe(estimate()) == "RwR  flicker 0.42 %  2 evaluations"
-    cold = estimate(COLD)
-    silent = Estimate(COLD, cold.landmarks, cold.uncertainty, cold.report, None)
+    cold = estimate(Mode.COLD)
+    silent = Estimate(Mode.COLD, cold.landmarks, cold.uncertainty, cold.report, None)
     assert describe(silent) == "Cold  5 evaluations"

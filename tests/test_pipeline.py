@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from app.core.events import FaceLost, LossReason, ResetReason, SceneCut
-from app.core.frame import COLD, EMA, ONE_EURO, RWR, Frame, FrameResult
+from app.core.frame import Frame, FrameResult
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.tracking.detector import Detection
 from app.tracking.pipeline import Pipeline
@@ -51,8 +52,8 @@ def test_rwr_spends_fewer_evaluations_than_cold() -> None:
     pictures = [image(300)] * 5
     warm = play(build(rwr=True), pictures)[-1].faces[0].estimate
     cold = play(build(rwr=False), pictures)[-1].faces[0].estimate
-    assert (warm.mode, warm.report.warm, warm.report.evaluations) == (RWR, True, 1)
-    assert (cold.mode, cold.report.warm, cold.report.reason) == (COLD, False, RWR_OFF)
+    assert (warm.mode, warm.report.warm, warm.report.evaluations) == (Mode.RWR, True, 1)
+    assert (cold.mode, cold.report.warm, cold.report.reason) == (Mode.COLD, False, RWR_OFF)
     assert cold.report.evaluations == SquareEngine().config.max_steps
 
 
@@ -114,7 +115,7 @@ def test_compare_solves_both_modes_with_their_own_states() -> None:
     results = play(build(compare=True), [image(300 + t) for t in range(6)])
     face = results[-1].faces[0]
     assert face.other is not None
-    assert (face.estimate.mode, face.other.mode) == (RWR, COLD)
+    assert (face.estimate.mode, face.other.mode) == (Mode.RWR, Mode.COLD)
     assert face.estimate.report.warm
     assert not face.other.report.warm
     alone = play(build(), [image(300 + t) for t in range(6)])[-1].faces[0]
@@ -249,12 +250,12 @@ def test_stage_times_add_up() -> None:
 @pytest.mark.parametrize(
     ("settings", "modes"),
     [
-        ({"rwr": True}, (RWR,)),
-        ({"rwr": False}, (COLD,)),
-        ({"rwr": True, "compare": True}, (RWR, COLD)),
-        ({"rwr": False, "compare": True}, (COLD, RWR)),
-        ({"rwr": True, "compare": True, "rival": EMA}, (RWR, EMA)),
-        ({"rwr": False, "compare": True, "rival": ONE_EURO}, (COLD, ONE_EURO)),
+        ({"rwr": True}, (Mode.RWR,)),
+        ({"rwr": False}, (Mode.COLD,)),
+        ({"rwr": True, "compare": True}, (Mode.RWR, Mode.COLD)),
+        ({"rwr": False, "compare": True}, (Mode.COLD, Mode.RWR)),
+        ({"rwr": True, "compare": True, "rival": Mode.EMA}, (Mode.RWR, Mode.EMA)),
+        ({"rwr": False, "compare": True, "rival": Mode.ONE_EURO}, (Mode.COLD, Mode.ONE_EURO)),
     ],
 )
 def test_answers_in_the_modes_asked_for(settings: dict[str, object], modes: tuple[str, ...]) -> None:
@@ -265,7 +266,7 @@ def test_answers_in_the_modes_asked_for(settings: dict[str, object], modes: tupl
 
 
 def test_a_filter_smooths_the_cold_landmarks_and_starts_anew_when_chosen_again() -> None:
-    pipeline = build(rwr=False, compare=True, rival=EMA)
+    pipeline = build(rwr=False, compare=True, rival=Mode.EMA)
     places = [300, 300, 310, 310]
     results = play(pipeline, [image(x) for x in places])
     cold = [result.faces[0].estimate.landmarks for result in results]
@@ -274,7 +275,7 @@ def test_a_filter_smooths_the_cold_landmarks_and_starts_anew_when_chosen_again()
     assert np.allclose(smooth[2], (cold[1] + cold[2]) / 2, atol=0.01)
     pipeline.configure(TrackingSettings(rwr=False))
     pipeline.process(Frame(4, 4 / 30, image(330), 0.0))
-    pipeline.configure(TrackingSettings(rwr=False, compare=True, rival=EMA))
+    pipeline.configure(TrackingSettings(rwr=False, compare=True, rival=Mode.EMA))
     face = pipeline.process(Frame(5, 5 / 30, image(330), 0.0)).faces[0]
     assert face.other is not None
     assert np.allclose(face.other.landmarks, face.estimate.landmarks, atol=1e-3)

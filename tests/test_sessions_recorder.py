@@ -10,7 +10,8 @@ import pytest
 
 from app.core.errors import RecordingError
 from app.core.events import FaceFound, FaceLost, LossReason, SceneCut, TrackingRestarted
-from app.core.frame import RWR, Estimate
+from app.core.frame import Estimate
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.media.tables import CsvTable
 from app.media.video import VideoWriter
@@ -353,7 +354,7 @@ def test_what_cannot_be_written_is_refused_at_once(folder, tmp_path):
 
 def test_events_tell_what_happened(folder):
     cold = Estimate(
-        RWR, *(lambda e: (e.landmarks, e.uncertainty))(estimate()), SolveReport(5, (0.1,), 0, "", False, "drift")
+        Mode.RWR, *(lambda e: (e.landmarks, e.uncertainty))(estimate()), SolveReport(5, (0.1,), 0, "", False, "drift")
     )
     items = [
         told(0, FaceFound(0)),

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.core.frame import COLD, EMA, RWR
+from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.estimates import Estimates
 from app.sessions.form import SessionError
@@ -33,7 +33,7 @@ from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipelin
 ENGINE = EngineSettings()
 CHANGES = {
     4: TrackingSettings(compare=True),
-    9: TrackingSettings(rwr=False, compare=True, rival=EMA),
+    9: TrackingSettings(rwr=False, compare=True, rival=Mode.EMA),
     14: TrackingSettings(recurrence=RwrSettings(evaluations=1, recurrence_weight=0.5)),
 }
 RESTARTS = (17,)
@@ -80,12 +80,12 @@ def test_the_restart_counts(session):
 
 def test_other_settings_hold_throughout(session):
     take = again(session, TrackingSettings(rwr=False))
-    assert take.modes == (COLD,)
+    assert take.modes == (Mode.COLD,)
     assert take.name == "cold"
     assert take.estimates.row.tolist() == list(range(24))
-    warm = again(session, TrackingSettings(compare=True, rival=EMA))
-    assert (warm.name, warm.modes) == ("rwr-and-ema", (RWR, EMA))
-    assert warm.tracking == TrackingSettings(compare=True, rival=EMA)
+    warm = again(session, TrackingSettings(compare=True, rival=Mode.EMA))
+    assert (warm.name, warm.modes) == ("rwr-and-ema", (Mode.RWR, Mode.EMA))
+    assert warm.tracking == TrackingSettings(compare=True, rival=Mode.EMA)
     assert np.isfinite(warm.frames.seconds).all()
 
 

@@ -13,7 +13,8 @@ import pyarrow.parquet
 import pytest
 
 from app.core.errors import RecordingError
-from app.core.frame import COLD, RWR, Estimate
+from app.core.frame import Estimate
+from app.core.modes import Mode
 from app.media import tables
 from app.media.tables import COLUMNS, FLICKER, CsvTable, open_table
 from model.solvers import SolveReport
@@ -52,7 +53,7 @@ def test_values_come_back(path):
     points = landmarks() + np.float32(0.1234)
     write(path, result(7, 0.25, faces=[estimate(points=points, spread=2.5)]))
     (row,) = read(path)
-    assert (int(row["frame"]), float(row["time"]), int(row["face"]), row["mode"]) == (7, 0.25, 0, RWR)
+    assert (int(row["frame"]), float(row["time"]), int(row["face"]), row["mode"]) == (7, 0.25, 0, Mode.RWR)
     found = np.array([[float(row[f"x{i}"]), float(row[f"y{i}"])] for i in range(98)])
     assert np.abs(found - points).max() <= 0.0006
     assert {float(row[f"u{i}"]) for i in range(98)} == {2.5}
@@ -62,8 +63,8 @@ def test_values_come_back(path):
 
 def test_age_and_flicker_have_columns(path):
     base = estimate()
-    warm = Estimate(RWR, base.landmarks, base.uncertainty, replace(base.report, age=41), base.flicker)
-    blind = Estimate(RWR, base.landmarks, base.uncertainty, base.report)
+    warm = Estimate(Mode.RWR, base.landmarks, base.uncertainty, replace(base.report, age=41), base.flicker)
+    blind = Estimate(Mode.RWR, base.landmarks, base.uncertainty, base.report)
     write(path, result(0, faces=[warm]), result(1, faces=[blind]))
     first, second = read(path)
     assert (int(first["age"]), float(first["flicker"]), float(first["flicker_mouth"])) == (41, 0.42, 0.5)
@@ -82,7 +83,12 @@ def test_a_frame_without_faces_keeps_its_row(path):
 def test_faces_and_compared_modes_have_rows_of_their_own(path):
     table = write(path, result(0, faces=[estimate(), estimate()], other=COLD_ESTIMATE))
     rows = read(path)
-    assert [(int(row["face"]), row["mode"]) for row in rows] == [(0, RWR), (0, COLD), (1, RWR), (1, COLD)]
+    assert [(int(row["face"]), row["mode"]) for row in rows] == [
+        (0, Mode.RWR),
+        (0, Mode.COLD),
+        (1, Mode.RWR),
+        (1, Mode.COLD),
+    ]
     assert [row["reset_reason"] for row in rows][1] == "RwR off"
     assert table.rows == 4
 
@@ -90,7 +96,7 @@ def test_faces_and_compared_modes_have_rows_of_their_own(path):
 def test_reasons_with_commas_and_missing_residuals(path):
     base = estimate()
     report = SolveReport(1, (), -1, "budget spent", False, 'lost, "found" again')
-    write(path, result(0, faces=[Estimate(RWR, base.landmarks, base.uncertainty, report)]))
+    write(path, result(0, faces=[Estimate(Mode.RWR, base.landmarks, base.uncertainty, report)]))
     (row,) = read(path)
     assert row["reset_reason"] == 'lost, "found" again'
     assert row["residual"] is None

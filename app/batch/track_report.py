@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from app.core.frame import RWR, FrameResult
+from app.core.frame import FrameResult
+from app.core.modes import Mode
 from app.media.outputs import OutputPlan
 
 
@@ -38,7 +39,7 @@ class TrackReport:
             self.faces.add(face.face)
             self.solves += 1
             self.evaluations += report.evaluations
-            if face.estimate.mode == RWR and not report.warm:
+            if face.estimate.mode == Mode.RWR and not report.warm:
                 self.resets[report.reason] += 1
 
     def lines(self, seconds: float, interrupted: bool, plan: OutputPlan) -> list[str]:

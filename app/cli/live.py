@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import SourceError, UserError
-from app.core.modes import RIVALS
+from app.core.modes import Baseline
 from app.core.presets import PRESETS
 from app.gui.presenters.palettes import THEMES
 from app.sources.spec import PathSpec, parse_source
@@ -45,7 +45,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last one's (default: on)")
     parser.add_argument("--compare", action=switch, help="also solve every frame in a second way")
     parser.add_argument(
-        "--rival", choices=RIVALS, help="what to compare with: the opposite of RwR on or off (default), or a filter"
+        "--rival",
+        choices=tuple(Baseline),
+        help="what to compare with: the opposite of RwR on or off (default), or a filter",
     )
     parser.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
     parser.add_argument("--ghcu", action=switch, help="repair covered landmarks from all the others")

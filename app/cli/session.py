@@ -18,7 +18,7 @@ from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.core.files import write_json
-from app.core.modes import MODES, RIVALS
+from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.sessions.compare import compare_takes
@@ -54,7 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     again.add_argument("path", type=Path, metavar="PATH", help="a session's folder")
     again.add_argument("--as-recorded", action="store_true", help="with the recorded settings and their changes")
     again.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last one's")
-    again.add_argument("--rival", choices=RIVALS, help="also solve a rival on every frame, to compare with")
+    again.add_argument("--rival", choices=tuple(Baseline), help="also solve a rival on every frame, to compare with")
     again.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
     again.add_argument("--weight", type=float, metavar="W", help="how strongly RwR pulls to the last frame")
     again.add_argument("--evaluations", type=int, metavar="N", help="most evaluations of a warm frame")
@@ -76,7 +76,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     both.add_argument(
         "--takes", nargs=2, metavar=("A", "B"), help="default: recorded and the newest replay; of two, recorded"
     )
-    both.add_argument("--modes", nargs=2, choices=MODES, metavar=("A", "B"), help="default: the mode that was chosen")
+    both.add_argument(
+        "--modes", nargs=2, choices=tuple(Mode), metavar=("A", "B"), help="default: the mode that was chosen"
+    )
     both.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     return parser
 

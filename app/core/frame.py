@@ -8,11 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.events import TrackingEvent
-from app.core.modes import COLD as COLD
-from app.core.modes import EMA as EMA
-from app.core.modes import MODES as MODES
-from app.core.modes import ONE_EURO as ONE_EURO
-from app.core.modes import RWR as RWR
 from app.core.settings import TrackingSettings
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
@@ -41,7 +36,7 @@ class Estimate:
     """One mode's answer for one face.
 
     Attributes:
-        mode: one of :data:`MODES`.
+        mode: a :class:`app.core.modes.Mode`; a recording by another version may name others.
         landmarks: (98, 2) float32, frame pixels.
         uncertainty: (98,) float32, standard deviation of the heatmap in frame pixels.
         report: evaluations, residual per step, warm or cold and why.
@@ -64,7 +59,7 @@ class FaceResult:
         face: identity, kept while the face is tracked and where it returns soon to where it was lost.
         crop: the square that was solved.
         estimate: the answer of the chosen mode, RwR or cold; this is what is drawn and exported.
-        other: the rival on the same frame, when comparing; any other mode.
+        other: the baseline's answer on the same frame, when comparing.
     """
 
     face: int

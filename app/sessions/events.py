@@ -20,7 +20,7 @@ from app.core.events import (
 )
 from app.core.files import failure
 from app.core.frame import FrameResult
-from app.core.modes import RWR
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.sessions.form import SessionError
 from app.sessions.plain import from_plain, to_plain
@@ -106,7 +106,7 @@ class Watcher:
             yield event(kind, **data)
         for face in result.faces:
             for estimate in (face.estimate, face.other):
-                if estimate is not None and estimate.mode == RWR and not estimate.report.warm:
+                if estimate is not None and estimate.mode == Mode.RWR and not estimate.report.warm:
                     yield event(RESET, face=face.face, reason=estimate.report.reason)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import FaceResult, Frame
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.lab.accuracy import settings as choices
 from app.lab.accuracy.settings import EvaluationSettings
@@ -190,7 +191,7 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
         ModelError: for unusable weights, devices or filter settings, or a GHCU that is not there.
     """
     smoothing = make_filter(settings.mode, settings.smoothing)
-    recurrence = {choices.RWR: RwrSettings(), choices.RWR_RELEASED: RELEASED}.get(settings.mode)
+    recurrence = {Mode.RWR: RwrSettings(), choices.RWR_RELEASED: RELEASED}.get(settings.mode)
     wanted = settings.engine
     predictor: Predictor
     if settings.crop == choices.TRACK:

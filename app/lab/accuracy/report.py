@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from app.core.modes import FILTERS
 from app.lab.accuracy import settings as choices
 from app.lab.accuracy.settings import EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
@@ -204,7 +205,7 @@ def provenance(settings: EvaluationSettings, card: WeightsCard, engine_name: str
             "crop": settings.crop,
             "scale": settings.scale_of(card.config) if settings.crop == choices.RECT else None,
             "mode": settings.mode,
-            "smoothing": asdict(settings.smoothing) if settings.mode in (choices.EMA, choices.ONE_EURO) else None,
+            "smoothing": asdict(settings.smoothing) if settings.mode in FILTERS else None,
             "limit": settings.limit,
             "ghcu": settings.ghcu,
             "engine": settings.engine.engine,

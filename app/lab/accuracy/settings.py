@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.core.errors import UserError
-from app.core.modes import EMA as EMA
-from app.core.modes import ONE_EURO as ONE_EURO
-from app.core.modes import RWR as RWR
+from app.core.modes import Mode
 from app.core.settings import EngineSettings
 from app.tracking.smoothing import SmoothingSettings
 from model.config import LdeqConfig
@@ -18,7 +16,7 @@ CROPS = (RECT, TRACK)
 
 OFF = "off"
 RWR_RELEASED = "rwr-released"
-MODES = (OFF, RWR, RWR_RELEASED, EMA, ONE_EURO)
+MODES = (OFF, Mode.RWR, RWR_RELEASED, Mode.EMA, Mode.ONE_EURO)
 
 
 @dataclass(frozen=True, slots=True)
