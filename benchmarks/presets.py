@@ -35,7 +35,7 @@ def main() -> None:
     engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
     settings = {preset.label: preset.settings for preset in PRESETS} | BETWEEN
     methods: list[Method] = [Cold(), *(rwr(engine, own, name) for name, own in settings.items())]
-    result = run_experiment(engine, find_clips(args.clips), methods, frames=args.frames, blame=False)
+    result = run_experiment(engine, find_clips(args.clips), methods, frames=args.frames, attribution=False)
     print(f"{'group':<10} {'setting':<26} {'NMF x':>7} {'NME x':>7} {'head +':>7} {'expr. +':>8} {'evaluations':>12}")
     for method in result.results[1:]:
         for name, group in method.groups.items():

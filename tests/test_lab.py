@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from app.core.errors import UserError
 from app.lab.accuracy.predict import Predictor, RectPredictor, Smoother
 from app.lab.accuracy.wflw_v import evaluate_video, find_videos
-from app.lab.flicker.clips import EncodedClip, encode_clip, encode_clips, find_clips
+from app.lab.flicker.clips import EncodedClip, encode_clip, find_clips
 from app.lab.flicker.experiment import run_experiment
-from app.lab.flicker.figures import ClipFigures, measure, measure_track, run, summarise
+from app.lab.flicker.figures import ClipFigures, measure_track, summarise
 from app.lab.flicker.grid import families_of, methods_of
 from app.lab.flicker.methods import Cold, Filtered, Method, Track, rwr
 from model.filters import Ema, OneEuro
@@ -53,9 +53,10 @@ def rect(recurrence: RwrSettings | None) -> Predictor:
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_figures_are_those_of_evaluate(folder: Path, method: Method, predictor: Callable[[], Predictor]) -> None:
-    clips = list(encode_clips(SquareEngine(), find_clips(folder)))
+    clips = [encode_clip(SquareEngine(), files) for files in find_clips(folder)]
     expected = {files.name: evaluate_video(predictor(), files) for files in find_videos(folder)}
-    for own in measure(method, clips):
+    for clip in clips:
+        own = measure_track(method.track(clip), clip)
         other = expected[own.clip]
         assert (own.nme, own.nme_eyes_mouth) == (other.nme, other.nme_eyes_mouth)
         assert own.nmf == pytest.approx(other.nmf, rel=1e-12)
@@ -146,24 +147,25 @@ def test_mean_lag_leaves_out_still_clips_and_weighs_slow_ones_less() -> None:
     assert group.lag_more == pytest.approx(group.lag, abs=1e-3)
 
 
-def test_run_measures_methods_against_cold(folder: Path) -> None:
+def test_methods_are_measured_against_cold(folder: Path) -> None:
     engine = SquareEngine()
-    results = run([Cold(), rwr(engine, RELEASED, "released")], list(encode_clips(engine, find_clips(folder), 6)))
-    assert set(results) == {"cold", "released"}
-    assert set(results["cold"]) == {"drawn", "filmed"}
-    assert results["cold"]["filmed"].nmf_ratio == 1
+    methods: list[Method] = [Cold(), rwr(engine, RELEASED, "released")]
+    cold, released = run_experiment(engine, find_clips(folder), methods, frames=6, attribution=False).results
+    assert (cold.name, released.name) == ("cold", "released")
+    assert set(cold.groups) == {"drawn", "filmed"}
+    assert cold.groups["filmed"].nmf_ratio == 1
     # The fake's cold solve takes 6 evaluations, a warm frame 2.
-    assert results["released"]["filmed"].evaluations == pytest.approx((6 + 5 * 2) / 6)
+    assert released.groups["filmed"].evaluations == pytest.approx((6 + 5 * 2) / 6)
 
 
 def test_an_experiment_runs_every_method_on_every_clip(folder: Path) -> None:
     engine = SquareEngine()
     methods = methods_of(engine, families_of(["ema"]))
-    measured = run_experiment(engine, find_clips(folder)[:2], methods, frames=5, blame=False)
+    measured = run_experiment(engine, find_clips(folder)[:2], methods, frames=5, attribution=False)
     assert measured.groups == ["drawn", "filmed"]
     assert [each.name for each in measured.results] == [method.name for method in methods]
     assert {len(each.clips) for each in measured.results} == {2}
     assert measured.results[0].groups["drawn"].nme_ratio == 1
-    assert measured.blame == ()
+    assert measured.attribution == ()
     assert measured.named("EMA 0.5") is not None
     assert measured.named("none such") is None

@@ -14,8 +14,8 @@ import pytest
 import model.engine.open
 from app.cli import main as cli
 from app.core.version import VERSION
-from app.lab.flicker.canvas import Picture, Spot
 from app.lab.flicker.page import page
+from app.lab.flicker.plots import Picture, Spot
 from model.config import LdeqConfig
 from model.weights import WeightsCard, write_card
 from tests.fakes import SquareEngine
@@ -75,7 +75,7 @@ def test_the_lab_writes_page_pictures_and_json(
     assert cli.main(["lab", str(clips), *methods, "--weights", str(weights), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
     assert "animated, mean of 1:" in printed
-    assert "NMF against cold" in printed
+    assert "Attribution of flicker:" in printed
     assert re.search(r"real: (\d+|none) of 10 live filters", printed)
     assert printed.rstrip().endswith(f"Written: {out / 'lab.html'}")
     values = json.loads((out / "lab.json").read_text(encoding="utf-8"))
@@ -87,7 +87,7 @@ def test_the_lab_writes_page_pictures_and_json(
     assert {row["group"] for row in values["blame"]["groups"]} == {"animated", "real"}
     pngs = {path.stem: cv2.imread(str(path)) for path in out.glob("*.png")}
     # The squares are rigid: their expressions have no lag to plot.
-    assert set(pngs) == {"jitter_accuracy", "jitter_accuracy_eyes_mouth", "jitter_lag", "nad", "blame"}
+    assert set(pngs) == {"jitter_accuracy", "jitter_accuracy_eyes_mouth", "jitter_lag", "nad", "attribution"}
     for name, picture in pngs.items():
         assert picture is not None, name
         assert picture.std() > 5, name
@@ -104,14 +104,14 @@ def test_the_lab_writes_page_pictures_and_json(
 
 def test_json_alone(clips: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    options = ["--methods", "kalman", "--frames", "4", "--scale", "1.1", "--no-blame", "--no-page"]
+    options = ["--methods", "kalman", "--frames", "4", "--scale", "1.1", "--no-attribution", "--no-page"]
     assert cli.main(["lab", str(clips), *options, "--weights", str(weights), "--out", str(out)]) == 0
     assert [path.name for path in out.iterdir()] == ["lab.json"]
     values = json.loads((out / "lab.json").read_text(encoding="utf-8"))
     assert (values["settings"]["frames"], values["settings"]["scale"]) == (4, 1.1)
     assert values["methods"][0]["clips"][0]["frames"] == 4
     assert values["blame"] == {"groups": [], "clips": []}
-    assert values["bars"] == values["verdicts"] == []
+    assert values["verdicts"] == []
 
 
 @pytest.mark.parametrize(

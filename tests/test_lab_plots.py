@@ -8,11 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app.lab.flicker.canvas import LOOKS
 from app.lab.flicker.figures import GroupFigures
 from app.lab.flicker.grid import FAMILIES, RWR_NAME
-from app.lab.flicker.plots import draw
-from app.lab.flicker.scatter import frontier, scatter
+from app.lab.flicker.plots import LOOKS, draw, frontier, scatter
 from tests.lab_fakes import RWR, experiment, result
 
 
@@ -37,7 +35,7 @@ def test_a_dot_lies_where_its_figures_say_and_tells_its_name() -> None:
         result("EMA", "EMA 0.8", nmf=80.0, nme=5.5),
         result("EMA", "EMA 0.1", nmf=300.0, nme=20.0),
     )
-    picture = scatter(measured, nme, "NME / cold", 1.01, 1.2)
+    picture = scatter(measured, nme, "NME / cold", 1.2)
     assert picture is not None
     texts = [spot.text for spot in picture.spots]
     assert len(texts) == 2 * 3
@@ -60,17 +58,17 @@ def test_what_is_known_of_no_method_is_not_drawn() -> None:
     assert set(draw(known, [("real", known.results[0]), ("animated", known.results[1])])) == {
         *("jitter_accuracy", "jitter_accuracy_eyes_mouth", "jitter_lag", "jitter_lag_expressions", "nad"),
     }
-    assert scatter(known, lambda own: math.nan, "nothing", 1, 2) is None
+    assert scatter(known, lambda own: math.nan, "nothing", 2) is None
 
 
 def test_the_same_figures_give_the_same_picture() -> None:
     measured = experiment(result("RwR", RWR_NAME, **RWR))
-    first, second = (scatter(measured, nme, "NME / cold", 1.01, 1.2) for _ in range(2))
+    first, second = (scatter(measured, nme, "NME / cold", 1.2) for _ in range(2))
     assert first == second
 
 
 @pytest.mark.parametrize("family", ["Savitzky-Golay, late", "a family of tomorrow"])
 def test_a_family_whose_every_dot_is_far_away_is_no_obstacle(family: str) -> None:
-    picture = scatter(experiment(result(family, "far", nmf=500.0)), nme, "NME / cold", 1.01, 1.2)
+    picture = scatter(experiment(result(family, "far", nmf=500.0)), nme, "NME / cold", 1.2)
     assert picture is not None
     assert {spot.text.split(":")[0] for spot in picture.spots} == {"cold"}

@@ -1,4 +1,4 @@
-"""``main.py lab``: how still, how right and how late RwR and its rivals are, on labelled clips."""
+"""``main.py lab``: how still, how right and how late RwR and filters are, on labelled clips."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "lab",
         help="flicker against accuracy and lag: RwR and filters on labelled clips",
         description="Measure RwR and filters with a grid of settings on labelled clips: accuracy, flicker, lag and "
-        "what is to blame for flicker. Writes lab.html, its pictures and lab.json.",
+        "where flicker comes from. Writes lab.html, its pictures and lab.json.",
     )
     parser.set_defaults(run=run)
     parser.add_argument("clips", type=Path, metavar="CLIPS", help="folder with videos, landmarks and bboxes (WFLW-V)")
@@ -44,7 +44,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--scale", type=float, metavar="S", help="crop side over the box's larger side (default: the model's own)"
     )
-    parser.add_argument("--no-blame", action="store_true", help="skip the measurement of crop against picture")
+    parser.add_argument(
+        "--no-attribution",
+        "--no-blame",
+        dest="attribution",
+        action="store_false",
+        help="skip the measurement of crop against picture",
+    )
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help=f"where to write (default: {DEFAULT_OUT})"
     )
@@ -96,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
         "settings": {"frames": args.frames, "scale": scale, "threads": wanted.threads, "methods": args.methods},
     }
     experiment = run_experiment(
-        engine, clips, methods_of(engine, families), frames=args.frames, scale=scale, blame=not args.no_blame
+        engine, clips, methods_of(engine, families), frames=args.frames, scale=scale, attribution=args.attribution
     )
     print(printed(experiment))
     write_json(args.out / "lab.json", values(experiment, provenance))

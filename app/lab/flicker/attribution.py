@@ -1,4 +1,4 @@
-"""Who is to blame for flicker: the crop that moves about, or what the model sees in the picture?
+"""Where flicker comes from: the crop that moves, or what the model sees in the picture.
 
 Each is frozen in turn. With a crop that follows the face steadily what is left comes from the picture; with one
 picture of the clip under crops that move against the face as they did in the clip, all of it comes from the crop.
@@ -7,15 +7,16 @@ picture of the clip under crops that move against the face as they did in the cl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lab.accuracy.wflw_v import read_frames, read_labels
-from app.lab.flicker.clips import ClipFiles
+from app.lab.flicker.clips import EncodedClip
 from app.lab.flicker.methods import COLD, FaceSolver
 from app.tracking.tracker import Policy, next_crop
 from model.engine.base import Engine, State
@@ -23,15 +24,12 @@ from model.geometry import Crop
 from model.metrics.flicker import nmf
 from model.rwr.cold import cold_solve
 from model.rwr.recurrence import Recurrence
-from model.rwr.settings import RwrSettings
 from model.rwr.solution import Solution
 
 Image = NDArray[np.uint8]
 Points = NDArray[np.float32]
 Array = NDArray[np.float64]
 
-GIVEN = "given boxes"
-TRACKED = "tracker's crops"
 PICTURE_STANDS = 0.15
 """A frame that differs from the last by less than this share of the clip's median difference repeats it."""
 
@@ -47,21 +45,32 @@ class ColdSolver:
         return cold_solve(self._engine, u, crop)
 
 
-SOLVERS: dict[str, Callable[[Engine], FaceSolver]] = {
-    COLD: ColdSolver,
-    "RwR": lambda engine: Recurrence(engine, RwrSettings()),
-}
+class CropSource(StrEnum):
+    """Where the crops of a measurement come from."""
+
+    GIVEN = "given boxes"
+    TRACKED = "tracker's crops"
+
+
+class Solver(StrEnum):
+    """How the frames of a measurement are solved."""
+
+    COLD = COLD
+    RWR = "RwR"
+
+
+SOLVERS: dict[Solver, Callable[[Engine], FaceSolver]] = {Solver.COLD: ColdSolver, Solver.RWR: Recurrence}
 
 
 @dataclass(frozen=True, slots=True)
-class ClipBlame:
+class ClipAttribution:
     """NMF of one clip under one source of crops and one way to solve.
 
     Attributes:
         clip: its ID.
         group: its group.
-        crops: where the crops come from: :data:`GIVEN` or :data:`TRACKED`.
-        solver: "cold" or "RwR".
+        crops: where the crops come from.
+        solver: how the frames were solved.
         nmf: as it is.
         steady_crop: with the labels' box around the face, which follows without jitter.
         frozen_picture: with the clip's middle frame under crops that move against the face as they do in the clip.
@@ -71,8 +80,8 @@ class ClipBlame:
 
     clip: str
     group: str
-    crops: str
-    solver: str
+    crops: CropSource
+    solver: Solver
     nmf: float
     steady_crop: float
     frozen_picture: float
@@ -87,52 +96,45 @@ class ClipBlame:
         return (self.frozen_picture**2 + whole - self.steady_crop**2) / (2 * whole) if whole > 0 else float("nan")
 
 
-def blame_clip(
-    engine: Engine, clip: ClipFiles, frames: int | None = None, scale: float | None = None
-) -> list[ClipBlame]:
-    """Measure a clip with crops and picture frozen in turn, for both sources of crops and each of the solvers.
+def attribute_clip(
+    engine: Engine, clip: EncodedClip, scale: float | None = None, rwr: Points | None = None
+) -> list[ClipAttribution]:
+    """Measure a clip with crop and picture frozen in turn, for both sources of crops and each of the solvers.
 
     Args:
         engine: the model.
-        clip: the clip.
-        frames: only the first so many frames.
+        clip: the clip, as encoded by ``engine``; its cold landmarks are used as they are.
         scale: crop side over the larger side of the box; None takes the model's own.
-
-    Raises:
-        UserError: for unusable files.
+        rwr: (n, 98, 2) landmarks of RwR with the given boxes, if they are known already.
     """
     scale = engine.config.crop_scale if scale is None else scale
-    truth, boxes = (labels[:frames] for labels in read_labels(clip.files))
-    given = [Crop.around_box(x1, y1, x2, y2, scale) for x1, y1, x2, y2 in boxes.tolist()]
-    steady = steady_crops(truth, given, scale)
-    walk = _Walk(engine, given, steady, Policy(crop_scale=scale))
-    middle = len(truth) // 2
-    frozen, differences, last = None, [], None
-    for index, (_, image) in zip(range(len(truth)), read_frames(clip.files.video), strict=False):
-        walk.step(index, image)
-        if last is not None:
-            differences.append(cv2.norm(last, image, cv2.NORM_L1))
-        if index == middle:
-            frozen = image
-        last = image
-    assert frozen is not None, "encode_clip has checked the number of frames"
-    repeats = repeated(np.array(differences))
-    labels = nmf(stuttering(truth, repeats), truth)
-    still = np.repeat(truth[middle : middle + 1], len(truth), axis=0)
+    steady = steady_crops(clip.truth, clip.crops, scale)
+    if rwr is None:
+        rwr = _recurrent(Recurrence(engine), clip)
+    with_given = {Solver.COLD: clip.cold, Solver.RWR: rwr}
+    with_steady = _solved(engine, {name: make(engine) for name, make in SOLVERS.items()}, clip.images, steady)
+    middle = len(clip.images) // 2
+    still = np.repeat(clip.truth[middle : middle + 1], len(clip.truth), axis=0)
+    repeats = repeated(np.array([cv2.norm(*pair, cv2.NORM_L1) for pair in pairwise(clip.images)]))
+    labels = nmf(stuttering(clip.truth, repeats), clip.truth)
     rows = []
     for name, make in SOLVERS.items():
-        for source, crops in ((GIVEN, given), (TRACKED, walk.own_crops[name])):
+        tracked, own_crops = _tracked(engine, make(engine), clip.images, steady[0], Policy(crop_scale=scale))
+        for source, landmarks, crops in (
+            (CropSource.GIVEN, with_given[name], clip.crops),
+            (CropSource.TRACKED, tracked, own_crops),
+        ):
             moved = carried_over(crops, steady, steady[middle])
-            seen = _landmarks(engine, make(engine), frozen, moved)
+            frozen = _solved(engine, {name: make(engine)}, [clip.images[middle]] * len(moved), moved)
             rows.append(
-                ClipBlame(
-                    clip=clip.files.name,
+                ClipAttribution(
+                    clip=clip.name,
                     group=clip.group,
                     crops=source,
                     solver=name,
-                    nmf=nmf(walk.found(source, name), truth),
-                    steady_crop=nmf(walk.found(STEADY, name), truth),
-                    frozen_picture=nmf(seen, still),
+                    nmf=nmf(landmarks, clip.truth),
+                    steady_crop=nmf(with_steady[name], clip.truth),
+                    frozen_picture=nmf(frozen[name], still),
                     repeated_frames=float(repeats.mean()),
                     repeated_labels=labels,
                 )
@@ -145,46 +147,39 @@ def repeated(differences: Array) -> NDArray[np.bool_]:
     return np.asarray(differences < PICTURE_STANDS * np.median(differences))
 
 
-STEADY = "steady crops"
+def _recurrent(recurrence: Recurrence, clip: EncodedClip) -> Points:
+    """Return the landmarks (n, 98, 2) of a recurrence over the clip's own injections."""
+    frames = zip(clip.u, clip.crops, clip.images, strict=True)
+    return np.stack([recurrence.solve(u, crop, image).landmarks for u, crop, image in frames])
 
 
-class _Walk:
-    """One pass over a clip's frames: every solver with given, steady and its own crops."""
+def _solved(
+    engine: Engine, solvers: Mapping[Solver, FaceSolver], images: Sequence[Image], crops: Sequence[Crop]
+) -> dict[Solver, Points]:
+    """Return the landmarks (n, 98, 2) of each solver for n images under n crops, in their order."""
+    found: dict[Solver, list[Points]] = {name: [] for name in solvers}
+    for image, crop in zip(images, crops, strict=True):
+        u = _encode(engine, image, crop)
+        for name, solver in solvers.items():
+            found[name].append(solver.solve(u, crop, image).landmarks)
+    return {name: np.stack(landmarks) for name, landmarks in found.items()}
 
-    def __init__(self, engine: Engine, given: Sequence[Crop], steady: Sequence[Crop], policy: Policy) -> None:
-        self._engine, self._policy = engine, policy
-        self._shared = {GIVEN: given, STEADY: steady}
-        self._solvers = {
-            (source, name): make(engine) for source in (GIVEN, STEADY, TRACKED) for name, make in SOLVERS.items()
-        }
-        self._landmarks: dict[tuple[str, str], list[Points]] = {key: [] for key in self._solvers}
-        self._next = dict.fromkeys(SOLVERS, steady[0])
-        self.own_crops: dict[str, list[Crop]] = {name: [] for name in SOLVERS}
 
-    def step(self, index: int, image: Image) -> None:
-        for source, crops in self._shared.items():
-            u = _encode(self._engine, image, crops[index])
-            for name in SOLVERS:
-                solution = self._solvers[source, name].solve(u, crops[index], image)
-                self._landmarks[source, name].append(solution.landmarks)
-        for name in SOLVERS:
-            crop = self._next[name]
-            solution = self._solvers[TRACKED, name].solve(_encode(self._engine, image, crop), crop, image)
-            self._landmarks[TRACKED, name].append(solution.landmarks)
-            self.own_crops[name].append(crop)
-            self._next[name] = next_crop(crop, solution.landmarks, self._policy)
-
-    def found(self, source: str, name: str) -> Points:
-        return np.stack(self._landmarks[source, name])
+def _tracked(
+    engine: Engine, solver: FaceSolver, images: Sequence[Image], start: Crop, policy: Policy
+) -> tuple[Points, list[Crop]]:
+    """Return the landmarks (n, 98, 2) of a solver whose crops follow its own landmarks, and those crops."""
+    crop, crops, found = start, [], []
+    for image in images:
+        solution = solver.solve(_encode(engine, image, crop), crop, image)
+        crops.append(crop)
+        found.append(solution.landmarks)
+        crop = next_crop(crop, solution.landmarks, policy)
+    return np.stack(found), crops
 
 
 def _encode(engine: Engine, image: Image, crop: Crop) -> State:
     return engine.encode(crop.extract(image, engine.config.input_size)[None])
-
-
-def _landmarks(engine: Engine, solver: FaceSolver, image: Image, crops: Sequence[Crop]) -> Points:
-    """Return the landmarks (n, 98, 2) of one picture under n crops, one after another."""
-    return np.stack([solver.solve(_encode(engine, image, crop), crop, image).landmarks for crop in crops])
 
 
 def steady_crops(truth: NDArray[np.floating], given: Sequence[Crop], scale: float) -> list[Crop]:
@@ -228,12 +223,12 @@ def stuttering(truth: NDArray[np.floating], repeats: NDArray[np.bool_]) -> Array
 
 
 @dataclass(frozen=True, slots=True)
-class GroupBlame:
+class GroupAttribution:
     """Plain means over the clips of a group, of the crop's shares too; the picture's share is what is left of 1."""
 
     group: str
-    crops: str
-    solver: str
+    crops: CropSource
+    solver: Solver
     clips: int
     nmf: float
     steady_crop: float
@@ -244,7 +239,7 @@ class GroupBlame:
     repeated_labels: float
 
 
-def summarise_blame(rows: Sequence[ClipBlame]) -> list[GroupBlame]:
+def summarise_attribution(rows: Sequence[ClipAttribution]) -> list[GroupAttribution]:
     """Return the means by group, source of crops and solver."""
     keys = dict.fromkeys((row.group, row.crops, row.solver) for row in rows)
     summaries = []
@@ -254,6 +249,6 @@ def summarise_blame(rows: Sequence[ClipBlame]) -> list[GroupBlame]:
         mean = {name: float(np.nanmean([getattr(row, name) for row in own])) for name in names}
         share = 1 - mean["crop_share"]
         summaries.append(
-            GroupBlame(group=group, crops=crops, solver=solver, clips=len(own), picture_share=share, **mean)
+            GroupAttribution(group=group, crops=crops, solver=solver, clips=len(own), picture_share=share, **mean)
         )
     return summaries

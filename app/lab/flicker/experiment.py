@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from tqdm import tqdm
 
-from app.lab.flicker.attribution import ClipBlame, blame_clip
+from app.lab.flicker.attribution import ClipAttribution, attribute_clip
 from app.lab.flicker.clips import ClipFiles, encode_clip
 from app.lab.flicker.figures import ClipFigures, GroupFigures, measure_track, summarise
+from app.lab.flicker.grid import RWR_NAME
 from app.lab.flicker.methods import COLD, Method, Setting
 from model.engine.base import Engine
 
@@ -38,11 +39,11 @@ class Experiment:
 
     Attributes:
         results: by method, the cold solve first.
-        blame: by clip, source of crops and solver; empty where it was not asked for.
+        attribution: by clip, source of crops and solver; empty if it was not asked for.
     """
 
     results: tuple[MethodResult, ...]
-    blame: tuple[ClipBlame, ...]
+    attribution: tuple[ClipAttribution, ...]
 
     @property
     def groups(self) -> list[str]:
@@ -61,7 +62,7 @@ def run_experiment(
     *,
     frames: int | None = None,
     scale: float | None = None,
-    blame: bool = True,
+    attribution: bool = True,
 ) -> Experiment:
     """Measure methods on clips, with a progress bar.
 
@@ -71,24 +72,27 @@ def run_experiment(
         methods: what to measure, the cold solve first.
         frames: only the first so many frames of each clip.
         scale: crop side over the larger side of the given box; None takes the model's own.
-        blame: also freeze crop and picture in turn, see :mod:`app.lab.flicker.attribution`.
+        attribution: also freeze crop and picture in turn, see :mod:`app.lab.flicker.attribution`.
 
     Raises:
         UserError: for clips that cannot be used.
     """
     assert methods[0].name == COLD, "every figure is set against the cold solve"
     figures: list[list[ClipFigures]] = [[] for _ in methods]
-    blamed: list[ClipBlame] = []
-    with tqdm(total=len(clips) * (len(methods) + blame), unit="step", disable=None) as progress:
+    attributed: list[ClipAttribution] = []
+    with tqdm(total=len(clips) * (len(methods) + attribution), unit="step", disable=None) as progress:
         for files in clips:
             progress.set_description(files.files.name)
             clip = encode_clip(engine, files, frames, scale)
+            rwr = None
             for method, own in zip(methods, figures, strict=True):
-                own.append(measure_track(method.track(clip), clip))
+                track = method.track(clip)
+                if method.name == RWR_NAME:
+                    rwr = track.landmarks
+                own.append(measure_track(track, clip))
                 progress.update()
-            del clip  # its injections are large, and blame_clip makes its own
-            if blame:
-                blamed += blame_clip(engine, files, frames, scale)
+            if attribution:
+                attributed += attribute_clip(engine, clip, scale, rwr)
                 progress.update()
     results = tuple(
         MethodResult(
@@ -101,4 +105,4 @@ def run_experiment(
         )
         for method, own in zip(methods, figures, strict=True)
     )
-    return Experiment(results, tuple(blamed))
+    return Experiment(results, tuple(attributed))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.lab.flicker.clips import EncodedClip
-from app.lab.flicker.methods import Cold, Method, Track
+from app.lab.flicker.methods import Track
 from model.metrics.accuracy import nme
 from model.metrics.flicker import nad, nmf
 from model.metrics.lag import expression_steps, velocity_lag
@@ -102,11 +102,6 @@ def measure_track(track: Track, clip: EncodedClip) -> ClipFigures:
         },
         nad={lag: nad(found, truth, lag) for lag in lags},
     )
-
-
-def measure(method: Method, clips: Iterable[EncodedClip]) -> list[ClipFigures]:
-    """Run a method over clips and return its figures, clip by clip."""
-    return [measure_track(method.track(clip), clip) for clip in clips]
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,9 +202,3 @@ def _mean_lags(name: str, speed: str, pairs: Sequence[tuple[ClipFigures, ClipFig
     weights = energy / (energy + TELLING_SPEED**2)
     own, cold = (float(np.average([getattr(pair[i], name) for pair in known], weights=weights)) for i in (0, 1))
     return own, cold
-
-
-def run(methods: Sequence[Method], clips: Sequence[EncodedClip]) -> dict[str, dict[str, GroupFigures]]:
-    """Measure methods on clips held in memory; returns group figures by method name and group."""
-    cold = measure(Cold(), clips)
-    return {method.name: summarise(measure(method, clips), cold, method.picture_late) for method in methods}

@@ -7,22 +7,21 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
-from app.lab.flicker.attribution import summarise_blame
-from app.lab.flicker.canvas import Picture
+from app.lab.flicker.attribution import summarise_attribution
 from app.lab.flicker.experiment import Experiment
 from app.lab.flicker.grid import RWR_NAME
+from app.lab.flicker.plots import Picture
 from app.lab.flicker.report import (
     NOTHING,
     Table,
-    bars_table,
-    blame_table,
+    attribution_table,
     chosen_methods,
+    findings,
     methods_table,
     regions_table,
     tuned_table,
-    verdicts,
 )
-from app.lab.flicker.verdict import bars, tune
+from app.lab.flicker.tuning import tune
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
@@ -37,7 +36,6 @@ th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; border-b
 th { border-bottom: 2px solid #999; vertical-align: bottom; }
 th:first-child, td:first-child { text-align: left; }
 td.words { text-align: left; }
-.pass { color: #11702e; font-weight: 600; } .fail { color: #b3261e; font-weight: 600; }
 tr.chosen td { background: #fdf1f0; }
 .small { color: #555; font-size: 13px; }
 """
@@ -55,10 +53,10 @@ def page(experiment: Experiment, pictures: Mapping[str, Picture], provenance: Ma
     parts = [
         "<h1>Jitter-lag laboratory</h1>",
         f'<p class="small">{escape(_described(provenance))}</p>',
-        *_bars(experiment),
+        *_findings(experiment),
         "<h2>Flicker against accuracy</h2>",
         "<p>One dot for each method and setting; lines join the settings of a family that no other of it beats. Down "
-        "and to the left is better. Dashed lines are the bars. Point at a dot to see which one it is.</p>",
+        "and to the left is better. Point at a dot to see which one it is.</p>",
         _picture(pictures, "jitter_accuracy"),
         _picture(pictures, "jitter_accuracy_eyes_mouth"),
         "<h2>Flicker against lag</h2>",
@@ -66,7 +64,7 @@ def page(experiment: Experiment, pictures: Mapping[str, Picture], provenance: Ma
         "picture back is as late as the picture.</p>",
         _picture(pictures, "jitter_lag"),
         _picture(pictures, "jitter_lag_expressions"),
-        "<h2>Filters, tuned on these very clips</h2>",
+        "<h2>Filters, tuned on these clips</h2>",
         *(
             f"<h3>{escape(group)}</h3>{_table(tuned_table(tuned, group), (1, 5))}"
             for group in experiment.groups
@@ -78,7 +76,7 @@ def page(experiment: Experiment, pictures: Mapping[str, Picture], provenance: Ma
         _picture(pictures, "nad"),
         "<h2>By region</h2>",
         *_regions(experiment),
-        *_blame(experiment, pictures),
+        *_attribution(experiment, pictures),
         "<h2>Every method</h2>",
         *(
             f"<h3>{escape(group)}, mean of {experiment.results[0].groups[group].clips}</h3>"
@@ -102,17 +100,11 @@ def _described(provenance: Mapping[str, Any]) -> str:
     )
 
 
-def _bars(experiment: Experiment) -> list[str]:
-    found = bars(experiment)
-    if not found:
+def _findings(experiment: Experiment) -> list[str]:
+    sentences = findings(experiment)
+    if not sentences:
         return []
-    note = "Brackets: 95 % bootstrap over clips."
-    return [
-        "<h2>Verdict</h2>",
-        *(f"<p>{escape(sentence)}</p>" for sentence in verdicts(experiment)),
-        _table(bars_table(found), (0, 1, 5)),
-        f'<p class="small">{note}</p>',
-    ]
+    return ["<h2>Filters against RwR</h2>", *(f"<p>{escape(sentence)}</p>" for sentence in sentences)]
 
 
 def _regions(experiment: Experiment) -> list[str]:
@@ -123,17 +115,17 @@ def _regions(experiment: Experiment) -> list[str]:
     return parts
 
 
-def _blame(experiment: Experiment, pictures: Mapping[str, Picture]) -> list[str]:
-    if not experiment.blame:
+def _attribution(experiment: Experiment, pictures: Mapping[str, Picture]) -> list[str]:
+    if not experiment.attribution:
         return []
     return [
-        "<h2>Blame: crop or picture?</h2>",
+        "<h2>Attribution: crop or picture?</h2>",
         "<p>NMF as it is, with crops that follow the labels' box steadily, and on the clip's middle frame alone under "
         "crops that move against the face as they did in the clip. The crop's share is the mean of what it makes alone "
         "and of what goes with it (of squared NMF). The last column is the NMF that a perfect tracker would have, "
         "standing still where the video repeats a frame and the labels move on.</p>",
-        _table(blame_table(summarise_blame(experiment.blame)), (0, 1, 2)),
-        _picture(pictures, "blame"),
+        _table(attribution_table(summarise_attribution(experiment.attribution)), (0, 1, 2)),
+        _picture(pictures, "attribution"),
     ]
 
 
@@ -157,8 +149,8 @@ def _table(content: Table, words: Sequence[int] = ()) -> str:
     for row in rows:
         cells = []
         for index, cell in enumerate(row):
-            style = {"pass": "pass", "FAIL": "fail"}.get(cell, "words" if index in words else "")
-            cells.append(f'<td class="{style}">{escape(cell)}</td>' if style else f"<td>{escape(cell or NOTHING)}</td>")
+            style = ' class="words"' if index in words else ""
+            cells.append(f"<td{style}>{escape(cell or NOTHING)}</td>")
         mark = ' class="chosen"' if row[0] == RWR_NAME else ""
         lines.append(f"<tr{mark}>{''.join(cells)}</tr>")
     return f'<div class="wide"><table>\n{"".join(lines)}\n</table></div>'

@@ -11,12 +11,12 @@ from typing import Any
 
 from app.core.version import VERSION
 from app.lab.accuracy.report import number, table
-from app.lab.flicker.attribution import GroupBlame, summarise_blame
+from app.lab.flicker.attribution import GroupAttribution, summarise_attribution
 from app.lab.flicker.experiment import Experiment, MethodResult
 from app.lab.flicker.figures import GroupFigures
 from app.lab.flicker.grid import RELEASED_NAME, RWR_NAME, is_baseline
 from app.lab.flicker.methods import COLD
-from app.lab.flicker.verdict import Bar, Tuned, bars, rivals_of, tune
+from app.lab.flicker.tuning import ACCURATE_NME, Tuned, nearest_filters, tune
 
 Row = Sequence[str]
 Table = tuple[Row, list[Row]]
@@ -71,21 +71,10 @@ def regions_table(results: Sequence[MethodResult], group: str) -> Table:
     return header, rows
 
 
-def bars_table(found: Sequence[Bar]) -> Table:
-    """Return the bars with pass or fail."""
-    words = {True: "pass", False: "FAIL", None: NOTHING}
-    rows: list[Row] = []
-    for bar in found:
-        places = 0 if float(bar.limit).is_integer() and bar.limit == 0 else 3
-        value = bar.value.text(places) if math.isfinite(bar.value.value) else NOTHING
-        rows.append((bar.group, bar.what, value, f"{bar.limit:g}", words[bar.passed], bar.note))
-    return ("group", "bar", "measured", "at most", "", ""), rows
-
-
 def tuned_table(tuned: Sequence[Tuned], group: str) -> Table:
     """Return the best settings of each family of filters for one group."""
     header = (
-        *("filter", "stillest at NME <= 1.01 x cold", "NME / cold", "NMF / cold", "lag - cold"),
+        *("filter", f"stillest at NME <= {ACCURATE_NME} x cold", "NME / cold", "NMF / cold", "lag - cold"),
         *("most accurate at RwR's NMF", "NME / cold", "NMF / cold", "lag - cold"),
     )
     rows = [
@@ -103,7 +92,7 @@ def _choice(result: MethodResult | None, group: str) -> Row:
     return (result.name, text(own.nme_ratio, 3), text(own.nmf_ratio, 3), text(own.lag_more, 2))
 
 
-def blame_table(blame: Sequence[GroupBlame]) -> Table:
+def attribution_table(attribution: Sequence[GroupAttribution]) -> Table:
     """Return the shares of crop and picture in the flicker."""
     header = (
         *("group", "crops", "solver", "NMF", "crop steady", "picture frozen", "crop's share", "picture's share"),
@@ -122,7 +111,7 @@ def blame_table(blame: Sequence[GroupBlame]) -> Table:
             f"{each.repeated_frames:.0%}",
             text(each.repeated_labels, 1),
         )
-        for each in blame
+        for each in attribution
     ]
     return header, rows
 
@@ -134,10 +123,10 @@ def chosen_methods(experiment: Experiment) -> list[tuple[str, MethodResult]]:
     return chosen + _tuned_filters(experiment)
 
 
-def verdicts(experiment: Experiment) -> list[str]:
+def findings(experiment: Experiment) -> list[str]:
     """Return, for each group, whether a filter reaches RwR's NMF at no larger NME, in words."""
-    rivals = [rivals_of(experiment, group) for group in experiment.groups]
-    return [each.sentence for each in rivals if each is not None]
+    nearest = [nearest_filters(experiment, group) for group in experiment.groups]
+    return [each.sentence for each in nearest if each is not None]
 
 
 def _tuned_filters(experiment: Experiment) -> list[tuple[str, MethodResult]]:
@@ -145,7 +134,7 @@ def _tuned_filters(experiment: Experiment) -> list[tuple[str, MethodResult]]:
 
 
 def printed(experiment: Experiment) -> str:
-    """Return what the command prints: cold, every RwR and tuned filters by group, blame, bars."""
+    """Return what the command prints: cold, every RwR and tuned filters by group, attribution, nearest filters."""
     parts = []
     tuned, filters = tune(experiment), _tuned_filters(experiment)
     for group in experiment.groups:
@@ -155,12 +144,10 @@ def printed(experiment: Experiment) -> str:
         parts += [f"{group}, mean of {count}:", table(*methods_table(results, group)), ""]
         if tuned:
             parts += [f"{group}, filters tuned on these clips:", table(*tuned_table(tuned, group)), ""]
-    if experiment.blame:
-        parts += ["Blame:", table(*blame_table(summarise_blame(experiment.blame))), ""]
-    found = bars(experiment)
-    if found:
-        parts += ["Bars for RwR:", table(*bars_table(found)), ""]
-    parts += verdicts(experiment)
+    if experiment.attribution:
+        shares = attribution_table(summarise_attribution(experiment.attribution))
+        parts += ["Attribution of flicker:", table(*shares), ""]
+    parts += findings(experiment)
     return "\n".join(parts).rstrip()
 
 
@@ -190,11 +177,10 @@ def values(experiment: Experiment, provenance: Mapping[str, Any]) -> dict[str, A
             for each in tune(experiment)
         ],
         "blame": {
-            "groups": [asdict(each) for each in summarise_blame(experiment.blame)],
-            "clips": [asdict(each) | {"crop_share": each.crop_share} for each in experiment.blame],
+            "groups": [asdict(each) for each in summarise_attribution(experiment.attribution)],
+            "clips": [asdict(each) | {"crop_share": each.crop_share} for each in experiment.attribution],
         },
-        "verdicts": verdicts(experiment),
-        "bars": [asdict(bar) | {"passed": bar.passed} for bar in bars(experiment)],
+        "verdicts": findings(experiment),
     }
     ready: dict[str, Any] = _json_ready(found)
     return ready

@@ -1,4 +1,4 @@
-"""Blame: the crop gets what comes from the crop, the picture what comes from the picture."""
+"""Attribution: the crop gets what comes from the crop, the picture what comes from the picture."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import pytest
 from numpy.typing import NDArray
 
 from app.lab.flicker.attribution import (
-    GIVEN,
-    TRACKED,
-    ClipBlame,
-    blame_clip,
+    ClipAttribution,
+    CropSource,
+    Solver,
+    attribute_clip,
     carried_over,
     steady_crops,
     stuttering,
-    summarise_blame,
+    summarise_attribution,
 )
-from app.lab.flicker.methods import COLD
+from app.lab.flicker.clips import ClipFiles, encode_clip
 from model.geometry import Crop
 from tests.fakes import SquareEngine, face_image, face_points
 from tests.lab_fakes import square_clip
@@ -33,17 +33,19 @@ class BlindEngine(SquareEngine):
         return super().encode(np.stack([face_image(size, size, size / 2, size / 2, size / 1.25)] * len(crops)))
 
 
-def cold_with_given_boxes(rows: Sequence[ClipBlame]) -> ClipBlame:
-    return next(row for row in rows if (row.crops, row.solver) == (GIVEN, COLD))
+def attributed(engine: SquareEngine, files: ClipFiles) -> list[ClipAttribution]:
+    return attribute_clip(engine, encode_clip(engine, files))
 
 
-def test_a_crop_that_jitters_is_to_blame(tmp_path: Path) -> None:
+def cold_with_given_boxes(rows: Sequence[ClipAttribution]) -> ClipAttribution:
+    return next(row for row in rows if (row.crops, row.solver) == (CropSource.GIVEN, Solver.COLD))
+
+
+def test_flicker_of_a_crop_that_jitters_is_the_crops(tmp_path: Path) -> None:
     path = [150.0 + 2 * t for t in range(8)]
     jitter = np.tile([4.0, -4.0], 4)
-    rows = blame_clip(BlindEngine(), square_clip(tmp_path, "a", path, path, path + jitter))
-    assert {(row.crops, row.solver) for row in rows} == {
-        (crops, solver) for crops in (GIVEN, TRACKED) for solver in (COLD, "RwR")
-    }
+    rows = attributed(BlindEngine(), square_clip(tmp_path, "a", path, path, path + jitter))
+    assert {(row.crops, row.solver) for row in rows} == {(crops, solver) for crops in CropSource for solver in Solver}
     own = cold_with_given_boxes(rows)
     # Landmarks move with the crop: 8 pixels a frame against a face of 100 x 100.
     assert own.nmf == pytest.approx(25600 * 8 / 100, rel=0.01)
@@ -52,10 +54,10 @@ def test_a_crop_that_jitters_is_to_blame(tmp_path: Path) -> None:
     assert own.crop_share == pytest.approx(1, abs=0.02)
 
 
-def test_a_picture_that_jitters_is_to_blame(tmp_path: Path) -> None:
+def test_flicker_of_a_picture_that_jitters_is_the_pictures(tmp_path: Path) -> None:
     path = [150.0 + 2 * t for t in range(8)]
     own = cold_with_given_boxes(
-        blame_clip(SquareEngine(), square_clip(tmp_path, "a", path + np.tile([3.0, -3.0], 4), path, path)),
+        attributed(SquareEngine(), square_clip(tmp_path, "a", path + np.tile([3.0, -3.0], 4), path, path)),
     )
     assert own.nmf == pytest.approx(25600 * 6 / 100, rel=0.1)
     assert own.steady_crop == pytest.approx(own.nmf, rel=0.05)
@@ -73,7 +75,8 @@ def test_only_the_first_frames_and_the_wanted_scale(tmp_path: Path) -> None:
 
     path = [150.0 + 2 * t for t in range(8)]
     files = square_clip(tmp_path, "a", path, path, path)
-    blame_clip(Noting(), files, frames=4, scale=2.0)
+    engine = Noting()
+    attribute_clip(engine, encode_clip(engine, files, frames=4, scale=2.0), scale=2.0)
     assert np.median(seen) == pytest.approx(1 / 4, rel=0.05)
     # Given, steady and two solvers' own crops on 4 frames, and 4 frozen pictures each.
     assert len(seen) == 4 * (2 + 2) + 4 * 4
@@ -82,7 +85,7 @@ def test_only_the_first_frames_and_the_wanted_scale(tmp_path: Path) -> None:
 def test_repeated_frames_are_counted(tmp_path: Path) -> None:
     shown = [150.0, 154, 158, 158, 162, 166, 170, 170, 174]
     labelled = np.linspace(150, 174, 9)
-    row = blame_clip(SquareEngine(), square_clip(tmp_path, "a", shown, labelled, labelled))[0]
+    row = attributed(SquareEngine(), square_clip(tmp_path, "a", shown, labelled, labelled))[0]
     assert row.repeated_frames == 2 / 8
     # In two of eight steps the labels move on by 3 pixels while the picture stands.
     assert row.repeated_labels == pytest.approx(25600 * 3 / 100 * np.sqrt(2 / 8), rel=1e-3)
@@ -115,12 +118,22 @@ def test_labels_of_repeated_frames_stand_still() -> None:
 
 def test_group_means() -> None:
     rows = [
-        ClipBlame("a", "g", GIVEN, COLD, 10.0, 0.0, 10.0, 0.0, 0.0),
-        ClipBlame("b", "g", GIVEN, COLD, 30.0, 30.0, 0.0, 0.2, 8.0),
-        ClipBlame("c", "h", GIVEN, COLD, 5.0, 4.0, 3.0, 0.0, 0.0),
+        ClipAttribution("a", "g", CropSource.GIVEN, Solver.COLD, 10.0, 0.0, 10.0, 0.0, 0.0),
+        ClipAttribution("b", "g", CropSource.GIVEN, Solver.COLD, 30.0, 30.0, 0.0, 0.2, 8.0),
+        ClipAttribution("c", "h", CropSource.GIVEN, Solver.COLD, 5.0, 4.0, 3.0, 0.0, 0.0),
     ]
-    first, second = summarise_blame(rows)
+    first, second = summarise_attribution(rows)
     assert (first.group, first.clips, first.nmf, first.repeated_labels) == ("g", 2, 20, 4)
     assert (first.crop_share, first.picture_share) == (0.5, 0.5)
     # 3-4-5: crop alone 9 of 25, and 25 - 16 = 9 go with it.
     assert second.crop_share == pytest.approx(9 / 25)
+
+
+def test_landmarks_that_are_known_are_not_solved_again(tmp_path: Path) -> None:
+    path = [150.0 + 2 * t for t in range(6)]
+    engine = SquareEngine()
+    clip = encode_clip(engine, square_clip(tmp_path, "a", path, path, path))
+    known = clip.truth + np.array([8.0, 0], np.float32) * (np.arange(6) % 2)[:, None, None]
+    rows = attribute_clip(engine, clip, rwr=known.astype(np.float32))
+    own = next(row for row in rows if (row.crops, row.solver) == (CropSource.GIVEN, Solver.RWR))
+    assert own.nmf == pytest.approx(25600 * 8 / 100, rel=1e-3)

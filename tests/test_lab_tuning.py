@@ -16,7 +16,7 @@ from app.lab.flicker.experiment import MethodResult
 from app.lab.flicker.grid import KEYS, RELEASED_NAME, RWR_NAME, families_of, is_baseline, methods_of
 from app.lab.flicker.methods import COLD, HeldBack
 from app.lab.flicker.report import methods_table, printed, values
-from app.lab.flicker.verdict import bars, rivals_of, tune
+from app.lab.flicker.tuning import nearest_filters, tune
 from model.rwr.settings import RELEASED, RwrSettings
 from tests.fakes import SquareEngine
 from tests.lab_fakes import RWR, clip_of, experiment, result, swinging
@@ -74,24 +74,6 @@ def test_a_picture_held_back_takes_away_the_filters_delay_but_not_its_own() -> N
     assert np.abs(method.track(clip).landmarks - line).max() < 1e-2
 
 
-def test_bars_are_passed_at_the_limit_and_failed_beyond() -> None:
-    found = {(bar.group, bar.what): bar for bar in bars(experiment(result("RwR", RWR_NAME, **RWR)))}
-    assert [bar.passed for bar in found.values()] == [True] * 12
-    assert found["real", "NMF against cold"].limit == 0.7
-    assert found["animated", "NMF against cold"].value.value == pytest.approx(0.42)
-    assert found["real", "frames later than cold, all landmarks"].value.value == pytest.approx(0.5)
-    worse = {"nmf": 42.1, "nme": 5.06, "nme_eyes_mouth": 4.1, "evaluations": 2.1, "lag": 0.7, "lag_expressions": 0.8}
-    failed = {(bar.group, bar.what) for bar in bars(experiment(result("RwR", RWR_NAME, **worse))) if not bar.passed}
-    assert failed == set(found) - {("real", "NMF against cold")}
-
-
-def test_what_was_not_measured_is_neither_passed_nor_failed() -> None:
-    unknown = {**RWR, "lag_expressions": math.nan}
-    found = bars(experiment(result("RwR", RWR_NAME, **unknown)))
-    assert {bar.what for bar in found if bar.passed is None} == {"frames later than cold, expressions"}
-    assert bars(experiment()) == []
-
-
 def names(results: Sequence[MethodResult]) -> list[str]:
     return [each.name for each in results]
 
@@ -107,30 +89,28 @@ def test_filters_as_still_and_as_accurate_are_named() -> None:
         result(LATE, "later", late=3, nmf=10.0, nme=4.9),
         result("RwR", "other RwR", nmf=1.0, nme=1.0),
     )
-    rivals = rivals_of(measured, "real")
-    assert rivals is not None
-    assert (rivals.tried, names(rivals.live), names(rivals.late)) == (3, ["equal"], ["late", "later"])
-    assert rivals.sentence == (
+    found = nearest_filters(measured, "real")
+    assert found is not None
+    assert (found.tried, names(found.live), names(found.late)) == (3, ["equal"], ["late", "later"])
+    assert found.sentence == (
         "real: 1 of 3 live filters reach RwR's NMF at no larger NME: equal; "
         "of those that hold the picture back, 2 do, at least 2 frames late."
     )
-    bar = next(bar for bar in bars(measured) if bar.what.startswith("live filters"))
-    assert (bar.value.value, bar.passed) == (1, False)
 
 
 def test_the_nearest_filter_is_named_where_none_is_as_good() -> None:
     own = result("RwR", RWR_NAME, **RWR)
     near, far = result(EMA, "near", nmf=42.0, nme=5.555), result(EMA, "far", nmf=10.0, nme=9.0)
-    rivals = rivals_of(experiment(own, far, near), "real")
-    assert rivals is not None
-    assert rivals.sentence == (
+    found = nearest_filters(experiment(own, far, near), "real")
+    assert found is not None
+    assert found.sentence == (
         "real: none of 2 live filters reaches RwR's NMF at no larger NME; the nearest, near, has 1.100 x its NME."
     )
-    rivals = rivals_of(experiment(own, result(EMA, "restless", nmf=50.0, nme=1.0)), "animated")
-    assert rivals is not None
-    assert rivals.sentence.endswith("nor that NMF at any NME.")
-    assert rivals_of(experiment(own), "real") is None
-    assert rivals_of(experiment(near), "real") is None
+    found = nearest_filters(experiment(own, result(EMA, "restless", nmf=50.0, nme=1.0)), "animated")
+    assert found is not None
+    assert found.sentence.endswith("nor that NMF at any NME.")
+    assert nearest_filters(experiment(own), "real") is None
+    assert nearest_filters(experiment(near), "real") is None
 
 
 def test_filters_are_tuned_twice() -> None:
@@ -167,7 +147,6 @@ def test_tables_and_json() -> None:
     assert ready["date"] == "today"
     assert ready["methods"][1]["groups"]["real"]["lag_expressions"] is None
     assert ready["methods"][1]["clips"][0]["nad"] == {"1": 70.0, "2": 50.0, "4": 30.0}
-    assert {bar["passed"] for bar in ready["bars"]} == {True, None}
     assert len(ready["verdicts"]) == 2
 
 
