@@ -8,6 +8,7 @@ content or the new one, never a part. Disks and file systems that do not honour 
 from __future__ import annotations
 
 import errno
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -62,7 +63,7 @@ def move_whole(source: Path, path: Path) -> None:
     sync_folder(path.parent)
 
 
-def sync(file: IO[bytes]) -> None:
+def sync(file: IO[bytes] | IO[str] | io.FileIO) -> None:
     """Bring what was written to an open file to the disk.
 
     Raises:

@@ -6,6 +6,8 @@ import io
 import os
 from pathlib import Path
 
+from model.files import sync
+
 
 class SafeFile:
     """What PyAV writes into. A failing disk is noted in :attr:`error` instead of raised into FFmpeg.
@@ -64,9 +66,12 @@ class SafeFile:
             self._undo.clear()
 
     def close(self) -> None:
-        """Close the file; safe to call twice."""
+        """Bring the file to the disk and close it; safe to call twice."""
+        if self._file.closed:
+            return
         try:
-            self._file.close()
+            with self._file:
+                sync(self._file)
         except OSError as error:
             self.error = self.error or error
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import time as clock
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +28,7 @@ import numpy as np
 from app.core.errors import RecordingError
 from app.core.files import check_writable, failure
 from app.core.frame import Estimate, FrameResult
+from model.files import move_whole, sync
 from model.topology import POINTS, REGIONS
 
 if TYPE_CHECKING:
@@ -141,8 +141,11 @@ class CsvTable:
 
     def close(self) -> None:
         """Finish the file; see :class:`LandmarkTable`."""
+        if self._file.closed:
+            return
         try:
-            self._file.close()
+            with self._file:
+                sync(self._file)
         except OSError as error:
             raise failure(self._path, error) from error
 
@@ -200,7 +203,7 @@ class ParquetTable:
                 if self._pending:
                     self._write_group()
                 self._writer.close()
-            os.replace(self._part, self._path)
+            move_whole(self._part, self._path)
         except OSError as error:
             raise failure(self._path, error) from error
 

@@ -25,6 +25,7 @@ from app.core.settings import TrackingSettings
 from app.sessions.form import SessionError
 from app.sessions.plain import from_plain, to_plain
 from model.errors import ModelError
+from model.files import sync
 
 START, STOP = "start", "stop"
 SETTINGS = "settings"
@@ -182,8 +183,18 @@ class EventLog:
             raise failure(self._path, error) from error
 
     def close(self) -> None:
-        """Close the file; safe to call twice."""
-        self._file.close()
+        """Bring the file to the disk and close it; safe to call twice.
+
+        Raises:
+            RecordingError: where the disk does not take it.
+        """
+        if self._file.closed:
+            return
+        try:
+            with self._file:
+                sync(self._file)
+        except OSError as error:
+            raise failure(self._path, error) from error
 
 
 def read_events(path: Path) -> tuple[Event, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from app.core.files import failure
 from app.core.frame import FrameResult
 from app.sessions.form import SessionError
+from model.files import sync
 
 COLUMNS = ("frame", "time", "timestamp", "picture", "seconds")
 NO_PICTURE = -1
@@ -115,8 +116,11 @@ class FramesFile:
         Raises:
             RecordingError: where the end could not be written.
         """
+        if self._file.closed:
+            return
         try:
-            self._file.close()
+            with self._file:
+                sync(self._file)
         except OSError as error:
             raise failure(self._path, error) from error
 

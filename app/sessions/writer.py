@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.core.errors import RecordingError
+from app.core.files import failure
 from app.core.frame import FrameResult
 from app.media.clock import Timeline
 from app.media.encoding import EXACT, LIVE, SCRUB
 from app.sessions import events
+from app.sessions.durability import FolderSync, sync_files
 from app.sessions.form import (
     ANNOTATED_VIDEO,
     CLEAN_VIDEO,
@@ -64,6 +66,7 @@ class SessionWriter:
         self._plan = plan
         self._clock = clock
         self._take = TakeWriter(folder)
+        self._sync = FolderSync(folder)
         choices, rate = plan.choices, plan.source.fps
         self._clean: PictureTrack | None = None
         if choices.wants_clean and plan.reference is None:
@@ -163,9 +166,11 @@ class SessionWriter:
             except Exception:  # the other files are finished all the same
                 log.exception("a file of %s could not be finished", self._folder)
                 problem = problem or RecordingError(f"{self._folder} could not be finished; it holds what was written.")
+        self._sync.close()
         if self._metadata is None:
             shutil.rmtree(self._folder, ignore_errors=True)
         elif problem is None and not self._failed:
+            self._bring_to_disk()
             self._complete(COMPLETE, checksums(self._folder, TABLES))
         else:
             with suppress(RecordingError):  # the disk may be full; what it said at the start is enough to open it
@@ -271,6 +276,12 @@ class SessionWriter:
         if self._metadata is not None:
             self._tell_missing()
             self._take.note(events.STOP, text=reason)
+
+    def _bring_to_disk(self) -> None:
+        try:
+            sync_files(self._folder)
+        except OSError as error:
+            raise failure(self._folder, error) from error
 
     def _complete(self, state: str, sums: dict[str, str]) -> None:
         """Write the metadata with what is known at the end."""

@@ -5,12 +5,10 @@ Nothing in it is needed: a file that is missing, damaged or from a newer version
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from app.gui.live.presenters.share import ShareForm
 from app.gui.presenters.palettes import SYSTEM, THEMES
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.writer import RecordingChoices
-from model.errors import ModelError
+from model.json_files import read_object, write_json
 
 log = logging.getLogger(__name__)
 
@@ -176,28 +174,21 @@ class Memory:
         return (self._changed_at or 0.0) + self._quiet - time.monotonic()
 
     def _write(self, current: Remembered) -> None:
-        text = json.dumps({"version": VERSION, **to_plain(current)}, indent=1, ensure_ascii=False)
-        fresh = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            fresh.write_text(text + "\n", encoding="utf-8")
-            os.replace(fresh, self.path)
+            write_json(self.path, {"version": VERSION, **to_plain(current)})
         except OSError as error:
             log.warning("choices could not be saved to %s: %s", self.path, error)
-            with suppress(OSError):
-                fresh.unlink()
 
     def _load(self) -> Remembered:
         try:
-            values = json.loads(self.path.read_text(encoding="utf-8"))
-            if not isinstance(values, dict):
-                raise ValueError("it holds no choices")
+            values = read_object(self.path)
             if values.get("version") != VERSION:
                 raise ValueError(f"it has version {values.get('version')!r}, known is {VERSION}")
             return from_plain(Remembered, values)
         except FileNotFoundError:
             return Remembered()
-        except (OSError, ValueError, UserError, ModelError, RecursionError) as error:
+        except (OSError, ValueError, UserError) as error:
             self.note = f"Your saved choices could not be read, so the window starts as new{self._set_aside()}."
             log.warning("%s cannot be used: %s", self.path, error)
             return Remembered()

@@ -1,0 +1,52 @@
+"""Brings a session to the disk while it is recorded, so that a power failure costs little of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+from model.files import sync_file, sync_folder
+
+SYNC_SECONDS = 1.0
+"""Time between two syncs. A power failure costs what was written since the last one that ended."""
+JOIN_SECONDS = 10.0
+
+log = logging.getLogger(__name__)
+
+
+class FolderSync:
+    """Syncs the files of a folder every :data:`SYNC_SECONDS`, on its own thread.
+
+    On a thread, because fsync takes as long as the disk wants, and meanwhile the recording must go on.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._work, name="session-sync", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread; safe to call twice."""
+        self._stop.set()
+        self._thread.join(JOIN_SECONDS)
+
+    def _work(self) -> None:
+        while not self._stop.wait(SYNC_SECONDS):
+            try:
+                sync_files(self._folder)
+            except OSError as error:
+                log.warning("%s could not be synced: %s", self._folder, error)
+
+
+def sync_files(folder: Path) -> None:
+    """Bring the files that lie in ``folder``, and their names, to the disk.
+
+    Raises:
+        OSError: where the disk does not take them.
+    """
+    for path in folder.iterdir():
+        if path.is_file():
+            sync_file(path)
+    sync_folder(folder)
