@@ -74,9 +74,9 @@ def main() -> None:
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Play, switch through the conditions, and return the figures."""
     share_one_heap()  # as the program does
-    from app.gui.environment import forget_opencv_plugins
+    from app.sources.opencv import forget_qt_plugins
 
-    forget_opencv_plugins()
+    forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
     from app.gui.presenters import actions

@@ -49,9 +49,9 @@ def main() -> None:
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ["QT_SCALE_FACTOR"] = str(arguments.scale)
     frames = [crowd(frame, arguments.faces) for frame in demo_frames()]
-    from app.gui.environment import forget_opencv_plugins
+    from app.sources.opencv import forget_qt_plugins
 
-    forget_opencv_plugins()
+    forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
     from app.gui.theme.theme import apply
@@ -115,11 +115,9 @@ def figures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int
     from app.gui.live.presenters.flicker import FlickerHistory
     from app.gui.live.presenters.heatmap import CHANGE
     from app.gui.live.presenters.solver import SolverHistory
-    from app.gui.live.views.bars import RegionBars
+    from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
     from app.gui.live.views.heatmap import HeatMapView
-    from app.gui.live.views.numbers import FlickerNumbers
     from app.gui.live.views.solver import SolverPanel
-    from app.gui.live.views.trace import FlickerTrace
 
     flicker, solver = FlickerHistory(), SolverHistory()
     rng = np.random.default_rng(0)

@@ -109,9 +109,9 @@ CALM_SECONDS = 4.0
 
 def soak(minutes: float, seed: int) -> dict[str, Any]:
     """Let somebody loose on the window, calm down every now and then, and return what grew meanwhile."""
-    from app.gui.environment import forget_opencv_plugins
+    from app.sources.opencv import forget_qt_plugins
 
-    forget_opencv_plugins()
+    forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
     from app.core.places import DEMO_CLIP

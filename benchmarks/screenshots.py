@@ -40,9 +40,9 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=11.0, help="how long to play before each picture")
     args = parser.parse_args()
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    from app.gui.environment import forget_opencv_plugins
+    from app.sources.opencv import forget_qt_plugins
 
-    forget_opencv_plugins()
+    forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
     with tempfile.TemporaryDirectory() as recordings:
@@ -112,8 +112,8 @@ class Photographer:
 
     def _take_session(self, window: MainWindow) -> None:
         from app.gui.presenters import actions
-        from app.gui.viewer.presenters.facts import OPEN
         from app.gui.viewer.presenters.jobs import COLD, NO_RIVAL
+        from app.gui.viewer.presenters.readouts import OPEN
 
         window.act(actions.RECORD)
         self.play(self._seconds)

@@ -57,9 +57,9 @@ def main() -> None:
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Play and return the figures."""
-    from app.gui.environment import forget_opencv_plugins
+    from app.sources.opencv import forget_qt_plugins
 
-    forget_opencv_plugins()
+    forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
     from app.gui.presenters import actions

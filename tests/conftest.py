@@ -10,9 +10,9 @@ import platformdirs
 import pytest
 
 from app.cli import log
-from app.gui.environment import forget_opencv_plugins
+from app.sources.opencv import forget_qt_plugins
 
-forget_opencv_plugins()
+forget_qt_plugins()
 
 
 @pytest.fixture(autouse=True, scope="session")

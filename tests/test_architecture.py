@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-QT = ("PySide6", "shiboken6", "pyqtgraph")
+QT = ("PySide6", "shiboken6")
 
 FORBIDDEN = {"app": ("tests", "benchmarks"), "model": ("tests", "benchmarks")}
 

@@ -58,8 +58,8 @@ WINDOW = (
     + """
 import time
 from pathlib import Path
-from app.gui.environment import forget_opencv_plugins
-forget_opencv_plugins()
+from app.sources.opencv import forget_qt_plugins
+forget_qt_plugins()
 from PySide6.QtWidgets import QApplication
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.settings import LiveSettings

@@ -23,7 +23,7 @@ from app.gui.live.presenters.chooser import (
 )
 from app.gui.live.presenters.hotplug import RETRY_SECONDS, SETTLE_SECONDS, TRIES, CameraHotplug, HotplugAdvice
 from app.gui.live.presenters.state import RecordingState, SessionState
-from app.gui.live.views.source_menu import fill_source_menu
+from app.gui.live.views.bar import fill_source_menu
 from app.sources.base import SourceInfo
 from app.sources.spec import FORMATS, CameraFormat, CameraSpec, DemoSpec, PathSpec, ScreenSpec, SourceSpec, parse_source
 from app.tracking.live import LiveState, LiveStatus

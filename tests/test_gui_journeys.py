@@ -37,9 +37,9 @@ from app.gui.presenters import actions
 from app.gui.presenters.compare import OVERLAY, SIDE_BY_SIDE, SPLIT
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
-from app.gui.viewer.presenters.facts import OPEN
 from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_RIVAL, WAYS
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
+from app.gui.viewer.presenters.readouts import OPEN
 from app.gui.viewer.views.viewer import ViewerView
 from app.gui.window import live_parts
 from app.gui.window_state import LEAST_SIZE

@@ -22,17 +22,14 @@ from app.core.frame import FrameResult
 from app.core.modes import COLD, EMA, MODES, ONE_EURO, OPPOSITE, RWR
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
-from app.gui.environment import forget_opencv_plugins
 from app.gui.live.presenters.choices import rival_options
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.live.presenters.heatmap import CHANGE
 from app.gui.live.presenters.solver import SolverHistory
 from app.gui.live.presenters.solver_readouts import WEIGHT_STEPS, step_of, weight_at
-from app.gui.live.views.bars import RegionBars
+from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
 from app.gui.live.views.heatmap import HeatMapView
-from app.gui.live.views.numbers import FlickerNumbers
 from app.gui.live.views.solver import CONTROLS_WIDTH, SolverPanel
-from app.gui.live.views.trace import FlickerTrace
 from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
 from app.gui.presenters.compare import OVERLAY, SIDE_BY_SIDE, SPLIT
 from app.gui.presenters.faces import FaceChoice, identity_colour
@@ -41,8 +38,9 @@ from app.gui.presenters.picture import prepare
 from app.gui.presenters.zoom import FaceZoom
 from app.gui.theme import theme
 from app.gui.widgets.segments import Segments
-from app.gui.widgets.switch import Switch
+from app.gui.widgets.toggle import Toggle
 from app.gui.widgets.video import VideoView
+from app.sources.opencv import forget_qt_plugins
 from model.geometry import Crop
 from model.rwr.settings import RwrSettings
 from model.topology import POINTS
@@ -54,7 +52,7 @@ W = TypeVar("W", bound=QWidget)
 
 @pytest.fixture(scope="session")
 def qapp_args() -> list[str]:
-    forget_opencv_plugins()
+    forget_qt_plugins()
     return ["ldeq-live"]
 
 
@@ -408,9 +406,9 @@ class TestVideoView:
 
 
 def test_a_switch_asks_for_its_colour_when_painted(application: QApplication, qtbot: QtBot) -> None:
-    switch = shown(qtbot, Switch(lambda: theme.palette().modes[RWR]), 40, 22)
+    switch = shown(qtbot, Toggle("RwR", lambda: theme.palette().modes[RWR]), 40, 24)
     switch.setChecked(True)
-    qtbot.waitUntil(lambda: switch._position == 1.0)
+    qtbot.waitUntil(lambda: switch.property("position") == 1.0)
     assert count(pixels(switch), DARK.modes[RWR]) > 100
     theme.apply(application, LIGHT)
     assert count(pixels(switch), LIGHT.modes[RWR]) > 100

@@ -22,8 +22,8 @@ from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.tour import TourCard
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
-from app.gui.widgets.controls import ToggleRow
 from app.gui.widgets.sheet import MARGIN, Sheet, Sheets, rounded
+from app.gui.widgets.toggle import ToggleRow
 from app.sessions.writer import RecordingChoices
 
 USUAL = Path("/home/someone/Videos/LDEQ Live")

@@ -12,12 +12,13 @@ from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import COLD, EMA, RWR
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters.residuals import MOST_EVALUATIONS, WINDOW_SECONDS
 from app.gui.live.presenters.solver import (
     IN_COLD_STARTS,
     IN_THESE_FRAMES,
+    MOST_EVALUATIONS,
     RESETS_KEPT,
     UNKNOWN,
+    WINDOW_SECONDS,
     SolverHistory,
     SolverView,
 )

@@ -26,11 +26,11 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters import actions
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
-from app.gui.viewer.presenters.facts import EMPTY, FAILED, NO_FRAMES, OPEN, OPENING
 from app.gui.viewer.presenters.jobs import ANNOTATED, AS_RECORDED, NO_RIVAL, SESSION, VIDEO, WAYS, replay_settings
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.library import Library, session_row
 from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
+from app.gui.viewer.presenters.readouts import EMPTY, FAILED, NO_FRAMES, OPEN, OPENING
 from app.gui.viewer.presenters.takes import ShownTake, load_takes, part_figures, together
 from app.gui.viewer.presenters.timeline import (
     COLD,

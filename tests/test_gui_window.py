@@ -23,7 +23,6 @@ from pytestqt.qtbot import QtBot
 from app.core.frame import Estimate, FaceResult
 from app.core.settings import TrackingSettings
 from app.gui import window as window_module
-from app.gui.environment import forget_opencv_plugins
 from app.gui.live.presenters.banners import NO_CAMERA
 from app.gui.live.presenters.chooser import Ask, CameraChoice
 from app.gui.live.presenters.remembered import Remembered
@@ -37,6 +36,7 @@ from app.gui.theme import theme
 from app.gui.widgets.overlay import draw_faces
 from app.gui.widgets.video import VideoView
 from app.gui.window import run_window
+from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec
 from model.topology import REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
@@ -46,7 +46,7 @@ WAIT_MS = 20000
 
 @pytest.fixture(scope="session")
 def qapp_args() -> list[str]:
-    forget_opencv_plugins()
+    forget_qt_plugins()
     return ["ldeq-live"]
 
 
@@ -115,10 +115,10 @@ def test_keys_switch_the_modes(open_window: Open, qtbot: QtBot) -> None:
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_R)
     assert not window.presenter.session.state.tracking.rwr
-    assert not window.page.panel.rwr.switch.isChecked()
+    assert not window.page.panel.rwr.toggle.isChecked()
     press(window, qtbot, Qt.Key.Key_C)
-    assert window.page.panel.compare.switch.isChecked()
-    qtbot.mouseClick(window.page.panel.rwr.switch, Qt.MouseButton.LeftButton)
+    assert window.page.panel.compare.toggle.isChecked()
+    qtbot.mouseClick(window.page.panel.rwr.toggle, Qt.MouseButton.LeftButton)
     assert window.presenter.session.state.tracking == TrackingSettings(rwr=True, compare=True)
 
     def both_drawn() -> bool:
@@ -245,7 +245,7 @@ def test_every_control_has_a_tooltip_with_its_key(open_window: Open) -> None:
     window = open_window()
     buttons = list(window.page.bar.findChildren(QPushButton))
     assert len(buttons) == 12
-    for button in [*buttons, window.page.panel.rwr.switch, window.page.panel.compare.switch]:
+    for button in [*buttons, window.page.panel.rwr.toggle, window.page.panel.compare.toggle]:
         assert button.toolTip().endswith(")"), button.text()
         assert button.focusPolicy() == Qt.FocusPolicy.NoFocus
 
@@ -381,7 +381,7 @@ def test_painting_gives_no_reference_to_none_away(application: QApplication) -> 
 def test_opencv_plugins_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("QT_QPA_PLATFORM_PLUGIN_PATH", "/somewhere/cv2/qt/plugins")
     monkeypatch.setenv("QT_QPA_FONTDIR", "/my/fonts")
-    forget_opencv_plugins()
+    forget_qt_plugins()
     assert "QT_QPA_PLATFORM_PLUGIN_PATH" not in os.environ
     assert os.environ["QT_QPA_FONTDIR"] == "/my/fonts"
 

@@ -22,9 +22,8 @@ from app.gui.live.presenters.remembered import Memory, Remembered, forget
 from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import status_lines
 from app.gui.live.presenters.snapshot import save_in_background
-from app.gui.live.source_menu import SourceMenu
-from app.gui.live.views.page import DRAWER, PANEL, LivePage
-from app.gui.live.wiring import connect_page
+from app.gui.live.views.page import DRAWER, PANEL, LivePage, connect_page
+from app.gui.live.views.source_menu import SourceMenu
 from app.gui.presenters import actions
 from app.gui.viewer.pages import SessionPages
 from app.gui.widgets.frame_bridge import FrameBridge

@@ -15,9 +15,9 @@ class Painting:
 
     def __init__(self) -> None:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-        from app.gui.environment import forget_opencv_plugins
+        from app.sources.opencv import forget_qt_plugins
 
-        forget_opencv_plugins()
+        forget_qt_plugins()
         from PySide6.QtGui import QGuiApplication, QImage
 
         self._application = QGuiApplication.instance() or QGuiApplication([])

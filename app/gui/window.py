@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.core.settings import EngineSettings, TrackingSettings
-from app.gui.environment import forget_opencv_plugins
 from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
 from app.gui.live.presenters.remembered import Memory
 from app.gui.live.presenters.session import LiveSession, SessionParts
@@ -19,6 +18,7 @@ from app.gui.live.presenters.state import RecordingPlan
 from app.sessions.metadata import EngineFacts, SourceFacts
 from app.sessions.recorder import SessionRecorder
 from app.sessions.writer import SessionPlan
+from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec, ScreenSpec, SourceSpec
 from app.tracking.live import LivePipeline
 from app.tracking.pipeline import build_pipeline
@@ -36,7 +36,7 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
         settings: how to begin.
         memory: keeps what the person chooses for the next time.
     """
-    forget_opencv_plugins()
+    forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
     from app.gui.theme.theme import apply

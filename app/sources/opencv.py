@@ -18,7 +18,10 @@ QT_VARIABLES = ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR")
 
 
 def forget_qt_plugins() -> None:
-    """Remove the variables with which OpenCV's wheel points Qt at its own plugins; PySide6 cannot load those."""
+    """Remove the variables with which OpenCV's wheel points Qt at its own plugins; PySide6 cannot load those.
+
+    Call it again before the QApplication is made: cv2 may have been imported elsewhere meanwhile.
+    """
     for name in QT_VARIABLES:
         if "cv2" in os.environ.get(name, ""):
             del os.environ[name]

@@ -13,8 +13,8 @@ from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding
 
 QT_SECONDS = 60.0
 QT_SCRIPT = """
-from app.gui.environment import forget_opencv_plugins
-forget_opencv_plugins()
+from app.sources.opencv import forget_qt_plugins
+forget_qt_plugins()
 from PySide6.QtGui import QGuiApplication
 application = QGuiApplication([])
 screen = application.primaryScreen()

@@ -5,7 +5,6 @@ Give it the result of the picture in view: in privacy mode that one holds nothin
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from app.core.errors import RecordingError, UserError
 from app.core.files import failure, unique_path
 from app.core.frame import FrameResult
+from app.gui.presenters.background import in_background
 from app.media.overlay import draw_overlay
 
 
@@ -39,7 +39,7 @@ def save_snapshot(result: FrameResult, folder: Path) -> tuple[Path, Path]:
     return annotated, clean
 
 
-def save_in_background(result: FrameResult, folder: Path, done: Callable[[Path | None, str], None]) -> threading.Thread:
+def save_in_background(result: FrameResult, folder: Path, done: Callable[[Path | None, str], None]) -> None:
     """Save without making the caller wait.
 
     Args:
@@ -56,9 +56,7 @@ def save_in_background(result: FrameResult, folder: Path, done: Callable[[Path |
         else:
             done(path, "")
 
-    thread = threading.Thread(target=run, name="live-snapshot", daemon=True)
-    thread.start()
-    return thread
+    in_background(run)
 
 
 def _write(path: Path, image: NDArray[np.uint8]) -> None:

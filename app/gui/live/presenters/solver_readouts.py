@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 
 from app.core.presets import preset_of
-from app.gui.live.presenters.residuals import WINDOW_SECONDS, Residuals
-from app.gui.live.presenters.solver import Reset, SolverView
+from app.gui.live.presenters.solver import WINDOW_SECONDS, Reset, Residuals, SolverView
 from app.gui.presenters.faces import face_name
 from app.gui.presenters.readouts import NOTHING, Row
 from model.rwr.settings import RwrSettings

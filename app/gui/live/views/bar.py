@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLayout, QMenu, QPushButton, QWidget
 
-from app.gui.live.presenters.chooser import Choice
+from app.gui.live.presenters.chooser import Ask, Choice
 from app.gui.live.presenters.readouts import Facts
-from app.gui.live.views.source_menu import fill_source_menu
 from app.gui.presenters import actions
 from app.gui.presenters.actions import BY_NAME
 from app.gui.theme import theme
 from app.gui.widgets.icons import SIZE, icon
+from app.sources.spec import SourceSpec
 
 SOURCE_WIDTH = 190
 SIGN_WIDTH = 40
@@ -196,3 +196,21 @@ class ControlBar(QWidget):
         button.setFixedWidth(SIGN_WIDTH)
         button.setProperty("sign", True)
         return button
+
+
+def fill_source_menu(menu: QMenu, choices: Sequence[Choice], chosen: Callable[[SourceSpec | Ask], object]) -> None:
+    """Replace the entries of ``menu``; ``chosen`` is called with ``Choice.opens`` of the one a person takes."""
+    for beside in menu.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly):
+        beside.deleteLater()  # clear() alone would keep it for as long as the window lives
+    menu.clear()
+    for choice in choices:
+        if choice.begins_group:
+            menu.addSeparator()
+        if choice.children:
+            fill_source_menu(menu.addMenu(choice.label), choice.children, chosen)
+            continue
+        entry = menu.addAction(choice.label)
+        entry.setEnabled(choice.opens is not None)
+        entry.setCheckable(choice.checked)
+        entry.setChecked(choice.checked)
+        entry.triggered.connect(lambda _checked=False, opens=choice.opens: chosen(opens))

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from app.gui.live.presenters.choices import with_budget, with_preset, with_rival, with_weight
 from app.gui.live.presenters.flicker import FlickerView
+from app.gui.live.presenters.page import LivePresenter
 from app.gui.live.presenters.readouts import Facts, hud
 from app.gui.live.presenters.solver import SolverView
 from app.gui.live.presenters.tour import FLICKER, RECORDING, SWITCH
@@ -20,6 +22,7 @@ from app.gui.live.views.panel import SidePanel
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.tour import TourCard
+from app.gui.presenters import actions
 from app.gui.widgets.banner import AddressEntry, BannerView
 from app.gui.widgets.scrub import ScrubBar
 from app.gui.widgets.sheet import Sheets
@@ -151,3 +154,29 @@ class LivePage(QWidget):
 
     def _parts(self) -> dict[str, QWidget]:
         return {PANEL: self.panel, DRAWER: self.drawer}
+
+
+def connect_page(page: LivePage, presenter: LivePresenter, act: Callable[[str], None]) -> None:
+    """Connect everything on ``page`` that steers tracking, playing and sharing.
+
+    Args:
+        page: has the controls.
+        presenter: does what they ask for.
+        act: does an action by its name, as its key would.
+    """
+    switches = {actions.RWR: page.panel.rwr, actions.COMPARE: page.panel.compare, actions.GHCU: page.panel.ghcu}
+    for name, row in switches.items():
+        row.toggle.clicked.connect(lambda _checked=False, name=name: act(name))
+    page.bar.asked.connect(act)
+    page.panel.rival.chosen.connect(lambda rival: presenter.change_tracking(lambda now: with_rival(now, rival)))
+    page.drawer.weight_changed.connect(lambda weight: presenter.change_tracking(lambda now: with_weight(now, weight)))
+    page.drawer.budget_changed.connect(lambda most: presenter.change_tracking(lambda now: with_budget(now, most)))
+    page.drawer.preset_chosen.connect(lambda name: presenter.change_tracking(lambda now: with_preset(now, name)))
+    page.view.painted.connect(presenter.painted)
+    page.view.face_clicked.connect(presenter.choose_face)
+    page.scrub.pause_asked.connect(presenter.player.pause)
+    page.scrub.sought.connect(presenter.player.seek)
+    page.scrub.stepped.connect(presenter.player.step)
+    page.scrub.speed_chosen.connect(presenter.player.set_speed)
+    page.share.changed.connect(presenter.share)
+    page.tour.finished.connect(lambda: presenter.choose(tour_seen=True))

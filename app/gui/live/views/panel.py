@@ -8,16 +8,14 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from app.gui.live.presenters.choices import rival_options
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.readouts import Facts, headline, rows, verdict
-from app.gui.live.views.bars import RegionBars
-from app.gui.live.views.numbers import FlickerNumbers
-from app.gui.live.views.trace import FlickerTrace
+from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
 from app.gui.presenters.actions import BY_NAME, COMPARE, GHCU, RWR
 from app.gui.presenters.compare import VIEW_OPTIONS
 from app.gui.theme import theme
-from app.gui.widgets.cards import card, label, show_text
+from app.gui.widgets.controls import card, label, show_text
 from app.gui.widgets.segments import Segments
-from app.gui.widgets.switch import SwitchRow
 from app.gui.widgets.table import RowTable
+from app.gui.widgets.toggle import ActionRow
 
 WIDTH = 320
 
@@ -33,9 +31,9 @@ class SidePanel(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.rwr = SwitchRow(BY_NAME[RWR], "Recurrence (RwR)", lambda: theme.palette().modes["rwr"])
-        self.compare = SwitchRow(BY_NAME[COMPARE], "Compare both modes", lambda: theme.palette().modes["cold"])
-        self.ghcu = SwitchRow(BY_NAME[GHCU], "Repair covered points", lambda: theme.palette().demo)
+        self.rwr = ActionRow(BY_NAME[RWR], "Recurrence (RwR)", lambda: theme.palette().modes["rwr"])
+        self.compare = ActionRow(BY_NAME[COMPARE], "Compare both modes", lambda: theme.palette().modes["cold"])
+        self.ghcu = ActionRow(BY_NAME[GHCU], "Repair covered points", lambda: theme.palette().demo)
         self.rival = Segments("Compare with")
         self.compare_view = Segments("How both are shown")
         self._headline = label("dim")

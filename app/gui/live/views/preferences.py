@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.errors import UserError
 from app.gui.live.presenters.preferences import (
@@ -22,8 +22,10 @@ from app.gui.live.presenters.preferences import (
     recording_switches,
     with_switch,
 )
-from app.gui.widgets.controls import ChoiceRow, ToggleRow, heading, push_button, small_label
+from app.gui.widgets.controls import ChoiceRow, heading, push_button, small_label
+from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.sheet import Sheet
+from app.gui.widgets.toggle import ToggleRow
 
 WIDTH = 520
 SWITCH_NAMES = {VIDEO: "Clean video", ANNOTATED: "Annotated video", EXACT: "Exact pictures"}
@@ -123,15 +125,8 @@ class PreferencesSheet(Sheet):
             self.fit()
 
     def _ask_for_folder(self) -> None:
-        dialog = QFileDialog(
-            self.window(), "Folder for recordings", self.folder.text() or self.folder.placeholderText()
-        )
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setModal(False)
-        dialog.fileSelected.connect(self._take_folder)
-        dialog.show()
+        start = self.folder.text() or self.folder.placeholderText()
+        ask_for_folder(self.window(), "Folder for recordings", start, self._take_folder)
 
     def _take_folder(self, folder: str) -> None:
         self.folder.setText(folder)

@@ -20,8 +20,9 @@ from app.gui.live.presenters.share import (
     StatusLine,
 )
 from app.gui.live.views.preferences import mark_wrong
-from app.gui.widgets.controls import ChoiceRow, ToggleRow, small_label
+from app.gui.widgets.controls import ChoiceRow, small_label
 from app.gui.widgets.sheet import Sheet
+from app.gui.widgets.toggle import ToggleRow
 
 WIDTH = 500
 _LABELS = {GOOD: "fine", ERROR: "wrong", WRONG: "wrong"}

@@ -21,9 +21,9 @@ from app.core.slot import LatestSlot
 from app.gui.presenters.background import Background, in_background
 from app.gui.presenters.banner import NOTICE_SECONDS
 from app.gui.viewer.presenters import readouts
-from app.gui.viewer.presenters.facts import EMPTY, FAILED, OPEN, OPENING, Opened, Part, ViewerFacts, facts_of
 from app.gui.viewer.presenters.jobs import Job, Outcome, TrackAgain, clip_job, replay_job
 from app.gui.viewer.presenters.player import SessionPlayer
+from app.gui.viewer.presenters.readouts import EMPTY, FAILED, OPEN, OPENING, Opened, Part, ViewerFacts, facts_of
 from app.gui.viewer.presenters.takes import load_takes, part_figures
 from app.gui.viewer.presenters.timeline import timeline_of
 from app.sessions.compare import compare_takes

@@ -8,7 +8,6 @@ from pathlib import Path
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QKeyEvent, QPainter, QPainterPath, QShowEvent
 from PySide6.QtWidgets import (
-    QFileDialog,
     QFrame,
     QHBoxLayout,
     QListWidget,
@@ -23,7 +22,8 @@ from PySide6.QtWidgets import (
 
 from app.gui.theme import theme
 from app.gui.viewer.presenters.library import Library, SessionRow
-from app.gui.widgets.cards import label
+from app.gui.widgets.controls import label
+from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.page_button import PageButton
 
 TILE = QSize(268, 218)
@@ -243,10 +243,5 @@ class LibraryView(QWidget):
         self.show_folder.emit(self.library.view.folder)
 
     def _ask_folder(self) -> None:
-        dialog = QFileDialog(self, "Open a folder of sessions", str(self.library.view.folder))
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setModal(False)
-        dialog.fileSelected.connect(lambda folder: self.library.open(Path(folder)))
-        dialog.show()
+        folder = str(self.library.view.folder)
+        ask_for_folder(self, "Open a folder of sessions", folder, lambda chosen: self.library.open(Path(chosen)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
@@ -26,6 +25,7 @@ from app.gui.viewer.presenters.timeline import (
     nearest_marker,
     ticks,
 )
+from app.gui.widgets.curve import draw_curve
 
 HEIGHT = 148
 LEFT, RIGHT, TOP = 48.0, 14.0, 8.0
@@ -216,18 +216,14 @@ class TimelineView(QWidget):
 
     def _draw_curve(self, painter: QPainter, curve: Curve, colour: str) -> None:
         area, top = self._area, self._timeline.top
+        if self._timeline.duration <= 0:
+            return
         times, values = columns(curve, self._timeline.duration, int(area.width() / 2))
         painter.save()
         painter.setClipRect(area.adjusted(0, -2, 0, 2))
         painter.setPen(QPen(QColor(colour), 1.4))
-        line: list[QPointF] = []
-        for time, value in zip(times.tolist(), values.tolist(), strict=True):
-            if math.isfinite(value):
-                line.append(QPointF(self._x(time), area.bottom() - area.height() * value / top))
-            elif line:
-                painter.drawPolyline(QPolygonF(line))
-                line = []
-        painter.drawPolyline(QPolygonF(line))
+        x = LEFT + times * (area.width() / self._timeline.duration)
+        draw_curve(painter, x, area.bottom() - values * (area.height() / top))
         painter.restore()
 
     def _draw_markers(self, painter: QPainter, colours: Palette) -> None:

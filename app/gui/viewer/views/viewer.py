@@ -15,13 +15,13 @@ from app.gui.presenters.compare import VIEW_OPTIONS
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.readouts import Hud
 from app.gui.presenters.zoom import FaceZoom
-from app.gui.viewer.presenters.facts import FAILED, OPEN, OPENING, ViewerFacts
 from app.gui.viewer.presenters.library import Library
+from app.gui.viewer.presenters.readouts import FAILED, OPEN, OPENING, ViewerFacts
 from app.gui.viewer.presenters.viewer import Viewer
 from app.gui.viewer.views.panel import ViewerPanel
 from app.gui.viewer.views.timeline import TimelineView
 from app.gui.widgets.banner import BannerView
-from app.gui.widgets.cards import label
+from app.gui.widgets.controls import label
 from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.page_button import PageButton
 from app.gui.widgets.scrub import ScrubBar
