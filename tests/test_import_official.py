@@ -254,6 +254,23 @@ def test_a_zip_of_an_old_pytorch(state: dict[str, torch.Tensor], tmp_path: Path)
     same_weights(convert(read_checkpoint(tmp_path / "old"), WFLW), state)
 
 
+@pytest.mark.parametrize("module", [b"pathlib", b"pathlib._local"])
+@pytest.mark.parametrize("name", [b"PosixPath", b"WindowsPath"])
+def test_paths_as_every_python_and_system_writes_them(
+    module: bytes, name: bytes, state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    new = write_checkpoint(tmp_path / "new", state, {**WFLW_ARGUMENTS, "out": Path("/data/out")})
+    own = f"c{type(tmp_path).__module__}\n{type(tmp_path).__name__}\n".encode()
+    with zipfile.ZipFile(new) as source, zipfile.ZipFile(tmp_path / "other", "w") as target:
+        for entry in source.namelist():
+            data = source.read(entry)
+            if entry.endswith("data.pkl"):
+                assert own in data
+                data = data.replace(own, b"c" + module + b"\n" + name + b"\n")
+            target.writestr(entry, data)
+    same_weights(convert(read_checkpoint(tmp_path / "other"), WFLW), state)
+
+
 def test_a_bare_state_dict_needs_the_choice(state: dict[str, torch.Tensor], tmp_path: Path, capsys: Capture) -> None:
     torch.save(state, tmp_path / "bare.pth")
     assert import_checkpoint(tmp_path / "bare.pth", tmp_path / "out.safetensors") == 2

@@ -1,13 +1,19 @@
 """Against what the released implementation computes for deterministic weights and images, by way of the import.
 
-The fixture is research data outside the repository; without it these tests are skipped.
+``data/official_parity_small.json`` holds figures only: names and shapes of parameters, and the released code's outputs.
+
+The cell of the deterministic weights does not converge: each evaluation amplifies rounding a few hundredfold, and the
+order of sums depends on the processor's instruction set. On one like the fixture's (AVX-512) Anderson and FPI agree to
+2e-7. So that the tests hold on every processor, agreement is judged by what rounding does on this one: the difference
+between the same computation in float32 and in float64.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +32,7 @@ from model.rwr.settings import RELEASED
 from model.solvers import SOLVER_FUNCTIONS
 from tests.official_fakes import WFLW_ARGUMENTS, deterministic_state, released_shapes, write_checkpoint
 
-FIXTURE = Path(__file__).resolve().parents[2] / "shared" / "data" / "official_parity_small.json"
-pytestmark = pytest.mark.skipif(not FIXTURE.is_file(), reason="the parity fixture is not beside the repository")
+FIXTURE = Path(__file__).with_name("data") / "official_parity_small.json"
 UNIT = Crop(0.5, 0.5, 1.0)
 """The crop whose frame coordinates are crop units."""
 
@@ -50,7 +55,7 @@ def imported(fixture: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """The random cell does not converge and amplifies rounding, so sums must run in the fixture's order."""
+    """Sums run in the fixture's order as far as the processor allows."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -60,15 +65,27 @@ def one_thread() -> Iterator[None]:
 class FixtureEngine(TorchEngine):
     """The engine on the fixture's images, which are neither uint8 nor to be normalised, with another solver."""
 
-    def __init__(self, weights: Path, **solver: Any) -> None:
+    def __init__(self, weights: Path, dtype: torch.dtype, **solver: Any) -> None:
         super().__init__(weights, "cpu", threads=1)
-        self._model.to(memory_format=torch.contiguous_format)  # the release's; another one sums in another order
+        # Contiguous as in the release; another memory format sums in another order
+        self._model.to(memory_format=torch.contiguous_format, dtype=dtype)
+        self._dtype = dtype
         self._config = replace(super().config, **solver)
 
     @torch.inference_mode()
     def encode(self, crops: NDArray[Any]) -> torch.Tensor:
-        u: torch.Tensor = self._model.stem(torch.from_numpy(crops))
+        u: torch.Tensor = self._model.stem(torch.from_numpy(crops).to(self._dtype))
         return u
+
+    def zero_state(self, count: int) -> torch.Tensor:
+        return super().zero_state(count).to(self._dtype)
+
+
+def agrees(compute: Callable[[torch.dtype], NDArray[Any]], expected: object) -> bool:
+    """Whether a computation in float32 gives what is expected, but for what rounding does to it here."""
+    single, double = compute(torch.float32), compute(torch.float64)
+    rounding = np.abs(single - double).max()
+    return bool(np.abs(single - np.asarray(expected)).max() < 1e-5 + 5 * rounding)
 
 
 def image(t: int) -> NDArray[np.float32]:
@@ -93,39 +110,58 @@ def test_the_import_says_all_that_the_first_case_needs(fixture: dict[str, Any], 
     assert (config.beta, config.groups) == (settings["beta"], settings["groups"])
 
 
-SOLVERS = pytest.mark.parametrize(
-    ("case", "tolerance"), [(0, 1e-5), (1, 1e-5), (2, 1e-4)], ids=["anderson", "fpi", "broyden"]
-)
+SOLVERS = pytest.mark.parametrize("case", [0, 1, 2], ids=["anderson", "fpi", "broyden"])
 
 
 @SOLVERS
-def test_still_image(fixture: dict[str, Any], imported: Path, case: int, tolerance: float) -> None:
+def test_still_image(fixture: dict[str, Any], imported: Path, case: int) -> None:
     settings, expected = fixture["cases"][case]["config"], fixture["cases"][case]["expected"]
-    engine = FixtureEngine(imported, **solver_of(settings))
-    z, _ = cold_state(engine, engine.encode(image(0)))
-    points, spread = engine.decode(z)[0][0], released_uncertainty(z)[0].numpy()
-    assert np.abs(points - expected["still_keypoints"]).max() < tolerance
-    assert np.abs(spread - expected["still_uncertainty"]).max() < tolerance
+
+    def state(dtype: torch.dtype) -> tuple[FixtureEngine, Any]:
+        engine = FixtureEngine(imported, dtype, **solver_of(settings))
+        return engine, cold_state(engine, engine.encode(image(0)))[0]
+
+    def points(dtype: torch.dtype) -> NDArray[Any]:
+        engine, z = state(dtype)
+        return engine.decode(z)[0][0]
+
+    assert agrees(points, expected["still_keypoints"])
+    assert agrees(lambda dtype: released_uncertainty(state(dtype)[1])[0].numpy(), expected["still_uncertainty"])
 
 
 @SOLVERS
-def test_rwr_with_one_step_of_the_solver(fixture: dict[str, Any], imported: Path, case: int, tolerance: float) -> None:
-    settings, expected = fixture["cases"][case]["config"], fixture["cases"][case]["expected"]
-    engine = FixtureEngine(imported)
+def test_rwr_with_one_step_of_the_solver(fixture: dict[str, Any], imported: Path, case: int) -> None:
+    settings, expected = fixture["cases"][case]["config"], fixture["cases"][case]["expected"]["rwr_keypoints"]
     solve = SOLVER_FUNCTIONS[settings["solver"]]
-    z = engine.zero_state(1)
-    for t, keypoints in enumerate(expected["rwr_keypoints"]):
-        u = engine.encode(image(t))
-        state, _ = solve(lambda z, u=u: engine.evaluate(z, u), z, 1, settings["rel"])
-        z = engine.evaluate(state, u)
-        assert np.abs(engine.decode(z)[0][0] - keypoints).max() < tolerance
+
+    @cache
+    def follow(dtype: torch.dtype) -> list[NDArray[Any]]:
+        engine = FixtureEngine(imported, dtype)
+        z, found = engine.zero_state(1), []
+        for t in range(len(expected)):
+            u = engine.encode(image(t))
+            state, _ = solve(lambda z, u=u: engine.evaluate(z, u), z, 1, settings["rel"])
+            z = engine.evaluate(state, u)
+            found.append(engine.decode(z)[0][0])
+        return found
+
+    for t, keypoints in enumerate(expected):
+        assert agrees(lambda dtype, t=t: follow(dtype)[t], keypoints)
+    assert not agrees(lambda dtype: follow(dtype)[0], expected[1]), "the judge sees no difference between frames"
 
 
 def test_released_rwr_by_the_recurrence_of_the_live_window(fixture: dict[str, Any], imported: Path) -> None:
-    settings, expected = fixture["cases"][1]["config"], fixture["cases"][1]["expected"]
-    engine = FixtureEngine(imported, **solver_of(settings) | {"max_steps": 1})
-    recurrence = Recurrence(engine, RELEASED)
-    for t, keypoints in enumerate(expected["rwr_keypoints"]):
-        solution = recurrence.solve(engine.encode(image(t)), UNIT)
-        assert (solution.report.warm, solution.report.evaluations) == (t > 0, 2)
-        assert np.abs(solution.landmarks - keypoints).max() < 1e-5
+    settings, expected = fixture["cases"][1]["config"], fixture["cases"][1]["expected"]["rwr_keypoints"]
+
+    @cache
+    def follow(dtype: torch.dtype) -> list[NDArray[Any]]:
+        engine = FixtureEngine(imported, dtype, **solver_of(settings) | {"max_steps": 1})
+        recurrence, found = Recurrence(engine, RELEASED), []
+        for t in range(len(expected)):
+            solution = recurrence.solve(engine.encode(image(t)), UNIT)
+            assert (solution.report.warm, solution.report.evaluations) == (t > 0, 2)
+            found.append(solution.landmarks)
+        return found
+
+    for t, keypoints in enumerate(expected):
+        assert agrees(lambda dtype, t=t: follow(dtype)[t], keypoints)

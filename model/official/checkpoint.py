@@ -50,11 +50,16 @@ REPLACED = (
     "argparse.Namespace",
     "pathlib.PosixPath",
     "pathlib.WindowsPath",
+    "pathlib._local.PosixPath",
+    "pathlib._local.WindowsPath",
     "numpy.dtype",
     "numpy.core.multiarray.scalar",
     "numpy._core.multiarray.scalar",
 )
-"""What a training run's settings and best figures are plausibly made of, besides plain values."""
+"""What a training run's settings and best figures are plausibly made of, besides plain values.
+
+Python 3.13 alone writes paths under the module ``pathlib._local``.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
