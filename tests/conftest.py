@@ -15,6 +15,13 @@ from app.sources.opencv import forget_qt_plugins
 forget_qt_plugins()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let ``main.py test tests/test_fuzz.py --fuzz 100 --fuzz-seed 7`` try more damaged inputs than usual."""
+    group = parser.getgroup("fuzz")
+    group.addoption("--fuzz", type=int, metavar="COUNT", help="damaged inputs of each kind, in place of a few")
+    group.addoption("--fuzz-seed", type=int, default=3, help="another seed makes other inputs (default: 3)")
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _own_log_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep log files of tests out of the person's."""

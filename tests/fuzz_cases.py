@@ -1,8 +1,4 @@
-"""Commands over damaged inputs, case by case: what a person may do with a file that is not what it was.
-
-python -m benchmarks.fuzz        runs hundreds of them
-tests/test_fuzz.py               runs a few of each kind
-"""
+"""Commands over damaged inputs, case by case: what a person may do with a file that is not what it was."""
 
 from __future__ import annotations
 
@@ -10,7 +6,7 @@ import argparse
 import json
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -81,14 +77,12 @@ def make_samples(folder: Path) -> None:
     _write_settings(folder / "window.json")
 
 
-def cases(kind: str, count: int, samples: Path, folder: Path, seed: int = 0) -> Iterator[Case]:
-    """Yield ``count`` cases of a kind; each one's files are written into ``folder`` as it is asked for."""
-    make = KINDS[kind]
-    for number in range(count):
-        place = folder / f"{kind} {number}"
-        place.mkdir(parents=True, exist_ok=True)
-        dice = random.Random(f"{seed} {kind} {number}")
-        yield Case(kind, number, tuple(map(str, make(samples, place, dice))))
+def make_case(kind: str, number: int, samples: Path, folder: Path, seed: int) -> Case:
+    """Return a case of a kind; its files are written into ``folder``."""
+    place = folder / f"{kind} {number}"
+    place.mkdir(parents=True)
+    dice = random.Random(f"{seed} {kind} {number}")
+    return Case(kind, number, tuple(map(str, KINDS[kind](samples, place, dice))))
 
 
 def _video(samples: Path, place: Path, dice: random.Random) -> list[object]:

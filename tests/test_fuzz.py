@@ -1,4 +1,8 @@
-"""A few damaged inputs of each kind, with fixed seeds; ``python -m benchmarks.fuzz`` tries hundreds."""
+"""Damaged inputs of each kind and odd command lines: no traceback, no hang, no crash, one clear sentence.
+
+A few of each kind with a fixed seed; ``main.py test tests/test_fuzz.py --fuzz 100 --fuzz-seed 7`` tries more. The same
+seed makes the same cases.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from app.cli.main import main
 from model.config import LdeqConfig
 from model.errors import ModelError
 from model.weights import read_card
-from tests.fuzz_cases import KINDS, WEIGHTS, cases, make_samples
+from tests.fuzz_cases import KINDS, SETTINGS, WEIGHTS, make_case, make_samples
 from tests.fuzz_damage import BYTES, ODD_VALUES, damaged, damaged_json, damaged_lines
 from tests.fuzz_verdict import judge, run_case
 
@@ -29,20 +33,40 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_damaged_inputs_end_with_one_sentence(
-    kind: str, samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture(scope="module")
+def codes() -> dict[str, list[int]]:
+    """Exit codes by kind, of all cases that ran so far."""
+    return {kind: [] for kind in KINDS}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "number" in metafunc.fixturenames:
+        wanted = metafunc.config.getoption("--fuzz")
+        cases = [(kind, number) for kind in KINDS for number in range(wanted or COUNTS.get(kind, 10))]
+        metafunc.parametrize(("kind", "number"), cases)
+
+
+def test_a_damaged_input_ends_with_one_sentence(
+    kind: str,
+    number: int,
+    samples: Path,
+    codes: dict[str, list[int]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     place = tmp_path / "cwd"
     place.mkdir()
     monkeypatch.chdir(place)
-    outcomes = []
-    for case in cases(kind, COUNTS.get(kind, 10), samples, tmp_path, seed=3):
-        outcome = run_case(case)
-        assert outcome.wrong == "", f"{case}\n{outcome.err}"
-        outcomes.append(outcome.code)
-    if kind not in ("settings", "line"):
-        assert any(outcomes), "not one input was damaged enough to be refused"
+    case = make_case(kind, number, samples, tmp_path, request.config.getoption("--fuzz-seed"))
+    outcome = run_case(case)
+    assert outcome.wrong == "", f"{case}\n{outcome.err}"
+    codes[kind].append(outcome.code)
+
+
+def test_some_inputs_were_damaged_enough_to_be_refused(codes: dict[str, list[int]]) -> None:
+    tried = {kind: found for kind, found in codes.items() if len(found) >= 4 and kind not in (SETTINGS, "line")}
+    assert [kind for kind, found in tried.items() if not any(found)] == []
 
 
 def test_the_judge_sees_what_is_wrong() -> None:
