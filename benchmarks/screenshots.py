@@ -176,7 +176,7 @@ class Photographer:
 
     def take_faces(self) -> None:
         """Save several faces at once."""
-        from benchmarks.several_faces import Crowd
+        from app.lab.speed.crowd import Crowd
 
         window = self._open("demo", source=partial(Crowd, FACES), max_faces=FACES)
         try:

@@ -1,4 +1,4 @@
-"""Several faces at once: a source that has them, and what each of them costs.
+"""What several faces at once cost.
 
     python -m benchmarks.several_faces [--faces 1 2 3 4] [--frames 60]
 
@@ -11,62 +11,13 @@ import argparse
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from unittest import mock
 
-import numpy as np
-
-from app.core.frame import Frame
 from app.core.settings import EngineSettings, TrackingSettings
-from app.sources.base import SourceInfo
-from app.sources.demo import DemoClip
+from app.lab.speed.crowd import Crowd
 from app.tracking import face_solver
 from app.tracking.pipeline import build_pipeline
 from model.rwr.batch import solve_batch
-
-APART = 41
-"""Frames between two faces of the crowd, so that they do not move alike."""
-
-
-class Crowd:
-    """The demo clip's face several times beside itself, each at another moment and every other one mirrored.
-
-    Args:
-        count: how many faces.
-    """
-
-    def __init__(self, count: int = 3) -> None:
-        self._clips = [DemoClip() for _ in range(count)]
-        for number, clip in enumerate(self._clips):
-            for _ in range(number * APART):
-                clip.read()
-
-    @property
-    def info(self) -> SourceInfo:
-        """Facts about the picture, which is as large as the clip's."""
-        return replace(self._clips[0].info, name=f"{len(self._clips)} faces")
-
-    def read(self) -> Frame | None:
-        """Return the next picture; None once the first face's clip has ended."""
-        frames = [clip.read() for clip in self._clips]
-        if frames[0] is None or frames[-1] is None:
-            return None
-        width = frames[0].image.shape[1]
-        share = width // len(frames)
-        parts = []
-        for number, frame in enumerate(frames):
-            assert frame is not None
-            left = (width - share) // 2
-            part = frame.image[:, left : left + share]
-            parts.append(part[:, ::-1] if number % 2 else part)
-        picture = np.zeros_like(frames[0].image)
-        picture[:, : share * len(parts)] = np.concatenate(parts, axis=1)
-        return replace(frames[0], image=picture)
-
-    def close(self) -> None:
-        """Close the clips."""
-        for clip in self._clips:
-            clip.close()
 
 
 def main() -> None:

@@ -77,14 +77,22 @@ class FakeLive:
             "unplugged" fails after five, everything else plays on.
         tracking: settings to begin with.
         faces: in every frame.
+        image: what every frame shows, grey if not given.
     """
 
-    def __init__(self, source: SourceSpec | str, tracking: TrackingSettings, faces: int = 1) -> None:
+    def __init__(
+        self,
+        source: SourceSpec | str,
+        tracking: TrackingSettings,
+        faces: int = 1,
+        image: NDArray[np.uint8] | None = None,
+    ) -> None:
         self.results: LatestSlot[FrameResult] = LatestSlot()
         self.source = str(source)
         self.tracking = tracking
         self.resting = False
         self._faces = faces
+        self._image = image
         self._consumers: tuple[Callable[[FrameResult], None], ...] = ()
         self._status = LiveStatus("opening")
         self._stop = threading.Event()
@@ -135,7 +143,7 @@ class FakeLive:
                 error = "The camera stopped delivering; plug it in again."
                 self._status = LiveStatus("failed", info, "fake, CPU", error, index, index, 0)
                 return
-            result = frame_result(index, tracking=self.tracking, faces=self._faces)
+            result = frame_result(index, tracking=self.tracking, faces=self._faces, image=self._image)
             self.results.put(result)
             for consumer in self._consumers:
                 consumer(result)

@@ -13,7 +13,12 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 QT = ("PySide6", "shiboken6")
 
-FORBIDDEN = {"app": ("tests", "benchmarks"), "model": ("tests", "benchmarks")}
+FORBIDDEN = {
+    "app": ("tests", "benchmarks"),
+    "model": ("app", "tests", "benchmarks"),
+    "tests": ("benchmarks",),
+    "benchmarks": ("tests",),
+}
 
 
 def sources(*folders: str) -> list[Path]:

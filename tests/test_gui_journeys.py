@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -21,7 +22,7 @@ from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.core.frame import FaceResult
+from app.core.frame import FaceResult, Frame
 from app.core.modes import COLD, EMA, RWR
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.holdstill.presenters import hold_still as holdstill_module
@@ -46,24 +47,50 @@ from app.gui.window_state import LEAST_SIZE
 from app.holdstill.card_file import read_card
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
+from app.lab.speed.crowd import Crowd
 from app.sessions.form import COMPLETE, RECORDED, REPLAYS
 from app.sessions.session import open_session
 from app.sessions.writer import RecordingChoices
-from app.sources.base import Playback
-from app.sources.demo import DemoClip
+from app.sources.base import Playback, Source
+from app.sources.demo import DemoClip, SensorNoise
+from app.sources.paced import PacedSource
 from app.sources.spec import CameraSpec
-from benchmarks.screenshots import playing
-from benchmarks.several_faces import Crowd
 
 WAIT_MS = 60000
 FRAMES = 24
 """To record: about a second, and enough for flicker to be measured."""
-SHORT_TEST = 2.0
-STILL_FROM = 4.1
-"""Seconds into the demo clip at which the head begins to keep still; it does for 2.5 seconds."""
+SHORT_TEST = 1.2
+STILL_AT = 4.2
+"""Seconds into the demo clip at which the head keeps still."""
 
 Key = Qt.Key
 CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+class StillFace:
+    """The demo clip's face as if it sat still for ever, in frames whose times do not depend on the computer's speed."""
+
+    def __init__(self) -> None:
+        clip = DemoClip()
+        clip.seek(STILL_AT)
+        frame = clip.read()
+        assert frame is not None
+        clip.close()
+        self._picture = frame.image
+        self.info = clip.info
+        self._noise = SensorNoise(self.info.width, self.info.height)
+        self._index = 0
+        # So long ago that no frame claims to have been captured after it was solved, however fast that is
+        self._began = time.perf_counter() - 60.0
+
+    def read(self) -> Frame | None:
+        seconds = self._index / 30
+        image = self._noise.add(self._picture, self._index)
+        frame = Frame(self._index, seconds, image, self._began + seconds)
+        self._index += 1
+        return frame
+
+    def close(self) -> None: ...
 
 
 class Person:
@@ -150,20 +177,23 @@ class Person:
 
 
 @pytest.fixture
-def begin(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., Person]]:
+def begin(
+    qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Person]]:
     """Open windows; at the end close them, and see that no thread is left."""
     theme.apply(qapp, DARK)
     before = set(threading.enumerate())
     people: list[Person] = []
 
-    def begin_one(memory: Memory | None = None, crowd: int = 0, **chosen: Any) -> Person:
+    def begin_one(memory: Memory | None = None, plays: Callable[[], Source] | None = None, **chosen: Any) -> Person:
+        if plays is not None:
+            monkeypatch.setattr("app.sources.open.open_source", lambda *args, **options: plays())
         usual = {"source": "demo", "folder": tmp_path / "out", "theme": "dark", "tour_seen": True}
         remembered = memory.current if memory is not None else Remembered(**{**usual, **chosen})
         settings = LiveSettings(remembered, engine=EngineSettings(threads=1))
-        parts = playing(partial(Crowd, crowd), settings) if crowd else live_parts(settings)
         window = MainWindow(
             settings,
-            lambda *args: LiveSession(parts, *args),
+            lambda *args: LiveSession(live_parts(settings), *args),
             lambda: [CameraChoice(CameraSpec("7"), "HD Webcam")],
             memory=memory,
         )
@@ -333,9 +363,8 @@ def test_hold_still_ends_with_a_card_that_is_kept(
     monkeypatch.setattr(holdstill_module, "COUNTDOWN_SECONDS", 0.3)
     monkeypatch.setattr(holdstill_module, "Sampler", partial(Sampler, SHORT_TEST))
     monkeypatch.setattr(holdstill_module, "measure", partial(measure, seconds=SHORT_TEST))
-    me = begin()
-    me.window.presenter.player.seek(STILL_FROM)
-    me.wait(lambda: me.playback.position >= STILL_FROM)
+    monkeypatch.setattr(holdstill_module, "PATIENCE_SECONDS", WAIT_MS / 1000)
+    me = begin(plays=StillFace)
     me.press(Key.Key_T)
     assert me.window.test_overlay.isVisible()
     me.wait(lambda: me.modes == (RWR, COLD))
@@ -411,7 +440,7 @@ def test_without_a_camera_the_demo_can_be_steered(
 
 
 def test_figures_follow_the_chosen_face(begin: Callable[..., Person], qtbot: QtBot) -> None:
-    me = begin(crowd=2, tracking=TrackingSettings(max_faces=2))
+    me = begin(plays=lambda: PacedSource(partial(Crowd, 2), loop=True), tracking=TrackingSettings(max_faces=2))
     me.wait(lambda: {face.face for face in me.faces} == {0, 1})
     view, presenter = me.window.view, me.window.presenter
     me.wait(lambda: presenter.flicker().modes[RWR].recent is not None)
