@@ -14,7 +14,7 @@ from app.core.event_texts import event_text
 from app.core.events import DetectorFailed, EngineReplaced, ResetReason
 from app.core.frame import Frame, FrameResult
 from app.core.settings import EngineSettings, TrackingSettings
-from app.sessions.events import FAULT
+from app.sessions.events import EventKind
 from app.tracking.detector import FAILURES_IN_A_ROW, Detection
 from app.tracking.face_solver import MOST_REPLACEMENTS, NO_NUMBERS, NOT_FINITE_FRAMES
 from app.tracking.live import LivePipeline, LiveState
@@ -176,7 +176,7 @@ def test_a_recording_keeps_what_happened_and_is_no_longer_exact(tmp_path: Path) 
     results = play(with_spare(Gpu(20)))
     session = record(tmp_path / "session", results)
     assert session.metadata.counts.frames == 12
-    faults = [event for event in session.events if event.kind == FAULT]
+    faults = [event for event in session.events if event.kind == EventKind.FAULT]
     assert [event.text.startswith("onnxruntime, CUDA failed") for event in faults] == [True]
     assert not session.metadata.exact
 

@@ -35,9 +35,8 @@ from app.gui.live.presenters.solver_readouts import (
 )
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.readouts import NOTHING
-from model.rwr.recurrence import FIRST_FRAME
 from model.rwr.settings import RwrSettings
-from model.solvers import SolveReport, StopReason
+from model.solvers import ColdReason, SolveReport, StopReason
 from tests.gui_fakes import estimate, frame_result
 
 WARM = SolveReport(1, (0.2,), 0, StopReason.BUDGET, warm=True, age=7)
@@ -152,15 +151,15 @@ class TestResiduals:
 
 class TestResets:
     def test_are_counted_by_reason_and_listed_newest_first(self) -> None:
-        first = replace(START, reason=FIRST_FRAME)
+        first = replace(START, reason=ColdReason.FIRST_FRAME)
         view = history(frame(0.5, first), frame(1.0, WARM), frame(61.25, START), frame(62.0, START)).view(62.0)
-        assert view.reasons == ((START.reason, 2), (FIRST_FRAME, 1))
+        assert view.reasons == ((START.reason, 2), (ColdReason.FIRST_FRAME, 1))
         assert [reset.seconds for reset in view.resets] == [62.0, 61.25, 0.5]
         assert reset_lines(view.resets).splitlines()[1] == f"1:01.2  {START.reason}"
         assert texts(view)["Cold starts"] == f"3, most: {START.reason}"
 
     def test_a_first_frame_after_a_cut_is_called_a_cut(self) -> None:
-        cut = frame(0.0, replace(START, reason=FIRST_FRAME), events=(SceneCut(), FaceFound(3)))
+        cut = frame(0.0, replace(START, reason=ColdReason.FIRST_FRAME), events=(SceneCut(), FaceFound(3)))
         assert history(cut).view(0.0).reasons == (("scene cut", 1),)
 
     def test_solves_without_rwr_are_none(self) -> None:

@@ -50,7 +50,7 @@ from app.gui.viewer.presenters.viewer import Viewer
 from app.gui.viewer.views.library import LibraryView
 from app.gui.viewer.views.timeline import TimelineView, take_colour
 from app.gui.viewer.views.viewer import ViewerView
-from app.sessions.events import DROPPED, FOUND, LOST, RESET, SETTINGS, Event
+from app.sessions.events import Event, EventKind
 from app.sessions.form import METADATA, RECORDED
 from app.sessions.listing import SessionEntry
 from app.sessions.plan import RecordingChoices
@@ -203,11 +203,11 @@ def test_markers_say_what_happened() -> None:
         return Event(time, 0, 0, kind, dict(data))
 
     events = [
-        event(2.0, RESET, face=0, reason="first frame"),
-        event(1.0, SETTINGS, changes={"rwr": [True, False]}),
-        event(3.0, LOST, face=0, reason="not seen"),
-        event(0.0, FOUND, face=0),
-        event(4.0, DROPPED, text="2 pictures"),
+        event(2.0, EventKind.RESET, face=0, reason="first frame"),
+        event(1.0, EventKind.SETTINGS, changes={"rwr": [True, False]}),
+        event(3.0, EventKind.LOST, face=0, reason="not seen"),
+        event(0.0, EventKind.FOUND, face=0),
+        event(4.0, EventKind.DROPPED, text="2 pictures"),
         event(5.0, "stop"),
     ]
     timeline = timeline_of(10.0, (), events)

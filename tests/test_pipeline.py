@@ -19,8 +19,7 @@ from app.tracking.pipeline import Pipeline
 from app.tracking.tracker import Policy
 from model.engine.base import State
 from model.geometry import Crop
-from model.rwr.cold import RWR_OFF
-from model.rwr.recurrence import FIRST_FRAME
+from model.solvers import ColdReason
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 
 SIDE = 120.0
@@ -53,7 +52,7 @@ def test_rwr_spends_fewer_evaluations_than_cold() -> None:
     warm = play(build(rwr=True), pictures)[-1].faces[0].estimate
     cold = play(build(rwr=False), pictures)[-1].faces[0].estimate
     assert (warm.mode, warm.report.warm, warm.report.evaluations) == (Mode.RWR, True, 1)
-    assert (cold.mode, cold.report.warm, cold.report.reason) == (Mode.COLD, False, RWR_OFF)
+    assert (cold.mode, cold.report.warm, cold.report.reason) == (Mode.COLD, False, ColdReason.RWR_OFF)
     assert cold.report.evaluations == SquareEngine().config.max_steps
 
 
@@ -107,7 +106,7 @@ def test_crops_are_encoded_beside_the_tracker_and_never_at_once(engine: Watched,
 
 def test_first_frame_counts_both_of_its_solves() -> None:
     report = play(build(), [image(300)])[0].faces[0].estimate.report
-    assert report.reason == FIRST_FRAME
+    assert report.reason == ColdReason.FIRST_FRAME
     assert report.evaluations == 2 * SquareEngine().config.max_steps
 
 

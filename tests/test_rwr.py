@@ -13,11 +13,12 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
-from model.rwr.cold import RWR_OFF, cold_solve, cold_state
-from model.rwr.recurrence import FIRST_FRAME, NON_FINITE_STATE, Recurrence
+from model.rwr.cold import cold_solve, cold_state
+from model.rwr.recurrence import Recurrence
 from model.rwr.reference import MotionGains, ReferenceMotion
 from model.rwr.settings import RELEASED, RwrSettings
 from model.rwr.warm_start import warp_state
+from model.solvers import ColdReason
 from tests.fakes import SquareEngine, face_image, face_points
 
 CROP = Crop(100.0, 90.0, 80.0)
@@ -34,7 +35,7 @@ def test_first_frame_is_cold_and_says_so() -> None:
     engine = SquareEngine()
     report = Recurrence(engine).solve(injection(engine), CROP).report
     assert not report.warm
-    assert report.reason == FIRST_FRAME
+    assert report.reason == ColdReason.FIRST_FRAME
     assert report.evaluations == engine.config.max_steps
 
 
@@ -53,7 +54,7 @@ def test_warm_frame_spends_its_budget_from_the_last_fixed_point() -> None:
 def test_cold_solve_finds_the_points_in_frame_pixels() -> None:
     engine = SquareEngine()
     solution = cold_solve(engine, injection(engine), CROP)
-    assert solution.report.reason == RWR_OFF
+    assert solution.report.reason == ColdReason.RWR_OFF
     assert np.abs(solution.landmarks - face_points(100, 90, 50)).max() < 1.5
 
 
@@ -84,7 +85,7 @@ def test_non_finite_warm_state_falls_back_to_a_cold_solve_in_the_same_frame() ->
     engine.poison = 1
     solution = recurrence.solve(u, CROP)
     assert np.isfinite(solution.landmarks).all()
-    assert solution.report.reason == NON_FINITE_STATE
+    assert solution.report.reason == ColdReason.STATE_NOT_FINITE
     assert solution.report.evaluations == 1 + engine.config.max_steps
 
 
@@ -96,7 +97,7 @@ def test_non_finite_cold_state_is_not_kept() -> None:
     engine.poison = 0
     report = recurrence.solve(injection(engine), CROP).report
     assert not report.warm
-    assert report.reason == NON_FINITE_STATE
+    assert report.reason == ColdReason.STATE_NOT_FINITE
 
 
 def test_extra_step_is_counted() -> None:

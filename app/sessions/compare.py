@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.core.modes import MODE_NAMES
 from app.sessions.estimates import Estimates
-from app.sessions.events import RESET
+from app.sessions.events import EventKind
 from app.sessions.take import Take
 from model.topology import REGIONS, inter_ocular
 
@@ -188,7 +188,7 @@ def _figures(take: Take, found: Estimates, mode: str | None, measured: NDArray[n
         _rms(found.flicker[measured]),
         tuple(_rms(found.regions[measured, place]) for place in range(len(REGIONS))),
         float(found.evaluations.mean()) if len(found) else None,
-        sum(event.kind == RESET for event in take.events),
+        sum(event.kind == EventKind.RESET for event in take.events),
         take.fps if np.isfinite(take.fps) else None,
     )
 

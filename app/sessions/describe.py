@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.core.errors import UserError
 from app.sessions.compare import figures_of
-from app.sessions.events import CUT, FAULT, LOST, RESET, RESTART, SETTINGS
+from app.sessions.events import EventKind
 from app.sessions.form import COMPLETE, LANDMARKS_PARQUET, REPLAYS
 from app.sessions.metadata import checksums
 from app.sessions.session import Session
@@ -35,8 +35,14 @@ def session_lines(session: Session) -> list[str]:
         lines.append(f"  cut from {origin.name}, {origin.take}, {origin.start:.2f} to {origin.end:.2f} s")
     lines += [f"  take {line}" for line in _takes(session)]
     counted = Counter(event.kind for event in session.events)
-    kinds = [(SETTINGS, "change"), (RESET, "reset"), (LOST, "loss"), (CUT, "cut"), (RESTART, "restart")]
-    kinds += [(FAULT, "fault")] * bool(counted[FAULT])
+    kinds = [
+        (EventKind.SETTINGS, "change"),
+        (EventKind.RESET, "reset"),
+        (EventKind.LOST, "loss"),
+        (EventKind.CUT, "cut"),
+        (EventKind.RESTART, "restart"),
+    ]
+    kinds += [(EventKind.FAULT, "fault")] * bool(counted[EventKind.FAULT])
     lines.append("  events: " + ", ".join(f"{name} {counted[kind]}" for kind, name in kinds))
     return lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +28,25 @@ from app.sessions.plain import from_plain, to_plain
 from model.errors import ModelError
 from model.files import sync
 
-START, STOP = "start", "stop"
-SETTINGS = "settings"
-RESET = "reset"
-FOUND, LOST, CUT = "found", "lost", "cut"
-SOURCE = "source"
-RESTART = "restart"
-DROPPED, ANNOTATED, INEXACT = "dropped", "annotated", "inexact"
-FAULT = "fault"
-ERROR = "error"
+
+class EventKind(StrEnum):
+    """What a line of ``events.jsonl`` reports."""
+
+    START = "start"
+    STOP = "stop"
+    SETTINGS = "settings"
+    RESET = "reset"
+    FOUND = "found"
+    LOST = "lost"
+    CUT = "cut"
+    SOURCE = "source"
+    RESTART = "restart"
+    DROPPED = "dropped"
+    ANNOTATED = "annotated"
+    INEXACT = "inexact"
+    FAULT = "fault"
+    ERROR = "error"
+
 
 LARGEST_GAP = 1.0
 """Seconds between two frames from which on the source was interrupted."""
@@ -51,8 +62,7 @@ class Event:
         time: playing time, seconds.
         row: of the frame, counted from the session's first.
         frame: its index in the source.
-        kind: "start", "settings", "reset", "found", "lost", "cut", "source", "restart", "dropped",
-            "annotated", "inexact", "fault", "error" or "stop".
+        kind: an :class:`EventKind`; a newer version may have written others.
         data: more about it; ``docs/guide/session-format.md`` lists it by kind.
     """
 
@@ -66,7 +76,7 @@ class Event:
     def text(self) -> str:
         """One line for people."""
         data = self.data
-        if self.kind == SETTINGS:
+        if self.kind == EventKind.SETTINGS:
             changes = data.get("changes", {})
             return "; ".join(f"{name}: {_shown(old)} → {_shown(new)}" for name, (old, new) in changes.items())
         if "face" in data:
@@ -95,44 +105,51 @@ class Watcher:
             return Event(time, row, result.frame.index, kind, data)
 
         if last is None:
-            yield event(START, settings=to_plain(result.settings))
+            yield event(EventKind.START, settings=to_plain(result.settings))
         else:
             changes = settings_changes(last.settings, result.settings)
             if changes:
-                yield event(SETTINGS, changes=changes)
+                yield event(EventKind.SETTINGS, changes=changes)
             for text in _interruptions(last, result):
-                yield event(SOURCE, text=text)
+                yield event(EventKind.SOURCE, text=text)
         for happened in result.events:
             kind, data = _recorded(happened)
             yield event(kind, **data)
         for face in result.faces:
             for estimate in (face.estimate, face.other):
                 if estimate is not None and estimate.mode == Mode.RWR and not estimate.report.warm:
-                    yield event(RESET, face=face.face, reason=estimate.report.reason)
+                    yield event(EventKind.RESET, face=face.face, reason=estimate.report.reason)
 
 
 def tracking_event(event: Event) -> TrackingEvent | None:
     """Return what the tracker had reported; None for events of other kinds, and for damaged ones."""
-    face = event.data.get("face")
-    if event.kind == FOUND and isinstance(face, int):
-        return FaceFound(face)
-    if event.kind == LOST and isinstance(face, int):
-        return FaceLost(face, str(event.data.get("reason", "")))
-    if event.kind == CUT:
-        return SceneCut()
-    if event.kind == RESTART:
-        return TrackingRestarted()
-    return RecordedFault(event.text) if event.kind == FAULT else None
+    match event.kind, event.data.get("face"):
+        case EventKind.FOUND, int(face):
+            return FaceFound(face)
+        case EventKind.LOST, int(face):
+            return FaceLost(face, str(event.data.get("reason", "")))
+        case EventKind.CUT, _:
+            return SceneCut()
+        case EventKind.RESTART, _:
+            return TrackingRestarted()
+        case EventKind.FAULT, _:
+            return RecordedFault(event.text)
+    return None
 
 
-def _recorded(event: TrackingEvent) -> tuple[str, dict[str, Any]]:
+def _recorded(event: TrackingEvent) -> tuple[EventKind, dict[str, Any]]:
     """Return the kind and the data under which a session keeps what the tracker reported."""
-    if isinstance(event, FaceFound):
-        return FOUND, {"face": event.face, "reason": ""}
-    if isinstance(event, FaceLost):
-        return LOST, {"face": event.face, "reason": event.reason}
-    kind = CUT if isinstance(event, SceneCut) else RESTART if isinstance(event, TrackingRestarted) else FAULT
-    return kind, {"text": event_text(event)}
+    match event:
+        case FaceFound(face):
+            return EventKind.FOUND, {"face": face, "reason": ""}
+        case FaceLost(face, reason):
+            return EventKind.LOST, {"face": face, "reason": reason}
+        case SceneCut():
+            return EventKind.CUT, {"text": event_text(event)}
+        case TrackingRestarted():
+            return EventKind.RESTART, {"text": event_text(event)}
+        case _:
+            return EventKind.FAULT, {"text": event_text(event)}
 
 
 def settings_changes(old: TrackingSettings, new: TrackingSettings) -> dict[str, list[Any]]:

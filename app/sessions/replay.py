@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from app.core.frame import Frame, FrameResult
 from app.core.presets import preset_of
 from app.core.settings import EngineSettings, TrackingSettings
-from app.sessions.events import RESTART
+from app.sessions.events import EventKind
 from app.sessions.form import RECORDED, REPLAY_KIND, REPLAY_METADATA, REPLAYS, SessionError, create_folder, write_form
 from app.sessions.metadata import EngineFacts, checksums
 from app.sessions.plain import to_plain
@@ -167,7 +167,7 @@ def _track(
     stop: threading.Event | None,
 ) -> int | None:
     """Drive every picture through; return how many, None where it was stopped."""
-    restarts = {event.row for event in session.events if event.kind == RESTART}
+    restarts = {event.row for event in session.events if event.kind == EventKind.RESTART}
     table = session.frames
     writer = TakeWriter(folder)
     done = 0

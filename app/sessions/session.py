@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from app.core.settings import TrackingSettings
 from app.core.version import VERSION
 from app.sessions.estimates import read_estimates
-from app.sessions.events import SETTINGS, Event, changed_settings, read_events
+from app.sessions.events import Event, EventKind, changed_settings, read_events
 from app.sessions.form import (
     COMPLETE,
     EVENTS,
@@ -245,7 +245,7 @@ def settings_by_row(first: TrackingSettings, events: tuple[Event, ...]) -> Calla
         events: of kind "settings" those that changed them; what a newer version changed is not known here and
             raises when a row from there on is asked for.
     """
-    changes = [event for event in events if event.kind == SETTINGS]
+    changes = [event for event in events if event.kind == EventKind.SETTINGS]
     rows = [event.row for event in changes]
 
     @cache

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.sessions.estimates import Estimates
-from app.sessions.events import RESET, Event, tracking_event
+from app.sessions.events import Event, EventKind, tracking_event
 from app.sessions.form import RECORDED
 from app.sessions.frames import FrameTable
 from app.sessions.metadata import EngineFacts
@@ -80,7 +80,7 @@ class Take:
     @property
     def resets(self) -> tuple[Event, ...]:
         """Cold starts of RwR, with their reasons."""
-        return tuple(event for event in self.events if event.kind == RESET)
+        return tuple(event for event in self.events if event.kind == EventKind.RESET)
 
     @property
     def fps(self) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from app.core.errors import RecordingError
 from app.core.frame import FrameResult
 from app.media.tables import open_table
-from app.sessions.events import FAULT, Event, EventLog, Watcher
+from app.sessions.events import Event, EventKind, EventLog, Watcher
 from app.sessions.form import EVENTS, FRAMES, LANDMARKS_CSV, LANDMARKS_PARQUET
 from app.sessions.frames import FramesFile
 
@@ -61,7 +61,7 @@ class TakeWriter:
         self._last = (time, row, result.frame.index)
         for event in self._watcher.watch(result, time, row):
             self._events.write(event)
-            self._faults += event.kind == FAULT
+            self._faults += event.kind == EventKind.FAULT
         # The frame before its landmarks: after a kill no landmarks are without their frame.
         self._frames.write(result, time, picture)
         self._rows += 1

@@ -14,8 +14,8 @@ from app.core.files import failure
 from app.core.frame import FrameResult
 from app.media.clock import Timeline
 from app.media.encoding import EXACT, LIVE, SCRUB
-from app.sessions import events
 from app.sessions.durability import FolderSync, sync_files
+from app.sessions.events import EventKind
 from app.sessions.form import (
     ANNOTATED_VIDEO,
     CLEAN_VIDEO,
@@ -132,7 +132,7 @@ class SessionWriter:
             raise
         self._count(result, number)
         if problem is not None:
-            self._take.note(events.ERROR, text=str(problem))
+            self._take.note(EventKind.ERROR, text=str(problem))
             raise problem
         if self._annotated is not None:
             self._annotate(result, time, picture and annotated)
@@ -141,7 +141,7 @@ class SessionWriter:
         """Say that from the newest frame on a replay may differ, and why; only the first time counts."""
         if self._exact:
             self._exact = False
-            self._take.note(events.INEXACT, text=reason)
+            self._take.note(EventKind.INEXACT, text=reason)
 
     def close(self, reason: str = "stopped") -> None:
         """Finish every file, also where one of them fails; safe to call twice.
@@ -251,7 +251,7 @@ class SessionWriter:
         if self._missing:
             missing, self._missing = self._missing, 0
             text = f"{missing} picture{'s were' if missing > 1 else ' was'} not recorded"
-            self._take.note(events.DROPPED, pictures=missing, text=text)
+            self._take.note(EventKind.DROPPED, pictures=missing, text=text)
 
     def _annotate(self, result: FrameResult, time: float, wanted: bool) -> None:
         assert self._annotated is not None
@@ -262,7 +262,7 @@ class SessionWriter:
         try:
             self._annotated.add(result, time)
         except RecordingError as error:  # it can be made from the session later
-            self._take.note(events.ANNOTATED, text=f"the annotated video ends here: {error}")
+            self._take.note(EventKind.ANNOTATED, text=f"the annotated video ends here: {error}")
             with suppress(RecordingError):
                 self._annotated.close()
             self._annotated = None
@@ -275,7 +275,7 @@ class SessionWriter:
     def _end(self, reason: str) -> None:
         if self._metadata is not None:
             self._tell_missing()
-            self._take.note(events.STOP, text=reason)
+            self._take.note(EventKind.STOP, text=reason)
 
     def _bring_to_disk(self) -> None:
         try:

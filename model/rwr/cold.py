@@ -8,10 +8,7 @@ from dataclasses import replace
 from model.engine.base import Engine, State
 from model.geometry import Crop
 from model.rwr.solution import Solution, decode_each, solution_of
-from model.solvers import SOLVER_FUNCTIONS, SolveReport, sample_reports
-
-RWR_OFF = "RwR off"
-"""Why a solve without memory is cold."""
+from model.solvers import SOLVER_FUNCTIONS, ColdReason, SolveReport, sample_reports
 
 
 def cold_state(engine: Engine, u: State) -> tuple[State, SolveReport]:
@@ -28,12 +25,12 @@ def cold_state(engine: Engine, u: State) -> tuple[State, SolveReport]:
     return z, report
 
 
-def cold_solve(engine: Engine, u: State, crop: Crop, reason: str = RWR_OFF) -> Solution:
+def cold_solve(engine: Engine, u: State, crop: Crop, reason: str = ColdReason.RWR_OFF) -> Solution:
     """Solve one face (u of batch 1) without memory."""
     return cold_solutions(engine, u, [crop], reason)[0]
 
 
-def cold_solutions(engine: Engine, u: State, crops: Sequence[Crop], reason: str = RWR_OFF) -> list[Solution]:
+def cold_solutions(engine: Engine, u: State, crops: Sequence[Crop], reason: str = ColdReason.RWR_OFF) -> list[Solution]:
     """Solve the faces of one frame, one batch u (n, C, h, h), without memory."""
     z, report = cold_state(engine, u)
     return [

@@ -27,10 +27,7 @@ from model.rwr.settings import RwrSettings
 from model.rwr.solution import Decoded, Solution, decode_each, solution_of
 from model.rwr.warm_start import Memory, warp_state
 from model.rwr.weight import AdaptiveWeight
-from model.solvers import SolveReport, StopReason, settling_iteration
-
-FIRST_FRAME = "first frame"
-NON_FINITE_STATE = "state not finite"
+from model.solvers import ColdReason, SolveReport, StopReason, settling_iteration
 
 
 def calculated(u: State) -> State:
@@ -52,7 +49,7 @@ class Recurrence:
         self._engine = engine
         self._flow = flow or FlowMotion()
         self._memory: Memory | None = None
-        self._reason = FIRST_FRAME
+        self._reason: str = ColdReason.FIRST_FRAME
         self._age = 0
         self.configure(settings)
 
@@ -133,12 +130,12 @@ class Recurrence:
         solution = solution_of(decoded, crop, report)
         finite = report.stopped != StopReason.NOT_FINITE
         self._memory = Memory(decoded.state, crop, solution.landmarks) if finite else None
-        self._reason = NON_FINITE_STATE
+        self._reason = ColdReason.STATE_NOT_FINITE
         return solution
 
     def start_over(self, u: State, crop: Crop, spent: int) -> Solution:
         """Solve cold, after a warm solve that took ``spent`` evaluations and was not finite in the end."""
-        self.reset(NON_FINITE_STATE)
+        self.reset(ColdReason.STATE_NOT_FINITE)
         self._motion.forget_speed()
         if self._weight is not None:
             self._weight.reset()

@@ -14,10 +14,11 @@ from model.solvers.methods import (
     relative_residual,
     settling_iteration,
 )
-from model.solvers.report import SolveReport, StopReason, sample_reports
+from model.solvers.report import ColdReason, SolveReport, StopReason, sample_reports
 
 __all__ = [
     "SOLVER_FUNCTIONS",
+    "ColdReason",
     "SolveReport",
     "Solver",
     "StopReason",

@@ -16,6 +16,14 @@ class StopReason(StrEnum):
     NOT_FINITE = "not finite"
 
 
+class ColdReason(StrEnum):
+    """Why a solve started without memory; callers may give others of their own."""
+
+    FIRST_FRAME = "first frame"
+    RWR_OFF = "RwR off"
+    STATE_NOT_FINITE = "state not finite"
+
+
 Choice = Callable[[Sequence[float]], int]
 """Which step's state a solver returns when its budget is spent: :func:`lowest` or :func:`latest`."""
 
@@ -32,7 +40,7 @@ class SolveReport:
         stopped: why it ended; None if a recorded report does not say. Several samples have converged when each
             has, and are not finite when one is.
         warm: started from the last frame's fixed point.
-        reason: why it started cold, "" when warm.
+        reason: why it started cold, such as a :class:`ColdReason`; "" when warm.
         age: frames since the last cold start, 0 in a cold frame.
         per_sample: each sample's own report, in the batch's order; empty in such a report.
     """

@@ -15,9 +15,8 @@ from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import COLD, RWR
 from app.gui.live.presenters.rings import TraceRing
 from app.gui.presenters.faces import FaceChoice
-from model.rwr.recurrence import FIRST_FRAME
 from model.rwr.settings import RwrSettings
-from model.solvers import SolveReport
+from model.solvers import ColdReason, SolveReport
 
 WINDOW_SECONDS = 5.0
 WINDOW_CAPACITY = 1024
@@ -240,7 +239,7 @@ class SolverHistory:
         if report is None or report.warm:
             return
         reason = report.reason
-        if reason == FIRST_FRAME:
+        if reason == ColdReason.FIRST_FRAME:
             reason = next((event_text(event) for event in result.events if isinstance(event, SceneCut)), reason)
         self._resets.append(Reset(result.frame.timestamp, face.face, reason))
         self._reasons[reason] += 1

@@ -10,21 +10,7 @@ from numpy.typing import NDArray
 
 from app.gui.presenters.scale import round_up
 from app.gui.viewer.presenters.takes import ShownTake
-from app.sessions.events import (
-    ANNOTATED,
-    CUT,
-    DROPPED,
-    ERROR,
-    FAULT,
-    FOUND,
-    INEXACT,
-    LOST,
-    RESET,
-    RESTART,
-    SETTINGS,
-    SOURCE,
-    Event,
-)
+from app.sessions.events import Event, EventKind
 
 Array = NDArray[np.float64]
 
@@ -40,19 +26,19 @@ STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0
 TOGGLE, COLD, FACE, TROUBLE = "toggle", "cold", "face", "trouble"
 """Kinds of markers: a person changed something, RwR started anew, a face came or went, something is missing."""
 
-_KINDS = {
-    SETTINGS: TOGGLE,
-    RESET: COLD,
-    FOUND: FACE,
-    LOST: FACE,
-    CUT: FACE,
-    RESTART: COLD,
-    SOURCE: TROUBLE,
-    DROPPED: TROUBLE,
-    ANNOTATED: TROUBLE,
-    INEXACT: TROUBLE,
-    FAULT: TROUBLE,
-    ERROR: TROUBLE,
+_KINDS: dict[str, str] = {
+    EventKind.SETTINGS: TOGGLE,
+    EventKind.RESET: COLD,
+    EventKind.FOUND: FACE,
+    EventKind.LOST: FACE,
+    EventKind.CUT: FACE,
+    EventKind.RESTART: COLD,
+    EventKind.SOURCE: TROUBLE,
+    EventKind.DROPPED: TROUBLE,
+    EventKind.ANNOTATED: TROUBLE,
+    EventKind.INEXACT: TROUBLE,
+    EventKind.FAULT: TROUBLE,
+    EventKind.ERROR: TROUBLE,
 }
 KIND_NAMES = {TOGGLE: "changes", COLD: "cold starts", FACE: "faces", TROUBLE: "troubles"}
 
