@@ -9,32 +9,32 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from app.batch.inputs import Inputs, find_videos
-from app.batch.job import CSV, DONE, FAILED, STOPPED, BatchSettings, Job, Outcome, SourceIdentity, Stopped, Tell
-from app.batch.pool import Ended, Progress
+from app.batch.job import BatchSettings, Job, JobProgress, JobState, Outcome, OutputKind, SourceIdentity, Stopped
+from app.batch.pool import FinishedJob, RunProgress
 from app.batch.report import FileReport
 from app.batch.run import BatchPlan
 from app.core.settings import EngineSettings
 
 FRAMES = 8
 WAITS = 30.0
-TABLE = BatchSettings((CSV,))
+TABLE = BatchSettings((OutputKind.CSV,))
 
 
-def follow_orders(job: Job, stopped: Stopped, tell: Tell) -> Outcome:
+def follow_orders(job: Job, stopped: Stopped, tell: JobProgress) -> Outcome:
     """Do what the video's text says, and write what this process is into the job's table."""
     order = job.video.read_text(encoding="utf-8").split()
-    table = job.unfinished(CSV)
+    table = job.unfinished(OutputKind.CSV)
     table.parent.mkdir(parents=True, exist_ok=True)
     place = [str(os.getpid()), os.environ.get("CUDA_VISIBLE_DEVICES", "-"), str(job.settings.engine.threads)]
     table.write_text(f"{' '.join(order)};{','.join(place)}", encoding="utf-8")
     tell(0, FRAMES)
     match order:
         case ["fail"]:
-            return Outcome(FAILED, f"{job.video} cannot be read.", frames=3)
+            return Outcome(JobState.FAILED, f"{job.video} cannot be read.", frames=3)
         case ["raise"]:
             raise ZeroDivisionError("oh")
         case ["hopeless"]:
-            return Outcome(FAILED, "The model cannot be used: it is broken.", hopeless=True)
+            return Outcome(JobState.FAILED, "The model cannot be used: it is broken.", fatal=True)
         case ["die"]:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["die-once"]:
@@ -47,10 +47,12 @@ def follow_orders(job: Job, stopped: Stopped, tell: Tell) -> Outcome:
             while not stopped():
                 assert time.monotonic() < end, "nobody told this job to stop"
                 time.sleep(0.01)
-            return Outcome(STOPPED, frames=5)
+            return Outcome(JobState.STOPPED, frames=5)
     tell(FRAMES, FRAMES)
     source = SourceIdentity.of(job.video)
-    return Outcome(DONE, source=source, frames=FRAMES, with_face=FRAMES, faces=1, seconds=0.5, engine="fake, CPU")
+    return Outcome(
+        JobState.DONE, source=source, frames=FRAMES, with_face=FRAMES, faces=1, seconds=0.5, engine="fake, CPU"
+    )
 
 
 def videos(folder: Path, **orders: str) -> dict[str, Path]:
@@ -79,7 +81,7 @@ def plan(words: Sequence[str | Path], folder: Path, settings: BatchSettings, *, 
     return BatchPlan(inputs, folder, settings, overwrite)
 
 
-class InlineCrew:
+class InlineRunner:
     """Does jobs one after the other in this process; remembers which."""
 
     workers = 1
@@ -88,10 +90,10 @@ class InlineCrew:
         self.done: list[str] = []
         self._work = work
 
-    def open(self, jobs: Sequence[Job]) -> InlineCrew:
+    def open(self, jobs: Sequence[Job]) -> InlineRunner:
         return self
 
-    def run(self, jobs: Sequence[Job], stopped: Stopped, progress: Progress) -> Iterator[Ended]:
+    def run(self, jobs: Sequence[Job], stopped: Stopped, progress: RunProgress) -> Iterator[FinishedJob]:
         for job in jobs:
             if stopped():
                 return

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from app.batch.cluster import HERE, RayCluster, import_ray
-from app.batch.job import DONE, FAILED, STOPPED
+from app.batch.job import JobState
 from app.core.errors import UserError
 from tests.batch_fakes import follow_orders, jobs, never, videos
 
@@ -67,22 +67,22 @@ class FakeRay:
         self.ended = True
 
 
-def run(crew, tasks, stopped=never):
-    return {job.name: outcome for job, outcome, _ in crew.run(tasks, stopped, lambda *told: None)}
+def run(runner, tasks, stopped=never):
+    return {job.name: outcome for job, outcome, _ in runner.run(tasks, stopped, lambda *told: None)}
 
 
 def test_jobs_run_as_tasks(tmp_path):
     paths = videos(tmp_path / "in", a="ok", b="fail", c="ok", d="ok", e="ok", f="ok")
     ray = FakeRay(broken=("c",))
-    crew = RayCluster(ray, follow_orders, "10.0.0.1:6379", most=2)
-    found = run(crew, jobs(tmp_path / "out", paths))
+    runner = RayCluster(ray, follow_orders, "10.0.0.1:6379", most=2)
+    found = run(runner, jobs(tmp_path / "out", paths))
     assert {name: outcome.state for name, outcome in found.items()} == {
-        **dict.fromkeys("adef", DONE),
-        **dict.fromkeys("bc", FAILED),
+        **dict.fromkeys("adef", JobState.DONE),
+        **dict.fromkeys("bc", JobState.FAILED),
     }
     assert "The worker died unexpectedly" in found["c"].error
     assert "\n" not in found["c"].error
-    assert (ray.most, crew.workers, ray.ended) == (2, 2, True)
+    assert (ray.most, runner.workers, ray.ended) == (2, 2, True)
     assert ray.initialised["address"] == "10.0.0.1:6379"
     assert ray.options == {"num_cpus": 1, "num_gpus": 0, "max_retries": 1}
 
@@ -107,9 +107,9 @@ def test_stopping_reaches_the_tasks_through_the_folder(tmp_path):
     paths = videos(tmp_path / "in", a="wait", b="wait", c="ok")
     (tmp_path / "out" / ".batch").mkdir(parents=True)
     ray = FakeRay(slow=1)
-    crew = RayCluster(ray, follow_orders, HERE, most=2)
-    found = run(crew, jobs(tmp_path / "out", paths), lambda: ray.most == 2)  # both of the first tasks were begun
-    assert {name: outcome.state for name, outcome in found.items()} == {"a": STOPPED, "b": STOPPED}
+    runner = RayCluster(ray, follow_orders, HERE, most=2)
+    found = run(runner, jobs(tmp_path / "out", paths), lambda: ray.most == 2)  # both of the first tasks were begun
+    assert {name: outcome.state for name, outcome in found.items()} == {"a": JobState.STOPPED, "b": JobState.STOPPED}
     assert list((tmp_path / "out" / ".batch").iterdir()) == []
 
 
@@ -127,9 +127,9 @@ def test_clusters_that_cannot_be_used(monkeypatch):
 def test_ray_itself(tmp_path):
     pytest.importorskip("ray", reason="optional")
     paths = videos(tmp_path / "in", a="ok", b="fail", c="die-once", d="die", e="ok")
-    crew = RayCluster(import_ray(), follow_orders, HERE, most=2, device="cpu")
-    found = run(crew, jobs(tmp_path / "out", paths))
+    runner = RayCluster(import_ray(), follow_orders, HERE, most=2, device="cpu")
+    found = run(runner, jobs(tmp_path / "out", paths))
     assert {name: outcome.state for name, outcome in found.items()} == {
-        **dict.fromkeys("ace", DONE),
-        **dict.fromkeys("bd", FAILED),
+        **dict.fromkeys("ace", JobState.DONE),
+        **dict.fromkeys("bd", JobState.FAILED),
     }

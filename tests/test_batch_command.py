@@ -12,9 +12,9 @@ from itertools import islice
 import av
 import pytest
 
-from app.batch.job import CSV, PARQUET, SESSION, VIDEO, Job
-from app.batch.one import EVERY_FACE
+from app.batch.job import Job, OutputKind
 from app.batch.report import FileReport
+from app.batch.track import EVERY_FACE
 from app.batch.worker import track_job_with
 from app.cli import batch, track
 from app.cli.batch_progress import BatchProgress
@@ -22,7 +22,7 @@ from app.core.errors import UserError
 from app.core.places import DEMO_CLIP
 from app.sessions.session import open_session
 from model.errors import ModelError
-from tests.batch_fakes import InlineCrew, videos, weights
+from tests.batch_fakes import InlineRunner, videos, weights
 from tests.recording_fakes import NTSC, FakePipeline, make_video, read_video
 
 
@@ -32,8 +32,8 @@ def parse(*words):
     return parser.parse_args(["batch", *map(str, words)])
 
 
-def run(*words, crew=None):
-    return batch.run(parse(*words), open_crew=(crew or InlineCrew()).open)
+def run(*words, runner=None):
+    return batch.run(parse(*words), open_runner=(runner or InlineRunner()).open)
 
 
 @pytest.fixture
@@ -59,14 +59,14 @@ def test_exit_codes_and_words(tmp_path, model, capsys):
 def test_ctrl_c_leaves_the_rest_for_the_next_run(tmp_path, model, capsys):
     videos(tmp_path / "in", a="ok", b="ok")
 
-    class Interrupted(InlineCrew):
+    class Interrupted(InlineRunner):
         def run(self, jobs, stopped, progress):
             for ended in super().run(jobs, stopped, progress):
                 signal.raise_signal(signal.SIGINT)
                 yield ended
 
     words = (tmp_path / "in", "-o", tmp_path / "out", "--csv", *model)
-    assert run(*words, crew=Interrupted()) == 130
+    assert run(*words, runner=Interrupted()) == 130
     assert "2 videos: 1 done, 1 waiting" in capsys.readouterr().out
     assert run(*words) == 0
     assert "2 videos: 1 done, 1 skipped" in capsys.readouterr().out
@@ -85,10 +85,10 @@ def test_ctrl_c_leaves_the_rest_for_the_next_run(tmp_path, model, capsys):
 def test_bad_options_are_found_before_any_work(tmp_path, monkeypatch, words, message):
     monkeypatch.chdir(tmp_path)
     videos(tmp_path / "in", a="ok")
-    crew = InlineCrew()
+    runner = InlineRunner()
     with pytest.raises(UserError, match=message):
-        run(*words, crew=crew)
-    assert crew.done == []
+        run(*words, runner=runner)
+    assert runner.done == []
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
@@ -97,10 +97,10 @@ def settings_of(*words):
 
 
 def test_options_reach_the_settings(tmp_path):
-    assert settings_of().kinds == (SESSION,)
-    assert settings_of("--video", "--csv").kinds == (VIDEO, CSV)
+    assert settings_of().kinds == (OutputKind.SESSION,)
+    assert settings_of("--video", "--csv").kinds == (OutputKind.VIDEO, OutputKind.CSV)
     found = settings_of("--session", "--parquet", "--copy-video", "exact", "--rwr", "off", "--every-face", "--ghcu")
-    assert (found.kinds, found.copy) == ((SESSION, PARQUET), "exact")
+    assert (found.kinds, found.copy) == ((OutputKind.SESSION, OutputKind.PARQUET), "exact")
     assert (found.tracking.rwr, found.tracking.max_faces, found.tracking.ghcu) == (False, EVERY_FACE, True)
     found = settings_of("--no-audio", "--engine", "torch", "--threads", "2", "--max-faces", "3")
     assert (found.audio, found.engine.engine, found.engine.threads) == (False, "torch", 2)
@@ -116,7 +116,7 @@ def test_outputs_of_every_kind(tmp_path, model):
     video = tmp_path / "in" / "sub" / "talk.mov"
     make_video(video, [1001 * k for k in range(12)], Fraction(1, 30000), NTSC)
     words = (tmp_path / "in", "-o", tmp_path / "out", "--session", "--video", "--csv", "--parquet", *model)
-    assert run(*words, crew=InlineCrew(fake_tracker)) == 0
+    assert run(*words, runner=InlineRunner(fake_tracker)) == 0
     out = tmp_path / "out" / "sub"
     assert sorted(path.name for path in out.iterdir()) == ["talk", "talk.csv", "talk.parquet", "talk_landmarks.mp4"]
     session = open_session(out / "talk")
@@ -125,8 +125,8 @@ def test_outputs_of_every_kind(tmp_path, model):
     assert (after.times, after.audio) == (before.times, before.audio)
     report = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))
     assert (report["files"][0]["frames"], report["files"][0]["with_face"]) == (12, 12)
-    assert run(*words, crew=(crew := InlineCrew(fake_tracker))) == 0
-    assert crew.done == []
+    assert run(*words, runner=(runner := InlineRunner(fake_tracker))) == 0
+    assert runner.done == []
 
 
 def test_what_was_begun_stays_until_it_is_done_anew(tmp_path, model):
@@ -146,11 +146,11 @@ def test_what_was_begun_stays_until_it_is_done_anew(tmp_path, model):
             self.frames.append(frame)
             return super().process(frame)
 
-    assert run(*words, crew=InlineCrew(work)) == 0  # nobody pressed Ctrl-C here, only this work was told to stop
+    assert run(*words, runner=InlineRunner(work)) == 0  # nobody pressed Ctrl-C here, only this work was told to stop
     assert not (tmp_path / "out" / "a").exists()
     begun = open_session(tmp_path / "out" / "unfinished" / "a")
     assert (len(begun.frames), begun.events[-1].text) == (5, "interrupted")
-    assert run(*words, crew=InlineCrew(fake_tracker)) == 0
+    assert run(*words, runner=InlineRunner(fake_tracker)) == 0
     assert len(open_session(tmp_path / "out" / "a").frames) == 12
     assert not (tmp_path / "out" / "unfinished").exists()
 
@@ -164,11 +164,11 @@ def outcome(job, **more):
 
 def test_no_error_leaves_a_worker(tmp_path, model):
     make_video(tmp_path / "a.mp4", [512 * k for k in range(3)], Fraction(1, 15360))
-    job = Job(tmp_path / "a.mp4", "a", (CSV,), tmp_path / "out", settings_of("--csv"))
+    job = Job(tmp_path / "a.mp4", "a", (OutputKind.CSV,), tmp_path / "out", settings_of("--csv"))
     found = outcome(job, error=ModelError("no graph"))
-    assert (found.state, found.hopeless, "no graph" in found.error) == ("failed", True, True)
+    assert (found.state, found.fatal, "no graph" in found.error) == ("failed", True, True)
     found = outcome(job, error=ZeroDivisionError("oh\nno"))
-    assert (found.state, found.hopeless) == ("failed", False)
+    assert (found.state, found.fatal) == ("failed", False)
     assert found.error.endswith("unexpected error (ZeroDivisionError: oh).")
     assert "Traceback" in found.details
     assert "fewer --workers" in outcome(job, error=MemoryError()).error
@@ -185,7 +185,7 @@ def outcome_of_garbage(folder, job):
 def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path):
     video = tmp_path / "a.mp4"
     make_video(video, [512 * k for k in range(3)], Fraction(1, 15360))
-    job = Job(video, "a", (CSV,), tmp_path / "out", settings_of("--csv"))
+    job = Job(video, "a", (OutputKind.CSV,), tmp_path / "out", settings_of("--csv"))
 
     def build(engine, tracking):
         with video.open("ab") as file:
@@ -198,7 +198,7 @@ def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path):
 
 
 def test_all_workers_take_the_engine_that_track_takes(tmp_path, monkeypatch):
-    from app.batch import engine_choice
+    from app.batch.resources import resolve_engine
     from app.core.settings import EngineSettings
     from model.engine import open as opening
     from model.engine.choice import Choice
@@ -214,15 +214,15 @@ def test_all_workers_take_the_engine_that_track_takes(tmp_path, monkeypatch):
     monkeypatch.setattr(opening, "measure", measure)
     monkeypatch.setattr(opening, "default_threads", lambda: 4)
     monkeypatch.setattr(opening, "candidates", lambda: ("onnx",))
-    assert engine_choice.settled(EngineSettings()) == EngineSettings(engine="onnx")
+    assert resolve_engine(EngineSettings()) == EngineSettings(engine="onnx")
     no_graphs = EngineSettings(tmp_path / "w.safetensors")
-    assert engine_choice.settled(no_graphs) == EngineSettings(no_graphs.weights, "torch")
+    assert resolve_engine(no_graphs) == EngineSettings(no_graphs.weights, "torch")
     monkeypatch.setattr(opening, "candidates", lambda: ("onnx", "openvino"))
     for _ in range(2):
-        assert engine_choice.settled(EngineSettings()) == EngineSettings(engine="openvino")
-    assert engine_choice.settled(EngineSettings(threads=2)) == EngineSettings(engine="openvino", threads=2)
+        assert resolve_engine(EngineSettings()) == EngineSettings(engine="openvino")
+    assert resolve_engine(EngineSettings(threads=2)) == EngineSettings(engine="openvino", threads=2)
     assert measured == [4, 2]  # once each, then remembered
-    assert engine_choice.settled(EngineSettings(engine="torch")) == EngineSettings(engine="torch")
+    assert resolve_engine(EngineSettings(engine="torch")) == EngineSettings(engine="torch")
 
 
 class Terminal(io.StringIO):
@@ -232,7 +232,7 @@ class Terminal(io.StringIO):
 
 def test_progress_on_a_terminal(tmp_path):
     paths = videos(tmp_path / "in", a="x" * 300, b="y" * 100)
-    tasks = [Job(path, name, (CSV,), tmp_path, settings_of()) for name, path in paths.items()]
+    tasks = [Job(path, name, (OutputKind.CSV,), tmp_path, settings_of()) for name, path in paths.items()]
     screen = Terminal()
     with BatchProgress(screen) as progress:
         progress.begin(tasks)

@@ -8,7 +8,7 @@ from pathlib import PurePath
 import pytest
 
 from app.batch.inputs import Video, find_videos, read_list
-from app.batch.job import ENDINGS
+from app.batch.job import OutputKind
 from app.batch.names import output_names
 from app.core.errors import UserError
 
@@ -139,7 +139,7 @@ def named(*names, recorded=None):
 def test_every_video_has_a_name_of_its_own(names, expected):
     found = named(*names)
     assert found == expected
-    paths = [f"{name}{ending}".casefold() for name in found for ending in ENDINGS.values()]
+    paths = [f"{name}{ending}".casefold() for name in found for ending in (kind.ending for kind in OutputKind)]
     assert len(paths) == len(set(paths))
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.batch.job import CSV, DONE, FAILED, STOPPED
+from app.batch.job import JobState, OutputKind
 from app.batch.pool import ProcessPool
-from app.batch.resources import WORKER_MEMORY, Computer, Place, available_memory, cuda_cards, worker_places
+from app.batch.resources import WORKER_MEMORY, Computer, WorkerPlacement, available_memory, cuda_cards, place_workers
 from app.core.errors import UserError
 from app.core.places import ROOT
 from tests.batch_fakes import FRAMES, Diary, follow_orders, jobs, never, videos
@@ -22,7 +22,7 @@ from tests.batch_fakes import FRAMES, Diary, follow_orders, jobs, never, videos
 posix = pytest.mark.skipif(sys.platform == "win32", reason="workers kill themselves with a signal")
 
 
-TWO = (Place(), Place())
+TWO = (WorkerPlacement(), WorkerPlacement())
 
 
 def run(tasks, places=TWO, stopped=never, progress=lambda job, frames, total: None):
@@ -32,7 +32,7 @@ def run(tasks, places=TWO, stopped=never, progress=lambda job, frames, total: No
 
 def table(job):
     """Return the process, the card and the threads of a job."""
-    return job.unfinished(CSV).read_text(encoding="utf-8").split(";")[1].split(",")
+    return job.unfinished(OutputKind.CSV).read_text(encoding="utf-8").split(";")[1].split(",")
 
 
 @posix
@@ -40,15 +40,15 @@ def test_one_bad_video_costs_the_others_nothing(tmp_path):
     paths = videos(tmp_path / "in", **{"a": "ok", "b": "fail", "c": "die", "d": "die-once", "e": "raise", "f": "ok"})
     tasks = jobs(tmp_path / "out", paths)
     diary = Diary()
-    found = run(tasks, [Place(3, "5"), Place(3, "7")], progress=diary.progress)
+    found = run(tasks, [WorkerPlacement(3, "5"), WorkerPlacement(3, "7")], progress=diary.progress)
     states = {name: (outcome.state, tries) for name, (outcome, tries) in found.items()}
     assert states == {
-        "a": (DONE, 1),
-        "b": (FAILED, 1),
-        "c": (FAILED, 2),
-        "d": (DONE, 2),
-        "e": (FAILED, 1),
-        "f": (DONE, 1),
+        "a": (JobState.DONE, 1),
+        "b": (JobState.FAILED, 1),
+        "c": (JobState.FAILED, 2),
+        "d": (JobState.DONE, 2),
+        "e": (JobState.FAILED, 1),
+        "f": (JobState.DONE, 1),
     }
     assert "killed by signal 9, 2 times" in found["c"][0].error
     assert str(paths["c"]) in found["c"][0].error
@@ -65,7 +65,10 @@ def test_stopping_ends_running_jobs_and_begins_no_more(tmp_path):
     paths = videos(tmp_path / "in", a="wait", b="wait", c="ok", d="ok")
     diary = Diary()
     found = run(jobs(tmp_path / "out", paths), stopped=lambda: len(diary.told) == 2, progress=diary.progress)
-    assert {name: outcome.state for name, (outcome, _) in found.items()} == {"a": STOPPED, "b": STOPPED}
+    assert {name: outcome.state for name, (outcome, _) in found.items()} == {
+        "a": JobState.STOPPED,
+        "b": JobState.STOPPED,
+    }
     assert {outcome.frames for outcome, _ in found.values()} == {5}
 
 
@@ -90,7 +93,7 @@ def test_ctrl_c_does_not_reach_a_worker_that_starts(monkeypatch, tmp_path):
 
     monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", start)
     (outcome,) = run(jobs(tmp_path / "out", videos(tmp_path / "in", a="ok")), TWO[:1]).values()
-    assert outcome[0].state == DONE
+    assert outcome[0].state == JobState.DONE
     wanted = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
     assert [mask & wanted for mask in masks] == [wanted]
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
@@ -99,11 +102,12 @@ def test_ctrl_c_does_not_reach_a_worker_that_starts(monkeypatch, tmp_path):
 ORPHAN = """
 from pathlib import Path
 from app.batch.pool import ProcessPool
-from app.batch.resources import Place
+from app.batch.resources import WorkerPlacement
 from tests.batch_fakes import follow_orders, jobs, never, videos
 if __name__ == "__main__":
     tasks = jobs(Path("out").absolute(), videos(Path("in").absolute(), a="wait"))
-    list(ProcessPool(follow_orders, [Place()]).run(tasks, never, lambda job, frames, total: print(frames, flush=True)))
+    pool = ProcessPool(follow_orders, [WorkerPlacement()])
+    list(pool.run(tasks, never, lambda job, frames, total: print(frames, flush=True)))
 """
 
 
@@ -155,12 +159,12 @@ GIB = 2**30
     ],
 )
 def test_workers_share_cores_memory_and_cards(jobs, computer, workers, expected):
-    assert counts(worker_places(jobs, computer, workers)) == expected
+    assert counts(place_workers(jobs, computer, workers)) == expected
 
 
 def test_no_worker_at_all_is_refused():
     with pytest.raises(UserError, match="at least 1, not 0"):
-        worker_places(3, Computer(2), 0)
+        place_workers(3, Computer(2), 0)
 
 
 @pytest.mark.parametrize(

@@ -9,24 +9,25 @@ from dataclasses import replace
 import pytest
 
 from app.batch import records
-from app.batch.job import CSV, FAILED, PARQUET, SESSION, BatchSettings
-from app.batch.report import SKIPPED, WAITING
+from app.batch.job import BatchSettings, JobState, OutputKind
 from app.batch.run import run_batch
 from app.core.errors import RecordingError, UserError
 from app.core.settings import TrackingSettings
-from tests.batch_fakes import FRAMES, Diary, InlineCrew, never, plan, videos, weights
+from tests.batch_fakes import FRAMES, Diary, InlineRunner, never, plan, videos, weights
 
 
 @pytest.fixture
 def settings(tmp_path):
-    return BatchSettings((CSV,), engine=weights(tmp_path))
+    return BatchSettings((OutputKind.CSV,), engine=weights(tmp_path))
 
 
-def run(folder, settings, out="out", *, overwrite=False, stopped=never, crew=None):
+def run(folder, settings, out="out", *, overwrite=False, stopped=never, runner=None):
     """Track everything in ``folder``; return the names that were tracked and the report."""
-    crew = crew or InlineCrew()
-    report = run_batch(plan([folder], folder.parent / out, settings, overwrite=overwrite), crew.open, Diary(), stopped)
-    return crew.done, report
+    runner = runner or InlineRunner()
+    report = run_batch(
+        plan([folder], folder.parent / out, settings, overwrite=overwrite), runner.open, Diary(), stopped
+    )
+    return runner.done, report
 
 
 def states(report):
@@ -37,7 +38,7 @@ def test_a_second_run_does_what_the_first_could_not(tmp_path, settings):
     paths = videos(tmp_path / "in", a="ok", b="fail", c="ok")
     done, report = run(tmp_path / "in", settings)
     assert done == ["a", "b", "c"]
-    assert states(report) == {"a.mp4": "done", "b.mp4": FAILED, "c.mp4": "done"}
+    assert states(report) == {"a.mp4": "done", "b.mp4": JobState.FAILED, "c.mp4": "done"}
     assert [file.outputs for file in report.files] == [
         [str(tmp_path / "out" / "a.csv")],
         [str(tmp_path / "out" / "unfinished" / "b.csv")],
@@ -47,19 +48,19 @@ def test_a_second_run_does_what_the_first_could_not(tmp_path, settings):
     paths["b"].write_text("ok", encoding="utf-8")
     done, report = run(tmp_path / "in", settings)
     assert done == ["b"]
-    assert states(report) == {"a.mp4": SKIPPED, "b.mp4": "done", "c.mp4": SKIPPED}
+    assert states(report) == {"a.mp4": JobState.SKIPPED, "b.mp4": "done", "c.mp4": JobState.SKIPPED}
     assert not (tmp_path / "out" / "unfinished").exists()
     before = (tmp_path / "out" / "a.csv").stat().st_mtime_ns
     done, report = run(tmp_path / "in", settings)
     assert done == []
-    assert states(report) == {"a.mp4": SKIPPED, "b.mp4": SKIPPED, "c.mp4": SKIPPED}
+    assert states(report) == {"a.mp4": JobState.SKIPPED, "b.mp4": JobState.SKIPPED, "c.mp4": JobState.SKIPPED}
     assert (tmp_path / "out" / "a.csv").stat().st_mtime_ns == before
 
 
 def test_the_report(tmp_path, settings):
     videos(tmp_path / "in", a="ok", b="fail")
-    crew, diary = InlineCrew(), Diary()
-    report = run_batch(plan([tmp_path / "in", "gone.mp4"], tmp_path / "out", settings), crew.open, diary, never)
+    runner, diary = InlineRunner(), Diary()
+    report = run_batch(plan([tmp_path / "in", "gone.mp4"], tmp_path / "out", settings), runner.open, diary, never)
     values = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))
     assert (values["format"], values["version"]) == ("ldeq-live batch", 1)
     assert values["counts"] == {"done": 1, "failed": 2}
@@ -79,10 +80,10 @@ def test_the_report(tmp_path, settings):
 
 def test_what_was_stopped_is_begun_anew(tmp_path, settings):
     videos(tmp_path / "in", a="ok", b="ok", c="ok")
-    crew = InlineCrew()
-    _, report = run(tmp_path / "in", settings, crew=crew, stopped=lambda: len(crew.done) == 1)
-    assert states(report) == {"a.mp4": "done", "b.mp4": WAITING, "c.mp4": WAITING}
-    assert "Start the same command again" in report.lines()[-1]
+    runner = InlineRunner()
+    _, report = run(tmp_path / "in", settings, runner=runner, stopped=lambda: len(runner.done) == 1)
+    assert states(report) == {"a.mp4": "done", "b.mp4": JobState.WAITING, "c.mp4": JobState.WAITING}
+    assert "Run the same command again" in report.lines()[-1]
     assert run(tmp_path / "in", settings)[0] == ["b", "c"]
 
 
@@ -152,7 +153,7 @@ def test_what_is_not_whole_is_not_taken(tmp_path, settings, damage):
         record.write_text('{"format": "ldeq-live batch record", "form": 1, "name": [', encoding="utf-8")
     done, report = run(tmp_path / "in", settings)
     assert done == []
-    assert "not, or no more, what a run wrote there" in report.failed[0].error
+    assert "was not written by a run" in report.failed[0].error
     assert run(tmp_path / "in", settings, overwrite=True)[0] == ["a"]
     assert run(tmp_path / "in", settings)[0] == []
 
@@ -164,14 +165,14 @@ def test_only_what_is_missing_is_made(tmp_path, settings):
 
     def work(job, stopped, tell):
         kinds.append(job.kinds)
-        job.unfinished(PARQUET).parent.mkdir(parents=True)
-        job.unfinished(PARQUET).write_text("columns", encoding="utf-8")
+        job.unfinished(OutputKind.PARQUET).parent.mkdir(parents=True)
+        job.unfinished(OutputKind.PARQUET).write_text("columns", encoding="utf-8")
         return replace(follow(job, stopped, tell), frames=1)
 
     from tests.batch_fakes import follow_orders as follow
 
-    run(tmp_path / "in", replace(settings, kinds=(CSV, PARQUET)), crew=InlineCrew(work))
-    assert kinds == [(PARQUET,)]
+    run(tmp_path / "in", replace(settings, kinds=(OutputKind.CSV, OutputKind.PARQUET)), runner=InlineRunner(work))
+    assert kinds == [(OutputKind.PARQUET,)]
 
 
 def test_folders_of_others_are_never_replaced(tmp_path, settings):
@@ -179,7 +180,7 @@ def test_folders_of_others_are_never_replaced(tmp_path, settings):
     precious = tmp_path / "out" / "a" / "thesis.txt"
     precious.parent.mkdir(parents=True)
     precious.write_text("years", encoding="utf-8")
-    done, report = run(tmp_path / "in", replace(settings, kinds=(SESSION,)), overwrite=True)
+    done, report = run(tmp_path / "in", replace(settings, kinds=(OutputKind.SESSION,)), overwrite=True)
     assert done == []
     assert report.failed[0].error.endswith("choose another folder.")
     assert precious.read_text(encoding="utf-8") == "years"
@@ -197,7 +198,7 @@ def test_a_disk_that_fails_at_the_end_fails_one_video(tmp_path, settings, monkey
 
     monkeypatch.setattr(records.os, "replace", replacing)
     _, report = run(tmp_path / "in", settings)
-    assert states(report) == {"a.mp4": FAILED, "b.mp4": "done"}
+    assert states(report) == {"a.mp4": JobState.FAILED, "b.mp4": "done"}
     assert "disk is full" in report.failed[0].error
     monkeypatch.undo()
     done, report = run(tmp_path / "in", settings)
@@ -218,7 +219,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path, settings):
 
     from tests.batch_fakes import follow_orders
 
-    done, report = run(tmp_path / "in", settings, crew=InlineCrew(work))
+    done, report = run(tmp_path / "in", settings, runner=InlineRunner(work))
     assert (done, second) == (["a"], [2, ["a"]])
     assert states(report) == {"a.mp4": "done"}
     assert run(tmp_path / "in", settings)[0] == []
@@ -226,10 +227,10 @@ def test_two_runs_do_not_share_a_folder(tmp_path, settings):
 
 def test_a_model_that_cannot_be_used_ends_the_run(tmp_path, settings):
     videos(tmp_path / "in", a="ok", b="hopeless", c="ok")
-    crew = InlineCrew()
+    runner = InlineRunner()
     with pytest.raises(UserError, match="model cannot be used"):
-        run(tmp_path / "in", settings, crew=crew)
-    assert crew.done == ["a", "b"]
+        run(tmp_path / "in", settings, runner=runner)
+    assert runner.done == ["a", "b"]
     values = json.loads((tmp_path / "out" / "batch.json").read_text(encoding="utf-8"))
     assert values["counts"] == {"done": 1, "failed": 1, "waiting": 1}
 
@@ -250,9 +251,9 @@ def test_folders_that_cannot_be_used(tmp_path, settings):
 
 def test_an_input_is_never_an_output(tmp_path, settings):
     paths = videos(tmp_path / "in", a="ok", a_landmarks="ok")
-    crew = InlineCrew()
-    inputs = plan(paths.values(), tmp_path / "in", replace(settings, kinds=("video",)), overwrite=True)
-    report = run_batch(inputs, crew.open, Diary(), never)
-    assert crew.done == ["a_landmarks"]
+    runner = InlineRunner()
+    inputs = plan(paths.values(), tmp_path / "in", replace(settings, kinds=(OutputKind.VIDEO,)), overwrite=True)
+    report = run_batch(inputs, runner.open, Diary(), never)
+    assert runner.done == ["a_landmarks"]
     assert "is an input" in report.failed[0].error
     assert paths["a_landmarks"].read_text(encoding="utf-8") == "ok"

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
-from app.batch.one import EVERY_FACE
+from app.batch.track import EVERY_FACE
 from app.cli import track
 from app.core.errors import RecordingError, SourceError, UserError
 from app.sessions.session import open_session

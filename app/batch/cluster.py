@@ -11,17 +11,17 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
-from app.batch.job import FAILED, STOPPED, Job, Outcome, Stopped, Work
-from app.batch.pool import TRIES, Ended, Progress
+from app.batch.job import Job, JobState, Outcome, Stopped, Work
+from app.batch.pool import TRIES, FinishedJob, RunProgress
 from app.batch.records import FOLDER
 from app.core.errors import UserError
 from app.core.places import ROOT
 
 RAY = "ray==2.60.0"
 HERE = "here"
-"""In place of an address: Ray on this computer alone."""
-LOOK = 0.5
-"""Seconds between two looks at whether the person wants to stop."""
+"""In place of an address: Ray on this computer only."""
+CHECK_SECONDS = 0.5
+"""Seconds between two checks of whether the person wants to stop."""
 
 
 class Ray(Protocol):
@@ -57,9 +57,9 @@ class RayCluster:
     Args:
         ray: the package.
         work: does a job.
-        address: of the cluster, "auto" for the one this computer belongs to, :data:`HERE` for this computer alone.
-        most: jobs at once, for people who want fewer than the cluster takes.
-        device: "cpu", "cuda", or "auto": a card for each job if the cluster has any.
+        address: of the cluster, "auto" for the one this computer belongs to, :data:`HERE` for this computer only.
+        most: limit of the jobs at once; None takes what the cluster has room for.
+        device: "cpu", "cuda", or "auto": one GPU for each job if the cluster has any.
 
     Raises:
         UserError: the cluster cannot be reached.
@@ -94,8 +94,8 @@ class RayCluster:
         """How many jobs run at once."""
         return self._most
 
-    def run(self, jobs: Sequence[Job], stopped: Stopped, progress: Progress) -> Iterator[Ended]:
-        """Do ``jobs``; as :meth:`app.batch.pool.ProcessPool.run`, but how far a job is stays unknown until it ends."""
+    def run(self, jobs: Sequence[Job], stopped: Stopped, progress: RunProgress) -> Iterator[FinishedJob]:
+        """Do ``jobs``; as :meth:`app.batch.pool.ProcessPool.run`, but without progress within a job."""
         waiting = list(reversed(jobs))
         running: dict[Any, Job] = {}
         flag = jobs[0].folder / FOLDER / f"stop-{uuid4().hex}" if jobs else None
@@ -105,15 +105,15 @@ class RayCluster:
                 if not stopping and stopped() and flag is not None:
                     stopping = True
                     waiting.clear()
-                    flag.touch()  # all computers see the folder of the outputs
+                    flag.touch()  # every computer sees the output folder
                 while waiting and len(running) < self._most:
                     job = waiting.pop()
                     running[self._task.remote(self._work, job.with_threads(1), str(flag))] = job
-                ended, _ = self._ray.wait(list(running), num_returns=1, timeout=LOOK) if running else ([], [])
+                ended, _ = self._ray.wait(list(running), num_returns=1, timeout=CHECK_SECONDS) if running else ([], [])
                 for task in ended:
                     yield running.pop(task), self._result(task, stopping), 1
         finally:
-            # Tasks that still run are those of a run that was broken off; Ray ends them with it.
+            # Tasks still running belong to a run that was aborted; Ray ends them with it.
             self._ray.shutdown()
             if flag is not None:
                 flag.unlink(missing_ok=True)
@@ -124,18 +124,20 @@ class RayCluster:
         except Exception as error:  # ray raises many types of its own; a dead worker is one
             reason = (str(error).splitlines() or [""])[0].rstrip(".")
             if stopping:
-                return Outcome(STOPPED)
-            return Outcome(FAILED, f"A task of Ray ended early, {TRIES} times ({type(error).__name__}: {reason}).")
+                return Outcome(JobState.STOPPED)
+            return Outcome(
+                JobState.FAILED, f"A task of Ray ended early, {TRIES} times ({type(error).__name__}: {reason})."
+            )
         return outcome
 
 
 def _do(work: Work, job: Job, flag: str) -> Outcome:
-    """Do a job on whatever computer; a file tells it to stop."""
-    return work(job, _Flag(Path(flag)).stopped, _silent)
+    """Do a job on any computer; a file signals that it should stop."""
+    return work(job, _StopFile(Path(flag)).stopped, _no_progress)
 
 
-class _Flag:
-    """Looks for a file, twice a second, since it may lie on a network disk."""
+class _StopFile:
+    """Checks twice a second whether a file exists; more often would load a network disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -145,11 +147,11 @@ class _Flag:
     def stopped(self) -> bool:
         now = time.monotonic()
         if not self._there and now >= self._next:
-            self._next = now + LOOK
+            self._next = now + CHECK_SECONDS
             with contextlib.suppress(OSError):
                 self._there = self._path.exists()
         return self._there
 
 
-def _silent(frames: int, total: int | None) -> None:
-    """Nobody listens."""
+def _no_progress(frames: int, total: int | None) -> None:
+    """No-op callback."""

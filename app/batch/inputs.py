@@ -1,4 +1,4 @@
-"""Finds the videos that a person means: files, folders with all below them, patterns and lists."""
+"""Finds the videos that a person names: files, folders with everything below them, patterns and lists."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"}
     | {".3gp", ".ogv", ".nut"}
 )
-"""What counts as a video in folders and patterns. A file that is named itself is tried whatever it is called."""
+"""Suffixes of videos in folders and patterns. A file that is named itself is tried whatever its suffix."""
 STANDARD_INPUT = "-"
 _LOOSE = PurePath()
-"""The place of a video that was not found in a search, until all of them are known."""
+"""Placeholder for the place of a video that was not found in a searched folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class Video:
 
     Attributes:
         path: absolute.
-        place: its path below the folder that was searched, or below the folder that holds all videos that were not
-            found in a search; outputs are named after it.
+        place: its path below the searched folder, or else below the folder that all videos named one by one have in
+            common; outputs are named after it.
     """
 
     path: Path
@@ -43,7 +43,7 @@ class Inputs:
 
     Attributes:
         videos: each file once, in the order of the words, those of a folder by name.
-        missing: words that lead to no video, with a sentence that says why.
+        missing: words that name no video, with a sentence that says why.
         sessions: recorded sessions in searched folders, whose videos were left out.
     """
 
@@ -57,7 +57,7 @@ def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
 
     Args:
         words: files, folders, or patterns such as ``talks/**/*.mp4`` that no shell expanded.
-        outputs: a folder that is never searched, since it holds results.
+        outputs: the output folder, which is never searched.
     """
     found = Inputs()
     known: dict[Path, Path] = {}
@@ -74,7 +74,7 @@ def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
 
 
 def _placed(videos: list[Video]) -> list[Video]:
-    """Return the videos with places for those that were named one by one: subject1/left.mp4, subject2/left.mp4."""
+    """Return the videos with a place for each that was named itself: subject1/left.mp4, subject2/left.mp4."""
     loose = [video.path.parent for video in videos if video.place == _LOOSE]
     try:
         above = Path(os.path.commonpath(loose)) if loose else Path()
@@ -146,7 +146,7 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Vide
         found.missing[word] = f"{path} is a session; give its video, or use: session replay {path}"
         return
     if path == outputs or outputs in path.parents:
-        found.missing[word] = f"{word} lies in the output folder, where results are; choose another output folder."
+        found.missing[word] = f"{word} is in the output folder; choose another output folder."
         return
     for folder, folders, files in os.walk(path):
         here = Path(folder)
@@ -169,5 +169,5 @@ def _is_video(name: str) -> bool:
 def _resolved(path: Path) -> Path:
     try:
         return path.resolve()
-    except (OSError, RuntimeError):  # a ring of links
+    except (OSError, RuntimeError):  # a cycle of links
         return path

@@ -1,22 +1,45 @@
-"""What is done with one of many videos, and what became of it. Light to import and easy to send to other processes."""
+"""What is done with one of many videos, and what became of it. Light to import and to send to other processes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from app.core.settings import EngineSettings, TrackingSettings
 
-SESSION, VIDEO, CSV, PARQUET = "session", "video", "csv", "parquet"
-KINDS = (SESSION, VIDEO, CSV, PARQUET)
-"""Kinds of output."""
-ENDINGS = {SESSION: "", VIDEO: "_landmarks.mp4", CSV: ".csv", PARQUET: ".parquet"}
 UNFINISHED = "unfinished"
-"""Folder below the outputs in which a video's outputs grow; they leave it when they are whole."""
+"""Folder below the outputs in which a video's outputs grow; they are moved out of it when they are complete."""
 
-DONE, STOPPED, FAILED = "done", "stopped", "failed"
-"""States of an outcome: everything written; ended by the person; ended by an error."""
+
+class OutputKind(StrEnum):
+    """What can be written for a video."""
+
+    SESSION = "session"
+    VIDEO = "video"
+    CSV = "csv"
+    PARQUET = "parquet"
+
+    @property
+    def ending(self) -> str:
+        """What follows the job's name in the name of the output."""
+        return {OutputKind.SESSION: "", OutputKind.VIDEO: "_landmarks.mp4"}.get(self, f".{self}")
+
+
+class JobState(StrEnum):
+    """What became of a video; a job that has run is done, stopped or failed."""
+
+    DONE = "done"
+    """Everything is written."""
+    SKIPPED = "skipped"
+    """Its outputs were there already."""
+    STOPPED = "stopped"
+    """The person stopped the run while it was being tracked."""
+    WAITING = "waiting"
+    """The person stopped the run before it was begun."""
+    FAILED = "failed"
+    """An error ended it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +47,14 @@ class BatchSettings:
     """What is the same for all videos.
 
     Attributes:
-        kinds: what is written, some of :data:`KINDS`.
-        tracking: how faces are followed.
-        engine: which model runs; None for its threads leaves them to the worker.
-        copy: as in :class:`app.batch.one.TrackRequest`.
-        audio: the same.
+        kinds: what is written.
+        tracking: how faces are tracked.
+        engine: which model runs; None for its threads lets the worker decide.
+        copy: as in :class:`app.batch.track.TrackRequest`.
+        audio: as in :class:`app.batch.track.TrackRequest`.
     """
 
-    kinds: tuple[str, ...] = (SESSION,)
+    kinds: tuple[OutputKind, ...] = (OutputKind.SESSION,)
     tracking: TrackingSettings = TrackingSettings()  # noqa: RUF009  (frozen)
     engine: EngineSettings = EngineSettings()  # noqa: RUF009
     copy: str | None = None
@@ -52,17 +75,17 @@ class Job:
 
     video: Path
     name: str
-    kinds: tuple[str, ...]
+    kinds: tuple[OutputKind, ...]
     folder: Path
     settings: BatchSettings
 
-    def output(self, kind: str) -> Path:
-        """Where an output ends up."""
-        return self.folder / f"{self.name}{ENDINGS[kind]}"
+    def output(self, kind: OutputKind) -> Path:
+        """Return where a finished output is."""
+        return self.folder / f"{self.name}{kind.ending}"
 
-    def unfinished(self, kind: str) -> Path:
-        """Where it grows."""
-        return self.folder / UNFINISHED / f"{self.name}{ENDINGS[kind]}"
+    def unfinished(self, kind: OutputKind) -> Path:
+        """Return where an output grows."""
+        return self.folder / UNFINISHED / f"{self.name}{kind.ending}"
 
     def with_threads(self, threads: int) -> Job:
         """Return the same job for an engine with that many threads, unless the person chose a number."""
@@ -79,7 +102,7 @@ class SourceIdentity:
     Attributes:
         size: in bytes.
         modified: time of the last change, nanoseconds.
-        sha256: None where it was not read.
+        sha256: None if the file was not read.
     """
 
     size: int
@@ -102,21 +125,21 @@ class Outcome:
     """What became of a job.
 
     Attributes:
-        state: :data:`DONE`, :data:`STOPPED` or :data:`FAILED`.
-        error: one sentence where it failed.
+        state: done, stopped or failed.
+        error: one sentence if it failed.
         source: the file that was tracked.
         frames: frames tracked.
-        with_face: of them with at least one face.
-        faces: identities seen.
+        with_face: those with at least one face.
+        faces: number of identities seen.
         evaluations: of the model, over all frames and faces.
         seconds: time that tracking took.
         engine: library and device that ran.
         remarks: sentences about what could not be read or copied.
-        hopeless: the error would meet every other video, too.
+        fatal: every other video would fail in the same way.
         details: the traceback of an unexpected error, for the log.
     """
 
-    state: str
+    state: JobState
     error: str = ""
     source: SourceIdentity | None = None
     frames: int = 0
@@ -126,12 +149,13 @@ class Outcome:
     seconds: float = 0.0
     engine: str = ""
     remarks: tuple[str, ...] = ()
-    hopeless: bool = False
+    fatal: bool = False
     details: str = ""
 
 
 Stopped = Callable[[], bool]
-Tell = Callable[[int, int | None], None]
-"""Told how many frames are done and how many there will be, if that is known."""
-Work = Callable[[Job, Stopped, Tell], Outcome]
+"""Whether the person has stopped the run."""
+JobProgress = Callable[[int, int | None], None]
+"""Called with the number of frames done and the number that there will be, None if unknown."""
+Work = Callable[[Job, Stopped, JobProgress], Outcome]
 """Does a job; importable by name, since other processes run it."""

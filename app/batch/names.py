@@ -1,4 +1,4 @@
-"""Names of outputs: after the videos, each its own, and the same again in the next run."""
+"""Names of outputs: after their videos, unique, and the same in the next run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
 from app.batch.inputs import Video
-from app.batch.job import ENDINGS, UNFINISHED
+from app.batch.job import UNFINISHED, OutputKind
 from app.batch.records import FOLDER
 from app.batch.report import REPORT
 
@@ -15,9 +15,9 @@ from app.batch.report import REPORT
 def output_names(videos: Iterable[Video], recorded: Mapping[str, str]) -> dict[Path, str]:
     """Return the name of every video's outputs, with / between folders.
 
-    A video that has outputs keeps their name. Others are named after their place without its ending; where that is
-    taken, or lies in the folder of another one's session, -2, -3, ... follows. Capital letters make no difference,
-    since they do not on every disk.
+    A video that has outputs keeps their name. Others are named after their place without its suffix; if that name is
+    taken, or lies in the folder of another video's session, -2, -3, ... is appended. Case is ignored, since not every
+    file system distinguishes it.
 
     Args:
         videos: in a fixed order.
@@ -68,7 +68,7 @@ def _take(name: str, taken: dict[str, bool]) -> None:
 
 def _outputs(name: str) -> list[str]:
     """Return the keys of everything that outputs of that name may be called."""
-    return [_key(name + ending) for ending in ENDINGS.values()]
+    return [_key(name + kind.ending) for kind in OutputKind]
 
 
 def _key(name: str) -> str:

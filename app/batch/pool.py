@@ -1,4 +1,4 @@
-"""Worker processes that do jobs one after the other. One that is killed costs its video one more try, nothing else."""
+"""Worker processes that do jobs one after the other. If one is killed, its video is tried once more."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 
-from app.batch.job import FAILED, STOPPED, Job, Outcome, Stopped, Work
-from app.batch.process import STOP, TOLD, serve
-from app.batch.resources import Place
+from app.batch.job import Job, JobState, Outcome, Stopped, Work
+from app.batch.process import Message, serve
+from app.batch.resources import WorkerPlacement
 
 TRIES = 2
-"""How often a video is tried whose worker ends in the middle of it."""
-LOOK = 0.2
-"""Seconds between two looks at whether the person wants to stop."""
-PATIENCE = 5.0
-"""Seconds for a worker without a job to leave."""
+"""How often a video is tried if its worker process is killed."""
+CHECK_SECONDS = 0.2
+"""Seconds between two checks of whether the person wants to stop."""
+EXIT_SECONDS = 5.0
+"""How long an idle worker may take to exit."""
 
-Progress = Callable[[Job, int, int | None], None]
-Ended = tuple[Job, Outcome, int]
+RunProgress = Callable[[Job, int, int | None], None]
+FinishedJob = tuple[Job, Outcome, int]
 """A job, what became of it, and how often it was tried."""
 
 
@@ -32,7 +32,7 @@ Ended = tuple[Job, Outcome, int]
 class _Worker:
     process: BaseProcess
     pipe: Connection
-    place: Place
+    placement: WorkerPlacement
     job: Job | None = None
     gone: bool = False
 
@@ -42,85 +42,87 @@ class ProcessPool:
 
     Args:
         work: does a job.
-        places: one for each worker.
+        placements: one for each worker.
     """
 
-    def __init__(self, work: Work, places: Sequence[Place]) -> None:
+    def __init__(self, work: Work, placements: Sequence[WorkerPlacement]) -> None:
         self._work = work
-        self._places = tuple(places)
-        self._context = multiprocessing.get_context("spawn")  # the fork of a process with threads may hang
+        self._placements = tuple(placements)
+        self._context = multiprocessing.get_context("spawn")  # a forked process with threads may hang
         self._tries: dict[str, int] = {}
 
     @property
     def workers(self) -> int:
         """How many jobs run at once."""
-        return len(self._places)
+        return len(self._placements)
 
-    def run(self, jobs: Sequence[Job], stopped: Stopped, progress: Progress) -> Iterator[Ended]:
-        """Do ``jobs`` in their order, as many at once as there are places; yield what became of each as it ends.
+    def run(self, jobs: Sequence[Job], stopped: Stopped, progress: RunProgress) -> Iterator[FinishedJob]:
+        """Do ``jobs`` in their order, as many at once as there are workers; yield what became of each as it ends.
 
         Args:
             jobs: with different names.
-            stopped: True lets running jobs end early, and starts no more; those that never started are not yielded.
-            progress: told how far a job is.
+            stopped: True ends running jobs early and starts no more; jobs that never started are not yielded.
+            progress: called with a job and its progress.
         """
         waiting = deque(jobs)
         workers: list[_Worker] = []
         stopping = False
         try:
-            workers += [self._start(place) for place in self._places[: len(waiting)]]
+            workers += [self._start(placement) for placement in self._placements[: len(waiting)]]
             while True:
                 if not stopping and stopped():
                     stopping = True
                     waiting.clear()
                     for worker in workers:
-                        _send(worker, STOP)
+                        _send(worker, Message.STOP)
                 for index, worker in enumerate(workers):
                     if worker.job is None and waiting:
                         if worker.gone:
-                            workers[index] = worker = self._start(worker.place)
+                            workers[index] = worker = self._start(worker.placement)
                         self._give(worker, waiting.popleft())
                 busy = {worker.pipe: worker for worker in workers if worker.job is not None}
                 if not busy:
                     return
-                for pipe in wait(list(busy), LOOK):
-                    yield from self._hear(busy[pipe], waiting, progress, stopping)  # type: ignore[index]
+                for pipe in wait(list(busy), CHECK_SECONDS):
+                    yield from self._receive(busy[pipe], waiting, progress, stopping)  # type: ignore[index]
         finally:
             _end(workers)
 
-    def _start(self, place: Place) -> _Worker:
+    def _start(self, placement: WorkerPlacement) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=serve, args=(theirs, place.environment), daemon=True)
-        with _held_signals():
+        process = self._context.Process(target=serve, args=(theirs, placement.environment), daemon=True)
+        with _blocked_signals():
             process.start()
-        theirs.close()  # so that ours ends with the process
-        worker = _Worker(process, ours, place)
+        theirs.close()  # so that our end closes with the process
+        worker = _Worker(process, ours, placement)
         _send(worker, self._work)
         return worker
 
     def _give(self, worker: _Worker, job: Job) -> None:
         self._tries[job.name] = self._tries.get(job.name, 0) + 1
         worker.job = job
-        _send(worker, job.with_threads(worker.place.threads))
+        _send(worker, job.with_threads(worker.placement.threads))
 
-    def _hear(self, worker: _Worker, waiting: deque[Job], progress: Progress, stopping: bool) -> Iterator[Ended]:
-        """Take one message from a worker with a job; no message can come any more where its process ended."""
+    def _receive(
+        self, worker: _Worker, waiting: deque[Job], progress: RunProgress, stopping: bool
+    ) -> Iterator[FinishedJob]:
+        """Take one message from a worker that has a job; its pipe is at its end if the process has ended."""
         job = worker.job
         assert job is not None
         tries = self._tries[job.name]
         try:
             what, *rest = worker.pipe.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
-            worker.process.join(PATIENCE)
+            worker.process.join(EXIT_SECONDS)
             worker.job, worker.gone = None, True
             if stopping:
-                yield job, Outcome(STOPPED), tries
+                yield job, Outcome(JobState.STOPPED), tries
             elif tries < TRIES:
                 waiting.appendleft(job)
             else:
-                yield job, Outcome(FAILED, _killed(job, worker.process.exitcode, tries)), tries
+                yield job, Outcome(JobState.FAILED, _killed(job, worker.process.exitcode, tries)), tries
             return
-        if what == TOLD:
+        if what == Message.PROGRESS:
             progress(job, *rest)
         else:
             worker.job = None
@@ -128,14 +130,14 @@ class ProcessPool:
 
 
 @contextmanager
-def _held_signals() -> Iterator[None]:
-    """Hold back Ctrl-C while a process starts: the new one never sees it, this one does right after."""
+def _blocked_signals() -> Iterator[None]:
+    """Block Ctrl-C while a process starts: the new process never receives it, this one does right afterwards."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # it would let them through again while it starts
+    resource_tracker.ensure_running()  # starting it would unblock them
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield
@@ -153,20 +155,20 @@ def _killed(job: Job, code: int | None, tries: int) -> str:
 
 def _send(worker: _Worker, message: object) -> None:
     if not worker.gone:
-        with suppress(OSError):  # where it is gone the end of its pipe tells so
+        with suppress(OSError):  # a process that has ended is noticed at the end of its pipe
             worker.pipe.send(message)
 
 
 def _end(workers: Sequence[_Worker]) -> None:
-    """Let workers without a job leave, and end the others."""
+    """Let idle workers exit, and kill the others."""
     for worker in workers:
         if worker.job is None:
             _send(worker, None)
         else:
             worker.process.kill()
     for worker in workers:
-        worker.process.join(PATIENCE)
+        worker.process.join(EXIT_SECONDS)
         if worker.process.exitcode is None:
             worker.process.kill()
-            worker.process.join(PATIENCE)
+            worker.process.join(EXIT_SECONDS)
         worker.pipe.close()

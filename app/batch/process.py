@@ -1,4 +1,4 @@
-"""The inside of a worker process. Imports nothing but the standard library before it knows its place."""
+"""The inside of a worker process. Imports nothing but the standard library before its environment is set."""
 
 from __future__ import annotations
 
@@ -6,26 +6,33 @@ import multiprocessing
 import os
 import signal
 import threading
+from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from app.batch.job import Job, Outcome
 
-STOP = "stop"
-"""Sent to a worker that is to end its job early."""
-TOLD, ENDED = "told", "ended"
-"""Sent by a worker: (TOLD, frames, total) now and then, (ENDED, outcome) once for each job."""
+
+class Message(StrEnum):
+    """What is sent through a worker's pipe besides jobs."""
+
+    STOP = "stop"
+    """To the worker: end the job early."""
+    PROGRESS = "progress"
+    """From the worker, now and then: (PROGRESS, frames, total)."""
+    ENDED = "ended"
+    """From the worker, once for each job: (ENDED, outcome)."""
 
 
 def serve(pipe: Connection, environment: dict[str, str]) -> None:
-    """Do the jobs that come through ``pipe`` until None comes, or the process that started this one is gone.
+    """Do the jobs that come through ``pipe`` until None comes or the parent process has ended.
 
     Args:
-        pipe: gives what does a job, then the jobs, each after the one before has ended.
+        pipe: delivers the function that does a job, then the jobs, each after the one before has ended.
         environment: variables to set first.
     """
-    # Ctrl-C reaches every process of the terminal; the one that was started by the person tells the others.
+    # Ctrl-C reaches every process of the terminal; the parent passes it on.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     os.environ.update(environment)
@@ -33,14 +40,13 @@ def serve(pipe: Connection, environment: dict[str, str]) -> None:
     try:
         work = pipe.recv()
         while (job := pipe.recv()) is not None:
-            desk = _Desk(pipe)
-            pipe.send((ENDED, _do(work, job, desk)))
+            pipe.send((Message.ENDED, _do(work, job, _ParentLink(pipe))))
     except (EOFError, OSError):
         return
 
 
-class _Desk:
-    """One job's line to the parent."""
+class _ParentLink:
+    """Connects one job to the parent process."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -48,25 +54,25 @@ class _Desk:
 
     def stopped(self) -> bool:
         while not self._stopped and self._pipe.poll():
-            self._stopped = self._pipe.recv() == STOP
+            self._stopped = self._pipe.recv() == Message.STOP
         return self._stopped
 
-    def tell(self, frames: int, total: int | None) -> None:
-        self._pipe.send((TOLD, frames, total))
+    def progress(self, frames: int, total: int | None) -> None:
+        self._pipe.send((Message.PROGRESS, frames, total))
 
 
-def _do(work, job: Job, desk: _Desk) -> Outcome:  # type: ignore[no-untyped-def]  # Work cannot be named without imports
+def _do(work, job: Job, parent: _ParentLink) -> Outcome:  # type: ignore[no-untyped-def]  # naming Work needs imports
     try:
-        found: Outcome = work(job, desk.stopped, desk.tell)
+        found: Outcome = work(job, parent.stopped, parent.progress)
     except Exception as error:
-        from app.batch.job import FAILED, Outcome
+        from app.batch.job import JobState, Outcome
 
-        return Outcome(FAILED, f"{job.video} could not be tracked ({type(error).__name__}: {error}).")
+        return Outcome(JobState.FAILED, f"{job.video} could not be tracked ({type(error).__name__}: {error}).")
     return found
 
 
 def _end_with_parent() -> None:
-    """Leave at once where the parent was killed: what is being written belongs to the next run."""
+    """End at once if the parent is killed: what is being written is begun anew by the next run."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

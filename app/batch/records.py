@@ -1,14 +1,15 @@
-"""What a finished output was made of, in a small file of its own, so that the next run knows what it need not do."""
+"""What each finished output was made from, in a small file of its own, so that the next run can skip it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from app.batch.job import ENDINGS, KINDS, SESSION, VIDEO, BatchSettings, Job, Outcome, SourceIdentity
+from app.batch.job import BatchSettings, Job, Outcome, OutputKind, SourceIdentity
 from app.core.files import failure, make_folder, write_json
 from app.core.version import VERSION
 from app.sessions.form import COMPLETE, SessionError, is_session
@@ -21,8 +22,17 @@ RECORDS = "records"
 FORMAT = "ldeq-live batch record"
 FORM = 1
 
-NOTHING, SAME, DIFFERENT, FOREIGN = "nothing", "same", "different", "foreign"
-"""What lies where an output is to go: nothing; just what is wanted; a result of another make; something unknown."""
+
+class OutputState(StrEnum):
+    """What is found where an output is to go."""
+
+    NOTHING = "nothing"
+    SAME = "same"
+    """Exactly what this run would write."""
+    DIFFERENT = "different"
+    """An output of other settings, or of another version of the video."""
+    FOREIGN = "foreign"
+    """Something that no run has written, or that was changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +44,14 @@ class Record:
         kind: of output.
         video: absolute path of its source.
         source: the source as it was.
-        make: everything else that decides what comes out.
+        make: everything else that determines the output.
         size: of the output in bytes; None for a session.
         frames: frames tracked.
         engine: library and device that ran.
     """
 
     name: str
-    kind: str
+    kind: OutputKind
     video: str
     source: SourceIdentity
     make: dict[str, Any]
@@ -50,8 +60,8 @@ class Record:
     engine: str = ""
 
 
-def make_of(settings: BatchSettings, kind: str, weights_sha256: str) -> dict[str, Any]:
-    """Return what decides how an output of that kind comes out, as plain JSON."""
+def make_of(settings: BatchSettings, kind: OutputKind, weights_sha256: str) -> dict[str, Any]:
+    """Return everything but the video that determines an output of that kind, as plain JSON."""
     engine = settings.engine
     make = {
         "weights": weights_sha256,
@@ -59,9 +69,9 @@ def make_of(settings: BatchSettings, kind: str, weights_sha256: str) -> dict[str
         "engine": engine.engine,
         "device": engine.device,
     }
-    if kind == SESSION:
+    if kind == OutputKind.SESSION:
         make["copy"] = settings.copy
-    elif kind == VIDEO:
+    elif kind == OutputKind.VIDEO:
         make["audio"] = settings.audio
     return make
 
@@ -70,7 +80,7 @@ class Records:
     """The records of a folder of outputs. Used by one run at a time, which holds the folder's lock."""
 
     def __init__(self, folder: Path) -> None:
-        """Read what is there; damaged records count as none."""
+        """Read the records; damaged ones are ignored."""
         self._folder = folder
         self._records = {(record.name, record.kind): record for record in _read_all(folder / FOLDER / RECORDS)}
 
@@ -81,11 +91,11 @@ class Records:
 
     def frames(self, job: Job) -> int:
         """Return how many frames the recorded outputs of a job have."""
-        found = [self._records.get((job.name, kind)) for kind in KINDS]
+        found = [self._records.get((job.name, kind)) for kind in OutputKind]
         return max((record.frames for record in found if record is not None), default=0)
 
-    def state(self, job: Job, kind: str, source: SourceIdentity, make: dict[str, Any]) -> str:
-        """Return :data:`NOTHING`, :data:`SAME`, :data:`DIFFERENT` or :data:`FOREIGN` for one of a job's outputs.
+    def state(self, job: Job, kind: OutputKind, source: SourceIdentity, make: dict[str, Any]) -> OutputState:
+        """Return what is found where one of a job's outputs is to go.
 
         Args:
             job: whose output it is.
@@ -95,13 +105,13 @@ class Records:
         """
         path, record = job.output(kind), self._records.get((job.name, kind))
         if not os.path.lexists(path):
-            return NOTHING
+            return OutputState.NOTHING
         if record is None or record.video != str(job.video) or not _is_whole(path, record):
-            return FOREIGN
+            return OutputState.FOREIGN
         same = record.make == make and _is_same(job.video, source, record.source)
-        return SAME if same else DIFFERENT
+        return OutputState.SAME if same else OutputState.DIFFERENT
 
-    def forget(self, job: Job, kind: str) -> None:
+    def forget(self, job: Job, kind: OutputKind) -> None:
         """Remove a record, before its output is replaced."""
         self._records.pop((job.name, kind), None)
         path = self._path(job.name, kind)
@@ -110,7 +120,7 @@ class Records:
         except OSError as error:
             raise failure(path, error) from error
 
-    def keep(self, job: Job, kind: str, outcome: Outcome, make: dict[str, Any]) -> None:
+    def keep(self, job: Job, kind: OutputKind, outcome: Outcome, make: dict[str, Any]) -> None:
         """Write the record of an output that is about to take its place.
 
         Raises:
@@ -127,8 +137,8 @@ class Records:
         make_folder(path.parent)
         write_json(path, head | to_plain(record))
 
-    def _path(self, name: str, kind: str) -> Path:
-        return self._folder / FOLDER / RECORDS / f"{name}{ENDINGS[kind]}.json"
+    def _path(self, name: str, kind: OutputKind) -> Path:
+        return self._folder / FOLDER / RECORDS / f"{name}{kind.ending}.json"
 
 
 def _read_all(folder: Path) -> Iterator[Record]:
@@ -137,16 +147,14 @@ def _read_all(folder: Path) -> Iterator[Record]:
             values = read_object(path)
             if values.get("format") != FORMAT or values.get("form") != FORM:
                 continue
-            record = from_plain(Record, values)
+            yield from_plain(Record, values)
         except (OSError, JsonError):
-            continue  # without a record its output counts as unknown, and is left alone
-        if record.kind in KINDS:
-            yield record
+            continue  # without a record its output counts as foreign, and is left alone
 
 
 def _is_whole(path: Path, record: Record) -> bool:
-    """Whether the output is as it was left."""
-    if record.kind != SESSION:
+    """Whether the output is complete and as it was written."""
+    if record.kind != OutputKind.SESSION:
         return path.is_file() and path.stat().st_size == record.size
     try:
         return is_session(path) and read_metadata(path).state == COMPLETE
@@ -155,7 +163,7 @@ def _is_whole(path: Path, record: Record) -> bool:
 
 
 def _is_same(video: Path, now: SourceIdentity, before: SourceIdentity) -> bool:
-    """Whether the video is the one that was tracked; it is read only where its time stamp has changed."""
+    """Whether the video is the one that was tracked; it is read only if its time stamp has changed."""
     if now == replace(before, sha256=None):
         return True
     if now.size != before.size or before.sha256 is None:

@@ -1,4 +1,4 @@
-"""What became of every video of a run: lines for people, and a JSON file for programs."""
+"""What became of every video of a run: lines for the terminal, and a JSON file for programs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.batch.job import DONE, FAILED, STOPPED
+from app.batch.job import JobState
 from app.core.files import write_json
 from app.core.version import VERSION
 from app.sessions.metadata import now
@@ -15,8 +15,6 @@ from app.sessions.metadata import now
 REPORT = "batch.json"
 FORMAT = "ldeq-live batch"
 FORM = 1
-SKIPPED, WAITING = "skipped", "waiting"
-"""More states of a video: its outputs were there already; it was not begun before the person stopped the run."""
 
 
 @dataclass(slots=True)
@@ -25,14 +23,14 @@ class FileReport:
 
     Attributes:
         video: path, or the word that led to none.
-        state: "done", "skipped", "failed", "stopped" or "waiting".
-        outputs: what is there now; of one that was stopped or failed, what was begun.
-        error: one sentence where it failed.
+        state: what became of it.
+        outputs: paths of what is there now; of a video that was stopped or failed, what was begun.
+        error: one sentence if it failed.
         tries: how often it was begun in this run.
     """
 
     video: str
-    state: str
+    state: JobState
     outputs: list[str] = field(default_factory=list)
     error: str = ""
     frames: int = 0
@@ -46,8 +44,8 @@ class FileReport:
 
     @property
     def line(self) -> str:
-        """One line for people."""
-        if self.state == FAILED:
+        """One line for the terminal."""
+        if self.state == JobState.FAILED:
             return self.error
         speed = f", {self.frames / self.seconds:.1f} fps" if self.seconds > 0 else ""
         faces = "" if self.with_face or not self.frames else ", no face"
@@ -61,10 +59,10 @@ class BatchReport:
 
     Attributes:
         folder: of the outputs.
-        workers: how many videos were tracked at once; 0 where nothing was to do.
+        workers: how many videos were tracked at once; 0 if there was nothing to do.
         settings: of the run, as plain JSON.
         started: UTC, ISO 8601.
-        seconds: that tracking took, from the first worker's start on.
+        seconds: that tracking took, from the start of the first worker.
     """
 
     folder: Path
@@ -75,33 +73,35 @@ class BatchReport:
     seconds: float = 0.0
 
     @property
-    def counts(self) -> Counter[str]:
+    def counts(self) -> Counter[JobState]:
         """How many videos are in which state."""
         return Counter(file.state for file in self.files)
 
     @property
     def failed(self) -> list[FileReport]:
-        """Those with an error."""
-        return [file for file in self.files if file.state == FAILED]
+        """Videos that failed."""
+        return [file for file in self.files if file.state == JobState.FAILED]
 
     @property
     def frames(self) -> int:
         """Frames tracked in this run."""
-        return sum(file.frames for file in self.files if file.state != SKIPPED)
+        return sum(file.frames for file in self.files if file.state != JobState.SKIPPED)
 
     def lines(self) -> list[str]:
-        """Return the summary for people."""
+        """Return the summary, a line each."""
         counts = self.counts
-        parts = [f"{counts[state]} {state}" for state in (DONE, SKIPPED, STOPPED, WAITING, FAILED) if counts[state]]
+        parts = [f"{counts[state]} {state}" for state in JobState if counts[state]]
         many = "1 video" if len(self.files) == 1 else f"{len(self.files)} videos"
         lines = [f"{many}: {', '.join(parts)}"] if parts else []
         if self.frames:
             speed = f" ({self.frames / self.seconds:.1f} fps)" if self.seconds > 0 else ""
-            crew = "1 worker" if self.workers == 1 else f"{self.workers} workers"
-            engines = ", ".join(sorted({file.engine for file in self.files if file.engine and file.state != SKIPPED}))
-            lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {crew} on {engines}")
-        if counts[STOPPED] or counts[WAITING]:
-            lines.append("Start the same command again to go on; videos that were stopped are begun anew.")
+            workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
+            engines = ", ".join(
+                sorted({file.engine for file in self.files if file.engine and file.state != JobState.SKIPPED})
+            )
+            lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {workers} on {engines}")
+        if counts[JobState.STOPPED] or counts[JobState.WAITING]:
+            lines.append("Run the same command again to continue; videos that were stopped start from the beginning.")
         return lines
 
     def write(self) -> Path:

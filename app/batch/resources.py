@@ -1,4 +1,4 @@
-"""How many workers a computer takes: by its cores, its memory and its graphics cards."""
+"""How many workers a computer has room for, by its cores, memory and GPUs, and which engine they run."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import ctypes
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from app.core.errors import UserError
-from model.engine.open import MOST_THREADS
+from app.core.settings import EngineSettings
+from model.engine.names import EngineName
+from model.engine.open import MOST_THREADS, automatic_engine
+from model.errors import ModelError
 
 WORKER_MEMORY = 600 * 2**20
 """Bytes of memory reserved for a worker; measured in docs/reports/batch.md."""
@@ -18,8 +21,8 @@ _VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where one worker runs.
+class WorkerPlacement:
+    """The share of a computer that one worker gets.
 
     Attributes:
         threads: of its engine.
@@ -31,17 +34,17 @@ class Place:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Variables that keep a process to its place; set before libraries are imported."""
+        """Environment variables that limit a process to its share; set before libraries are imported."""
         found = {name: str(self.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
         return found if self.card is None else found | {_VISIBLE: self.card}
 
 
 @dataclass(frozen=True, slots=True)
 class Computer:
-    """What there is to share out.
+    """What the workers share.
 
     Attributes:
-        cores: that this process may use.
+        cores: number that this process may use.
         memory: bytes that are available; None if unknown.
         cards: CUDA devices, as CUDA_VISIBLE_DEVICES names them.
     """
@@ -52,17 +55,17 @@ class Computer:
 
 
 def this_computer(device: str) -> Computer:
-    """Ask the system; graphics cards count unless ``device`` is "cpu"."""
+    """Ask the system; GPUs are left out if ``device`` is "cpu"."""
     return Computer(_cores(), available_memory(), () if device == "cpu" else cuda_cards())
 
 
-def worker_places(jobs: int, computer: Computer, workers: int | None = None) -> tuple[Place, ...]:
-    """Return where workers run: one a core, or one a graphics card where there are any.
+def place_workers(jobs: int, computer: Computer, workers: int | None = None) -> tuple[WorkerPlacement, ...]:
+    """Divide the computer among workers: one for each core, or for each GPU if there are any.
 
     Args:
         jobs: videos to track; there are never more workers.
-        computer: what there is.
-        workers: how many the person wants; they share the cards in turn.
+        computer: what is shared.
+        workers: how many the person wants; GPUs are assigned in turn.
 
     Raises:
         UserError: a number below 1.
@@ -75,11 +78,28 @@ def worker_places(jobs: int, computer: Computer, workers: int | None = None) -> 
         if computer.memory is not None:
             count = min(count, computer.memory // WORKER_MEMORY)
     count = max(1, min(count, jobs))
-    # As in track, half of a worker's cores stay free for decoding and other programs: with a thread on each core of a
-    # busy computer a frame took 80 ms of processors, not 32.
+    # As in track, half of a worker's cores are left to decoding and other programs: with one thread on every core of a
+    # busy computer a frame took 80 ms of processor time instead of 32.
     threads = max(1, min(MOST_THREADS, computer.cores // count // 2))
     cards = computer.cards
-    return tuple(Place(threads, cards[index % len(cards)] if cards else None) for index in range(count))
+    return tuple(WorkerPlacement(threads, cards[index % len(cards)] if cards else None) for index in range(count))
+
+
+def resolve_engine(settings: EngineSettings) -> EngineSettings:
+    """Return settings that name the engine which "auto" stands for on this CPU.
+
+    It is resolved once for all workers: each would measure the engines for itself, beside the others and with fewer
+    threads than ``track`` uses. It is named even if there is no choice, since it is part of an output's record.
+
+    Raises:
+        UserError: the model cannot be used.
+    """
+    if settings.engine != EngineName.AUTO:
+        return settings
+    try:
+        return replace(settings, engine=automatic_engine(settings.weights, settings.threads))
+    except ModelError as error:
+        raise UserError(f"The model cannot be used: {error}.") from error
 
 
 def _cores() -> int:
@@ -89,7 +109,7 @@ def _cores() -> int:
 
 
 def available_memory() -> int | None:
-    """Return the bytes that programs may still take; None where the system does not say."""
+    """Return the memory that is available in bytes; None if the system does not tell."""
     if sys.platform == "win32":
         return _windows_memory()
     limits = []
@@ -99,7 +119,9 @@ def available_memory() -> int | None:
         except (OSError, ValueError, KeyError):
             continue
     if not limits and hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
-        limits.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2)  # macOS: half of what is built in
+        limits.append(
+            os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+        )  # macOS: half of the installed memory
     return min(limits, default=None)
 
 
@@ -109,7 +131,7 @@ def _meminfo(path: Path) -> int:
 
 
 def _cgroup(path: Path) -> int:
-    """Return what a container may still take; ValueError where it has no limit."""
+    """Return what a container may still allocate; ValueError if it has no limit."""
     return int(path.read_text(encoding="ascii")) - int(path.with_name("memory.current").read_text(encoding="ascii"))
 
 
@@ -130,7 +152,7 @@ def cuda_cards(count: Callable[[], int] | None = None) -> tuple[str, ...]:
     """Return the CUDA devices this process may use, as CUDA_VISIBLE_DEVICES names them.
 
     Args:
-        count: tells how many there are; the driver if not given.
+        count: returns how many there are; the driver if not given.
     """
     found = (count or _count_cards)()
     named = [name.strip() for name in os.environ.get(_VISIBLE, "").split(",") if name.strip()]
@@ -138,12 +160,12 @@ def cuda_cards(count: Callable[[], int] | None = None) -> tuple[str, ...]:
 
 
 def _count_cards() -> int:
-    """Ask the NVIDIA driver; it heeds CUDA_VISIBLE_DEVICES itself."""
+    """Ask the NVIDIA driver, which respects CUDA_VISIBLE_DEVICES."""
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
         number = ctypes.c_int(0)
         if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(number)) == 0:
             return number.value
-    except (OSError, AttributeError):  # no driver, or something else of that name
+    except (OSError, AttributeError):  # no driver, or another library of that name
         pass
     return 0

@@ -1,4 +1,4 @@
-"""A run over many videos: what is there already is left out, what becomes whole takes its place, the rest is told."""
+"""A run over many videos: existing outputs are skipped, new ones are moved into place, and everything is reported."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from typing import Protocol
 from filelock import FileLock, Timeout
 
 from app.batch.inputs import Inputs
-from app.batch.job import DONE, FAILED, SESSION, UNFINISHED, BatchSettings, Job, Outcome, SourceIdentity, Stopped
+from app.batch.job import UNFINISHED, BatchSettings, Job, JobState, Outcome, OutputKind, SourceIdentity, Stopped
 from app.batch.names import output_names
-from app.batch.pool import Ended, Progress
-from app.batch.records import DIFFERENT, FOLDER, FOREIGN, SAME, Records, make_of
-from app.batch.report import SKIPPED, WAITING, BatchReport, FileReport
+from app.batch.pool import FinishedJob, RunProgress
+from app.batch.records import FOLDER, OutputState, Records, make_of
+from app.batch.report import BatchReport, FileReport
 from app.core.errors import RecordingError, UserError
 from app.core.files import failure
 from app.sessions.form import is_session
@@ -32,32 +32,32 @@ LOCK = "lock"
 log = logging.getLogger(__name__)
 
 
-class Crew(Protocol):
+class JobRunner(Protocol):
     """Does jobs: processes on this computer, or a cluster."""
 
     @property
     def workers(self) -> int: ...
 
-    def run(self, jobs: Sequence[Job], stopped: Stopped, progress: Progress) -> Iterator[Ended]: ...
+    def run(self, jobs: Sequence[Job], stopped: Stopped, progress: RunProgress) -> Iterator[FinishedJob]: ...
 
 
 class Listener(Protocol):
-    """Is told how a run goes."""
+    """Receives the progress of a run."""
 
     def begin(self, jobs: Sequence[Job]) -> None:
         """These videos are going to be tracked."""
         ...
 
     def progress(self, job: Job, frames: int, total: int | None) -> None:
-        """One of them is that far."""
+        """Frames of a video are done, out of ``total`` if that is known."""
         ...
 
     def end(self, job: Job | None, report: FileReport) -> None:
-        """A video is done with; ``job`` is None where it was never going to be tracked."""
+        """A video is finished; ``job`` is None if it was not to be tracked."""
         ...
 
 
-OpenCrew = Callable[[Sequence[Job]], Crew]
+OpenRunner = Callable[[Sequence[Job]], JobRunner]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +65,10 @@ class BatchPlan:
     """What a run is to do.
 
     Attributes:
-        inputs: videos, and words that led to none.
+        inputs: videos, and words that named none.
         folder: for all outputs.
         settings: for all videos.
-        overwrite: replace results of another make, once the new ones are whole.
+        overwrite: replace outputs of other settings or videos, once the new ones are complete.
     """
 
     inputs: Inputs
@@ -77,13 +77,13 @@ class BatchPlan:
     overwrite: bool = False
 
 
-def run_batch(plan: BatchPlan, open_crew: OpenCrew, listener: Listener, stopped: Stopped) -> BatchReport:
-    """Track what is not tracked yet, and write the report.
+def run_batch(plan: BatchPlan, open_runner: OpenRunner, listener: Listener, stopped: Stopped) -> BatchReport:
+    """Track the videos that are not tracked yet, and write the report.
 
     Args:
         plan: what to do.
-        open_crew: returns who does the jobs.
-        listener: told how it goes, on this thread.
+        open_runner: returns what does the jobs.
+        listener: called on this thread.
         stopped: True ends the run early.
 
     Raises:
@@ -91,10 +91,10 @@ def run_batch(plan: BatchPlan, open_crew: OpenCrew, listener: Listener, stopped:
     """
     weights = _weights_checksum(plan.settings.engine.weights)
     report = BatchReport(plan.folder, {**to_plain(plan.settings), "weights_sha256": weights})
-    with _folder_of_our_own(plan.folder):
+    with _exclusive_folder(plan.folder):
         batch = _Batch(plan, weights, listener, report)
         try:
-            batch.do(open_crew, stopped)
+            batch.do(open_runner, stopped)
         finally:
             _remove_empty(plan.folder / UNFINISHED)
             report.write()
@@ -109,32 +109,32 @@ class _Batch:
         self._listener = listener
         self._report = report
 
-    def do(self, open_crew: OpenCrew, stopped: Stopped) -> None:
+    def do(self, open_runner: OpenRunner, stopped: Stopped) -> None:
         for word, sentence in self._plan.inputs.missing.items():
-            self._tell(None, FileReport(word, FAILED, error=sentence))
+            self._report_file(None, FileReport(word, JobState.FAILED, error=sentence))
         jobs = self._jobs()
         if not jobs:
             return
-        crew = open_crew(jobs)
-        self._report.workers = crew.workers
+        runner = open_runner(jobs)
+        self._report.workers = runner.workers
         self._listener.begin(jobs)
         left = {job.name: job for job in jobs}
         started = time.monotonic()
-        running = crew.run(jobs, stopped, self._listener.progress)
+        running = runner.run(jobs, stopped, self._listener.progress)
         try:
             for job, outcome, tries in running:
                 del left[job.name]
-                self._take(job, outcome, tries)
-                if outcome.hopeless:
+                self._finish(job, outcome, tries)
+                if outcome.fatal:
                     raise UserError(outcome.error)
         finally:
-            running.close()  # type: ignore[attr-defined]  # ends the workers now
+            running.close()  # type: ignore[attr-defined]  # ends the workers at once
             self._report.seconds = time.monotonic() - started
             for job in left.values():
-                self._report.files.append(FileReport(str(job.video), WAITING))
+                self._report.files.append(FileReport(str(job.video), JobState.WAITING))
 
     def _jobs(self) -> list[Job]:
-        """Return what is to be tracked; the rest is told at once."""
+        """Return what is to be tracked; everything else is reported at once."""
         videos = self._plan.inputs.videos
         names = output_names(videos, self._records.names)
         known = {video.path for video in videos}
@@ -144,20 +144,22 @@ class _Batch:
             try:
                 kinds = self._kinds_to_make(job, known)
             except UserError as error:
-                self._tell(None, FileReport(str(video.path), FAILED, error=str(error)))
+                self._report_file(None, FileReport(str(video.path), JobState.FAILED, error=str(error)))
                 continue
             if kinds:
                 jobs.append(replace(job, kinds=kinds))
             else:
                 paths = [str(job.output(kind)) for kind in self._plan.settings.kinds]
-                self._tell(None, FileReport(str(video.path), SKIPPED, paths, frames=self._records.frames(job)))
+                self._report_file(
+                    None, FileReport(str(video.path), JobState.SKIPPED, paths, frames=self._records.frames(job))
+                )
         return jobs
 
-    def _kinds_to_make(self, job: Job, inputs: set[Path]) -> tuple[str, ...]:
-        """Return which of a job's outputs are not there yet.
+    def _kinds_to_make(self, job: Job, inputs: set[Path]) -> tuple[OutputKind, ...]:
+        """Return which of a job's outputs do not exist yet.
 
         Raises:
-            UserError: something else lies where an output is to go.
+            UserError: there is something else where an output is to go.
         """
         try:
             source = SourceIdentity.of(job.video)
@@ -169,37 +171,39 @@ class _Batch:
             if path in inputs:
                 raise UserError(f"{path} is an input, which stays untouched; choose another output folder.")
             state = self._records.state(job, kind, source, self._makes[kind])
-            if state == DIFFERENT and not self._plan.overwrite:
+            if state == OutputState.DIFFERENT and not self._plan.overwrite:
                 raise UserError(
-                    f"{path} is of another version of {job.video.name}, or of other settings; choose another output "
-                    "folder, or give --overwrite."
+                    f"{path} was made from another version of {job.video.name} or with other settings; choose another "
+                    "output folder, or give --overwrite."
                 )
-            replaceable = is_session(path) if kind == SESSION else path.is_file()
-            if state == FOREIGN and not (self._plan.overwrite and replaceable):
+            replaceable = is_session(path) if kind == OutputKind.SESSION else path.is_file()
+            if state == OutputState.FOREIGN and not (self._plan.overwrite and replaceable):
                 advice = ", or give --overwrite" if replaceable else ""
-                raise UserError(f"{path} is not, or no more, what a run wrote there; choose another folder{advice}.")
-            if state != SAME:
+                raise UserError(
+                    f"{path} was not written by a run, or was changed since; choose another folder{advice}."
+                )
+            if state != OutputState.SAME:
                 kinds.append(kind)
         return tuple(kinds)
 
-    def _take(self, job: Job, outcome: Outcome, tries: int) -> None:
-        """Put the outputs of a job that is done where they belong, and tell."""
+    def _finish(self, job: Job, outcome: Outcome, tries: int) -> None:
+        """Move the outputs of a finished job into place, and report it."""
         if outcome.details:
             log.info("%s", outcome.details)
-        if outcome.state == DONE:
+        if outcome.state == JobState.DONE:
             try:
                 for kind in job.kinds:
                     self._publish(job, kind, outcome)
             except RecordingError as error:
-                outcome = replace(outcome, state=FAILED, error=str(error))
-        kept = [job.output(kind) if outcome.state == DONE else job.unfinished(kind) for kind in job.kinds]
+                outcome = replace(outcome, state=JobState.FAILED, error=str(error))
+        kept = [job.output(kind) if outcome.state == JobState.DONE else job.unfinished(kind) for kind in job.kinds]
         facts = {name: value for name, value in asdict(outcome).items() if name in FileReport.__dataclass_fields__}
         outputs = [str(path) for path in kept if path.exists()]
         facts["remarks"] = list(outcome.remarks)
-        self._tell(job, FileReport(str(job.video), outputs=outputs, tries=tries, **facts))
+        self._report_file(job, FileReport(str(job.video), outputs=outputs, tries=tries, **facts))
 
-    def _publish(self, job: Job, kind: str, outcome: Outcome) -> None:
-        """Move an output to its place. At no moment does a record speak of another output than the one there."""
+    def _publish(self, job: Job, kind: OutputKind, outcome: Outcome) -> None:
+        """Move an output into place; at no time does a record describe another output than the one that is there."""
         path = job.output(kind)
         self._records.forget(job, kind)
         try:
@@ -213,15 +217,14 @@ class _Batch:
         except OSError as error:
             raise failure(path, error) from error
 
-    def _tell(self, job: Job | None, file: FileReport) -> None:
+    def _report_file(self, job: Job | None, file: FileReport) -> None:
         self._report.files.append(file)
         self._listener.end(job, file)
 
 
 @contextmanager
-def _folder_of_our_own(folder: Path) -> Iterator[None]:
-    """Create the folder, and keep other runs out of it."""
-
+def _exclusive_folder(folder: Path) -> Iterator[None]:
+    """Create the folder, and lock other runs out of it."""
     if is_session(folder):
         raise UserError(f"{folder} is a session; choose another folder for the outputs.")
     with ExitStack() as stack:
@@ -247,7 +250,7 @@ def _weights_checksum(path: Path) -> str:
 
 
 def _remove_empty(folder: Path) -> None:
-    """Remove a folder and those in it as far as they hold nothing."""
+    """Remove a folder and the folders in it as far as they are empty."""
     for path, _, _ in os.walk(folder, topdown=False):
         with suppress(OSError):
             os.rmdir(path)

@@ -1,4 +1,4 @@
-"""Tracks one of many videos, in whatever process it is called. No exception leaves it."""
+"""Tracks one of many videos, in whatever process it is called. It raises no exceptions."""
 
 from __future__ import annotations
 
@@ -13,21 +13,8 @@ from pathlib import Path
 
 import cv2
 
-from app.batch.job import (
-    CSV,
-    DONE,
-    FAILED,
-    PARQUET,
-    SESSION,
-    STOPPED,
-    VIDEO,
-    Job,
-    Outcome,
-    SourceIdentity,
-    Stopped,
-    Tell,
-)
-from app.batch.one import BuildPipeline, TrackRequest, UnusableModel, pictures_of, refuse_session, track_input
+from app.batch.job import Job, JobProgress, JobState, Outcome, OutputKind, SourceIdentity, Stopped
+from app.batch.track import BuildPipeline, TrackRequest, UnusableModel, pictures_of, refuse_session, track_input
 from app.core.errors import UserError
 from app.core.files import failure
 from app.media.outputs import OutputPlan
@@ -35,55 +22,55 @@ from app.sessions.metadata import read_metadata
 from app.sources.spec import PathSpec
 from model.weights import sha256
 
-TELL_EVERY = 0.25
-"""Seconds between two messages about progress."""
+PROGRESS_SECONDS = 0.25
+"""Shortest time between two calls of ``progress``."""
 
 
-def track_job(job: Job, stopped: Stopped, tell: Tell) -> Outcome:
+def track_job(job: Job, stopped: Stopped, progress: JobProgress) -> Outcome:
     """Track a job's video into its unfinished outputs, as ``track`` would.
 
     Args:
         job: what to do.
         stopped: True ends the job, with every output closed properly.
-        tell: told about progress, a few times a second.
+        progress: called a few times a second.
     """
-    return track_job_with(job, stopped, tell, None)
+    return track_job_with(job, stopped, progress, None)
 
 
-def track_job_with(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeline | None) -> Outcome:
-    """Do the same with another tracker than the application's, for tests."""
+def track_job_with(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None) -> Outcome:
+    """As :func:`track_job`, with another pipeline than the application's."""
     threads = job.settings.engine.threads
     if threads is not None:
-        cv2.setNumThreads(threads)  # the cores are shared out among the workers
+        cv2.setNumThreads(threads)  # the workers share the cores
     with _warnings() as warnings:
-        outcome = _outcome(job, stopped, tell, build_pipeline)
+        outcome = _outcome(job, stopped, progress, build_pipeline)
     return replace(outcome, remarks=(*outcome.remarks, *dict.fromkeys(warnings)))
 
 
-def _outcome(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeline | None) -> Outcome:
+def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None) -> Outcome:
     try:
-        return _track(job, stopped, tell, build_pipeline)
+        return _track(job, stopped, progress, build_pipeline)
     except UserError as error:
-        return Outcome(FAILED, str(error), hopeless=isinstance(error, UnusableModel))
+        return Outcome(JobState.FAILED, str(error), fatal=isinstance(error, UnusableModel))
     except MemoryError:
-        return Outcome(FAILED, f"There is not enough memory for {job.video}; use fewer --workers.")
-    except Exception as error:  # one bad video must not stop the others
+        return Outcome(JobState.FAILED, f"There is not enough memory for {job.video}; use fewer --workers.")
+    except Exception as error:  # one video must not stop the others
         reason = (str(error).splitlines() or [""])[0]
         what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
         sentence = f"{job.video} could not be tracked because of an unexpected error ({what})."
-        return Outcome(FAILED, sentence, details=traceback.format_exc())
+        return Outcome(JobState.FAILED, sentence, details=traceback.format_exc())
 
 
-def _track(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeline | None) -> Outcome:
+def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None) -> Outcome:
     refuse_session(PathSpec(str(job.video)))
     source = _identity(job.video)
     request = _request(job)
     _clear(job)
     request.plan.check([job.video])
-    tracked = track_input(request, stopped=stopped, progress=_seldom(tell), build_pipeline=build_pipeline)
+    tracked = track_input(request, stopped=stopped, progress=_throttled(progress), build_pipeline=build_pipeline)
     report = tracked.report
     outcome = Outcome(
-        STOPPED,
+        JobState.STOPPED,
         frames=report.frames,
         with_face=report.with_face,
         faces=len(report.faces),
@@ -93,28 +80,30 @@ def _track(job: Job, stopped: Stopped, tell: Tell, build_pipeline: BuildPipeline
         remarks=tuple(tracked.remarks),
     )
     if tracked.problem is not None:
-        return replace(outcome, state=FAILED, error=str(tracked.problem))
+        return replace(outcome, state=JobState.FAILED, error=str(tracked.problem))
     if not tracked.complete:
         return outcome
     if not report.frames:
-        return replace(outcome, state=FAILED, error=f"{job.video} holds no pictures that can be read.")
+        return replace(outcome, state=JobState.FAILED, error=f"{job.video} holds no pictures that can be read.")
     whole = replace(source, sha256=_checksum(job))
     if _identity(job.video) != source:
-        return replace(outcome, state=FAILED, error=f"{job.video} was changed while it was tracked; start again.")
-    return replace(outcome, state=DONE, source=whole)
+        return replace(
+            outcome, state=JobState.FAILED, error=f"{job.video} was changed while it was tracked; start again."
+        )
+    return replace(outcome, state=JobState.DONE, source=whole)
 
 
 def _request(job: Job) -> TrackRequest:
     settings = job.settings
     paths = {kind: job.unfinished(kind) for kind in job.kinds}
-    tables = tuple(paths[kind] for kind in (CSV, PARQUET) if kind in paths)
+    tables = tuple(paths[kind] for kind in (OutputKind.CSV, OutputKind.PARQUET) if kind in paths)
     source = PathSpec(str(job.video))
-    plan = OutputPlan(paths.get(VIDEO), tables, False, pictures_of(source), paths.get(SESSION))
+    plan = OutputPlan(paths.get(OutputKind.VIDEO), tables, False, pictures_of(source), paths.get(OutputKind.SESSION))
     return TrackRequest(source, plan, settings.tracking, settings.engine, settings.copy, settings.audio)
 
 
 def _clear(job: Job) -> None:
-    """Make room: what an earlier run began is begun anew."""
+    """Remove what an earlier run has begun."""
     for kind in job.kinds:
         path = job.unfinished(kind)
         try:
@@ -135,9 +124,9 @@ def _identity(path: Path) -> SourceIdentity:
 
 
 def _checksum(job: Job) -> str | None:
-    """Return the video's checksum; a session that refers to the video has read it already."""
-    if SESSION in job.kinds:
-        video = read_metadata(job.unfinished(SESSION)).video
+    """Return the video's checksum, which a session that refers to the video has computed already."""
+    if OutputKind.SESSION in job.kinds:
+        video = read_metadata(job.unfinished(OutputKind.SESSION)).video
         if video is not None and not video.inside:
             return video.sha256
     try:
@@ -146,18 +135,18 @@ def _checksum(job: Job) -> str | None:
         return None
 
 
-def _seldom(tell: Tell) -> Tell:
-    """Return ``tell``, called a few times a second at most."""
-    last = -TELL_EVERY
+def _throttled(progress: JobProgress) -> JobProgress:
+    """Return ``progress``, but called a few times a second at most."""
+    last = -PROGRESS_SECONDS
 
-    def progress(frames: int, total: int | None) -> None:
+    def throttled(frames: int, total: int | None) -> None:
         nonlocal last
         now = time.monotonic()
-        if frames == 0 or now - last >= TELL_EVERY:
+        if frames == 0 or now - last >= PROGRESS_SECONDS:
             last = now
-            tell(frames, total)
+            progress(frames, total)
 
-    return progress
+    return throttled
 
 
 class _Warnings(logging.Handler):
@@ -171,7 +160,7 @@ class _Warnings(logging.Handler):
 
 @contextmanager
 def _warnings() -> Iterator[list[str]]:
-    """Collect what is logged as a warning or worse: a worker has no screen of its own."""
+    """Collect messages logged as warnings or errors, since a worker has no terminal."""
     handler = _Warnings()
     root = logging.getLogger()
     root.addHandler(handler)

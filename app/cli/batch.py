@@ -11,13 +11,12 @@ from functools import partial
 from pathlib import Path
 
 from app.batch.cluster import HERE, RayCluster, import_ray
-from app.batch.engine_choice import settled
 from app.batch.inputs import STANDARD_INPUT, find_videos, read_list
-from app.batch.job import CSV, KINDS, PARQUET, SESSION, VIDEO, BatchSettings, Job
+from app.batch.job import BatchSettings, Job, OutputKind
 from app.batch.pool import ProcessPool
 from app.batch.report import BatchReport
-from app.batch.resources import Computer, this_computer, worker_places
-from app.batch.run import BatchPlan, Crew, OpenCrew, run_batch
+from app.batch.resources import Computer, place_workers, resolve_engine, this_computer
+from app.batch.run import BatchPlan, JobRunner, OpenRunner, run_batch
 from app.batch.worker import track_job
 from app.cli.batch_progress import BatchProgress
 from app.cli.engine_options import add_engine_options, engine_settings
@@ -78,12 +77,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     return parser
 
 
-def run(args: argparse.Namespace, *, open_crew: OpenCrew | None = None, stop: threading.Event | None = None) -> int:
+def run(args: argparse.Namespace, *, open_runner: OpenRunner | None = None, stop: threading.Event | None = None) -> int:
     """Track ``args.inputs`` and print what became of them.
 
     Args:
         args: from :func:`add_parser`.
-        open_crew: returns who does the work; the application's own if not given.
+        open_runner: returns who does the work; the application's own if not given.
         stop: ends the run as Ctrl-C does once it is set.
 
     Returns:
@@ -97,16 +96,16 @@ def run(args: argparse.Namespace, *, open_crew: OpenCrew | None = None, stop: th
     if not words:
         raise UserError("There is nothing to track: give videos, folders or patterns, or --list FILE.")
     settings = _settings(args)
-    if open_crew is None and args.ray is None:
+    if open_runner is None and args.ray is None:
         computer = this_computer(args.device)
         if not computer.cards:
-            settings = replace(settings, engine=settled(settings.engine))
-        open_crew = partial(_open_processes, computer, args.workers)
+            settings = replace(settings, engine=resolve_engine(settings.engine))
+        open_runner = partial(_open_processes, computer, args.workers)
     plan = BatchPlan(find_videos(words, folder), folder, settings, args.overwrite)
-    open_crew = open_crew or partial(_open_cluster, args)
+    open_runner = open_runner or partial(_open_cluster, args)
     stop = stop or threading.Event()
     with interrupts(stop), BatchProgress(sys.stderr) as progress:
-        report = run_batch(plan, open_crew, progress, stop.is_set)
+        report = run_batch(plan, open_runner, progress, stop.is_set)
     _print(report, plan)
     if stop.is_set():
         return EXIT_INTERRUPTED
@@ -114,19 +113,24 @@ def run(args: argparse.Namespace, *, open_crew: OpenCrew | None = None, stop: th
 
 
 def _settings(args: argparse.Namespace) -> BatchSettings:
-    chosen = {SESSION: args.session, VIDEO: args.video, CSV: args.csv, PARQUET: args.parquet}
-    kinds = tuple(kind for kind in KINDS if chosen[kind]) or (SESSION,)
-    if args.copy_video and SESSION not in kinds:
+    chosen = {
+        OutputKind.SESSION: args.session,
+        OutputKind.VIDEO: args.video,
+        OutputKind.CSV: args.csv,
+        OutputKind.PARQUET: args.parquet,
+    }
+    kinds = tuple(kind for kind in OutputKind if chosen[kind]) or (OutputKind.SESSION,)
+    if args.copy_video and OutputKind.SESSION not in kinds:
         raise UserError("--copy-video keeps the pictures in sessions; give --session, too.")
     tracking = tracking_settings(args)
     return BatchSettings(kinds, tracking, engine_settings(args), args.copy_video, audio=not args.no_audio)
 
 
-def _open_processes(computer: Computer, workers: int | None, jobs: Sequence[Job]) -> Crew:
-    return ProcessPool(track_job, worker_places(len(jobs), computer, workers))
+def _open_processes(computer: Computer, workers: int | None, jobs: Sequence[Job]) -> JobRunner:
+    return ProcessPool(track_job, place_workers(len(jobs), computer, workers))
 
 
-def _open_cluster(args: argparse.Namespace, jobs: Sequence[Job]) -> Crew:
+def _open_cluster(args: argparse.Namespace, jobs: Sequence[Job]) -> JobRunner:
     return RayCluster(import_ray(), track_job, args.ray, most=args.workers, device=args.device)
 
 

@@ -10,8 +10,8 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-from app.batch.job import Job
-from app.batch.report import SKIPPED, FileReport
+from app.batch.job import Job, JobState
+from app.batch.report import FileReport
 
 MOST_BARS = 8
 """More videos at once than this have no bars of their own."""
@@ -83,7 +83,7 @@ class BatchProgress:
             bar = self._bars.pop(job.name, None)
             if bar is not None:
                 bar.close()
-        if report.state != SKIPPED:
+        if report.state != JobState.SKIPPED:
             tqdm.write(report.line, file=self._stream)
         self._show_all()
 

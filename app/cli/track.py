@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from app.batch.one import (
+from app.batch.track import (
     BuildPipeline,
     OpenSource,
     TrackRequest,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from app.batch.one import EVERY_FACE
+from app.batch.track import EVERY_FACE
 from app.core.settings import TrackingSettings
 
 

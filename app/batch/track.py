@@ -1,8 +1,9 @@
-"""One whole input, from opening it to the last byte of its outputs: ``track`` does one, ``batch`` many."""
+"""Tracks one input, from opening it to finishing its outputs: ``track`` does one, ``batch`` many."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
@@ -10,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from app.batch.relay import ReadAhead, WriteBehind, room_for
-from app.batch.track_report import TrackReport
+from app.batch.background_io import BackgroundReader, BackgroundWriter, queue_size
 from app.core.errors import UserError
 from app.core.frame import Frame, FrameResult
+from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
 from app.media.audio import AudioCopy, SourceTiming, probe_timing
 from app.media.outputs import OutputPlan, Outputs
@@ -28,7 +29,7 @@ from app.sources.video import VideoSource
 from model.errors import ModelError
 
 EVERY_FACE = 64
-"""Most faces followed where every face is asked for."""
+"""Most faces tracked when every face is wanted."""
 
 
 class UnusableModel(UserError):
@@ -36,7 +37,7 @@ class UnusableModel(UserError):
 
 
 class Processor(Protocol):
-    """The part of :class:`app.tracking.pipeline.Pipeline` that is driven here."""
+    """The part of :class:`app.tracking.pipeline.Pipeline` that is used here."""
 
     @property
     def engine_name(self) -> str: ...
@@ -49,7 +50,7 @@ class Processor(Protocol):
 OpenSource = Callable[[SourceSpec], Source]
 BuildPipeline = Callable[[EngineSettings, TrackingSettings], Processor]
 Progress = Callable[[int, int | None], None]
-"""Told how many frames are written, and how many there will be, if that is known."""
+"""Called with the number of frames written and the number that there will be, None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +60,10 @@ class TrackRequest:
     Attributes:
         input: what is tracked.
         plan: where results go; check it first.
-        tracking: how faces are followed.
+        tracking: how faces are tracked.
         engine: which model runs.
-        copy: one of ``app.sessions.tracked.COPIES`` to keep the pictures in the session; None: where that must be.
+        copy: one of ``app.sessions.tracked.COPIES`` to keep the pictures in the session; None keeps them only if the
+            session cannot refer to the input.
         audio: copy the input's audio into the annotated video.
     """
 
@@ -77,6 +79,55 @@ class TrackRequest:
         """The input's file; None if it is a folder or no path."""
         source = self.input
         return source.path if isinstance(source, PathSpec) and source.path.is_file() else None
+
+
+@dataclass(slots=True)
+class TrackReport:
+    """What was found in an input; grows frame by frame.
+
+    Attributes:
+        frames: frames tracked.
+        with_face: frames with at least one face.
+        faces: identities seen.
+        solves: faces solved, over all frames.
+        evaluations: evaluations of the cell, over all frames and faces.
+        resets: how often RwR started cold, by reason.
+    """
+
+    frames: int = 0
+    with_face: int = 0
+    faces: set[int] = field(default_factory=set)
+    solves: int = 0
+    evaluations: int = 0
+    resets: Counter[str] = field(default_factory=Counter)
+
+    def add(self, result: FrameResult) -> None:
+        """Count one result."""
+        self.frames += 1
+        self.with_face += bool(result.faces)
+        for face in result.faces:
+            report = face.estimate.report
+            self.faces.add(face.face)
+            self.solves += 1
+            self.evaluations += report.evaluations
+            if face.estimate.mode == Mode.RWR and not report.warm:
+                self.resets[report.reason] += 1
+
+    def lines(self, seconds: float, interrupted: bool, plan: OutputPlan) -> list[str]:
+        """Return the summary, a line each."""
+        speed = self.frames / seconds if seconds > 0 else 0.0
+        verb = "Interrupted after" if interrupted else "Tracked"
+        lines = [f"{verb} {_count(self.frames, 'frame')} ({speed:.1f} fps)"]
+        if self.faces:
+            frames = _count(self.frames, "frame")
+            lines.append(f"{_count(len(self.faces), 'face')}, at least one in {self.with_face} of {frames}")
+            lines.append(f"{self.evaluations / self.solves:.2f} evaluations per face and frame")
+        elif self.frames:
+            lines.append(f"No face was found in {_count(self.frames, 'frame')}")
+        if self.resets:
+            reasons = ", ".join(f"{reason} {count}" for reason, count in self.resets.most_common())
+            lines.append(f"{_count(self.resets.total(), 'cold start')}: {reasons}")
+        return [*lines, f"Written: {', '.join(map(str, plan.written))}"] if self.frames else lines
 
 
 @dataclass(slots=True)
@@ -127,19 +178,19 @@ def track_input(
     open_source: OpenSource | None = None,
     build_pipeline: BuildPipeline | None = None,
 ) -> Tracked:
-    """Track an input and write what was asked for.
+    """Track an input and write the outputs that were requested.
 
     Args:
         request: its plan has been checked.
-        stopped: asked before every frame; True ends the run, with every output finished.
-        progress: told before the first frame, after each and at the end, how many are written.
-        open_source: opens the input; the application's own if not given.
-        build_pipeline: makes what finds landmarks; the application's own if not given.
+        stopped: called before every frame; True ends the run, with every output finished.
+        progress: called before the first frame, after each and at the end.
+        open_source: opens the input; :func:`app.sources.open.open_source` if not given.
+        build_pipeline: builds what finds landmarks; :func:`app.tracking.pipeline.build_pipeline` if not given.
 
     Raises:
         UnusableModel: the model cannot be opened.
-        UserError: the input cannot be opened or an output not be created. What goes wrong later is told in what is
-            returned, since something was written by then.
+        UserError: the input cannot be opened or an output not be created. Later errors are in the result, since
+            something has been written by then.
     """
     with ExitStack() as stack:
         source = (open_source or _application_source)(request.input)
@@ -169,31 +220,31 @@ def _drive(
     stopped: Callable[[], bool],
     progress: Progress,
 ) -> None:
-    """Drive every frame through; the outputs are finished whatever happens.
+    """Track every frame; the outputs are finished whatever happens.
 
     A file is read ahead and results are written behind, on a thread each. A live source is read when its next picture
-    is wanted, as it may skip what comes meanwhile.
+    is needed, since it may skip those in between.
     """
     total = source.info.frames
     results = _Results(outputs, session, tracked.report)
-    behind = WriteBehind(results.write, results.finish, room_for(source.info))
+    writer = BackgroundWriter(results.write, results.finish, queue_size(source.info))
     try:
-        with nullcontext(source) if source.info.live else ReadAhead(source) as ahead:
+        with nullcontext(source) if source.info.live else BackgroundReader(source) as reader:
             progress(0, total)
             while not stopped():
-                frame = ahead.read()
+                frame = reader.read()
                 if frame is None:
                     results.ended = True
                     break
-                behind.put(pipeline.process(frame))
+                writer.put(pipeline.process(frame))
                 progress(tracked.report.frames, total)
     except UserError as error:
         results.problem = error
     finally:
         try:
-            behind.close()
+            writer.close()
         except UserError as error:
-            results.problem = error  # of an earlier frame than what else went wrong
+            results.problem = error  # it concerns an earlier frame than any other error
     progress(tracked.report.frames, total)
     tracked.problem = results.problem
     tracked.complete = results.ended and results.problem is None
@@ -201,11 +252,11 @@ def _drive(
 
 @dataclass(slots=True)
 class _Results:
-    """Where results go, used by the thread that writes.
+    """Writes results to all outputs, on the writer's thread.
 
     Attributes:
-        ended: the input was read to its end. Said, as is a problem, before the last result is waited for.
-        problem: what ended the run early, or could not be finished.
+        ended: the input was read to its end. Set, like ``problem``, before the writer is closed.
+        problem: what ended the run early, or what could not be finished.
     """
 
     outputs: Outputs
@@ -221,7 +272,7 @@ class _Results:
         self.report.add(result)
 
     def finish(self, failure: BaseException | None) -> None:
-        """Finish every output; ``failure`` is what writing the last result raised."""
+        """Finish every output; ``failure`` is what :meth:`write` raised."""
         complete = self.ended and failure is None
         reason = _reason(complete, failure if isinstance(failure, UserError) else self.problem)
         closing: list[Callable[[], None]] = [partial(self.outputs.close, complete=complete)]
@@ -283,3 +334,7 @@ def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) ->
     from app.tracking.pipeline import build_pipeline
 
     return build_pipeline(engine, tracking)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Reading ahead and writing behind: order, room, errors from both ends, and no thread left behind."""
+"""Reading ahead and writing writer: order, room, errors from both ends, and no thread left writer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from app.batch.one import TrackRequest, track_input
-from app.batch.relay import MOST_WAITING, Belt, ReadAhead, WriteBehind, room_for
+from app.batch.background_io import QUEUE_SIZE, BackgroundReader, BackgroundWriter, BoundedQueue, queue_size
+from app.batch.track import TrackRequest, track_input
 from app.core.errors import RecordingError, SourceError
 from app.core.frame import Frame
 from app.core.settings import EngineSettings, TrackingSettings
@@ -61,7 +61,7 @@ class Counted:
 
 
 def test_frames_come_in_order_and_then_the_end():
-    with ReadAhead(Counted(30)) as ahead:
+    with BackgroundReader(Counted(30)) as ahead:
         assert [ahead.read().index for _ in range(30)] == list(range(30))
         assert ahead.read() is None
         assert ahead.read() is None
@@ -69,17 +69,17 @@ def test_frames_come_in_order_and_then_the_end():
 
 def test_no_more_is_read_than_may_wait():
     source = Counted(100)
-    with ReadAhead(source) as ahead:
-        assert source.wait_for(MOST_WAITING + 1)  # one is in the reader's hand
+    with BackgroundReader(source) as ahead:
+        assert source.wait_for(QUEUE_SIZE + 1)  # one is in the reader's hand
         assert ahead.read().index == 0
-        assert source.wait_for(MOST_WAITING + 2)
-        assert source.taken == MOST_WAITING + 2
-    assert source.taken == MOST_WAITING + 2
+        assert source.wait_for(QUEUE_SIZE + 2)
+        assert source.taken == QUEUE_SIZE + 2
+    assert source.taken == QUEUE_SIZE + 2
 
 
 def test_an_error_of_the_source_comes_after_its_frames_and_once():
     error = SourceError("The file is damaged.")
-    with ReadAhead(Counted(3, error)) as ahead:
+    with BackgroundReader(Counted(3, error)) as ahead:
         assert [ahead.read().index for _ in range(3)] == [0, 1, 2]
         with pytest.raises(SourceError) as caught:
             ahead.read()
@@ -91,7 +91,7 @@ def test_large_pictures_wait_in_smaller_numbers():
     def info(width, height):
         return SourceInfo("", width, height, None, None, False)
 
-    assert [room_for(info(*size)) for size in ((0, 0), (1280, 720), (3840, 2160), (16000, 9000))] == [4, 4, 2, 1]
+    assert [queue_size(info(*size)) for size in ((0, 0), (1280, 720), (3840, 2160), (16000, 9000))] == [4, 4, 2, 1]
 
 
 class Sink:
@@ -115,17 +115,17 @@ class Sink:
         self.finished.append(failure)
 
 
-def put_all(behind, values):
+def put_all(writer, values):
     for value in values:
-        behind.put(value)
+        writer.put(value)
 
 
 def test_values_are_written_in_order_and_finished_on_the_same_thread():
     sink = Sink()
-    behind = WriteBehind(sink.write, sink.finish)
-    put_all(behind, range(1, 40))
-    behind.close()
-    behind.close()
+    writer = BackgroundWriter(sink.write, sink.finish)
+    put_all(writer, range(1, 40))
+    writer.close()
+    writer.close()
     assert sink.values == list(range(1, 40))
     assert sink.finished == [None]
     assert len(sink.threads) == 1
@@ -134,48 +134,48 @@ def test_values_are_written_in_order_and_finished_on_the_same_thread():
 
 def test_without_values_it_is_finished_too():
     sink = Sink()
-    WriteBehind(sink.write, sink.finish).close()
+    BackgroundWriter(sink.write, sink.finish).close()
     assert (sink.values, sink.finished) == ([], [None])
 
 
 def test_a_slow_writer_holds_the_caller():
     sink = Sink()
     sink.gate.clear()
-    behind = WriteBehind(sink.write, sink.finish, room=2)
-    put_all(behind, (1, 2, 3))  # the first is in the writer's hand
-    held = threading.Thread(target=put_all, args=(behind, (4, 5)))
+    writer = BackgroundWriter(sink.write, sink.finish, size=2)
+    put_all(writer, (1, 2, 3))  # the first is in the writer's hand
+    held = threading.Thread(target=put_all, args=(writer, (4, 5)))
     held.start()
     held.join(0.05)
     assert held.is_alive()
     assert sink.values == []
     sink.gate.set()
     held.join(PATIENCE)
-    behind.close()
+    writer.close()
     assert sink.values == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("error", [RecordingError("The disk is full."), ZeroDivisionError()])
 def test_a_failed_write_reaches_a_caller_who_waits_for_room(error):
     sink = Sink(bad=3, error=error)
-    behind = WriteBehind(sink.write, sink.finish, room=1)
+    writer = BackgroundWriter(sink.write, sink.finish, size=1)
     with pytest.raises(type(error)) as caught:
-        put_all(behind, range(1, 100))
+        put_all(writer, range(1, 100))
     assert caught.value is error
     assert sink.values == [1, 2]
     assert sink.finished == [error]
-    behind.close()  # told once
+    writer.close()  # told once
 
 
 def test_a_failed_last_write_is_told_at_the_end():
     error = RecordingError("The disk is full.")
     sink = Sink(bad=2, error=error)
-    behind = WriteBehind(sink.write, sink.finish)
+    writer = BackgroundWriter(sink.write, sink.finish)
     sink.gate.clear()
-    behind.put(1)
-    behind.put(2)
+    writer.put(1)
+    writer.put(2)
     sink.gate.set()
     with pytest.raises(RecordingError):
-        behind.close()
+        writer.close()
     assert sink.finished == [error]
 
 
@@ -184,18 +184,18 @@ def test_an_end_that_fails_is_told():
         raise OSError("gone")
 
     with pytest.raises(OSError, match="gone"):
-        WriteBehind(lambda value: None, finish).close()
+        BackgroundWriter(lambda value: None, finish).close()
 
 
-def test_a_belt_that_was_stopped_lets_both_sides_go():
-    belt = Belt(1)
-    assert belt.put(1)
-    waiting = threading.Thread(target=lambda: belt.put(2))
+def test_a_stopped_queue_releases_both_sides():
+    queue = BoundedQueue(1)
+    assert queue.put(1)
+    waiting = threading.Thread(target=lambda: queue.put(2))
     waiting.start()
-    belt.stop()
+    queue.stop()
     waiting.join(PATIENCE)
-    assert not belt.put(3)
-    assert belt.take() is None
+    assert not queue.put(3)
+    assert queue.take() is None
 
 
 class Full(outputs.VideoWriter):
@@ -237,7 +237,7 @@ def test_a_disk_that_is_full_ends_the_run_with_its_sentence(clip, tmp_path, monk
     assert not tracked.complete
     assert pipeline.closed
     assert tracked.report.frames == told[-1] == 5  # those written; a few more were followed in vain
-    assert 5 < pipeline.processed <= 5 + 1 + MOST_WAITING + 1
+    assert 5 < pipeline.processed <= 5 + 1 + QUEUE_SIZE + 1
     assert len(read_video(tmp_path / "out.mp4").times) == 5
     assert len(table.read_text().splitlines()) == 1 + 6
 
@@ -273,7 +273,7 @@ def test_a_stop_in_the_middle_writes_what_was_followed(clip, tmp_path):
     )
     assert (tracked.problem, tracked.complete) == (None, False)
     assert tracked.report.frames == told[-1] == pipeline.processed == 50
-    assert source.taken <= 50 + MOST_WAITING + 1
+    assert source.taken <= 50 + QUEUE_SIZE + 1
     assert told[0] == 0
     assert told == sorted(told)
 

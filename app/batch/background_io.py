@@ -1,7 +1,7 @@
-"""The two ends of a run on threads of their own: pictures are read ahead of the tracker, results written behind it.
+"""Reading and writing on threads of their own: frames are read before they are needed, results written behind.
 
-Everything keeps its order, nothing is left out, and only a few pictures wait at a time, so memory stays flat. An error
-at either end reaches the tracker's thread as if it had been raised there.
+Order is kept, nothing is left out, and only a few pictures wait at a time, so that memory use stays constant. An error
+on either thread is raised again on the thread that tracks.
 """
 
 from __future__ import annotations
@@ -17,39 +17,41 @@ from app.sources.base import Source, SourceInfo
 
 T = TypeVar("T")
 
-MOST_WAITING = 4
-"""Pictures that may wait on a belt: enough to even out a slow frame, such as one with a look for faces."""
-WAITING_BYTES = 64 << 20
-"""Large pictures share this much memory on a belt, but one may always wait."""
-_LOOK_UP = 0.2
-"""Seconds after which a wait looks up: Windows tells a waiting thread nothing of Ctrl-C."""
+QUEUE_SIZE = 4
+"""Pictures that may wait in a queue: enough to even out a slow frame, such as one in which faces are detected."""
+QUEUE_BYTES = 64 << 20
+"""Upper limit of the memory of a queue's pictures; one picture may always wait."""
+_WAKE_SECONDS = 0.2
+"""Longest wait at a time, because on Windows Ctrl-C does not interrupt a wait."""
 
 
-def room_for(info: SourceInfo) -> int:
-    """Return how many pictures of a source may wait on a belt."""
+def queue_size(info: SourceInfo) -> int:
+    """Return how many pictures of a source may wait in a queue."""
     size = max(1, 3 * info.width * info.height)
-    return max(1, min(MOST_WAITING, WAITING_BYTES // size))
+    return max(1, min(QUEUE_SIZE, QUEUE_BYTES // size))
 
 
-class Belt(Generic[T]):
-    """Carries values from one thread to one other, in order. Who puts waits for room, who takes waits for values.
+class BoundedQueue(Generic[T]):
+    """First in, first out, from one thread to one other; both wait for each other.
+
+    Unlike :class:`queue.Queue` it can be ended by either side, which wakes the other one.
 
     Args:
-        room: values that may wait on it.
+        size: the most values that may wait.
     """
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._values: deque[T] = deque()
         self._changed = threading.Condition()
         self._ended = False
         self._stopped = False
 
     def put(self, value: T) -> bool:
-        """Add ``value``, waiting for room; return False where nobody takes any more."""
+        """Add ``value``, waiting for room; return False once the receiver has called :meth:`stop`."""
         with self._changed:
-            while len(self._values) >= self._room and not self._stopped:
-                self._changed.wait(_LOOK_UP)
+            while len(self._values) >= self._size and not self._stopped:
+                self._changed.wait(_WAKE_SECONDS)
             if self._stopped:
                 return False
             self._values.append(value)
@@ -60,7 +62,7 @@ class Belt(Generic[T]):
         """Return the next value, waiting for it; None after the last."""
         with self._changed:
             while not (self._values or self._ended or self._stopped):
-                self._changed.wait(_LOOK_UP)
+                self._changed.wait(_WAKE_SECONDS)
             if not self._values:
                 return None
             value = self._values.popleft()
@@ -68,29 +70,29 @@ class Belt(Generic[T]):
             return value
 
     def end(self) -> None:
-        """Say that no more values come; those on the belt can still be taken."""
+        """Called by the sender after the last value; values that wait can still be taken."""
         with self._changed:
             self._ended = True
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Say that nobody takes any more; what is on the belt is dropped."""
+        """Called by the receiver when it takes no more; values that wait are dropped."""
         with self._changed:
             self._stopped = True
             self._values.clear()
             self._changed.notify_all()
 
 
-class ReadAhead:
-    """Reads a source on a thread of its own until :meth:`close`; the source stays the caller's to close afterwards.
+class BackgroundReader:
+    """Reads a source on a thread of its own until :meth:`close`; the caller closes the source afterwards.
 
     Args:
-        source: read by nobody else meanwhile.
+        source: read by nothing else meanwhile.
     """
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._belt: Belt[Frame] = Belt(room_for(source.info))
+        self._queue: BoundedQueue[Frame] = BoundedQueue(queue_size(source.info))
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="track-reader", daemon=True)
         self._thread.start()
@@ -101,17 +103,17 @@ class ReadAhead:
         Raises:
             Exception: what the source raised, after the frames that came before.
         """
-        frame = self._belt.take()
+        frame = self._queue.take()
         if frame is None:
-            _raise(self)
+            _raise_once(self)
         return frame
 
     def close(self, timeout: float = 10.0) -> None:
-        """Stop reading; wait at most ``timeout`` seconds for a read that is under way."""
-        self._belt.stop()
+        """Stop reading; wait at most ``timeout`` seconds for a read in progress."""
+        self._queue.stop()
         self._thread.join(timeout)
 
-    def __enter__(self) -> ReadAhead:
+    def __enter__(self) -> BackgroundReader:
         return self
 
     def __exit__(
@@ -121,54 +123,54 @@ class ReadAhead:
 
     def _run(self) -> None:
         try:
-            while (frame := self._source.read()) is not None and self._belt.put(frame):
+            while (frame := self._source.read()) is not None and self._queue.put(frame):
                 pass
         except BaseException as error:  # it is raised in read
             self._error = error
-        self._belt.end()
+        self._queue.end()
 
 
-class WriteBehind(Generic[T]):
+class BackgroundWriter(Generic[T]):
     """Writes values on a thread of its own, and finishes there, so that nothing is closed while it is written.
 
     Args:
         write: called with one value after the other.
-        finish: called once after the last, also where ``write`` failed; with what it raised, else None.
-        room: values that may wait.
+        finish: called once after the last value, even if ``write`` failed; with the exception of ``write`` or None.
+        size: the most values that may wait.
     """
 
     def __init__(
-        self, write: Callable[[T], None], finish: Callable[[BaseException | None], None], room: int = MOST_WAITING
+        self, write: Callable[[T], None], finish: Callable[[BaseException | None], None], size: int = QUEUE_SIZE
     ) -> None:
         self._write = write
         self._finish = finish
-        self._belt: Belt[T] = Belt(room)
+        self._queue: BoundedQueue[T] = BoundedQueue(size)
         self._error: BaseException | None = None
-        # No daemon: whatever becomes of the caller, the process does not end before the outputs are finished. It starts
-        # with the first value, so that a caller who was interrupted before that leaves nothing that waits for ever.
+        # Not a daemon: whatever happens to the caller, the process does not end before the outputs are finished. It
+        # starts with the first value, so that a caller interrupted before that leaves no thread that waits for ever.
         self._thread = threading.Thread(target=self._run, name="track-writer")
 
     def put(self, value: T) -> None:
-        """Hand over a value, waiting while too many wait.
+        """Hand over a value, waiting while the queue is full.
 
         Raises:
-            Exception: what ``write`` raised for an earlier one.
+            Exception: what ``write`` raised for an earlier value.
         """
         self._begin()
-        if not self._belt.put(value):
+        if not self._queue.put(value):
             self._wait()
-            _raise(self)
+            _raise_once(self)
 
     def close(self) -> None:
-        """Let everything be written that was handed over, then finish; safe to call twice.
+        """Wait until everything handed over is written, then finish; safe to call twice.
 
         Raises:
             Exception: what ``write`` or ``finish`` raised, unless :meth:`put` has raised it.
         """
         self._begin()
-        self._belt.end()
+        self._queue.end()
         self._wait()
-        _raise(self)
+        _raise_once(self)
 
     def _begin(self) -> None:
         if self._thread.ident is None:
@@ -176,12 +178,12 @@ class WriteBehind(Generic[T]):
 
     def _wait(self) -> None:
         while self._thread.is_alive():
-            self._thread.join(_LOOK_UP)
+            self._thread.join(_WAKE_SECONDS)
 
     def _run(self) -> None:
         failure: BaseException | None = None
         try:
-            while (value := self._belt.take()) is not None:
+            while (value := self._queue.take()) is not None:
                 self._write(value)
         except BaseException as error:  # it is raised in put or close
             failure = self._error = error
@@ -191,12 +193,12 @@ class WriteBehind(Generic[T]):
             self._error = failure or error
         finally:
             failure = None
-            self._belt.stop()
+            self._queue.stop()
 
 
-def _raise(end: ReadAhead | WriteBehind[T]) -> None:
-    """Raise the error of the other thread, once; the error must not keep what it passed through."""
-    error, end._error = end._error, None
+def _raise_once(thread: BackgroundReader | BackgroundWriter[T]) -> None:
+    """Raise the other thread's error, once; no reference is kept, since its traceback holds pictures."""
+    error, thread._error = thread._error, None
     if error is not None:
         try:
             raise error
