@@ -28,7 +28,7 @@ from app.core.errors import UserError
 from app.core.files import check_writable, write_json
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import DEVICES, ENGINES
-from app.lab.accuracy.report import table
+from app.core.text_table import table
 from app.lab.accuracy.wflw_v import find_videos
 from benchmarks.flicker_clips import Clip, Points, labels_ignore_repeats, load
 from benchmarks.motion_designs import LandmarkSimilarity, NoMotion, SparseFlow

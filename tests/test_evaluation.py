@@ -145,7 +145,6 @@ def command(tmp_path: Path, weights: Path) -> Run:
         evaluate.add_parser(parser.add_subparsers())
         out = tmp_path / "out.json"
         args = parser.parse_args(["evaluate", *map(str, arguments), "--weights", str(weights), "--json", str(out)])
-        assert args.run is evaluate.run
         assert evaluate.run(args, open_predictor=square_predictor) == EXIT_OK
         values: dict[str, Any] = json.loads(out.read_text())
         return values

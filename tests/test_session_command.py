@@ -45,7 +45,7 @@ def test_list_shows_sessions_newest_first(tmp_path, capsys, monkeypatch):
     (tmp_path / "LDEQ Live" / "bad" / "session.json").write_text("{}")
     assert run("list", tmp_path / "LDEQ Live") == EXIT_OK
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 5  # with the two of the header
     assert sum("Camera, complete" in line for line in lines) == 2
     assert sum("choose another folder" in line for line in lines) == 1
     monkeypatch.setattr(platformdirs, "user_videos_dir", lambda: str(tmp_path))

@@ -12,6 +12,7 @@ from app.cli.training_options import add_data_options, check_positive, open_devi
 from app.core.errors import EXIT_OK, UserError
 from app.core.files import check_writable
 from app.core.places import DEFAULT_WEIGHTS
+from app.core.text_table import table
 
 if TYPE_CHECKING:
     from model.training.semantic import Movement
@@ -79,8 +80,6 @@ def run(args: argparse.Namespace) -> int:
 
 def movement_table(movements: Sequence[Movement]) -> str:
     """Return how far labels moved, a line for each source and region."""
-    from app.lab.accuracy.report import table
-
     rows = [
         (
             f"{row.source} {row.region}",

@@ -73,7 +73,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="ADDRESS",
         help="on a Ray cluster: its address, or auto; without one, Ray on this computer (needs the package ray)",
     )
-    parser.set_defaults(run=run)
     return parser
 
 

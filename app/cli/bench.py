@@ -25,7 +25,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Measure every stage of a frame and the whole way, with every engine that is present, in turns. "
         "Takes a minute or two; close other programs.",
     )
-    parser.set_defaults(run=run)
     parser.add_argument(
         "--video", type=Path, default=DEMO_CLIP, metavar="FILE", help="with one face (default: the demo)"
     )

@@ -16,7 +16,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Print the report card that the hold-still test of the live window wrote; with two, how the second "
         "differs from the first, how sure that is, and what else was different.",
     )
-    parser.set_defaults(run=run)
     parser.add_argument("card", type=Path, metavar="A.json", help="a report card")
     parser.add_argument("other", type=Path, nargs="?", metavar="B.json", help="compare this card with the first")
     return parser

@@ -49,7 +49,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Measure accuracy on WFLW or 300W faces, or accuracy and flicker on WFLW-V videos, and print a "
         "table.",
     )
-    parser.set_defaults(run=run)
     datasets = parser.add_subparsers(dest="dataset", metavar="DATASET", required=True)
 
     faces = datasets.add_parser("wflw", help="still faces: NME, FR@10, AUC@10, per attribute")

@@ -27,7 +27,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Measure RwR and filters with a grid of settings on labelled clips: accuracy, flicker, lag and "
         "where flicker comes from. Writes lab.html, its pictures and lab.json.",
     )
-    parser.set_defaults(run=run)
     parser.add_argument("clips", type=Path, metavar="CLIPS", help="folder with videos, landmarks and bboxes (WFLW-V)")
     parser.add_argument(
         "--ids",

@@ -21,6 +21,7 @@ from app.core.files import write_json
 from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
+from app.core.text_table import table
 from app.sessions.compare import compare_takes
 from app.sessions.describe import damaged_files, session_lines
 from app.sessions.export import export_clip
@@ -40,7 +41,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="look at recorded sessions, replay, compare and cut them",
         description="Look at recorded sessions, replay them under other settings, compare takes and cut clips.",
     )
-    parser.set_defaults(run=run)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the sessions in a folder, the newest first")
@@ -113,10 +113,13 @@ def _list(folder: Path | None) -> int:
     entries = list_sessions(folder)
     if not entries:
         print(f"There are no sessions in {folder}.")
+        return EXIT_OK
+    rows = []
     for entry in entries:
-        length = "      -" if entry.seconds is None else f"{entry.seconds:6.1f}s"
+        length = "-" if entry.seconds is None else f"{entry.seconds:.1f}"
         told = entry.error or f"{entry.source}{' (privacy)' if entry.privacy else ''}, {entry.state}"
-        print(f"{entry.started:%Y-%m-%d %H:%M}  {length}  {entry.name}  {told}")
+        rows.append((f"{entry.started:%Y-%m-%d %H:%M}", length, entry.name, told))
+    print(table(("recorded", "seconds", "session", "source"), rows, left=4))
     return EXIT_OK
 
 

@@ -58,7 +58,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_engine_options(parser)
     parser.add_argument("--no-audio", action="store_true", help="leave the audio out of the annotated video")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
-    parser.set_defaults(run=run)
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.modes import MODE_NAMES
+from app.core.text_table import table
 from app.holdstill.card import Card
 from app.holdstill.comparison import Comparison, ModeChange, compare_modes, flicker_interval
 from app.holdstill.figures import Light, ModeFigures, Stillness
@@ -29,15 +30,15 @@ def card_lines(card: Card) -> list[str]:
     """Return a card as lines: one block a mode, then what it was measured in."""
     figures = card.figures
     lines = [f"{card.title}  \u00b7  {card.when:%Y-%m-%d %H:%M:%S}", ""]
-    names = "".join(f"{region.name:>9}" for region in REGIONS)
-    lines.append(f"{'% of inter-ocular':<18}{'overall':>9}{names}{'px':>8}{'95 % interval':>18}")
+    header = ("% of inter-ocular", "overall", *(region.name for region in REGIONS), "px", "95 % interval")
+    rows = []
     for mode in figures.modes:
         title = mode_name(mode.mode)
         for name, noise in (("flicker", mode.flicker), ("wander", mode.wander)):
-            row = "".join(f"{value:9.3f}" for value in (noise.percent, *noise.regions_percent))
+            values = (noise.percent, *noise.regions_percent, noise.pixels)
             interval = flicker_interval(mode).ends(3) if name == "flicker" else ""
-            lines.append(f"{f'{title} {name}':<18}{row}{noise.pixels:8.3f}{interval:>18}".rstrip())
-    lines.append("")
+            rows.append((f"{title} {name}", *(f"{value:.3f}" for value in values), interval))
+    lines += [table(header, rows), ""]
     verdict = modes_verdict(card)
     if verdict:
         lines.append(verdict)
@@ -65,8 +66,8 @@ def comparison_lines(comparison: Comparison) -> list[str]:
     for change in comparison.modes:
         title = mode_name(change.after)
         for name, rows in (("flicker", change.flicker), ("wander", change.wander)):
-            lines.append(f"{f'{title} {name}':<18}{'A %':>8}{'B %':>8}{'B / A':>8}")
-            lines += [f"  {row.name:<16}{row.before:8.3f}{row.after:8.3f}{row.ratio:8.2f}" for row in rows]
+            cells = [(row.name, f"{row.before:.3f}", f"{row.after:.3f}", f"{row.ratio:.2f}") for row in rows]
+            lines.append(table((f"{title} {name}", "A %", "B %", "B / A"), cells))
         lines += [comparison_verdict(change), ""]
     if not comparison.modes:
         lines += ["The cards have no mode in common.", ""]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.modes import MODE_NAMES
+from app.core.text_table import table
 from app.sessions.estimates import Estimates
 from app.sessions.events import EventKind
 from app.sessions.take import Take
@@ -72,15 +73,14 @@ class Comparison:
     def lines(self) -> list[str]:
         """Return the comparison as lines for people."""
         a, b = self.a, self.b
-        rows = [("", a.name, b.name), ("mode", a.modes, b.modes), ("frames with a face", str(a.frames), str(b.frames))]
+        rows = [("mode", a.modes, b.modes), ("frames with a face", str(a.frames), str(b.frames))]
         rows.append(("flicker, % of eye distance", _number(a.flicker, 3), _number(b.flicker, 3)))
         for place, region in enumerate(REGIONS):
             rows.append((f"  {region.name}", _number(a.regions[place], 3), _number(b.regions[place], 3)))
         rows.append(("evaluations a frame", _number(a.evaluations, 2), _number(b.evaluations, 2)))
         rows.append(("cold starts of RwR", str(a.resets), str(b.resets)))
         rows.append(("frames a second", _number(a.fps, 1), _number(b.fps, 1)))
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = ["  ".join((row[0].ljust(widths[0]), row[1].rjust(widths[1]), row[2].rjust(widths[2]))) for row in rows]
+        lines = table(("", a.name, b.name), rows).splitlines()
         if self.identical:
             lines.append(f"The landmarks are the same, bit for bit, in all {self.common} common frames.")
         elif self.distance is not None:

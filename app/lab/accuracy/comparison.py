@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import UserError
-from app.lab.accuracy.report import INTERVALS, bootstrap_values, number, table
+from app.core.text_table import table
+from app.lab.accuracy.report import INTERVALS, bootstrap_values, number
 from model.json_files import JsonError, read_json
 from model.metrics.accuracy import areas, failures
 from model.metrics.confidence import Figure, difference_figure, ratio_figure

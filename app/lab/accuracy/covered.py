@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.lab.accuracy.report import table
+from app.core.text_table import table
 from app.lab.accuracy.wflw import WflwFace, read_image
 from model.engine.base import Engine
 from model.geometry import Crop

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from app.core.modes import FILTERS
+from app.core.text_table import table
 from app.lab.accuracy import settings as choices
 from app.lab.accuracy.settings import EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
@@ -20,20 +21,6 @@ from model.metrics.confidence import LEVEL, RESAMPLES, AccuracyFigures, Figure, 
 from model.weights import WeightsCard
 
 INTERVALS = f"In brackets: {LEVEL:.0%} interval, bootstrap over {{units}}"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return aligned text: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
-
-    def line(cells: Sequence[str]) -> str:
-        first, *others = (
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
-        )
-        return "  ".join((first, *others)).rstrip()
-
-    return "\n".join([line(header), "  ".join("-" * width for width in widths), *(line(row) for row in rows)])
 
 
 def wflw_table(result: WflwResult, still: StillVideo) -> str:

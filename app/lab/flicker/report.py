@@ -9,8 +9,9 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from app.core.text_table import table
 from app.core.version import VERSION
-from app.lab.accuracy.report import number, table
+from app.lab.accuracy.report import number
 from app.lab.flicker.attribution import GroupAttribution, summarise_attribution
 from app.lab.flicker.experiment import Experiment, MethodResult
 from app.lab.flicker.figures import GroupFigures

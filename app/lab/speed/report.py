@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from app.core.text_table import table
 from app.lab.speed.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work
 from app.lab.speed.live import Round
 from app.lab.speed.stages import PAINT, READ, STAGES, WRITE, Times
@@ -110,23 +111,21 @@ def text(values: dict[str, Any]) -> str:
             f"{name}: {work['multiplications'] / 1e6:.0f} million multiplications, {work['bytes'] / 1e6:.1f} MB; "
             f"share of the best: {share or 'unknown'}"
         )
-    head = "".join(f"{name:>24}" for name in engines)
-    lines += ["", "Milliseconds, median and 95th percentile (least)", f"{'stage':<14}{head}"]
+    stages = []
     for stage in STAGES:
         if stage in COMMON:
-            lines.append(f"{stage:<14}{_cell(values['common_ms'].get(stage)):>24}")
+            stages.append([stage, _cell(values["common_ms"].get(stage))])
         elif any(stage in each["stages_ms"] for each in engines.values()):
-            lines.append(
-                f"{stage:<14}" + "".join(f"{_cell(each['stages_ms'].get(stage)):>24}" for each in engines.values())
-            )
-    lines += ["", f"{'end to end':<14}{head}"]
+            stages.append([stage, *(_cell(each["stages_ms"].get(stage)) for each in engines.values())])
+    lines += ["", "Milliseconds, median and 95th percentile (least)", table(["stage", *engines], stages), ""]
     rows = {
         "fps": lambda each: f"{each['end_to_end']['fps']:.1f}" if "end_to_end" in each else "",
         "latency": lambda each: _cell(each["end_to_end"]["latency_ms"]) if "end_to_end" in each else "",
         "first after": lambda each: f"{each['first_landmarks_s']:.2f} s" if "first_landmarks_s" in each else "",
         "memory": lambda each: f"{each['memory_mib']} MiB" if each.get("memory_mib") else "",
     }
-    lines += [f"{name:<14}" + "".join(f"{show(each):>24}" for each in engines.values()) for name, show in rows.items()]
+    ends = [[name, *(show(each) for each in engines.values())] for name, show in rows.items()]
+    lines.append(table(["end to end", *engines], ends))
     for name, milliseconds in values["rivals_ms"].items():
         lines.append(f"\n{name}: {_cell(milliseconds)} ms a frame")
     return "\n".join(lines)

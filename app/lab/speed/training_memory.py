@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from app.lab.accuracy.report import table
+from app.core.text_table import table
 from model.heatmap import decode
 from model.network import Ldeq
 from model.solvers import SOLVER_FUNCTIONS
