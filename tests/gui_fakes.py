@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
-from app.core.modes import COLD, RWR
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
 from app.gui.live.presenters.session import SessionParts
@@ -34,7 +34,7 @@ def reading(overall: float) -> FlickerReading:
 
 
 def estimate(mode: str, flicker: float | None, points: NDArray[np.float32]) -> Estimate:
-    warm = mode == RWR
+    warm = mode == Mode.RWR
     report = SolveReport(2 if warm else 5, (0.3, 0.02), 1, "budget spent", warm, "" if warm else "first frame")
     spread = np.full(POINTS, 2.0, np.float32)
     return Estimate(mode, points, spread, report, None if flicker is None else reading(flicker))
@@ -50,13 +50,13 @@ def frame_result(
 ) -> FrameResult:
     """Return a result as the pipeline would for ``tracking``: RwR flickers 0.5 %, cold 1 %."""
     tracking = tracking or TrackingSettings()
-    flicker = flicker or {RWR: 0.5, COLD: 1.0}
+    flicker = flicker or {Mode.RWR: 0.5, Mode.COLD: 1.0}
     if image is None:
         image = np.full((SIZE[1], SIZE[0], 3), 40, np.uint8)
     now = time.perf_counter() if captured is None else captured
     angle = np.arange(POINTS) / POINTS * 2 * np.pi
     points = (np.stack([np.cos(angle), np.sin(angle)], -1) * 40 + (160, 90)).astype(np.float32)
-    modes = (RWR, COLD) if tracking.rwr else (COLD, RWR)
+    modes = (Mode.RWR, Mode.COLD) if tracking.rwr else (Mode.COLD, Mode.RWR)
     found = tuple(
         FaceResult(
             face,

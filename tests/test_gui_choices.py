@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.modes import EMA, ONE_EURO, OPPOSITE
+from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS, preset_of
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.choices import CHANGES, next_rival, with_budget, with_preset, with_weight
@@ -26,7 +26,7 @@ def test_rivals_take_turns_once_something_is_compared() -> None:
     for _ in range(4):
         tracking = next_rival(tracking)
         seen.append((tracking.compare, tracking.rival))
-    assert seen == [(True, OPPOSITE), (True, EMA), (True, ONE_EURO), (True, OPPOSITE)]
+    assert seen == [(True, Baseline.OPPOSITE), (True, Mode.EMA), (True, Mode.ONE_EURO), (True, Baseline.OPPOSITE)]
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)

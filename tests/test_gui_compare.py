@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app.core.frame import FaceResult, FrameResult
-from app.core.modes import COLD, EMA, RWR
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.gui.presenters.compare import (
     EDGE,
@@ -36,7 +36,7 @@ def face(identity: int, x: float, y: float, side: float) -> FaceResult:
     """Return a face whose landmarks fill 80 % of its crop."""
     circle = frame_result().faces[0].estimate.landmarks
     points = (circle - circle.mean(axis=0)) / np.ptp(circle) * 0.8 * side + (x, y)
-    return FaceResult(identity, Crop(x, y, side), estimate(RWR, 0.5, points.astype(np.float32)))
+    return FaceResult(identity, Crop(x, y, side), estimate(Mode.RWR, 0.5, points.astype(np.float32)))
 
 
 def frame(*faces: FaceResult, time: float = 0.0, size: tuple[int, int] = (WIDTH, HEIGHT)) -> FrameResult:
@@ -100,13 +100,13 @@ class TestComparison:
 
     def test_knows_what_is_compared_with_and_without_a_face(self) -> None:
         one = frame_result()
-        rival = replace(one.faces[0], other=replace(one.faces[0].estimate, mode=EMA))
-        assert compared(replace(one, faces=(rival,))) == (RWR, EMA)
+        rival = replace(one.faces[0], other=replace(one.faces[0].estimate, mode=Mode.EMA))
+        assert compared(replace(one, faces=(rival,))) == (Mode.RWR, Mode.EMA)
         assert is_comparing(replace(one, faces=(rival,)))
         empty = replace(one, faces=(), settings=TrackingSettings(compare=True))
-        assert compared(empty) == (RWR, COLD)
+        assert compared(empty) == (Mode.RWR, Mode.COLD)
         assert is_comparing(empty)
-        assert compared(one) == (RWR, None)
+        assert compared(one) == (Mode.RWR, None)
         assert not is_comparing(one)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from app.core.frame import FrameResult
-from app.core.modes import COLD, EMA, MODE_NAMES, MODES, ONE_EURO, RIVALS, RWR
+from app.core.modes import MODE_NAMES, Baseline, Mode
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.choices import rival_options
 from app.gui.live.presenters.flicker import TRACE_CAPACITY, FlickerHistory
@@ -25,7 +25,9 @@ COMPARE = TrackingSettings(compare=True)
 
 def compared(time: float, rwr: float, cold: float, /, **settings: object) -> FrameResult:
     tracking = replace(COMPARE, **settings)  # type: ignore[arg-type]
-    return replace(frame_result(captured=time, tracking=tracking, flicker={RWR: rwr, COLD: cold}), settings=tracking)
+    return replace(
+        frame_result(captured=time, tracking=tracking, flicker={Mode.RWR: rwr, Mode.COLD: cold}), settings=tracking
+    )
 
 
 def against(time: float, rival: str, flicker: float) -> FrameResult:
@@ -41,28 +43,28 @@ class TestFlickerHistory:
         for i in range(100):
             history.add(compared(i * 0.05, 3.0 if i >= 90 else 1.0, 2.0))
         view = history.view(4.95)
-        assert view.modes[RWR].now == pytest.approx(3.0)
-        assert view.modes[RWR].recent == pytest.approx(math.sqrt((90 + 10 * 9) / 100))
-        assert view.modes[COLD].now == view.modes[COLD].recent == pytest.approx(2.0)
+        assert view.modes[Mode.RWR].now == pytest.approx(3.0)
+        assert view.modes[Mode.RWR].recent == pytest.approx(math.sqrt((90 + 10 * 9) / 100))
+        assert view.modes[Mode.COLD].now == view.modes[Mode.COLD].recent == pytest.approx(2.0)
         assert view.change == pytest.approx(math.sqrt(1.8) / 2 - 1)
 
     def test_regions_keep_their_order(self) -> None:
         history = FlickerHistory()
         history.add(compared(0.0, 1.0, 2.0))
-        assert history.view(0.0).modes[COLD].regions == pytest.approx((2.0, 2.2, 2.4, 2.6, 2.8, 3.0))
+        assert history.view(0.0).modes[Mode.COLD].regions == pytest.approx((2.0, 2.2, 2.4, 2.6, 2.8, 3.0))
 
     def test_points_of_the_last_five_seconds(self) -> None:
         history = FlickerHistory()
         for time, value in ((0.0, 9.0), (5.5, 3.0), (6.0, 4.0)):
             history.add(compared(time, value, 2.0))
-        points = history.view(6.0).modes[RWR].points
+        points = history.view(6.0).modes[Mode.RWR].points
         assert points is not None
         np.testing.assert_allclose(points, np.linspace(0, 2 * math.sqrt(12.5), POINTS), rtol=1e-5)
 
     def test_a_mode_that_is_not_solved_has_no_figures(self) -> None:
         history = FlickerHistory()
         history.add(frame_result(captured=0.0))
-        cold = history.view(0.0).modes[COLD]
+        cold = history.view(0.0).modes[Mode.COLD]
         assert (cold.now, cold.recent, cold.regions, cold.points) == (None, None, None, None)
         assert history.view(0.0).change is None
 
@@ -73,24 +75,24 @@ class TestFlickerHistory:
         history.add(compared(0.2, 1.5, 2.0))
         view = history.view(0.2)
         assert view.times == pytest.approx([-0.2, -0.1, 0.0])
-        assert view.modes[RWR].trace == pytest.approx([1.0, math.nan, 1.5], nan_ok=True)
+        assert view.modes[Mode.RWR].trace == pytest.approx([1.0, math.nan, 1.5], nan_ok=True)
 
     def test_a_stall_is_a_gap_in_the_trace(self) -> None:
         history = FlickerHistory()
         history.add(compared(0.0, 1.0, 2.0))
         history.add(compared(2.5, 1.0, 2.0))
-        assert history.view(2.5).modes[RWR].trace == pytest.approx([1.0, math.nan, 1.0], nan_ok=True)
+        assert history.view(2.5).modes[Mode.RWR].trace == pytest.approx([1.0, math.nan, 1.0], nan_ok=True)
 
     def test_forgets_after_ten_seconds_and_on_request(self) -> None:
         history = FlickerHistory()
         for i in range(3000):
             history.add(compared(i * 0.01, 1.0, 2.0))
         view = history.view(30.0)
-        assert len(view.times) == len(view.modes[RWR].trace) == len(view.modes[COLD].trace)
+        assert len(view.times) == len(view.modes[Mode.RWR].trace) == len(view.modes[Mode.COLD].trace)
         assert 990 <= len(view.times) <= 1001
         history.clear()
         assert history.view(30.0).times.size == 0
-        assert history.view(30.0).modes[RWR].recent is None
+        assert history.view(30.0).modes[Mode.RWR].recent is None
 
     def test_keeps_no_more_than_its_memory(self) -> None:
         history = FlickerHistory()
@@ -98,13 +100,13 @@ class TestFlickerHistory:
             history.add(compared(i * 0.001, 1.0 + i, 2.0))
         view = history.view((TRACE_CAPACITY + 499) * 0.001)
         assert len(view.times) == TRACE_CAPACITY
-        assert view.modes[RWR].trace[-1] == TRACE_CAPACITY + 500
-        assert (np.diff(view.modes[RWR].trace) == 1).all()
+        assert view.modes[Mode.RWR].trace[-1] == TRACE_CAPACITY + 500
+        assert (np.diff(view.modes[Mode.RWR].trace) == 1).all()
 
     def test_old_figures_are_not_shown_as_new(self) -> None:
         history = FlickerHistory()
         history.add(compared(0.0, 1.0, 2.0))
-        assert history.view(8.0).modes[RWR].now is None
+        assert history.view(8.0).modes[Mode.RWR].now is None
 
     def test_what_the_window_got_does_not_change_any_more(self) -> None:
         history = FlickerHistory()
@@ -112,71 +114,71 @@ class TestFlickerHistory:
         view = history.view(0.0)
         for i in range(2 * TRACE_CAPACITY):
             history.add(compared(i * 0.001, 7.0, 2.0))
-        assert view.modes[RWR].trace.tolist() == [1.0]
+        assert view.modes[Mode.RWR].trace.tolist() == [1.0]
 
 
 class TestPair:
     def test_a_filter_can_be_the_rival(self) -> None:
         history = FlickerHistory()
-        history.add(against(0.0, EMA, 0.8))
+        history.add(against(0.0, Mode.EMA, 0.8))
         view = history.view(0.0)
-        assert view.pair == (RWR, EMA)
-        assert view.modes[EMA].now == pytest.approx(0.8)
+        assert view.pair == (Mode.RWR, Mode.EMA)
+        assert view.modes[Mode.EMA].now == pytest.approx(0.8)
         assert view.change == pytest.approx(0.5 / 0.8 - 1)
-        assert view.modes[COLD].now is None
+        assert view.modes[Mode.COLD].now is None
 
     def test_turning_rwr_off_moves_no_column_and_drops_no_figure(self) -> None:
         history = FlickerHistory()
         history.add(compared(0.0, 1.0, 2.0))
         history.add(compared(0.1, 1.0, 2.0, rwr=False))
         view = history.view(0.1)
-        assert view.pair == (RWR, COLD)
-        assert view.modes[RWR].trace.tolist() == [1.0, 1.0]
+        assert view.pair == (Mode.RWR, Mode.COLD)
+        assert view.modes[Mode.RWR].trace.tolist() == [1.0, 1.0]
 
     def test_the_last_rival_stays_beside_the_chosen_mode_when_comparing_ends(self) -> None:
         history = FlickerHistory()
-        history.add(against(0.0, ONE_EURO, 0.8))
+        history.add(against(0.0, Mode.ONE_EURO, 0.8))
         history.add(frame_result(captured=0.1))
-        assert history.view(0.1).pair == (RWR, ONE_EURO)
+        assert history.view(0.1).pair == (Mode.RWR, Mode.ONE_EURO)
         history.add(frame_result(captured=0.2, tracking=TrackingSettings(rwr=False)))
-        assert history.view(0.2).pair == (RWR, COLD)
+        assert history.view(0.2).pair == (Mode.RWR, Mode.COLD)
 
     def test_new_settings_of_rwr_start_its_averages_anew_and_leave_the_cold_ones(self) -> None:
         history = FlickerHistory()
         history.add(compared(0.0, 9.0, 2.0))
         history.add(compared(0.1, 1.0, 4.0, recurrence=RwrSettings(recurrence_weight=5.0)))
         view = history.view(0.1)
-        assert view.modes[RWR].recent == pytest.approx(1.0)
-        assert view.modes[COLD].recent == pytest.approx(math.sqrt(10))
-        assert view.modes[RWR].trace.tolist() == [9.0, 1.0]
+        assert view.modes[Mode.RWR].recent == pytest.approx(1.0)
+        assert view.modes[Mode.COLD].recent == pytest.approx(math.sqrt(10))
+        assert view.modes[Mode.RWR].trace.tolist() == [9.0, 1.0]
 
     def test_repairing_points_starts_all_averages_anew(self) -> None:
         history = FlickerHistory()
         history.add(compared(0.0, 9.0, 2.0))
         history.add(compared(0.1, 1.0, 4.0, ghcu=True))
-        assert history.view(0.1).modes[COLD].recent == pytest.approx(4.0)
+        assert history.view(0.1).modes[Mode.COLD].recent == pytest.approx(4.0)
 
     def test_only_the_chosen_face_is_shown(self) -> None:
         choice = FaceChoice()
         history = FlickerHistory(choice)
         first = frame_result(captured=0.0, faces=2)
-        louder = replace(first.faces[1], estimate=estimate(RWR, 3.0, first.faces[1].estimate.landmarks))
+        louder = replace(first.faces[1], estimate=estimate(Mode.RWR, 3.0, first.faces[1].estimate.landmarks))
         history.add(replace(first, faces=(first.faces[0], louder)))
-        assert history.view(0.0).modes[RWR].now == pytest.approx(0.5)
+        assert history.view(0.0).modes[Mode.RWR].now == pytest.approx(0.5)
         history.choose(1)
         second = frame_result(captured=0.1, faces=2)
         history.add(replace(second, faces=(second.faces[0], louder)))
         view = history.view(0.1)
         assert view.face == choice.chosen == 1
-        assert view.modes[RWR].recent == pytest.approx(3.0)
-        assert view.modes[RWR].trace.tolist() == [3.0]
+        assert view.modes[Mode.RWR].recent == pytest.approx(3.0)
+        assert view.modes[Mode.RWR].trace.tolist() == [3.0]
 
-    @pytest.mark.parametrize("mode", [RWR, COLD])
+    @pytest.mark.parametrize("mode", [Mode.RWR, Mode.COLD])
     def test_every_mode_but_the_chosen_one_is_offered_as_rival(self, mode: str) -> None:
         options = rival_options(mode)
-        assert tuple(option.name for option in options) == RIVALS
+        assert tuple(option.name for option in options) == tuple(Baseline)
         labels = {option.label for option in options}
-        assert labels == {MODE_NAMES[other] for other in MODES if other != mode}
+        assert labels == {MODE_NAMES[other] for other in Mode if other != mode}
 
 
 class TestTraceRing:

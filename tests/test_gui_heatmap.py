@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from app.core.modes import COLD, EMA, MODES, RWR
+from app.core.modes import Mode
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.live.presenters.heatmap import CHANGE, FLICKER, heat_view, live_heat
 from app.gui.presenters.canonical_face import canonical_face, heat_field
@@ -25,9 +25,9 @@ from app.gui.presenters.readouts import NOTHING
 from model.topology import LEFT_EYE_OUTER, MIRROR, POINTS, REGIONS, RIGHT_EYE_OUTER
 
 
-def flicker(pair: tuple[str, str] = (RWR, COLD), **points: np.ndarray) -> FlickerView:
+def flicker(pair: tuple[str, str] = (Mode.RWR, Mode.COLD), **points: np.ndarray) -> FlickerView:
     """Return a view in which the modes named have these points."""
-    modes = {mode: ModeFlicker() for mode in MODES}
+    modes = {mode: ModeFlicker() for mode in Mode}
     for mode, values in points.items():
         recent = float(np.sqrt(np.mean(np.square(values))))
         modes[mode] = ModeFlicker(recent=recent, points=values.astype(np.float32))
@@ -121,7 +121,7 @@ class TestHeatView:
     def test_the_change_tells_where_the_first_is_calmer(self) -> None:
         first, second = even(0.4), even(0.8)
         second[0] = 0.1
-        view = heat_view(flicker((RWR, EMA), rwr=first, ema=second), CHANGE)
+        view = heat_view(flicker((Mode.RWR, Mode.EMA), rwr=first, ema=second), CHANGE)
         (pane,) = view.panes
         assert pane.title == "RwR against EMA"
         assert pane.levels is not None
@@ -145,5 +145,5 @@ class TestHeatView:
 
     def test_levels_for_the_live_face(self) -> None:
         heat = live_heat(flicker(rwr=even(HIGHEST)))
-        assert list(heat) == [RWR]
-        assert (heat[RWR] == LEVELS - 1).all()
+        assert list(heat) == [Mode.RWR]
+        assert (heat[Mode.RWR] == LEVELS - 1).all()

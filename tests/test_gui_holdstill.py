@@ -19,7 +19,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.errors import RecordingError
 from app.core.frame import FrameResult
-from app.core.modes import COLD, RWR
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.gui.holdstill.presenters.hold_still import (
     COUNTDOWN,
@@ -106,7 +106,7 @@ class Bench:
     def sit(self, head: Points | None = None, face: int | None = 0, seconds: float = 12.6) -> None:
         """Feed frames from now on, through the countdown to the end of the test."""
         count = int(seconds * FPS)
-        modes = {RWR: noisy(count, 0.1, 1), COLD: noisy(count, 0.4, 2)}
+        modes = {Mode.RWR: noisy(count, 0.1, 1), Mode.COLD: noisy(count, 0.4, 2)}
         if head is not None:
             head = head[self.frames : self.frames + count]
         self.feed(results(modes, head, face, start=self.now, first=self.frames))
@@ -302,7 +302,7 @@ def test_cards_are_drawn_in_the_modes_colours(application: QApplication, palette
         image = sheet_image(sheet, palette)
         assert (image.width(), image.height()) == (WIDTH * FINE, HEIGHT * FINE)
         pixels = np.frombuffer(image.constBits(), np.uint8).reshape(HEIGHT * FINE, WIDTH * FINE, 4)
-        for mode in (RWR, COLD):
+        for mode in (Mode.RWR, Mode.COLD):
             colour = QColor(palette.modes[mode])
             wanted = np.array([colour.blue(), colour.green(), colour.red()])
             assert (pixels[..., :3] == wanted).all(-1).sum() > 2000, mode

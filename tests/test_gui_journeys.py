@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import FaceResult, Frame
-from app.core.modes import COLD, EMA, RWR
+from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.holdstill.presenters import hold_still as holdstill_module
 from app.gui.holdstill.views.card_drawing import FINE, HEIGHT, WIDTH
@@ -233,14 +233,14 @@ def frames_of(path: Path) -> list[np.ndarray]:
 def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_path: Path) -> None:
     me = begin(recording=RecordingChoices(exact=True))
     assert me.window.view._hud.demo
-    assert me.modes == (RWR, "")
+    assert me.modes == (Mode.RWR, "")
     me.press(Key.Key_R)
-    me.wait(lambda: me.modes == (COLD, ""))
+    me.wait(lambda: me.modes == (Mode.COLD, ""))
     me.press(Key.Key_R, Key.Key_C)
-    me.wait(lambda: me.modes == (RWR, COLD))
+    me.wait(lambda: me.modes == (Mode.RWR, Mode.COLD))
     whole = me.window.view.device_size
     me.press(Key.Key_B, Key.Key_V)
-    me.wait(lambda: me.modes == (RWR, EMA))
+    me.wait(lambda: me.modes == (Mode.RWR, Mode.EMA))
     assert me.window.view.comparison.view == SPLIT
     me.press(Key.Key_V)
     assert me.window.view.comparison.view == SIDE_BY_SIDE
@@ -248,7 +248,7 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     me.wait(lambda: me.window.view.picture and me.window.view.picture.region is not None)
     me.press(Key.Key_V, Key.Key_C)
     assert me.window.view.comparison.view == OVERLAY
-    me.wait(lambda: me.modes == (RWR, ""))
+    me.wait(lambda: me.modes == (Mode.RWR, ""))
 
     folder = me.record()
     assert folder.parent == tmp_path / "out"
@@ -314,7 +314,7 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     assert me.window.pages.currentWidget() is me.window.page
     me.press(Key.Key_R)
     assert not me.window.presenter.session.state.tracking.rwr
-    me.wait(lambda: me.modes == (COLD, ""))
+    me.wait(lambda: me.modes == (Mode.COLD, ""))
 
 
 def test_privacy_leaves_no_picture_of_anybody(begin: Callable[..., Person], tmp_path: Path) -> None:
@@ -367,7 +367,7 @@ def test_hold_still_ends_with_a_card_that_is_kept(
     me = begin(plays=StillFace)
     me.press(Key.Key_T)
     assert me.window.test_overlay.isVisible()
-    me.wait(lambda: me.modes == (RWR, COLD))
+    me.wait(lambda: me.modes == (Mode.RWR, Mode.COLD))
     me.wait(lambda: me.window.pages.currentWidget() is me.window.card)
     assert me.window.presenter.session.state.tracking == TrackingSettings()
     view = me.window.hold_still.view()
@@ -375,7 +375,7 @@ def test_hold_still_ends_with_a_card_that_is_kept(
     assert view.path is not None
     assert view.path.parent == tmp_path / "out"
     card = read_card(view.path)
-    assert [mode.mode for mode in card.figures.modes] == [RWR, COLD]
+    assert [mode.mode for mode in card.figures.modes] == [Mode.RWR, Mode.COLD]
     assert all(mode.flicker.percent > 0 for mode in card.figures.modes)
     drawn = QImage(str(view.path.with_suffix(".png")))
     assert drawn.size().toTuple() == (round(WIDTH * FINE), round(HEIGHT * FINE))
@@ -384,7 +384,7 @@ def test_hold_still_ends_with_a_card_that_is_kept(
     me.press(Key.Key_Escape)
     assert me.window.pages.currentWidget() is me.window.page
     assert not me.window.test_overlay.isVisible()
-    me.wait(lambda: me.modes == (RWR, ""))
+    me.wait(lambda: me.modes == (Mode.RWR, ""))
 
 
 def test_without_a_camera_the_demo_can_be_steered(
@@ -443,7 +443,7 @@ def test_figures_follow_the_chosen_face(begin: Callable[..., Person], qtbot: QtB
     me = begin(plays=lambda: PacedSource(partial(Crowd, 2), loop=True), tracking=TrackingSettings(max_faces=2))
     me.wait(lambda: {face.face for face in me.faces} == {0, 1})
     view, presenter = me.window.view, me.window.presenter
-    me.wait(lambda: presenter.flicker().modes[RWR].recent is not None)
+    me.wait(lambda: presenter.flicker().modes[Mode.RWR].recent is not None)
 
     def centre(face: int) -> QPoint:
         picture = view.picture
@@ -482,7 +482,7 @@ def test_the_next_window_is_as_the_last_one_was(begin: Callable[..., Person], tm
     me.press(Key.Key_T, held=CONTROL)
     me.press(Key.Key_B, held=CONTROL)
     me.press(Key.Key_D, Key.Key_C, Key.Key_B, Key.Key_V, Key.Key_1, Key.Key_M)
-    me.wait(lambda: me.modes == (RWR, EMA))
+    me.wait(lambda: me.modes == (Mode.RWR, Mode.EMA))
     me.window.resize(LEAST_SIZE[0], 690)  # the test's screen is no wider
     leave(me)
 
@@ -498,7 +498,7 @@ def test_the_next_window_is_as_the_last_one_was(begin: Callable[..., Person], tm
     assert again.window.size().toTuple() == (LEAST_SIZE[0], 690)
     assert again.window.presenter.mirrored
     assert again.window.presenter.session.state.tracking == me.window.presenter.session.state.tracking
-    again.wait(lambda: again.modes == (RWR, EMA))
+    again.wait(lambda: again.modes == (Mode.RWR, Mode.EMA))
 
 
 def test_closing_in_the_middle_of_everything_loses_nothing(begin: Callable[..., Person]) -> None:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import FrameResult
-from app.core.modes import COLD, EMA, MODES, ONE_EURO, OPPOSITE, RWR
+from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.choices import rival_options
@@ -84,10 +84,10 @@ def count(painted: Pixels, colour: str | tuple[int, int, int], tolerance: int = 
     return int((np.abs(painted.astype(int) - rgb) <= tolerance).all(axis=-1).sum())
 
 
-def flicker(pair: tuple[str, str] = (RWR, COLD), now: float = 10.0, **values: float) -> FlickerView:
+def flicker(pair: tuple[str, str] = (Mode.RWR, Mode.COLD), now: float = 10.0, **values: float) -> FlickerView:
     """Return a view in which the modes named flicker that much."""
     times = np.linspace(-10, 0, 300, dtype=np.float32)
-    modes = {mode: ModeFlicker() for mode in MODES}
+    modes = {mode: ModeFlicker() for mode in Mode}
     for name, value in values.items():
         mode = name.replace("_", "-")
         trace = value + 0.2 * value * np.sin(np.arange(300, dtype=np.float32))
@@ -99,15 +99,15 @@ class TestFlickerCard:
     @pytest.mark.parametrize("widget", [FlickerTrace, FlickerNumbers, RegionBars])
     def test_every_pair_has_its_colours(self, application: QApplication, qtbot: QtBot, widget: type) -> None:
         view = shown(qtbot, widget(), 300, 130)
-        view.show_flicker(flicker((RWR, EMA), rwr=0.4, ema=0.8, cold=1.0))
+        view.show_flicker(flicker((Mode.RWR, Mode.EMA), rwr=0.4, ema=0.8, cold=1.0))
         painted = pixels(view)
-        assert count(painted, DARK.modes[RWR], 40) > 20
-        assert count(painted, DARK.modes[EMA], 40) > 20
-        assert count(painted, DARK.modes[COLD]) == 0
-        view.show_flicker(flicker((COLD, ONE_EURO), 20.0, cold=0.9, one_euro=0.5))
+        assert count(painted, DARK.modes[Mode.RWR], 40) > 20
+        assert count(painted, DARK.modes[Mode.EMA], 40) > 20
+        assert count(painted, DARK.modes[Mode.COLD]) == 0
+        view.show_flicker(flicker((Mode.COLD, Mode.ONE_EURO), 20.0, cold=0.9, one_euro=0.5))
         painted = pixels(view)
-        assert count(painted, DARK.modes[RWR]) == 0
-        assert count(painted, DARK.modes[ONE_EURO], 40) > 20
+        assert count(painted, DARK.modes[Mode.RWR]) == 0
+        assert count(painted, DARK.modes[Mode.ONE_EURO], 40) > 20
 
     @pytest.mark.parametrize("widget", [FlickerTrace, FlickerNumbers, RegionBars])
     def test_follows_dark_and_light(self, application: QApplication, qtbot: QtBot, widget: type) -> None:
@@ -115,19 +115,19 @@ class TestFlickerCard:
         view.show_flicker(flicker(rwr=0.4, cold=0.8))
         theme.apply(application, LIGHT)
         painted = pixels(view)
-        assert count(painted, LIGHT.modes[RWR], 40) > 20
-        assert count(painted, DARK.modes[RWR]) == 0
+        assert count(painted, LIGHT.modes[Mode.RWR], 40) > 20
+        assert count(painted, DARK.modes[Mode.RWR]) == 0
 
     def test_a_gap_is_not_bridged(self, application: QApplication, qtbot: QtBot) -> None:
         view = shown(qtbot, FlickerTrace(), 320, 118)
         whole = flicker(rwr=0.4)
-        trace = whole.modes[RWR].trace.copy()
+        trace = whole.modes[Mode.RWR].trace.copy()
         trace[100:200] = np.nan
-        view.show_flicker(replace(whole, modes=whole.modes | {RWR: replace(whole.modes[RWR], trace=trace)}))
+        view.show_flicker(replace(whole, modes=whole.modes | {Mode.RWR: replace(whole.modes[Mode.RWR], trace=trace)}))
         painted = pixels(view)
         middle = painted[:, painted.shape[1] // 2 - 10 : painted.shape[1] // 2 + 10]
-        assert count(painted, DARK.modes[RWR], 60) > 20
-        assert count(middle, DARK.modes[RWR], 60) == 0
+        assert count(painted, DARK.modes[Mode.RWR], 60) > 20
+        assert count(middle, DARK.modes[Mode.RWR], 60) == 0
 
     def test_nothing_is_painted_again_for_the_same_figures(self, application: QApplication, qtbot: QtBot) -> None:
         view = shown(qtbot, RegionBars(), 300, 130)
@@ -176,27 +176,27 @@ class TestHeatMap:
 class TestSegments:
     def test_shows_options_and_tells_the_choice(self, application: QApplication, qtbot: QtBot) -> None:
         segments = shown(qtbot, Segments("Rival"), 240, 28)
-        segments.show_options(rival_options(RWR), OPPOSITE)
-        assert segments.current == OPPOSITE
+        segments.show_options(rival_options(Mode.RWR), Baseline.OPPOSITE)
+        assert segments.current == Baseline.OPPOSITE
         with qtbot.waitSignal(segments.chosen) as chosen:
-            qtbot.mouseClick(segments._buttons[EMA], Qt.MouseButton.LeftButton)
-        assert chosen.args == [EMA]
-        segments.show_options(rival_options(COLD), ONE_EURO)
-        assert segments.current == ONE_EURO
-        assert segments._buttons[OPPOSITE].text() == "RwR"
+            qtbot.mouseClick(segments._buttons[Mode.EMA], Qt.MouseButton.LeftButton)
+        assert chosen.args == [Mode.EMA]
+        segments.show_options(rival_options(Mode.COLD), Mode.ONE_EURO)
+        assert segments.current == Mode.ONE_EURO
+        assert segments._buttons[Baseline.OPPOSITE].text() == "RwR"
 
     def test_none_may_be_on(self, application: QApplication, qtbot: QtBot) -> None:
         segments = shown(qtbot, Segments("Rival"))
-        segments.show_options(rival_options(RWR), EMA)
-        segments.show_options(rival_options(RWR), "")
+        segments.show_options(rival_options(Mode.RWR), Mode.EMA)
+        segments.show_options(rival_options(Mode.RWR), "")
         assert segments.current == ""
 
     def test_what_is_shown_is_not_told_as_a_choice(self, application: QApplication, qtbot: QtBot) -> None:
         segments = shown(qtbot, Segments("Rival"))
         told: list[str] = []
         segments.chosen.connect(told.append)
-        segments.show_options(rival_options(RWR), EMA)
-        segments.show_options(rival_options(RWR), OPPOSITE)
+        segments.show_options(rival_options(Mode.RWR), Mode.EMA)
+        segments.show_options(rival_options(Mode.RWR), Baseline.OPPOSITE)
         assert told == []
 
     def test_arrow_keys_choose_once_tab_is_there_and_shortcuts_rest(
@@ -205,16 +205,16 @@ class TestSegments:
         window = shown(qtbot, QWidget())
         segments = Segments("Rival")
         QVBoxLayout(window).addWidget(segments)
-        segments.show_options(rival_options(RWR), OPPOSITE)
+        segments.show_options(rival_options(Mode.RWR), Baseline.OPPOSITE)
         seeks: list[int] = []
         QShortcut(QKeySequence("Right"), window).activated.connect(lambda: seeks.append(1))
         window.activateWindow()
-        segments._buttons[OPPOSITE].setFocus(Qt.FocusReason.TabFocusReason)
-        qtbot.waitUntil(lambda: segments._buttons[OPPOSITE].hasFocus())
+        segments._buttons[Baseline.OPPOSITE].setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(lambda: segments._buttons[Baseline.OPPOSITE].hasFocus())
         with qtbot.waitSignal(segments.chosen) as chosen:
-            qtbot.keyClick(segments._buttons[OPPOSITE], Qt.Key.Key_Right)
-        assert chosen.args == [EMA]
-        assert segments._buttons[EMA].hasFocus()
+            qtbot.keyClick(segments._buttons[Baseline.OPPOSITE], Qt.Key.Key_Right)
+        assert chosen.args == [Mode.EMA]
+        assert segments._buttons[Mode.EMA].hasFocus()
         assert seeks == []
 
 
@@ -263,15 +263,15 @@ class TestSolverPanel:
         panel = shown(qtbot, SolverPanel(), 820, 250)
         panel.show_view(self.solver().view(1.0), 1.0)
         painted = pixels(panel.chart)
-        assert count(painted, DARK.modes[RWR]) > 30
-        assert count(painted, DARK.modes[COLD]) > 30
+        assert count(painted, DARK.modes[Mode.RWR]) > 30
+        assert count(painted, DARK.modes[Mode.COLD]) > 30
 
     def test_cold_starts_are_listed(self, application: QApplication, qtbot: QtBot) -> None:
         panel = shown(qtbot, SolverPanel(), 820, 250)
         history = SolverHistory()
         cold = frame_result(captured=0.0)
-        first = replace(cold.faces[0].estimate, report=estimate(COLD, 0.5, np.zeros((98, 2), np.float32)).report)
-        history.add(replace(cold, faces=(replace(cold.faces[0], estimate=replace(first, mode=RWR)),)))
+        first = replace(cold.faces[0].estimate, report=estimate(Mode.COLD, 0.5, np.zeros((98, 2), np.float32)).report)
+        history.add(replace(cold, faces=(replace(cold.faces[0], estimate=replace(first, mode=Mode.RWR)),)))
         panel.show_view(history.view(0.0), 1.0)
         assert panel._log.toPlainText() == "0:00.0  first frame"
 
@@ -397,7 +397,7 @@ class TestVideoView:
     def test_heat_colours_the_face_shown(self, application: QApplication, qtbot: QtBot) -> None:
         view = self.view(qtbot, compared())
         view.show_face(0)
-        view.show_heat({RWR: np.full(POINTS, LEVELS - 1, np.uint8)})
+        view.show_heat({Mode.RWR: np.full(POINTS, LEVELS - 1, np.uint8)})
         hot = tuple(HEAT_COLOURS[-1].tolist())
         assert count(pixels(view), hot, 30) > 100
         view.show_heat(None)
@@ -406,9 +406,9 @@ class TestVideoView:
 
 
 def test_a_switch_asks_for_its_colour_when_painted(application: QApplication, qtbot: QtBot) -> None:
-    switch = shown(qtbot, Toggle("RwR", lambda: theme.palette().modes[RWR]), 40, 24)
+    switch = shown(qtbot, Toggle("RwR", lambda: theme.palette().modes[Mode.RWR]), 40, 24)
     switch.setChecked(True)
     qtbot.waitUntil(lambda: switch.property("position") == 1.0)
-    assert count(pixels(switch), DARK.modes[RWR]) > 100
+    assert count(pixels(switch), DARK.modes[Mode.RWR]) > 100
     theme.apply(application, LIGHT)
-    assert count(pixels(switch), LIGHT.modes[RWR]) > 100
+    assert count(pixels(switch), LIGHT.modes[Mode.RWR]) > 100

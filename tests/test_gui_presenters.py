@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
 from app.core.frame import FrameResult
-from app.core.modes import COLD, RWR
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.banners import NO_CAMERA, OFFER_SECONDS, Banners
 from app.gui.live.presenters.chooser import Ask, CameraChoice, choices
@@ -173,17 +173,17 @@ class TestReadouts:
         assert headline(facts(SessionState())) == "Stopped"
 
     def test_verdict_only_for_modes_solved_on_the_same_frames(self) -> None:
-        both = FlickerView(modes={RWR: ModeFlicker(recent=0.6), COLD: ModeFlicker(recent=1.0)})
+        both = FlickerView(modes={Mode.RWR: ModeFlicker(recent=0.6), Mode.COLD: ModeFlicker(recent=1.0)})
         compare = running(tracking=TrackingSettings(compare=True))
         assert verdict(facts(compare, flicker=both)) == "RwR flickers 40% less than Cold"
         assert verdict(facts(flicker=both)) == ""
-        worse = FlickerView(modes={RWR: ModeFlicker(recent=1.5), COLD: ModeFlicker(recent=1.0)})
+        worse = FlickerView(modes={Mode.RWR: ModeFlicker(recent=1.5), Mode.COLD: ModeFlicker(recent=1.0)})
         assert verdict(facts(compare, flicker=worse)) == "RwR flickers 50% more than Cold"
 
     def test_figures(self) -> None:
-        view = FlickerView(modes={RWR: ModeFlicker(now=0.414, recent=71.47), COLD: ModeFlicker()})
-        assert (flicker_texts(view, RWR).now, flicker_texts(view, RWR).recent) == ("0.41", "71.5")
-        assert flicker_texts(view, COLD).now == NOTHING
+        view = FlickerView(modes={Mode.RWR: ModeFlicker(now=0.414, recent=71.47), Mode.COLD: ModeFlicker()})
+        assert (flicker_texts(view, Mode.RWR).now, flicker_texts(view, Mode.RWR).recent) == ("0.41", "71.5")
+        assert flicker_texts(view, Mode.COLD).now == NOTHING
 
 
 class TestBanners:

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.events import FaceFound, SceneCut, TrackingEvent
 from app.core.frame import Estimate, FaceResult, FrameResult
-from app.core.modes import COLD, EMA, RWR
+from app.core.modes import Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.solver import (
@@ -57,7 +57,7 @@ def frame(
 ) -> FrameResult:
     """Return a frame with these reports; the second is the rival's where both are there."""
     base = frame_result(captured=time)
-    own = [report_of(mode, report) for mode, report in ((RWR, rwr), (COLD, cold)) if report is not None]
+    own = [report_of(mode, report) for mode, report in ((Mode.RWR, rwr), (Mode.COLD, cold)) if report is not None]
     tracking = TrackingSettings(rwr=rwr is not None, compare=len(own) > 1, **settings)  # type: ignore[arg-type]
     face = FaceResult(0, base.faces[0].crop, own[0], own[1] if len(own) > 1 else None)
     shown = replace(base.frame, timestamp=time)
@@ -102,15 +102,15 @@ class TestEvaluations:
     def test_without_rwr_nothing_is_spent_or_saved_by_it(self) -> None:
         view = history(frame(0.0, None, ALONE)).view(0.0)
         assert (view.rwr, view.frames, view.spent, view.newest) == (False, 0, 0, None)
-        assert [own.mode for own in view.residuals] == [COLD]
+        assert [own.mode for own in view.residuals] == [Mode.COLD]
         assert texts(view)["Warm for"] == NOTHING
 
     def test_a_filters_report_is_the_cold_solves(self) -> None:
         one = frame(0.0, WARM, ALONE)
-        ema = replace(one.faces[0], other=report_of(EMA, ALONE))
+        ema = replace(one.faces[0], other=report_of(Mode.EMA, ALONE))
         view = history(replace(one, faces=(ema,))).view(0.0)
         assert view.cold_cost == 3.0
-        assert [own.mode for own in view.residuals] == [RWR, COLD]
+        assert [own.mode for own in view.residuals] == [Mode.RWR, Mode.COLD]
 
 
 class TestResiduals:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import FrameResult
-from app.core.modes import RWR
+from app.core.modes import Mode
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters import actions
@@ -181,11 +181,11 @@ def test_a_folder_that_cannot_be_read_is_a_sentence() -> None:
 def test_columns_add_up_as_flicker_does_and_keep_gaps() -> None:
     times = (np.arange(1000) + 0.5) / 100
     values = np.where((times >= 4) & (times < 6), np.nan, np.where(np.arange(1000) % 2, 3.0, 1.0))
-    places, thinned = columns(Curve("", RWR, False, times, values), 10.0, 100)
+    places, thinned = columns(Curve("", Mode.RWR, False, times, values), 10.0, 100)
     assert len(places) == 100
     np.testing.assert_allclose(thinned[:40], 5**0.5)
     assert np.isnan(thinned[40:60]).all()
-    short = columns(Curve("", RWR, False, times[:50], values[:50]), 0.5, 100)
+    short = columns(Curve("", Mode.RWR, False, times[:50], values[:50]), 0.5, 100)
     assert short[0] is not None
     assert len(short[1]) == 50
 
@@ -284,7 +284,7 @@ def test_the_player_shows_the_frame_that_is_asked_for(session: Session, start_pl
     first = newest(player)
     seen = next(result for result in tracked(1) if result.frame.index == first.frame.index)
     np.testing.assert_array_equal(first.frame.image, seen.frame.image)
-    assert first.faces[0].estimate.mode == RWR
+    assert first.faces[0].estimate.mode == Mode.RWR
     player.seek(10.0)
     last = newest(player)
     assert last.frame.index == session.frames.index[-1]
@@ -611,7 +611,7 @@ def test_the_timeline_is_drawn_and_answers_the_mouse(
     view.resize(600, view.height())
     view.show_timeline(timeline_of(session.seconds, (shown,), session.events))
     view.show()
-    assert has_colour(view, palette.modes[RWR]) > 20
+    assert has_colour(view, palette.modes[Mode.RWR]) > 20
     middle = QPoint(view.width() // 2, 60)
     with qtbot.waitSignal(view.sought) as sought:
         qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=middle)
@@ -631,9 +631,9 @@ def test_the_timeline_is_drawn_and_answers_the_mouse(
 
 
 def test_two_takes_of_one_mode_have_two_colours() -> None:
-    assert take_colour(RWR, False, (RWR, RWR), DARK) == DARK.modes[RWR]
-    assert take_colour(RWR, True, (RWR, RWR), DARK) == DARK.tones["info"]
-    assert take_colour("cold", True, (RWR, "cold"), DARK) == DARK.modes["cold"]
+    assert take_colour(Mode.RWR, False, (Mode.RWR, Mode.RWR), DARK) == DARK.modes[Mode.RWR]
+    assert take_colour(Mode.RWR, True, (Mode.RWR, Mode.RWR), DARK) == DARK.tones["info"]
+    assert take_colour("cold", True, (Mode.RWR, "cold"), DARK) == DARK.modes["cold"]
 
 
 def test_keys_and_actions_of_the_page(page: ViewerView, qtbot: QtBot) -> None:

@@ -25,8 +25,3 @@ class Baseline(StrEnum):
 FILTERS = (Mode.EMA, Mode.ONE_EURO)
 MODE_NAMES: dict[str, str] = {Mode.RWR: "RwR", Mode.COLD: "Cold", Mode.EMA: "EMA", Mode.ONE_EURO: "1 euro"}
 """For people."""
-
-RWR, COLD, EMA, ONE_EURO = Mode
-MODES = tuple(Mode)
-OPPOSITE = Baseline.OPPOSITE
-RIVALS = tuple(Baseline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.core.modes import COLD, EMA, ONE_EURO, RWR
+from app.core.modes import Mode
 
 Colour = str
 """As Qt reads it: "#rrggbb" or "#aarrggbb"."""
@@ -73,7 +73,7 @@ DARK = Palette(
     on_record="#1b0506",
     on_demo="#201600",
     veil="#f0181d25",
-    modes={RWR: "#5ee2ac", COLD: "#93a5ff", EMA: "#ffc24b", ONE_EURO: "#f58fd0"},
+    modes={Mode.RWR: "#5ee2ac", Mode.COLD: "#93a5ff", Mode.EMA: "#ffc24b", Mode.ONE_EURO: "#f58fd0"},
     tones={"info": "#7cc0ff", "good": "#5ee2ac", "error": "#ff8f70"},
 )
 
@@ -94,7 +94,7 @@ LIGHT = Palette(
     on_record="#ffffff",
     on_demo="#ffffff",
     veil="#f4ffffff",
-    modes={RWR: "#06754c", COLD: "#4257d6", EMA: "#8f5800", ONE_EURO: "#a82f80"},
+    modes={Mode.RWR: "#06754c", Mode.COLD: "#4257d6", Mode.EMA: "#8f5800", Mode.ONE_EURO: "#a82f80"},
     tones={"info": "#1763ad", "good": "#0a6f4a", "error": "#b0361a"},
 )
 

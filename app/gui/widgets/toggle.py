@@ -8,7 +8,7 @@ from PySide6.QtCore import Property, QEasingCurve, QPropertyAnimation, QRectF, Q
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from app.core.modes import RWR
+from app.core.modes import Mode
 from app.gui.presenters.actions import Action
 from app.gui.theme import theme
 from app.gui.widgets.controls import small_label
@@ -28,7 +28,7 @@ class Toggle(QAbstractButton):
         colour: returns the colour of "on", asked whenever it is painted.
     """
 
-    def __init__(self, name: str, colour: Callable[[], str] = lambda: theme.palette().modes[RWR]) -> None:
+    def __init__(self, name: str, colour: Callable[[], str] = lambda: theme.palette().modes[Mode.RWR]) -> None:
         super().__init__()
         self._colour = colour
         self._position = 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from app.core.modes import COLD, EMA, MODE_NAMES, ONE_EURO, OPPOSITE, RIVALS, RWR
+from app.core.modes import MODE_NAMES, Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.presenters import actions
@@ -29,7 +29,7 @@ def next_rival(tracking: TrackingSettings) -> TrackingSettings:
     """Compare with the next rival; with the last one's choice where nothing was compared."""
     if not tracking.compare:
         return replace(tracking, compare=True)
-    return replace(tracking, rival=RIVALS[(RIVALS.index(tracking.rival) + 1) % len(RIVALS)])
+    return replace(tracking, rival=tuple(Baseline)[(tuple(Baseline).index(tracking.rival) + 1) % len(Baseline)])
 
 
 def with_rival(tracking: TrackingSettings, rival: str) -> TrackingSettings:
@@ -71,14 +71,20 @@ CHANGES: dict[str, Change] = {
 def rival_options(mode: str) -> tuple[Option, ...]:
     """Return what the chosen ``mode``, RwR or cold, can be compared with, in the order of ``app.core.modes.RIVALS``."""
     other = (
-        Option(OPPOSITE, MODE_NAMES[COLD], "Every frame solved on its own, without memory")
-        if mode == RWR
-        else Option(OPPOSITE, MODE_NAMES[RWR], "Every solve started at the last frame's fixed point")
+        Option(Baseline.OPPOSITE, MODE_NAMES[Mode.COLD], "Every frame solved on its own, without memory")
+        if mode == Mode.RWR
+        else Option(Baseline.OPPOSITE, MODE_NAMES[Mode.RWR], "Every solve started at the last frame's fixed point")
     )
     return (
         other,
-        Option(EMA, MODE_NAMES[EMA], "The cold solve smoothed by an exponential moving average: steadier, but late"),
         Option(
-            ONE_EURO, MODE_NAMES[ONE_EURO], "The cold solve smoothed by the 1 euro filter: less when the face moves"
+            Mode.EMA,
+            MODE_NAMES[Mode.EMA],
+            "The cold solve smoothed by an exponential moving average: steadier, but late",
+        ),
+        Option(
+            Mode.ONE_EURO,
+            MODE_NAMES[Mode.ONE_EURO],
+            "The cold solve smoothed by the 1 euro filter: less when the face moves",
         ),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import FrameResult
-from app.core.modes import COLD, MODES, RWR
+from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.rings import PointWindow, TraceRing
 from app.gui.presenters.colour_scale import RECENT_SECONDS
@@ -64,8 +64,8 @@ class FlickerView:
     """
 
     times: NDArray[np.float32] = field(default_factory=lambda: _NO_TIMES)
-    modes: dict[str, ModeFlicker] = field(default_factory=lambda: {mode: ModeFlicker() for mode in MODES})
-    pair: tuple[str, str] = (RWR, COLD)
+    modes: dict[str, ModeFlicker] = field(default_factory=lambda: {mode: ModeFlicker() for mode in Mode})
+    pair: tuple[str, str] = (Mode.RWR, Mode.COLD)
     face: int | None = None
     now: float = 0.0
 
@@ -116,10 +116,10 @@ class FlickerHistory:
     def __init__(self, choice: FaceChoice | None = None) -> None:
         self._choice = choice or FaceChoice()
         self._lock = threading.Lock()
-        self._trace = TraceRing(len(MODES), TRACE_CAPACITY)
-        self._modes = {mode: _ModeHistory() for mode in MODES}
-        self._gaps = np.full(len(MODES), GAP, np.float32)
-        self._pair: tuple[str, str] = (RWR, COLD)
+        self._trace = TraceRing(len(Mode), TRACE_CAPACITY)
+        self._modes = {mode: _ModeHistory() for mode in Mode}
+        self._gaps = np.full(len(Mode), GAP, np.float32)
+        self._pair: tuple[str, str] = (Mode.RWR, Mode.COLD)
         self._face: int | None = None
         self._settings: TrackingSettings | None = None
 
@@ -137,7 +137,7 @@ class FlickerHistory:
         face = self._choice.pick(result)
         estimates = () if face is None else (face.estimate, face.other)
         readings = {estimate.mode: estimate.flicker for estimate in estimates if estimate is not None}
-        row = np.array([reading.overall if (reading := readings.get(mode)) else GAP for mode in MODES], np.float32)
+        row = np.array([reading.overall if (reading := readings.get(mode)) else GAP for mode in Mode], np.float32)
         time = result.frame.captured
         with self._lock:
             if face is not None and face.face != self._face:
@@ -161,16 +161,14 @@ class FlickerHistory:
             if newest is None or now - newest > RECENT_SECONDS:
                 return FlickerView(pair=self._pair, face=self._face, now=now)
             times, values = self._trace.since(now - TRACE_SECONDS)
-            modes: dict[str, ModeFlicker] = {
-                mode: self._modes[mode].view(values[row]) for row, mode in enumerate(MODES)
-            }
+            modes: dict[str, ModeFlicker] = {mode: self._modes[mode].view(values[row]) for row, mode in enumerate(Mode)}
             return FlickerView((times - now).astype(np.float32), modes, self._pair, self._face, now)
 
     def _forget(self) -> None:
         self._trace.clear()
         for history in self._modes.values():
             history.clear()
-        self._pair = (RWR, COLD)
+        self._pair = (Mode.RWR, Mode.COLD)
         self._face = self._settings = None
 
     def _see_settings(self, settings: TrackingSettings) -> None:
@@ -179,13 +177,15 @@ class FlickerHistory:
         if before is None or before == settings:
             return
         for mode, history in self._modes.items():
-            if before.ghcu != settings.ghcu or (mode == RWR and before.recurrence != settings.recurrence):
+            if before.ghcu != settings.ghcu or (mode == Mode.RWR and before.recurrence != settings.recurrence):
                 history.clear()
 
 
 def _pair(chosen: str, rival: str | None, before: tuple[str, str]) -> tuple[str, str]:
     """Return the modes to show: the chosen one, and its rival or the last other one there was."""
     if rival is None:
-        rival = before[1 - before.index(chosen)] if chosen in before else (COLD if chosen == RWR else RWR)
-    first, second = sorted((chosen, rival), key=MODES.index)
+        rival = (
+            before[1 - before.index(chosen)] if chosen in before else (Mode.COLD if chosen == Mode.RWR else Mode.RWR)
+        )
+    first, second = sorted((chosen, rival), key=tuple(Mode).index)
     return first, second

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.core.event_texts import event_text
 from app.core.events import SceneCut
 from app.core.frame import Estimate, FaceResult, FrameResult
-from app.core.modes import COLD, RWR
+from app.core.modes import Mode
 from app.gui.live.presenters.rings import TraceRing
 from app.gui.presenters.faces import FaceChoice
 from model.rwr.settings import RwrSettings
@@ -163,7 +163,7 @@ class SolverHistory:
     def __init__(self, choice: FaceChoice | None = None) -> None:
         self._choice = choice or FaceChoice()
         self._lock = threading.Lock()
-        self._windows: dict[str, ResidualWindow] = {mode: ResidualWindow() for mode in (RWR, COLD)}
+        self._windows: dict[str, ResidualWindow] = {mode: ResidualWindow() for mode in (Mode.RWR, Mode.COLD)}
         self._settings = RwrSettings()
         self._face: int | None = None
         self._forget()
@@ -181,8 +181,8 @@ class SolverHistory:
             settings = result.settings.recurrence or RwrSettings()
             if settings != self._settings:
                 self._settings = settings
-                self._windows[RWR].clear()
-            self._rwr = RWR in result.settings.modes
+                self._windows[Mode.RWR].clear()
+            self._rwr = Mode.RWR in result.settings.modes
             for face in result.faces:
                 self._note_reset(face, result)
             if shown is None:
@@ -200,7 +200,7 @@ class SolverHistory:
         """Return what there is to show at ``now`` (seconds of ``time.perf_counter``)."""
         with self._lock:
             seen = {mode: window.latest(now) for mode, window in self._windows.items()}
-            newest = seen[RWR][0] if self._rwr else None
+            newest = seen[Mode.RWR][0] if self._rwr else None
             cost, source = self._cold_cost()
             view = SolverView(
                 settings=self._settings,
@@ -217,7 +217,7 @@ class SolverHistory:
             )
         # Quantiles take a while; the pipeline's worker need not wait for them.
         residuals = tuple(summarise(mode, report, rows) for mode, (report, rows) in seen.items() if report is not None)
-        per_frame = next((own.per_frame for own in residuals if own.mode == RWR), None)
+        per_frame = next((own.per_frame for own in residuals if own.mode == Mode.RWR), None)
         return replace(view, residuals=residuals, per_frame=per_frame)
 
     def _forget(self) -> None:
@@ -235,7 +235,7 @@ class SolverHistory:
         self._reasons: Counter[str] = Counter()
 
     def _note_reset(self, face: FaceResult, result: FrameResult) -> None:
-        report = _reports(face).get(RWR)
+        report = _reports(face).get(Mode.RWR)
         if report is None or report.warm:
             return
         reason = report.reason
@@ -245,7 +245,7 @@ class SolverHistory:
         self._reasons[reason] += 1
 
     def _count(self, reports: dict[str, SolveReport], time: float) -> None:
-        cold, rwr = reports.get(COLD), reports.get(RWR)
+        cold, rwr = reports.get(Mode.COLD), reports.get(Mode.RWR)
         if cold is not None:
             self._beside.add(_cold_evaluations(cold))
         if rwr is None:
@@ -290,7 +290,7 @@ class _Mean:
 def _reports(face: FaceResult) -> dict[str, SolveReport]:
     """Return the reports by way to solve; a filter's report is that of the cold solve below it."""
     estimates: tuple[Estimate | None, ...] = (face.estimate, face.other)
-    return {RWR if own.mode == RWR else COLD: own.report for own in estimates if own is not None}
+    return {Mode.RWR if own.mode == Mode.RWR else Mode.COLD: own.report for own in estimates if own is not None}
 
 
 def _cold_evaluations(report: SolveReport) -> int:

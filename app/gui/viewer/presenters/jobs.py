@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.core.errors import UserError
 from app.core.files import unique_path
-from app.core.modes import EMA, MODE_NAMES, ONE_EURO, OPPOSITE
+from app.core.modes import MODE_NAMES, Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters.options import Option
@@ -34,9 +34,9 @@ WAYS: tuple[Option, ...] = (
 
 RIVALS: tuple[Option, ...] = (
     Option(NO_RIVAL, "Nothing", "Solve every frame in one way only"),
-    Option(OPPOSITE, "The other mode", "RwR beside cold, or cold beside RwR"),
-    Option(EMA, MODE_NAMES[EMA], "The cold solve smoothed by an exponential moving average"),
-    Option(ONE_EURO, MODE_NAMES[ONE_EURO], "The cold solve smoothed by the 1 euro filter"),
+    Option(Baseline.OPPOSITE, "The other mode", "RwR beside cold, or cold beside RwR"),
+    Option(Mode.EMA, MODE_NAMES[Mode.EMA], "The cold solve smoothed by an exponential moving average"),
+    Option(Mode.ONE_EURO, MODE_NAMES[Mode.ONE_EURO], "The cold solve smoothed by the 1 euro filter"),
 )
 """What to solve beside it."""
 
