@@ -19,9 +19,8 @@ from app.gui.painting import Painting
 from app.lab.speed.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
 from app.lab.speed.live import run_live
 from app.lab.speed.report import EngineFigures, engine_values, precision_of, quantiles
-from app.lab.speed.stages import CPU, STAGES, TOTAL, Times, run_stages
+from app.lab.speed.stages import CELL, CPU, DECODE, STAGES, STEM, TOTAL, TimedEngine, Times, run_stages
 from app.lab.speed.start import most_memory
-from app.lab.speed.timed import CELL, DECODE, STEM, TimedEngine
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
 from model.config import LdeqConfig, preset

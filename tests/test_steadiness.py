@@ -191,7 +191,7 @@ def test_the_filter_starts_anew_after_a_loss() -> None:
     np.testing.assert_allclose(calm[4], points[4], atol=1e-5)
 
 
-def test_a_rival_gets_the_filter_that_calms_it_most_in_the_time_it_has() -> None:
+def test_a_baseline_gets_the_filter_that_calms_it_most_in_the_time_it_has() -> None:
     noise = np.random.default_rng(2).normal(size=(FRAMES, 6, 2))
     points = pixels_of(face(), nodding()) + noise
     points[: FRAMES // 2] = pixels_of(face(), nodding()[:1]) + noise[: FRAMES // 2]

@@ -12,8 +12,8 @@ from app.core.places import DEFAULT_WEIGHTS, DEMO_CLIP
 from app.core.settings import ENGINES
 
 if TYPE_CHECKING:
+    from app.lab.speed.baseline import BaselineTurns
     from app.lab.speed.report import EngineFigures
-    from app.lab.speed.rival_turns import RivalTurns
     from model.engine.base import Engine
 
 
@@ -38,6 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of each turn end to end (default: 4)")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each engine (default: 3)")
     parser.add_argument(
+        "--baseline",
         "--rival",
         type=Path,
         action="append",
@@ -72,16 +73,15 @@ def run(args: argparse.Namespace) -> int:
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Return all figures."""
     from app.gui.painting import Painting
+    from app.lab.speed.baseline import BaselineTurns, find_baselines
     from app.lab.speed.floor import measure_ceiling, stage_work
     from app.lab.speed.report import EngineFigures, engine_values, floor_values, quantiles
-    from app.lab.speed.rival import find_rivals
-    from app.lab.speed.rival_turns import RivalTurns
     from app.lab.speed.stages import run_stages
     from app.lab.speed.start import run_start
     from app.sources.video import VideoSource
     from model.engine.open import default_threads
 
-    installed = [each for python in args.rival or [] for each in find_rivals(python)]
+    installed = [each for python in args.baseline or [] for each in find_baselines(python)]
     threads = default_threads() if args.threads is None else args.threads
     engines = open_engines(args.weights, args.engine, threads, args.device)
     config = next(iter(engines.values())).config
@@ -94,8 +94,8 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     if not common.milliseconds or not any(each.evaluations for each in times.values()):
         raise UserError(f"{args.video} is too short or shows no face; give a video of some seconds with one.")
     figures = {name: EngineFigures(engine.name, times[name]) for name, engine in engines.items()}
-    with RivalTurns(installed, args.video, args.frames) as rivals:
-        turns(args, figures, threads, rivals)
+    with BaselineTurns(installed, args.video, args.frames) as baselines:
+        turns(args, figures, threads, baselines)
     for name, each in figures.items():
         each.start = run_start(args.video, args.weights, name, args.threads, args.device)
     return {
@@ -107,12 +107,12 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "floor": floor_values(work, ceiling),
         "common_ms": {stage: quantiles(values) for stage, values in common.milliseconds.items()},
         "engines": {name: engine_values(each, work, ceiling) for name, each in figures.items()},
-        "rivals_ms": {name: quantiles(values) for name, values in rivals.milliseconds.items()},
+        "rivals_ms": {name: quantiles(values) for name, values in baselines.milliseconds.items()},
     }
 
 
-def turns(args: argparse.Namespace, figures: dict[str, EngineFigures], threads: int, rivals: RivalTurns) -> None:
-    """Let engines end to end and rivals take turns, round by round."""
+def turns(args: argparse.Namespace, figures: dict[str, EngineFigures], threads: int, baselines: BaselineTurns) -> None:
+    """Let engines end to end and baselines take turns, round by round."""
     from app.core.settings import EngineSettings, TrackingSettings
     from app.lab.speed.live import run_live
     from app.tracking.pipeline import build_pipeline
@@ -125,7 +125,7 @@ def turns(args: argparse.Namespace, figures: dict[str, EngineFigures], threads: 
                 return build_pipeline(settings, TrackingSettings())
 
             each.rounds.append(run_live(args.video, build, args.seconds))
-        rivals.run()
+        baselines.run()
 
 
 def open_engines(weights: Path, names: list[str] | None, threads: int, device: str = "cpu") -> dict[str, Engine]:

@@ -11,9 +11,8 @@ import numpy as np
 from app.core.text_table import table
 from app.lab.speed.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work
 from app.lab.speed.live import Round
-from app.lab.speed.stages import PAINT, READ, STAGES, WRITE, Times
+from app.lab.speed.stages import CELL, PAINT, READ, STAGES, STEM, WRITE, Times
 from app.lab.speed.start import Start
-from app.lab.speed.timed import CELL, STEM
 
 COMMON = (READ, PAINT, WRITE)
 

@@ -22,7 +22,7 @@ from app.core.errors import UserError
 from app.core.frame import Frame
 from app.core.memory import share_one_heap
 from app.core.settings import EngineSettings, TrackingSettings
-from app.lab.speed.rival import Followed, Installed, Rival, find_rivals
+from app.lab.speed.baseline import Baseline, Followed, Installed, find_baselines
 from app.lab.steadiness.clips import KnownClip, demo, rigid_clips
 from app.lab.steadiness.filters import SETTINGS, calmest, mean_lag, smoothed
 from app.lab.steadiness.measure import Array, Truth, found_in, measure
@@ -74,12 +74,12 @@ def run(pythons: Sequence[Path], clips: Sequence[KnownClip], engine: str, frames
     """Let all follow all clips and return the figures.
 
     Raises:
-        UserError: for rivals that cannot be used, or that never all find a face.
+        UserError: for baselines that cannot be used, or that never all find a face.
     """
     if frames is not None and frames < 2:
         raise UserError("--frames must be at least 2: flicker is between frames.")
     share_one_heap()  # as the program does
-    installed = [each for python in pythons for each in find_rivals(python)]
+    installed = [each for python in pythons for each in find_baselines(python)]
     records: dict[str, Record] = {}
     load, compared, counted, total = [load_now()], [], 0, 0
     for clip in clips:
@@ -90,7 +90,7 @@ def run(pythons: Sequence[Path], clips: Sequence[KnownClip], engine: str, frames
             counted += int(alike.sum())
             compared.append(clip.name)
     if not compared:
-        raise UserError("Not all trackers found the face in the clips; leave out a --rival.")
+        raise UserError("Not all trackers found the face in the clips; leave out a --baseline.")
     return {
         "clips": compared,
         "frames": counted,
@@ -116,10 +116,10 @@ def with_filters(records: dict[str, Record]) -> dict[str, Record]:
 def follow_clip(
     clip: KnownClip, installed: Sequence[Installed], engine: str, frames: int | None, into: dict[str, Record]
 ) -> NDArray[np.bool_]:
-    """Let ours and the rivals follow one clip, note what they do, and return in which frames all found the face."""
+    """Let ours and the baselines follow one clip, note what they do, and return in which frames all found the face."""
     with ExitStack() as stack:
         trackers = [ours(stack, engine, rwr=True), ours(stack, engine, rwr=False)]
-        trackers += [theirs(stack.enter_context(Rival(each, clip.width, clip.height))) for each in installed]
+        trackers += [theirs(stack.enter_context(Baseline(each, clip.width, clip.height))) for each in installed]
         times = []
         for count, frame in enumerate(islice(clip.frames(), frames)):
             times.append(frame.timestamp)
@@ -164,13 +164,13 @@ def ours(stack: ExitStack, engine: str, rwr: bool) -> Tracker:
     return Tracker(label, follow, OUR_REGIONS, (LEFT_EYE_OUTER, RIGHT_EYE_OUTER))
 
 
-def theirs(rival: Rival) -> Tracker:
-    """Return a rival that takes part."""
+def theirs(baseline: Baseline) -> Tracker:
+    """Return a baseline that takes part."""
 
     def follow(frame: Frame) -> Followed:
-        return rival.follow(frame.image)
+        return baseline.follow(frame.image)
 
-    return Tracker(rival.label, follow, rival.regions, rival.corners)
+    return Tracker(baseline.label, follow, baseline.regions, baseline.corners)
 
 
 def points_of(answers: Sequence[Followed]) -> Array:

@@ -1,4 +1,4 @@
-"""Rivals are found, fed and timed in their own interpreter, and end in one sentence where they cannot."""
+"""Baselines are found, fed and timed in their own interpreter, and end in one sentence where they cannot."""
 
 from __future__ import annotations
 
@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from app.cli import main as cli
 from app.core.errors import UserError
-from app.lab.speed import rival
-from app.lab.speed.rival import Installed, Rival, find_rivals
-from app.lab.speed.rival_turns import RivalTurns, endless
+from app.lab.speed import baseline
+from app.lab.speed.baseline import Baseline, BaselineTurns, Installed, endless, find_baselines
 from app.lab.steadiness import comparison
 from app.lab.steadiness.clips import demo, rigid_clips
 from app.lab.steadiness.tables import COMMON, Record, text
 from model.topology import POINTS, REGIONS, region_points
+from tests.baseline_fakes import script, with_libraries
 from tests.fakes import face_image, face_points
 from tests.lab_fakes import square_clip
-from tests.rival_fakes import script, with_libraries
 from tests.sources_fakes import write_video
 
 PYTHON = Path(sys.executable)
@@ -30,7 +29,7 @@ MESH, STILL, DLIB = "mediapipe", "mediapipe-still", "dlib"
 
 
 def use(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    monkeypatch.setattr(rival, "SCRIPT", path)
+    monkeypatch.setattr(baseline, "SCRIPT", path)
 
 
 @pytest.fixture
@@ -38,12 +37,12 @@ def libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, with_libraries(tmp_path, "mediapipe", "dlib"))
 
 
-def opened(name: str, width: int = 320, height: int = 240) -> Rival:
-    return Rival(next(each for each in find_rivals(PYTHON) if each.name == name), width, height)
+def opened(name: str, width: int = 320, height: int = 240) -> Baseline:
+    return Baseline(next(each for each in find_baselines(PYTHON) if each.name == name), width, height)
 
 
 def test_an_interpreter_tells_what_it_has(libraries: None) -> None:
-    found = find_rivals(PYTHON)
+    found = find_baselines(PYTHON)
     assert [each.name for each in found] == [MESH, STILL, DLIB]
     assert len({each.label for each in found}) == 3
     assert [each.label for each in found if each.name == DLIB] == ["dlib 20.0.1, 68 points"]
@@ -52,7 +51,7 @@ def test_an_interpreter_tells_what_it_has(libraries: None) -> None:
 @pytest.mark.parametrize("only", ["mediapipe", "dlib"])
 def test_half_of_the_libraries_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, only: str) -> None:
     use(monkeypatch, with_libraries(tmp_path, only))
-    assert {each.name.partition("-")[0] for each in find_rivals(PYTHON)} == {only}
+    assert {each.name.partition("-")[0] for each in find_baselines(PYTHON)} == {only}
 
 
 @pytest.mark.parametrize("name", [MESH, STILL])
@@ -102,7 +101,7 @@ def test_pictures_of_another_size_are_a_mistake_of_ours(libraries: None) -> None
         ("import time; time.sleep(60)", "without a word"),
     ],
 )
-def test_a_rival_that_breaks_is_one_sentence(
+def test_a_baseline_that_breaks_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, says: str
 ) -> None:
     start = """
@@ -111,47 +110,49 @@ print(json.dumps({"regions": {}, "corners": [0, 1]}), flush=True)
 sys.stdin.buffer.read(300)
 """
     use(monkeypatch, script(tmp_path, start + text))
-    monkeypatch.setattr(rival, "PATIENCE", 20.0 if "sleep" not in text else 1.0)
-    mesh = Rival(Installed(PYTHON, MESH, "the mesh"), 10, 10)
+    monkeypatch.setattr(baseline, "PATIENCE", 20.0 if "sleep" not in text else 1.0)
+    mesh = Baseline(Installed(PYTHON, MESH, "the mesh"), 10, 10)
     with mesh, pytest.raises(UserError, match="the mesh ended in the middle") as raised:
         mesh.follow(np.zeros((10, 10, 3), np.uint8))
     assert says in str(raised.value)
     assert len(str(raised.value).splitlines()) == 1
 
 
-def test_a_rival_that_never_starts_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_baseline_that_never_starts_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, script(tmp_path, "import a_library_that_is_not_there"))
     with pytest.raises(UserError, match="No module named 'a_library_that_is_not_there'"):
-        Rival(Installed(PYTHON, MESH, "the mesh"), 10, 10)
+        Baseline(Installed(PYTHON, MESH, "the mesh"), 10, 10)
 
 
 def test_what_is_no_python_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(monkeypatch, script(tmp_path, "print('welcome')"))
     with pytest.raises(UserError, match="does not behave like a Python"):
-        find_rivals(PYTHON)
+        find_baselines(PYTHON)
     with pytest.raises(UserError, match="cannot be run"):
-        find_rivals(tmp_path / "python")
-    monkeypatch.setattr(rival, "PATIENCE", 0.5)
+        find_baselines(tmp_path / "python")
+    monkeypatch.setattr(baseline, "PATIENCE", 0.5)
     use(monkeypatch, script(tmp_path, "import time; time.sleep(60)"))
     with pytest.raises(UserError, match="did not answer"):
-        find_rivals(PYTHON)
+        find_baselines(PYTHON)
 
 
-def test_an_interpreter_with_no_rival_says_why_and_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interpreter_with_no_baseline_says_why_and_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     use(monkeypatch, with_libraries(tmp_path))
     with pytest.raises(UserError, match=r"mediapipe is not there; dlib is not there.*install mediapipe==0\.10\.21"):
-        find_rivals(PYTHON)
+        find_baselines(PYTHON)
 
 
-def test_rivals_take_turns_on_a_video_that_begins_again(libraries: None, tmp_path: Path) -> None:
+def test_baselines_take_turns_on_a_video_that_begins_again(libraries: None, tmp_path: Path) -> None:
     video = tmp_path / "three.mp4"
     write_video(video, [face_image(320, 240, x, 120, 60) for x in (80, 120, 160)])
-    with RivalTurns([*find_rivals(PYTHON), *find_rivals(PYTHON)], video, 5) as turns:
+    with BaselineTurns([*find_baselines(PYTHON), *find_baselines(PYTHON)], video, 5) as turns:
         assert turns.milliseconds == {}
         turns.run()
         turns.run()
         labels = [label for label in turns.milliseconds if "CPU" not in label]
-        assert len(labels) == 2, "still pictures are no way to follow a video, and the same rival need not come twice"
+        assert len(labels) == 2, "still pictures do not track a video, and the same baseline runs once"
         assert all(len(values) == 10 for values in turns.milliseconds.values())
         assert set(turns.milliseconds) == {*labels, *(f"{label}, CPU time" for label in labels)}
 
@@ -167,24 +168,24 @@ def test_a_video_without_pictures_ends(monkeypatch: pytest.MonkeyPatch, tmp_path
         def close(self) -> None:
             pass
 
-    monkeypatch.setattr("app.lab.speed.rival_turns.VideoSource", Empty)
+    monkeypatch.setattr("app.lab.speed.baseline.VideoSource", Empty)
     assert list(endless(tmp_path)) == []
 
 
-def test_bench_says_at_once_that_a_rival_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["bench", "--rival", str(tmp_path / "python")]) == 2
+def test_bench_says_at_once_that_a_baseline_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["bench", "--baseline", str(tmp_path / "python")]) == 2
     error = capsys.readouterr().err.strip()
     assert "cannot be run" in error
     assert len(error.splitlines()) == 1
 
 
 def test_ours_and_theirs_are_measured_on_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def standing(self: Rival, image: NDArray[np.uint8]) -> rival.Followed:
+    def standing(self: Baseline, image: NDArray[np.uint8]) -> baseline.Followed:
         grid = np.stack([np.linspace(560, 720, 478), np.linspace(330, 430, 478)], axis=-1)
-        return rival.Followed(grid, 2.0, 1.0)
+        return baseline.Followed(grid, 2.0, 1.0)
 
     use(monkeypatch, with_libraries(tmp_path, "mediapipe"))
-    monkeypatch.setattr(Rival, "follow", standing)
+    monkeypatch.setattr(Baseline, "follow", standing)
     figures = comparison.run([PYTHON], [demo()], "onnx", 4)
     trackers = figures["trackers"]
     rwr, mesh = (next(each for name, each in trackers.items() if part in name) for part in ("RwR", "mesh, 478"))
@@ -200,9 +201,9 @@ def test_ours_and_theirs_are_measured_on_the_demo(tmp_path: Path, monkeypatch: p
 
 
 def test_what_a_tracker_never_found_has_its_number_of_points() -> None:
-    nothing = rival.Followed(None, 1.0, 1.0)
+    nothing = baseline.Followed(None, 1.0, 1.0)
     assert comparison.points_of([nothing, nothing]).shape == (2, POINTS, 2)
-    some = rival.Followed(np.zeros((68, 2)), 1.0, 1.0)
+    some = baseline.Followed(np.zeros((68, 2)), 1.0, 1.0)
     points = comparison.points_of([nothing, some])
     assert points.shape == (2, 68, 2)
     assert np.isnan(points[0]).all()
@@ -220,7 +221,7 @@ def test_it_says_what_it_cannot_measure(tmp_path: Path) -> None:
 def test_clips_in_which_not_all_find_the_face_say_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def blind(stack: ExitStack, engine: str, rwr: bool) -> comparison.Tracker:
         seen = face_points(100, 120, 60).astype(float)
-        nothing = rival.Followed(None if rwr else seen, 1.0, 1.0)
+        nothing = baseline.Followed(None if rwr else seen, 1.0, 1.0)
         return comparison.Tracker(f"rwr {rwr}", lambda frame: nothing, {}, (60, 72))
 
     monkeypatch.setattr(comparison, "ours", blind)

@@ -1,4 +1,4 @@
-"""Stand-ins for the libraries of rivals, in a folder that goes before the real ones.
+"""Stand-ins for the libraries of baselines, in a folder that goes before the real ones.
 
 Both find the bright square of ``tests.fakes.face_image`` and answer with points that say where it is, so a picture that
 comes across wrongly, or a coordinate that is scaled wrongly, shows.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.lab.speed.rival import SCRIPT
+from app.lab.speed.baseline import SCRIPT
 
 MESH = """
 from types import SimpleNamespace
@@ -93,7 +93,7 @@ runpy.run_path({script!r}, run_name="__main__")
 
 
 def with_libraries(folder: Path, *names: str) -> Path:
-    """Write stand-ins for "mediapipe" and "dlib" and return the script that runs the rivals' script with them."""
+    """Write stand-ins for "mediapipe" and "dlib" and return the script that runs the baselines' script with them."""
     solutions = folder / "mediapipe" / "python" / "solutions"
     solutions.mkdir(parents=True)
     broken = "" if "mediapipe" in names else "raise ImportError('mediapipe is not there')"

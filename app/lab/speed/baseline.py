@@ -1,9 +1,9 @@
-"""Other trackers on the same pictures, each in an interpreter that has it installed.
+"""Baselines: other trackers on the same pictures, each in an interpreter that has it installed.
 
-MediaPipe's face mesh (478 points with the irises) has its models inside mediapipe 0.10.21; they were left out later,
-so they cannot be had beside the mediapipe that finds our faces. dlib's 68 points need dlib-bin and
+MediaPipe's face mesh (478 points with the irises) has its models inside mediapipe 0.10.21; later versions leave them
+out, so it cannot be installed beside the mediapipe that finds our faces. dlib's 68 points need dlib-bin and
 face_recognition_models. ``python3 -m venv V`` and ``V/bin/pip install mediapipe==0.10.21`` (or the other two) make an
-interpreter for ``--rival V/bin/python``. Nothing of theirs is imported here.
+interpreter for ``--baseline V/bin/python``. Nothing of theirs is imported here.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from threading import Timer
 from types import TracebackType
@@ -22,10 +24,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import UserError
+from app.sources.video import VideoSource
 
-SCRIPT = Path(__file__).with_name("rival_script.py")
+SCRIPT = Path(__file__).with_name("baseline_script.py")
 PATIENCE = 60.0
-"""Seconds that a rival may take for an answer; the first imports of a library from a cold disk are slow."""
+"""Seconds to wait for an answer; the first imports of a library from a cold disk are slow."""
+STILL = "mediapipe-still"
+"""Not a way to follow a video: it looks for the face anew in every picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Installed:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Followed:
-    """A rival's answer to one picture.
+    """A baseline's answer to one picture.
 
     Attributes:
         points: (n, 2) float64 pixels, centres at integer coordinates; None where it found no face.
@@ -58,7 +63,7 @@ class Followed:
     cpu_milliseconds: float
 
 
-def find_rivals(python: Path) -> list[Installed]:
+def find_baselines(python: Path) -> list[Installed]:
     """Return the trackers that an interpreter has.
 
     Raises:
@@ -73,17 +78,19 @@ def find_rivals(python: Path) -> list[Installed]:
         raise UserError(f"{python} cannot be run ({error.strerror}); give the path of a Python program.") from error
     answer = _read(done.stdout)
     if answer is None or not answer.keys() >= {"found", "missing"}:
-        raise UserError(f"{python} does not behave like a Python program; give the path of one that has a rival.")
+        raise UserError(
+            f"{python} does not behave like a Python program; give the path of one with a baseline tracker."
+        )
     if not answer["found"]:
         why = "; ".join(dict.fromkeys(answer["missing"].values()))
         raise UserError(
-            f"{python} has no rival ({why}); install mediapipe==0.10.21 there with pip, or dlib-bin and "
+            f"{python} has no baseline tracker ({why}); install mediapipe==0.10.21 there with pip, or dlib-bin and "
             "face_recognition_models."
         )
     return [Installed(python, name, label) for name, label in answer["found"].items()]
 
 
-class Rival:
+class Baseline:
     """A process that follows pictures of one size with another tracker.
 
     Args:
@@ -140,7 +147,7 @@ class Rival:
         self._process.wait()
         self._complaints.close()
 
-    def __enter__(self) -> Rival:
+    def __enter__(self) -> Baseline:
         return self
 
     def __exit__(
@@ -171,13 +178,80 @@ class Rival:
         self._process.wait()
         why = self._last_words()
         self.close()
-        raise UserError(f"{self.label} ended in the middle of its work ({why}); leave out its --rival.")
+        raise UserError(f"{self.label} ended in the middle of its work ({why}); leave out its --baseline.")
 
     def _last_words(self) -> str:
         """Return the last line that the process complained with."""
         self._complaints.seek(0)
         lines = self._complaints.read().decode("utf-8", "replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "without a word")[:200]
+
+
+class BaselineTurns:
+    """Baselines that take turns with our engines, each on some frames of a video at a time.
+
+    Args:
+        installed: the baselines; of two with the same label the first takes part.
+        video: what they follow, again and again.
+        frames: of one turn.
+
+    Attributes:
+        milliseconds: of every frame so far, by baseline: by the clock, and CPU time.
+
+    Raises:
+        UserError: where one does not start, or the video cannot be read.
+    """
+
+    def __init__(self, installed: Sequence[Installed], video: Path, frames: int) -> None:
+        self.milliseconds: dict[str, list[float]] = {}
+        self._frames = frames
+        self._stack = ExitStack()
+        self._baselines: list[tuple[Baseline, Iterator[NDArray[np.uint8]]]] = []
+        with closing(VideoSource(video)) as source:
+            width, height = source.info.width, source.info.height
+        unlike: dict[str, Installed] = {}
+        for each in installed:
+            if each.name != STILL:
+                unlike.setdefault(each.label, each)
+        try:
+            for each in unlike.values():
+                baseline = self._stack.enter_context(Baseline(each, width, height))
+                self._baselines.append((baseline, self._stack.enter_context(closing(endless(video)))))
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def run(self) -> None:
+        """Let each have its turn.
+
+        Raises:
+            UserError: where one ended.
+        """
+        for baseline, images in self._baselines:
+            answers = [baseline.follow(image) for image in islice(images, self._frames)]
+            label = baseline.label
+            wall, cpu = (self.milliseconds.setdefault(name, []) for name in (label, f"{label}, CPU time"))
+            wall += [answer.milliseconds for answer in answers]
+            cpu += [answer.cpu_milliseconds for answer in answers]
+
+    def __enter__(self) -> BaselineTurns:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+
+def endless(video: Path) -> Generator[NDArray[np.uint8]]:
+    """Yield the pictures of a video, again and again; none of one that has none."""
+    count = 1
+    while count:
+        count = 0
+        with closing(VideoSource(video)) as source:
+            while (frame := source.read()) is not None:
+                count += 1
+                yield frame.image
 
 
 def _read(line: bytes) -> dict[str, Any] | None:

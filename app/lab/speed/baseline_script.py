@@ -1,8 +1,9 @@
-"""Runs in another interpreter, see rival.py: follows pictures with the trackers that are installed there.
+"""Runs in another interpreter (see baseline.py) and tracks pictures with what is installed there.
 
-``rival_script.py list`` prints which of them work there, and why others do not. ``rival_script.py NAME WIDTH HEIGHT``
-prints a line about that tracker, and then a line with points and times for every picture that comes in on standard
-input as HEIGHT x WIDTH x 3 bytes, RGB. All lines are JSON. Needs numpy, which these trackers need anyway.
+``baseline_script.py list`` prints which trackers work and why the others do not.
+``baseline_script.py NAME WIDTH HEIGHT`` prints a line about that tracker, then a line with points and times for every
+picture that arrives on standard input as HEIGHT x WIDTH x 3 bytes, RGB. All lines are JSON. Needs numpy, which these
+trackers need anyway.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Steadiness and speed of other trackers and of ours, on the same frames of faces whose motion is known.
 
-    python -m benchmarks.rivals --rival PYTHON [--rival PYTHON] [--clips FOLDER | --pictures FOLDER]
+    python -m benchmarks.baselines --baseline PYTHON [--baseline PYTHON] [--clips FOLDER | --pictures FOLDER]
         [--engine NAME] [--frames N] [--json OUT]
 
 PYTHON is an interpreter with mediapipe 0.10.21, or with dlib-bin and face_recognition_models; see
@@ -24,7 +24,7 @@ from app.lab.steadiness.tables import text
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rival", type=Path, action="append", default=[], metavar="PYTHON")
+    parser.add_argument("--baseline", "--rival", type=Path, action="append", default=[], metavar="PYTHON")
     faces = parser.add_mutually_exclusive_group()
     faces.add_argument("--clips", type=Path, metavar="FOLDER", help="videos and labels in WFLW-V form")
     faces.add_argument("--pictures", type=Path, metavar="FOLDER", help="300W pictures and .pts files, set in motion")
@@ -34,7 +34,7 @@ def main() -> None:
     args = parser.parse_args()
     try:
         clips, others = choose_clips(args.clips, args.pictures)
-        figures = run(args.rival, clips, args.engine, args.frames) | {"not_rigid": others}
+        figures = run(args.baseline, clips, args.engine, args.frames) | {"not_rigid": others}
     except UserError as error:
         raise SystemExit(f"{error}") from error
     print(text(figures))
