@@ -75,3 +75,11 @@ def test_changelog_and_citation_state_the_version() -> None:
 
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 160
+
+
+def test_every_installed_package_is_in_the_notices() -> None:
+    notices = re.sub(r"[-_.]+", "-", (ROOT / "THIRD_PARTY_NOTICES.md").read_text(encoding="utf-8").lower())
+    pinned = re.findall(r"^([\w.-]+)==", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    names = {re.sub(r"[-_.]+", "-", name.lower()) for name in pinned}
+    unnamed = [name for name in sorted(names) if name not in notices and not name.startswith("pyobjc-")]
+    assert unnamed == []
