@@ -21,6 +21,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.lab.accuracy import covered as covered_points
 from app.tracking.pipeline import Pipeline, build_pipeline
 from model.config import LdeqConfig
+from model.conventions import to_300w
 from model.engine.export import export_onnx
 from model.engine.open import open_engine
 from model.errors import ModelError
@@ -31,7 +32,7 @@ from model.repair.ghcu import Ghcu, GhcuConfig, ghcu_path, graph_path, is_ghcu, 
 from model.repair.network import GhcuNetwork, Summary, fit_similarity, inverses, shape_model, summarise
 from model.rwr.cold import cold_solve
 from model.rwr.solution import Solution
-from model.topology import MIRROR, POINTS, TO_68
+from model.topology import MIRROR, POINTS
 from model.training import ghcu as training
 from model.training.ghcu import GhcuRecipe, choose_thresholds, train_ghcu
 from model.training.spoil import mirror, spoil
@@ -404,7 +405,7 @@ def test_evaluation_reports_the_repaired_points(weights: Path, tmp_path: Path) -
     folder = tmp_path / "faces"
     folder.mkdir()
     cv2.imwrite(str(folder / "one.png"), face_image(320, 240, 160, 120, 100))
-    write_pts(folder / "one.pts", face_points(160, 120, 100)[TO_68])
+    write_pts(folder / "one.pts", to_300w(face_points(160, 120, 100)))
     card = ghcu_path(weights).with_suffix(".json")
     values = json.loads(card.read_text())
     command = ["evaluate", "300w", "--root", str(folder), "--weights", str(weights), "--device", "cpu", "--json"]

@@ -17,6 +17,7 @@ from app.core.errors import UserError
 from app.lab.accuracy.predict import Box, Prediction, RectPredictor
 from app.lab.accuracy.w300 import evaluate_w300, find_faces, read_pts
 from model.config import LdeqConfig
+from model.conventions import OFFSETS_300W, to_300w
 from model.errors import ModelError
 from model.network import Ldeq
 from model.topology import MIRROR_68, REGIONS, TO_68, inter_ocular, inter_pupil_68, mirror_map, region_points
@@ -39,7 +40,7 @@ def faces(tmp_path: Path) -> Path:
     for i in range(3):
         x = 120 + 10 * i
         cv2.imwrite(str(folder / f"helen_{i}.png"), face_image(320, 240, x, 120, SIDE))
-        write_pts(folder / f"helen_{i}.pts", face_points(x, 120, SIDE)[TO_68])
+        write_pts(folder / f"helen_{i}.pts", to_300w(face_points(x, 120, SIDE)))
     return folder
 
 
@@ -67,7 +68,7 @@ class Shifted:
 
 
 def test_pts_count_pixels_from_one(faces: Path) -> None:
-    np.testing.assert_allclose(read_pts(faces / "helen_1.pts"), face_points(130, 120, SIDE)[TO_68], atol=1e-3)
+    np.testing.assert_allclose(read_pts(faces / "helen_1.pts"), to_300w(face_points(130, 120, SIDE)), atol=1e-3)
 
 
 def test_both_normalisations_see_a_known_shift(faces: Path) -> None:
@@ -90,10 +91,21 @@ def test_inter_pupil_is_between_the_eyes_centres() -> None:
     assert float(inter_pupil_68(points)) == pytest.approx(41.0)
 
 
-def test_ninety_eight_points_are_mapped_to_the_68(faces: Path) -> None:
+def test_ninety_eight_points_become_300ws_68(faces: Path) -> None:
     found = find_faces(faces)
     every = [face_points(120 + 10 * i, 120, SIDE) for i in range(3)]
     assert evaluate_w300(Shifted(every, 0.0), found).inter_pupil.nme.value == pytest.approx(0, abs=1e-3)
+
+
+def test_offsets_turn_and_grow_with_the_face() -> None:
+    upright = face_points(120, 120, SIDE)
+    step = to_300w(upright) - upright[TO_68]
+    np.testing.assert_allclose(step, OFFSETS_300W * inter_ocular(upright), atol=1e-3)
+    turned = 2 * upright @ np.array([[0.0, 1.0], [-1.0, 0.0]], np.float32)
+    np.testing.assert_allclose(
+        to_300w(turned) - turned[TO_68], 2 * step @ np.array([[0.0, 1.0], [-1.0, 0.0]]), atol=1e-3
+    )
+    torch.testing.assert_close(to_300w(torch.from_numpy(upright)[None])[0].numpy(), to_300w(upright))
 
 
 def test_missed_faces_are_failures_without_an_nme(faces: Path) -> None:

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.conventions import to_300w
 from model.errors import ModelError
 from model.topology import POINTS, TO_68
 
@@ -43,7 +44,7 @@ class Faces:
         return len(self.sources)
 
     def of_300w(self) -> Faces:
-        """Return the faces of 300W with the 68 points that people placed there.
+        """Return the faces of 300W with the 68 points that people placed there, in 300W's own convention.
 
         Raises:
             ModelError: where there are none.
@@ -51,7 +52,7 @@ class Faces:
         own = torch.from_numpy(self.sources == W300)
         if not own.any():
             raise ModelError(f"68 points are trained on faces of source {W300}, and there are none")
-        landmarks, weights = self.landmarks[own][:, TO_68], self.weights[own][:, TO_68]
+        landmarks, weights = to_300w(self.landmarks[own]), self.weights[own][:, TO_68]
         return Faces(self.images[own], landmarks, weights, self.sources[own.numpy()])
 
     def draw_weights(self, factors: Mapping[str, float]) -> Tensor:

@@ -14,6 +14,7 @@ from app.core.errors import UserError
 from app.lab.accuracy.pictures import load_picture
 from app.lab.accuracy.predict import Predictor
 from model.config import LANDMARKS
+from model.conventions import to_300w
 from model.metrics.confidence import AccuracyFigures, accuracy_figures
 from model.topology import REGIONS, TO_68, inter_ocular, inter_pupil_68, region_points
 
@@ -106,7 +107,7 @@ def _read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result:
-    """Solve every face in the box of its labels and compare; 98 points are mapped to the 68.
+    """Solve every face in the box of its labels and compare; 98 points become 300W's 68, see :mod:`model.conventions`.
 
     Raises:
         UserError: for pictures that cannot be read, and where no face at all was found.
@@ -121,7 +122,7 @@ def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result
         if prediction is None or not np.isfinite(prediction.landmarks).all():
             continue
         points = prediction.landmarks
-        found[index] = points[TO_68] if len(points) == LANDMARKS else points
+        found[index] = to_300w(points) if len(points) == LANDMARKS else points
         evaluations.append(prediction.evaluations)
     if not evaluations:
         raise UserError("The tracker found none of the faces; try --crop rect.")
