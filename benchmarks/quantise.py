@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from app.core.places import DEFAULT_WEIGHTS
 from model.engine.quantise import quantise_cell
-from model.geometry import Crop
 from model.training.data import load_faces
+from model.training.frozen import plain_pictures
 from model.weights import read_card
 
 
@@ -27,13 +26,7 @@ def main() -> None:
     arguments = parser.parse_args()
     config = read_card(arguments.weights).config
     faces = load_faces(arguments.data, torch.device("cpu"), limit=arguments.faces)
-    pictures = [
-        Crop.around_points(faces.landmarks[row].numpy(), config.crop_scale).extract(
-            faces.images[row].numpy(), config.input_size
-        )
-        for row in range(len(faces))
-    ]
-    path = quantise_cell(arguments.weights, np.stack(pictures))
+    path = quantise_cell(arguments.weights, plain_pictures(faces, config))
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 

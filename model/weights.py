@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from model.network import Ldeq
 
 FORMAT = 1
+FACE_MESH = ("stem.mesh.", "cell.hourglass.inject.")
+"""How the names of the tensors begin that belong to the face-mesh features."""
 
 T = TypeVar("T")
 
@@ -157,7 +159,8 @@ def load_weights(path: Path) -> Ldeq:
 def load_initial(path: Path, config: LdeqConfig) -> Ldeq:
     """Build a model that begins with the weights of another one.
 
-    A model of 68 points may begin with the weights of one of 98; its points keep what was learned of them.
+    A model of 68 points may begin with the weights of one of 98; its points keep what was learned of them. A model with
+    face-mesh features may begin with the weights of one without, and then computes the same.
 
     Args:
         path: weights to begin with.
@@ -169,13 +172,16 @@ def load_initial(path: Path, config: LdeqConfig) -> Ldeq:
     from model.network import Ldeq
     from model.topology import POINTS, TO_68
 
-    old = read_card(path).config.landmarks
+    card = read_card(path)
+    old = card.config.landmarks
     state = read_state(path)
     if (old, config.landmarks) == (POINTS, len(TO_68)):
         _keep_points(state, TO_68, old)
     elif old != config.landmarks:
         raise ModelError(f"{path} finds {old} points; a model of {config.landmarks} cannot begin with it")
     model = Ldeq(config)
+    if config.face_mesh and not card.config.face_mesh:
+        state |= {name: value for name, value in model.state_dict().items() if name.startswith(FACE_MESH)}
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

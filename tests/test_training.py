@@ -6,7 +6,7 @@ import dataclasses
 import io
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -63,11 +63,11 @@ def face(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     return picture, points.astype(np.float32)
 
 
-def write_faces(folder: Path, count: int) -> Path:
+def write_faces(folder: Path, count: int, names: Sequence[str] | None = None) -> Path:
     """Write faces in the format of the training data: labels.npz and two tars of webp pictures."""
     folder.mkdir()
     drawn = [face(seed) for seed in range(count)]
-    names = [f"face{row:03}.webp" for row in range(count)]
+    names = names or [f"face{row:03}.webp" for row in range(count)]
     for number in range(2):
         with tarfile.open(folder / f"faces-{number}.tar", "w") as tar:
             for row in range(number, count, 2):
@@ -302,7 +302,7 @@ def test_workers_share_the_weights_and_average_their_gradients(faces: Faces) -> 
     run = loop._start(recipe(1), torch.device("cpu"), None, workers=2)
     first, second = run.workers
     chosen = torch.arange(8)
-    loop._step(run, recipe(1), faces, chosen, 64)
+    loop._step(run, recipe(1), faces, chosen, recipe(1).stages[0])
     for own, shared in zip(second.parameters(), first.parameters(), strict=True):
         assert own.data_ptr() == shared.data_ptr()
     for worker, value in zip(run.workers, (1.0, 3.0), strict=True):
@@ -457,7 +457,7 @@ def test_the_command_says_what_is_wrong(
 def test_an_output_that_is_a_file_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out").touch()
     assert cli.main(["train", "--data", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert "another --out" in capsys.readouterr().err
+    assert "choose another place" in capsys.readouterr().err
 
 
 def test_cuda_is_taken_where_it_is_and_refused_where_not() -> None:

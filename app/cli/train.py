@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK, UserError
 from app.core.files import make_folder
+from model.errors import ModelError
 
 if TYPE_CHECKING:
+    from model.training.data import Faces
     from model.training.loop import Validate
     from model.training.recipe import Recipe
 
 CONFIGS = ("ldeq-s", "ldeq-l")
+RECIPES = ("ldeq-s",)
+CALIBRATION_FACES = 48
+"""Solved to measure the ranges of the int8 cell; more change nothing."""
 GRADIENTS = ("jfb", "implicit")
 
 
@@ -27,7 +34,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Train a model and write its weights, their JSON and the ONNX graphs that the other commands load.",
     )
     add_data_options(parser)
-    parser.add_argument("--config", choices=CONFIGS, default=CONFIGS[0], help=f"what to train (default: {CONFIGS[0]})")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--config", choices=CONFIGS, default=CONFIGS[0], help=f"what to train in one run (default: {CONFIGS[0]})"
+    )
+    what.add_argument(
+        "--recipe",
+        choices=RECIPES,
+        help="make weights as they are shipped: train, relabel what networks labelled, refine, export",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where weights and checkpoints go")
     beginning = parser.add_mutually_exclusive_group()
     beginning.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
@@ -71,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     from model.training.recipe import ALIGNMENTS, recipe_for, recipe_of_68, recipe_of_size
 
     _check(args)
+    if args.recipe is not None:
+        return make_weights(args)
     recipe = recipe_for(args.config, args.minutes)
     if args.gradient is not None:
         recipe = replace(recipe, gradient=args.gradient)
@@ -87,29 +104,12 @@ def run(args: argparse.Namespace) -> int:
 
 def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
     """Train ``recipe`` with the folders and limits of ``args``."""
-    import torch
-
     from model.engine.export import export_onnx
     from model.training.loop import CHECKPOINT, train
 
     checkpoint = args.out / CHECKPOINT
-    if checkpoint.exists() and not args.resume:
-        raise UserError(
-            f"{args.out} already holds a training run; add --resume to go on with it, or give another --out."
-        )
-    make_folder(args.out)
-    device = open_device(args.device)
-    workers = args.workers or (1 if device.type == "cuda" else os.cpu_count() or 1)
-    if device.type == "cpu":
-        torch.set_num_threads(1)
-    validate = _validation(args, recipe)
-    faces = open_faces(args, device, recipe.model.landmarks)
-    print(
-        f"{recipe.model.name}: {len(faces)} faces, {recipe.minutes:g} minutes on {device.type} "
-        f"with {workers} worker{'s' * (workers > 1)}",
-        flush=True,
-    )
-    try:
+    faces, workers = _begin(args, checkpoint, recipe, recipe.minutes)
+    with _interrupted(checkpoint):
         weights = train(
             faces,
             recipe,
@@ -117,13 +117,9 @@ def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
             init=args.init,
             resume=args.resume,
             workers=workers,
-            validate=validate,
-            report=lambda line: print(line, flush=True),
+            validate=_validation(args, recipe),
+            report=_say,
         )
-    except KeyboardInterrupt:
-        if checkpoint.exists():
-            print(f"interrupted; add --resume to go on from {checkpoint}", flush=True)
-        raise
     graphs = export_onnx(weights)
     print(f"written: {weights}, {', '.join(path.name for path in graphs)}")
     if recipe.model.landmarks == 68:
@@ -133,12 +129,100 @@ def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
     return EXIT_OK
 
 
+def make_weights(args: argparse.Namespace) -> int:
+    """Make the weights of ``--recipe`` and every graph of them."""
+    from app.core.places import FACE_MESH
+    from model.engine.export import export_onnx
+    from model.engine.quantise import quantise_cell
+    from model.training.frozen import plain_pictures
+    from model.training.loop import CHECKPOINT
+    from model.training.whole import FIRST, recipes_for, train_whole
+
+    recipes = recipes_for(args.recipe, args.minutes)
+    checkpoint = args.out / FIRST / CHECKPOINT
+    faces, workers = _begin(args, checkpoint, recipes[0], sum(recipe.minutes for recipe in recipes))
+    with _interrupted(checkpoint):
+        weights = train_whole(
+            faces,
+            recipes,
+            args.out,
+            encoder=FACE_MESH,
+            workers=workers,
+            validate=_validation(args, recipes[0]),
+            report=_say,
+        )
+    graphs = export_onnx(weights)
+    some = faces.spread(CALIBRATION_FACES)
+    int8 = quantise_cell(weights, plain_pictures(some, recipes[0].model))
+    print(f"written: {weights}, {', '.join(path.name for path in (*graphs, int8))}")
+    print(f"for --ghcu: python3 main.py train-ghcu --data {args.data} --weights {weights}")
+    return EXIT_OK
+
+
+def _begin(args: argparse.Namespace, checkpoint: Path, recipe: Recipe, minutes: float) -> tuple[Faces, int]:
+    """Prepare folder, device and faces; return the faces and how many workers share a batch."""
+    import torch
+
+    if checkpoint.exists() and not args.resume:
+        raise UserError(
+            f"{args.out} already holds a training run; add --resume to go on with it, or give another --out."
+        )
+    if args.resume and not checkpoint.exists():
+        raise ModelError(f"nothing to resume: {checkpoint} does not exist; run without --resume to start")
+    make_folder(args.out)
+    device = open_device(args.device)
+    workers = args.workers or (1 if device.type == "cuda" else os.cpu_count() or 1)
+    if device.type == "cpu":
+        torch.set_num_threads(1)
+    faces = open_faces(args, device, recipe.model.landmarks)
+    print(
+        f"{recipe.model.name}: {len(faces)} faces, {minutes:g} minutes on {device.type} "
+        f"with {workers} worker{'s' * (workers > 1)}",
+        flush=True,
+    )
+    return faces, workers
+
+
+@contextmanager
+def _interrupted(checkpoint: Path) -> Iterator[None]:
+    """Say how to go on after Ctrl+C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if checkpoint.exists():
+            print(f"interrupted; add --resume to go on from {checkpoint}", flush=True)
+        raise
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
 def _check(args: argparse.Namespace) -> None:
     check_positive(args, "minutes", "limit_faces", "workers", "learning_rate", "input_size")
     if (args.validate_list is None) != (args.validate_images is None):
         raise UserError("Validation needs both --validate-list and --validate-images.")
+    if args.recipe is not None:
+        _check_recipe(args)
     if args.landmarks == 68 and args.validate_list is not None:
         raise UserError("A WFLW list has 98 points; leave --validate-list out and use evaluate 300w afterwards.")
+
+
+def _check_recipe(args: argparse.Namespace) -> None:
+    """Refuse what a recipe decides by itself."""
+    chosen = {
+        "--init": args.init,
+        "--labels": args.labels,
+        "--sources": args.sources,
+        "--learning-rate": args.learning_rate,
+        "--input-size": args.input_size,
+        "--gradient": args.gradient,
+        "--semantic-alignment": args.semantic_alignment or None,
+        "--landmarks 68": True if args.landmarks == 68 else None,
+    }
+    given = [name for name, value in chosen.items() if value is not None]
+    if given:
+        raise UserError(f"--recipe decides by itself what {given[0]} would; leave it out, or use --config.")
 
 
 def _validation(args: argparse.Namespace, recipe: Recipe) -> Validate | None:

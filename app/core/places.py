@@ -12,6 +12,7 @@ WEIGHTS = ROOT / "weights"
 DEFAULT_WEIGHTS = WEIGHTS / "ldeq-s.safetensors"
 SHORT_RANGE_DETECTOR = WEIGHTS / "face_detection_short_range.tflite"
 FULL_RANGE_DETECTOR = WEIGHTS / "face_detection_full_range_sparse.tflite"
+FACE_MESH = WEIGHTS / "face_landmark.tflite"
 
 ASSETS = ROOT / "app" / "assets"
 PORTRAIT = ASSETS / "portrait.jpg"

@@ -8,7 +8,7 @@ contrast, gamma, saturation, grey), sensor noise and occluders. Crops follow the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -36,6 +36,16 @@ class Augmentation:
     noise_chance: float = 0.4
     occluder_chance: float = 0.45
     occluder_side: float = 0.4
+
+    def narrowed(self, share: float) -> Augmentation:
+        """Return the same with shifts, sizes and turns drawn from ``share`` of the range."""
+        return replace(
+            self,
+            shift=self.shift * share,
+            scale_low=self.scale_low**share,
+            scale_high=self.scale_high**share,
+            rotation=self.rotation * share,
+        )
 
 
 def _uniform(count: int, low: float, high: float, device: torch.device) -> Tensor:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from model.config import LdeqConfig
 from model.network import Ldeq, normalise_image
 from model.training.augment import Augmentation, augment
+from model.training.data import Faces
 
 PLAIN = Augmentation(
     shift=0.0,
@@ -38,6 +42,12 @@ def plain_crops(images: Tensor, landmarks: Tensor, size: int, crop_scale: float)
     """
     crops, points, _ = augment(images, landmarks, torch.ones_like(landmarks[..., 0]), size, crop_scale, PLAIN)
     return crops, points
+
+
+def plain_pictures(faces: Faces, config: LdeqConfig) -> NDArray[np.uint8]:
+    """Return the crops of training faces as a camera's would be, (n, s, s, 3) uint8 RGB."""
+    crops, _ = plain_crops(faces.images, faces.landmarks, config.input_size, config.crop_scale)
+    return np.asarray(crops.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu())
 
 
 def from_crop(points: Tensor, landmarks: Tensor, crop_scale: float) -> Tensor:

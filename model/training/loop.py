@@ -1,4 +1,4 @@
-"""The training loop: time-budgeted, resumable, CPU (bf16) or CUDA (bf16)."""
+"""The training loop: time-budgeted, resumable; in bfloat16 on CUDA and on CPUs that can."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from model.files import open_whole
 from model.network import Ldeq, normalise_image
 from model.training.augment import augment, augment_twice
 from model.training.data import Faces
+from model.training.face_mesh import published_encoder
 from model.training.implicit import Solve, implicit_state
 from model.training.objective import landmark_loss, moved_state, untracked_state
 from model.training.recipe import JFB, Recipe, Stage
 from model.training.semantic import LabelSearch
-from model.weights import load_initial, save_weights
+from model.weights import load_initial, read_card, save_weights
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_SECONDS = 180.0
@@ -33,6 +34,8 @@ REPORT_SECONDS = 20.0
 NO_SOLVE = Solve("fpi", 0, 0.0)
 """The state has been evaluated already when the gradient's evaluation comes."""
 ADJOINT_TOLERANCE = 1e-4
+BFLOAT16_ON_CPU: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+"""Elsewhere convolutions in bfloat16 are emulated, and several times as slow as in float32."""
 
 Validate = Callable[[Ldeq], dict[str, float]]
 
@@ -57,6 +60,7 @@ def train(
     out: Path,
     *,
     init: Path | None = None,
+    encoder: Path | None = None,
     resume: bool = False,
     workers: int = 1,
     validate: Validate | None = None,
@@ -69,6 +73,7 @@ def train(
         recipe: what to do.
         out: folder for the checkpoint, the log and the weights; made if missing.
         init: weights to start from.
+        encoder: MediaPipe's face_landmark.tflite; face-mesh features that ``init`` lacks begin with its weights.
         resume: continue from the checkpoint in ``out``.
         workers: threads that share each batch; on a CPU one single-threaded worker per core is faster than
             one worker with many threads, and suffers less from other programs.
@@ -84,7 +89,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     device = faces.images.device
     torch.manual_seed(recipe.seed)
-    run = _start(recipe, device, init, workers)
+    run = _start(recipe, device, init, workers, encoder)
     if resume:
         _load_checkpoint(out / CHECKPOINT, run)
         report(f"resumed at step {run.steps}, {run.seconds / 60:.1f} of {recipe.minutes:g} minutes")
@@ -103,7 +108,7 @@ def train(
             started = time.perf_counter()
             chosen = torch.multinomial(draws[id(stage)], stage.batch, replacement=True).to(device)
             _set_learning_rate(run.optimiser, recipe, run.seconds / budget)
-            losses.append(_step(run, recipe, faces, chosen, stage.input_size))
+            losses.append(_step(run, recipe, faces, chosen, stage))
             run.steps += 1
             run.samples += stage.batch
             now = time.perf_counter()
@@ -134,8 +139,12 @@ def _progress(run: _Run, stage: Stage, losses: Sequence[float]) -> str:
     )
 
 
-def _start(recipe: Recipe, device: torch.device, init: Path | None, workers: int = 1) -> _Run:
+def _start(
+    recipe: Recipe, device: torch.device, init: Path | None, workers: int = 1, encoder: Path | None = None
+) -> _Run:
     model = Ldeq(recipe.model) if init is None else load_initial(init, recipe.model)
+    if encoder is not None and model.stem.mesh is not None and (init is None or not read_card(init).config.face_mesh):
+        model.stem.mesh.encoder = published_encoder(encoder)
     model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
@@ -162,12 +171,12 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, progres
         group["lr"] = recipe.learning_rate * factor
 
 
-def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, size: int) -> float:
+def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage) -> float:
     """Take one step; every worker computes the gradient of its part of the batch."""
     parts = chosen.chunk(len(run.workers))
     run.optimiser.zero_grad(set_to_none=True)
     jobs = [
-        run.pool.submit(_gradient, worker, recipe, faces, part, size)
+        run.pool.submit(_gradient, worker, recipe, faces, part, stage)
         for worker, part in zip(run.workers, parts, strict=False)
     ]
     value = float(np.mean([job.result() for job in jobs]))
@@ -179,15 +188,16 @@ def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, size: int) ->
     return value
 
 
-def _gradient(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, size: int) -> float:
+def _gradient(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage) -> float:
     """Leave the gradient of some faces' loss in ``model`` and return the loss."""
     model.zero_grad(set_to_none=True)
     paired = bool(torch.rand(()) < recipe.pair_chance)
     untracked = int(torch.multinomial(torch.tensor(recipe.untracked), 1))
     pictures = faces.images[chosen], faces.landmarks[chosen], faces.weights[chosen]
-    how = size, recipe.model.crop_scale, recipe.augmentation
+    how = stage.input_size, recipe.model.crop_scale, recipe.augmentation.narrowed(stage.geometry)
     # The geometry of augmentation and moves stays in float32: bfloat16 would round half a cell away.
-    half = torch.autocast(pictures[0].device.type, torch.bfloat16)
+    device = pictures[0].device.type
+    half = torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or BFLOAT16_ON_CPU)
     earlier = None
     if paired:
         before, now, landmarks, weights = augment_twice(*pictures, *how)

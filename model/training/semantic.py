@@ -105,6 +105,12 @@ def _seen(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> tuple[Tensor,
     return mirrored_mean(cold_heatmaps(model, crops), cold_heatmaps(model, crops.flip(3)), mirror), labels
 
 
+def mirrored_points(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> Tensor:
+    """Return a model's points (n, k, 2) of some faces in crop units, from the plain and the mirrored picture."""
+    points: Tensor = read_points(_seen(model, faces, chosen, size)[0])[0]
+    return points
+
+
 def _search(
     model: Ldeq, faces: Faces, chosen: Tensor, size: int, noise: Noise, settings: AlignmentSettings
 ) -> tuple[Tensor, Tensor]:
