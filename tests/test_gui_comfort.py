@@ -38,7 +38,7 @@ from app.gui.live.presenters.tour import STEPS, Tour, card_place
 from app.gui.presenters.actions import ACTIONS, GROUPS, Action
 from app.sessions.writer import RecordingChoices
 from app.sharing.channel import ChannelStatus
-from app.sharing.settings import Address, SharingSettings
+from app.sharing.settings import Address, CameraPicture, SharingSettings
 
 HERE = Address("127.0.0.1", 9000)
 
@@ -107,7 +107,7 @@ def test_a_form_becomes_settings() -> None:
         (ShareForm(json_on=True, osc_on=True, osc_to=" "), SharingSettings(udp=(HERE,)), {OSC_FIELD: "Write where"}),
         (
             ShareForm(json_on=True, osc_on=True, osc_to="9000", camera_on=True),
-            SharingSettings(udp=(HERE,), virtual_camera="annotated"),
+            SharingSettings(udp=(HERE,), virtual_camera=CameraPicture.ANNOTATED),
             {OSC_FIELD: "named twice"},
         ),
         (ShareForm(json_to="what", osc_to="ever"), SharingSettings(), {}),

@@ -29,8 +29,8 @@ from app.gui.live.presenters.state import RecordingPlan
 from app.gui.presenters import actions
 from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
+from app.sharing.channel import ChannelKind
 from app.sharing.settings import Address
-from app.sharing.sharing import OSC, UDP
 from app.sources.base import Playback, SourceInfo
 from app.sources.spec import CameraSpec, SourceSpec
 from app.tracking.live import LiveStatus
@@ -324,10 +324,10 @@ def test_the_share_card_says_what_is_sent(bench: Bench) -> None:
         bench.presenter.share(form)
         assert bench.kept["share"] == form
         (status,) = bench.presenter.facts(None).sharing
-        assert (status.kind, status.target) == (UDP, target)
+        assert (status.kind, status.target) == (ChannelKind.UDP, target)
         assert receiver.recv(65536).startswith(b"{")
         bench.presenter.share(replace(form, json_on=False, osc_on=True))
-        assert [status.kind for status in bench.presenter.facts(None).sharing] == [OSC]
+        assert [status.kind for status in bench.presenter.facts(None).sharing] == [ChannelKind.OSC]
 
 
 def test_an_address_that_is_none_is_said_and_not_shared(bench: Bench) -> None:

@@ -25,6 +25,7 @@ from app.gui.theme import theme
 from app.gui.widgets.sheet import MARGIN, Sheet, Sheets, rounded
 from app.gui.widgets.toggle import ToggleRow
 from app.sessions.writer import RecordingChoices
+from app.sharing.settings import CameraPicture
 
 USUAL = Path("/home/someone/Videos/LDEQ Live")
 
@@ -257,7 +258,7 @@ def test_the_share_card_tells_what_was_typed(window: Window, qtbot: QtBot) -> No
     qtbot.mouseClick(sheet.switches[OSC_FIELD].toggle, Qt.MouseButton.LeftButton)
     qtbot.mouseClick(sheet.switches[CAMERA_FIELD].toggle, Qt.MouseButton.LeftButton)
     sheet.picture.segments.chosen.emit("landmarks")
-    expected = ShareForm(osc_on=True, osc_to="39539", camera_on=True, camera_picture="landmarks")
+    expected = ShareForm(osc_on=True, osc_to="39539", camera_on=True, camera_picture=CameraPicture.LANDMARKS)
     assert told[-1] == expected
     sheet.show_form(replace(expected, json_to="10.0.0.2:9000"))
     assert sheet.addresses[JSON_FIELD].text() == "10.0.0.2:9000"

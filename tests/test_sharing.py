@@ -17,12 +17,11 @@ from pythonosc.osc_message import OscMessage
 from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import UserError
 from app.core.frame import FrameResult
-from app.sharing.datagrams import LARGEST, packed
-from app.sharing.head import RIGID, SHAPE, head_pose
 from app.sharing.json_message import json_datagrams
-from app.sharing.osc_message import FORGET_FRAMES, OscEncoder, Slots
-from app.sharing.settings import Address, SharingError, SharingSettings, parse_address
-from app.sharing.signals import face_signals
+from app.sharing.osc_message import FORGET_FRAMES, FaceNumbers, OscEncoder
+from app.sharing.settings import Address, CameraPicture, SharingError, SharingSettings, parse_address
+from app.sharing.signals import RIGID, SHAPE, face_signals, head_pose
+from app.sharing.udp import LARGEST, pack
 from model.topology import MIRROR, POINTS
 from tests.gui_fakes import frame_result
 
@@ -105,8 +104,6 @@ def test_settings_refuse_what_cannot_be() -> None:
     here = Address("127.0.0.1", 9000)
     with pytest.raises(UserError, match="named twice"):
         SharingSettings(udp=(here,), osc=(here,))
-    with pytest.raises(UserError, match="annotated or landmarks"):
-        SharingSettings(virtual_camera="clear")
     with pytest.raises(UserError, match="At most 8"):
         SharingSettings(udp=tuple(Address("h", port) for port in range(1, 10)))
     assert not SharingSettings().anything
@@ -119,11 +116,11 @@ def test_options_fill_the_settings() -> None:
     assert sharing_settings(parser.parse_args([])) is None
     args = parser.parse_args(["--udp", "9000", "--udp", "10.0.0.2:9000", "--osc", "9001", "--virtual-camera"])
     assert sharing_settings(args) == SharingSettings(
-        (Address("127.0.0.1", 9000), Address("10.0.0.2", 9000)), (Address("127.0.0.1", 9001),), "annotated"
+        (Address("127.0.0.1", 9000), Address("10.0.0.2", 9000)), (Address("127.0.0.1", 9001),), CameraPicture.ANNOTATED
     )
     chosen = sharing_settings(parser.parse_args(["--virtual-camera", "landmarks"]))
     assert chosen is not None
-    assert chosen.virtual_camera == "landmarks"
+    assert chosen.virtual_camera is CameraPicture.LANDMARKS
 
 
 @pytest.mark.parametrize(
@@ -184,8 +181,8 @@ def test_impossible_faces_have_no_signals() -> None:
 
 
 def test_runs_fill_datagrams_in_order() -> None:
-    assert packed([], 10) == []
-    assert packed([4, 4, 4, 20, 1], 10) == [range(0, 2), range(2, 3), range(3, 4), range(4, 5)]
+    assert pack([], 10) == []
+    assert pack([4, 4, 4, 20, 1], 10) == [range(0, 2), range(2, 3), range(3, 4), range(4, 5)]
 
 
 def test_json_says_where_the_landmarks_are() -> None:
@@ -269,7 +266,7 @@ def test_osc_leaves_out_what_is_not_known() -> None:
 
 
 def test_faces_keep_their_slots() -> None:
-    slots = Slots()
+    slots = FaceNumbers()
     assert slots.assign([5, 9]) == [0, 1]
     assert slots.assign([9, 5]) == [1, 0]
     assert slots.assign([9]) == [1]

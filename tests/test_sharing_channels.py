@@ -24,7 +24,7 @@ from app.media.overlay import draw_overlay
 from app.media.privacy import without_faces
 from app.sharing import udp as udp_module
 from app.sharing.channel import Channel, ChannelStatus
-from app.sharing.settings import Address, SharingError, SharingSettings
+from app.sharing.settings import Address, CameraPicture, SharingError, SharingSettings
 from app.sharing.sharing import Sharing
 from app.sharing.udp import UdpOutlet
 from app.sharing.virtual_camera import VirtualCameraOutlet, fitted, open_virtual_camera
@@ -218,7 +218,7 @@ def test_where_nobody_listens_it_says_so_until_somebody_does() -> None:
             outlet.send(frame_result())
 
     try:
-        with pytest.raises(SharingError, match=f"Nobody listens at {address} yet"):
+        with pytest.raises(SharingError, match=f"No program receives at {address} yet"):
             send_often()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
             late.bind((address.host, address.port))
@@ -303,13 +303,13 @@ def noise(width: int = 320, height: int = 180) -> NDArray[np.uint8]:
 
 def test_the_virtual_camera_shows_the_annotated_picture() -> None:
     result = frame_result(image=noise())
-    camera, (status,) = camera_sharing(SharingSettings(virtual_camera="annotated"), result)
+    camera, (status,) = camera_sharing(SharingSettings(virtual_camera=CameraPicture.ANNOTATED), result)
     np.testing.assert_array_equal(camera.frames[0], draw_overlay(result, text=False))
     assert (status.kind, status.target) == ("virtual camera", "annotated")
 
 
 def test_the_virtual_camera_can_show_landmarks_alone() -> None:
-    camera, _ = camera_sharing(SharingSettings(virtual_camera="landmarks"), frame_result(image=noise()))
+    camera, _ = camera_sharing(SharingSettings(virtual_camera=CameraPicture.LANDMARKS), frame_result(image=noise()))
     frame = camera.frames[0]
     assert frame.any()
     assert (frame == 0).all(axis=-1).mean() > 0.6
@@ -317,7 +317,7 @@ def test_the_virtual_camera_can_show_landmarks_alone() -> None:
 
 def test_privacy_blurs_what_the_virtual_camera_shows() -> None:
     result = frame_result(image=noise())
-    camera, _ = camera_sharing(SharingSettings(virtual_camera="annotated", privacy=True), result)
+    camera, _ = camera_sharing(SharingSettings(virtual_camera=CameraPicture.ANNOTATED, privacy=True), result)
     np.testing.assert_array_equal(camera.frames[0], draw_overlay(without_faces(result), text=False))
 
 
@@ -328,10 +328,10 @@ def test_turning_privacy_on_replaces_the_camera_channel() -> None:
         opened.append(FakeCamera(width, height, fps))
         return opened[-1]
 
-    with sharing_of(SharingSettings(virtual_camera="annotated"), open_camera=open_camera) as sharing:
+    with sharing_of(SharingSettings(virtual_camera=CameraPicture.ANNOTATED), open_camera=open_camera) as sharing:
         sharing.consume(frame_result(image=noise()))
         wait_until(lambda: opened and opened[0].frames)
-        sharing.configure(SharingSettings(virtual_camera="annotated", privacy=True))
+        sharing.configure(SharingSettings(virtual_camera=CameraPicture.ANNOTATED, privacy=True))
         wait_until(lambda: opened[0].closed)
         sharing.consume(frame_result(image=noise()))
         wait_until(lambda: len(opened) == 2 and opened[1].frames)
@@ -340,7 +340,7 @@ def test_turning_privacy_on_replaces_the_camera_channel() -> None:
 
 def test_the_virtual_camera_keeps_its_size() -> None:
     results = [frame_result(image=noise(321, 181)), frame_result(image=noise(100, 100))]
-    camera, _ = camera_sharing(SharingSettings(virtual_camera="annotated"), *results)
+    camera, _ = camera_sharing(SharingSettings(virtual_camera=CameraPicture.ANNOTATED), *results)
     assert (camera.width, camera.height) == (320, 180)
     assert [frame.shape for frame in camera.frames] == [(180, 320, 3)] * 2
     assert not camera.frames[1][:, :70].any()  # black beside a square picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from app.sharing.settings import ANNOTATED, CAMERA_PICTURES, SharingSettings, parse_address
+from app.sharing.settings import CameraPicture, SharingSettings, parse_address
 
 
 def add_sharing_options(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +16,8 @@ def add_sharing_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--virtual-camera",
         nargs="?",
-        const=ANNOTATED,
-        choices=CAMERA_PICTURES,
+        const=CameraPicture.ANNOTATED,
+        choices=tuple(CameraPicture),
         help="be a camera for other programs: the annotated picture (default), or the landmarks on black; needs the "
         "package pyvirtualcam",
     )
@@ -34,5 +34,5 @@ def sharing_settings(args: argparse.Namespace) -> SharingSettings | None:
     return SharingSettings(
         udp=tuple(parse_address(text) for text in args.udp or ()),
         osc=tuple(parse_address(text) for text in args.osc or ()),
-        virtual_camera=args.virtual_camera or "",
+        virtual_camera=CameraPicture(args.virtual_camera) if args.virtual_camera else None,
     )

@@ -1,4 +1,4 @@
-"""One way out to other programs: a thread that passes on the newest result and counts what became of it."""
+"""One connection to other programs: a thread that passes on the newest result and counts successes and failures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from app.core.frame import FrameResult
@@ -18,19 +19,27 @@ log = logging.getLogger(__name__)
 WAIT_SECONDS = 0.2
 RATE_SECONDS = 2.0
 TROUBLE_SECONDS = 1.0
-"""An error is told until things have gone well for so long; it must not flash between two frames."""
+"""An error is shown until frames have arrived for this long, so that it does not flicker between two frames."""
 
 UNEXPECTED_PAUSE = 3.0
 
 
+class ChannelKind(StrEnum):
+    """How results reach other programs."""
+
+    UDP = "udp"
+    OSC = "osc"
+    VIRTUAL_CAMERA = "virtual camera"
+
+
 class Outlet(Protocol):
-    """What a channel sends through; used by the channel's thread alone."""
+    """What a channel sends through; used only by the channel's thread."""
 
     def send(self, result: FrameResult) -> None:
         """Pass on one frame, opening what has to be opened first.
 
         Raises:
-            SharingError: where it does not arrive.
+            SharingError: it did not arrive.
         """
 
     def close(self) -> None:
@@ -39,18 +48,18 @@ class Outlet(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChannelStatus:
-    """How a channel does.
+    """State of a channel.
 
     Attributes:
-        kind: "udp", "osc" or "virtual camera".
-        target: where it goes, in words.
+        kind: how results are passed on.
+        target: where to, for display.
         sent: frames passed on.
-        failed: frames that did not arrive as far as can be told.
-        rate: frames passed on a second over the last 2 seconds; 0 when nothing was.
-        error: one sentence on what is wrong now, "" otherwise.
+        failed: frames known not to have arrived.
+        rate: frames passed on per second over the last 2 seconds.
+        error: one sentence about what is wrong now, "" otherwise.
     """
 
-    kind: str
+    kind: ChannelKind
     target: str
     sent: int = 0
     failed: int = 0
@@ -59,7 +68,7 @@ class ChannelStatus:
 
 
 class Channel:
-    """Feeds an outlet. Offering never waits: a frame the outlet has no time for is replaced by the next one.
+    """Feeds an outlet. Offering never waits: a frame that the outlet has no time for is replaced by the next one.
 
     Args:
         kind: for :class:`ChannelStatus`.
@@ -67,7 +76,7 @@ class Channel:
         outlet: closed by the channel's thread when it ends.
     """
 
-    def __init__(self, kind: str, target: str, outlet: Outlet) -> None:
+    def __init__(self, kind: ChannelKind, target: str, outlet: Outlet) -> None:
         self.kind = kind
         self.target = target
         self._outlet = outlet
@@ -94,7 +103,7 @@ class Channel:
 
     @property
     def status(self) -> ChannelStatus:
-        """How it does now."""
+        """The state of the channel now."""
         now = time.perf_counter()
         with self._lock:
             self._forget(now)
@@ -102,12 +111,12 @@ class Channel:
                 self._error = ""
             rate = len(self._times) / RATE_SECONDS
             if len(self._times) > 1 and (span := self._times[-1] - self._times[0]) > 0 and span < RATE_SECONDS / 2:
-                rate = (len(self._times) - 1) / span  # it has only begun
+                rate = (len(self._times) - 1) / span  # it has only just begun
             return ChannelStatus(self.kind, self.target, self._sent, self._failed, rate, self._error)
 
     def _run(self) -> None:
         pause_until = 0.0
-        while not (self._slot.closed):
+        while not self._slot.closed:
             result = self._slot.take(WAIT_SECONDS)
             if result is None or time.perf_counter() < pause_until:
                 continue
@@ -117,9 +126,9 @@ class Channel:
                 self._note_failure(str(error))
                 pause_until = time.perf_counter() + error.pause
             except Exception as error:
-                # Other people's drivers and programs must not end the sharing for good.
+                # An error in a driver or library must not end sharing for good.
                 log.exception("sharing by %s failed", self.kind)
-                self._note_failure(f"Sharing failed ({error}); it is tried again.")
+                self._note_failure(f"Sharing failed ({error}); it will be tried again.")
                 self._close_outlet()
                 pause_until = time.perf_counter() + UNEXPECTED_PAUSE
             else:

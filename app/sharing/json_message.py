@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import FaceResult, FrameResult
-from app.sharing.datagrams import LARGEST, packed
 from app.sharing.signals import face_signals
+from app.sharing.udp import LARGEST, pack
 from model.topology import inter_ocular
 
 VERSION = 1
@@ -20,18 +20,18 @@ STEPS = 9999
 """Landmarks are whole numbers from 0 to this, four digits, across the longer side of their box."""
 
 HEAD_ROOM = 160
-"""Bytes kept free for what every datagram of a frame says about the frame."""
+"""Bytes reserved for the facts about the frame that every datagram repeats."""
 
 
 def json_datagrams(result: FrameResult) -> list[bytes]:
     """Return the datagrams of one frame, at least one; each is a whole JSON object on its own.
 
-    A face makes two entries, its landmarks with everything else and its uncertainties; entries of the same ``id``
-    belong together, wherever they travel.
+    A face has two entries, its landmarks with everything else and its uncertainties; entries of the same ``id`` belong
+    together, whichever datagrams they are in.
     """
     entries = [entry for face in result.faces for entry in (_face(face), _uncertainty(face)) if entry]
     texts = [_compact(entry) for entry in entries]
-    runs = packed([len(text) + 1 for text in texts], LARGEST - HEAD_ROOM) or [range(0)]
+    runs = pack([len(text) + 1 for text in texts], LARGEST - HEAD_ROOM) or [range(0)]
     height, width = result.frame.image.shape[:2]
     stamp = result.frame.timestamp
     head = {
@@ -73,16 +73,16 @@ def _face(face: FaceResult) -> dict[str, Any]:
 
 def _uncertainty(face: FaceResult) -> dict[str, Any]:
     spread = np.asarray(face.estimate.uncertainty, np.float64)
-    # JSON knows neither infinity nor NaN.
+    # JSON has neither infinity nor NaN.
     values = [round(value, 1) if math.isfinite(value) else None for value in spread.tolist()]
     return {"id": face.face, "uncertainty": values}
 
 
 def _box(points: NDArray[np.float64]) -> tuple[list[float], float]:
-    """Return the landmarks' box, outwards to tenths of a pixel, and the length of one step in pixels."""
+    """Return the landmarks' bounding box, rounded outwards to 0.1 pixels, and the length of one step in pixels."""
     low, high = np.floor(points.min(axis=0) * 10) / 10, np.ceil(points.max(axis=0) * 10) / 10
     box = [round(float(value), 1) for value in (*low, *high)]
-    # Upwards to the last digit sent, so that the box's far side is never beyond the last step.
+    # Rounded up, so that the far side of the box is never beyond the last step.
     longer = max(box[2] - box[0], box[3] - box[1], 0.1)
     return box, math.ceil(longer / STEPS * 1e6) / 1e6
 

@@ -11,8 +11,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.parsing import osc_types
 
 from app.core.frame import FaceResult, FrameResult
-from app.sharing.datagrams import LARGEST, packed
 from app.sharing.signals import face_signals
+from app.sharing.udp import LARGEST, pack
 from model.topology import inter_ocular
 
 ROOT = "/ldeq"
@@ -23,44 +23,44 @@ LENGTH_BYTES = 4
 FORGET_FRAMES = 30
 
 
-class Slots:
-    """Gives every face a small number that it keeps, so that a receiver can hold on to ``/ldeq/face/0``.
+class FaceNumbers:
+    """Assigns every face a small number that it keeps, so that a receiver can rely on ``/ldeq/face/0``.
 
-    A number is free again once its face has been away for :data:`FORGET_FRAMES` frames.
+    A number becomes free once its face has been away for :data:`FORGET_FRAMES` frames.
     """
 
     def __init__(self) -> None:
-        self._slots: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
         self._away: dict[int, int] = {}
 
     def assign(self, faces: Sequence[int]) -> list[int]:
         """Return the number of each identity in ``faces``, in their order."""
-        self._away = {face: 0 if face in faces else self._away.get(face, 0) + 1 for face in self._slots}
+        self._away = {face: 0 if face in faces else self._away.get(face, 0) + 1 for face in self._numbers}
         for face, frames in self._away.items():
             if frames > FORGET_FRAMES:
-                del self._slots[face]
+                del self._numbers[face]
         for face in faces:
-            if face not in self._slots:
-                taken = set(self._slots.values())
-                self._slots[face] = next(slot for slot in range(len(taken) + 1) if slot not in taken)
-        return [self._slots[face] for face in faces]
+            if face not in self._numbers:
+                taken = set(self._numbers.values())
+                self._numbers[face] = next(number for number in range(len(taken) + 1) if number not in taken)
+        return [self._numbers[face] for face in faces]
 
 
 class OscEncoder:
-    """Makes the datagrams of one frame after the other; each is a bundle that fits a network packet."""
+    """Encodes frame after frame as datagrams; each is a bundle that fits a network packet."""
 
     def __init__(self) -> None:
-        self._slots = Slots()
+        self._numbers = FaceNumbers()
 
     def __call__(self, result: FrameResult) -> list[bytes]:
         """Return the frame's bundles, at least one."""
         height, width = result.frame.image.shape[:2]
         frame = result.frame
         messages = [_message(f"{ROOT}/frame", "ifiii", frame.index, frame.timestamp, len(result.faces), width, height)]
-        slots = self._slots.assign([face.face for face in result.faces])
-        for slot, face in zip(slots, result.faces, strict=True):
-            messages += _face(f"{ROOT}/face/{slot}", face)
-        runs = packed([len(message) + LENGTH_BYTES for message in messages], LARGEST - len(BUNDLE_HEAD))
+        numbers = self._numbers.assign([face.face for face in result.faces])
+        for number, face in zip(numbers, result.faces, strict=True):
+            messages += _face(f"{ROOT}/face/{number}", face)
+        runs = pack([len(message) + LENGTH_BYTES for message in messages], LARGEST - len(BUNDLE_HEAD))
         return [_bundle([messages[i] for i in run]) for run in runs]
 
 
@@ -102,7 +102,7 @@ def _message(address: str, types: str, *values: float | str) -> bytes:
 
 
 def _floats(address: str, values: NDArray[np.floating]) -> bytes:
-    # The builder reads back what it built, value by value: 0.7 ms a frame for two hundred floats, which this is not.
+    # OscMessageBuilder reads back what it has built, value by value: 0.7 ms a frame for two hundred floats.
     tags = osc_types.write_string("," + "f" * values.size)
     return osc_types.write_string(address) + tags + values.astype(">f4").tobytes()
 

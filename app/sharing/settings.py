@@ -1,18 +1,25 @@
-"""What is shared with whom. The command line, the window and remembered choices all fill the same settings."""
+"""What is shared, and where to. Command line, window and remembered choices use the same settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.core.errors import UserError
 
 HERE = "127.0.0.1"
-"""Where datagrams go unless another computer is named: nothing leaves this one by accident."""
+"""Where datagrams go unless another computer is named, so that nothing leaves this one by accident."""
 
 MOST_TARGETS = 8
-ANNOTATED = "annotated"
-LANDMARKS = "landmarks"
-CAMERA_PICTURES = (ANNOTATED, LANDMARKS)
+
+
+class CameraPicture(StrEnum):
+    """What the virtual camera shows."""
+
+    ANNOTATED = "annotated"
+    """The picture with the landmarks drawn in."""
+    LANDMARKS = "landmarks"
+    """The landmarks alone on black."""
 
 
 class SharingError(UserError):
@@ -20,7 +27,7 @@ class SharingError(UserError):
 
     Args:
         message: one sentence that says what to do.
-        pause: seconds in which another try would be a waste.
+        pause: seconds to wait before another attempt.
     """
 
     def __init__(self, message: str, pause: float = 0.0) -> None:
@@ -77,14 +84,13 @@ class SharingSettings:
     Attributes:
         udp: where landmarks go as JSON datagrams.
         osc: where landmarks go as OSC messages.
-        virtual_camera: "annotated" shows the picture with landmarks to programs that take a camera, "landmarks"
-            the landmarks alone on black; "" shares no picture.
+        virtual_camera: the picture for programs that use a camera; None shares none.
         privacy: pictures that are shared are blurred beyond recognition.
     """
 
     udp: tuple[Address, ...] = ()
     osc: tuple[Address, ...] = ()
-    virtual_camera: str = ""
+    virtual_camera: CameraPicture | None = None
     privacy: bool = False
 
     def __post_init__(self) -> None:
@@ -94,10 +100,8 @@ class SharingSettings:
         for address in targets:
             if targets.count(address) > 1:
                 raise SharingError(f"{address} is named twice; name it once, for JSON or for OSC.")
-        if self.virtual_camera and self.virtual_camera not in CAMERA_PICTURES:
-            raise SharingError(f"A virtual camera shows {' or '.join(CAMERA_PICTURES)}, not {self.virtual_camera!r}.")
 
     @property
     def anything(self) -> bool:
-        """Whether anything is shared at all."""
+        """Whether anything is shared."""
         return bool(self.udp or self.osc or self.virtual_camera)

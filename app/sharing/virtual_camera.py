@@ -1,4 +1,4 @@
-"""The picture as a camera that other programs can choose. Needs the optional package pyvirtualcam (GPL-2.0)."""
+"""A virtual camera that other programs can choose. Needs the optional package pyvirtualcam (GPL-2.0)."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from app.core.frame import FrameResult
 from app.media.overlay import draw_overlay
 from app.media.privacy import without_faces
-from app.sharing.settings import LANDMARKS, SharingError
+from app.sharing.settings import CameraPicture, SharingError
 
 Image = NDArray[np.uint8]
 
 PYVIRTUALCAM = "pyvirtualcam==0.15.0"
 FRAME_RATE = 30.0
-"""What programs are told; pictures are passed on as they come."""
+"""The rate reported to programs; pictures are passed on as they arrive."""
 
-OPEN_PAUSE = 3.0
+RETRY_SECONDS = 3.0
 
 
 class CameraDevice(Protocol):
@@ -43,7 +43,7 @@ def open_virtual_camera(width: int, height: int, frame_rate: float) -> CameraDev
     """Open the system's virtual camera for RGB pictures of one size.
 
     Raises:
-        SharingError: where the package or the system's part of it is missing.
+        SharingError: the package or its driver is missing.
     """
     try:
         import pyvirtualcam
@@ -51,12 +51,12 @@ def open_virtual_camera(width: int, height: int, frame_rate: float) -> CameraDev
         raise SharingError(
             f"A virtual camera needs the package pyvirtualcam; install it with: {sys.executable} -m pip install "
             f"{PYVIRTUALCAM}",
-            OPEN_PAUSE,
+            RETRY_SECONDS,
         ) from error
     try:
         device: CameraDevice = pyvirtualcam.Camera(width, height, frame_rate, fmt=pyvirtualcam.PixelFormat.RGB)
-    except Exception as error:  # RuntimeError, and what its drivers raise
-        raise SharingError(f"No virtual camera can be opened; {_advice(sys.platform)}.", OPEN_PAUSE) from error
+    except Exception as error:  # RuntimeError, and whatever its drivers raise
+        raise SharingError(f"No virtual camera can be opened; {_advice(sys.platform)}.", RETRY_SECONDS) from error
     return device
 
 
@@ -73,12 +73,12 @@ class VirtualCameraOutlet:
     look at a camera do not expect it to change.
 
     Args:
-        picture: "annotated" or "landmarks", see :class:`app.sharing.settings.SharingSettings`.
+        picture: what it shows.
         privacy: the picture is blurred beyond recognition.
         open_camera: opens the device.
     """
 
-    def __init__(self, picture: str, privacy: bool, open_camera: OpenCamera = open_virtual_camera) -> None:
+    def __init__(self, picture: CameraPicture, privacy: bool, open_camera: OpenCamera = open_virtual_camera) -> None:
         self._picture = picture
         self._privacy = privacy
         self._open_camera = open_camera
@@ -88,30 +88,30 @@ class VirtualCameraOutlet:
         """Draw the frame and show it.
 
         Raises:
-            SharingError: where there is no virtual camera.
+            SharingError: there is no virtual camera.
         """
         image = self._draw(result)
         if self._device is None:
             height, width = image.shape[:2]
-            # Video formats store colours of two by two pixels together.
+            # Video formats store the colour of two by two pixels together.
             self._device = self._open_camera(max(2, width - width % 2), max(2, height - height % 2), FRAME_RATE)
         self._device.send(fitted(image, self._device.width, self._device.height))
 
     def close(self) -> None:
-        """Give the device back."""
+        """Release the device."""
         if self._device is not None:
             device, self._device = self._device, None
             device.close()
 
     def _draw(self, result: FrameResult) -> Image:
-        if self._picture == LANDMARKS:
+        if self._picture == CameraPicture.LANDMARKS:
             black = np.zeros_like(result.frame.image)
             return draw_overlay(replace(result, frame=replace(result.frame, image=black)), text=False)
         return draw_overlay(without_faces(result) if self._privacy else result, text=False)
 
 
 def fitted(image: Image, width: int, height: int) -> Image:
-    """Return the picture in the given size, its shape kept, with black borders where that leaves room."""
+    """Return the picture scaled to the given size with its aspect ratio kept, on black borders."""
     rows, columns = image.shape[:2]
     if (columns, rows) == (width, height):
         return image

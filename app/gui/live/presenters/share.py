@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 
 from app.core.errors import UserError
 from app.gui.presenters.options import Option
-from app.sharing.channel import ChannelStatus
-from app.sharing.settings import ANNOTATED, CAMERA_PICTURES, LANDMARKS, Address, SharingSettings, parse_address
-from app.sharing.sharing import OSC, UDP, VIRTUAL_CAMERA
+from app.sharing.channel import ChannelKind, ChannelStatus
+from app.sharing.settings import Address, CameraPicture, SharingSettings, parse_address
 
 JSON_FIELD, OSC_FIELD, CAMERA_FIELD = "json", "osc", "camera"
-FIELD_OF_KIND = {UDP: JSON_FIELD, OSC: OSC_FIELD, VIRTUAL_CAMERA: CAMERA_FIELD}
+FIELD_OF_KIND = {
+    ChannelKind.UDP: JSON_FIELD,
+    ChannelKind.OSC: OSC_FIELD,
+    ChannelKind.VIRTUAL_CAMERA: CAMERA_FIELD,
+}
 PICTURE_OPTIONS = (
-    Option(ANNOTATED, "Picture", "The picture with landmarks"),
-    Option(LANDMARKS, "Landmarks", "The landmarks alone on black, for a key filter"),
+    Option(CameraPicture.ANNOTATED, "Picture", "The picture with landmarks"),
+    Option(CameraPicture.LANDMARKS, "Landmarks", "The landmarks alone on black, for a key filter"),
 )
 
 GOOD, WAITING, ERROR, WRONG = "good", "waiting", "error", "wrong"
@@ -32,7 +35,7 @@ class ShareForm:
         osc_on: send OSC messages.
         osc_to: where to.
         camera_on: be a virtual camera.
-        camera_picture: what it shows, one of ``app.sharing.settings.CAMERA_PICTURES``.
+        camera_picture: what it shows.
     """
 
     json_on: bool = False
@@ -40,11 +43,7 @@ class ShareForm:
     osc_on: bool = False
     osc_to: str = "127.0.0.1:9001"
     camera_on: bool = False
-    camera_picture: str = ANNOTATED
-
-    def __post_init__(self) -> None:
-        if self.camera_picture not in CAMERA_PICTURES:
-            raise UserError(f"A virtual camera shows {' or '.join(CAMERA_PICTURES)}, not {self.camera_picture!r}.")
+    camera_picture: CameraPicture = CameraPicture.ANNOTATED
 
     @classmethod
     def of(cls, settings: SharingSettings) -> ShareForm:
@@ -76,7 +75,7 @@ class ShareReading:
 def read_form(form: ShareForm, privacy: bool) -> ShareReading:
     """Return what ``form`` means; a field that is wrong does not keep the others from being shared."""
     wrong: dict[str, str] = {}
-    picture = form.camera_picture if form.camera_on else ""
+    picture = form.camera_picture if form.camera_on else None
     settings = SharingSettings(virtual_camera=picture, privacy=privacy)
     try:
         udp = _addresses(form.json_to) if form.json_on else ()
@@ -134,7 +133,7 @@ def summary(statuses: Sequence[ChannelStatus]) -> str:
 def _line(status: ChannelStatus) -> StatusLine:
     if status.error:
         return StatusLine(status.error, ERROR)
-    where = f"to {status.target}" if status.kind != VIRTUAL_CAMERA else "to programs that look"
+    where = f"to {status.target}" if status.kind != ChannelKind.VIRTUAL_CAMERA else "to programs that look"
     if status.rate:
         return StatusLine(f"Sent {status.rate:.0f}/s {where}", GOOD)
     if status.sent:

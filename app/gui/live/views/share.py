@@ -23,6 +23,7 @@ from app.gui.live.views.preferences import mark_wrong
 from app.gui.widgets.controls import ChoiceRow, small_label
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
+from app.sharing.settings import CameraPicture
 
 WIDTH = 500
 _LABELS = {GOOD: "fine", ERROR: "wrong", WRONG: "wrong"}
@@ -61,7 +62,7 @@ class ShareSheet(Sheet):
             "Virtual camera", "Other programs can choose LDEQ Live as their camera; needs pyvirtualcam"
         )
         self.picture = ChoiceRow("It shows", PICTURE_OPTIONS)
-        self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=name)))
+        self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=CameraPicture(name))))
         self._add(CAMERA_FIELD, self.picture)
         self.body.addWidget(
             small_label("Nothing leaves this computer unless you name another one. Formats: docs/guide/sharing.md.")
