@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NEVER = {actions.QUIT, actions.SOURCE}
 """A menu waits for somebody to choose from it; the sources in it are played without it."""
-OFTEN = (actions.RECORD, actions.COMPARE, actions.RIVAL, actions.COMPARE_VIEW, actions.DRAWER, actions.PAUSE)
+OFTEN = (actions.RECORD, actions.COMPARE, actions.BASELINE, actions.COMPARE_VIEW, actions.DRAWER, actions.PAUSE)
 SIZES = ((760, 520), (1024, 640), (1280, 800), (1440, 860), (1920, 1080))
 KEPT_SESSIONS = 3
 

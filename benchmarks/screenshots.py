@@ -112,7 +112,7 @@ class Photographer:
 
     def _take_session(self, window: MainWindow) -> None:
         from app.gui.presenters import actions
-        from app.gui.viewer.presenters.jobs import COLD, NO_RIVAL
+        from app.gui.viewer.presenters.jobs import COLD, NO_BASELINE
         from app.gui.viewer.presenters.readouts import OPEN
 
         window.act(actions.RECORD)
@@ -125,7 +125,7 @@ class Photographer:
         window.page.banner.press(actions.OPEN_SESSION)
         viewer = window.sessions.viewer
         self.wait(lambda: viewer.viewer.view().stage == OPEN)
-        viewer.viewer.replay(COLD, NO_RIVAL)
+        viewer.viewer.replay(COLD, NO_BASELINE)
         self.wait(lambda: bool(viewer.viewer.view().verdict))
         viewer.viewer.dismiss()
         window.act(actions.AHEAD)

@@ -213,7 +213,7 @@ def test_options_win_over_what_was_remembered_and_vanished_files_are_forgotten()
     args = parser.parse_args(["live", "--no-privacy", "--preset", "calm", "--rival", "ema", "--udp", "9100"])
     chosen = live.with_options(remembered, args)
     assert (chosen.source, chosen.privacy, chosen.tracking.rwr, chosen.tracking.max_faces) == (None, False, False, 4)
-    assert (chosen.tracking.rival, chosen.share.json_on, chosen.share.json_to) == ("ema", True, "127.0.0.1:9100")
+    assert (chosen.tracking.baseline, chosen.share.json_on, chosen.share.json_to) == ("ema", True, "127.0.0.1:9100")
     assert chosen.tracking.recurrence == PRESETS[0].settings
     assert live.with_options(remembered, parser.parse_args(["live", "--source", "demo"])).source == "demo"
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.core.frame import Frame, FrameResult
-from app.core.modes import Mode
+from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import Session, open_session
@@ -82,7 +82,7 @@ def faces(count: int, width: int = 160, height: int = 120) -> list[Picture]:
 
 def run(folder: Path, source: Callable[[], object] | None = None) -> tuple[LivePipeline, Session, list[FrameResult]]:
     """Track and record from the camera until it ends or fails; return what is left."""
-    tracking = TrackingSettings(compare=True, rival=Mode.ONE_EURO)
+    tracking = TrackingSettings(compare=True, baseline=Baseline.ONE_EURO)
     seen: list[FrameResult] = []
     recorder = SessionRecorder(folder, plan(size=(160, 120)))
     live = LivePipeline(

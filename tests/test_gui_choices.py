@@ -7,7 +7,7 @@ import pytest
 from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS, preset_of
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters.choices import CHANGES, next_rival, with_budget, with_preset, with_weight
+from app.gui.live.presenters.choices import CHANGES, next_baseline, with_budget, with_preset, with_weight
 from app.gui.presenters import actions
 from model.rwr.settings import RwrSettings
 
@@ -20,12 +20,12 @@ def test_switches_go_back_and_forth() -> None:
         assert CHANGES[action](changed) == start
 
 
-def test_rivals_take_turns_once_something_is_compared() -> None:
+def test_baselines_take_turns_once_something_is_compared() -> None:
     tracking = TrackingSettings()
     seen = []
     for _ in range(4):
-        tracking = next_rival(tracking)
-        seen.append((tracking.compare, tracking.rival))
+        tracking = next_baseline(tracking)
+        seen.append((tracking.compare, tracking.baseline))
     assert seen == [(True, Baseline.OPPOSITE), (True, Mode.EMA), (True, Mode.ONE_EURO), (True, Baseline.OPPOSITE)]
 
 

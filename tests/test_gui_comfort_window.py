@@ -15,6 +15,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
+from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
@@ -88,7 +89,7 @@ def test_choices_outlive_the_window(open_window: Open, qtbot: QtBot, tmp_path: P
     assert theme.palette() is LIGHT
     close(window, qtbot)
     again = Memory(path)
-    assert again.current.tracking == TrackingSettings(rwr=False, compare=True, rival="ema", max_faces=3)
+    assert again.current.tracking == TrackingSettings(rwr=False, compare=True, baseline=Baseline.EMA, max_faces=3)
     assert (again.current.theme, again.current.privacy) == ("light", True)
     assert set(again.current.panels) == {"panel", "drawer"}
     assert again.current.geometry

@@ -54,7 +54,7 @@ class TestComparison:
         assert Comparison("holograph", float("nan")).view == OVERLAY
         assert Comparison("holograph", float("nan")).divider == 0.5
 
-    def test_without_a_rival_there_is_one_picture(self) -> None:
+    def test_without_a_baseline_there_is_one_picture(self) -> None:
         for view in VIEWS:
             layout = Comparison(view).layout(800, 600, comparing=False)
             assert [(pane.left, pane.width, pane.height) for pane in layout.panes] == [(0, 800, 600)]
@@ -100,9 +100,9 @@ class TestComparison:
 
     def test_knows_what_is_compared_with_and_without_a_face(self) -> None:
         one = frame_result()
-        rival = replace(one.faces[0], other=replace(one.faces[0].estimate, mode=Mode.EMA))
-        assert compared(replace(one, faces=(rival,))) == (Mode.RWR, Mode.EMA)
-        assert is_comparing(replace(one, faces=(rival,)))
+        baseline = replace(one.faces[0], other=replace(one.faces[0].estimate, mode=Mode.EMA))
+        assert compared(replace(one, faces=(baseline,))) == (Mode.RWR, Mode.EMA)
+        assert is_comparing(replace(one, faces=(baseline,)))
         empty = replace(one, faces=(), settings=TrackingSettings(compare=True))
         assert compared(empty) == (Mode.RWR, Mode.COLD)
         assert is_comparing(empty)

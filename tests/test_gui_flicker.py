@@ -11,7 +11,7 @@ import pytest
 from app.core.frame import FrameResult
 from app.core.modes import MODE_NAMES, Baseline, Mode
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters.choices import rival_options
+from app.gui.live.presenters.choices import baseline_options
 from app.gui.live.presenters.flicker import TRACE_CAPACITY, FlickerHistory
 from app.gui.live.presenters.rings import PointWindow, TraceRing
 from app.gui.presenters.faces import FaceChoice
@@ -30,11 +30,11 @@ def compared(time: float, rwr: float, cold: float, /, **settings: object) -> Fra
     )
 
 
-def against(time: float, rival: str, flicker: float) -> FrameResult:
+def against(time: float, baseline: str, flicker: float) -> FrameResult:
     """Return a frame in which RwR is compared with a filter."""
     result = frame_result(captured=time, tracking=TrackingSettings())
     points = result.faces[0].estimate.landmarks
-    return replace(result, faces=(replace(result.faces[0], other=estimate(rival, flicker, points)),))
+    return replace(result, faces=(replace(result.faces[0], other=estimate(baseline, flicker, points)),))
 
 
 class TestFlickerHistory:
@@ -118,7 +118,7 @@ class TestFlickerHistory:
 
 
 class TestPair:
-    def test_a_filter_can_be_the_rival(self) -> None:
+    def test_a_filter_can_be_the_baseline(self) -> None:
         history = FlickerHistory()
         history.add(against(0.0, Mode.EMA, 0.8))
         view = history.view(0.0)
@@ -135,7 +135,7 @@ class TestPair:
         assert view.pair == (Mode.RWR, Mode.COLD)
         assert view.modes[Mode.RWR].trace.tolist() == [1.0, 1.0]
 
-    def test_the_last_rival_stays_beside_the_chosen_mode_when_comparing_ends(self) -> None:
+    def test_the_last_baseline_stays_beside_the_chosen_mode_when_comparing_ends(self) -> None:
         history = FlickerHistory()
         history.add(against(0.0, Mode.ONE_EURO, 0.8))
         history.add(frame_result(captured=0.1))
@@ -174,8 +174,8 @@ class TestPair:
         assert view.modes[Mode.RWR].trace.tolist() == [3.0]
 
     @pytest.mark.parametrize("mode", [Mode.RWR, Mode.COLD])
-    def test_every_mode_but_the_chosen_one_is_offered_as_rival(self, mode: str) -> None:
-        options = rival_options(mode)
+    def test_every_mode_but_the_chosen_one_is_offered_as_baseline(self, mode: str) -> None:
+        options = baseline_options(mode)
         assert tuple(option.name for option in options) == tuple(Baseline)
         labels = {option.label for option in options}
         assert labels == {MODE_NAMES[other] for other in Mode if other != mode}

@@ -38,7 +38,7 @@ from app.gui.presenters import actions
 from app.gui.presenters.compare import OVERLAY, SIDE_BY_SIDE, SPLIT
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
-from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_RIVAL, WAYS
+from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.readouts import OPEN
 from app.gui.viewer.views.viewer import ViewerView
@@ -120,7 +120,7 @@ class Person:
 
     @property
     def modes(self) -> tuple[str, str] | None:
-        """Of the first face in view: the chosen mode and the rival, "" without one."""
+        """Of the first face in view: the chosen mode and the baseline, "" without one."""
         if not self.faces:
             return None
         face = self.faces[0]
@@ -505,7 +505,7 @@ def test_closing_in_the_middle_of_everything_loses_nothing(begin: Callable[..., 
     me = begin()
     finished = me.record(FRAMES)
     me.open_recorded()
-    me.viewer.viewer.replay(SOLVED_COLD, NO_RIVAL)
+    me.viewer.viewer.replay(SOLVED_COLD, NO_BASELINE)
     me.press(Key.Key_L)  # back to the live picture, while the replay goes on
     assert me.window.pages.currentWidget() is me.window.page
     me.press(Key.Key_Space)

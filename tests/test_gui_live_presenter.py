@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.core.modes import Mode
+from app.core.modes import Baseline
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.holdstill.presenters.hold_still import HoldStill
@@ -211,7 +211,7 @@ def test_tracking_rests_while_nobody_needs_it(bench: Bench) -> None:
 
 
 def test_begins_as_remembered(make: Callable[..., Bench]) -> None:
-    tracking = TrackingSettings(rwr=False, compare=True, rival=Mode.EMA, max_faces=2)
+    tracking = TrackingSettings(rwr=False, compare=True, baseline=Baseline.EMA, max_faces=2)
     bench = make(source="talk.mp4", tracking=tracking, mirror=True, share=ShareForm(json_on=True))
     bench.presenter.begin()
     bench.run("talk.mp4")
@@ -223,9 +223,9 @@ def test_begins_as_remembered(make: Callable[..., Bench]) -> None:
 def test_choices_are_kept(bench: Bench) -> None:
     presenter = bench.presenter
     presenter.toggle(actions.RWR)
-    presenter.toggle(actions.RIVAL)
-    presenter.toggle(actions.RIVAL)
-    assert bench.kept["tracking"] == TrackingSettings(rwr=False, compare=True, rival=Mode.EMA)
+    presenter.toggle(actions.BASELINE)
+    presenter.toggle(actions.BASELINE)
+    assert bench.kept["tracking"] == TrackingSettings(rwr=False, compare=True, baseline=Baseline.EMA)
     presenter.toggle(actions.CALM)
     assert bench.kept["tracking"].recurrence == PRESETS[0].settings
     presenter.toggle(actions.MIRROR)

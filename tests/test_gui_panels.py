@@ -22,7 +22,7 @@ from app.core.frame import FrameResult
 from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
-from app.gui.live.presenters.choices import rival_options
+from app.gui.live.presenters.choices import baseline_options
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.live.presenters.heatmap import CHANGE
 from app.gui.live.presenters.solver import SolverHistory
@@ -176,27 +176,27 @@ class TestHeatMap:
 class TestSegments:
     def test_shows_options_and_tells_the_choice(self, application: QApplication, qtbot: QtBot) -> None:
         segments = shown(qtbot, Segments("Rival"), 240, 28)
-        segments.show_options(rival_options(Mode.RWR), Baseline.OPPOSITE)
+        segments.show_options(baseline_options(Mode.RWR), Baseline.OPPOSITE)
         assert segments.current == Baseline.OPPOSITE
         with qtbot.waitSignal(segments.chosen) as chosen:
             qtbot.mouseClick(segments._buttons[Mode.EMA], Qt.MouseButton.LeftButton)
         assert chosen.args == [Mode.EMA]
-        segments.show_options(rival_options(Mode.COLD), Mode.ONE_EURO)
+        segments.show_options(baseline_options(Mode.COLD), Mode.ONE_EURO)
         assert segments.current == Mode.ONE_EURO
         assert segments._buttons[Baseline.OPPOSITE].text() == "RwR"
 
     def test_none_may_be_on(self, application: QApplication, qtbot: QtBot) -> None:
         segments = shown(qtbot, Segments("Rival"))
-        segments.show_options(rival_options(Mode.RWR), Mode.EMA)
-        segments.show_options(rival_options(Mode.RWR), "")
+        segments.show_options(baseline_options(Mode.RWR), Mode.EMA)
+        segments.show_options(baseline_options(Mode.RWR), "")
         assert segments.current == ""
 
     def test_what_is_shown_is_not_told_as_a_choice(self, application: QApplication, qtbot: QtBot) -> None:
         segments = shown(qtbot, Segments("Rival"))
         told: list[str] = []
         segments.chosen.connect(told.append)
-        segments.show_options(rival_options(Mode.RWR), Mode.EMA)
-        segments.show_options(rival_options(Mode.RWR), Baseline.OPPOSITE)
+        segments.show_options(baseline_options(Mode.RWR), Mode.EMA)
+        segments.show_options(baseline_options(Mode.RWR), Baseline.OPPOSITE)
         assert told == []
 
     def test_arrow_keys_choose_once_tab_is_there_and_shortcuts_rest(
@@ -205,7 +205,7 @@ class TestSegments:
         window = shown(qtbot, QWidget())
         segments = Segments("Rival")
         QVBoxLayout(window).addWidget(segments)
-        segments.show_options(rival_options(Mode.RWR), Baseline.OPPOSITE)
+        segments.show_options(baseline_options(Mode.RWR), Baseline.OPPOSITE)
         seeks: list[int] = []
         QShortcut(QKeySequence("Right"), window).activated.connect(lambda: seeks.append(1))
         window.activateWindow()
@@ -286,7 +286,7 @@ class TestSolverPanel:
 
 
 def compared(faces: int = 1) -> FrameResult:
-    """Return a frame whose rival lies 20 px below; of several faces the second is at the right."""
+    """Return a frame whose baseline lies 20 px below; of several faces the second is at the right."""
     base = frame_result(tracking=TrackingSettings(compare=True), faces=faces)
     found = []
     for number, own in enumerate(base.faces):
@@ -323,11 +323,11 @@ class TestVideoView:
     def test_split_shows_each_mode_on_its_side(self, application: QApplication, qtbot: QtBot) -> None:
         view = self.view(qtbot, compared(), SPLIT)
         drawn = self.coloured(pixels(view))
-        chosen, rival = slice(140, 175), slice(228, 262)  # above the rival's and below the chosen one's landmarks
+        chosen, baseline = slice(140, 175), slice(228, 262)  # above the baseline's and below the chosen one's landmarks
         assert drawn[chosen, :315].any()
         assert not drawn[chosen, 325:].any()
-        assert not drawn[rival, :315].any()
-        assert drawn[rival, 325:].any()
+        assert not drawn[baseline, :315].any()
+        assert drawn[baseline, 325:].any()
 
     def test_the_divider_follows_mouse_and_keys(self, application: QApplication, qtbot: QtBot) -> None:
         view = self.view(qtbot, compared(), SPLIT)

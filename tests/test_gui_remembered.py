@@ -14,6 +14,7 @@ import platformdirs
 import pytest
 
 from app.core.errors import UserError
+from app.core.modes import Baseline
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.preferences import Preferences
@@ -26,7 +27,9 @@ WAIT_SECONDS = 20.0
 EVERYTHING = Remembered(
     geometry="AdnQywAD",
     source="camera:1",
-    tracking=TrackingSettings(rwr=False, compare=True, rival="ema", max_faces=3, recurrence=PRESETS[0].settings),
+    tracking=TrackingSettings(
+        rwr=False, compare=True, baseline=Baseline.EMA, max_faces=3, recurrence=PRESETS[0].settings
+    ),
     compare_view="split",
     panels=("panel", "drawer"),
     theme="light",
@@ -177,7 +180,7 @@ def test_preferences_are_a_part_of_it() -> None:
     assert preferences == Preferences("light", True, EVERYTHING.recording, True, 3, EVERYTHING.folder)
     changed = replace(preferences, theme="dark", max_faces=5, mirror=None)
     assert EVERYTHING.with_preferences(changed).preferences == changed
-    assert EVERYTHING.with_preferences(changed).tracking.rival == "ema"
+    assert EVERYTHING.with_preferences(changed).tracking.baseline == "ema"
     crowd = Remembered(tracking=TrackingSettings(max_faces=64))
     assert crowd.preferences.max_faces == 8
 

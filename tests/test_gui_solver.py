@@ -55,7 +55,7 @@ def frame(
     events: tuple[TrackingEvent, ...] = (),
     **settings: object,
 ) -> FrameResult:
-    """Return a frame with these reports; the second is the rival's where both are there."""
+    """Return a frame with these reports; the second is the baseline's where both are there."""
     base = frame_result(captured=time)
     own = [report_of(mode, report) for mode, report in ((Mode.RWR, rwr), (Mode.COLD, cold)) if report is not None]
     tracking = TrackingSettings(rwr=rwr is not None, compare=len(own) > 1, **settings)  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters import actions
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
-from app.gui.viewer.presenters.jobs import ANNOTATED, AS_RECORDED, NO_RIVAL, SESSION, VIDEO, WAYS, replay_settings
+from app.gui.viewer.presenters.jobs import ANNOTATED, AS_RECORDED, NO_BASELINE, SESSION, VIDEO, WAYS, replay_settings
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.library import Library, session_row
 from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
@@ -381,7 +381,7 @@ def test_what_is_no_session_is_a_sentence(viewer: Viewer, folder: Path) -> None:
     assert "damaged" in viewer.view().problem
     viewer.open(folder.parent / "none")
     assert "no session" in viewer.view().problem
-    viewer.replay(AS_RECORDED, NO_RIVAL)
+    viewer.replay(AS_RECORDED, NO_BASELINE)
     viewer.export(VIDEO)
     viewer.begin_part()
     viewer.end_part()
@@ -445,7 +445,7 @@ def test_figures_follow_the_chosen_part(viewer: Viewer, made: Path) -> None:
 
 def test_a_replay_as_recorded_is_the_same_bit_for_bit(viewer: Viewer, folder: Path) -> None:
     viewer.open(folder)
-    viewer.replay(AS_RECORDED, NO_RIVAL)
+    viewer.replay(AS_RECORDED, NO_BASELINE)
     view = viewer.view()
     assert view.message is not None
     assert view.message.good
@@ -467,7 +467,7 @@ def test_a_replay_as_recorded_is_the_same_bit_for_bit(viewer: Viewer, folder: Pa
 
 def test_takes_change_places_and_are_left_alone(viewer: Viewer, folder: Path) -> None:
     viewer.open(folder)
-    viewer.replay(SOLVED_COLD, NO_RIVAL)
+    viewer.replay(SOLVED_COLD, NO_BASELINE)
     viewer.show("cold")
     assert [(row.first, row.second) for row in viewer.view().takes] == [(False, True), (True, False)]
     assert viewer.view().columns == ("Replay: cold", "Recorded, RwR")
@@ -486,9 +486,9 @@ def test_settings_of_replays() -> None:
     recorded = TrackingSettings(max_faces=3, detect_every=7, ghcu=True, measure_flicker=False)
     calm = replay_settings(recorded, "calm", "ema")
     assert calm.recurrence == PRESETS[0].settings
-    assert (calm.rwr, calm.compare, calm.rival) == (True, True, "ema")
+    assert (calm.rwr, calm.compare, calm.baseline) == (True, True, "ema")
     assert (calm.max_faces, calm.detect_every, calm.ghcu, calm.measure_flicker) == (3, 7, True, True)
-    assert not replay_settings(recorded, SOLVED_COLD, NO_RIVAL).rwr
+    assert not replay_settings(recorded, SOLVED_COLD, NO_BASELINE).rwr
     assert {option.name for option in WAYS} >= {preset.name for preset in PRESETS}
 
 
@@ -513,12 +513,12 @@ def test_work_can_be_stopped_and_keeps_nothing(folder: Path) -> None:
     viewer = Viewer(ENGINE, jobs.append, partial(replay, build=square_pipeline))
     viewer.open(folder)
     jobs.pop()()
-    viewer.replay(SOLVED_COLD, NO_RIVAL)
+    viewer.replay(SOLVED_COLD, NO_BASELINE)
     view = viewer.view()
     assert view.job is not None
     assert view.job.label == "Replay: RwR off"
     assert not view.can_replay
-    viewer.replay(AS_RECORDED, NO_RIVAL)
+    viewer.replay(AS_RECORDED, NO_BASELINE)
     viewer.cancel()
     assert len(jobs) == 1, "one at a time"
     jobs.pop()()
@@ -534,7 +534,7 @@ def test_work_that_fails_is_a_sentence(folder: Path) -> None:
 
     viewer = Viewer(ENGINE, lambda job: job(), broken)
     viewer.open(folder)
-    viewer.replay(AS_RECORDED, NO_RIVAL)
+    viewer.replay(AS_RECORDED, NO_BASELINE)
     message = viewer.view().message
     assert message is not None
     assert not message.good
@@ -703,7 +703,7 @@ def test_everything_on_the_page_is_reached_by_tab_and_pressed_by_return(page: Vi
             break
         reached.append(focused)
     panel = page.panel
-    wanted = {page.folder, panel.begin_button, panel.end_button, panel.export, panel.way, panel.rival, panel.start}
+    wanted = {page.folder, panel.begin_button, panel.end_button, panel.export, panel.way, panel.baseline, panel.start}
     assert wanted <= set(reached)
     panel.start.setFocus()
     qtbot.keyClick(panel.start, Qt.Key.Key_Return)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from app.core.events import FaceLost, LossReason, ResetReason, SceneCut
 from app.core.frame import Frame, FrameResult
-from app.core.modes import Mode
+from app.core.modes import Baseline, Mode
 from app.core.settings import TrackingSettings
 from app.tracking.detector import Detection
 from app.tracking.pipeline import Pipeline
@@ -253,8 +253,8 @@ def test_stage_times_add_up() -> None:
         ({"rwr": False}, (Mode.COLD,)),
         ({"rwr": True, "compare": True}, (Mode.RWR, Mode.COLD)),
         ({"rwr": False, "compare": True}, (Mode.COLD, Mode.RWR)),
-        ({"rwr": True, "compare": True, "rival": Mode.EMA}, (Mode.RWR, Mode.EMA)),
-        ({"rwr": False, "compare": True, "rival": Mode.ONE_EURO}, (Mode.COLD, Mode.ONE_EURO)),
+        ({"rwr": True, "compare": True, "baseline": Baseline.EMA}, (Mode.RWR, Mode.EMA)),
+        ({"rwr": False, "compare": True, "baseline": Baseline.ONE_EURO}, (Mode.COLD, Mode.ONE_EURO)),
     ],
 )
 def test_answers_in_the_modes_asked_for(settings: dict[str, object], modes: tuple[str, ...]) -> None:
@@ -265,7 +265,7 @@ def test_answers_in_the_modes_asked_for(settings: dict[str, object], modes: tupl
 
 
 def test_a_filter_smooths_the_cold_landmarks_and_starts_anew_when_chosen_again() -> None:
-    pipeline = build(rwr=False, compare=True, rival=Mode.EMA)
+    pipeline = build(rwr=False, compare=True, baseline=Baseline.EMA)
     places = [300, 300, 310, 310]
     results = play(pipeline, [image(x) for x in places])
     cold = [result.faces[0].estimate.landmarks for result in results]
@@ -274,7 +274,7 @@ def test_a_filter_smooths_the_cold_landmarks_and_starts_anew_when_chosen_again()
     assert np.allclose(smooth[2], (cold[1] + cold[2]) / 2, atol=0.01)
     pipeline.configure(TrackingSettings(rwr=False))
     pipeline.process(Frame(4, 4 / 30, image(330), 0.0))
-    pipeline.configure(TrackingSettings(rwr=False, compare=True, rival=Mode.EMA))
+    pipeline.configure(TrackingSettings(rwr=False, compare=True, baseline=Baseline.EMA))
     face = pipeline.process(Frame(5, 5 / 30, image(330), 0.0)).faces[0]
     assert face.other is not None
     assert np.allclose(face.other.landmarks, face.estimate.landmarks, atol=1e-3)

@@ -15,6 +15,7 @@ import pytest
 from app.cli import session as command
 from app.cli.main import main
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.core.modes import Baseline
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.sessions.session import open_session
@@ -89,7 +90,7 @@ def test_options_of_a_replay_reach_its_settings(folder, capsys):
     take = open_session(folder).take("mine")
     fast = next(preset.settings for preset in PRESETS if preset.name == "fast")
     recurrence = replace(fast, recurrence_weight=3.0)
-    assert take.tracking == TrackingSettings(compare=True, rival="ema", max_faces=2, recurrence=recurrence)
+    assert take.tracking == TrackingSettings(compare=True, baseline=Baseline.EMA, max_faces=2, recurrence=recurrence)
     assert take.modes == ("rwr", "ema")
     assert run("replay", folder, "--rwr", "off") == EXIT_OK
     assert open_session(folder).take("cold").tracking == TrackingSettings(rwr=False)

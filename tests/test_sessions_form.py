@@ -16,6 +16,7 @@ import pytest
 
 from app.core.errors import RecordingError, UserError
 from app.core.events import FaceFound
+from app.core.modes import Baseline
 from app.core.places import ROOT
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
@@ -46,7 +47,10 @@ def rewrite(folder, **changes):
     "settings",
     [
         TrackingSettings(),
-        *(TrackingSettings(rwr=False, compare=True, rival="ema", recurrence=preset.settings) for preset in PRESETS),
+        *(
+            TrackingSettings(rwr=False, compare=True, baseline=Baseline.EMA, recurrence=preset.settings)
+            for preset in PRESETS
+        ),
         EngineSettings(Path("some where/ä.safetensors"), "onnx", "cpu", 2),
     ],
 )
@@ -64,6 +68,12 @@ def test_settings_of_a_newer_version_keep_what_is_known():
 def test_settings_of_the_wrong_kind_are_refused(value):
     with pytest.raises(ValueError, match=r"^Expected .*, got "):
         from_plain(TrackingSettings, value)
+
+
+def test_the_baseline_keeps_its_first_name_in_files():
+    settings = TrackingSettings(baseline=Baseline.EMA)
+    assert to_plain({"tracking": settings})["tracking"]["rival"] == "ema"
+    assert from_plain(TrackingSettings, {"rival": "ema"}) == settings
 
 
 def test_what_has_no_plain_form_is_refused():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import UserError
-from app.core.modes import Mode
+from app.core.modes import Baseline, Mode
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.estimates import Estimates
 from app.sessions.form import SessionError
@@ -33,7 +33,7 @@ from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipelin
 ENGINE = EngineSettings()
 CHANGES = {
     4: TrackingSettings(compare=True),
-    9: TrackingSettings(rwr=False, compare=True, rival=Mode.EMA),
+    9: TrackingSettings(rwr=False, compare=True, baseline=Baseline.EMA),
     14: TrackingSettings(recurrence=RwrSettings(evaluations=1, recurrence_weight=0.5)),
 }
 RESTARTS = (17,)
@@ -83,9 +83,9 @@ def test_other_settings_hold_throughout(session):
     assert take.modes == (Mode.COLD,)
     assert take.name == "cold"
     assert take.estimates.row.tolist() == list(range(24))
-    warm = again(session, TrackingSettings(compare=True, rival=Mode.EMA))
+    warm = again(session, TrackingSettings(compare=True, baseline=Baseline.EMA))
     assert (warm.name, warm.modes) == ("rwr-and-ema", (Mode.RWR, Mode.EMA))
-    assert warm.tracking == TrackingSettings(compare=True, rival=Mode.EMA)
+    assert warm.tracking == TrackingSettings(compare=True, baseline=Baseline.EMA)
     assert np.isfinite(warm.frames.seconds).all()
 
 

@@ -14,7 +14,8 @@ from app.core.files import failure, make_folder, write_json
 from app.core.version import VERSION
 from app.sessions.form import COMPLETE, SessionError, is_session
 from app.sessions.metadata import read_metadata
-from model.json_files import JsonError, from_plain, read_object, to_plain
+from app.sessions.plain import to_plain
+from model.json_files import JsonError, from_plain, read_object
 from model.weights import sha256
 
 FOLDER = ".batch"

@@ -23,8 +23,8 @@ from app.batch.report import BatchReport, FileReport
 from app.core.errors import RecordingError, UserError
 from app.core.files import failure
 from app.sessions.form import is_session
+from app.sessions.plain import to_plain
 from model.files import move_whole
-from model.json_files import to_plain
 from model.weights import sha256
 
 LOCK = "lock"

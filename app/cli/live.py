@@ -117,7 +117,7 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
         source=args.source,
         rwr=None if args.rwr is None else args.rwr == "on",
         compare=args.compare,
-        rival=args.rival,
+        baseline=None if args.rival is None else Baseline(args.rival),
         recurrence=preset,
         ghcu=args.ghcu,
         max_faces=args.max_faces,

@@ -54,7 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     again.add_argument("path", type=Path, metavar="PATH", help="a session's folder")
     again.add_argument("--as-recorded", action="store_true", help="with the recorded settings and their changes")
     again.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last one's")
-    again.add_argument("--rival", choices=tuple(Baseline), help="also solve a rival on every frame, to compare with")
+    again.add_argument("--rival", choices=tuple(Baseline), help="also solve a baseline on every frame, to compare with")
     again.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
     again.add_argument("--weight", type=float, metavar="W", help="how strongly RwR pulls to the last frame")
     again.add_argument("--evaluations", type=int, metavar="N", help="most evaluations of a warm frame")
@@ -181,7 +181,7 @@ def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
         tracking,
         rwr=tracking.rwr if args.rwr is None else args.rwr == "on",
         compare=args.rival is not None,
-        rival=args.rival or tracking.rival,
+        baseline=tracking.baseline if args.rival is None else Baseline(args.rival),
         recurrence=recurrence,
         ghcu=tracking.ghcu if args.ghcu is None else args.ghcu,
         max_faces=args.max_faces or tracking.max_faces,

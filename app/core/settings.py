@@ -49,8 +49,8 @@ class TrackingSettings:
 
     Attributes:
         rwr: start each solve at the last frame's fixed point and stop early.
-        compare: also solve a rival on every frame, with a state of its own.
-        rival: what to compare with, one of ``app.core.modes.RIVALS``.
+        compare: also answer in the baseline's mode on every frame, with a state of its own.
+        baseline: what to compare with; its name in files and on the command line is "rival".
         max_faces: most faces followed at once.
         measure_flicker: run the live flicker meter.
         detect_every: frames between two looks for newcomers and for faces that left.
@@ -60,7 +60,7 @@ class TrackingSettings:
 
     rwr: bool = True
     compare: bool = False
-    rival: str = Baseline.OPPOSITE
+    baseline: Baseline = Baseline.OPPOSITE
     max_faces: int = 1
     measure_flicker: bool = True
     detect_every: int = 15
@@ -70,8 +70,8 @@ class TrackingSettings:
     def __post_init__(self) -> None:
         if self.max_faces < 1:
             raise UserError(f"At least 1 face must be followed, not {self.max_faces}.")
-        if self.rival not in tuple(Baseline):
-            raise UserError(f"The baseline must be one of {', '.join(Baseline)}, not {self.rival!r}.")
+        if self.baseline not in tuple(Baseline):
+            raise UserError(f"The baseline must be one of {', '.join(Baseline)}, not {self.baseline!r}.")
         if self.detect_every < 1:
             raise UserError(f"detect_every must be at least 1 frame, not {self.detect_every}.")
 
@@ -81,15 +81,15 @@ class TrackingSettings:
         return Mode.RWR if self.rwr else Mode.COLD
 
     @property
-    def rival_mode(self) -> Mode | None:
+    def baseline_mode(self) -> Mode | None:
         """The mode to compare with; None where nothing is compared."""
         if not self.compare:
             return None
-        if self.rival == Baseline.OPPOSITE:
+        if self.baseline == Baseline.OPPOSITE:
             return Mode.COLD if self.rwr else Mode.RWR
-        return Mode(self.rival)
+        return Mode(self.baseline)
 
     @property
     def modes(self) -> tuple[Mode, ...]:
         """The modes to answer with, the chosen one first."""
-        return (self.mode,) if self.rival_mode is None else (self.mode, self.rival_mode)
+        return (self.mode,) if self.baseline_mode is None else (self.mode, self.baseline_mode)

@@ -1,7 +1,7 @@
 """Landmark tables: what the tracker found, one row per frame, face and mode, as CSV or Parquet.
 
 Columns: ``frame`` (index in the source), ``time`` (seconds), ``face`` (identity), ``mode`` (one of
-:data:`app.core.modes.MODES`), ``x0, y0 ... x97, y97`` (frame pixels), ``u0 ... u97`` (standard deviation of each
+:class:`app.core.modes.Mode`), ``x0, y0 ... x97, y97`` (frame pixels), ``u0 ... u97`` (standard deviation of each
 landmark, frame pixels), ``evaluations`` of the cell, ``residual`` of the returned state, ``warm`` (1 where the
 solve started from the last frame's state), ``reset_reason`` (why it did not, empty when warm), ``age``
 (frames since the last cold start), ``flicker`` and ``flicker_contour`` ... ``flicker_pupils`` (motion that

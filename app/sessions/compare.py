@@ -142,10 +142,10 @@ def _common(first: Estimates, second: Estimates) -> tuple[NDArray[np.intp], NDAr
     """Return which solves of the one and of the other are of the same face in the same frame."""
     pairs = []
     for face in np.unique(first.face):
-        for rival in np.unique(second.face):
-            left, right = _shared(first, int(face), second, int(rival))
+        for other in np.unique(second.face):
+            left, right = _shared(first, int(face), second, int(other))
             if len(left):
-                pairs.append((_apart(first.select(left), second.select(right)), int(face), int(rival), left, right))
+                pairs.append((_apart(first.select(left), second.select(right)), int(face), int(other), left, right))
     kept: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
     used = np.zeros(len(first), bool), np.zeros(len(second), bool)
     # The most frames first: a face that was lost and found anew under another number matches in both its parts.
@@ -162,8 +162,8 @@ def _common(first: Estimates, second: Estimates) -> tuple[NDArray[np.intp], NDAr
     return left[order], right[order]
 
 
-def _shared(first: Estimates, face: int, second: Estimates, rival: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    left, right = np.flatnonzero(first.face == face), np.flatnonzero(second.face == rival)
+def _shared(first: Estimates, face: int, second: Estimates, other: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    left, right = np.flatnonzero(first.face == face), np.flatnonzero(second.face == other)
     _, at_left, at_right = np.intersect1d(first.row[left], second.row[right], return_indices=True)
     return left[at_left], right[at_right]
 

@@ -24,13 +24,13 @@ LARGEST = 1e6
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimates:
-    """m solves in the order of the table: by frame, the largest face first, the chosen mode before its rival.
+    """m solves in the order of the table: by frame, the largest face first, the chosen mode before its baseline.
 
     Attributes:
         row: (m,) int64, row of the frame in the session's :class:`FrameTable`.
         face: (m,) int64, identity.
-        mode: (m,) of str, one of ``app.core.modes.MODES``.
-        chosen: (m,) bool, the mode that was drawn and exported, not its rival.
+        mode: (m,) of str, a :class:`app.core.modes.Mode`.
+        chosen: (m,) bool, the mode that was drawn and exported, not its baseline.
         landmarks: (m, 98, 2) float32, frame pixels.
         uncertainty: (m, 98) float32, frame pixels.
         evaluations: (m,) int64.

@@ -154,6 +154,8 @@ def _recorded(event: TrackingEvent) -> tuple[EventKind, dict[str, Any]]:
 
 def settings_changes(old: TrackingSettings, new: TrackingSettings) -> dict[str, list[Any]]:
     """Return [old, new] of each setting that differs, as plain values by name."""
+    if old == new:
+        return {}
     before, after = to_plain(old), to_plain(new)
     return {name: [before[name], after[name]] for name in after if before[name] != after[name]}
 

@@ -132,8 +132,8 @@ def take_name(session: Session, tracking: TrackingSettings, as_recorded: bool) -
     if as_recorded:
         stem = AS_RECORDED
     else:
-        rival = tracking.rival_mode
-        stem = tracking.mode if rival is None else f"{tracking.mode}-and-{rival}"
+        baseline = tracking.baseline_mode
+        stem = tracking.mode if baseline is None else f"{tracking.mode}-and-{baseline}"
         if tracking.recurrence is not None and tracking.rwr:
             preset, own = preset_of(tracking.recurrence), tracking.recurrence
             stem += f"-{preset.name}" if preset else f"-w{own.recurrence_weight:g}-e{own.evaluations}"

@@ -1,4 +1,4 @@
-"""The filters that people know, with one set of settings: rivals of RwR in the window and in ``evaluate``."""
+"""The well-known filters, with one set of settings: baselines of RwR in the window and in ``evaluate``."""
 
 from __future__ import annotations
 

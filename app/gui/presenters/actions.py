@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 RWR = "rwr"
 COMPARE = "compare"
-RIVAL = "rival"
+BASELINE = "baseline"
 COMPARE_VIEW = "compare-view"
 CLOSE_UP = "close-up"
 DIVIDER_LEFT = "divider-left"
@@ -87,7 +87,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(FAST, "3", "Fast", "RwR set to follow quickly with the least computing", TRACKING),
     Action(NEXT_FACE, "N", "Next face", "Read the next face's figures, after the last one the largest's", TRACKING),
     Action(COMPARE, "C", "Compare", "Solve each frame in two ways and show both flickers", MEASURING),
-    Action(RIVAL, "B", "Rival", "Compare with the next one: the other mode, EMA, 1 euro", MEASURING),
+    Action(BASELINE, "B", "Baseline", "Compare with the next one: the other mode, EMA, 1 euro", MEASURING),
     Action(COMPARE_VIEW, "V", "View", "Show both on one picture, split, or side by side", MEASURING),
     Action(CLOSE_UP, "Z", "Close-up", "Fill the view with the face, or show the whole picture again", MEASURING),
     Action(DIVIDER_LEFT, "[", "Divider left", "Move the line of the split view to the left", MEASURING),
@@ -124,7 +124,7 @@ REPEATING = frozenset({DIVIDER_LEFT, DIVIDER_RIGHT, BACK, AHEAD, BACK_MORE, AHEA
 """Actions that go on while their key is held down."""
 
 LIVE_ONLY = frozenset(
-    {RWR, GHCU, CALM, BALANCED, FAST, NEXT_FACE, COMPARE, RIVAL, COMPARE_VIEW, CLOSE_UP, DIVIDER_LEFT, DIVIDER_RIGHT}
+    {RWR, GHCU, CALM, BALANCED, FAST, NEXT_FACE, COMPARE, BASELINE, COMPARE_VIEW, CLOSE_UP, DIVIDER_LEFT, DIVIDER_RIGHT}
     | {DRAWER, HEAT, RECORD, SNAPSHOT, PLAY, PAUSE, BACK, AHEAD, MIRROR, PRIVACY, PANEL}
     | {BACK_MORE, AHEAD_MORE, FRAME_BACK, FRAME_AHEAD}
 )

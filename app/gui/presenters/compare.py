@@ -12,10 +12,12 @@ VIEWS = (OVERLAY, SPLIT, SIDE_BY_SIDE)
 """Ways to look at two modes on one frame."""
 
 VIEW_OPTIONS: tuple[Option, ...] = (
-    Option(OVERLAY, "Overlay", "Both on one picture: the chosen mode as points, its rival as rings"),
-    Option(SPLIT, "Split", "One picture with a line to drag: the chosen mode left of it, its rival right"),
+    Option(OVERLAY, "Overlay", "Both on one picture: the chosen mode as points, its baseline as rings"),
+    Option(SPLIT, "Split", "One picture with a line to drag: the chosen mode left of it, its baseline right"),
     Option(
-        SIDE_BY_SIDE, "Side by side", "The same frame twice, close to the face: the chosen mode left, its rival right"
+        SIDE_BY_SIDE,
+        "Side by side",
+        "The same frame twice, close to the face: the chosen mode left, its baseline right",
     ),
 )
 
@@ -47,8 +49,8 @@ class Layout:
     """What lies where.
 
     Attributes:
-        panes: one picture, or two side by side: the chosen mode's, the rival's.
-        divider: x of the line between chosen (left) and rival (right) on one picture, None without one.
+        panes: one picture, or two side by side: the chosen mode's, the baseline's.
+        divider: x of the line between chosen (left) and baseline (right) on one picture, None without one.
     """
 
     panes: tuple[Pane, ...]
@@ -127,8 +129,8 @@ def is_comparing(result: FrameResult) -> bool:
 
 
 def compared(result: FrameResult) -> tuple[str, str | None]:
-    """Return the chosen mode and its rival on this frame, None for one that is not there."""
+    """Return the chosen mode and its baseline on this frame, None for one that is not there."""
     for face in result.faces:
         if face.other is not None:
             return face.estimate.mode, face.other.mode
-    return result.settings.mode, result.settings.rival_mode
+    return result.settings.mode, result.settings.baseline_mode

@@ -29,8 +29,8 @@ DOT, RING = 6.0, 8.5
 HEAT_SIZES = (0.8, 2.0)
 """Size of the calmest and of the most flickering point, over that of an ordinary one."""
 
-BOTH, CHOSEN, RIVAL = "both", "chosen", "rival"
-"""Whose landmarks are drawn: the chosen mode's as points with the rival's as rings, or one of them as points."""
+BOTH, CHOSEN, BASELINE = "both", "chosen", "baseline"
+"""Whose landmarks are drawn: the chosen mode's as points with the baseline's as rings, or one of them as points."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +38,7 @@ class OverlayStyle:
     """How faces are drawn.
 
     Attributes:
-        shown: :data:`BOTH`, :data:`CHOSEN` or :data:`RIVAL`.
+        shown: :data:`BOTH`, :data:`CHOSEN` or :data:`BASELINE`.
         face: the identity that the readouts are about; the one whose points ``heat`` colours.
         heat: by mode, levels (98,) uint8 of ``app.gui.live.presenters.heatmap`` that colour the points, which then have
             neither halos nor rings around them; None for the colours of the regions.
@@ -55,13 +55,13 @@ PLAIN = OverlayStyle()
 def draw_faces(
     painter: QPainter, faces: Sequence[FaceResult], placement: Placement, look: OverlayStyle = PLAIN
 ) -> None:
-    """Draw every face: halos, lines, then points; a rival's points as rings.
+    """Draw every face: halos, lines, then points; a baseline's points as rings.
 
     One face has lines in its regions' colours, several have each its identity's.
     """
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
     for face in faces:
-        own = face.other if look.shown == RIVAL else face.estimate
+        own = face.other if look.shown == BASELINE else face.estimate
         if own is None or not np.isfinite(own.landmarks).all():
             continue
         unit = _unit(face, placement)
@@ -70,9 +70,9 @@ def draw_faces(
         if heat is None:
             _draw_halos(painter, own, points, placement, face.crop.side)
         _draw_lines(painter, points, identity_colour(face.face) if len(faces) > 1 else "")
-        rival = face.other if look.shown == BOTH and heat is None else None
-        if rival is not None and np.isfinite(rival.landmarks).all():
-            _draw_rings(painter, placement.place(rival.landmarks), unit)
+        baseline = face.other if look.shown == BOTH and heat is None else None
+        if baseline is not None and np.isfinite(baseline.landmarks).all():
+            _draw_rings(painter, placement.place(baseline.landmarks), unit)
         if heat is None:
             _draw_points(painter, points, unit)
         else:

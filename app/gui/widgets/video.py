@@ -25,7 +25,7 @@ from app.gui.widgets.chips import (
     draw_modes,
     draw_tags,
 )
-from app.gui.widgets.overlay import BOTH, CHOSEN, RIVAL, OverlayStyle, draw_faces
+from app.gui.widgets.overlay import BASELINE, BOTH, CHOSEN, OverlayStyle, draw_faces
 
 MARGIN = 14.0
 
@@ -208,12 +208,12 @@ class VideoView(QWidget):
         for pane in layout.panes:
             self._paint_image(painter, picture, image, pane)
         if len(layout.panes) == 2:
-            for pane, shown in zip(layout.panes, (CHOSEN, RIVAL), strict=True):
+            for pane, shown in zip(layout.panes, (CHOSEN, BASELINE), strict=True):
                 self._paint_faces(painter, picture, pane, QRectF(pane.left, pane.top, pane.width, pane.height), shown)
         elif layout.divider is not None:
             left = QRectF(0, 0, layout.divider, self.height())
             right = QRectF(layout.divider, 0, self.width() - layout.divider, self.height())
-            for clip, shown in ((left, CHOSEN), (right, RIVAL)):
+            for clip, shown in ((left, CHOSEN), (right, BASELINE)):
                 self._paint_faces(painter, picture, layout.panes[0], clip, shown)
         else:
             self._paint_faces(painter, picture, layout.panes[0], QRectF(self.rect()), BOTH)

@@ -21,20 +21,21 @@ def toggle_rwr(tracking: TrackingSettings) -> TrackingSettings:
 
 
 def toggle_compare(tracking: TrackingSettings) -> TrackingSettings:
-    """Solve a rival as well, or not."""
+    """Solve a baseline as well, or not."""
     return replace(tracking, compare=not tracking.compare)
 
 
-def next_rival(tracking: TrackingSettings) -> TrackingSettings:
-    """Compare with the next rival; with the last one's choice where nothing was compared."""
+def next_baseline(tracking: TrackingSettings) -> TrackingSettings:
+    """Compare with the next baseline; with the last one's choice where nothing was compared."""
     if not tracking.compare:
         return replace(tracking, compare=True)
-    return replace(tracking, rival=tuple(Baseline)[(tuple(Baseline).index(tracking.rival) + 1) % len(Baseline)])
+    order = tuple(Baseline)
+    return replace(tracking, baseline=order[(order.index(tracking.baseline) + 1) % len(order)])
 
 
-def with_rival(tracking: TrackingSettings, rival: str) -> TrackingSettings:
-    """Compare with ``rival``."""
-    return replace(tracking, compare=True, rival=rival)
+def with_baseline(tracking: TrackingSettings, baseline: Baseline) -> TrackingSettings:
+    """Compare with ``baseline``."""
+    return replace(tracking, compare=True, baseline=baseline)
 
 
 def with_preset(tracking: TrackingSettings, name: str) -> TrackingSettings:
@@ -60,7 +61,7 @@ def _recurrence(tracking: TrackingSettings) -> RwrSettings:
 CHANGES: dict[str, Change] = {
     actions.RWR: toggle_rwr,
     actions.COMPARE: toggle_compare,
-    actions.RIVAL: next_rival,
+    actions.BASELINE: next_baseline,
     actions.CALM: lambda tracking: with_preset(tracking, actions.CALM),
     actions.BALANCED: lambda tracking: with_preset(tracking, actions.BALANCED),
     actions.FAST: lambda tracking: with_preset(tracking, actions.FAST),
@@ -68,8 +69,8 @@ CHANGES: dict[str, Change] = {
 """The actions that change nothing but the tracking settings."""
 
 
-def rival_options(mode: str) -> tuple[Option, ...]:
-    """Return what the chosen ``mode``, RwR or cold, can be compared with, in the order of ``app.core.modes.RIVALS``."""
+def baseline_options(mode: str) -> tuple[Option, ...]:
+    """Return what the chosen ``mode``, RwR or cold, can be compared with, in the order of :class:`Baseline`."""
     other = (
         Option(Baseline.OPPOSITE, MODE_NAMES[Mode.COLD], "Every frame solved on its own, without memory")
         if mode == Mode.RWR
@@ -78,12 +79,12 @@ def rival_options(mode: str) -> tuple[Option, ...]:
     return (
         other,
         Option(
-            Mode.EMA,
+            Baseline.EMA,
             MODE_NAMES[Mode.EMA],
             "The cold solve smoothed by an exponential moving average: steadier, but late",
         ),
         Option(
-            Mode.ONE_EURO,
+            Baseline.ONE_EURO,
             MODE_NAMES[Mode.ONE_EURO],
             "The cold solve smoothed by the 1 euro filter: less when the face moves",
         ),

@@ -57,8 +57,8 @@ class FlickerView:
 
     Attributes:
         times: seconds before now (negative), one per frame, for every mode's trace; float32.
-        modes: by mode; all of ``app.core.modes.MODES`` are always there.
-        pair: the two modes shown side by side, always in the order of ``MODES``, so that a switch moves nothing.
+        modes: by mode; every :class:`Mode` is always there.
+        pair: the two modes shown side by side, always in the order of :class:`Mode`, so that a switch moves nothing.
         face: whose flicker it is, None before the first face.
         now: the moment of this view, seconds of ``time.perf_counter``.
     """
@@ -145,8 +145,8 @@ class FlickerHistory:
                 self._face = face.face
             self._see_settings(result.settings)
             if face is not None:
-                rival = face.other.mode if face.other is not None else None
-                self._pair = _pair(face.estimate.mode, rival, self._pair)
+                baseline = face.other.mode if face.other is not None else None
+                self._pair = _pair(face.estimate.mode, baseline, self._pair)
             newest = self._trace.newest
             if newest is not None and time - newest > STALL_SECONDS:
                 self._trace.add(time, self._gaps)
@@ -181,11 +181,11 @@ class FlickerHistory:
                 history.clear()
 
 
-def _pair(chosen: str, rival: str | None, before: tuple[str, str]) -> tuple[str, str]:
-    """Return the modes to show: the chosen one, and its rival or the last other one there was."""
-    if rival is None:
-        rival = (
+def _pair(chosen: str, baseline: str | None, before: tuple[str, str]) -> tuple[str, str]:
+    """Return the modes to show: the chosen one, and its baseline or the last other one there was."""
+    if baseline is None:
+        baseline = (
             before[1 - before.index(chosen)] if chosen in before else (Mode.COLD if chosen == Mode.RWR else Mode.RWR)
         )
-    first, second = sorted((chosen, rival), key=tuple(Mode).index)
+    first, second = sorted((chosen, baseline), key=tuple(Mode).index)
     return first, second

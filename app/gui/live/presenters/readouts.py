@@ -162,8 +162,8 @@ def _mode(facts: Facts) -> str:
     face = ""
     if facts.result is not None and len(facts.result.faces) > 1 and facts.face is not None:
         face = f"   {face_name(facts.face.face)}" + ("" if facts.chosen_face is None else " chosen")
-    if tracking.rival_mode is not None:
-        return f"● {MODE_NAMES[tracking.mode]}   ○ {MODE_NAMES[tracking.rival_mode]}{face}"
+    if tracking.baseline_mode is not None:
+        return f"● {MODE_NAMES[tracking.mode]}   ○ {MODE_NAMES[tracking.baseline_mode]}{face}"
     return f"● {MODE_NAMES[tracking.mode]}{face}"
 
 

@@ -123,7 +123,7 @@ class SolverView:
     Attributes:
         residuals: one entry per way to solve that was seen lately, RwR first.
         settings: of RwR, in force.
-        rwr: RwR runs, chosen or as the rival.
+        rwr: RwR runs, chosen or as the baseline.
         newest: RwR's report of the newest frame, None without one.
         warm_seconds: since the last cold start of the face shown; None while RwR is off.
         per_frame: mean evaluations of RwR per frame over the last 5 seconds.

@@ -9,7 +9,8 @@ from PySide6.QtCore import QRect
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
-from app.gui.live.presenters.choices import with_budget, with_preset, with_rival, with_weight
+from app.core.modes import Baseline
+from app.gui.live.presenters.choices import with_baseline, with_budget, with_preset, with_weight
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.page import LivePresenter
 from app.gui.live.presenters.readouts import Facts, hud
@@ -168,7 +169,9 @@ def connect_page(page: LivePage, presenter: LivePresenter, act: Callable[[str], 
     for name, row in switches.items():
         row.toggle.clicked.connect(lambda _checked=False, name=name: act(name))
     page.bar.asked.connect(act)
-    page.panel.rival.chosen.connect(lambda rival: presenter.change_tracking(lambda now: with_rival(now, rival)))
+    page.panel.baseline.chosen.connect(
+        lambda name: presenter.change_tracking(lambda now: with_baseline(now, Baseline(name)))
+    )
     page.drawer.weight_changed.connect(lambda weight: presenter.change_tracking(lambda now: with_weight(now, weight)))
     page.drawer.budget_changed.connect(lambda most: presenter.change_tracking(lambda now: with_budget(now, most)))
     page.drawer.preset_chosen.connect(lambda name: presenter.change_tracking(lambda now: with_preset(now, name)))

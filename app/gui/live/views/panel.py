@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
-from app.gui.live.presenters.choices import rival_options
+from app.gui.live.presenters.choices import baseline_options
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.readouts import Facts, headline, rows, verdict
 from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
@@ -21,7 +21,7 @@ WIDTH = 320
 
 
 class SidePanel(QScrollArea):
-    """Everything to read beside the picture; ``rwr``, ``compare`` and ``ghcu`` are its switches, ``rival`` and
+    """Everything to read beside the picture; ``rwr``, ``compare`` and ``ghcu`` are its switches, ``baseline`` and
     ``compare_view`` say what is compared and how."""
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class SidePanel(QScrollArea):
         self.rwr = ActionRow(BY_NAME[RWR], "Recurrence (RwR)", lambda: theme.palette().modes["rwr"])
         self.compare = ActionRow(BY_NAME[COMPARE], "Compare both modes", lambda: theme.palette().modes["cold"])
         self.ghcu = ActionRow(BY_NAME[GHCU], "Repair covered points", lambda: theme.palette().demo)
-        self.rival = Segments("Compare with")
+        self.baseline = Segments("Compare with")
         self.compare_view = Segments("How both are shown")
         self._headline = label("dim")
         self._verdict = label("verdict")
@@ -50,7 +50,7 @@ class SidePanel(QScrollArea):
         layout.setSpacing(10)
         layout.addWidget(label("title", "LDEQ Live"))
         layout.addWidget(self._headline)
-        layout.addWidget(card("", self.rwr, self.compare, self.rival, self.compare_view, self.ghcu))
+        layout.addWidget(card("", self.rwr, self.compare, self.baseline, self.compare_view, self.ghcu))
         self.flicker = card("FLICKER", self._numbers, self._verdict, self._trace, self._bars)
         layout.addWidget(self.flicker)
         layout.addWidget(card("PERFORMANCE", self._table))
@@ -63,9 +63,9 @@ class SidePanel(QScrollArea):
         self.rwr.show_state(tracking.rwr)
         self.compare.show_state(tracking.compare)
         self.ghcu.show_state(tracking.ghcu)
-        for choice in (self.rival, self.compare_view):
+        for choice in (self.baseline, self.compare_view):
             choice.setVisible(tracking.compare)
-        self.rival.show_options(rival_options(tracking.mode), tracking.rival)
+        self.baseline.show_options(baseline_options(tracking.mode), tracking.baseline)
         self.compare_view.show_options(VIEW_OPTIONS, compare_view)
         show_text(self._headline, headline(facts))
         show_text(self._verdict, verdict(facts) or " ")

@@ -23,7 +23,7 @@ from model.errors import ModelError
 log = logging.getLogger(__name__)
 
 AS_RECORDED, COLD = "as-recorded", "cold"
-NO_RIVAL = "none"
+NO_BASELINE = "none"
 
 WAYS: tuple[Option, ...] = (
     Option(AS_RECORDED, "As recorded", "The recorded settings, changed at the same frames"),
@@ -32,11 +32,11 @@ WAYS: tuple[Option, ...] = (
 )
 """How a session can be tracked again."""
 
-RIVALS: tuple[Option, ...] = (
-    Option(NO_RIVAL, "Nothing", "Solve every frame in one way only"),
+BASELINES: tuple[Option, ...] = (
+    Option(NO_BASELINE, "Nothing", "Solve every frame in one way only"),
     Option(Baseline.OPPOSITE, "The other mode", "RwR beside cold, or cold beside RwR"),
-    Option(Mode.EMA, MODE_NAMES[Mode.EMA], "The cold solve smoothed by an exponential moving average"),
-    Option(Mode.ONE_EURO, MODE_NAMES[Mode.ONE_EURO], "The cold solve smoothed by the 1 euro filter"),
+    Option(Baseline.EMA, MODE_NAMES[Mode.EMA], "The cold solve smoothed by an exponential moving average"),
+    Option(Baseline.ONE_EURO, MODE_NAMES[Mode.ONE_EURO], "The cold solve smoothed by the 1 euro filter"),
 )
 """What to solve beside it."""
 
@@ -135,20 +135,20 @@ class Job:
         self._progress = done / total if total else 1.0
 
 
-def replay_settings(recorded: TrackingSettings, way: str, rival: str) -> TrackingSettings:
+def replay_settings(recorded: TrackingSettings, way: str, baseline: str) -> TrackingSettings:
     """Return the settings of a replay; faces and the search for them stay as recorded.
 
     Args:
         recorded: in the session's first frame.
         way: name of one of :data:`WAYS`; "as-recorded" and "cold" keep the recurrence.
-        rival: name of one of :data:`RIVALS`.
+        baseline: name of one of :data:`BASELINES`.
     """
     recurrence = next((preset.settings for preset in PRESETS if preset.name == way), recorded.recurrence)
-    compare = rival != NO_RIVAL
+    compare = baseline != NO_BASELINE
     return TrackingSettings(
         rwr=way != COLD,
         compare=compare,
-        rival=rival if compare else recorded.rival,
+        baseline=Baseline(baseline) if compare else recorded.baseline,
         max_faces=recorded.max_faces,
         measure_flicker=True,
         detect_every=recorded.detect_every,
@@ -161,13 +161,13 @@ def replay_job(
     session: Session,
     engine: EngineSettings,
     way: str,
-    rival: str,
+    baseline: str,
     ended: Callable[[Outcome | None], None],
     track_again: TrackAgain = replay,
 ) -> Job:
-    """Return the job that tracks a session again, as one of :data:`WAYS` beside one of :data:`RIVALS`."""
+    """Return the job that tracks a session again, as one of :data:`WAYS` beside one of :data:`BASELINES`."""
     label = next(option.label for option in WAYS if option.name == way)
-    settings = replay_settings(session.metadata.tracking, way, rival)
+    settings = replay_settings(session.metadata.tracking, way, baseline)
 
     def work(progress: Callable[[int, int], None], stop: threading.Event) -> Outcome | None:
         take = track_again(session, settings, engine, as_recorded=way == AS_RECORDED, progress=progress, stop=stop)

@@ -127,7 +127,7 @@ def load_takes(session: Session, names: tuple[str, ...]) -> dict[str, ShownTake]
 
 
 def together(first: FrameResult, second: FrameResult | None) -> FrameResult:
-    """Return the first take's result with the second's landmarks as the rival's, to be drawn in one picture.
+    """Return the first take's result with the second's landmarks as the baseline's, to be drawn in one picture.
 
     Faces belong together where their centres are nearest, and closer than half a crop.
     """

@@ -167,13 +167,13 @@ class Viewer:
             now = player.playback.position
             self.choose_part(part[0] if part is not None and part[0] < now else 0.0, now)
 
-    def replay(self, way: str, rival: str) -> None:
-        """Track the session again, as one of ``viewer_jobs.WAYS`` beside one of ``viewer_jobs.RIVALS``."""
+    def replay(self, way: str, baseline: str) -> None:
+        """Track the session again, as one of ``viewer_jobs.WAYS`` beside one of ``viewer_jobs.BASELINES``."""
         with self._lock:
             opened, run = self._opened, self._run
         if opened is not None and self._job is None:
             ended = partial(self._ended, run)
-            self._begin(replay_job(opened.session, self._engine, way, rival, ended, self._track_again))
+            self._begin(replay_job(opened.session, self._engine, way, baseline, ended, self._track_again))
 
     def export(self, kind: str) -> None:
         """Write the chosen part beside the session, as one of ``viewer_jobs.CLIPS``."""

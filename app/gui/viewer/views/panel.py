@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.presenters.options import Option
 from app.gui.theme import theme
-from app.gui.viewer.presenters.jobs import CLIPS, RIVALS, WAYS
+from app.gui.viewer.presenters.jobs import BASELINES, CLIPS, WAYS
 from app.gui.viewer.presenters.readouts import RegionSeries, TableRow, TakeRow, ViewerFacts
 from app.gui.viewer.views.timeline import LEGEND, take_colour
 from app.gui.widgets.controls import card, label, show_text
@@ -158,15 +158,15 @@ class TakeList(QWidget):
         take.setChecked(row.first)
         layout.addWidget(take, 1)
         if not row.first:
-            rival = PageButton(
+            baseline = PageButton(
                 "Compared" if row.second else "Compare",
                 "Show it as rings beside the other",
                 lambda: self.compared.emit(row.name),
             )
-            rival.setObjectName("offer")
-            rival.setCheckable(True)
-            rival.setChecked(row.second)
-            layout.addWidget(rival)
+            baseline.setObjectName("offer")
+            baseline.setCheckable(True)
+            baseline.setChecked(row.second)
+            layout.addWidget(baseline)
         return line
 
 
@@ -247,7 +247,7 @@ class ViewerPanel(QScrollArea):
         self.whole_button = PageButton("All", "The whole session", self.whole.emit)
         for each in (self.begin_button, self.end_button, self.whole_button):
             each.setObjectName("offer")
-        self.way, self.rival = Choice("Track", WAYS), Choice("Beside", RIVALS)
+        self.way, self.baseline = Choice("Track", WAYS), Choice("Beside", BASELINES)
         self.start = PageButton("Replay", "Track the recorded pictures again", self._replay)
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
@@ -263,7 +263,7 @@ class ViewerPanel(QScrollArea):
             entry.triggered.connect(lambda _checked=False, name=option.name: self.export_asked.emit(name))
         self.export.setMenu(menu)
         self._work = _column(self._doing, self._progress, self.cancel)
-        self._form = _column(self.way, self.rival, self.start)
+        self._form = _column(self.way, self.baseline, self.start)
         self._lay_out()
 
     def show_view(self, view: ViewerFacts) -> None:
@@ -305,7 +305,7 @@ class ViewerPanel(QScrollArea):
         self.setWidget(panel)
 
     def _replay(self) -> None:
-        self.replay_asked.emit(self.way.chosen, self.rival.chosen)
+        self.replay_asked.emit(self.way.chosen, self.baseline.chosen)
 
     def _fill_menu(self) -> None:
         self._menu.clear()

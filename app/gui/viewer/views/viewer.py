@@ -304,8 +304,8 @@ def _hud(view: ViewerFacts) -> Hud:
     if view.stage == OPENING:
         return Hud(message="Opening the session\u2026")
     shown = [row.title for row in view.takes if row.first]
-    rival = [row.title for row in view.takes if row.second]
-    mode = "   ".join([*(f"\u25cf {title}" for title in shown), *(f"\u25cb {title}" for title in rival)])
+    baseline = [row.title for row in view.takes if row.second]
+    mode = "   ".join([*(f"\u25cf {title}" for title in shown), *(f"\u25cb {title}" for title in baseline)])
     return Hud(mode=mode, notice=view.problem if view.stage == OPEN else "")
 
 
