@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
-    from app.gui.presenters import actions
+    from app.gui.presenters.actions import ActionName
     from benchmarks.watchdog import Watchdog
 
     application = QApplication([])
@@ -114,9 +114,9 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         rounds: dict[str, list[dict[str, float]]] = {name: [] for name in CONDITIONS}
         toggles = {
             "panels": lambda: toggle_panels(window),
-            "recording": lambda: window.act(actions.RECORD),
-            "compare": lambda: window.act(actions.COMPARE),
-            "rwr off": lambda: window.act(actions.RWR),
+            "recording": lambda: window.act(ActionName.RECORD),
+            "compare": lambda: window.act(ActionName.COMPARE),
+            "rwr off": lambda: window.act(ActionName.RWR),
         }
         dropped = offered = 0
         for _ in range(arguments.rounds):
@@ -204,9 +204,10 @@ def stream_settings(folder: Path, video: Path = DEMO_CLIP, **engine: Any) -> Liv
 
 def toggle_panels(window: MainWindow) -> None:
     """Open the side panel, the laboratory and the heat colours on the face, or close them all."""
-    from app.gui.presenters import actions
 
-    for name in (actions.PANEL, actions.DRAWER, actions.HEAT):
+    from app.gui.presenters.actions import ActionName
+
+    for name in (ActionName.PANEL, ActionName.DRAWER, ActionName.HEAT):
         window.act(name)
 
 

@@ -113,7 +113,7 @@ def crowd(result: FrameResult, faces: int) -> FrameResult:
 def figures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int], None]]]:
     """Return the panels of figures with ten seconds behind them."""
     from app.gui.live.presenters.flicker import FlickerHistory
-    from app.gui.live.presenters.heatmap import CHANGE
+    from app.gui.live.presenters.heatmap import HeatKind
     from app.gui.live.presenters.solver import SolverHistory
     from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
     from app.gui.live.views.heatmap import HeatMapView
@@ -143,7 +143,7 @@ def figures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int
     for widget, size in ((FlickerTrace(), (300, 118)), (FlickerNumbers(), (300, 78)), (RegionBars(), (300, 114))):
         widget.resize(*size)
         panels.append((type(widget).__name__, widget, shows(widget)))
-    for name, what in (("HeatMapView, both modes", ""), ("HeatMapView, change", CHANGE)):
+    for name, what in (("HeatMapView, both modes", ""), ("HeatMapView, change", HeatKind.CHANGE)):
         heat = HeatMapView()
         heat.resize(296, 204)
         if what:
@@ -158,7 +158,7 @@ def figures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int
 def pictures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[int], None]]]:
     """Return the picture in each of its views."""
     from app.gui.presenters.colour_scale import LEVELS
-    from app.gui.presenters.compare import VIEWS
+    from app.gui.presenters.compare import CompareView
     from app.gui.presenters.faces import FaceChoice
     from app.gui.presenters.picture import prepare
     from app.gui.presenters.zoom import FaceZoom
@@ -167,8 +167,11 @@ def pictures(frames: list[FrameResult]) -> list[tuple[str, QWidget, Callable[[in
     views: list[tuple[str, QWidget, Callable[[int], None]]] = []
     plain = [replace(own, faces=tuple(replace(face, other=None) for face in own.faces)) for own in frames]
     plain = [replace(own, settings=TrackingSettings()) for own in plain]
-    shown = [("picture, one mode", plain, VIEWS[0], False), ("picture, heat", plain, VIEWS[0], True)]
-    for name, results, view_name, hot in [*shown, *((f"picture, {name}", frames, name, False) for name in VIEWS)]:
+    shown = [
+        ("picture, one mode", plain, CompareView.OVERLAY, False),
+        ("picture, heat", plain, CompareView.OVERLAY, True),
+    ]
+    for name, results, view_name, hot in [*shown, *((f"picture, {name}", frames, name, False) for name in CompareView)]:
         view, zoom = VideoView(), FaceZoom(FaceChoice())
         view.resize(*VIEW)
         view.set_compare_view(view_name)

@@ -19,14 +19,22 @@ import numpy as np
 
 from app.core.errors import UserError
 from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.sessions.session import open_session
 
 if TYPE_CHECKING:
     from app.gui.main_window import MainWindow
 
-NEVER = {actions.QUIT, actions.SOURCE}
+NEVER = {ActionName.QUIT, ActionName.SOURCE}
 """A menu waits for somebody to choose from it; the sources in it are played without it."""
-OFTEN = (actions.RECORD, actions.COMPARE, actions.BASELINE, actions.COMPARE_VIEW, actions.DRAWER, actions.PAUSE)
+OFTEN = (
+    ActionName.RECORD,
+    ActionName.COMPARE,
+    ActionName.BASELINE,
+    ActionName.COMPARE_VIEW,
+    ActionName.DRAWER,
+    ActionName.PAUSE,
+)
 SIZES = ((760, 520), (1024, 640), (1280, 800), (1440, 860), (1920, 1080))
 KEPT_SESSIONS = 3
 
@@ -73,14 +81,14 @@ class RandomUser:
     def calm_down(self) -> None:
         """Go back to where one starts: the live page, the demo clip, no recording, nothing compared."""
         window = self.window
-        window.act(actions.DISMISS)
+        window.act(ActionName.DISMISS)
         window._go_live()
         if window.presenter.session.state.recording is not None:
-            window.act(actions.RECORD)
+            window.act(ActionName.RECORD)
         if window.isFullScreen():
-            window.act(actions.FULL_SCREEN)
+            window.act(ActionName.FULL_SCREEN)
         if window.presenter.session.state.tracking.compare:
-            window.act(actions.COMPARE)
+            window.act(ActionName.COMPARE)
         window.presenter.open("demo")
 
     def _choices(self) -> list[tuple[str, Callable[[], object]]]:

@@ -93,12 +93,12 @@ class Photographer:
             self._close(window)
 
     def _take_compare(self, window: MainWindow) -> None:
-        from app.gui.presenters import actions
+        from app.gui.presenters.actions import ActionName
 
         self.play(self._seconds)
         self._save(window, "compare")
-        window.act(actions.DRAWER)
-        window.act(actions.HEAT)
+        window.act(ActionName.DRAWER)
+        window.act(ActionName.HEAT)
         window.window_state.show_both("split")
         self.play(self._seconds)
         self._save(window, "lab-drawer")
@@ -106,73 +106,74 @@ class Photographer:
         self.play(self._seconds / 4)
         self._save(window, "side-by-side")
         window.window_state.show_both("overlay")
-        window.act(actions.HEAT)
-        window.act(actions.DRAWER)
-        window.act(actions.COMPARE)
+        window.act(ActionName.HEAT)
+        window.act(ActionName.DRAWER)
+        window.act(ActionName.COMPARE)
 
     def _take_session(self, window: MainWindow) -> None:
-        from app.gui.presenters import actions
+        from app.gui.presenters.actions import ActionName
         from app.gui.viewer.presenters.jobs import COLD, NO_BASELINE
-        from app.gui.viewer.presenters.readouts import OPEN
+        from app.gui.viewer.presenters.readouts import ViewerStage
 
-        window.act(actions.RECORD)
+        window.act(ActionName.RECORD)
         self.play(self._seconds)
         self._save(window, "live")
-        window.act(actions.RECORD)
+        window.act(ActionName.RECORD)
         self.wait(lambda: window.page.banner.isVisible())
         self.play(0.3)
         self._save(window, "recorded")
-        window.page.banner.press(actions.OPEN_SESSION)
+        window.page.banner.press(ActionName.OPEN_SESSION)
         viewer = window.sessions.viewer
-        self.wait(lambda: viewer.viewer.view().stage == OPEN)
+        self.wait(lambda: viewer.viewer.view().stage == ViewerStage.OPEN)
         viewer.viewer.replay(COLD, NO_BASELINE)
         self.wait(lambda: bool(viewer.viewer.view().verdict))
         viewer.viewer.dismiss()
-        window.act(actions.AHEAD)
-        window.act(actions.CLOSE_UP)
+        window.act(ActionName.AHEAD)
+        window.act(ActionName.CLOSE_UP)
         self.play(0.6)
         self._save(window, "session")
-        window.act(actions.DISMISS)
+        window.act(ActionName.DISMISS)
         self.wait(lambda: bool(window.sessions.list.library.view.rows))
         self.play(0.6)
         self._save(window, "sessions")
-        window.act(actions.DISMISS)
+        window.act(ActionName.DISMISS)
 
     def _take_sheets(self, window: MainWindow) -> None:
-        from app.gui.presenters import actions
+
+        from app.gui.presenters.actions import ActionName
 
         for name, action in (
-            ("preferences", actions.PREFERENCES),
-            ("share", actions.SHARE),
-            ("keys", actions.KEYS),
-            ("tour", actions.TOUR),
+            ("preferences", ActionName.PREFERENCES),
+            ("share", ActionName.SHARE),
+            ("keys", ActionName.KEYS),
+            ("tour", ActionName.TOUR),
         ):
             window.act(action)
             self.play(0.4)
             self._save(window, name)
-            window.act(actions.DISMISS)
-        window.act(actions.PRIVACY)
+            window.act(ActionName.DISMISS)
+        window.act(ActionName.PRIVACY)
         self.wait(lambda: window.view.picture is not None and window.view.picture.private)
         self.play(0.4)
         self._save(window, "privacy")
-        window.act(actions.PRIVACY)
+        window.act(ActionName.PRIVACY)
 
     def _take_card(self, window: MainWindow) -> None:
-        from app.gui.holdstill.presenters.hold_still import DONE, FAILED
-        from app.gui.presenters import actions
+        from app.gui.holdstill.presenters.hold_still import HoldStillStage
+        from app.gui.presenters.actions import ActionName
 
         window.presenter.player.seek(1.5)  # so that the head keeps still soon after the countdown
         test = window.hold_still
-        window.act(actions.HOLD_STILL)
+        window.act(ActionName.HOLD_STILL)
         self.wait(lambda: test.view().progress > SHOWN_PROGRESS)
         self._save(window, "hold-still")
-        self.wait(lambda: test.view().stage in (DONE, FAILED), CARD_SECONDS)
-        if test.view().stage == FAILED:
+        self.wait(lambda: test.view().stage in (HoldStillStage.DONE, HoldStillStage.FAILED), CARD_SECONDS)
+        if test.view().stage == HoldStillStage.FAILED:
             raise RuntimeError(test.view().advice)
         self.wait(lambda: window.pages.currentWidget() is window.card)
         self.play(0.3)
         self._save(window, "card")
-        window.act(actions.DISMISS)
+        window.act(ActionName.DISMISS)
 
     def take_faces(self) -> None:
         """Save several faces at once."""

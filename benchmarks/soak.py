@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
-    from app.gui.presenters import actions
+    from app.gui.presenters.actions import ActionName
     from benchmarks.live import open_window, stream_settings, toggle_panels
     from benchmarks.watchdog import Watchdog
 
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             toggle_panels(window)
         watchdog.spin(application, 5.0)
         if not arguments.no_recording:
-            window.act(actions.RECORD)
+            window.act(ActionName.RECORD)
         started = time.perf_counter()
         end = started + 60 * arguments.minutes
         watchdog.clear()
@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             )
         status = session.state.status
         if not arguments.no_recording:
-            window.act(actions.RECORD)
+            window.act(ActionName.RECORD)
             while session.state.finished is None:
                 watchdog.spin(application, 0.1)
         finished = session.state.finished

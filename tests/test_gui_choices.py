@@ -8,13 +8,13 @@ from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS, preset_of
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.choices import CHANGES, next_baseline, with_budget, with_preset, with_weight
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from model.rwr.settings import RwrSettings
 
 
 def test_switches_go_back_and_forth() -> None:
     start = TrackingSettings()
-    for action in (actions.RWR, actions.COMPARE):
+    for action in (ActionName.RWR, ActionName.COMPARE):
         changed = CHANGES[action](start)
         assert changed != start
         assert CHANGES[action](changed) == start

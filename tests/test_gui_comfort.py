@@ -10,32 +10,25 @@ import pytest
 from app.core.errors import UserError
 from app.gui.live.presenters.key_list import KeyGroup, columns, key_groups, shown_key
 from app.gui.live.presenters.preferences import (
-    ANNOTATED,
-    EXACT,
     MIRRORED,
-    VIDEO,
     Preferences,
+    RecordingPart,
     read_folder,
     recording_switches,
     with_switch,
 )
 from app.gui.live.presenters.share import (
-    CAMERA_FIELD,
-    ERROR,
-    GOOD,
-    JSON_FIELD,
-    OSC_FIELD,
-    WAITING,
-    WRONG,
+    ShareField,
     ShareForm,
     ShareReading,
     StatusLine,
+    StatusTone,
     read_form,
     status_lines,
     summary,
 )
 from app.gui.live.presenters.tour import STEPS, Tour, card_place
-from app.gui.presenters.actions import ACTIONS, GROUPS, Action
+from app.gui.presenters.actions import ACTIONS, Action, ActionGroup
 from app.sessions.writer import RecordingChoices
 from app.sharing.channel import ChannelStatus
 from app.sharing.settings import Address, CameraPicture, SharingSettings
@@ -54,12 +47,18 @@ def test_preferences_refuse_what_cannot_be() -> None:
 def test_switches_follow_from_each_other() -> None:
     plain = recording_switches(Preferences())
     assert {name: (state.on, state.free) for name, state in plain.items()} == {
-        VIDEO: (True, True),
-        ANNOTATED: (True, True),
-        EXACT: (False, True),
+        RecordingPart.VIDEO: (True, True),
+        RecordingPart.ANNOTATED: (True, True),
+        RecordingPart.EXACT: (False, True),
     }
-    exact = recording_switches(with_switch(Preferences(recording=RecordingChoices(video=False)), EXACT, True))
-    assert (exact[VIDEO].on, exact[VIDEO].free, exact[EXACT].on) == (True, False, True)
+    exact = recording_switches(
+        with_switch(Preferences(recording=RecordingChoices(video=False)), RecordingPart.EXACT, True)
+    )
+    assert (exact[RecordingPart.VIDEO].on, exact[RecordingPart.VIDEO].free, exact[RecordingPart.EXACT].on) == (
+        True,
+        False,
+        True,
+    )
     private = recording_switches(Preferences(privacy=True, recording=RecordingChoices(annotated=True)))
     assert not any(state.on or state.free for state in private.values())
     assert all(state.note.startswith("Privacy is on") for state in private.values())
@@ -102,13 +101,17 @@ def test_a_form_becomes_settings() -> None:
         (
             ShareForm(json_on=True, json_to="nowhere", osc_on=True),
             SharingSettings(osc=(Address("127.0.0.1", 9001),)),
-            {JSON_FIELD: "names no port"},
+            {ShareField.JSON: "names no port"},
         ),
-        (ShareForm(json_on=True, osc_on=True, osc_to=" "), SharingSettings(udp=(HERE,)), {OSC_FIELD: "Write where"}),
+        (
+            ShareForm(json_on=True, osc_on=True, osc_to=" "),
+            SharingSettings(udp=(HERE,)),
+            {ShareField.OSC: "Write where"},
+        ),
         (
             ShareForm(json_on=True, osc_on=True, osc_to="9000", camera_on=True),
             SharingSettings(udp=(HERE,), virtual_camera=CameraPicture.ANNOTATED),
-            {OSC_FIELD: "named twice"},
+            {ShareField.OSC: "named twice"},
         ),
         (ShareForm(json_to="what", osc_to="ever"), SharingSettings(), {}),
     ],
@@ -128,14 +131,19 @@ def test_status_in_words() -> None:
         ChannelStatus("udp", "10.0.0.2:9000", failed=3, error="Nobody listens there."),
         ChannelStatus("virtual camera", "annotated", sent=12),
     )
-    reading = ShareReading(SharingSettings(), {OSC_FIELD: "localhost names no port."})
+    reading = ShareReading(SharingSettings(), {ShareField.OSC: "localhost names no port."})
     assert status_lines(reading, statuses) == {
-        JSON_FIELD: (StatusLine("Sent 30/s to 127.0.0.1:9000", GOOD), StatusLine("Nobody listens there.", ERROR)),
-        OSC_FIELD: (StatusLine("localhost names no port.", WRONG),),
-        CAMERA_FIELD: (StatusLine("Nothing to send now; 12 frames sent to programs that look", WAITING),),
+        ShareField.JSON: (
+            StatusLine("Sent 30/s to 127.0.0.1:9000", StatusTone.GOOD),
+            StatusLine("Nobody listens there.", StatusTone.ERROR),
+        ),
+        ShareField.OSC: (StatusLine("localhost names no port.", StatusTone.WRONG),),
+        ShareField.CAMERA: (
+            StatusLine("Nothing to send now; 12 frames sent to programs that look", StatusTone.WAITING),
+        ),
     }
     fresh = status_lines(ShareReading(SharingSettings()), (ChannelStatus("osc", "x:1"),))
-    assert fresh[OSC_FIELD] == (StatusLine("Ready; nothing tracked yet", WAITING),)
+    assert fresh[ShareField.OSC] == (StatusLine("Ready; nothing tracked yet", StatusTone.WAITING),)
 
 
 def test_sharing_in_a_few_words() -> None:
@@ -156,7 +164,6 @@ def test_the_tour_has_three_steps_and_ends() -> None:
     tour = Tour()
     assert (tour.step, tour.progress) == (None, "")
     tour.go_on()
-    tour.go_back()
     assert tour.step is None
     tour.begin()
     seen = []
@@ -165,8 +172,6 @@ def test_the_tour_has_three_steps_and_ends() -> None:
         tour.go_on()
     assert seen == [("1 of 3", "Next"), ("2 of 3", "Next"), ("3 of 3", "Done")]
     tour.begin()
-    tour.go_on()
-    tour.go_back()
     assert tour.step is STEPS[0]
     tour.skip()
     assert tour.step is None
@@ -200,7 +205,7 @@ def test_every_key_is_listed_once() -> None:
     groups = key_groups()
     listed = [action for group in groups for action in group.actions]
     assert sorted(action.name for action in listed) == sorted(action.name for action in ACTIONS if action.key)
-    assert [group.name for group in groups] == [name for name in GROUPS if any(a.group == name for a in ACTIONS)]
+    assert [group.name for group in groups] == [name for name in ActionGroup if any(a.group == name for a in ACTIONS)]
 
 
 def test_columns_keep_the_order_and_are_balanced() -> None:

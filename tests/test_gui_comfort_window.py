@@ -20,7 +20,7 @@ from app.core.settings import TrackingSettings
 from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
-from app.gui.live.presenters.share import JSON_FIELD
+from app.gui.live.presenters.share import ShareField
 from app.gui.main_window import MainWindow
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
@@ -130,12 +130,12 @@ def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> Non
         receiver.settimeout(WAIT_MS / 1000)
         press(qtbot, Qt.Key.Key_U)
         card = window.page.share
-        line = card.addresses[JSON_FIELD]
+        line = card.addresses[ShareField.JSON]
         line.setFocus()
         line.selectAll()
         qtbot.keyClicks(line, str(receiver.getsockname()[1]))
         press(qtbot, Qt.Key.Key_Return)
-        qtbot.mouseClick(card.switches[JSON_FIELD].toggle, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(card.switches[ShareField.JSON].toggle, Qt.MouseButton.LeftButton)
         message = json.loads(receiver.recv(65536))
         assert message["faces"][0]["id"] == 0
         qtbot.waitUntil(lambda: _first_line(window).startswith("Sent "), timeout=WAIT_MS)
@@ -144,7 +144,7 @@ def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> Non
 
 
 def _first_line(window: MainWindow) -> str:
-    labels = window.page.share._status[JSON_FIELD]._labels
+    labels = window.page.share._status[ShareField.JSON]._labels
     return labels[0].text() if labels else ""
 
 

@@ -13,12 +13,9 @@ from app.core.settings import TrackingSettings
 from app.gui.presenters.compare import (
     EDGE,
     GRIP,
-    OVERLAY,
-    SIDE_BY_SIDE,
-    SPLIT,
     STEP,
     VIEW_OPTIONS,
-    VIEWS,
+    CompareView,
     Comparison,
     compared,
     is_comparing,
@@ -47,28 +44,33 @@ def frame(*faces: FaceResult, time: float = 0.0, size: tuple[int, int] = (WIDTH,
 class TestComparison:
     def test_views_take_turns(self) -> None:
         comparison = Comparison()
-        assert [comparison.view, *(comparison.next_view() for _ in range(3))] == [OVERLAY, SPLIT, SIDE_BY_SIDE, OVERLAY]
-        assert tuple(option.name for option in VIEW_OPTIONS) == VIEWS
+        assert [comparison.view, *(comparison.next_view() for _ in range(3))] == [
+            CompareView.OVERLAY,
+            CompareView.SPLIT,
+            CompareView.SIDE_BY_SIDE,
+            CompareView.OVERLAY,
+        ]
+        assert tuple(option.name for option in VIEW_OPTIONS) == tuple(CompareView)
 
     def test_a_view_nobody_knows_is_the_overlay(self) -> None:
-        assert Comparison("holograph", float("nan")).view == OVERLAY
+        assert Comparison("holograph", float("nan")).view == CompareView.OVERLAY
         assert Comparison("holograph", float("nan")).divider == 0.5
 
     def test_without_a_baseline_there_is_one_picture(self) -> None:
-        for view in VIEWS:
+        for view in CompareView:
             layout = Comparison(view).layout(800, 600, comparing=False)
             assert [(pane.left, pane.width, pane.height) for pane in layout.panes] == [(0, 800, 600)]
             assert layout.divider is None
 
     def test_side_by_side_shares_the_width(self) -> None:
-        left, right = Comparison(SIDE_BY_SIDE).layout(801, 600, comparing=True).panes
+        left, right = Comparison(CompareView.SIDE_BY_SIDE).layout(801, 600, comparing=True).panes
         assert left.width == right.width == int(left.width)
         assert left.left == 0
         assert right.left + right.width == 801
         assert right.left > left.width
 
     def test_the_divider_stays_in_view(self) -> None:
-        comparison = Comparison(SPLIT)
+        comparison = Comparison(CompareView.SPLIT)
         assert comparison.layout(800, 600, comparing=True).divider == 400
         comparison.set_divider(-3)
         assert comparison.divider == EDGE
@@ -78,22 +80,22 @@ class TestComparison:
         assert comparison.divider == pytest.approx(1 - EDGE - STEP)
 
     def test_the_mouse_takes_the_divider_only_near_it_and_only_in_the_split_view(self) -> None:
-        comparison = Comparison(SPLIT)
+        comparison = Comparison(CompareView.SPLIT)
         assert comparison.grips(400 + GRIP, 800, comparing=True)
         assert not comparison.grips(401 + GRIP, 800, comparing=True)
         assert not comparison.grips(400, 800, comparing=False)
-        comparison.set_view(SIDE_BY_SIDE)
+        comparison.set_view(CompareView.SIDE_BY_SIDE)
         assert not comparison.grips(400, 800, comparing=True)
 
     def test_the_face_alone_is_shown_when_asked_for_or_where_there_is_little_room(self) -> None:
         comparison = Comparison()
         assert not comparison.close_up(comparing=True)
-        comparison.set_view(SIDE_BY_SIDE)
+        comparison.set_view(CompareView.SIDE_BY_SIDE)
         assert comparison.close_up(comparing=True)
         assert not comparison.close_up(comparing=False)
         comparison.toggle_near()
         assert comparison.close_up(comparing=False)
-        comparison.set_view(OVERLAY)
+        comparison.set_view(CompareView.OVERLAY)
         assert comparison.close_up(comparing=True)
         comparison.toggle_near()
         assert not comparison.close_up(comparing=True)

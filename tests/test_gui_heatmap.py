@@ -7,7 +7,7 @@ import pytest
 
 from app.core.modes import Mode
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
-from app.gui.live.presenters.heatmap import CHANGE, FLICKER, heat_view, live_heat
+from app.gui.live.presenters.heatmap import HeatKind, heat_view, live_heat
 from app.gui.presenters.canonical_face import canonical_face, heat_field
 from app.gui.presenters.colour_scale import (
     CHANGE_COLOURS,
@@ -121,7 +121,7 @@ class TestHeatView:
     def test_the_change_tells_where_the_first_is_calmer(self) -> None:
         first, second = even(0.4), even(0.8)
         second[0] = 0.1
-        view = heat_view(flicker((Mode.RWR, Mode.EMA), rwr=first, ema=second), CHANGE)
+        view = heat_view(flicker((Mode.RWR, Mode.EMA), rwr=first, ema=second), HeatKind.CHANGE)
         (pane,) = view.panes
         assert pane.title == "RwR against EMA"
         assert pane.levels is not None
@@ -130,7 +130,7 @@ class TestHeatView:
         assert pane.figure == "0.50 \u00d7"
         assert view.ticks[2] == (0.5, "1 \u00d7")
 
-    @pytest.mark.parametrize("what", [FLICKER, CHANGE])
+    @pytest.mark.parametrize("what", [HeatKind.FLICKER, HeatKind.CHANGE])
     def test_nothing_measured_is_a_dash(self, what: str) -> None:
         (pane,) = heat_view(flicker(), what).panes
         assert (pane.figure, pane.worst, pane.levels) == (NOTHING, "", None)
@@ -141,7 +141,7 @@ class TestHeatView:
         assert not view.same(heat_view(flicker(rwr=even(1.4))))
         assert not view.same(heat_view(flicker()))
         assert not view.same(heat_view(flicker(rwr=even(0.4), cold=even(0.4))))
-        assert not view.same(heat_view(flicker(rwr=even(0.4)), CHANGE))
+        assert not view.same(heat_view(flicker(rwr=even(0.4)), HeatKind.CHANGE))
 
     def test_levels_for_the_live_face(self) -> None:
         heat = live_heat(flicker(rwr=even(HIGHEST)))

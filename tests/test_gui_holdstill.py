@@ -21,17 +21,7 @@ from app.core.errors import RecordingError
 from app.core.frame import FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
-from app.gui.holdstill.presenters.hold_still import (
-    COUNTDOWN,
-    COUNTDOWN_SECONDS,
-    DONE,
-    FAILED,
-    IDLE,
-    MEASURING,
-    WORKING,
-    HoldStill,
-    card_choices,
-)
+from app.gui.holdstill.presenters.hold_still import COUNTDOWN_SECONDS, HoldStill, HoldStillStage, card_choices
 from app.gui.holdstill.views.card_drawing import FINE, HEIGHT, WIDTH, save_sheet, sheet_image
 from app.gui.holdstill.views.card_page import CardPage
 from app.gui.holdstill.views.overlay import HoldStillOverlay
@@ -125,22 +115,22 @@ def application(qapp: QApplication) -> QApplication:
 
 
 def test_ten_seconds_become_a_card(bench: Bench) -> None:
-    assert bench.test.view().stage == IDLE
+    assert bench.test.view().stage == HoldStillStage.IDLE
     bench.test.start()
-    assert bench.test.view().stage == COUNTDOWN
+    assert bench.test.view().stage == HoldStillStage.COUNTDOWN
     assert bench.session.tracking.compare
     bench.sit(seconds=COUNTDOWN_SECONDS + 5)
     view = bench.test.view()
-    assert view.stage == MEASURING
+    assert view.stage == HoldStillStage.MEASURING
     assert view.progress == pytest.approx(0.5, abs=0.02)
     assert view.count in ("5", "6")
     assert view.good
     bench.sit(seconds=5.2)
-    assert bench.test.view().stage == WORKING
+    assert bench.test.view().stage == HoldStillStage.WORKING
     assert not bench.session.tracking.compare
     bench.work()
     view = bench.test.view()
-    assert view.stage == DONE
+    assert view.stage == HoldStillStage.DONE
     assert isinstance(view.sheet, CardSheet)
     assert view.sheet.verdict == "RwR flickers 75% less than Cold"
     assert view.path is not None
@@ -149,7 +139,7 @@ def test_ten_seconds_become_a_card(bench: Bench) -> None:
     assert view.sheet.card.settings["compare"] is True
     assert bench.pictures == [(view.sheet, view.path.with_suffix(".png"))]
     bench.test.cancel()
-    assert bench.test.view().stage == IDLE
+    assert bench.test.view().stage == HoldStillStage.IDLE
     assert view.path.exists()
 
 
@@ -166,18 +156,18 @@ def test_nobody_in_front_of_the_camera(bench: Bench) -> None:
     bench.test.start()
     bench.sit(face=None, seconds=1)
     view = bench.test.view()
-    assert (view.stage, view.good) == (COUNTDOWN, False)
+    assert (view.stage, view.good) == (HoldStillStage.COUNTDOWN, False)
     assert view.headline == "No face in view"
     bench.sit(face=None, seconds=5)
     assert bench.test.view().headline == "No face in view"
     bench.sit(face=None, seconds=7)
     bench.work()
     view = bench.test.view()
-    assert view.stage == FAILED
+    assert view.stage == HoldStillStage.FAILED
     assert "No face was in view" in view.advice
     assert not list(bench.folder.glob("*")) if bench.folder.exists() else True
     bench.test.start()
-    assert bench.test.view().stage == COUNTDOWN
+    assert bench.test.view().stage == HoldStillStage.COUNTDOWN
 
 
 def test_a_restless_head_is_told_so_at_once_and_at_the_end(bench: Bench) -> None:
@@ -189,7 +179,7 @@ def test_a_restless_head_is_told_so_at_once_and_at_the_end(bench: Bench) -> None
     assert bench.test.view().headline == "You are moving"
     bench.sit(moving, seconds=8)
     bench.work()
-    assert bench.test.view().stage == FAILED
+    assert bench.test.view().stage == HoldStillStage.FAILED
     assert "The head moved too much" in bench.test.view().advice
     assert not bench.session.tracking.compare
 
@@ -201,7 +191,7 @@ def test_a_source_that_stops_ends_the_test(bench: Bench, seconds: float) -> None
     bench.session.stage = "ended"
     bench.test.tick()
     view = bench.test.view()
-    assert (view.stage, "The source stopped" in view.advice) == (FAILED, True)
+    assert (view.stage, "The source stopped" in view.advice) == (HoldStillStage.FAILED, True)
     bench.test.start()
     assert "Nothing plays" in bench.test.view().advice
 
@@ -220,7 +210,7 @@ def test_a_card_that_cannot_be_saved_is_shown_all_the_same(bench: Bench) -> None
     bench.sit()
     bench.work()
     view = bench.test.view()
-    assert view.stage == DONE
+    assert view.stage == HoldStillStage.DONE
     assert view.sheet is not None
     assert view.path is None
     assert "Cannot write" in view.problem
@@ -277,7 +267,7 @@ def test_what_an_earlier_test_finds_too_late_is_not_shown(bench: Bench) -> None:
     late = bench.jobs.pop()
     bench.test.start()
     late()
-    assert bench.test.view().stage == COUNTDOWN
+    assert bench.test.view().stage == HoldStillStage.COUNTDOWN
     assert len(list(bench.folder.glob("*.json"))) == 1, "the card itself is kept"
 
 
@@ -368,11 +358,11 @@ def test_the_overlay_can_be_closed_and_offers_to_repeat(application: QApplicatio
     assert overlay.repeat.isVisible()
     bench.session.stage = "running"
     overlay.repeat.click()
-    assert bench.test.view().stage == COUNTDOWN
+    assert bench.test.view().stage == HoldStillStage.COUNTDOWN
     with qtbot.waitSignal(overlay.closed):
         overlay.close_button.click()
     assert not overlay.isVisible()
-    assert bench.test.view().stage == IDLE
+    assert bench.test.view().stage == HoldStillStage.IDLE
 
 
 def test_the_menu_offers_earlier_cards(application: QApplication, qtbot: QtBot, bench: Bench) -> None:

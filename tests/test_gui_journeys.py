@@ -32,15 +32,15 @@ from app.gui.live.presenters.chooser import CameraChoice
 from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession
 from app.gui.live.presenters.settings import LiveSettings
-from app.gui.live.views.page import DRAWER, PANEL
+from app.gui.live.views.page import PagePart
 from app.gui.main_window import MainWindow
-from app.gui.presenters import actions
-from app.gui.presenters.compare import OVERLAY, SIDE_BY_SIDE, SPLIT
+from app.gui.presenters.actions import ActionName
+from app.gui.presenters.compare import CompareView
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
 from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
-from app.gui.viewer.presenters.readouts import OPEN
+from app.gui.viewer.presenters.readouts import ViewerStage
 from app.gui.viewer.views.viewer import ViewerView
 from app.gui.window import live_parts
 from app.gui.window_state import LEAST_SIZE
@@ -160,9 +160,11 @@ class Person:
     def open_recorded(self) -> None:
         """Take the banner's way to the session that was just recorded."""
         self.wait(lambda: self.banner.startswith("Saved session-"))
-        self.window.page.banner.press(actions.OPEN_SESSION)
+        self.window.page.banner.press(ActionName.OPEN_SESSION)
         assert self.window.pages.currentWidget() is self.viewer
-        self.wait(lambda: self.viewer.viewer.view().stage == OPEN and self.viewer.picture.picture is not None)
+        self.wait(
+            lambda: self.viewer.viewer.view().stage == ViewerStage.OPEN and self.viewer.picture.picture is not None
+        )
 
     def replay(self, way: str) -> None:
         """Choose a way in the menu and press the button; wait for the take."""
@@ -241,13 +243,13 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     whole = me.window.view.device_size
     me.press(Key.Key_B, Key.Key_V)
     me.wait(lambda: me.modes == (Mode.RWR, Mode.EMA))
-    assert me.window.view.comparison.view == SPLIT
+    assert me.window.view.comparison.view == CompareView.SPLIT
     me.press(Key.Key_V)
-    assert me.window.view.comparison.view == SIDE_BY_SIDE
+    assert me.window.view.comparison.view == CompareView.SIDE_BY_SIDE
     assert me.window.view.device_size[0] < whole[0] / 2
     me.wait(lambda: me.window.view.picture and me.window.view.picture.region is not None)
     me.press(Key.Key_V, Key.Key_C)
-    assert me.window.view.comparison.view == OVERLAY
+    assert me.window.view.comparison.view == CompareView.OVERLAY
     me.wait(lambda: me.modes == (Mode.RWR, ""))
 
     folder = me.record()
@@ -490,11 +492,11 @@ def test_the_next_window_is_as_the_last_one_was(begin: Callable[..., Person], tm
     assert theme.palette() is LIGHT
     pages = [again.window.pages.widget(index) for index in range(again.window.pages.count())]
     again.wait(lambda: {page.styleSheet() for page in pages if page is not None} == {theme.style_sheet(LIGHT)})
-    assert again.window.page.open == (DRAWER,)
+    assert again.window.page.open == (PagePart.DRAWER,)
     assert not again.window.page.panel.isVisible()
     assert again.window.page.drawer.isVisible()
-    assert PANEL not in again.window.page.open
-    assert again.window.view.comparison.view == SPLIT
+    assert PagePart.PANEL not in again.window.page.open
+    assert again.window.view.comparison.view == CompareView.SPLIT
     assert again.window.size().toTuple() == (LEAST_SIZE[0], 690)
     assert again.window.presenter.mirrored
     assert again.window.presenter.session.state.tracking == me.window.presenter.session.state.tracking

@@ -21,6 +21,7 @@ from app.gui.live.presenters.session import LiveSession
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.main_window import MainWindow
 from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK
 from app.gui.theme import theme
 from tests.gui_fakes import fake_parts
@@ -29,7 +30,7 @@ from tests.session_fakes import record, tracked
 WAIT_MS = 30000
 KEYS = 150
 EVENTS_MS = 8
-PRESSABLE = [action for action in actions.ACTIONS if action.name != actions.QUIT]
+PRESSABLE = [action for action in actions.ACTIONS if action.name != ActionName.QUIT]
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -24,9 +24,9 @@ from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
-from app.gui.live.presenters.share import JSON_FIELD, ShareForm
+from app.gui.live.presenters.share import ShareField, ShareForm
 from app.gui.live.presenters.state import RecordingPlan
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.media.summary import RecordingSummary
 from app.sessions.writer import RecordingChoices
 from app.sharing.channel import ChannelKind
@@ -149,7 +149,7 @@ class Bench:
         )
 
     def record(self) -> FakeRecorder:
-        self.presenter.toggle(actions.RECORD)
+        self.presenter.toggle(ActionName.RECORD)
         wait_for(lambda: self.presenter.session.state.recording is not None)
         return self.recorders[-1]
 
@@ -189,7 +189,7 @@ def test_tracking_rests_while_nobody_needs_it(bench: Bench) -> None:
     bench.record()
     bench.presenter.rest(True)
     assert not bench.live.resting
-    bench.presenter.toggle(actions.RECORD)
+    bench.presenter.toggle(ActionName.RECORD)
     wait_for(lambda: bench.presenter.session.state.recording is None)
     bench.presenter.rest(True)
     assert bench.live.resting
@@ -222,14 +222,14 @@ def test_begins_as_remembered(make: Callable[..., Bench]) -> None:
 
 def test_choices_are_kept(bench: Bench) -> None:
     presenter = bench.presenter
-    presenter.toggle(actions.RWR)
-    presenter.toggle(actions.BASELINE)
-    presenter.toggle(actions.BASELINE)
+    presenter.toggle(ActionName.RWR)
+    presenter.toggle(ActionName.BASELINE)
+    presenter.toggle(ActionName.BASELINE)
     assert bench.kept["tracking"] == TrackingSettings(rwr=False, compare=True, baseline=Baseline.EMA)
-    presenter.toggle(actions.CALM)
+    presenter.toggle(ActionName.CALM)
     assert bench.kept["tracking"].recurrence == PRESETS[0].settings
-    presenter.toggle(actions.MIRROR)
-    presenter.toggle(actions.PRIVACY)
+    presenter.toggle(ActionName.MIRROR)
+    presenter.toggle(ActionName.PRIVACY)
     presenter.choose(theme="light")
     presenter.open("rtsp://me:secret@cam/1")
     assert (bench.kept["mirror"], bench.kept["privacy"], bench.kept["theme"]) == (True, True, "light")
@@ -242,7 +242,7 @@ def test_choices_are_kept(bench: Bench) -> None:
 def test_what_a_test_switches_on_for_a_while_is_not_kept(bench: Bench) -> None:
     bench.hold_still.start()
     assert bench.presenter.session.state.tracking.compare
-    bench.presenter.toggle(actions.RWR)
+    bench.presenter.toggle(ActionName.RWR)
     assert not bench.presenter.session.state.tracking.rwr
     bench.hold_still.cancel()
     assert bench.presenter.session.state.tracking == TrackingSettings(rwr=False)
@@ -281,7 +281,7 @@ def test_a_recording_never_outlives_the_privacy_it_began_with(make: Callable[...
     bench.run("demo")
     first = bench.record()
     assert first.plan.choices.privacy is private
-    bench.presenter.toggle(actions.PRIVACY)
+    bench.presenter.toggle(ActionName.PRIVACY)
     wait_for(lambda: bench.presenter.session.state.finished is not None)
     assert first.stopped
     assert bench.presenter.session.state.recording is None
@@ -290,8 +290,8 @@ def test_a_recording_never_outlives_the_privacy_it_began_with(make: Callable[...
 
 
 def test_privacy_at_once_after_record_leaves_no_picture(bench: Bench) -> None:
-    bench.presenter.toggle(actions.RECORD)
-    bench.presenter.toggle(actions.PRIVACY)  # before the session's thread could begin to record
+    bench.presenter.toggle(ActionName.RECORD)
+    bench.presenter.toggle(ActionName.PRIVACY)  # before the session's thread could begin to record
     assert "privacy was switched" in bench.text
     shown = bench.live.status.processed
     wait_for(lambda: bench.live.status.processed > shown + 30)
@@ -300,14 +300,14 @@ def test_privacy_at_once_after_record_leaves_no_picture(bench: Bench) -> None:
 
 
 def test_switching_privacy_without_a_recording_says_nothing(bench: Bench) -> None:
-    bench.presenter.toggle(actions.PRIVACY)
+    bench.presenter.toggle(ActionName.PRIVACY)
     assert bench.text == ""
 
 
 def test_privacy_blurs_what_is_shared(bench: Bench) -> None:
     bench.presenter.share(ShareForm(json_on=True))
     assert not bench.presenter.sharing.settings.privacy
-    bench.presenter.toggle(actions.PRIVACY)
+    bench.presenter.toggle(ActionName.PRIVACY)
     assert bench.presenter.sharing.settings.privacy
     assert bench.presenter.sharing.settings.udp
 
@@ -332,7 +332,7 @@ def test_the_share_card_says_what_is_sent(bench: Bench) -> None:
 
 def test_an_address_that_is_none_is_said_and_not_shared(bench: Bench) -> None:
     bench.presenter.share(ShareForm(json_on=True, json_to="nowhere:99999", osc_on=True))
-    assert set(bench.presenter.share_reading.wrong) == {JSON_FIELD}
+    assert set(bench.presenter.share_reading.wrong) == {ShareField.JSON}
     assert not bench.presenter.sharing.settings.udp
     assert bench.presenter.sharing.settings.osc
 
@@ -373,9 +373,9 @@ def test_a_new_camera_is_offered_and_taken(bench: Bench, clock: list[float]) -> 
     banner = bench.presenter.banner(bench.presenter.session.state)
     assert banner is not None
     assert banner.text == "Elgato Cam Link is connected."
-    assert banner.offers == (actions.USE_CAMERA,)
+    assert banner.offers == (ActionName.USE_CAMERA,)
     assert str(bench.presenter.session.state.source) == "demo"
-    bench.presenter.toggle(actions.USE_CAMERA)
+    bench.presenter.toggle(ActionName.USE_CAMERA)
     bench.run("camera:1")
 
 
@@ -386,7 +386,7 @@ def test_keys_steer_a_file(bench: Bench) -> None:
     bench.play("talk.mp4")
     source = bench.live.steered
     assert source is not None
-    for action in (actions.PAUSE, actions.BACK, actions.AHEAD, actions.FRAME_BACK, actions.FRAME_AHEAD):
+    for action in (ActionName.PAUSE, ActionName.BACK, ActionName.AHEAD, ActionName.FRAME_BACK, ActionName.FRAME_AHEAD):
         assert bench.presenter.toggle(action)
     bench.presenter.player.set_speed(0.5)
     assert source.calls == [
@@ -399,19 +399,19 @@ def test_keys_steer_a_file(bench: Bench) -> None:
     ]
     source.playback = Playback(0.4, 10.0, True, 1.0)
     source.calls.clear()
-    bench.presenter.toggle(actions.PAUSE)
-    bench.presenter.toggle(actions.BACK)
+    bench.presenter.toggle(ActionName.PAUSE)
+    bench.presenter.toggle(ActionName.BACK)
     assert source.calls == [("pause", False), ("seek", 0.0)]
 
 
 def test_keys_leave_cameras_and_nothing_alone(bench: Bench) -> None:
     bench.play("camera:0")
     assert bench.presenter.player.playback is None
-    bench.presenter.toggle(actions.PAUSE)
-    bench.presenter.toggle(actions.BACK)
-    bench.presenter.toggle(actions.PLAY)
+    bench.presenter.toggle(ActionName.PAUSE)
+    bench.presenter.toggle(ActionName.BACK)
+    bench.presenter.toggle(ActionName.PLAY)
     wait_for(lambda: bench.presenter.session.live is None)
-    for action in (actions.PAUSE, actions.AHEAD, actions.FRAME_AHEAD):
+    for action in (ActionName.PAUSE, ActionName.AHEAD, ActionName.FRAME_AHEAD):
         bench.presenter.toggle(action)
     bench.presenter.player.set_speed(2.0)
     bench.presenter.player.pause(True)
@@ -436,7 +436,7 @@ def test_every_recording_has_a_folder_of_its_own(bench: Bench) -> None:
         recorder.path.mkdir(parents=True)
         paths.append(recorder.path)
         before: RecordingSummary | None = bench.presenter.session.state.finished
-        bench.presenter.toggle(actions.RECORD)
+        bench.presenter.toggle(ActionName.RECORD)
         wait_for(lambda before=before: bench.presenter.session.state.finished is not before)  # type: ignore[misc]
     assert len(set(paths)) == 2
     assert {path.parent for path in paths} == {bench.presenter.folder}

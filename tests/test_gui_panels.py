@@ -24,14 +24,14 @@ from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.choices import baseline_options
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
-from app.gui.live.presenters.heatmap import CHANGE
+from app.gui.live.presenters.heatmap import HeatKind
 from app.gui.live.presenters.solver import SolverHistory
 from app.gui.live.presenters.solver_readouts import WEIGHT_STEPS, step_of, weight_at
 from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
 from app.gui.live.views.heatmap import HeatMapView
 from app.gui.live.views.solver import CONTROLS_WIDTH, SolverPanel
 from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
-from app.gui.presenters.compare import OVERLAY, SIDE_BY_SIDE, SPLIT
+from app.gui.presenters.compare import CompareView
 from app.gui.presenters.faces import FaceChoice, identity_colour
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.presenters.picture import prepare
@@ -155,7 +155,7 @@ class TestHeatMap:
 
     def test_the_change_is_one_face(self, application: QApplication, qtbot: QtBot) -> None:
         view = shown(qtbot, HeatMapView())
-        view.show_what(CHANGE)
+        view.show_what(HeatKind.CHANGE)
         view.show_flicker(flicker(rwr=0.1, cold=3.0))
         assert count(pixels(view)[40:220], "#1f6fe5") > 200
 
@@ -175,7 +175,7 @@ class TestHeatMap:
 
 class TestSegments:
     def test_shows_options_and_tells_the_choice(self, application: QApplication, qtbot: QtBot) -> None:
-        segments = shown(qtbot, Segments("Rival"), 240, 28)
+        segments = shown(qtbot, Segments("Baseline"), 240, 28)
         segments.show_options(baseline_options(Mode.RWR), Baseline.OPPOSITE)
         assert segments.current == Baseline.OPPOSITE
         with qtbot.waitSignal(segments.chosen) as chosen:
@@ -186,13 +186,13 @@ class TestSegments:
         assert segments._buttons[Baseline.OPPOSITE].text() == "RwR"
 
     def test_none_may_be_on(self, application: QApplication, qtbot: QtBot) -> None:
-        segments = shown(qtbot, Segments("Rival"))
+        segments = shown(qtbot, Segments("Baseline"))
         segments.show_options(baseline_options(Mode.RWR), Mode.EMA)
         segments.show_options(baseline_options(Mode.RWR), "")
         assert segments.current == ""
 
     def test_what_is_shown_is_not_told_as_a_choice(self, application: QApplication, qtbot: QtBot) -> None:
-        segments = shown(qtbot, Segments("Rival"))
+        segments = shown(qtbot, Segments("Baseline"))
         told: list[str] = []
         segments.chosen.connect(told.append)
         segments.show_options(baseline_options(Mode.RWR), Mode.EMA)
@@ -203,7 +203,7 @@ class TestSegments:
         self, application: QApplication, qtbot: QtBot
     ) -> None:
         window = shown(qtbot, QWidget())
-        segments = Segments("Rival")
+        segments = Segments("Baseline")
         QVBoxLayout(window).addWidget(segments)
         segments.show_options(baseline_options(Mode.RWR), Baseline.OPPOSITE)
         seeks: list[int] = []
@@ -307,7 +307,7 @@ def compared(faces: int = 1) -> FrameResult:
 
 
 class TestVideoView:
-    def view(self, qtbot: QtBot, result: FrameResult, compare_view: str = OVERLAY) -> VideoView:
+    def view(self, qtbot: QtBot, result: FrameResult, compare_view: str = CompareView.OVERLAY) -> VideoView:
         view = shown(qtbot, VideoView(), 640, 360)
         view.set_compare_view(compare_view)
         zoom = FaceZoom(FaceChoice())
@@ -321,7 +321,7 @@ class TestVideoView:
         return np.ptp(painted.astype(int), axis=-1) > 60
 
     def test_split_shows_each_mode_on_its_side(self, application: QApplication, qtbot: QtBot) -> None:
-        view = self.view(qtbot, compared(), SPLIT)
+        view = self.view(qtbot, compared(), CompareView.SPLIT)
         drawn = self.coloured(pixels(view))
         chosen, baseline = slice(140, 175), slice(228, 262)  # above the baseline's and below the chosen one's landmarks
         assert drawn[chosen, :315].any()
@@ -330,7 +330,7 @@ class TestVideoView:
         assert drawn[baseline, 325:].any()
 
     def test_the_divider_follows_mouse_and_keys(self, application: QApplication, qtbot: QtBot) -> None:
-        view = self.view(qtbot, compared(), SPLIT)
+        view = self.view(qtbot, compared(), CompareView.SPLIT)
         with qtbot.waitSignal(view.divider_moved) as moved:
             qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=QPoint(322, 100))
             qtbot.mouseMove(view, QPoint(480, 100))
@@ -344,7 +344,7 @@ class TestVideoView:
         image = np.random.default_rng(0).integers(60, 90, (180, 320, 1), np.uint8).repeat(3, axis=2)
         result = compared()
         result = replace(result, frame=replace(result.frame, image=image))
-        view = self.view(qtbot, result, SIDE_BY_SIDE)
+        view = self.view(qtbot, result, CompareView.SIDE_BY_SIDE)
         assert view.close_up
         assert view.device_size == (319, 360)
         painted = pixels(view)
@@ -356,13 +356,13 @@ class TestVideoView:
         assert not same.all()
 
     def test_where_nothing_is_compared_there_is_one_picture(self, application: QApplication, qtbot: QtBot) -> None:
-        for name in (SPLIT, SIDE_BY_SIDE):
+        for name in (CompareView.SPLIT, CompareView.SIDE_BY_SIDE):
             view = self.view(qtbot, frame_result(), name)
             assert view.device_size == (640, 360)
             assert not view.close_up
 
     def test_asks_for_other_pictures_when_comparing_begins(self, application: QApplication, qtbot: QtBot) -> None:
-        view = self.view(qtbot, frame_result(), SIDE_BY_SIDE)
+        view = self.view(qtbot, frame_result(), CompareView.SIDE_BY_SIDE)
         with qtbot.waitSignal(view.resized):
             view.show_picture(prepare(compared(), view.device_size, False))
 

@@ -18,7 +18,7 @@ from app.core.settings import TrackingSettings
 from app.gui.live.presenters.banners import NO_CAMERA, OFFER_SECONDS, Banners
 from app.gui.live.presenters.chooser import Ask, CameraChoice, choices
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
-from app.gui.live.presenters.hints import DARK, Hint
+from app.gui.live.presenters.hints import Hint, HintKind
 from app.gui.live.presenters.readouts import Facts, flicker_texts, headline, hud, rows, verdict
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.settings import recordings_folder
@@ -26,7 +26,8 @@ from app.gui.live.presenters.snapshot import save_snapshot
 from app.gui.live.presenters.state import RecordingState, SessionState
 from app.gui.live.presenters.timing import Latency, LatencyMeter, RateMeter
 from app.gui.presenters import actions
-from app.gui.presenters.banner import ERROR
+from app.gui.presenters.actions import ActionName
+from app.gui.presenters.banner import Tone
 from app.gui.presenters.picture import Placement, prepare
 from app.gui.presenters.readouts import NOTHING
 from app.media.summary import RecordingSummary
@@ -125,7 +126,7 @@ class TestReadouts:
         assert hud(facts(result=frame_result(faces=0))).notice == "No face in view"
         assert hud(facts(result=frame_result(faces=2))).notice == "2 faces"
         assert hud(facts(result=frame_result())).notice == ""
-        dark = Hint(DARK, lost=True)
+        dark = Hint(HintKind.DARK, lost=True)
         assert hud(facts(result=frame_result(faces=0), hint=dark)).notice == dark.sentence()
 
     def test_figures_are_the_chosen_faces(self) -> None:
@@ -194,14 +195,14 @@ class TestBanners:
     def test_a_failure_has_ways_out(self) -> None:
         banner = Banners().current(self.failed(), 0.0)
         assert banner is not None
-        assert (banner.tone, banner.text) == (ERROR, "The camera is gone; plug it in again.")
-        assert banner.offers == (actions.RETRY, actions.CHOOSE, actions.DEMO)
+        assert (banner.tone, banner.text) == (Tone.ERROR, "The camera is gone; plug it in again.")
+        assert banner.offers == (ActionName.RETRY, ActionName.CHOOSE, ActionName.DEMO)
         assert set(banner.offers) <= set(actions.OFFERS)
 
     def test_a_broken_demo_does_not_offer_the_demo(self) -> None:
         banner = Banners().current(self.failed(source="demo"), 0.0)
         assert banner is not None
-        assert actions.DEMO not in banner.offers
+        assert ActionName.DEMO not in banner.offers
 
     def test_dismissed_until_it_happens_again(self) -> None:
         banners = Banners()
@@ -229,7 +230,7 @@ class TestBanners:
         banners = Banners()
         banner = banners.current(state, 0.0)
         assert banner is not None
-        assert (banner.tone, banner.text) == (ERROR, "The disk is full; free some space.")
+        assert (banner.tone, banner.text) == (Tone.ERROR, "The disk is full; free some space.")
         assert banners.current(state, 1e6) == banner
 
     def test_an_empty_recording_is_not_called_saved(self) -> None:
@@ -241,7 +242,7 @@ class TestBanners:
         state = replace(self.failed(), finished=RecordingSummary(Path("a.mp4"), 90, 0, 3.0))
         banner = Banners().current(state, 0.0)
         assert banner is not None
-        assert banner.tone == ERROR
+        assert banner.tone == Tone.ERROR
 
     def test_nothing_to_say(self) -> None:
         assert Banners().current(running(), 0.0) is None

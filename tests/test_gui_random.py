@@ -24,7 +24,7 @@ from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan
 from app.gui.main_window import MainWindow
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.window import make_recorder
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
@@ -83,7 +83,14 @@ class Workshop:
 
 def clicks(window: MainWindow) -> Sequence[Callable[[], object]]:
     """What a person may do, recording twice as often as the rest."""
-    names = [actions.RECORD, actions.RECORD, actions.PLAY, actions.RWR, actions.COMPARE, actions.MIRROR]
+    names = [
+        ActionName.RECORD,
+        ActionName.RECORD,
+        ActionName.PLAY,
+        ActionName.RWR,
+        ActionName.COMPARE,
+        ActionName.MIRROR,
+    ]
     sources = ["demo", "camera:0", "short.mp4", "missing.mp4"]
     return [
         *(lambda name=name: window.act(name) for name in names),
@@ -128,7 +135,7 @@ def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_p
         qtbot.waitUntil(lambda: is_settled(session), timeout=WAIT_MS)
     if session.state.recording is None:
         qtbot.waitUntil(lambda: session.state.can_record, timeout=WAIT_MS)
-        window.act(actions.RECORD)
+        window.act(ActionName.RECORD)
         qtbot.waitUntil(lambda: session.state.recording is not None, timeout=WAIT_MS)
     last = workshop.recorders[-1]
     qtbot.waitUntil(lambda: last.frames > 0, timeout=WAIT_MS)

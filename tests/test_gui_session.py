@@ -17,7 +17,7 @@ from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan, SessionState
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.sources.spec import SourceSpec, parse_source
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 
@@ -306,26 +306,26 @@ class TestPresenter:
         assert presenter.session.join(WAIT)
 
     def test_toggles(self, presenter: LivePresenter) -> None:
-        assert presenter.toggle(actions.RWR)
-        assert presenter.toggle(actions.COMPARE)
+        assert presenter.toggle(ActionName.RWR)
+        assert presenter.toggle(ActionName.COMPARE)
         assert presenter.session.state.tracking == TrackingSettings(rwr=False, compare=True)
-        presenter.toggle(actions.RWR)
+        presenter.toggle(ActionName.RWR)
         assert presenter.session.state.tracking.rwr
-        assert not presenter.toggle(actions.KEYS)
+        assert not presenter.toggle(ActionName.KEYS)
 
     def test_repair_needs_what_lies_beside_the_weights(self, tmp_path: Path) -> None:
         weights = tmp_path / "own.safetensors"
         settings = LiveSettings(engine=EngineSettings(weights))
         presenter = LivePresenter(settings, lambda *args: LiveSession(fake_parts(), *args), lambda: None)
-        presenter.toggle(actions.GHCU)
+        presenter.toggle(ActionName.GHCU)
         assert not presenter.session.state.tracking.ghcu
         banner = presenter.banner(presenter.session.state)
         assert banner is not None
         assert "train-ghcu" in banner.text
         (tmp_path / "own-ghcu.safetensors").touch()
-        presenter.toggle(actions.GHCU)
+        presenter.toggle(ActionName.GHCU)
         assert presenter.session.state.tracking.ghcu
-        presenter.toggle(actions.GHCU)
+        presenter.toggle(ActionName.GHCU)
         assert not presenter.session.state.tracking.ghcu
 
     def test_cameras_are_mirrored_until_the_person_decides(self, presenter: LivePresenter) -> None:
@@ -333,13 +333,13 @@ class TestPresenter:
         presenter.open("talk.mp4")
         wait_for(lambda: str(presenter.session.state.source) == "talk.mp4")
         assert not presenter.mirrored
-        presenter.toggle(actions.MIRROR)
+        presenter.toggle(ActionName.MIRROR)
         assert presenter.mirrored
 
     def test_start_and_stop(self, presenter: LivePresenter) -> None:
-        presenter.toggle(actions.PLAY)
+        presenter.toggle(ActionName.PLAY)
         assert presenter.session.state.stage == "stopped"
-        presenter.toggle(actions.PLAY)
+        presenter.toggle(ActionName.PLAY)
         wait_for(lambda: presenter.session.state.stage == "running")
         assert str(presenter.session.state.source) == "camera:0"
 
@@ -354,16 +354,16 @@ class TestPresenter:
         assert banner is not None
         presenter.dismiss(banner)
         assert presenter.banner(presenter.session.state) is None
-        presenter.toggle(actions.RETRY)
+        presenter.toggle(ActionName.RETRY)
         wait_for(lambda: presenter.banner(presenter.session.state) is not None)
 
     def test_record_needs_a_running_source(self, presenter: LivePresenter) -> None:
-        presenter.toggle(actions.RECORD)
+        presenter.toggle(ActionName.RECORD)
         wait_for(lambda: presenter.session.state.recording is not None)
-        presenter.toggle(actions.RECORD)
+        presenter.toggle(ActionName.RECORD)
         wait_for(lambda: presenter.session.state.finished is not None)
-        presenter.toggle(actions.PLAY)
-        presenter.toggle(actions.RECORD)
+        presenter.toggle(ActionName.PLAY)
+        presenter.toggle(ActionName.RECORD)
         time.sleep(0.25)
         assert presenter.session.state.recording is None
 

@@ -13,9 +13,9 @@ from PySide6.QtGui import QAccessible, QKeySequence, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.gui.live.presenters.preferences import ANNOTATED, EXACT, Preferences
-from app.gui.live.presenters.share import CAMERA_FIELD, GOOD, JSON_FIELD, OSC_FIELD, WRONG, ShareForm, StatusLine
-from app.gui.live.presenters.tour import FLICKER, RECORDING, STEPS, SWITCH
+from app.gui.live.presenters.preferences import Preferences, RecordingPart
+from app.gui.live.presenters.share import ShareField, ShareForm, StatusLine, StatusTone
+from app.gui.live.presenters.tour import STEPS, TourTarget
 from app.gui.live.views.keys import KeyList
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.live.views.share import ShareSheet
@@ -202,8 +202,8 @@ def test_preferences_tell_every_change(window: Window, qtbot: QtBot) -> None:
     sheet.theme.segments.chosen.emit("light")
     sheet.mirror.segments.chosen.emit("never")
     sheet.faces.segments.chosen.emit("8")
-    qtbot.mouseClick(sheet.switches[ANNOTATED], Qt.MouseButton.LeftButton)
-    qtbot.mouseClick(sheet.switches[EXACT].toggle, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(sheet.switches[RecordingPart.ANNOTATED], Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(sheet.switches[RecordingPart.EXACT].toggle, Qt.MouseButton.LeftButton)
     assert told[-1] == Preferences("light", False, RecordingChoices(annotated=True), False, 8)
     assert len(told) == 5
     count = len(told)
@@ -249,19 +249,19 @@ def test_the_share_card_tells_what_was_typed(window: Window, qtbot: QtBot) -> No
     sheet.show()
     told: list[ShareForm] = []
     sheet.changed.connect(told.append)
-    line = sheet.addresses[OSC_FIELD]
+    line = sheet.addresses[ShareField.OSC]
     line.setFocus()
     line.selectAll()
     qtbot.keyClicks(line, "39539")
     assert told == [], "not with every key"
     press(qtbot, Qt.Key.Key_Return)
-    qtbot.mouseClick(sheet.switches[OSC_FIELD].toggle, Qt.MouseButton.LeftButton)
-    qtbot.mouseClick(sheet.switches[CAMERA_FIELD].toggle, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(sheet.switches[ShareField.OSC].toggle, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(sheet.switches[ShareField.CAMERA].toggle, Qt.MouseButton.LeftButton)
     sheet.picture.segments.chosen.emit("landmarks")
     expected = ShareForm(osc_on=True, osc_to="39539", camera_on=True, camera_picture=CameraPicture.LANDMARKS)
     assert told[-1] == expected
     sheet.show_form(replace(expected, json_to="10.0.0.2:9000"))
-    assert sheet.addresses[JSON_FIELD].text() == "10.0.0.2:9000"
+    assert sheet.addresses[ShareField.JSON].text() == "10.0.0.2:9000"
     assert len(told) == 4
 
 
@@ -271,19 +271,22 @@ def test_the_share_card_shows_how_it_goes(window: Window) -> None:
     before = sheet.height()
     sheet.show_status(
         {
-            JSON_FIELD: (StatusLine("Sent 30/s to a:1", GOOD), StatusLine("Sent 30/s to b:1", GOOD)),
-            OSC_FIELD: (StatusLine("x names no port.", WRONG),),
+            ShareField.JSON: (
+                StatusLine("Sent 30/s to a:1", StatusTone.GOOD),
+                StatusLine("Sent 30/s to b:1", StatusTone.GOOD),
+            ),
+            ShareField.OSC: (StatusLine("x names no port.", StatusTone.WRONG),),
         }
     )
     assert sheet.height() > before
     texts = [label.text() for label in sheet.findChildren(QLabel, "fine")]
     assert texts == ["Sent 30/s to a:1", "Sent 30/s to b:1"]
-    assert sheet.addresses[OSC_FIELD].property("wrong")
-    assert not sheet.addresses[JSON_FIELD].property("wrong")
+    assert sheet.addresses[ShareField.OSC].property("wrong")
+    assert not sheet.addresses[ShareField.JSON].property("wrong")
     (fine, _) = sheet.findChildren(QLabel, "fine")
     assert fine.palette().color(fine.foregroundRole()).name() == DARK.tones["good"]
     sheet.show_status({})
-    assert not sheet.addresses[OSC_FIELD].property("wrong")
+    assert not sheet.addresses[ShareField.OSC].property("wrong")
     assert sheet.height() == before
 
 
@@ -322,7 +325,7 @@ def test_the_list_of_keys_scrolls_by_keyboard(window: Window, qtbot: QtBot) -> N
 @pytest.fixture
 def tour(window: Window) -> TourCard:
     targets = {}
-    for number, name in enumerate((SWITCH, FLICKER, RECORDING)):
+    for number, name in enumerate((TourTarget.SWITCH, TourTarget.FLICKER, TourTarget.RECORDING)):
         targets[name] = QLabel(name, window)
         targets[name].setGeometry(900, 100 + 200 * number, 200, 40)
         targets[name].show()
@@ -362,10 +365,10 @@ def test_the_tour_can_be_skipped_and_shown_again(tour: TourCard, qtbot: QtBot, w
 def test_the_tour_follows_the_window_and_bears_what_is_hidden(tour: TourCard, window: Window) -> None:
     tour.begin()
     window.resize(1000, 500)
-    tour._targets[SWITCH].move(700, 200)
+    tour._targets[TourTarget.SWITCH].move(700, 200)
     tour.fit()
-    assert tour._ring.geometry().contains(tour._targets[SWITCH].geometry())
-    tour._targets[SWITCH].hide()
+    assert tour._ring.geometry().contains(tour._targets[TourTarget.SWITCH].geometry())
+    tour._targets[TourTarget.SWITCH].hide()
     tour.fit()
     assert not tour._ring.isVisible()
     assert tour.isVisible()
@@ -375,7 +378,7 @@ def test_clicks_go_through_the_ring(tour: TourCard, window: Window, qtbot: QtBot
     button = QPushButton("target", window)
     button.setGeometry(300, 300, 120, 40)
     button.show()
-    tour._targets = {SWITCH: button}
+    tour._targets = {TourTarget.SWITCH: button}
     tour.begin()
     assert window.childAt(button.geometry().center()) is button
     assert window.childAt(button.geometry().topLeft() - QPoint(4, -20)) is None
@@ -386,7 +389,7 @@ def test_a_sheet_that_nobody_touches_is_not_laid_out_again(
 ) -> None:
     sheet = ShareSheet(window)
     sheet.show()
-    lines = {JSON_FIELD: (StatusLine("Sent 30/s to a:1", GOOD),)}
+    lines = {ShareField.JSON: (StatusLine("Sent 30/s to a:1", StatusTone.GOOD),)}
     sheet.show_status(lines)
     for _ in range(5):
         QApplication.processEvents()

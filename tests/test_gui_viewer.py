@@ -23,14 +23,14 @@ from app.core.frame import FrameResult
 from app.core.modes import Mode
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
-from app.gui.viewer.presenters.jobs import ANNOTATED, AS_RECORDED, NO_BASELINE, SESSION, VIDEO, WAYS, replay_settings
+from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS, ClipKind, replay_settings
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.library import Library, session_row
 from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
-from app.gui.viewer.presenters.readouts import EMPTY, FAILED, NO_FRAMES, OPEN, OPENING
+from app.gui.viewer.presenters.readouts import NO_FRAMES, ViewerStage
 from app.gui.viewer.presenters.takes import ShownTake, load_takes, part_figures, together
 from app.gui.viewer.presenters.timeline import (
     COLD,
@@ -355,10 +355,10 @@ def test_a_frame_without_a_picture_shows_the_last_one(tmp_path: Path, start_play
 def test_a_session_is_opened_with_its_figures(viewer: Viewer, made: Path) -> None:
     changes: list[int] = []
     viewer.listen(lambda: changes.append(1))
-    assert viewer.view().stage == EMPTY
+    assert viewer.view().stage == ViewerStage.EMPTY
     viewer.open(made)
     view = viewer.view()
-    assert (view.stage, view.title) == (OPEN, "walk")
+    assert (view.stage, view.title) == (ViewerStage.OPEN, "walk")
     assert "exact: a replay gives the same landmarks bit for bit" in view.subtitle
     assert [row.title for row in view.takes] == ["Recorded, RwR"]
     assert [row.name for row in view.table] == ["Flicker", "Evaluations", "Cold starts", "Speed"]
@@ -370,25 +370,25 @@ def test_a_session_is_opened_with_its_figures(viewer: Viewer, made: Path) -> Non
     assert changes
     assert viewer.view().timeline is view.timeline
     viewer.close()
-    assert viewer.view().stage == EMPTY
+    assert viewer.view().stage == ViewerStage.EMPTY
     assert viewer.results is None
 
 
 def test_what_is_no_session_is_a_sentence(viewer: Viewer, folder: Path) -> None:
     (folder / METADATA).write_text("{")
     viewer.open(folder)
-    assert viewer.view().stage == FAILED
+    assert viewer.view().stage == ViewerStage.FAILED
     assert "damaged" in viewer.view().problem
     viewer.open(folder.parent / "none")
     assert "no session" in viewer.view().problem
     viewer.replay(AS_RECORDED, NO_BASELINE)
-    viewer.export(VIDEO)
+    viewer.export(ClipKind.VIDEO)
     viewer.begin_part()
     viewer.end_part()
     viewer.show("x")
     viewer.compare_with("x")
     viewer.compare_with_session(folder)
-    assert viewer.view().stage == FAILED
+    assert viewer.view().stage == ViewerStage.FAILED
 
 
 def test_a_session_killed_before_its_first_frame_says_so(viewer: Viewer, folder: Path) -> None:
@@ -396,13 +396,13 @@ def test_a_session_killed_before_its_first_frame_says_so(viewer: Viewer, folder:
     frames.write_text(frames.read_text().splitlines()[0] + "\n")
     viewer.open(folder)
     view = viewer.view()
-    assert (view.stage, view.problem) == (OPEN, NO_FRAMES)
+    assert (view.stage, view.problem) == (ViewerStage.OPEN, NO_FRAMES)
     viewer.choose_part(0.0, 1.0)
     viewer.begin_part()
     assert viewer.player is not None
     viewer.player.play(True)
     viewer.player.step(1)
-    viewer.export(VIDEO)
+    viewer.export(ClipKind.VIDEO)
     message = viewer.view().message
     assert message is not None
     assert not message.good
@@ -412,10 +412,10 @@ def test_a_session_closed_while_it_opens_stays_closed(made: Path) -> None:
     jobs: list[Callable[[], None]] = []
     viewer = Viewer(ENGINE, jobs.append)
     viewer.open(made)
-    assert viewer.view().stage == OPENING
+    assert viewer.view().stage == ViewerStage.OPENING
     viewer.close()
     jobs.pop()()
-    assert viewer.view().stage == EMPTY
+    assert viewer.view().stage == ViewerStage.EMPTY
     assert viewer.player is None
 
 
@@ -492,7 +492,7 @@ def test_settings_of_replays() -> None:
     assert {option.name for option in WAYS} >= {preset.name for preset in PRESETS}
 
 
-@pytest.mark.parametrize("kind", [VIDEO, ANNOTATED, SESSION])
+@pytest.mark.parametrize("kind", [ClipKind.VIDEO, ClipKind.ANNOTATED, ClipKind.SESSION])
 def test_clips_lie_beside_the_session(viewer: Viewer, folder: Path, kind: str) -> None:
     viewer.open(folder)
     viewer.choose_part(0.2, 0.6)
@@ -502,7 +502,7 @@ def test_clips_lie_beside_the_session(viewer: Viewer, folder: Path, kind: str) -
     assert message.good, message.text
     assert message.path is not None
     assert message.path.parent == folder.parent
-    if kind == SESSION:
+    if kind == ClipKind.SESSION:
         assert open_session(message.path).seconds == pytest.approx(0.4, abs=0.05)
     else:
         assert message.path.suffix == ".mp4"
@@ -639,36 +639,36 @@ def test_two_takes_of_one_mode_have_two_colours() -> None:
 def test_keys_and_actions_of_the_page(page: ViewerView, qtbot: QtBot) -> None:
     player = page.viewer.player
     assert player is not None
-    assert page.act(actions.FRAME_AHEAD)
+    assert page.act(ActionName.FRAME_AHEAD)
     assert player.playback.position == pytest.approx(1 / 30, abs=0.01)
-    assert page.act(actions.AHEAD)
+    assert page.act(ActionName.AHEAD)
     assert player.playback.position == pytest.approx(player.duration)
-    assert page.act(actions.BACK)
-    assert page.act(actions.FRAME_BACK)
+    assert page.act(ActionName.BACK)
+    assert page.act(ActionName.FRAME_BACK)
     assert player.playback.position == 0.0
     player.seek(0.3)
-    assert page.act(actions.DIVIDER_LEFT)  # the key [
+    assert page.act(ActionName.DIVIDER_LEFT)  # the key [
     assert page.viewer.view().part == (pytest.approx(0.3), pytest.approx(player.duration))
     player.seek(0.5)
-    assert page.act(actions.DIVIDER_RIGHT)
+    assert page.act(ActionName.DIVIDER_RIGHT)
     assert page.viewer.view().part == (pytest.approx(0.3), pytest.approx(0.5))
-    assert page.act(actions.COMPARE_VIEW)
+    assert page.act(ActionName.COMPARE_VIEW)
     assert page.picture.comparison.view == "split"
-    assert page.act(actions.CLOSE_UP)
+    assert page.act(ActionName.CLOSE_UP)
     assert page.picture.close_up
     qtbot.keyClick(page, Qt.Key.Key_End)
     assert player.playback.position == pytest.approx(player.duration)
     qtbot.keyClick(page, Qt.Key.Key_Home)
     assert player.playback.position == 0.0
-    assert page.act(actions.PAUSE)
+    assert page.act(ActionName.PAUSE)
     assert not player.playback.paused
     page.hide()
     assert player.playback.paused
-    assert not page.act(actions.MIRROR)
+    assert not page.act(ActionName.MIRROR)
     with qtbot.waitSignal(page.closed):
-        assert page.act(actions.DISMISS)
+        assert page.act(ActionName.DISMISS)
     assert page.viewer.folder is None
-    assert not page.act(actions.PAUSE)
+    assert not page.act(ActionName.PAUSE)
 
 
 def buttons(page: ViewerView) -> list[str]:
@@ -715,9 +715,9 @@ def test_a_clip_from_the_panel_can_be_shown(page: ViewerView, qtbot: QtBot, fold
     page.panel.export.menu().actions()[0].trigger()
     page.refresh()
     with qtbot.waitSignal(page.show_folder) as shown:
-        page.banner.press(actions.SHOW_FOLDER)
+        page.banner.press(ActionName.SHOW_FOLDER)
     assert shown.args == [folder.parent]
-    assert page.act(actions.DISMISS)
+    assert page.act(ActionName.DISMISS)
     page.refresh()
     assert not page.banner.isVisible()
     assert page.viewer.folder == folder

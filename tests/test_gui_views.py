@@ -18,7 +18,7 @@ from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.main_window import MainWindow
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
 from tests.fakes import portrait
@@ -116,25 +116,25 @@ def test_the_live_page_and_its_sheets(open_window: Open, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
     album = Album(qtbot)
     album.take("live", window)
-    for name in (actions.COMPARE, actions.DRAWER, actions.HEAT):
+    for name in (ActionName.COMPARE, ActionName.DRAWER, ActionName.HEAT):
         window.act(name)
         album.take(name, window)
-    window.act(actions.DRAWER)
-    for sheet in (actions.PREFERENCES, actions.SHARE, actions.KEYS, actions.TOUR):
+    window.act(ActionName.DRAWER)
+    for sheet in (ActionName.PREFERENCES, ActionName.SHARE, ActionName.KEYS, ActionName.TOUR):
         before = grabbed(window)
         window.act(sheet)
         album.take(sheet, window)
         assert share_of(album.views[sheet], DARK.card) > share_of(before, DARK.card) + 0.02, sheet
-        window.act(actions.DISMISS)
-    window.act(actions.PRIVACY)
+        window.act(ActionName.DISMISS)
+    window.act(ActionName.PRIVACY)
     album.take("privacy", window, (True, True, False))
-    window.act(actions.PRIVACY)
-    window.act(actions.RECORD)
+    window.act(ActionName.PRIVACY)
+    window.act(ActionName.RECORD)
     album.take("recording", window, (True, False, True))
-    window.act(actions.RECORD)
+    window.act(ActionName.RECORD)
     qtbot.waitUntil(window.page.banner.isVisible, timeout=WAIT_MS)
     album.take("recorded", window)
-    window.act(actions.HOLD_STILL)
+    window.act(ActionName.HOLD_STILL)
     album.take("hold still", window)
 
 
@@ -142,7 +142,7 @@ def test_sessions_and_the_viewer(open_window: Open, qtbot: QtBot, tmp_path: Path
     record(tmp_path / "sessions" / "walk", tracked(12))
     window = open_window("demo")
     album = Album(qtbot)
-    window.act(actions.SESSIONS)
+    window.act(ActionName.SESSIONS)
     qtbot.waitUntil(lambda: bool(window.sessions.list.library.view.rows), timeout=WAIT_MS)
     album.take("sessions", window, NO_CHIPS)
     window.sessions.open(tmp_path / "sessions" / "walk")
@@ -164,5 +164,5 @@ def test_light_and_several_faces(open_window: Open, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
     album = Album(qtbot, LIGHT, DARK)
     album.take("faces", window)
-    window.act(actions.PREFERENCES)
+    window.act(ActionName.PREFERENCES)
     album.take("preferences", window)

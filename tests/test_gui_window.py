@@ -29,7 +29,7 @@ from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.main_window import MainWindow
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.presenters.picture import Placement, prepare
 from app.gui.presenters.readouts import Hud
 from app.gui.theme import theme
@@ -192,9 +192,9 @@ def test_a_source_that_fails_is_a_banner_with_ways_out(open_window: Open, qtbot:
     assert "choose another source" in window.page.banner.banner.text
     assert QApplication.activeModalWidget() is None
     first = window.page.banner.banner
-    window.page.banner.press(actions.RETRY)
+    window.page.banner.press(ActionName.RETRY)
     qtbot.waitUntil(lambda: window.page.banner.banner not in (None, first), timeout=WAIT_MS)
-    window.page.banner.press(actions.DEMO)
+    window.page.banner.press(ActionName.DEMO)
     wait_for_picture(window, qtbot)
     window.refresh()
     assert not window.page.banner.isVisible()
@@ -253,7 +253,7 @@ def test_every_control_has_a_tooltip_with_its_key(open_window: Open) -> None:
 def test_closing_while_recording_finishes_the_file(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
-    window.act(actions.RECORD)
+    window.act(ActionName.RECORD)
     qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
     close(window, qtbot)
     assert window.presenter.session.state.finished is not None
@@ -271,7 +271,7 @@ def test_run_window_ends_when_the_window_is_closed(
             widget for widget in application.topLevelWidgets() if isinstance(widget, MainWindow) and widget.isVisible()
         )
         if window.presenter.session.state.recording is None:
-            window.act(actions.RECORD)
+            window.act(ActionName.RECORD)
             QTimer.singleShot(50, record_then_close)
         else:
             window.close()

@@ -15,25 +15,7 @@ from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.live.presenters.hint_watcher import HintWatcher
-from app.gui.live.presenters.hints import (
-    BACKLIT,
-    BLACK,
-    BLURRED,
-    BRIGHT,
-    COVERED,
-    CUT_OFF,
-    DARK,
-    GONE,
-    LOST,
-    LOST_AFTER,
-    NOTHING,
-    POOR,
-    REMEMBERED,
-    SMALL,
-    TEXTS,
-    Hint,
-    HintJudge,
-)
+from app.gui.live.presenters.hints import LOST, LOST_AFTER, POOR, REMEMBERED, TEXTS, Hint, HintJudge, HintKind
 from app.sources.demo import DemoClip
 from app.tracking.conditions import LEFT, RIGHT, TOP
 from app.tracking.pipeline import Pipeline, build_pipeline
@@ -128,11 +110,11 @@ def test_a_good_picture_gets_no_hint(pipeline: Pipeline, pictures: list[Image]) 
 @pytest.mark.parametrize(
     ("spoil", "kind"),
     [
-        (gain(0.05), DARK),
-        (lamp_behind, BACKLIT),
-        (gain(4.0), BRIGHT),
-        (blur(12.0), BLURRED),
-        (shift(-300), CUT_OFF),
+        (gain(0.05), HintKind.DARK),
+        (lamp_behind, HintKind.BACKLIT),
+        (gain(4.0), HintKind.BRIGHT),
+        (blur(12.0), HintKind.BLURRED),
+        (shift(-300), HintKind.CUT_OFF),
     ],
     ids=["darkened", "backlit", "glaring", "blurred", "shifted"],
 )
@@ -140,13 +122,13 @@ def test_a_tracked_face_that_could_be_better(
     pipeline: Pipeline, pictures: list[Image], spoil: Spoil, kind: str
 ) -> None:
     # The face is brought there gently, so that the tracker does not lose it on the way.
-    way = [shift(-300 * k / 12)(pictures[0]) for k in range(12)] if kind == CUT_OFF else pictures[:GOOD]
+    way = [shift(-300 * k / 12)(pictures[0]) for k in range(12)] if kind == HintKind.CUT_OFF else pictures[:GOOD]
     hints = hints_for(pipeline, [*way, *(spoil(image) for image in pictures[GOOD : GOOD + 4])])
     assert hints[: GOOD + 1] == [None] * (GOOD + 1)  # one look is not enough to say something
     assert {hint.kind for hint in hints if hint is not None} == {kind}
     assert hints[-1] is not None
     assert not hints[-1].lost
-    if kind == CUT_OFF:
+    if kind == HintKind.CUT_OFF:
         assert hints[-1].edge == LEFT
         assert "left edge" in hints[-1].sentence()
         assert "right edge" in hints[-1].sentence(mirrored=True)
@@ -156,17 +138,17 @@ def test_a_face_far_away_is_too_small(pipeline: Pipeline, pictures: list[Image])
     far = [shrink(0.86**k)(pictures[0]) for k in range(13)]
     kinds = [hint and hint.kind for hint in hints_for(pipeline, far)]
     assert kinds[:9] == [None] * 9
-    assert SMALL in kinds
-    assert set(kinds) <= {None, SMALL}
+    assert HintKind.SMALL in kinds
+    assert set(kinds) <= {None, HintKind.SMALL}
 
 
 @pytest.mark.parametrize(
     ("spoil", "kind"),
     [
-        (gain(0.02), BLACK),
-        (sheet, COVERED),
-        (blur(40.0), BLURRED),
-        (lambda image: np.full_like(image, 252), BRIGHT),
+        (gain(0.02), HintKind.BLACK),
+        (sheet, HintKind.COVERED),
+        (blur(40.0), HintKind.BLURRED),
+        (lambda image: np.full_like(image, 252), HintKind.BRIGHT),
     ],
     ids=["switched off", "covered", "out of focus", "glaring"],
 )
@@ -182,7 +164,7 @@ def test_a_face_that_is_lost(pipeline: Pipeline, pictures: list[Image], spoil: S
 def test_a_face_that_walks_out(pipeline: Pipeline, pictures: list[Image]) -> None:
     walk = [shift(30.0 * k)(pictures[0]) for k in range(16)]
     hints = hints_for(pipeline, [*walk, *walk[-1:] * 6])
-    assert hints[-1] == Hint(GONE, True, RIGHT)
+    assert hints[-1] == Hint(HintKind.GONE, True, RIGHT)
     assert hints[-1].sentence() == "The face left the picture at the right edge."
     assert hints[-1].sentence(mirrored=True) == "The face left the picture at the left edge."
 
@@ -206,10 +188,10 @@ def textured() -> Image:
 
 def test_pictures_in_which_there_never_was_a_face(textured: Image) -> None:
     for image, kind in (
-        (textured, NOTHING),
-        (np.asarray(textured * 0.09, np.uint8), DARK),
-        (textured * 0 + 2, BLACK),
-        (textured * 0 + 255, BRIGHT),
+        (textured, HintKind.NOTHING),
+        (np.asarray(textured * 0.09, np.uint8), HintKind.DARK),
+        (textured * 0 + 2, HintKind.BLACK),
+        (textured * 0 + 255, HintKind.BRIGHT),
     ):
         judge = HintJudge()
         assert judge.look(result(10.0, image, None), None) is None
@@ -221,14 +203,18 @@ def test_the_place_of_a_face_is_forgotten(textured: Image) -> None:
     judge = HintJudge()
     face = result(10.0, textured, face_points(320, 180, 150))
     assert judge.look(face, face) is None
-    for later, kind in ((LOST_AFTER + 0.01, COVERED), (REMEMBERED - 0.1, COVERED), (REMEMBERED + 0.1, NOTHING)):
+    for later, kind in (
+        (LOST_AFTER + 0.01, HintKind.COVERED),
+        (REMEMBERED - 0.1, HintKind.COVERED),
+        (REMEMBERED + 0.1, HintKind.NOTHING),
+    ):
         hint = judge.look(result(10.0 + later, textured, None), face)
         assert hint is not None
         assert hint.kind == kind
 
 
 def test_top_edge_is_the_same_in_a_mirror() -> None:
-    hint = Hint(CUT_OFF, False, TOP)
+    hint = Hint(HintKind.CUT_OFF, False, TOP)
     assert hint.sentence(mirrored=True) == hint.sentence() == "The face is cut off at the top edge: move to the middle."
 
 
@@ -240,7 +226,7 @@ def test_a_shown_hint_does_not_blink(textured: Image) -> None:
         face = result(10.0 + k * STEP, textured, face_points(320, 180, side))
         hint = judge.look(face, face)
         shown.append(hint and hint.kind)
-    assert shown == [None] + [SMALL] * 11 + [None] * 8
+    assert shown == [None] + [HintKind.SMALL] * 11 + [None] * 8
 
 
 def test_limits_for_lost_faces_are_stricter() -> None:
@@ -273,7 +259,7 @@ def test_watcher_looks_on_its_own_thread_and_tells_of_changes(textured: Image) -
     for each in small:
         watcher.consume(each)
         wait_for(lambda each=each: watcher._looked_at is each)  # type: ignore[misc]
-    assert watcher.hint == Hint(SMALL, False)
+    assert watcher.hint == Hint(HintKind.SMALL, False)
     assert watcher.conditions is not None
     assert told == ["hints"]
     watcher.consume(result(14.0, textured, None))

@@ -22,9 +22,10 @@ from app.gui.live.presenters.remembered import Memory, Remembered, forget
 from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import status_lines
 from app.gui.live.presenters.snapshot import save_in_background
-from app.gui.live.views.page import DRAWER, PANEL, LivePage, connect_page
+from app.gui.live.views.page import LivePage, PagePart, connect_page
 from app.gui.live.views.source_menu import SourceMenu
 from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.viewer.pages import SessionPages
 from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.sheet import Sheet
@@ -125,9 +126,9 @@ class MainWindow(QMainWindow):
         """The picture."""
         return self.page.view
 
-    def act(self, name: str) -> None:
+    def act(self, name: ActionName) -> None:
         """Do an action or take a banner's way out."""
-        if name == actions.RECORD and not (
+        if name == ActionName.RECORD and not (
             self.presenter.session.state.recording or self.presenter.session.state.can_record
         ):
             return
@@ -190,7 +191,7 @@ class MainWindow(QMainWindow):
         if self.pages.currentWidget() is not self.page or self._closing_since is not None:
             return
         flicker = self.presenter.flicker()
-        drawer = DRAWER in self.page.open
+        drawer = PagePart.DRAWER in self.page.open
         self.page.show_motion(flicker, self.presenter.solver() if drawer else None, self.presenter.player.playback)
         self.view.show_face(flicker.face)
         self.window_state.show_heat(flicker)
@@ -211,30 +212,30 @@ class MainWindow(QMainWindow):
         self.card.repeat.connect(self._hold_still)
         self.card.closed.connect(self._go_live)
         self.card.show_folder.connect(_open_folder)
-        self._doings: dict[str, Callable[[], object]] = {
-            actions.SOURCE: self._open_sources,
-            actions.CHOOSE: self._open_sources,
-            actions.SNAPSHOT: self._snapshot,
-            actions.NEXT_FACE: lambda: presenter.next_face(self.view.picture.result if self.view.picture else None),
-            actions.COMPARE_VIEW: self.window_state.next_view,
-            actions.CLOSE_UP: self.view.toggle_close_up,
-            actions.DIVIDER_LEFT: lambda: self.view.nudge_divider(-1),
-            actions.DIVIDER_RIGHT: lambda: self.view.nudge_divider(1),
-            actions.DRAWER: lambda: page.toggle_part(DRAWER),
-            actions.PANEL: lambda: page.toggle_part(PANEL),
-            actions.HEAT: self.window_state.toggle_heat,
-            actions.HOLD_STILL: self._hold_still,
-            actions.SESSIONS: self._toggle_sessions,
-            actions.OPEN_SESSION: self._open_session,
-            actions.SHARE: lambda: self._open_sheet(page.share),
-            actions.PREFERENCES: lambda: self._open_sheet(page.preferences),
-            actions.KEYS: lambda: self._open_sheet(page.keys),
-            actions.TOUR: self._begin_tour,
-            actions.THEME: self.window_state.swap_theme,
-            actions.FULL_SCREEN: self.window_state.toggle_full_screen,
-            actions.DISMISS: self._dismiss,
-            actions.QUIT: self.close,
-            actions.SHOW_FOLDER: lambda: _open_folder(self.presenter.folder),
+        self._doings: dict[ActionName, Callable[[], object]] = {
+            ActionName.SOURCE: self._open_sources,
+            ActionName.CHOOSE: self._open_sources,
+            ActionName.SNAPSHOT: self._snapshot,
+            ActionName.NEXT_FACE: lambda: presenter.next_face(self.view.picture.result if self.view.picture else None),
+            ActionName.COMPARE_VIEW: self.window_state.next_view,
+            ActionName.CLOSE_UP: self.view.toggle_close_up,
+            ActionName.DIVIDER_LEFT: lambda: self.view.nudge_divider(-1),
+            ActionName.DIVIDER_RIGHT: lambda: self.view.nudge_divider(1),
+            ActionName.DRAWER: lambda: page.toggle_part(PagePart.DRAWER),
+            ActionName.PANEL: lambda: page.toggle_part(PagePart.PANEL),
+            ActionName.HEAT: self.window_state.toggle_heat,
+            ActionName.HOLD_STILL: self._hold_still,
+            ActionName.SESSIONS: self._toggle_sessions,
+            ActionName.OPEN_SESSION: self._open_session,
+            ActionName.SHARE: lambda: self._open_sheet(page.share),
+            ActionName.PREFERENCES: lambda: self._open_sheet(page.preferences),
+            ActionName.KEYS: lambda: self._open_sheet(page.keys),
+            ActionName.TOUR: self._begin_tour,
+            ActionName.THEME: self.window_state.swap_theme,
+            ActionName.FULL_SCREEN: self.window_state.toggle_full_screen,
+            ActionName.DISMISS: self._dismiss,
+            ActionName.QUIT: self.close,
+            ActionName.SHOW_FOLDER: lambda: _open_folder(self.presenter.folder),
         }
 
     def _add_shortcuts(self) -> None:
@@ -260,9 +261,9 @@ class MainWindow(QMainWindow):
         if picture is not None and self.presenter.session.state.stage in (LiveState.RUNNING, LiveState.ENDED):
             self.view.show_picture(picture)
 
-    def _take_offer(self, name: str) -> None:
+    def _take_offer(self, name: ActionName) -> None:
         banner = self.page.banner.banner
-        if banner is not None and name != actions.CHOOSE:
+        if banner is not None and name != ActionName.CHOOSE:
             self.presenter.dismiss(banner)
         self.act(name)
 

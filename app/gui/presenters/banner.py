@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from enum import StrEnum
 
-INFO = "info"
-GOOD = "good"
-ERROR = "error"
+from app.gui.presenters.actions import ActionName
+
+
+class Tone(StrEnum):
+    """How a message is meant."""
+
+    INFO = "info"
+    GOOD = "good"
+    ERROR = "error"
+
 
 NOTICE_SECONDS = 6.0
 """How long good news stays."""
@@ -19,14 +27,14 @@ class Banner:
 
     Attributes:
         key: tells two occasions of the same message apart.
-        tone: "info", "good" or "error".
+        tone: how it is meant.
         text: one sentence.
-        offers: ways out, names in ``actions.OFFERS``.
+        offers: ways out, keys of ``actions.OFFERS``.
         seconds: how long it stays; None until it is dismissed or no longer true.
     """
 
     key: Hashable
-    tone: str
+    tone: Tone
     text: str
-    offers: tuple[str, ...] = ()
+    offers: tuple[ActionName, ...] = ()
     seconds: float | None = None

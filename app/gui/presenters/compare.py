@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.core.frame import FrameResult
 from app.gui.presenters.options import Option
 
-OVERLAY, SPLIT, SIDE_BY_SIDE = "overlay", "split", "side by side"
-VIEWS = (OVERLAY, SPLIT, SIDE_BY_SIDE)
-"""Ways to look at two modes on one frame."""
+
+class CompareView(StrEnum):
+    """How two modes are shown on one frame."""
+
+    OVERLAY = "overlay"
+    SPLIT = "split"
+    SIDE_BY_SIDE = "side by side"
+
 
 VIEW_OPTIONS: tuple[Option, ...] = (
-    Option(OVERLAY, "Overlay", "Both on one picture: the chosen mode as points, its baseline as rings"),
-    Option(SPLIT, "Split", "One picture with a line to drag: the chosen mode left of it, its baseline right"),
+    Option(CompareView.OVERLAY, "Overlay", "Both on one picture: the chosen mode as points, its baseline as rings"),
     Option(
-        SIDE_BY_SIDE,
+        CompareView.SPLIT, "Split", "One picture with a line to drag: the chosen mode left of it, its baseline right"
+    ),
+    Option(
+        CompareView.SIDE_BY_SIDE,
         "Side by side",
         "The same frame twice, close to the face: the chosen mode left, its baseline right",
     ),
@@ -60,16 +68,16 @@ class Layout:
 class Comparison:
     """The person's choice of how to compare. Used by the window's thread."""
 
-    def __init__(self, view: str = OVERLAY, divider: float = 0.5) -> None:
-        self._view = OVERLAY
+    def __init__(self, view: str = CompareView.OVERLAY, divider: float = 0.5) -> None:
+        self._view = CompareView.OVERLAY
         self._divider = 0.5
         self._near = False
         self.set_view(view)
         self.set_divider(divider)
 
     @property
-    def view(self) -> str:
-        """One of ``app.gui.presenters.options.VIEWS``."""
+    def view(self) -> CompareView:
+        """The view chosen, shown where there is something to compare."""
         return self._view
 
     @property
@@ -83,15 +91,16 @@ class Comparison:
 
     def close_up(self, comparing: bool) -> bool:
         """Whether the face alone is shown: asked for, or because two pictures leave room for no more."""
-        return self._near or self.in_force(comparing) == SIDE_BY_SIDE
+        return self._near or self.in_force(comparing) == CompareView.SIDE_BY_SIDE
 
     def set_view(self, view: str) -> None:
         """Look at both modes in another way; an unknown name, as an old file of choices may hold, is the overlay."""
-        self._view = view if view in VIEWS else OVERLAY
+        self._view = CompareView(view) if view in tuple(CompareView) else CompareView.OVERLAY
 
-    def next_view(self) -> str:
+    def next_view(self) -> CompareView:
         """Go on to the next view and return it."""
-        self._view = VIEWS[(VIEWS.index(self._view) + 1) % len(VIEWS)]
+        views = tuple(CompareView)
+        self._view = views[(views.index(self._view) + 1) % len(views)]
         return self._view
 
     def set_divider(self, share: float) -> None:
@@ -102,17 +111,17 @@ class Comparison:
         """Move the divider by so many steps of 2 %, to the right if positive."""
         self.set_divider(self._divider + steps * STEP)
 
-    def in_force(self, comparing: bool) -> str:
+    def in_force(self, comparing: bool) -> CompareView:
         """Return the view to show: the overlay where there is nothing to compare."""
-        return self._view if comparing else OVERLAY
+        return self._view if comparing else CompareView.OVERLAY
 
     def layout(self, width: float, height: float, comparing: bool) -> Layout:
         """Return what lies where in a view of this size."""
         view = self.in_force(comparing)
-        if view == SIDE_BY_SIDE:
+        if view == CompareView.SIDE_BY_SIDE:
             half = max(1.0, (width - GAP) // 2)
             return Layout((Pane(0, 0, half, height), Pane(width - half, 0, half, height)))
-        divider = round(width * self._divider) + 0.0 if view == SPLIT else None
+        divider = round(width * self._divider) + 0.0 if view == CompareView.SPLIT else None
         return Layout((Pane(0, 0, width, height),), divider)
 
     def grips(self, x: float, width: float, comparing: bool) -> bool:

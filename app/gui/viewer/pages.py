@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QStackedWidget
 
 from app.core.settings import EngineSettings
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.viewer.presenters.library import Library
 from app.gui.viewer.presenters.viewer import Viewer
 from app.gui.viewer.views.library import LibraryView
@@ -61,11 +61,11 @@ class SessionPages:
         self._pages.setCurrentWidget(self.viewer)
         self.viewer.open(folder)
 
-    def act(self, name: str) -> bool:
+    def act(self, name: ActionName) -> bool:
         """Do what an action means on these pages; return False for those that mean what they always do."""
         if self._pages.currentWidget() is self.viewer:
             return self.viewer.act(name)
-        if name == actions.DISMISS and self._pages.currentWidget() is self.list:
+        if name == ActionName.DISMISS and self._pages.currentWidget() is self.list:
             self.list.closed.emit()
             return True
         return False

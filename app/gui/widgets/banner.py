@@ -6,7 +6,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
-from app.gui.presenters.actions import OFFERS
+from app.gui.presenters.actions import OFFERS, ActionName
 from app.gui.presenters.banner import Banner
 from app.gui.theme import theme
 
@@ -74,14 +74,14 @@ class BannerView(QFrame):
         self.show()
         self.raise_()
 
-    def press(self, offer: str) -> None:
+    def press(self, offer: ActionName) -> None:
         """Take the way out called ``offer``, as a click on its button does."""
         for button in self.findChildren(QPushButton, "offer"):
             if button.text() == OFFERS[offer]:
                 button.click()
                 return
 
-    def _show_offers(self, offers: tuple[str, ...]) -> None:
+    def _show_offers(self, offers: tuple[ActionName, ...]) -> None:
         for old in self.findChildren(QPushButton, "offer"):
             old.setObjectName("")
             old.hide()

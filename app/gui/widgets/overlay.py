@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,13 @@ DOT, RING = 6.0, 8.5
 HEAT_SIZES = (0.8, 2.0)
 """Size of the calmest and of the most flickering point, over that of an ordinary one."""
 
-BOTH, CHOSEN, BASELINE = "both", "chosen", "baseline"
-"""Whose landmarks are drawn: the chosen mode's as points with the baseline's as rings, or one of them as points."""
+
+class Shown(StrEnum):
+    """Whose landmarks are drawn: the chosen mode's as points with the baseline's as rings, or one of them as points."""
+
+    BOTH = "both"
+    CHOSEN = "chosen"
+    BASELINE = "baseline"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,13 +44,13 @@ class OverlayStyle:
     """How faces are drawn.
 
     Attributes:
-        shown: :data:`BOTH`, :data:`CHOSEN` or :data:`BASELINE`.
+        shown: whose landmarks are drawn.
         face: the identity that the readouts are about; the one whose points ``heat`` colours.
         heat: by mode, levels (98,) uint8 of ``app.gui.live.presenters.heatmap`` that colour the points, which then have
             neither halos nor rings around them; None for the colours of the regions.
     """
 
-    shown: str = BOTH
+    shown: Shown = Shown.BOTH
     face: int | None = None
     heat: Mapping[str, NDArray[np.uint8]] | None = None
 
@@ -61,7 +67,7 @@ def draw_faces(
     """
     painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
     for face in faces:
-        own = face.other if look.shown == BASELINE else face.estimate
+        own = face.other if look.shown == Shown.BASELINE else face.estimate
         if own is None or not np.isfinite(own.landmarks).all():
             continue
         unit = _unit(face, placement)
@@ -70,7 +76,7 @@ def draw_faces(
         if heat is None:
             _draw_halos(painter, own, points, placement, face.crop.side)
         _draw_lines(painter, points, identity_colour(face.face) if len(faces) > 1 else "")
-        baseline = face.other if look.shown == BOTH and heat is None else None
+        baseline = face.other if look.shown == Shown.BOTH and heat is None else None
         if baseline is not None and np.isfinite(baseline.landmarks).all():
             _draw_rings(painter, placement.place(baseline.landmarks), unit)
         if heat is None:

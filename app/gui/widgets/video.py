@@ -25,7 +25,7 @@ from app.gui.widgets.chips import (
     draw_modes,
     draw_tags,
 )
-from app.gui.widgets.overlay import BASELINE, BOTH, CHOSEN, OverlayStyle, draw_faces
+from app.gui.widgets.overlay import OverlayStyle, Shown, draw_faces
 
 MARGIN = 14.0
 
@@ -117,13 +117,13 @@ class VideoView(QWidget):
             self.update()
 
     def set_compare_view(self, view: str) -> None:
-        """OverlayStyle at two modes in another way, one of ``app.gui.presenters.options.VIEWS``."""
+        """Show two modes in another way; the name of a :class:`CompareView`."""
         self.comparison.set_view(view)
         self.resized.emit()
         self.update()
 
     def toggle_close_up(self) -> None:
-        """OverlayStyle at the face alone, or at the whole picture again."""
+        """Look at the face alone, or at the whole picture again."""
         self.comparison.toggle_near()
         self.resized.emit()
 
@@ -208,15 +208,15 @@ class VideoView(QWidget):
         for pane in layout.panes:
             self._paint_image(painter, picture, image, pane)
         if len(layout.panes) == 2:
-            for pane, shown in zip(layout.panes, (CHOSEN, BASELINE), strict=True):
+            for pane, shown in zip(layout.panes, (Shown.CHOSEN, Shown.BASELINE), strict=True):
                 self._paint_faces(painter, picture, pane, QRectF(pane.left, pane.top, pane.width, pane.height), shown)
         elif layout.divider is not None:
             left = QRectF(0, 0, layout.divider, self.height())
             right = QRectF(layout.divider, 0, self.width() - layout.divider, self.height())
-            for clip, shown in ((left, CHOSEN), (right, BASELINE)):
+            for clip, shown in ((left, Shown.CHOSEN), (right, Shown.BASELINE)):
                 self._paint_faces(painter, picture, layout.panes[0], clip, shown)
         else:
-            self._paint_faces(painter, picture, layout.panes[0], QRectF(self.rect()), BOTH)
+            self._paint_faces(painter, picture, layout.panes[0], QRectF(self.rect()), Shown.BOTH)
         if layout.divider is not None:
             draw_divider(painter, layout.divider, self.height())
 
@@ -233,7 +233,7 @@ class VideoView(QWidget):
             painter.drawImage(QRectF(target.topLeft() * ratio, target.size() * ratio), image)
         painter.restore()
 
-    def _paint_faces(self, painter: QPainter, picture: Picture, pane: Pane, clip: QRectF, shown: str) -> None:
+    def _paint_faces(self, painter: QPainter, picture: Picture, pane: Pane, clip: QRectF, shown: Shown) -> None:
         faces = picture.result.faces
         placement = _placement(picture, pane)
         painter.save()

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -29,7 +30,18 @@ from app.tracking.live import LiveState
 
 log = logging.getLogger(__name__)
 
-IDLE, COUNTDOWN, MEASURING, WORKING, DONE, FAILED = "idle", "countdown", "measuring", "working", "done", "failed"
+
+class HoldStillStage(StrEnum):
+    """Where a hold-still test stands."""
+
+    IDLE = "idle"
+    COUNTDOWN = "countdown"
+    MEASURING = "measuring"
+    WORKING = "working"
+    DONE = "done"
+    FAILED = "failed"
+
+
 MOST_CHOICES = 12
 COUNTDOWN_SECONDS = 2.0
 PATIENCE_SECONDS = 4.0
@@ -41,7 +53,7 @@ class HoldStillView:
     """What is to be seen of the test.
 
     Attributes:
-        stage: "idle", "countdown", "measuring", "working", "done" or "failed".
+        stage: where the test stands.
         headline: a few words, large.
         advice: one sentence below.
         count: seconds to go, in the ring; "" where there is nothing to wait for.
@@ -54,7 +66,7 @@ class HoldStillView:
         others: cards that this one can be compared with, newest first.
     """
 
-    stage: str = IDLE
+    stage: HoldStillStage = HoldStillStage.IDLE
     headline: str = ""
     advice: str = ""
     count: str = ""
@@ -69,7 +81,12 @@ class HoldStillView:
     @property
     def running(self) -> bool:
         """Whether the overlay is to be shown on the picture."""
-        return self.stage in (COUNTDOWN, MEASURING, WORKING, FAILED)
+        return self.stage in (
+            HoldStillStage.COUNTDOWN,
+            HoldStillStage.MEASURING,
+            HoldStillStage.WORKING,
+            HoldStillStage.FAILED,
+        )
 
 
 class Status(Protocol):
@@ -146,7 +163,7 @@ class HoldStill:
         self._changed = changed
         self._background = background
         self._clock = clock
-        self._stage = IDLE
+        self._stage = HoldStillStage.IDLE
         self._started = 0.0
         self._before: TrackingSettings | None = None
         self._face: int | None = None
@@ -171,34 +188,34 @@ class HoldStill:
         self._run += 1
         self._seen = (0.0, False)
         self._publish(_Outcome())
-        self._go(COUNTDOWN)
+        self._go(HoldStillStage.COUNTDOWN)
 
     def cancel(self) -> None:
         """End the test or close its card; what was saved stays."""
         self._restore()
         self._sampler = None
         self._run += 1
-        self._go(IDLE)
+        self._go(HoldStillStage.IDLE)
 
     def consume(self, result: FrameResult) -> None:
         """Take a frame, on the tracker's thread; costs nothing while no test runs."""
         stage, sampler = self._stage, self._sampler
-        if stage == COUNTDOWN:
+        if stage == HoldStillStage.COUNTDOWN:
             self._seen = (result.frame.captured, bool(result.faces))
-        elif stage == MEASURING and sampler is not None:
+        elif stage == HoldStillStage.MEASURING and sampler is not None:
             sampler.add(result, self._clock())
 
     def tick(self) -> None:
         """Move the test on; called by the window a few times a second."""
-        if self._stage not in (COUNTDOWN, MEASURING):
+        if self._stage not in (HoldStillStage.COUNTDOWN, HoldStillStage.MEASURING):
             return
         passed = self._clock() - self._started
         if self._session.state.stage != LiveState.RUNNING:
             self._fail("The source stopped; start it again and repeat the test.")
-        elif self._stage == COUNTDOWN and passed >= COUNTDOWN_SECONDS:
+        elif self._stage == HoldStillStage.COUNTDOWN and passed >= COUNTDOWN_SECONDS:
             self._sampler = Sampler(face=self._face)
-            self._go(MEASURING)
-        elif self._stage == MEASURING and self._sampler is not None and self._sampler.progress >= 1.0:
+            self._go(HoldStillStage.MEASURING)
+        elif self._stage == HoldStillStage.MEASURING and self._sampler is not None and self._sampler.progress >= 1.0:
             self._finish(self._sampler)
         elif passed > COUNTDOWN_SECONDS + TEST_SECONDS + PATIENCE_SECONDS:
             self._fail("The pictures stopped coming; see to the source and repeat the test.")
@@ -213,22 +230,22 @@ class HoldStill:
         with self._lock:
             outcome = self._outcome
         stage = self._stage
-        if stage == WORKING and outcome.failure:
-            stage = FAILED
-        elif stage == WORKING and outcome.sheet is not None:
-            stage = DONE
-        if stage == COUNTDOWN:
+        if stage == HoldStillStage.WORKING and outcome.failure:
+            stage = HoldStillStage.FAILED
+        elif stage == HoldStillStage.WORKING and outcome.sheet is not None:
+            stage = HoldStillStage.DONE
+        if stage == HoldStillStage.COUNTDOWN:
             captured, face = self._seen
             return countdown_view(COUNTDOWN_SECONDS - (self._clock() - self._started), face or not captured)
-        if stage == MEASURING and self._sampler is not None:
+        if stage == HoldStillStage.MEASURING and self._sampler is not None:
             return measuring_view(self._sampler)
-        if stage == WORKING:
-            return HoldStillView(WORKING, "Thank you", "Working out the figures\u2026", progress=1.0)
-        if stage == FAILED:
-            return HoldStillView(FAILED, "No report card", outcome.failure, good=False)
-        if stage == DONE:
+        if stage == HoldStillStage.WORKING:
+            return HoldStillView(HoldStillStage.WORKING, "Thank you", "Working out the figures\u2026", progress=1.0)
+        if stage == HoldStillStage.FAILED:
+            return HoldStillView(HoldStillStage.FAILED, "No report card", outcome.failure, good=False)
+        if stage == HoldStillStage.DONE:
             return HoldStillView(
-                DONE,
+                HoldStillStage.DONE,
                 sheet=outcome.shown,
                 path=outcome.path,
                 problem=outcome.problem,
@@ -270,7 +287,7 @@ class HoldStill:
             self._fail(str(error))
             return
         self._restore()
-        self._go(WORKING)
+        self._go(HoldStillStage.WORKING)
         run = self._run
 
         def job() -> None:
@@ -337,9 +354,9 @@ class HoldStill:
         self._sampler = None
         self._run += 1
         self._publish(_Outcome(failure=sentence))
-        self._go(FAILED)
+        self._go(HoldStillStage.FAILED)
 
-    def _go(self, stage: str) -> None:
+    def _go(self, stage: HoldStillStage) -> None:
         self._stage = stage
         self._changed()
 
@@ -355,8 +372,8 @@ def countdown_view(left: float, face: bool) -> HoldStillView:
     """Return what is seen ``left`` seconds before the test begins; ``face`` tells whether one is in view."""
     count = str(max(1, math.ceil(left)))
     if face:
-        return HoldStillView(COUNTDOWN, "Get ready", "Look at the camera and keep still.", count)
-    return HoldStillView(COUNTDOWN, "No face in view", "Sit in front of the camera.", count, good=False)
+        return HoldStillView(HoldStillStage.COUNTDOWN, "Get ready", "Look at the camera and keep still.", count)
+    return HoldStillView(HoldStillStage.COUNTDOWN, "No face in view", "Sit in front of the camera.", count, good=False)
 
 
 def measuring_view(sampler: Sampler) -> HoldStillView:
@@ -364,10 +381,16 @@ def measuring_view(sampler: Sampler) -> HoldStillView:
     progress = sampler.progress
     count = str(max(1, math.ceil((1 - progress) * TEST_SECONDS)))
     if progress > 0 and not sampler.face_in_view:
-        return HoldStillView(MEASURING, "No face in view", "Come back into the picture.", count, progress, good=False)
+        return HoldStillView(
+            HoldStillStage.MEASURING, "No face in view", "Come back into the picture.", count, progress, good=False
+        )
     if sampler.restless:
-        return HoldStillView(MEASURING, "You are moving", "Hold still; lean on something.", count, progress, good=False)
-    return HoldStillView(MEASURING, "Hold still", "Good. Breathe calmly; blinking is fine.", count, progress)
+        return HoldStillView(
+            HoldStillStage.MEASURING, "You are moving", "Hold still; lean on something.", count, progress, good=False
+        )
+    return HoldStillView(
+        HoldStillStage.MEASURING, "Hold still", "Good. Breathe calmly; blinking is fine.", count, progress
+    )
 
 
 def card_choices(others: tuple[CardFile, ...]) -> list[tuple[str, Path]]:

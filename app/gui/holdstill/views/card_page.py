@@ -8,7 +8,7 @@ from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
-from app.gui.holdstill.presenters.hold_still import DONE, HoldStill, card_choices
+from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, card_choices
 from app.gui.holdstill.views.card_drawing import HEIGHT, WIDTH, draw_sheet
 from app.gui.theme import theme
 from app.gui.widgets.page_button import PageButton
@@ -124,7 +124,7 @@ class CardPage(QWidget):
     def refresh(self) -> None:
         """Show what the test has to show; called whenever it changed."""
         view = self._test.view()
-        if view.stage != DONE:
+        if view.stage != HoldStillStage.DONE:
             return
         self.card.show_sheet(view.sheet)
         if isinstance(view.sheet, CardSheet) and view.sheet is not self._shown:

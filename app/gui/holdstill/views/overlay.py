@@ -6,7 +6,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
-from app.gui.holdstill.presenters.hold_still import DONE, FAILED, IDLE, WORKING, HoldStill, HoldStillView
+from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, HoldStillView
 from app.gui.theme import theme
 
 TICK_MS = 50
@@ -68,20 +68,20 @@ class HoldStillOverlay(QWidget):
         """Move the test on and show how it goes."""
         self._test.tick()
         view = self._test.view()
-        if view.stage in (DONE, IDLE):
+        if view.stage in (HoldStillStage.DONE, HoldStillStage.IDLE):
             if self._timer.isActive():
                 self._timer.stop()
                 self.hide()
-                (self.finished if view.stage == DONE else self.closed).emit()
+                (self.finished if view.stage == HoldStillStage.DONE else self.closed).emit()
             return
-        if view.stage == FAILED:
+        if view.stage == HoldStillStage.FAILED:
             self._timer.stop()
         if view == self._view and self.isVisible():
             return
         self._view = view
-        self.repeat.setVisible(view.stage == FAILED)
-        self.close_button.setText("Close" if view.stage == FAILED else "Cancel")
-        self.close_button.setVisible(view.stage != WORKING)
+        self.repeat.setVisible(view.stage == HoldStillStage.FAILED)
+        self.close_button.setText("Close" if view.stage == HoldStillStage.FAILED else "Cancel")
+        self.close_button.setVisible(view.stage != HoldStillStage.WORKING)
         self.setAccessibleDescription(f"{view.headline}. {view.advice}")
         self.place()
         self.show()
@@ -102,7 +102,7 @@ class HoldStillOverlay(QWidget):
         painter.setPen(QPen(QColor(colours.line), 1.0))
         painter.setBrush(QColor(colours.veil))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 16, 16)
-        if self._view.stage == FAILED:
+        if self._view.stage == HoldStillStage.FAILED:
             self._write(painter, EDGE, colours.text, colours.dim)
             return
         ring = QRectF(EDGE, (self.height() - RING) / 2, RING, RING)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from app.gui.live.presenters.state import SessionState
-from app.gui.presenters import actions
-from app.gui.presenters.banner import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner
+from app.gui.presenters.actions import ActionName
+from app.gui.presenters.banner import NOTICE_SECONDS, Banner, Tone
 from app.media.summary import RecordingSummary
 from app.sources.spec import DemoSpec
 from app.tracking.live import LiveState
@@ -55,13 +55,18 @@ def _source_trouble(state: SessionState, outlook: str) -> Banner | None:
     if state.stage == LiveState.FAILED:
         error = state.status.error if state.status is not None else ""
         text = state.problem or error or "The source stopped."
-        others = () if state.source == DemoSpec() else (actions.DEMO,)
+        others = () if state.source == DemoSpec() else (ActionName.DEMO,)
         return Banner(
-            (LiveState.FAILED, state.play), ERROR, f"{text} {outlook}".strip(), (actions.RETRY, actions.CHOOSE, *others)
+            (LiveState.FAILED, state.play),
+            Tone.ERROR,
+            f"{text} {outlook}".strip(),
+            (ActionName.RETRY, ActionName.CHOOSE, *others),
         )
     if state.stage == LiveState.ENDED:
         name = state.info.name if state.info is not None else "The source"
-        return Banner((LiveState.ENDED, state.play), INFO, f"{name} has ended.", (actions.RETRY, actions.CHOOSE))
+        return Banner(
+            (LiveState.ENDED, state.play), Tone.INFO, f"{name} has ended.", (ActionName.RETRY, ActionName.CHOOSE)
+        )
     return None
 
 
@@ -70,18 +75,18 @@ def _finished(finished: RecordingSummary | None) -> Banner | None:
         return None
     key = ("finished", finished)
     if finished.error:
-        return Banner(key, ERROR, finished.error, (actions.SHOW_FOLDER,) if finished.frames else ())
+        return Banner(key, Tone.ERROR, finished.error, (ActionName.SHOW_FOLDER,) if finished.frames else ())
     if not finished.frames:
-        return Banner(key, INFO, "Nothing was recorded: it ended before the first frame.", (), NOTICE_SECONDS)
+        return Banner(key, Tone.INFO, "Nothing was recorded: it ended before the first frame.", (), NOTICE_SECONDS)
     missing = ""
     if finished.dropped:
         pictures = "1 picture is" if finished.dropped == 1 else f"{finished.dropped} pictures are"
         missing = f"; {pictures} missing in its video"
     text = f"Saved {finished.path.name}: {finished.seconds:.1f} s{missing}."
-    return Banner(key, GOOD, text, (actions.OPEN_SESSION, actions.SHOW_FOLDER), OFFER_SECONDS)
+    return Banner(key, Tone.GOOD, text, (ActionName.OPEN_SESSION, ActionName.SHOW_FOLDER), OFFER_SECONDS)
 
 
 def _no_camera(state: SessionState) -> Banner | None:
     if not state.no_camera:
         return None
-    return Banner(("no camera", state.play), INFO, NO_CAMERA, (actions.CHOOSE,))
+    return Banner(("no camera", state.play), Tone.INFO, NO_CAMERA, (ActionName.CHOOSE,))

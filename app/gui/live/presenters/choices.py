@@ -8,7 +8,7 @@ from dataclasses import replace
 from app.core.modes import MODE_NAMES, Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.presenters.options import Option
 from model.rwr.settings import RwrSettings
 
@@ -58,13 +58,13 @@ def _recurrence(tracking: TrackingSettings) -> RwrSettings:
     return tracking.recurrence or RwrSettings()
 
 
-CHANGES: dict[str, Change] = {
-    actions.RWR: toggle_rwr,
-    actions.COMPARE: toggle_compare,
-    actions.BASELINE: next_baseline,
-    actions.CALM: lambda tracking: with_preset(tracking, actions.CALM),
-    actions.BALANCED: lambda tracking: with_preset(tracking, actions.BALANCED),
-    actions.FAST: lambda tracking: with_preset(tracking, actions.FAST),
+CHANGES: dict[ActionName, Change] = {
+    ActionName.RWR: toggle_rwr,
+    ActionName.COMPARE: toggle_compare,
+    ActionName.BASELINE: next_baseline,
+    ActionName.CALM: lambda tracking: with_preset(tracking, ActionName.CALM),
+    ActionName.BALANCED: lambda tracking: with_preset(tracking, ActionName.BALANCED),
+    ActionName.FAST: lambda tracking: with_preset(tracking, ActionName.FAST),
 }
 """The actions that change nothing but the tracking settings."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,21 @@ from app.gui.presenters.options import Option
 from app.gui.presenters.readouts import NOTHING
 from model.topology import REGIONS
 
-FLICKER, CHANGE = "flicker", "change"
+
+class HeatKind(StrEnum):
+    """What the heat map shows."""
+
+    FLICKER = "flicker"
+    CHANGE = "change"
+
+
 OPTIONS: tuple[Option, ...] = (
-    Option(FLICKER, "Flicker", "How much each point flickers, in % of the distance between the eyes"),
-    Option(CHANGE, "Change", "How many times more or less each point flickers in the first mode than in the second"),
+    Option(HeatKind.FLICKER, "Flicker", "How much each point flickers, in % of the distance between the eyes"),
+    Option(
+        HeatKind.CHANGE,
+        "Change",
+        "How many times more or less each point flickers in the first mode than the second",
+    ),
 )
 
 
@@ -79,9 +91,9 @@ class HeatView:
         )
 
 
-def heat_view(flicker: FlickerView, what: str = FLICKER) -> HeatView:
+def heat_view(flicker: FlickerView, what: str = HeatKind.FLICKER) -> HeatView:
     """Return the heat map of the pair's modes that were measured, or of the change between them."""
-    if what == CHANGE:
+    if what == HeatKind.CHANGE:
         return HeatView((_change_pane(flicker),), CHANGE_COLOURS, CHANGE_TICKS)
     measured = [mode for mode in flicker.pair if flicker.modes[mode].points is not None]
     panes = tuple(_mode_pane(flicker, mode) for mode in measured or flicker.pair[:1])

@@ -8,6 +8,7 @@ landmarks' error is 10 to 20 % above that of the same faces unspoilt, which at m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,30 +26,33 @@ from app.tracking.conditions import (
     scene_conditions,
 )
 
-BLACK, DARK, BACKLIT, BRIGHT, BLURRED, SMALL, CUT_OFF, GONE, COVERED, NOTHING = (
-    "black",
-    "dark",
-    "backlit",
-    "bright",
-    "blurred",
-    "small",
-    "cut off",
-    "gone",
-    "covered",
-    "nothing",
-)
 
-TEXTS: dict[str, str] = {
-    BLACK: "The picture is black: open the camera's cover, or switch on a light.",
-    DARK: "The face is too dark: put a light in front of it.",
-    BACKLIT: "The face is dark against a bright background: put the light in front of it.",
-    BRIGHT: "The face is too bright: turn the light down, or away from it.",
-    BLURRED: "The picture is blurred: hold still, clean the lens, or give the camera more light.",
-    SMALL: "The face is too small: come closer to the camera.",
-    CUT_OFF: "The face is cut off at the {edge} edge: move to the middle.",
-    GONE: "The face left the picture at the {edge} edge.",
-    COVERED: "The face is covered or turned away: look at the camera.",
-    NOTHING: "No face in view: look at the camera, and come closer if you are far away.",
+class HintKind(StrEnum):
+    """What is wrong with the picture or the face."""
+
+    BLACK = "black"
+    DARK = "dark"
+    BACKLIT = "backlit"
+    BRIGHT = "bright"
+    BLURRED = "blurred"
+    SMALL = "small"
+    CUT_OFF = "cut off"
+    GONE = "gone"
+    COVERED = "covered"
+    NOTHING = "nothing"
+
+
+TEXTS: dict[HintKind, str] = {
+    HintKind.BLACK: "The picture is black: open the camera's cover, or switch on a light.",
+    HintKind.DARK: "The face is too dark: put a light in front of it.",
+    HintKind.BACKLIT: "The face is dark against a bright background: put the light in front of it.",
+    HintKind.BRIGHT: "The face is too bright: turn the light down, or away from it.",
+    HintKind.BLURRED: "The picture is blurred: hold still, clean the lens, or give the camera more light.",
+    HintKind.SMALL: "The face is too small: come closer to the camera.",
+    HintKind.CUT_OFF: "The face is cut off at the {edge} edge: move to the middle.",
+    HintKind.GONE: "The face left the picture at the {edge} edge.",
+    HintKind.COVERED: "The face is covered or turned away: look at the camera.",
+    HintKind.NOTHING: "No face in view: look at the camera, and come closer if you are far away.",
 }
 
 LOST_AFTER = 0.7
@@ -104,7 +108,7 @@ PLAIN = 8.0
 NEAR_EDGE = 0.08
 """Share of the face's side: a face lost so near to an edge of the picture has left over it."""
 SCENE_SECONDS = 3.0
-_LASTING = (GONE, COVERED)
+_LASTING = (HintKind.GONE, HintKind.COVERED)
 """What is not judged anew while the face stays away: where it was, there is now something else."""
 
 
@@ -113,12 +117,12 @@ class Hint:
     """One piece of advice.
 
     Attributes:
-        kind: :data:`DARK` and so on.
+        kind: what is wrong.
         lost: no face is tracked; otherwise one is, and could be better.
         edge: of the picture as the camera sees it, where the advice is about one.
     """
 
-    kind: str
+    kind: HintKind
     lost: bool
     edge: str = ""
 
@@ -156,8 +160,8 @@ class HintJudge:
         self._scenes = ConditionsSmoother(SCENE_SECONDS)
         self._seen: _Seen | None = None
         self._began: float | None = None
-        self._kind = ""
-        self._suspected: tuple[str, int] = ("", 0)
+        self._kind: HintKind | None = None
+        self._suspected: tuple[HintKind | None, int] = (None, 0)
 
     def look(self, newest: FrameResult, last_face: FrameResult | None) -> Hint | None:
         """Return the hint, None if nothing is to be said; takes about 2 ms at 1280 x 720.
@@ -171,7 +175,7 @@ class HintJudge:
         if last_face is not None and last_face.faces:
             self._note(last_face, last_face.faces[0])
         hint = self._poor() if newest.faces else self._why_lost(newest)
-        self._kind = hint.kind if hint is not None else ""
+        self._kind = hint.kind if hint is not None else None
         return hint
 
     def _note(self, result: FrameResult, face: FaceResult) -> None:
@@ -194,7 +198,7 @@ class HintJudge:
         seen = self._seen
         if seen is None:
             return None
-        kind = next(iter(_wrong(seen.face, seen.scene, POOR)), "")
+        kind = next(iter(_wrong(seen.face, seen.scene, POOR)), None)
         times = self._suspected[1] + 1 if kind == self._suspected[0] else 1
         self._suspected = (kind, times)
         if self._kind in _wrong(seen.face, seen.scene, POOR.widened(KEEP)):
@@ -216,45 +220,45 @@ class HintJudge:
         return Hint(_cause(newest, seen), True, seen.edge)
 
 
-def _empty(scene: Conditions) -> str:
+def _empty(scene: Conditions) -> HintKind:
     """Return what a picture without a known face says."""
     if scene.light < BLACK_LIGHT and scene.contrast < BLACK_CONTRAST:
-        return BLACK
+        return HintKind.BLACK
     if scene.light < POOR.light:
-        return DARK
-    return BRIGHT if scene.bright > LOST.bright else NOTHING
+        return HintKind.DARK
+    return HintKind.BRIGHT if scene.bright > LOST.bright else HintKind.NOTHING
 
 
-def _cause(newest: FrameResult, seen: _Seen) -> str:
+def _cause(newest: FrameResult, seen: _Seen) -> HintKind:
     """Return why a face that was there a moment ago is lost."""
     scene = scene_conditions(newest.frame.image)
     if scene.light < BLACK_LIGHT and scene.contrast < BLACK_CONTRAST:
-        return BLACK
+        return HintKind.BLACK
     place = box_conditions(newest.frame.image, *seen.box)
     if place.light < POOR.light and scene.light < FELL * seen.before.light:
-        return DARK
+        return HintKind.DARK
     if place.bright > POOR.bright and scene.light * FELL > seen.before.light:
-        return BRIGHT
+        return HintKind.BRIGHT
     if place.contrast > PLAIN and scene.sharpness < BLURRED_SCENE * seen.before.sharpness:
-        return BLURRED
-    wrong = [kind for kind in _wrong(seen.face, seen.scene, LOST) if kind != CUT_OFF]
-    return GONE if seen.edge else (wrong[0] if wrong else COVERED)
+        return HintKind.BLURRED
+    wrong = [kind for kind in _wrong(seen.face, seen.scene, LOST) if kind != HintKind.CUT_OFF]
+    return HintKind.GONE if seen.edge else (wrong[0] if wrong else HintKind.COVERED)
 
 
-def _wrong(face: Conditions, scene: Conditions, limits: Limits) -> tuple[str, ...]:
+def _wrong(face: Conditions, scene: Conditions, limits: Limits) -> tuple[HintKind, ...]:
     """Return everything that is wrong with a face, the most telling first."""
     view = face.face
-    found = []
+    found: list[HintKind] = []
     if view is not None and view.cut_off > limits.cut_off:
-        found.append(CUT_OFF)
+        found.append(HintKind.CUT_OFF)
     if face.light < limits.light:
-        found.append(BACKLIT if scene.light > BACKLIGHT * face.light else DARK)
+        found.append(HintKind.BACKLIT if scene.light > BACKLIGHT * face.light else HintKind.DARK)
     if face.bright > limits.bright:
-        found.append(BRIGHT)
+        found.append(HintKind.BRIGHT)
     if view is not None and view.inter_ocular < limits.inter_ocular:
-        found.append(SMALL)
+        found.append(HintKind.SMALL)
     if face.sharpness < limits.sharpness and face.light >= limits.light and face.contrast > PLAIN:
-        found.append(BLURRED)  # in the dark the noise hides how sharp the picture is
+        found.append(HintKind.BLURRED)  # in the dark the noise hides how sharp the picture is
     return tuple(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.gui.presenters.actions import ACTIONS, GROUPS, Action
+from app.gui.presenters.actions import ACTIONS, Action, ActionGroup
 
 HEADING_LINES = 2
 """A group's heading takes as much room as two lines, with the gap above it."""
@@ -27,8 +27,8 @@ class KeyGroup:
 
 
 def key_groups(actions: Sequence[Action] = ACTIONS) -> tuple[KeyGroup, ...]:
-    """Return the actions that have a key, by group, in the order of ``actions.GROUPS``."""
-    found = (KeyGroup(name, tuple(a for a in actions if a.group == name and a.key)) for name in GROUPS)
+    """Return the actions that have a key, by group, in the order of :class:`ActionGroup`."""
+    found = (KeyGroup(name, tuple(a for a in actions if a.group == name and a.key)) for name in ActionGroup)
     return tuple(group for group in found if group.actions)
 
 

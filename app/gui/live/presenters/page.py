@@ -29,8 +29,8 @@ from app.gui.live.presenters.share import ShareForm, ShareReading, read_form
 from app.gui.live.presenters.solver import SolverHistory, SolverView
 from app.gui.live.presenters.state import SessionState
 from app.gui.live.presenters.timing import LatencyMeter, RateMeter
-from app.gui.presenters import actions
-from app.gui.presenters.banner import ERROR, GOOD, INFO, NOTICE_SECONDS, Banner
+from app.gui.presenters.actions import ActionName
+from app.gui.presenters.banner import NOTICE_SECONDS, Banner, Tone
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.zoom import FaceZoom
 from app.sharing.sharing import Sharing
@@ -87,16 +87,16 @@ class LivePresenter:
         self.session = make_session(settings.chosen.tracking, (self._consume,), changed, self._forget)
         self.player = Player(lambda: self.session.playable)
         self._measurements: tuple[Measurement, ...] = ()
-        self._doings: dict[str, Callable[[], None]] = {
+        self._doings: dict[ActionName, Callable[[], None]] = {
             **{name: partial(self.change_tracking, change) for name, change in CHANGES.items()},
-            actions.GHCU: self._toggle_ghcu,
-            actions.PLAY: self._toggle_play,
-            actions.RECORD: self._toggle_record,
-            actions.MIRROR: lambda: self.choose(mirror=not self.mirrored),
-            actions.PRIVACY: lambda: self.set_privacy(not self._chosen.privacy),
-            actions.RETRY: lambda: self.play(self._requested),
-            actions.DEMO: lambda: self.play(DemoSpec()),
-            actions.USE_CAMERA: lambda: self.play(self._offered),
+            ActionName.GHCU: self._toggle_ghcu,
+            ActionName.PLAY: self._toggle_play,
+            ActionName.RECORD: self._toggle_record,
+            ActionName.MIRROR: lambda: self.choose(mirror=not self.mirrored),
+            ActionName.PRIVACY: lambda: self.set_privacy(not self._chosen.privacy),
+            ActionName.RETRY: lambda: self.play(self._requested),
+            ActionName.DEMO: lambda: self.play(DemoSpec()),
+            ActionName.USE_CAMERA: lambda: self.play(self._offered),
             **self.player.actions,
         }
 
@@ -108,7 +108,7 @@ class LivePresenter:
         """Play what the settings ask for."""
         self._hints.start()
         if self._settings.note:
-            self._banners.post(Banner(("note", self._settings.note), INFO, self._settings.note))
+            self._banners.post(Banner(("note", self._settings.note), Tone.INFO, self._settings.note))
         if self._chosen.source is None:
             self.play(None)
         else:
@@ -169,7 +169,7 @@ class LivePresenter:
         try:
             source = parse_source(typed)
         except UserError as error:
-            self.say(str(error), ERROR)
+            self.say(str(error), Tone.ERROR)
         else:
             self.play(source)
 
@@ -188,9 +188,9 @@ class LivePresenter:
             self.session.play(advice.resume)
         elif advice.offer is not None:
             self._offered = advice.offer.spec
-            self.say(f"{advice.offer.name} is connected.", INFO, (actions.USE_CAMERA,))
+            self.say(f"{advice.offer.name} is connected.", Tone.INFO, (ActionName.USE_CAMERA,))
 
-    def toggle(self, action: str) -> bool:
+    def toggle(self, action: ActionName) -> bool:
         """Do what ``action`` stands for; return False for actions that only a window can do."""
         doing = self._doings.get(action)
         if doing is None:
@@ -212,7 +212,7 @@ class LivePresenter:
         self.sharing.configure(self.share_reading.settings)
         if self.session.finish_recording():
             text = "The recording was finished, because privacy was switched; start another one to go on."
-            self._banners.post(Banner(("privacy", time.perf_counter()), INFO, text, (), NOTICE_SECONDS))
+            self._banners.post(Banner(("privacy", time.perf_counter()), Tone.INFO, text, (), NOTICE_SECONDS))
 
     def set_preferences(self, preferences: Preferences) -> None:
         """Take what the preferences card says."""
@@ -249,12 +249,12 @@ class LivePresenter:
         """Say that a snapshot was saved, or why not."""
         key = ("snapshot", path, time.perf_counter())
         if path is None:
-            self._banners.post(Banner(key, ERROR, error))
+            self._banners.post(Banner(key, Tone.ERROR, error))
         else:
             text = f"Saved {path.name}, and the same picture without landmarks."
-            self._banners.post(Banner(key, GOOD, text, (actions.SHOW_FOLDER,), NOTICE_SECONDS))
+            self._banners.post(Banner(key, Tone.GOOD, text, (ActionName.SHOW_FOLDER,), NOTICE_SECONDS))
 
-    def say(self, text: str, tone: str = INFO, offers: tuple[str, ...] = ()) -> None:
+    def say(self, text: str, tone: Tone = Tone.INFO, offers: tuple[ActionName, ...] = ()) -> None:
         """Show one sentence for a while."""
         self._banners.post(Banner((text, time.perf_counter()), tone, text, offers, NOTICE_SECONDS))
 

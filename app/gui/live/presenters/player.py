@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.presenters.playback import moved_by
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ class Player:
 
     def __init__(self, playable: Callable[[], Playable | None]) -> None:
         self._playable = playable
-        self.actions: Mapping[str, Callable[[], None]] = {
-            actions.PAUSE: self.toggle_pause,
-            actions.BACK: lambda: self.move(-SECONDS),
-            actions.AHEAD: lambda: self.move(SECONDS),
-            actions.BACK_MORE: lambda: self.move(-MORE_SECONDS),
-            actions.AHEAD_MORE: lambda: self.move(MORE_SECONDS),
-            actions.FRAME_BACK: lambda: self.step(-1),
-            actions.FRAME_AHEAD: lambda: self.step(1),
+        self.actions: Mapping[ActionName, Callable[[], None]] = {
+            ActionName.PAUSE: self.toggle_pause,
+            ActionName.BACK: lambda: self.move(-SECONDS),
+            ActionName.AHEAD: lambda: self.move(SECONDS),
+            ActionName.BACK_MORE: lambda: self.move(-MORE_SECONDS),
+            ActionName.AHEAD_MORE: lambda: self.move(MORE_SECONDS),
+            ActionName.FRAME_BACK: lambda: self.step(-1),
+            ActionName.FRAME_AHEAD: lambda: self.step(1),
         }
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 
 from app.core.errors import UserError
@@ -33,7 +34,13 @@ FACES_OPTIONS = tuple(
 USUAL_RECORDING = RecordingChoices(annotated=True)
 """What people expect of a recording: a video with the landmarks in it, and what a replay needs."""
 
-VIDEO, ANNOTATED, EXACT = "video", "annotated", "exact"
+
+class RecordingPart(StrEnum):
+    """What a recording can hold besides landmarks and events."""
+
+    VIDEO = "video"
+    ANNOTATED = "annotated"
+    EXACT = "exact"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +89,24 @@ class Switchable:
     note: str
 
 
-def recording_switches(preferences: Preferences) -> dict[str, Switchable]:
+def recording_switches(preferences: Preferences) -> dict[RecordingPart, Switchable]:
     """Return the three switches of what a recording holds besides landmarks and events."""
     chosen = preferences.recording
     if preferences.privacy:
         why = "Privacy is on: no picture is recorded"
-        return {name: Switchable(False, False, why) for name in (VIDEO, ANNOTATED, EXACT)}
+        return {
+            name: Switchable(False, False, why)
+            for name in (RecordingPart.VIDEO, RecordingPart.ANNOTATED, RecordingPart.EXACT)
+        }
     clean = "The pictures without landmarks, for scrubbing and replay under other settings"
     return {
-        VIDEO: Switchable(chosen.wants_clean, not chosen.exact, "Needed for exact replay" if chosen.exact else clean),
-        ANNOTATED: Switchable(chosen.annotated, True, "A second video with the landmarks drawn in"),
-        EXACT: Switchable(chosen.exact, True, "Lossless: replays bit for bit; about 40 MB a second at 1280x720"),
+        RecordingPart.VIDEO: Switchable(
+            chosen.wants_clean, not chosen.exact, "Needed for exact replay" if chosen.exact else clean
+        ),
+        RecordingPart.ANNOTATED: Switchable(chosen.annotated, True, "A second video with the landmarks drawn in"),
+        RecordingPart.EXACT: Switchable(
+            chosen.exact, True, "Lossless: replays bit for bit; about 40 MB a second at 1280x720"
+        ),
     }
 
 

@@ -5,24 +5,40 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from app.core.errors import UserError
 from app.gui.presenters.options import Option
 from app.sharing.channel import ChannelKind, ChannelStatus
 from app.sharing.settings import Address, CameraPicture, SharingSettings, parse_address
 
-JSON_FIELD, OSC_FIELD, CAMERA_FIELD = "json", "osc", "camera"
+
+class ShareField(StrEnum):
+    """A field of the share card."""
+
+    JSON = "json"
+    OSC = "osc"
+    CAMERA = "camera"
+
+
+class StatusTone(StrEnum):
+    """How a line of the share card is meant; WRONG is about what a person typed."""
+
+    GOOD = "good"
+    WAITING = "waiting"
+    ERROR = "error"
+    WRONG = "wrong"
+
+
 FIELD_OF_KIND = {
-    ChannelKind.UDP: JSON_FIELD,
-    ChannelKind.OSC: OSC_FIELD,
-    ChannelKind.VIRTUAL_CAMERA: CAMERA_FIELD,
+    ChannelKind.UDP: ShareField.JSON,
+    ChannelKind.OSC: ShareField.OSC,
+    ChannelKind.VIRTUAL_CAMERA: ShareField.CAMERA,
 }
 PICTURE_OPTIONS = (
     Option(CameraPicture.ANNOTATED, "Picture", "The picture with landmarks"),
     Option(CameraPicture.LANDMARKS, "Landmarks", "The landmarks alone on black, for a key filter"),
 )
-
-GOOD, WAITING, ERROR, WRONG = "good", "waiting", "error", "wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +97,13 @@ def read_form(form: ShareForm, privacy: bool) -> ShareReading:
         udp = _addresses(form.json_to) if form.json_on else ()
         settings = SharingSettings(udp, (), picture, privacy)
     except UserError as error:
-        wrong[JSON_FIELD] = str(error)
+        wrong[ShareField.JSON] = str(error)
         udp = ()
     try:
         osc = _addresses(form.osc_to) if form.osc_on else ()
         settings = SharingSettings(udp, osc, picture, privacy)
     except UserError as error:
-        wrong[OSC_FIELD] = str(error)
+        wrong[ShareField.OSC] = str(error)
     return ShareReading(settings, wrong)
 
 
@@ -104,20 +120,20 @@ class StatusLine:
 
     Attributes:
         text: one sentence or less.
-        tone: "good", "waiting", "error", or "wrong" for what a person typed.
+        tone: how it is meant.
     """
 
     text: str
-    tone: str
+    tone: StatusTone
 
 
 def status_lines(reading: ShareReading, statuses: Sequence[ChannelStatus]) -> dict[str, tuple[StatusLine, ...]]:
     """Return the lines below each field: what is wrong with it, or how each of its channels does."""
-    lines: dict[str, list[StatusLine]] = {name: [] for name in (JSON_FIELD, OSC_FIELD, CAMERA_FIELD)}
+    lines: dict[str, list[StatusLine]] = {name: [] for name in (ShareField.JSON, ShareField.OSC, ShareField.CAMERA)}
     for status in statuses:
         lines[FIELD_OF_KIND[status.kind]].append(_line(status))
     for name, sentence in reading.wrong.items():
-        lines[name] = [StatusLine(sentence, WRONG)]
+        lines[name] = [StatusLine(sentence, StatusTone.WRONG)]
     return {name: tuple(found) for name, found in lines.items()}
 
 
@@ -132,10 +148,10 @@ def summary(statuses: Sequence[ChannelStatus]) -> str:
 
 def _line(status: ChannelStatus) -> StatusLine:
     if status.error:
-        return StatusLine(status.error, ERROR)
+        return StatusLine(status.error, StatusTone.ERROR)
     where = f"to {status.target}" if status.kind != ChannelKind.VIRTUAL_CAMERA else "to programs that look"
     if status.rate:
-        return StatusLine(f"Sent {status.rate:.0f}/s {where}", GOOD)
+        return StatusLine(f"Sent {status.rate:.0f}/s {where}", StatusTone.GOOD)
     if status.sent:
-        return StatusLine(f"Nothing to send now; {status.sent} frames sent {where}", WAITING)
-    return StatusLine("Ready; nothing tracked yet", WAITING)
+        return StatusLine(f"Nothing to send now; {status.sent} frames sent {where}", StatusTone.WAITING)
+    return StatusLine("Ready; nothing tracked yet", StatusTone.WAITING)

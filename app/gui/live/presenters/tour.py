@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from app.gui.presenters.actions import BY_NAME, COMPARE, KEYS, RECORD, RWR, SESSIONS
-
-SWITCH, FLICKER, RECORDING = "switch", "flicker", "recording"
-"""What the steps point at; the window knows where these are."""
+from app.gui.presenters.actions import BY_NAME, ActionName
 
 
-def _key(name: str) -> str:
-    return BY_NAME[name].key
+class TourTarget(StrEnum):
+    """What a step points at; the window knows where these are."""
+
+    SWITCH = "switch"
+    FLICKER = "flicker"
+    RECORDING = "recording"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,29 +26,32 @@ class Step:
         text: two sentences at most.
     """
 
-    target: str
+    target: TourTarget
     title: str
     text: str
 
 
+_KEYS = {name: action.key for name, action in BY_NAME.items()}
+
 STEPS: tuple[Step, ...] = (
     Step(
-        SWITCH,
+        TourTarget.SWITCH,
         "One switch makes it calm",
-        f"With RwR every frame starts where the last one ended. Press {_key(RWR)} to turn it off and on, and look at "
-        "the points.",
+        f"With RwR every frame starts where the last one ended. Press {_KEYS[ActionName.RWR]} to turn it off and on, "
+        "and look at the points.",
     ),
     Step(
-        FLICKER,
+        TourTarget.FLICKER,
         "See how still it is",
         "Flicker is motion of the points that the picture does not explain. Press "
-        f"{_key(COMPARE)} to measure two ways on the same frames.",
+        f"{_KEYS[ActionName.COMPARE]} to measure two ways on the same frames.",
     ),
     Step(
-        RECORDING,
+        TourTarget.RECORDING,
         "Keep it",
-        f"{_key(RECORD)} records a session with video, landmarks and events; {_key(SESSIONS)} opens sessions to "
-        f"scrub and replay them. {_key(KEYS)} shows every key.",
+        f"{_KEYS[ActionName.RECORD]} records a session with video, landmarks and events; "
+        f"{_KEYS[ActionName.SESSIONS]} opens sessions to scrub and replay them. "
+        f"{_KEYS[ActionName.KEYS]} shows every key.",
     ),
 )
 
@@ -85,11 +90,6 @@ class Tour:
         """Go to the next step, or end after the last one."""
         if self._number is not None:
             self._number = self._number + 1 if self._number + 1 < len(STEPS) else None
-
-    def go_back(self) -> None:
-        """Go to the step before."""
-        if self._number:
-            self._number -= 1
 
     def skip(self) -> None:
         """End it."""

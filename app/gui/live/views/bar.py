@@ -10,8 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLayout, QMenu, QPushButton, QWidget
 
 from app.gui.live.presenters.chooser import Ask, Choice
 from app.gui.live.presenters.readouts import Facts
-from app.gui.presenters import actions
-from app.gui.presenters.actions import BY_NAME
+from app.gui.presenters.actions import BY_NAME, ActionName
 from app.gui.theme import theme
 from app.gui.widgets.icons import SIZE, icon
 from app.sources.spec import SourceSpec
@@ -21,16 +20,16 @@ SIGN_WIDTH = 40
 ROOM_FOR_WORDS = 1100
 LEAST_WIDTH = 836
 
-SHAPES_OF_ACTIONS = {
-    actions.SNAPSHOT: "camera",
-    actions.SESSIONS: "sessions",
-    actions.DRAWER: "lab",
-    actions.HOLD_STILL: "target",
-    actions.MIRROR: "mirror",
-    actions.PRIVACY: "privacy",
-    actions.SHARE: "share",
-    actions.PREFERENCES: "preferences",
-    actions.KEYS: "keys",
+SHAPES_OF_ACTIONS: dict[str, str] = {
+    ActionName.SNAPSHOT: "camera",
+    ActionName.SESSIONS: "sessions",
+    ActionName.DRAWER: "lab",
+    ActionName.HOLD_STILL: "target",
+    ActionName.MIRROR: "mirror",
+    ActionName.PRIVACY: "privacy",
+    ActionName.SHARE: "share",
+    ActionName.PREFERENCES: "preferences",
+    ActionName.KEYS: "keys",
 }
 """Icons of the buttons whose icon never changes."""
 
@@ -88,23 +87,23 @@ class ControlBar(QWidget):
         super().__init__()
         self.setObjectName("bar")
         self.source = _SourceButton()
-        self.source.setToolTip(BY_NAME[actions.SOURCE].tooltip)
+        self.source.setToolTip(BY_NAME[ActionName.SOURCE].tooltip)
         self.source.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.source.setFixedWidth(SOURCE_WIDTH)
         self.menu = QMenu(self)
         self.menu.aboutToShow.connect(self.menu_opened)
         self.source.setMenu(self.menu)
-        self.play = self._button(actions.PLAY)
-        self.record = self._button(actions.RECORD)
-        self.snapshot = self._button(actions.SNAPSHOT)
-        self.sessions = self._button(actions.SESSIONS)
-        self.lab = self._button(actions.DRAWER)
-        self.hold_still = self._button(actions.HOLD_STILL)
-        self.mirror = self._sign(actions.MIRROR)
-        self.privacy = self._sign(actions.PRIVACY)
-        self.share = self._sign(actions.SHARE)
-        self.preferences = self._sign(actions.PREFERENCES)
-        self.keys = self._sign(actions.KEYS)
+        self.play = self._button(ActionName.PLAY)
+        self.record = self._button(ActionName.RECORD)
+        self.snapshot = self._button(ActionName.SNAPSHOT)
+        self.sessions = self._button(ActionName.SESSIONS)
+        self.lab = self._button(ActionName.DRAWER)
+        self.hold_still = self._button(ActionName.HOLD_STILL)
+        self.mirror = self._sign(ActionName.MIRROR)
+        self.privacy = self._sign(ActionName.PRIVACY)
+        self.share = self._sign(ActionName.SHARE)
+        self.preferences = self._sign(ActionName.PREFERENCES)
+        self.keys = self._sign(ActionName.KEYS)
         for button in (self.record, self.lab, self.mirror, self.privacy, self.share):
             button.setCheckable(True)
         layout = QHBoxLayout(self)
@@ -137,7 +136,7 @@ class ControlBar(QWidget):
         if narrow != self._narrow:
             self._narrow = narrow
             for button in (self.snapshot, self.sessions, self.lab, self.hold_still):
-                button.setText("" if narrow else f"  {BY_NAME[button.objectName()].label}")
+                button.setText("" if narrow else f"  {BY_NAME[ActionName(button.objectName())].label}")
                 button.setProperty("sign", narrow)
                 button.setMinimumWidth(SIGN_WIDTH if narrow else 0)
                 button.style().unpolish(button)
@@ -148,8 +147,9 @@ class ControlBar(QWidget):
         """Draw the icons again, in the colours in force."""
         colours = theme.palette()
         for button in self.findChildren(QPushButton):
-            if button.objectName() in SHAPES_OF_ACTIONS:
-                button.setIcon(icon(SHAPES_OF_ACTIONS[button.objectName()]))
+            shape = SHAPES_OF_ACTIONS.get(button.objectName())
+            if shape is not None:
+                button.setIcon(icon(shape))
         self.play.setIcon(icon("stop" if self._active else "play"))
         stop = icon("stop", colours.on_record)
         self.record.setIcon(stop if self._recording else icon("record", colours.record))
@@ -177,7 +177,7 @@ class ControlBar(QWidget):
         self.privacy.setChecked(facts.private)
         self.share.setChecked(bool(facts.sharing))
 
-    def _button(self, name: str) -> QPushButton:
+    def _button(self, name: ActionName) -> QPushButton:
         action = BY_NAME[name]
         button = QPushButton(f"  {action.label}")
         button.setObjectName(name)
@@ -189,7 +189,7 @@ class ControlBar(QWidget):
         button.clicked.connect(lambda _checked=False: self.asked.emit(name))
         return button
 
-    def _sign(self, name: str) -> QPushButton:
+    def _sign(self, name: ActionName) -> QPushButton:
         """Return a button with an icon alone; its tooltip says what it does."""
         button = self._button(name)
         button.setText("")

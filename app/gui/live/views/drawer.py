@@ -6,7 +6,7 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.live.presenters.flicker import FlickerView
-from app.gui.live.presenters.heatmap import FLICKER, OPTIONS
+from app.gui.live.presenters.heatmap import OPTIONS, HeatKind
 from app.gui.live.presenters.solver import SolverView
 from app.gui.live.views.heatmap import HeatMapView
 from app.gui.live.views.solver import SolverPanel
@@ -34,7 +34,7 @@ class LabDrawer(QWidget):
         self.setFixedHeight(HEIGHT)
         self.heat = HeatMapView()
         self.what = Segments("What the heat map shows")
-        self.what.show_options(OPTIONS, FLICKER)
+        self.what.show_options(OPTIONS, HeatKind.FLICKER)
         self.what.chosen.connect(self._show_what)
         self.solver = SolverPanel()
         self.solver.weight_changed.connect(self.weight_changed)

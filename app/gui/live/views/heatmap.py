@@ -12,7 +12,7 @@ from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPen, QP
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.live.presenters.flicker import FlickerView
-from app.gui.live.presenters.heatmap import FLICKER, TOOLTIP, HeatPane, HeatView, heat_view
+from app.gui.live.presenters.heatmap import TOOLTIP, HeatKind, HeatPane, HeatView, heat_view
 from app.gui.presenters.canonical_face import canonical_face, heat_field
 from app.gui.presenters.colour_scale import LEVELS
 from app.gui.theme import theme
@@ -37,7 +37,7 @@ class HeatMapView(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._what = FLICKER
+        self._what: str = HeatKind.FLICKER
         self._view = heat_view(FlickerView())
         self._shown = -math.inf
         self._fields: dict[int, QImage] = {}

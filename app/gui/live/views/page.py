@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Protocol
 
 from PySide6.QtCore import QRect
@@ -15,7 +16,7 @@ from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.page import LivePresenter
 from app.gui.live.presenters.readouts import Facts, hud
 from app.gui.live.presenters.solver import SolverView
-from app.gui.live.presenters.tour import FLICKER, RECORDING, SWITCH
+from app.gui.live.presenters.tour import TourTarget
 from app.gui.live.views.bar import ControlBar
 from app.gui.live.views.drawer import LabDrawer
 from app.gui.live.views.keys import KeyList
@@ -23,7 +24,7 @@ from app.gui.live.views.panel import SidePanel
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.tour import TourCard
-from app.gui.presenters import actions
+from app.gui.presenters.actions import ActionName
 from app.gui.widgets.banner import AddressEntry, BannerView
 from app.gui.widgets.scrub import ScrubBar
 from app.gui.widgets.sheet import Sheets
@@ -33,8 +34,12 @@ from app.sources.base import Playback
 BANNER_WIDTH = 720
 BANNER_TOP = 50
 
-PANEL, DRAWER = "panel", "drawer"
-"""Parts that can be closed, as they are remembered."""
+
+class PagePart(StrEnum):
+    """A part of the live page that can be closed, as it is remembered."""
+
+    PANEL = "panel"
+    DRAWER = "drawer"
 
 
 class Overlay(Protocol):
@@ -65,7 +70,11 @@ class LivePage(QWidget):
         self.keys = KeyList(self.view)
         self.preferences = PreferencesSheet(self.view)
         self.share = ShareSheet(self.view)
-        targets = {SWITCH: self.panel.rwr, FLICKER: self.panel.flicker, RECORDING: self.bar.record}
+        targets = {
+            TourTarget.SWITCH: self.panel.rwr,
+            TourTarget.FLICKER: self.panel.flicker,
+            TourTarget.RECORDING: self.bar.record,
+        }
         self.tour = TourCard(self, targets)
         self.sheets = Sheets(self.keys, self.preferences, self.share)
         left = QVBoxLayout()
@@ -79,7 +88,7 @@ class LivePage(QWidget):
         layout.setSpacing(8)
         layout.addLayout(left, 1)
         layout.addWidget(self.panel)
-        self.open_parts((PANEL,))
+        self.open_parts((PagePart.PANEL,))
         self.view.resized.connect(self.place)
 
     def lay_over(self, overlay: Overlay) -> None:
@@ -154,10 +163,10 @@ class LivePage(QWidget):
         return True
 
     def _parts(self) -> dict[str, QWidget]:
-        return {PANEL: self.panel, DRAWER: self.drawer}
+        return {PagePart.PANEL: self.panel, PagePart.DRAWER: self.drawer}
 
 
-def connect_page(page: LivePage, presenter: LivePresenter, act: Callable[[str], None]) -> None:
+def connect_page(page: LivePage, presenter: LivePresenter, act: Callable[[ActionName], None]) -> None:
     """Connect everything on ``page`` that steers tracking, playing and sharing.
 
     Args:
@@ -165,7 +174,11 @@ def connect_page(page: LivePage, presenter: LivePresenter, act: Callable[[str], 
         presenter: does what they ask for.
         act: does an action by its name, as its key would.
     """
-    switches = {actions.RWR: page.panel.rwr, actions.COMPARE: page.panel.compare, actions.GHCU: page.panel.ghcu}
+    switches = {
+        ActionName.RWR: page.panel.rwr,
+        ActionName.COMPARE: page.panel.compare,
+        ActionName.GHCU: page.panel.ghcu,
+    }
     for name, row in switches.items():
         row.toggle.clicked.connect(lambda _checked=False, name=name: act(name))
     page.bar.asked.connect(act)

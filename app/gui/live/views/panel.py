@@ -9,7 +9,7 @@ from app.gui.live.presenters.choices import baseline_options
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.readouts import Facts, headline, rows, verdict
 from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
-from app.gui.presenters.actions import BY_NAME, COMPARE, GHCU, RWR
+from app.gui.presenters.actions import BY_NAME, ActionName
 from app.gui.presenters.compare import VIEW_OPTIONS
 from app.gui.theme import theme
 from app.gui.widgets.controls import card, label, show_text
@@ -31,9 +31,11 @@ class SidePanel(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.rwr = ActionRow(BY_NAME[RWR], "Recurrence (RwR)", lambda: theme.palette().modes["rwr"])
-        self.compare = ActionRow(BY_NAME[COMPARE], "Compare both modes", lambda: theme.palette().modes["cold"])
-        self.ghcu = ActionRow(BY_NAME[GHCU], "Repair covered points", lambda: theme.palette().demo)
+        self.rwr = ActionRow(BY_NAME[ActionName.RWR], "Recurrence (RwR)", lambda: theme.palette().modes["rwr"])
+        self.compare = ActionRow(
+            BY_NAME[ActionName.COMPARE], "Compare both modes", lambda: theme.palette().modes["cold"]
+        )
+        self.ghcu = ActionRow(BY_NAME[ActionName.GHCU], "Repair covered points", lambda: theme.palette().demo)
         self.baseline = Segments("Compare with")
         self.compare_view = Segments("How both are shown")
         self._headline = label("dim")

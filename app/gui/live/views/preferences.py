@@ -10,14 +10,12 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidg
 
 from app.core.errors import UserError
 from app.gui.live.presenters.preferences import (
-    ANNOTATED,
-    EXACT,
     FACES_OPTIONS,
     MIRROR_OPTIONS,
     MIRRORED,
     THEME_OPTIONS,
-    VIDEO,
     Preferences,
+    RecordingPart,
     read_folder,
     recording_switches,
     with_switch,
@@ -28,7 +26,11 @@ from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
 
 WIDTH = 520
-SWITCH_NAMES = {VIDEO: "Clean video", ANNOTATED: "Annotated video", EXACT: "Exact pictures"}
+SWITCH_NAMES = {
+    RecordingPart.VIDEO: "Clean video",
+    RecordingPart.ANNOTATED: "Annotated video",
+    RecordingPart.EXACT: "Exact pictures",
+}
 
 
 class PreferencesSheet(Sheet):

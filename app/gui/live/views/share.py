@@ -8,17 +8,7 @@ from dataclasses import replace
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from app.gui.live.presenters.share import (
-    CAMERA_FIELD,
-    ERROR,
-    GOOD,
-    JSON_FIELD,
-    OSC_FIELD,
-    PICTURE_OPTIONS,
-    WRONG,
-    ShareForm,
-    StatusLine,
-)
+from app.gui.live.presenters.share import PICTURE_OPTIONS, ShareField, ShareForm, StatusLine, StatusTone
 from app.gui.live.views.preferences import mark_wrong
 from app.gui.widgets.controls import ChoiceRow, small_label
 from app.gui.widgets.sheet import Sheet
@@ -26,10 +16,10 @@ from app.gui.widgets.toggle import ToggleRow
 from app.sharing.settings import CameraPicture
 
 WIDTH = 500
-_LABELS = {GOOD: "fine", ERROR: "wrong", WRONG: "wrong"}
+_LABELS = {StatusTone.GOOD: "fine", StatusTone.ERROR: "wrong", StatusTone.WRONG: "wrong"}
 _NOTES = {
-    JSON_FIELD: ("JSON over UDP", "One or two datagrams a frame, for scripts and research tools"),
-    OSC_FIELD: ("OSC over UDP", "For VTuber programs, music and stage tools"),
+    ShareField.JSON: ("JSON over UDP", "One or two datagrams a frame, for scripts and research tools"),
+    ShareField.OSC: ("OSC over UDP", "For VTuber programs, music and stage tools"),
 }
 
 
@@ -58,26 +48,30 @@ class ShareSheet(Sheet):
             line.editingFinished.connect(self._read_addresses)
             self.addresses[field] = line
             self._add(field, line)
-        self.switches[CAMERA_FIELD] = ToggleRow(
+        self.switches[ShareField.CAMERA] = ToggleRow(
             "Virtual camera", "Other programs can choose LDEQ Live as their camera; needs pyvirtualcam"
         )
         self.picture = ChoiceRow("It shows", PICTURE_OPTIONS)
         self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=CameraPicture(name))))
-        self._add(CAMERA_FIELD, self.picture)
+        self._add(ShareField.CAMERA, self.picture)
         self.body.addWidget(
             small_label("Nothing leaves this computer unless you name another one. Formats: docs/guide/sharing.md.")
         )
-        self.switches[JSON_FIELD].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
-        self.switches[OSC_FIELD].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
-        self.switches[CAMERA_FIELD].changed.connect(lambda on: self._tell(replace(self._form, camera_on=on)))
+        self.switches[ShareField.JSON].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
+        self.switches[ShareField.OSC].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
+        self.switches[ShareField.CAMERA].changed.connect(lambda on: self._tell(replace(self._form, camera_on=on)))
         self.show_form(self._form)
 
     def show_form(self, form: ShareForm) -> None:
         """Show what is in force; a line that a person is writing in is left alone."""
         self._form = form
-        for field, on in ((JSON_FIELD, form.json_on), (OSC_FIELD, form.osc_on), (CAMERA_FIELD, form.camera_on)):
+        for field, on in (
+            (ShareField.JSON, form.json_on),
+            (ShareField.OSC, form.osc_on),
+            (ShareField.CAMERA, form.camera_on),
+        ):
             self.switches[field].show_state(on)
-        for field, text in ((JSON_FIELD, form.json_to), (OSC_FIELD, form.osc_to)):
+        for field, text in ((ShareField.JSON, form.json_to), (ShareField.OSC, form.osc_to)):
             line = self.addresses[field]
             if not line.hasFocus() and line.text() != text:
                 line.setText(text)
@@ -93,7 +87,7 @@ class ShareSheet(Sheet):
             self._lines[field] = wanted
             grown |= status.show_lines(wanted)
             if field in self.addresses:
-                mark_wrong(self.addresses[field], any(line.tone == WRONG for line in wanted))
+                mark_wrong(self.addresses[field], any(line.tone == StatusTone.WRONG for line in wanted))
         if grown and self.isVisible():
             self.fit()
 
@@ -108,7 +102,7 @@ class ShareSheet(Sheet):
         self.body.addSpacing(8)
 
     def _read_addresses(self) -> None:
-        json_to, osc_to = (self.addresses[field].text().strip() for field in (JSON_FIELD, OSC_FIELD))
+        json_to, osc_to = (self.addresses[field].text().strip() for field in (ShareField.JSON, ShareField.OSC))
         self._tell(replace(self._form, json_to=json_to, osc_to=osc_to))
 
     def _tell(self, form: ShareForm) -> None:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QRegion
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
-from app.gui.live.presenters.tour import Tour, card_place
+from app.gui.live.presenters.tour import Tour, TourTarget, card_place
 from app.gui.theme import theme
 from app.gui.widgets.controls import push_button
 from app.gui.widgets.sheet import Sheet
@@ -30,7 +30,7 @@ class TourCard(Sheet):
 
     finished = Signal()
 
-    def __init__(self, parent: QWidget, targets: Mapping[str, QWidget]) -> None:
+    def __init__(self, parent: QWidget, targets: Mapping[TourTarget, QWidget]) -> None:
         super().__init__(parent, "Tour", WIDTH)
         self._targets = targets
         self._tour = Tour()

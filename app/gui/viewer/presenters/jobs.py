@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from app.core.errors import UserError
@@ -40,11 +41,19 @@ BASELINES: tuple[Option, ...] = (
 )
 """What to solve beside it."""
 
-VIDEO, ANNOTATED, SESSION = "video", "annotated", "session"
+
+class ClipKind(StrEnum):
+    """What a part of a session is written as."""
+
+    VIDEO = "video"
+    ANNOTATED = "annotated"
+    SESSION = "session"
+
+
 CLIPS: tuple[Option, ...] = (
-    Option(ANNOTATED, "Video with landmarks", "The pictures with the first take's landmarks drawn in"),
-    Option(VIDEO, "Clean video", "The pictures as they were recorded"),
-    Option(SESSION, "Session", "A session of its own: pictures, landmarks and events of this part"),
+    Option(ClipKind.ANNOTATED, "Video with landmarks", "The pictures with the first take's landmarks drawn in"),
+    Option(ClipKind.VIDEO, "Clean video", "The pictures as they were recorded"),
+    Option(ClipKind.SESSION, "Session", "A session of its own: pictures, landmarks and events of this part"),
 )
 """What a part of a session can be written as."""
 
@@ -185,8 +194,10 @@ def clip_job(
     def work(progress: Callable[[int, int], None], stop: threading.Event) -> Outcome | None:
         # Without dots: what follows the last one would be taken for the kind of file.
         stem = f"{session.name}-clip-{start:.0f}-to-{end:.0f}s".replace(".", "_")
-        destination = unique_path(session.folder.parent, stem, "" if kind == SESSION else ".mp4")
-        path = export_clip(session, take, start, end, destination, kind == ANNOTATED, progress=progress, stop=stop)
+        destination = unique_path(session.folder.parent, stem, "" if kind == ClipKind.SESSION else ".mp4")
+        path = export_clip(
+            session, take, start, end, destination, kind == ClipKind.ANNOTATED, progress=progress, stop=stop
+        )
         return None if path is None else Outcome(f"Saved {path.name}.", path=path)
 
     return Job("Export clip", work, ended)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from app.gui.presenters.playback import clock_text
 from app.gui.presenters.readouts import NOTHING
@@ -173,7 +174,14 @@ def _number(value: float | None, decimals: int, unit: str = "") -> str:
     return NOTHING if value is None or not math.isfinite(value) else f"{value:.{decimals}f}{unit}"
 
 
-EMPTY, OPENING, OPEN, FAILED = "empty", "opening", "open", "failed"
+class ViewerStage(StrEnum):
+    """Where the session viewer stands."""
+
+    EMPTY = "empty"
+    OPENING = "opening"
+    OPEN = "open"
+    FAILED = "failed"
+
 
 NO_FRAMES = "Nothing was recorded: it ended before the first frame."
 
@@ -185,7 +193,7 @@ class ViewerFacts:
     """What the viewer shows besides the picture.
 
     Attributes:
-        stage: "empty", "opening", "open" or "failed".
+        stage: where the viewer stands.
         title: the session's name.
         subtitle: when, from what, how long.
         problem: why it cannot be opened, or why there are no pictures; "" normally.
@@ -202,7 +210,7 @@ class ViewerFacts:
         can_replay: whether there are pictures and nothing is being made.
     """
 
-    stage: str = EMPTY
+    stage: ViewerStage = ViewerStage.EMPTY
     title: str = ""
     subtitle: str = ""
     problem: str = ""
@@ -263,7 +271,7 @@ def facts_of(
     if other is not None:
         rows, columns, words = readouts.other_session_rows(other), (other.a.name, other.b.name), ""
     return ViewerFacts(
-        stage=OPEN,
+        stage=ViewerStage.OPEN,
         title=name,
         subtitle=opened.subtitle,
         problem=problem if len(opened.session.frames) else NO_FRAMES,

@@ -23,7 +23,7 @@ from app.gui.presenters.banner import NOTICE_SECONDS
 from app.gui.viewer.presenters import readouts
 from app.gui.viewer.presenters.jobs import Job, Outcome, TrackAgain, clip_job, replay_job
 from app.gui.viewer.presenters.player import SessionPlayer
-from app.gui.viewer.presenters.readouts import EMPTY, FAILED, OPEN, OPENING, Opened, Part, ViewerFacts, facts_of
+from app.gui.viewer.presenters.readouts import Opened, Part, ViewerFacts, ViewerStage, facts_of
 from app.gui.viewer.presenters.takes import load_takes, part_figures
 from app.gui.viewer.presenters.timeline import timeline_of
 from app.sessions.compare import compare_takes
@@ -54,7 +54,7 @@ class Viewer:
         self._background = background
         self._lock = threading.RLock()
         self._run = 0
-        self._stage, self._problem = EMPTY, ""
+        self._stage, self._problem = ViewerStage.EMPTY, ""
         self._folder: Path | None = None
         self._opened: Opened | None = None
         self._part: Part | None = None
@@ -82,7 +82,7 @@ class Viewer:
         """Open a session instead of the one that is open."""
         self.close()
         with self._lock:
-            self._stage, self._folder = OPENING, folder
+            self._stage, self._folder = ViewerStage.OPENING, folder
             run = self._run
         self._background(lambda: self._open(folder, run))
         self._changed()
@@ -93,7 +93,7 @@ class Viewer:
             self._run += 1
             player, job = self.player, self._job
             self.player, self._job, self._opened = None, None, None
-            self._stage, self._folder, self._problem = EMPTY, None, ""
+            self._stage, self._folder, self._problem = ViewerStage.EMPTY, None, ""
             self._part, self._message = None, None
         if job is not None:
             job.cancel()
@@ -228,7 +228,7 @@ class Viewer:
         with self._lock:
             if run != self._run:
                 return
-            self._opened, self._stage = opened, OPEN
+            self._opened, self._stage = opened, ViewerStage.OPEN
             self.player = SessionPlayer(session, shown)
             self.player.start()
         self._changed()
@@ -316,5 +316,5 @@ class Viewer:
         with self._lock:
             if run != self._run:
                 return
-            self._stage, self._problem = FAILED, sentence
+            self._stage, self._problem = ViewerStage.FAILED, sentence
         self._changed()

@@ -9,14 +9,14 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from app.gui.presenters import actions
-from app.gui.presenters.banner import ERROR, GOOD, Banner
+from app.gui.presenters.actions import ActionName
+from app.gui.presenters.banner import Banner, Tone
 from app.gui.presenters.compare import VIEW_OPTIONS
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.readouts import Hud
 from app.gui.presenters.zoom import FaceZoom
 from app.gui.viewer.presenters.library import Library
-from app.gui.viewer.presenters.readouts import FAILED, OPEN, OPENING, ViewerFacts
+from app.gui.viewer.presenters.readouts import ViewerFacts, ViewerStage
 from app.gui.viewer.presenters.viewer import Viewer
 from app.gui.viewer.views.panel import ViewerPanel
 from app.gui.viewer.views.timeline import TimelineView
@@ -107,34 +107,34 @@ class ViewerView(QWidget):
         if self.viewer.player is not None:
             self.viewer.player.redraw()
 
-    def act(self, name: str) -> bool:
+    def act(self, name: ActionName) -> bool:
         """Do what one of the window's actions means here; return False for those that mean nothing."""
         player = self.viewer.player
-        if name == actions.DISMISS:
+        if name == ActionName.DISMISS:
             if self.viewer.view().message is not None:
                 self.viewer.dismiss()
             else:
                 self.close_session()
             return True
-        if name == actions.COMPARE_VIEW:
+        if name == ActionName.COMPARE_VIEW:
             self._set_compare_view(self.picture.comparison.next_view())
             return True
-        if name == actions.CLOSE_UP:
+        if name == ActionName.CLOSE_UP:
             self.picture.toggle_close_up()
             return True
         if player is None:
             return False
-        steps = {actions.FRAME_BACK: -1, actions.FRAME_AHEAD: 1}
-        seconds = {actions.BACK: -1.0, actions.AHEAD: 1.0, actions.BACK_MORE: -5.0, actions.AHEAD_MORE: 5.0}
-        if name == actions.PAUSE:
+        steps = {ActionName.FRAME_BACK: -1, ActionName.FRAME_AHEAD: 1}
+        seconds = {ActionName.BACK: -1.0, ActionName.AHEAD: 1.0, ActionName.BACK_MORE: -5.0, ActionName.AHEAD_MORE: 5.0}
+        if name == ActionName.PAUSE:
             player.play(player.playback.paused)
         elif name in steps:
             player.step(steps[name])
         elif name in seconds:
             player.seek(player.playback.position + seconds[name])
-        elif name == actions.DIVIDER_LEFT:  # its key, [
+        elif name == ActionName.DIVIDER_LEFT:  # its key, [
             self.viewer.begin_part()
-        elif name == actions.DIVIDER_RIGHT:
+        elif name == ActionName.DIVIDER_RIGHT:
             self.viewer.end_part()
         else:
             return False
@@ -149,7 +149,7 @@ class ViewerView(QWidget):
         _show(self._subtitle, self._subtitle.fontMetrics().elidedText(view.subtitle, Qt.TextElideMode.ElideRight, room))
         self._subtitle.setToolTip(view.subtitle)
         self.panel.show_view(view)
-        self.panel.setEnabled(view.stage == OPEN)
+        self.panel.setEnabled(view.stage == ViewerStage.OPEN)
         self.timeline.show_timeline(view.timeline)
         self.timeline.show_part(view.part)
         playback = player.playback if player is not None else None
@@ -272,10 +272,10 @@ class ViewerView(QWidget):
     def _show_message(self, view: ViewerFacts) -> None:
         message, banner = view.message, None
         if message is not None:
-            offers = (actions.SHOW_FOLDER,) if message.path is not None else ()
-            banner = Banner(("viewer", message), GOOD if message.good else ERROR, message.text, offers)
-        elif view.stage == FAILED:
-            banner = Banner(("viewer", view.problem), ERROR, view.problem)
+            offers = (ActionName.SHOW_FOLDER,) if message.path is not None else ()
+            banner = Banner(("viewer", message), Tone.GOOD if message.good else Tone.ERROR, message.text, offers)
+        elif view.stage == ViewerStage.FAILED:
+            banner = Banner(("viewer", view.problem), Tone.ERROR, view.problem)
         if banner != self.banner.banner:
             self.banner.show_banner(banner)
             self._place_banner()
@@ -290,9 +290,9 @@ class ViewerView(QWidget):
         if self.viewer.folder is not None:
             self.show_folder.emit(self.viewer.folder)
 
-    def _take_offer(self, name: str) -> None:
+    def _take_offer(self, name: ActionName) -> None:
         message = self.viewer.view().message
-        if name == actions.SHOW_FOLDER and message is not None and message.path is not None:
+        if name == ActionName.SHOW_FOLDER and message is not None and message.path is not None:
             self.show_folder.emit(message.path.parent)
 
     def _other_sessions(self) -> Sequence[tuple[str, Path]]:
@@ -301,12 +301,12 @@ class ViewerView(QWidget):
 
 
 def _hud(view: ViewerFacts) -> Hud:
-    if view.stage == OPENING:
+    if view.stage == ViewerStage.OPENING:
         return Hud(message="Opening the session\u2026")
     shown = [row.title for row in view.takes if row.first]
     baseline = [row.title for row in view.takes if row.second]
     mode = "   ".join([*(f"\u25cf {title}" for title in shown), *(f"\u25cb {title}" for title in baseline)])
-    return Hud(mode=mode, notice=view.problem if view.stage == OPEN else "")
+    return Hud(mode=mode, notice=view.problem if view.stage == ViewerStage.OPEN else "")
 
 
 def _show(target: QWidget, text: str) -> None:
