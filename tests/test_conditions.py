@@ -10,12 +10,9 @@ from numpy.typing import NDArray
 from app.core.places import DEMO_CLIP
 from app.sources.video import VideoSource
 from app.tracking.conditions import (
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    TOP,
     Conditions,
     ConditionsSmoother,
+    Edge,
     FaceView,
     box_conditions,
     face_conditions,
@@ -96,8 +93,13 @@ def test_face_size_and_what_the_edges_cut_off() -> None:
     whole = face_view(face_points(320, 240, 200), 640, 480)
     assert whole.inter_ocular == pytest.approx(100)
     assert whole.height == pytest.approx(200 / 480, rel=0.01)
-    assert (whole.cut_off, whole.edge) == (0, "")
-    for edge, (x, y) in {LEFT: (0, 240), RIGHT: (639, 240), TOP: (320, 0), BOTTOM: (320, 479)}.items():
+    assert (whole.cut_off, whole.edge) == (0, None)
+    for edge, (x, y) in {
+        Edge.LEFT: (0, 240),
+        Edge.RIGHT: (639, 240),
+        Edge.TOP: (320, 0),
+        Edge.BOTTOM: (320, 479),
+    }.items():
         cut = face_view(face_points(x, y, 200), 640, 480)
         assert cut.edge == edge
         assert cut.cut_off == pytest.approx(0.5, abs=0.06)
@@ -138,12 +140,12 @@ def test_smoother_follows_by_its_time_constant() -> None:
 def test_smoother_begins_anew_with_another_face_or_source() -> None:
     smoother = ConditionsSmoother(1.0)
     smoother.add(conditions(100.0), 5.0)
-    near = smoother.add(conditions(200.0, FaceView(100.0, 0.5, 0.0, "")), 5.1)
+    near = smoother.add(conditions(200.0, FaceView(100.0, 0.5, 0.0, None)), 5.1)
     assert near.light == 200.0
-    far = smoother.add(conditions(200.0, FaceView(50.0, 0.2, 0.4, LEFT)), 5.2)
+    far = smoother.add(conditions(200.0, FaceView(50.0, 0.2, 0.4, Edge.LEFT)), 5.2)
     assert far.face is not None
     assert 50 < far.face.inter_ocular < 100
-    assert far.face.edge == LEFT
-    assert smoother.add(conditions(20.0, FaceView(50.0, 0.2, 0.4, LEFT)), 1.0).light == 20.0  # time ran back
+    assert far.face.edge == Edge.LEFT
+    assert smoother.add(conditions(20.0, FaceView(50.0, 0.2, 0.4, Edge.LEFT)), 1.0).light == 20.0  # time ran back
     smoother.clear()
     assert smoother.value is None

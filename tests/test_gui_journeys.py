@@ -48,7 +48,7 @@ from app.holdstill.card_file import read_card
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
 from app.lab.speed.crowd import Crowd
-from app.sessions.form import COMPLETE, RECORDED, REPLAYS
+from app.sessions.form import RECORDED, REPLAYS, SessionState
 from app.sessions.session import open_session
 from app.sessions.writer import RecordingChoices
 from app.sources.base import Playback, Source
@@ -522,7 +522,7 @@ def test_closing_in_the_middle_of_everything_loses_nothing(begin: Callable[..., 
     assert session.state.finished.path != finished
     for folder in (finished, session.state.finished.path):
         kept = open_session(folder)
-        assert kept.state == COMPLETE
+        assert kept.state == SessionState.COMPLETE
         assert kept.metadata.counts.frames == len(kept.frames) > 0
         assert kept.take_names == (RECORDED,)  # a replay that was not finished leaves nothing
         assert not list((folder / REPLAYS).glob("*"))

@@ -17,7 +17,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.live.presenters.hint_watcher import HintWatcher
 from app.gui.live.presenters.hints import LOST, LOST_AFTER, POOR, REMEMBERED, TEXTS, Hint, HintJudge, HintKind
 from app.sources.demo import DemoClip
-from app.tracking.conditions import LEFT, RIGHT, TOP
+from app.tracking.conditions import Edge
 from app.tracking.pipeline import Pipeline, build_pipeline
 from model.geometry import Crop
 from model.solvers import SolveReport
@@ -129,7 +129,7 @@ def test_a_tracked_face_that_could_be_better(
     assert hints[-1] is not None
     assert not hints[-1].lost
     if kind == HintKind.CUT_OFF:
-        assert hints[-1].edge == LEFT
+        assert hints[-1].edge == Edge.LEFT
         assert "left edge" in hints[-1].sentence()
         assert "right edge" in hints[-1].sentence(mirrored=True)
 
@@ -164,7 +164,7 @@ def test_a_face_that_is_lost(pipeline: Pipeline, pictures: list[Image], spoil: S
 def test_a_face_that_walks_out(pipeline: Pipeline, pictures: list[Image]) -> None:
     walk = [shift(30.0 * k)(pictures[0]) for k in range(16)]
     hints = hints_for(pipeline, [*walk, *walk[-1:] * 6])
-    assert hints[-1] == Hint(HintKind.GONE, True, RIGHT)
+    assert hints[-1] == Hint(HintKind.GONE, True, Edge.RIGHT)
     assert hints[-1].sentence() == "The face left the picture at the right edge."
     assert hints[-1].sentence(mirrored=True) == "The face left the picture at the left edge."
 
@@ -214,7 +214,7 @@ def test_the_place_of_a_face_is_forgotten(textured: Image) -> None:
 
 
 def test_top_edge_is_the_same_in_a_mirror() -> None:
-    hint = Hint(HintKind.CUT_OFF, False, TOP)
+    hint = Hint(HintKind.CUT_OFF, False, Edge.TOP)
     assert hint.sentence(mirrored=True) == hint.sentence() == "The face is cut off at the top edge: move to the middle."
 
 

@@ -17,7 +17,7 @@ from app.media.tables import CsvTable
 from app.media.video import VideoWriter
 from app.sessions import recorder as module
 from app.sessions.events import tracking_event
-from app.sessions.form import COMPLETE, RECOVERED
+from app.sessions.form import SessionState
 from app.sessions.listing import list_sessions
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import SessionRecorder
@@ -99,7 +99,7 @@ def test_records_what_it_is_offered(folder):
     assert [float(time) for time in video.times] == pytest.approx([k / 30 for k in range(20)], abs=1e-4)
     assert len(read_video(folder / "annotated.mp4").times) == 20
     session = open_session(folder)
-    assert session.state == COMPLETE
+    assert session.state == SessionState.COMPLETE
     assert session.frames.index.tolist() == list(range(20))
     assert session.frames.timestamp.tolist() == [7 + k / 30 for k in range(20)]
     assert session.frames.picture.tolist() == list(range(20))
@@ -281,7 +281,7 @@ def test_a_full_disk_is_kept_for_the_summary_and_costs_no_landmarks(folder, monk
     assert session.frames.picture[:4].tolist() == [0, 1, 2, -1]
     assert session.recorded.estimates.row.tolist() == list(range(rows))
     assert [event.text for event in session.events if event.kind == "error"] == ["The disk is full."]
-    assert session.state == RECOVERED
+    assert session.state == SessionState.RECOVERED
     assert read_video(folder / "video.mp4").indices == [0, 1, 2]
 
 
@@ -308,7 +308,7 @@ def test_tables_that_fail_leave_what_was_written(folder, monkeypatch):
     assert recorder.stop().error == "The disk is full."
     session = open_session(folder)
     assert session.recorded.estimates.row.tolist()[:2] == [0, 1]
-    assert (session.state, session.metadata.state) == (RECOVERED, RECOVERED)
+    assert (session.state, session.metadata.state) == (SessionState.RECOVERED, SessionState.RECOVERED)
     assert list_sessions(folder.parent)[0].seconds == session.metadata.seconds > 0
 
 
@@ -318,7 +318,7 @@ def test_stopping_has_a_time_limit(folder, gate):
     assert "not finished" in recorder.stop(timeout=0.05).error
     gate.set()
     assert recorder.stop().error is None
-    assert open_session(folder).state == COMPLETE
+    assert open_session(folder).state == SessionState.COMPLETE
 
 
 def test_while_it_is_written_a_session_can_be_opened(folder, gate):
@@ -327,7 +327,7 @@ def test_while_it_is_written_a_session_can_be_opened(folder, gate):
         recorder.offer(result(index))
     while recorder.frames < 3:
         pass
-    assert open_session(folder).state == RECOVERED
+    assert open_session(folder).state == SessionState.RECOVERED
     assert recorder.stop().error is None
 
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.core.settings import EngineSettings, TrackingSettings
+from app.sessions.tracked import VideoCopy
 
 UNFINISHED = "unfinished"
 """Folder below the outputs in which a video's outputs grow; they are moved out of it when they are complete."""
@@ -57,7 +58,7 @@ class BatchSettings:
     kinds: tuple[OutputKind, ...] = (OutputKind.SESSION,)
     tracking: TrackingSettings = TrackingSettings()  # noqa: RUF009  (frozen)
     engine: EngineSettings = EngineSettings()  # noqa: RUF009
-    copy: str | None = None
+    copy: VideoCopy | None = None
     audio: bool = True
 
 

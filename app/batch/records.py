@@ -12,7 +12,7 @@ from typing import Any
 from app.batch.job import BatchSettings, Job, Outcome, OutputKind, SourceIdentity
 from app.core.files import failure, make_folder, write_json
 from app.core.version import VERSION
-from app.sessions.form import COMPLETE, SessionError, is_session
+from app.sessions.form import SessionError, SessionState, is_session
 from app.sessions.metadata import read_metadata
 from app.sessions.plain import to_plain
 from model.json_files import JsonError, from_plain, read_object
@@ -158,7 +158,7 @@ def _is_whole(path: Path, record: Record) -> bool:
     if record.kind != OutputKind.SESSION:
         return path.is_file() and path.stat().st_size == record.size
     try:
-        return is_session(path) and read_metadata(path).state == COMPLETE
+        return is_session(path) and read_metadata(path).state == SessionState.COMPLETE
     except SessionError:
         return False
 

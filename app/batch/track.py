@@ -20,7 +20,7 @@ from app.media.audio import AudioCopy, SourceTiming, probe_timing
 from app.media.outputs import OutputPlan, Outputs
 from app.sessions.form import is_session
 from app.sessions.metadata import EngineFacts
-from app.sessions.tracked import open_tracked_session
+from app.sessions.tracked import VideoCopy, open_tracked_session
 from app.sessions.writer import SessionWriter
 from app.sources.base import Source, SourceInfo
 from app.sources.images import ImageSource, list_pictures
@@ -62,7 +62,7 @@ class TrackRequest:
         plan: where results go; check it first.
         tracking: how faces are tracked.
         engine: which model runs.
-        copy: one of ``app.sessions.tracked.COPIES`` to keep the pictures in the session; None keeps them only if the
+        copy: how to keep the pictures in the session; None keeps them only if the
             session cannot refer to the input.
         audio: copy the input's audio into the annotated video.
     """
@@ -71,7 +71,7 @@ class TrackRequest:
     plan: OutputPlan
     tracking: TrackingSettings
     engine: EngineSettings
-    copy: str | None = None
+    copy: VideoCopy | None = None
     audio: bool = True
 
     @property

@@ -23,7 +23,7 @@ from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
 from app.cli.tracking_options import add_tracking_options, tracking_settings
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
-from app.sessions.tracked import CLOSE, COPIES
+from app.sessions.tracked import VideoCopy
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -52,8 +52,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--copy-video",
         nargs="?",
-        choices=COPIES,
-        const=CLOSE,
+        choices=tuple(VideoCopy),
+        const=VideoCopy.CLOSE,
         help="keep the pictures in the sessions, too, small or (exact) every value; else they refer to the videos",
     )
     add_tracking_options(parser)

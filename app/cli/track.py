@@ -24,7 +24,7 @@ from app.cli.tracking_options import add_tracking_options, tracking_settings
 from app.core.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.media.outputs import OutputPlan
 from app.media.video import VIDEO_SUFFIXES
-from app.sessions.tracked import CLOSE, COPIES
+from app.sessions.tracked import VideoCopy
 from app.sources.spec import PathSpec, SourceSpec, parse_source
 
 
@@ -50,8 +50,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--copy-video",
         nargs="?",
-        choices=COPIES,
-        const=CLOSE,
+        choices=tuple(VideoCopy),
+        const=VideoCopy.CLOSE,
         help="keep the pictures in the session, too, small or (exact) every value; else it refers to INPUT",
     )
     add_tracking_options(parser)

@@ -9,7 +9,7 @@ from pathlib import Path
 from app.core.errors import UserError
 from app.sessions.compare import figures_of
 from app.sessions.events import EventKind
-from app.sessions.form import COMPLETE, LANDMARKS_PARQUET, REPLAYS
+from app.sessions.form import LANDMARKS_PARQUET, REPLAYS, SessionState
 from app.sessions.metadata import checksums
 from app.sessions.session import Session
 
@@ -19,7 +19,7 @@ def session_lines(session: Session) -> list[str]:
     facts, counts = session.metadata, session.metadata.counts
     source = facts.source
     lines = [f"{session.name}: {session.state}, {session.seconds:.2f} s, {_many(len(session.frames), 'frame')}"]
-    if session.state != COMPLETE:
+    if session.state != SessionState.COMPLETE:
         exact = (session.folder / LANDMARKS_PARQUET).is_file()
         kept = "" if exact else "; landmarks are those of the CSV, to 0.001 pixels"
         lines.append(f"  the recording did not come to its proper end{kept}")

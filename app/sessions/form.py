@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,13 @@ REPLAY_METADATA = "replay.json"
 RECORDED = "recorded"
 """Name of the take that was recorded live; replays have other names."""
 
-RECORDING, COMPLETE, RECOVERED = "recording", "complete", "recovered"
-"""States: being written (or killed while it was), finished, and read back after a kill."""
+
+class SessionState(StrEnum):
+    """Being written (or killed while it was), finished, and read back after a kill."""
+
+    RECORDING = "recording"
+    COMPLETE = "complete"
+    RECOVERED = "recovered"
 
 
 class SessionError(UserError):

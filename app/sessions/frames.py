@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -58,10 +58,6 @@ class FrameTable:
         rows = np.clip(np.searchsorted(self.time, times - 2 * _HALF_MICROSECOND), 0, len(self) - 1)
         near = np.abs(self.time[rows] - times) <= 2 * _HALF_MICROSECOND
         return np.where(near, rows, -1).astype(np.int64)
-
-    def up_to_picture(self, count: int) -> FrameTable:
-        """Return the table of a video that holds ``count`` pictures: later ones are not there."""
-        return replace(self, picture=np.where(self.picture < count, self.picture, NO_PICTURE))
 
     @property
     def pictures(self) -> int:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from app.sessions.form import COMPLETE, METADATA, RECOVERED, THUMBNAIL, SessionError
+from app.sessions.form import METADATA, THUMBNAIL, SessionError, SessionState
 from app.sessions.metadata import SessionMetadata, read_metadata
 
 
@@ -53,8 +53,8 @@ def _entry(folder: Path) -> SessionEntry:
     try:
         facts = read_metadata(folder)
     except SessionError as error:
-        return SessionEntry(folder, folder.name, _modified(folder), None, "", RECOVERED, error=str(error))
-    complete = facts.state == COMPLETE
+        return SessionEntry(folder, folder.name, _modified(folder), None, "", SessionState.RECOVERED, error=str(error))
+    complete = facts.state == SessionState.COMPLETE
     thumbnail = folder / THUMBNAIL
     return SessionEntry(
         folder,
@@ -62,7 +62,7 @@ def _entry(folder: Path) -> SessionEntry:
         _started(facts, folder),
         facts.seconds if facts.ended is not None else None,
         facts.source.name,
-        COMPLETE if complete else RECOVERED,
+        SessionState.COMPLETE if complete else SessionState.RECOVERED,
         facts.privacy,
         thumbnail if thumbnail.is_file() else None,
     )

@@ -13,7 +13,7 @@ from uuid import uuid4
 from app.core.errors import UserError
 from app.core.settings import EngineSettings, TrackingSettings
 from app.core.version import VERSION
-from app.sessions.form import METADATA, RECORDING, SESSION_KIND, SessionError, read_form, write_form
+from app.sessions.form import METADATA, SESSION_KIND, SessionError, SessionState, read_form, write_form
 from app.sessions.plain import from_plain, to_plain
 from app.sources.base import SourceInfo
 from model.errors import ModelError
@@ -152,7 +152,7 @@ class SessionMetadata:
     engine: EngineFacts
     tracking: TrackingSettings
     session: str = field(default_factory=lambda: uuid4().hex)
-    state: str = RECORDING
+    state: str = SessionState.RECORDING
     started: str = field(default_factory=lambda: now())
     ended: str | None = None
     application: str = VERSION

@@ -16,16 +16,15 @@ from app.core.version import VERSION
 from app.sessions.estimates import read_estimates
 from app.sessions.events import Event, EventKind, changed_settings, read_events
 from app.sessions.form import (
-    COMPLETE,
     EVENTS,
     EXACT_VIDEO,
     FRAMES,
     RECORDED,
-    RECOVERED,
     REPLAY_KIND,
     REPLAY_METADATA,
     REPLAYS,
     SessionError,
+    SessionState,
     read_form,
 )
 from app.sessions.frames import FrameTable, read_frames
@@ -93,7 +92,7 @@ class Session:
     @property
     def state(self) -> str:
         """ "complete", or "recovered" where the recording was cut off."""
-        return COMPLETE if self.metadata.state == COMPLETE else RECOVERED
+        return SessionState.COMPLETE if self.metadata.state == SessionState.COMPLETE else SessionState.RECOVERED
 
     @property
     def seconds(self) -> float:
@@ -147,11 +146,11 @@ class Session:
             raise SessionError(self._no_pictures())
         shown = self.frames.picture >= 0
         times = self.frames.time if video.inside else self.frames.timestamp
-        finished = self.state == COMPLETE or path.suffix != Path(EXACT_VIDEO).suffix
+        finished = self.state == SessionState.COMPLETE or path.suffix != Path(EXACT_VIDEO).suffix
         try:
             return SessionVideo(path, times[shown], whole=finished)
         except SessionError as error:
-            if self.state == COMPLETE or not video.inside:
+            if self.state == SessionState.COMPLETE or not video.inside:
                 raise
             raise SessionError(
                 f"{self.folder} was cut off before its first pictures were on the disk; its landmarks can be shown."

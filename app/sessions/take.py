@@ -12,7 +12,6 @@ from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.sessions.estimates import Estimates
 from app.sessions.events import Event, EventKind, tracking_event
-from app.sessions.form import RECORDED
 from app.sessions.frames import FrameTable
 from app.sessions.metadata import EngineFacts
 from model.geometry import Crop
@@ -52,11 +51,6 @@ class Take:
     versions: dict[str, str]
     settings_at: SettingsAt
     as_recorded: bool = True
-
-    @property
-    def is_replay(self) -> bool:
-        """Whether it was computed from the session's pictures afterwards."""
-        return self.name != RECORDED
 
     @property
     def faces(self) -> tuple[int, ...]:

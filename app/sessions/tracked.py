@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 
 from app.core.errors import SourceError
@@ -13,9 +14,12 @@ from app.sessions.writer import SessionWriter
 from app.sources.base import SourceInfo
 from model.weights import sha256
 
-CLOSE, EXACT = "close", "exact"
-COPIES = (CLOSE, EXACT)
-"""How the video is copied: small and nearly the same, or every value."""
+
+class VideoCopy(StrEnum):
+    """How a video is copied into a session: small and nearly the same, or every value."""
+
+    CLOSE = "close"
+    EXACT = "exact"
 
 
 def open_tracked_session(
@@ -26,7 +30,7 @@ def open_tracked_session(
     *,
     video: Path | None = None,
     timing: SourceTiming | None = None,
-    copy: str | None = None,
+    copy: VideoCopy | None = None,
 ) -> SessionWriter:
     """Create the session of an input.
 
@@ -38,7 +42,7 @@ def open_tracked_session(
         video: the input, where it is a video file. The session refers to it with its checksum; other inputs are
             copied in any case.
         timing: the clock of that file.
-        copy: one of :data:`COPIES`: copy the pictures into the session; None: only where that must be.
+        copy: how to copy the pictures into the session; None: only where that must be.
 
     Raises:
         UserError: where the folder cannot be created or the input cannot be read.
@@ -50,7 +54,7 @@ def open_tracked_session(
         except OSError as error:
             raise SourceError(f"{video} cannot be read: {error.strerror or error}; check the file.") from error
         reference = VideoFacts(str(video.resolve()), inside=False, lossless=True, sha256=digest)
-    choices = RecordingChoices(exact=copy == EXACT)
+    choices = RecordingChoices(exact=copy == VideoCopy.EXACT)
     plan = SessionPlan(SourceFacts.of(spec, info), engine, choices, reference=reference, threads=0)
     clock: Timeline = RecordingClock() if info.live else FileClock(timing)
     return SessionWriter(folder, plan, clock)

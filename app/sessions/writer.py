@@ -19,14 +19,13 @@ from app.sessions.events import EventKind
 from app.sessions.form import (
     ANNOTATED_VIDEO,
     CLEAN_VIDEO,
-    COMPLETE,
     EVENTS,
     EXACT_VIDEO,
     FRAMES,
     LANDMARKS_CSV,
     LANDMARKS_PARQUET,
-    RECOVERED,
     THUMBNAIL,
+    SessionState,
     create_folder,
 )
 from app.sessions.metadata import (
@@ -171,10 +170,10 @@ class SessionWriter:
             shutil.rmtree(self._folder, ignore_errors=True)
         elif problem is None and not self._failed:
             self._bring_to_disk()
-            self._complete(COMPLETE, checksums(self._folder, TABLES))
+            self._complete(SessionState.COMPLETE, checksums(self._folder, TABLES))
         else:
             with suppress(RecordingError):  # the disk may be full; what it said at the start is enough to open it
-                self._complete(RECOVERED, {})
+                self._complete(SessionState.RECOVERED, {})
         if problem is not None:
             raise problem
 
@@ -184,13 +183,13 @@ class SessionWriter:
         Raises:
             RecordingError: where they cannot be written.
         """
-        if self._metadata is not None and self._metadata.state == COMPLETE:
+        if self._metadata is not None and self._metadata.state == SessionState.COMPLETE:
             names = [track.path.name for track in self._tracks()]
             try:
                 found = checksums(self._folder, names)
             except OSError:
                 return  # deleted meanwhile
-            self._complete(COMPLETE, self._metadata.checksums | found)
+            self._complete(SessionState.COMPLETE, self._metadata.checksums | found)
 
     @property
     def video_bytes(self) -> int:

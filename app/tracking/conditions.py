@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 import cv2
 import numpy as np
@@ -40,8 +41,17 @@ DARK = 16
 BRIGHT = 250
 """Luma above which detail is lost in clipped white."""
 
-LEFT, RIGHT, TOP, BOTTOM = "left", "right", "top", "bottom"
-_EDGES = (LEFT, RIGHT, TOP, BOTTOM)
+
+class Edge(StrEnum):
+    """An edge of the picture."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    TOP = "top"
+    BOTTOM = "bottom"
+
+
+_EDGES = tuple(Edge)
 
 _INNER = np.array([point for region in REGIONS if region.name != "contour" for point in region.points])
 _SECOND_DIFFERENCE = np.array([1, -2, 1], np.float32)
@@ -60,13 +70,13 @@ class FaceView:
         inter_ocular: distance of the outer eye corners in frame pixels.
         height: height of the landmarks' box as a share of the picture's height.
         cut_off: share of the 98 landmarks that lie outside the picture.
-        edge: "left", "right", "top" or "bottom" of the picture where most of them do, "" where none does.
+        edge: of the picture where most of them do, None where none does.
     """
 
     inter_ocular: float
     height: float
     cut_off: float
-    edge: str
+    edge: Edge | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +135,7 @@ def face_view(landmarks: NDArray[np.floating], width: int, height: int) -> FaceV
         inter_ocular=float(inter_ocular(landmarks)),
         height=float(y.max() - y.min()) / height,
         cut_off=float(beyond.any(axis=0).mean()),
-        edge=_EDGES[int(counts.argmax())] if counts.any() else "",
+        edge=_EDGES[int(counts.argmax())] if counts.any() else None,
     )
 
 

@@ -15,12 +15,9 @@ from numpy.typing import NDArray
 
 from app.core.frame import FaceResult, FrameResult
 from app.tracking.conditions import (
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    TOP,
     Conditions,
     ConditionsSmoother,
+    Edge,
     box_conditions,
     face_conditions,
     scene_conditions,
@@ -124,11 +121,13 @@ class Hint:
 
     kind: HintKind
     lost: bool
-    edge: str = ""
+    edge: Edge | None = None
 
     def sentence(self, mirrored: bool = False) -> str:
         """Return the advice; ``mirrored`` for a person who sees the picture flipped left to right."""
-        edge = {LEFT: RIGHT, RIGHT: LEFT}.get(self.edge, self.edge) if mirrored else self.edge
+        edge = self.edge
+        if mirrored and edge is not None:
+            edge = {Edge.LEFT: Edge.RIGHT, Edge.RIGHT: Edge.LEFT}.get(edge, edge)
         return TEXTS[self.kind].format(edge=edge)
 
 
@@ -142,7 +141,7 @@ class _Seen:
         face: its conditions.
         scene: those of the whole picture.
         before: those of the whole picture over the last seconds.
-        edge: of the picture that the box touches, "" if none.
+        edge: of the picture that the box touches, None if none.
     """
 
     captured: float
@@ -150,7 +149,7 @@ class _Seen:
     face: Conditions
     scene: Conditions
     before: Conditions
-    edge: str
+    edge: Edge | None
 
 
 class HintJudge:
@@ -206,7 +205,7 @@ class HintJudge:
         elif times < LOOKS:
             return None
         view = seen.face.face
-        return Hint(kind, False, view.edge if view is not None else "") if kind else None
+        return Hint(kind, False, view.edge if view is not None else None) if kind else None
 
     def _why_lost(self, newest: FrameResult) -> Hint | None:
         captured, seen = newest.frame.captured, self._seen
@@ -262,9 +261,14 @@ def _wrong(face: Conditions, scene: Conditions, limits: Limits) -> tuple[HintKin
     return tuple(found)
 
 
-def _touched_edge(landmarks: NDArray[np.floating], width: int, height: int) -> str:
-    """Return the edge of the picture which the landmarks' box reaches or nearly does, "" if none."""
+def _touched_edge(landmarks: NDArray[np.floating], width: int, height: int) -> Edge | None:
+    """Return the edge of the picture which the landmarks' box reaches or nearly does, None if none."""
     (left, top), (right, bottom) = landmarks.min(axis=0), landmarks.max(axis=0)
-    room = {LEFT: left, RIGHT: width - 1 - right, TOP: top, BOTTOM: height - 1 - bottom}
+    room: dict[Edge, float] = {
+        Edge.LEFT: left,
+        Edge.RIGHT: width - 1 - right,
+        Edge.TOP: top,
+        Edge.BOTTOM: height - 1 - bottom,
+    }
     edge = min(room, key=lambda name: float(room[name]))
-    return edge if room[edge] < NEAR_EDGE * max(right - left, bottom - top) else ""
+    return edge if room[edge] < NEAR_EDGE * max(right - left, bottom - top) else None

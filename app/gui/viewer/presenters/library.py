@@ -10,7 +10,7 @@ from pathlib import Path
 
 from app.gui.presenters.background import Background, in_background
 from app.gui.presenters.playback import clock_text
-from app.sessions.form import COMPLETE
+from app.sessions.form import SessionState
 from app.sessions.listing import SessionEntry, list_sessions
 
 log = logging.getLogger(__name__)
@@ -126,7 +126,7 @@ def session_row(entry: SessionEntry) -> SessionRow:
     badge = ""
     if entry.error:
         badge = "damaged"
-    elif entry.state != COMPLETE:
+    elif entry.state != SessionState.COMPLETE:
         badge = "cut off"
     elif entry.privacy:
         badge = "privacy"

@@ -15,7 +15,7 @@ from app.gui.viewer.presenters.jobs import JobView, Outcome
 from app.gui.viewer.presenters.takes import PartFigures, ShownTake, replay_title
 from app.gui.viewer.presenters.timeline import Timeline
 from app.sessions.compare import Comparison
-from app.sessions.form import COMPLETE, RECORDED
+from app.sessions.form import RECORDED, SessionState
 from app.sessions.session import Session
 
 SAME_WITHIN = 0.01
@@ -70,7 +70,7 @@ def subtitle(session: Session) -> str:
     """Return one line about a session: when, from what, how long, and what is special about it."""
     facts = session.metadata
     parts = [*_when(facts.started), facts.source.name, clock_text(session.seconds)]
-    if session.state != COMPLETE:
+    if session.state != SessionState.COMPLETE:
         parts.append("cut off while recording; everything up to then is here")
     if facts.exact:
         parts.append("exact: a replay gives the same landmarks bit for bit")
