@@ -129,7 +129,7 @@ def test_file_that_vanished_is_one_sentence(tmp_path: Path, monkeypatch: pytest.
     source = VideoSource(write_video(tmp_path / "a.mp4", [coded(i) for i in range(9)]))
     monkeypatch.setattr(source, "_jump", lambda moment: False)
     source.path = tmp_path / "gone.mp4"
-    with pytest.raises(SourceError, match=r"gone\.mp4 cannot be searched; it may be damaged\. Open it again\.$"):
+    with pytest.raises(SourceError, match=r"gone\.mp4 cannot be searched; it may be damaged: open it again\.$"):
         source.seek(0.1)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import mss
@@ -15,6 +15,7 @@ from mss.screenshot import ScreenShot
 from app.core.errors import SourceError
 from app.sources import screen as screens
 from app.sources.open import open_source
+from app.sources.release import ReleaseGuard
 from app.sources.screen import (
     FRAME_RATE,
     MACOS,
@@ -115,12 +116,31 @@ def test_dense_screens_give_their_pixels(fake: type[FakeMss]) -> None:
     assert (source.info.width, source.info.height) == (280, 200)
 
 
-def test_pictures_come_at_their_rate_with_growing_times(fake: type[FakeMss]) -> None:
+def test_pictures_come_at_their_rate_and_a_late_one_is_not_followed_by_a_burst(
+    fake: type[FakeMss], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+
+    def wait(guard: ReleaseGuard, seconds: float) -> bool:
+        now[0] += seconds
+        return guard.closed
+
+    monkeypatch.setattr(screens, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+    monkeypatch.setattr(ReleaseGuard, "wait_closed", wait)
     source = ScreenSource(ScreenSpec(1))
-    frames = [source.read() for _ in range(4)]
-    assert [f.index for f in frames if f] == [0, 1, 2, 3]
-    gaps = [b.timestamp - a.timestamp for a, b in itertools.pairwise(f for f in frames if f)]
-    assert all(gap > 0.9 / FRAME_RATE for gap in gaps[1:])
+    times = []
+    for index in range(6):
+        frame = source.read()
+        assert frame is not None
+        assert frame.index == index
+        times.append(frame.timestamp)
+        now[0] += 1.0 if index == 2 else 0.01
+    period = 1 / FRAME_RATE
+    assert np.diff(times) == pytest.approx([period, period, 1.0, 0.01, period - 0.01])  # no burst
+
+
+def test_a_closed_screen_delivers_nothing(fake: type[FakeMss]) -> None:
+    source = ScreenSource(ScreenSpec(1))
     source.close()
     source.close()
     assert source.read() is None

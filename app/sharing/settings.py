@@ -100,8 +100,3 @@ class SharingSettings:
         for address in targets:
             if targets.count(address) > 1:
                 raise SharingError(f"{address} is named twice; name it once, for JSON or for OSC.")
-
-    @property
-    def anything(self) -> bool:
-        """Whether anything is shared."""
-        return bool(self.udp or self.osc or self.virtual_camera)

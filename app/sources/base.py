@@ -1,4 +1,4 @@
-"""What every source of frames offers, and what one that can be played back offers besides."""
+"""The interface of every source of frames, and of those that can be searched or steered."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from app.sources.spec import CameraFormat
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What a person and the recorder need to know about an open source.
+    """Facts about an open source, for the window and the recorder.
 
     Attributes:
-        name: shown in the window, e.g. "Integrated Camera", "talk.mp4", "Demo clip".
+        name: for display, e.g. "Integrated Camera", "talk.mp4", "Demo clip".
         width: picture width in pixels.
         height: picture height in pixels.
-        fps: nominal frames per second, exact where known (29.97 is 30000 / 1001); None if unknown.
-        frames: how many frames will come; None for live sources.
-        live: frames come in real time and stale ones may be skipped.
+        fps: nominal frames per second, exact if known (29.97 is 30000 / 1001); None if unknown.
+        frames: number of frames; None for live sources.
+        live: frames arrive in real time, and old ones may be skipped.
         demo: the built-in demo clip.
-        patience: seconds that one ``read`` may take before the source counts as stalled; sources that
-            reconnect or that wait on purpose give more.
-        asked: what was asked of a camera; what it gives is above. None for other sources and for a camera that was
-            left as it likes.
+        patience: seconds that one ``read`` may take before the source counts as stalled; longer for sources that
+            reconnect or wait on purpose.
+        asked: the format requested from a camera, which may differ from the delivered one above; None for other
+            sources and for a camera that keeps its own format.
     """
 
     name: str
@@ -40,13 +40,13 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class Playback:
-    """Where a source that can be played back stands.
+    """The state of a source that can be played back.
 
     Attributes:
-        position: seconds from its beginning; where a seek under way will end.
+        position: seconds from its beginning; the target of a seek in progress.
         duration: its length in seconds; None if unknown.
-        paused: whether it stands still.
-        speed: how fast it plays; 1 is its own speed.
+        paused: whether it is paused.
+        speed: 1 is its own speed.
     """
 
     position: float
@@ -56,7 +56,7 @@ class Playback:
 
 
 class Source(Protocol):
-    """A camera, video file, picture folder, stream or the demo; used by one thread at a time."""
+    """A camera, screen, video file, folder of pictures, stream or the demo; used by one thread at a time."""
 
     @property
     def info(self) -> SourceInfo:
@@ -78,7 +78,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class Seekable(Protocol):
-    """A source that is not live and in which every moment can be found again."""
+    """A source that is not live and has random access."""
 
     @property
     def start(self) -> float:
@@ -91,40 +91,40 @@ class Seekable(Protocol):
         ...
 
     def seek(self, timestamp: float) -> None:
-        """Let the next ``read`` give the frame that is shown at ``timestamp``.
+        """Let the next ``read`` return the frame that is shown at ``timestamp``.
 
-        That is the last frame whose timestamp is not after it; the first frame where all are. Called by the thread
-        that reads.
+        That is the last frame whose timestamp is not after it, or else the first frame. Called by the thread that
+        reads.
 
         Raises:
-            SourceError: the source cannot be searched.
+            SourceError: the source can no longer be read.
         """
         ...
 
 
 @runtime_checkable
 class Playable(Protocol):
-    """A source whose playing a person can steer, from any thread; every call returns at once."""
+    """A source whose playback can be steered, from any thread; every call returns at once."""
 
     @property
     def playback(self) -> Playback | None:
-        """Where it stands; None where there is nothing to steer."""
+        """Its state; None if there is nothing to steer."""
         ...
 
     def pause(self, paused: bool) -> None:
-        """Stand still, or play on."""
+        """Pause, or play on."""
         ...
 
     def seek_to(self, seconds: float) -> None:
-        """Go on at ``seconds`` from the beginning; while paused, show that frame. The newest call wins."""
+        """Continue at ``seconds`` from the beginning; while paused, show that frame. The newest call wins."""
         ...
 
     def step(self, frames: int) -> None:
-        """Pause, and show the picture that many frames on, or back if negative."""
+        """Pause and show the picture that many frames later, or earlier if negative."""
         ...
 
     def show_again(self) -> None:
-        """While paused, give the frame that is shown once more; otherwise nothing."""
+        """While paused, deliver the frame that is shown once more; otherwise do nothing."""
         ...
 
     def set_speed(self, speed: float) -> None:

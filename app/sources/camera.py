@@ -36,7 +36,7 @@ class CameraInfo:
     Attributes:
         index: OpenCV's number of the device under ``backend``.
         backend: OpenCV's number of the capture backend.
-        name: as the system calls it; made unique by " #2" where two are called the same.
+        name: as the system calls it, made unique by " #2" if two cameras have the same name.
     """
 
     index: int
@@ -45,7 +45,7 @@ class CameraInfo:
 
 
 def list_cameras() -> list[CameraInfo]:
-    """Return the cameras of this computer in the order of their numbers; empty where there is none."""
+    """Return the cameras of this computer in the order of their numbers."""
     from cv2_enumerate_cameras import enumerate_cameras
 
     backend = _backend()
@@ -78,15 +78,15 @@ def camera_marks(platform: str = sys.platform, devices: Path = DEVICES) -> Hasha
             facts = path.stat()
         except OSError:
             continue
-        # The mode counts because a device can only be opened some moments after it appears.
+        # The mode is included because a device can only be opened some time after it appears.
         marks.append((path.name, facts.st_ino, facts.st_mode, facts.st_gid))
     return tuple(sorted(marks))
 
 
 def find_camera(wanted: str = "") -> CameraInfo:
-    """Return the camera with this number or name, the first one for "".
+    """Return the camera with this number or name, or the first one for "".
 
-    A name matches as a whole, or in part if that is true of one camera only; case does not matter.
+    A name matches as a whole, or in part if that matches one camera only; case is ignored.
 
     Raises:
         SourceError: no such camera.
@@ -137,7 +137,7 @@ def open_camera(spec: CameraSpec) -> CameraSource:
 
 
 def _request(capture: Any, asked: CameraFormat) -> None:
-    # The order matters: a new size resets the rate, and the pixel format decides which of both are possible.
+    # The order matters: a new size resets the rate, and the pixel format determines which sizes and rates are possible.
     capture.set(cv2.CAP_PROP_FRAME_WIDTH, asked.width)
     capture.set(cv2.CAP_PROP_FRAME_HEIGHT, asked.height)
     capture.set(cv2.CAP_PROP_FPS, asked.fps)
@@ -147,7 +147,7 @@ def _request(capture: Any, asked: CameraFormat) -> None:
 class CameraSource:
     """An open camera. ``timestamp`` is the time since opening at which a picture arrived.
 
-    The driver's own clock is not used: backends report it in different units, repeat it, or not at all.
+    The driver's own clock is not used: backends report it in different units, repeatedly, or not at all.
     A ``read`` that blocks inside the driver is noticed by the capture thread's watchdog.
     """
 
@@ -221,7 +221,7 @@ class CameraSource:
 
 
 def _as_rgb(image: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """Return what a driver delivered as RGB; None for what is no picture, which drivers deliver now and then."""
+    """Return what a driver delivered as RGB; None if it is no picture, which drivers deliver now and then."""
     if image.dtype == np.uint16:
         image = (image >> 8).astype(np.uint8)
     channels = {2: 1, 3: image.shape[-1]}.get(image.ndim, 0)
@@ -232,7 +232,7 @@ def _as_rgb(image: NDArray[Any]) -> NDArray[np.uint8] | None:
 
 
 def _backend() -> int:
-    """The backend that both lists and opens: one per system, so that numbers mean the same device."""
+    """Return the backend that both lists and opens cameras, so that a number means the same device in both."""
     if sys.platform == "win32":
         return int(cv2.CAP_MSMF)
     if sys.platform == "darwin":

@@ -1,4 +1,4 @@
-"""Reads a live source on its own thread, keeps the newest frame, and notices when nothing comes any more."""
+"""Reads a live source on a thread of its own, keeps the newest frame, and notices when the source stalls."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.sources.base import Source
 log = logging.getLogger(__name__)
 
 FAILURES_IN_A_ROW = 10
-"""Unexpected errors of ``read`` without a frame in between that end the capture."""
+"""The capture ends after so many unexpected errors of ``read`` without a frame in between."""
 _RETRY_SECONDS = 0.05
 _FIRST_JOIN = 0.1
 
@@ -26,8 +26,8 @@ class CaptureThread:
     The slot is closed after :attr:`error` or :attr:`ended` is set, so a reader that finds it closed knows why.
 
     Args:
-        source: an open live source; it belongs to this object from now on.
-        slot: where the newest frame goes.
+        source: an open live source; this object closes it.
+        slot: receives the newest frame.
         patience: seconds without a frame before the source counts as stalled; the source's own by default.
     """
 
@@ -42,9 +42,9 @@ class CaptureThread:
         self._ended = False
         self._captured = 0
         self._failures = 0
-        self._heard = 0.0
+        self._last_frame = 0.0
         self._reader = threading.Thread(target=self._read, name="capture", daemon=True)
-        # A thread that never runs would hold this object, and the source with its decoder, in a ring of references.
+        # A thread that never runs would keep this object, and the source with its decoder, in a reference cycle.
         self._threads = [self._reader]
         if math.isfinite(self._patience):
             self._threads.append(threading.Thread(target=self._watch, name="capture-watch", daemon=True))
@@ -56,28 +56,28 @@ class CaptureThread:
 
     @property
     def failures(self) -> int:
-        """Reads that raised something unexpected and were tried again."""
+        """Number of reads that raised an unexpected error and were repeated."""
         return self._failures
 
     @property
     def error(self) -> SourceError | None:
-        """Why the capture failed; None while it has not."""
+        """Why the capture failed; None if it has not."""
         with self._lock:
             return self._error
 
     @property
     def ended(self) -> bool:
-        """Whether the source came to its end."""
+        """Whether the source has ended."""
         return self._ended
 
     @property
     def note(self) -> str:
-        """What the source has to say about itself, such as a lost connection; "" if nothing."""
+        """A message about the source's state, such as a lost connection; "" if there is none."""
         return str(getattr(self._source, "note", ""))
 
     def start(self) -> None:
         """Start reading."""
-        self._heard = time.perf_counter()
+        self._last_frame = time.perf_counter()
         for thread in self._threads:
             thread.start()
 
@@ -85,8 +85,8 @@ class CaptureThread:
         """End the capture: wait, close the source, wait again; safe to call twice and before ``start``.
 
         Returns:
-            Whether the thread ended within ``timeout`` seconds. One that hangs inside a driver is left
-            behind; it releases the device when the driver returns.
+            Whether the thread ended within ``timeout`` seconds. One that hangs inside a driver is abandoned; it
+            releases the device when the driver returns.
         """
         deadline = time.perf_counter() + timeout
         self._stop.set()
@@ -125,7 +125,7 @@ class CaptureThread:
                     return
                 in_a_row = 0
                 self._captured += 1
-                self._heard = time.perf_counter()
+                self._last_frame = time.perf_counter()
                 self._slot.put(frame)
         finally:
             self._done.set()
@@ -138,9 +138,9 @@ class CaptureThread:
         while not self._done.wait(pause) and not self._stop.is_set():
             now = time.perf_counter()
             if now - checked > pause + max(1.0, self._patience / 2):
-                self._heard = now  # the computer slept, and the source with it
+                self._last_frame = now  # the computer was suspended, and the source with it
             checked = now
-            if now - self._heard > self._patience:
+            if now - self._last_frame > self._patience:
                 name = self._source.info.name
                 self._fail(
                     SourceError(

@@ -1,4 +1,4 @@
-"""What video files and network streams share: opening with PyAV, choosing the picture track, upright RGB."""
+"""What video files and network streams share: opening with PyAV, choosing the video track, upright RGB."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 READ_ERRORS = (av.error.FFmpegError, OSError)
-"""What PyAV raises for input that is missing, damaged or too late."""
+"""What PyAV raises for input that is missing, damaged or late."""
 _UNSPECIFIED = 2
 _HD_HEIGHT = 720
 _HEAD = 64
@@ -32,12 +32,12 @@ def open_container(
 ) -> InputContainer:
     """Open ``target`` for reading; ``timeout`` is (open, read) in seconds.
 
-    A finished recording of ours whose end is missing is opened by its fragments; its ``file`` is then not None.
+    One of our finished recordings that lost its end is opened through its fragments; its ``file`` is then not None.
 
     Raises:
         OSError, av.error.FFmpegError: as in :data:`READ_ERRORS`.
     """
-    # Names inside files may be in any encoding; a stray byte in a title is no reason to refuse the pictures.
+    # Metadata may be in any encoding; an invalid byte in a title is no reason to refuse the file.
     try:
         return av.open(target, mode="r", options=options or {}, timeout=timeout, metadata_errors="replace")
     except (av.error.InvalidDataError, av.error.EOFError):
@@ -48,7 +48,7 @@ def open_container(
 
 
 def find_pictures(container: InputContainer) -> VideoStream | None:
-    """Return the video track; None where there is none (the cover of an audio file does not count)."""
+    """Return the video track; None if there is none (the cover art of an audio file does not count)."""
     for stream in container.streams.video:
         if not stream.disposition & (Disposition.attached_pic | Disposition.timed_thumbnails):
             stream.thread_type = "AUTO"
@@ -57,7 +57,7 @@ def find_pictures(container: InputContainer) -> VideoStream | None:
 
 
 def frame_rate(stream: VideoStream) -> Fraction | None:
-    """Return the nominal frame rate exactly, such as 30000/1001; None if the file does not know."""
+    """Return the nominal frame rate exactly, such as 30000/1001; None if the file does not tell."""
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate is not None and rate > 0:
             return Fraction(rate)
@@ -66,17 +66,17 @@ def frame_rate(stream: VideoStream) -> Fraction | None:
 
 def upright_rgb(frame: VideoFrame) -> NDArray[np.uint8]:
     """Return the picture as (h, w, 3) uint8 RGB, turned and mirrored as its display matrix says."""
-    options: dict[str, Any] = {"threads": 1}  # by itself every picture would begin and end as many as there are cores
+    options: dict[str, Any] = {"threads": 1}  # or every picture would start and end one thread per core
     if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_HEIGHT:
-        options["src_colorspace"] = Colorspace.ITU709  # as players take untagged HD; swscale would take BT.601
+        options["src_colorspace"] = Colorspace.ITU709  # as players treat untagged HD; swscale would take BT.601
     image = np.asarray(frame.to_ndarray(format="rgb24", **options), np.uint8)
     return np.ascontiguousarray(_turn(image, _display_matrix(frame)))
 
 
 def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
     """Return the signs (a, b, c, d) of x' = a x + c y, y' = b x + d y; None if upright or at an odd angle."""
-    # Not frame.side_data: the frame keeps that, it keeps the frame, and such a ring of two stays until Python's garbage
-    # collector comes by, which it does after some hundreds of frames of megabytes each.
+    # Not frame.side_data: it and the frame refer to each other, and such a cycle stays until Python's garbage collector
+    # runs, which is after some hundreds of frames of megabytes each.
     side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg]  # its stub lacks the constructor
     data = side_data.get(Type.DISPLAYMATRIX)
     if data is None:
@@ -106,14 +106,19 @@ def _turn(image: NDArray[np.uint8], matrix: tuple[int, int, int, int] | None) ->
 
 
 def uncover_fragments(path: Path) -> mmap.mmap | None:
-    """Return a file whose fragments were hidden as one that can be read; None where it is no such file.
+    """Return one of our MP4 recordings that lost its end as a file that can be read; None if it is none.
 
-    What is returned is a private copy of it in memory, page by page as it is read; the file is not changed.
+    While it is written, one of our MP4 files is a sequence of fragments behind a first index, and can be played without
+    its end. When it is finished a full index is appended, and everything before it is hidden in one box of media data,
+    so that other programs see a plain file (FFmpeg's hybrid_fragmented). Without that last index, after a broken copy
+    for example, nothing can be found in the file; but the fragments are still there and only have to be uncovered.
+
+    The result is a private copy in memory, page by page as it is read; the file is not changed.
     """
     try:
         with path.open("rb") as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
-    except (OSError, ValueError):  # gone, empty, or nothing that can be mapped
+    except (OSError, ValueError):  # missing, empty, or not mappable
         return None
     place = 0
     while (box := _box(content, place)) is not None and place < _HEAD:
@@ -123,7 +128,7 @@ def uncover_fragments(path: Path) -> mmap.mmap | None:
             second = None if first is None else _box(content, place + 8 + first[0])
             if first is not None and second is not None and (first[1], second[1]) == (_TYPE, _INDEX):
                 content[place : place + 8] = struct.pack(">I4s", 8 + first[0], _FREE)
-                _hide_what_is_cut(content, place + 8 + first[0])
+                _hide_truncated_box(content, place + 8 + first[0])
                 return content
             break
         if kind not in (_TYPE, _FREE) or size < 8:
@@ -133,8 +138,8 @@ def uncover_fragments(path: Path) -> mmap.mmap | None:
     return None
 
 
-def _hide_what_is_cut(content: mmap.mmap, place: int) -> None:
-    """Turn the last box, if it is a description that was cut, into one that readers pass over."""
+def _hide_truncated_box(content: mmap.mmap, place: int) -> None:
+    """Turn the last box, if it is truncated metadata, into one that readers skip."""
     while (box := _box(content, place)) is not None and box[0] >= 8:
         size, kind = box
         if place + size > len(content) and kind != _MEDIA:

@@ -34,13 +34,14 @@ _SPARE = 128
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DemoTruth:
-    """What is known about the n frames of the clip.
+    """Ground truth of the n frames of the clip.
 
     Attributes:
-        matrix: (n, 2, 3) float64, portrait pixels to frame pixels; holds for the whole head but for ...
-        blink: (n,) ... the eyelids while this is above 0, and ...
-        mouth: (n,) ... mouth and jaw while this is above 0.
-        still: (n,) bool, the head keeps nearly still.
+        matrix: (n, 2, 3) float64, portrait pixels to frame pixels; pixel centres have integer coordinates. It holds for
+            the whole head except ...
+        blink: (n,) float32; ... the eyelids while this is above 0, and ...
+        mouth: (n,) float32; ... mouth and jaw while this is above 0.
+        still: (n,) bool, the head is nearly still.
         occluded: (n,) bool, a folder passes through the picture.
     """
 
@@ -54,8 +55,8 @@ class DemoTruth:
 class SensorNoise:
     """Adds noise to (h, w, 3) uint8 RGB pictures of one size.
 
-    One picture of noise, a little larger than the frame, is drawn once; every frame takes another window
-    of it. That costs about a millisecond for a frame instead of thirty, and neighbouring frames share no noise.
+    One picture of noise, a little larger than the frame, is drawn once, and every frame uses another window of it. That
+    takes about 1 ms per frame instead of 30, and neighbouring frames have independent noise.
     """
 
     def __init__(self, width: int, height: int) -> None:
@@ -76,7 +77,7 @@ class SensorNoise:
 
 
 class DemoClip:
-    """Every frame of the clip once, with the sensor's noise; the same pictures each time."""
+    """Every frame of the clip once, with the sensor's noise; the same pictures every time."""
 
     def __init__(self) -> None:
         self._video = VideoSource(DEMO_CLIP)
@@ -114,7 +115,7 @@ class DemoClip:
 
 @cache
 def demo_truth() -> DemoTruth:
-    """Return what is known about the clip's frames."""
+    """Return the ground truth of the clip."""
     with np.load(DEMO_MOTION) as data:
         return DemoTruth(**{name: data[name] for name in ("matrix", "blink", "mouth", "still", "occluded")})
 

@@ -18,7 +18,7 @@ from app.sources.opencv import cv2, quiet_opencv
 from app.sources.spec import PICTURE_SUFFIXES
 
 SEQUENCE_FPS = 30.0
-"""Frames per second given to a folder, which has none of its own."""
+"""Frame rate assumed for a folder, which has none of its own."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TIFF = (b"II*\x00", b"MM\x00*")
 
@@ -36,8 +36,8 @@ def list_pictures(folder: Path) -> tuple[Path, ...]:
 def read_picture(path: Path) -> NDArray[np.uint8]:
     """Return a picture as (h, w, 3) uint8 RGB, turned as its EXIF data says.
 
-    Sixteen bits become eight (stretched where only the lower bits are used, as by 10- and 12-bit sensors),
-    grey becomes RGB and transparent parts become white.
+    16 bits are reduced to 8 (scaled up if only the lower bits are used, as by 10- and 12-bit sensors), grey becomes
+    RGB, and transparent parts become white.
 
     Raises:
         SourceError: the file is missing or cannot be decoded.
@@ -49,7 +49,7 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     image: NDArray[Any] | None = None
     if data.size:
         # From memory, because OpenCV cannot open names outside the code page on Windows.
-        flags = cv2.IMREAD_UNCHANGED if _needs_care(data[:26].tobytes()) else cv2.IMREAD_COLOR_RGB
+        flags = cv2.IMREAD_UNCHANGED if _has_more_than_rgb8(data[:26].tobytes()) else cv2.IMREAD_COLOR_RGB
         try:
             with quiet_opencv():
                 image = cv2.imdecode(data, flags)
@@ -63,20 +63,20 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
 
 
 class ImageSource:
-    """Pictures as frames. Those that cannot be read are left out, counted and named in :attr:`note`.
+    """Pictures as frames. Those that cannot be read are left out, and named in :attr:`note`.
 
-    ``index`` is the position in the list of all pictures, so an unreadable one leaves a gap;
-    ``timestamp`` is ``index / fps``. Pictures may differ in size; ``info`` has that of the first readable one.
+    ``index`` is the position in the list of all pictures, so an unreadable one leaves a gap; ``timestamp`` is
+    ``index / fps``. Pictures may differ in size; ``info`` has the size of the first readable one.
 
     Args:
         paths: the pictures in order.
-        name: shown to people.
+        name: for display.
 
     Attributes:
         skipped: the pictures that could not be read so far.
 
     Raises:
-        SourceError: no picture at all, or none of them readable.
+        SourceError: there are no pictures, or none can be read.
     """
 
     def __init__(self, paths: Sequence[Path], name: str) -> None:
@@ -100,7 +100,7 @@ class ImageSource:
 
     @property
     def info(self) -> SourceInfo:
-        """Facts about the pictures; ``frames`` counts unreadable ones, too."""
+        """Facts about the pictures; ``frames`` includes unreadable ones."""
         return self._info
 
     @property
@@ -110,7 +110,7 @@ class ImageSource:
 
     @property
     def note(self) -> str:
-        """One sentence about pictures that were left out, "" if none."""
+        """One sentence about pictures that were left out, "" if there are none."""
         if not self.skipped:
             return ""
         names = ", ".join(path.name for path in self.skipped[:3]) + (", ..." if len(self.skipped) > 3 else "")
@@ -124,12 +124,12 @@ class ImageSource:
 
     @property
     def duration(self) -> float:
-        """Seconds that all pictures take."""
+        """Duration of all pictures in seconds."""
         return len(self._paths) / SEQUENCE_FPS
 
     def seek(self, timestamp: float) -> None:
-        """Let the next :meth:`read` give the picture shown at ``timestamp``, or the next readable one."""
-        # Timestamps are index / fps, rounded; the millionth of a picture undoes that.
+        """Let the next :meth:`read` return the picture shown at ``timestamp``, or the next readable one."""
+        # Timestamps are index / fps, rounded; a millionth of a picture compensates for that.
         index = int(max(0.0, timestamp) * SEQUENCE_FPS + 1e-6)
         self._next_index = min(index, len(self._paths) - 1)
         self._first = None
@@ -176,8 +176,8 @@ def open_folder(folder: Path) -> ImageSource:
     return ImageSource(pictures, folder.resolve().name or str(folder))
 
 
-def _needs_care(header: bytes) -> bool:
-    """Whether OpenCV's plain decoding would lose something: transparency or 16 bits."""
+def _has_more_than_rgb8(header: bytes) -> bool:
+    """Whether OpenCV's plain decoding would lose transparency or 16 bits."""
     if len(header) < 26:
         return False
     if header.startswith(_PNG):
@@ -191,7 +191,7 @@ def _needs_care(header: bytes) -> bool:
 
 
 def _plain_rgb(image: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """Turn what ``IMREAD_UNCHANGED`` gives into RGB; None for floating point and other rarities."""
+    """Convert the result of ``IMREAD_UNCHANGED`` to RGB; None for floating point and other unsupported formats."""
     if image.ndim == 2:
         image = image[..., None]
     channels = image.shape[2]

@@ -1,4 +1,4 @@
-"""The one place where OpenCV is imported for sources, with its side effects put right.
+"""Imports OpenCV for all sources, and corrects its side effects.
 
 Import it from here: ``from app.sources.opencv import cv2``.
 """
@@ -34,7 +34,7 @@ _SILENT = 0
 
 @contextmanager
 def quiet_opencv() -> Iterator[None]:
-    """Keep OpenCV from writing to stderr about devices that are not there; the caller says it better."""
+    """Keep OpenCV from writing to stderr about missing devices, which the caller reports."""
     before = cv2.utils.logging.getLogLevel()
     cv2.utils.logging.setLogLevel(_SILENT)
     try:

@@ -1,4 +1,4 @@
-"""Closing a device that another thread may be reading, without pulling it from under that thread."""
+"""Closes a device that another thread may be reading, once that thread has left it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from contextlib import contextmanager
 class ReleaseGuard:
     """Calls ``release`` once: at :meth:`close`, or when the read in progress returns, whichever is later.
 
-    Releasing a camera or a demuxer while another thread is inside it crashes the process, and waiting
-    for that thread could take for ever. So ``close`` never waits: the last one out releases.
+    Releasing a camera or a demuxer while another thread uses it crashes the process, and waiting for that thread could
+    take for ever. So ``close`` never waits: the last user releases.
     """
 
     def __init__(self, release: Callable[[], None]) -> None:
@@ -32,7 +32,7 @@ class ReleaseGuard:
 
     @contextmanager
     def using(self) -> Iterator[bool]:
-        """Hold the device; gives False if it is closed already."""
+        """Use the device; yields False if it is closed already."""
         with self._lock:
             usable = not self._closed.is_set()
             self._users += usable
@@ -44,7 +44,7 @@ class ReleaseGuard:
             self._release_if_last()
 
     def close(self) -> None:
-        """Release now, or as soon as nobody uses the device."""
+        """Release now, or as soon as the device is no longer used."""
         self._closed.set()
         self._release_if_last()
 
@@ -53,9 +53,9 @@ class ReleaseGuard:
             if not self._closed.is_set() or self._users or self._released:
                 return
             self._released = True
-            release, self._release = self._release, _nothing  # or a source and its guard would keep each other
+            release, self._release = self._release, _do_nothing  # a source and its guard must not refer to each other
         release()
 
 
-def _nothing() -> None:
-    """Take the place of what was released."""
+def _do_nothing() -> None:
+    """Replaces the function that was called."""

@@ -1,4 +1,4 @@
-"""Network streams (RTSP, HTTP, UDP, ...), with time limits and a limited number of new attempts."""
+"""Network streams (RTSP, HTTP, UDP, ...), with time limits and a limited number of attempts to reconnect."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class StreamLimits:
     Attributes:
         open_seconds: for the connection and the stream's description.
         read_seconds: for the next packet.
-        attempts: new connections to try after one was lost; the count starts again with every frame.
-        wait_seconds: before the first new attempt; doubles with each.
+        attempts: to reconnect after a connection was lost; the count starts again with every frame.
+        wait_seconds: before the first attempt; doubles with each.
     """
 
     open_seconds: float = 8.0
@@ -64,11 +64,11 @@ class StreamLimits:
 class StreamSource:
     """Frames of a stream. One that has an end (a video file on a web server) is read like a file.
 
-    ``timestamp`` starts at 0 and follows the stream's own clock; after a lost connection it goes on from the
-    time that really passed.
+    ``timestamp`` starts at 0 and follows the stream's own clock; after a lost connection it continues with the time
+    that has really passed.
 
     Attributes:
-        reconnects: how often a lost connection was made again.
+        reconnects: how often a lost connection was restored.
 
     Raises:
         SourceError: the stream cannot be opened.
@@ -161,11 +161,11 @@ class StreamSource:
         return None
 
     def close(self) -> None:
-        """Hang up, once a read in progress has returned."""
+        """Close the connection, once a read in progress has returned."""
         self._guard.close()
 
     def _next(self) -> tuple[VideoFrame | None, BaseException | None]:
-        """The next decoded frame, or none and why; no reason means the other side ended it."""
+        """Return the next decoded frame, or None and the error; without an error the server has ended the stream."""
         try:
             decoded, self._first = self._first or next(self._decoded, None), None
         except READ_ERRORS as error:
@@ -173,7 +173,7 @@ class StreamSource:
         return decoded, None
 
     def _reconnect(self, reason: BaseException | None) -> None:
-        """Connect again, after a wait, as often as the limits allow since the last frame."""
+        """Reconnect, after a wait, as often as the limits allow since the last frame."""
         while self._attempt < self._limits.attempts:
             self._attempt += 1
             self._state = StreamState.RECONNECTING
@@ -191,7 +191,7 @@ class StreamSource:
             self.reconnects += 1
             return
         self._state = StreamState.FAILED
-        why = _reason(reason) if reason is not None else "the other side ended it"
+        why = _reason(reason) if reason is not None else "the server ended it"
         tries = "1 attempt" if self._limits.attempts == 1 else f"{self._limits.attempts} attempts"
         raise SourceError(
             f"The connection to {self._name} was lost ({why}) and {tries} to restore it failed; check the stream."
@@ -199,14 +199,14 @@ class StreamSource:
 
     def _connect(self) -> None:
         scheme = self._url.split(":", 1)[0].lower()
-        # Over TCP, since lost UDP packets smear faces. FFmpeg's "nobuffer" is not used: it throws away the first
-        # key frame, and the capture thread catches up with the newest frame anyway.
+        # Over TCP, since lost UDP packets smear faces. FFmpeg's "nobuffer" is not used: it drops the first key frame,
+        # and the capture thread catches up with the newest frame anyway.
         options = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}
         self._container = open_container(self._url, options, (self._limits.open_seconds, self._limits.read_seconds))
         stream = find_pictures(self._container)
         if stream is None:
             raise SourceError(f"{self._name} has no video; check the address.")
-        stream.thread_type = "SLICE"  # threads by frame would hold back as many frames as there are threads
+        stream.thread_type = "SLICE"  # threading by frame would delay as many frames as there are threads
         self._rate = frame_rate(stream)
         self._origin = None
         self._decoded = self._decode(self._container, stream)
@@ -216,7 +216,7 @@ class StreamSource:
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
-                continue  # joined in the middle, or a damaged packet; the next key frame puts it right
+                continue  # before the first key frame, or damaged; it recovers at the next key frame
             yield from (frame for frame in frames if isinstance(frame, VideoFrame))
 
     def _frame(self, decoded: VideoFrame) -> Frame:

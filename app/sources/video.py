@@ -1,4 +1,4 @@
-"""Video files, frame by frame, with their exact times, and any moment of them again."""
+"""Video files, frame by frame, with exact times and random access."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from app.sources.release import ReleaseGuard
 
 _FALLBACK_RATE = Fraction(30)
 _BACK_OFF = (Fraction(0), Fraction(2), Fraction(20))
-"""Seconds before a wanted moment to look for a key frame, in turn: the indices of some files point too late."""
+"""Seconds before the wanted time at which to look for a key frame, in turn: the index of some files points too late."""
 _ROUNDING = Fraction(1, 10**7)
-"""Seconds by which a timestamp may have been rounded down on its way through a float."""
+"""Seconds by which a timestamp may have been rounded down as a float."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,25 +37,25 @@ class _Timed:
 class VideoSource:
     """Every frame of a video file, in order. ``timestamp`` is the presentation time in the file.
 
-    A file that was cut off or damaged gives the frames that can be decoded, then ends with
-    :attr:`truncated` or :attr:`damaged` set and a sentence in :attr:`note`.
+    A truncated or damaged file delivers the frames that can be decoded, then ends with :attr:`truncated` or
+    :attr:`damaged` set and a sentence in :attr:`note`.
 
-    After :meth:`seek` a frame's ``index`` follows from its time and the file's rate, since counting would mean reading
-    everything before it; where the rate is constant that is the same.
+    After :meth:`seek` a frame's ``index`` is computed from its time and the file's rate, since counting would mean
+    reading everything before it; at a constant rate the result is the same.
 
     Args:
         path: the file.
-        name: shown to people; the file's own by default.
+        name: for display; the file's own by default.
 
     Attributes:
         path: the file.
         time_base: unit of the file's presentation times, in seconds.
         rate: frames per second as a fraction; None if unknown.
-        truncated: the file ended before its own index says; known once ``read`` returned None.
+        truncated: the file ends before its index says; known once ``read`` has returned None.
         damaged: packets that could not be decoded so far.
 
     Raises:
-        SourceError: the file is missing, empty, no video or not decodable.
+        SourceError: the file is missing, empty, no video or cannot be decoded.
     """
 
     def __init__(self, path: Path, name: str = "") -> None:
@@ -80,7 +80,7 @@ class VideoSource:
         self._stream = stream
         self.rate = frame_rate(stream)
         self.time_base = Fraction(stream.time_base or 1 / _FALLBACK_RATE)
-        # Kept, because PyAV's objects must not be asked once the file is closed.
+        # Stored, because PyAV's objects must not be used once the file is closed.
         self._declared = stream.frames
         self._declared_end = self._end_by_index()
         self._decoded = self._decode()
@@ -108,7 +108,7 @@ class VideoSource:
 
     @property
     def info(self) -> SourceInfo:
-        """Facts about the file; ``frames`` is an estimate where the file does not store it."""
+        """Facts about the file; ``frames`` is an estimate if the file does not store it."""
         return self._info
 
     @property
@@ -126,7 +126,7 @@ class VideoSource:
 
     @property
     def note(self) -> str:
-        """One sentence about what could not be read, "" if nothing."""
+        """One sentence about what could not be read, "" if everything could."""
         if self.truncated:
             known = f" of {self._declared}" if self._declared else ""
             return f"{self.path.name} ends too early, it was cut off: {self._index}{known} frames could be read."
@@ -147,10 +147,10 @@ class VideoSource:
         return Frame(timed.index, float(timed.when), image, time.perf_counter())
 
     def seek(self, timestamp: float) -> None:
-        """Let the next :meth:`read` give the last frame whose timestamp is not after ``timestamp``.
+        """Let the next :meth:`read` return the last frame whose timestamp is not after ``timestamp``.
 
-        That is exact: from the key frame before it on, everything is decoded. At the most this takes as long as
-        decoding what lies between two key frames, or the whole file up to there where it has no index.
+        This is exact: everything from the key frame before it is decoded. It takes at most as long as decoding what is
+        between two key frames, or the whole file up to there if it has no index.
 
         Raises:
             SourceError: the file can no longer be read.
@@ -160,21 +160,21 @@ class VideoSource:
                 return
             wanted = max(Fraction(timestamp) + _ROUNDING, self._start)
             if self._declared_end is not None:
-                # A second of grace: the declared end may be rounded, and be where the last frame begins.
+                # Plus one second: the declared end may be rounded, or be the time at which the last frame begins.
                 wanted = min(wanted, max(self._declared_end, self._start) + 1)
             try:
                 if not any(self._jump(wanted - back) and self._hold(wanted) for back in _BACK_OFF):
                     self._open_again()
                     self._hold(wanted)
             except READ_ERRORS as error:
-                raise SourceError(f"{self.path} cannot be searched; it may be damaged. Open it again.") from error
+                raise SourceError(f"{self.path} cannot be searched; it may be damaged: open it again.") from error
 
     def close(self) -> None:
         """Close the file, once a read in progress has returned."""
         self._guard.close()
 
     def _release(self) -> None:
-        # The decoder's pictures go with it at once: a loop opens the file again every few seconds.
+        # The decoder's pictures are freed at once: a loop opens the file again every few seconds.
         self._decoded = iter(())
         self._ahead.clear()
         self._container.close()
@@ -188,7 +188,7 @@ class VideoSource:
         return timed
 
     def _jump(self, moment: Fraction) -> bool:
-        """Continue at the key frame before ``moment``; return False where the file's index does not lead to one."""
+        """Continue at the key frame before ``moment``; return False if the file's index does not lead to one."""
         self._ahead.clear()
         try:
             self._container.seek(int(moment / self.time_base), stream=self._stream)
@@ -206,7 +206,7 @@ class VideoSource:
         return True
 
     def _hold(self, wanted: Fraction) -> bool:
-        """Decode on to the frame shown at ``wanted`` and keep it for ``read``; return False if it is passed already."""
+        """Decode up to the frame shown at ``wanted`` and keep it for ``read``; return False if it is already past."""
         held = self._ahead.popleft() if self._ahead else self._next()
         if held is None or held.when > max(wanted, self._start):
             return False
@@ -218,7 +218,7 @@ class VideoSource:
         return True
 
     def _open_again(self) -> None:
-        """Begin at the beginning, for files that cannot be searched."""
+        """Start at the beginning, for files without random access."""
         self._container.close()
         self._container = open_container(str(self.path))
         stream = find_pictures(self._container)
@@ -245,14 +245,14 @@ class VideoSource:
                 self.damaged += 1
                 continue
             yield from (frame for frame in frames if isinstance(frame, VideoFrame))
-        # What the decoder still holds is good, although the file broke off after it.
+        # Frames still in the decoder are valid, although the file ends after them.
         try:
             yield from self._stream.codec_context.decode(None)
         except READ_ERRORS:
             self.damaged += 1
 
     def _presentation(self, frame: VideoFrame) -> Fraction:
-        """The frame's time in seconds; a frame without one, or not after the last, follows one frame period later."""
+        """Return the frame's time in seconds; if it is missing or not after the last one, one frame period later."""
         base = Fraction(frame.time_base or self.time_base)
         period = 1 / (self.rate or _FALLBACK_RATE)
         when = None if frame.pts is None else frame.pts * base
@@ -263,10 +263,10 @@ class VideoSource:
         return when
 
     def _end_by_index(self) -> Fraction | None:
-        """When the video track ends as the file declares it, in seconds; None if it does not say."""
+        """Return when the video track ends according to the file, in seconds; None if the file does not tell."""
         if self._stream.duration is not None:
             return ((self._stream.start_time or 0) + self._stream.duration) * self.time_base
-        # The length of the whole file may be that of its audio.
+        # The duration of the whole file may be that of its audio.
         if self._container.duration is None or len(self._container.streams) > 1:
             return None
         return Fraction(max(self._container.start_time or 0, 0) + self._container.duration, av.time_base)
@@ -277,7 +277,7 @@ class VideoSource:
         return max(1, round(Fraction(self._container.duration, av.time_base) * self.rate))
 
     def _judge_end(self) -> None:
-        """Find out whether the file ended before the length it declares."""
+        """Determine whether the file ended before the duration it declares."""
         if self._declared_end is None or self._end is None or (self._declared and self._index >= self._declared):
             return
         tolerance = max(2 / (self.rate or _FALLBACK_RATE), Fraction(1, 10))

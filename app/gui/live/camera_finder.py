@@ -1,4 +1,4 @@
-"""Looks for cameras and screens without making the window wait, and notices when a camera comes or goes."""
+"""Finds cameras and screens without blocking the window, and notices when a camera is connected or disconnected."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class CameraFinder(QObject):
     Args:
         find: lists the cameras; may take a while.
         find_screens: lists the screens that can be captured; asked for with every :meth:`search`.
-        marks: something cheap that changes when a camera comes or goes; None makes every look a listing.
-        pause: seconds between two looks.
+        marks: returns a value that is cheap to obtain and changes when a camera comes or goes; None lists every time.
+        pause: seconds between two checks.
 
     Signals:
-        found: a search that was asked for ended; see :attr:`cameras` and :attr:`screens`.
-        changed: cameras came or went since the last look.
+        found: a requested search has ended; see :attr:`cameras` and :attr:`screens`.
+        changed: cameras came or went since the last check.
     """
 
     found = Signal()
@@ -66,15 +66,15 @@ class CameraFinder(QObject):
         return self._screens
 
     def search(self) -> None:
-        """Look soon, and say so when done."""
+        """Search soon, and emit ``found`` afterwards."""
         self._ask(searching=True)
 
     def watch(self) -> None:
-        """Look again and again from now on."""
+        """Check repeatedly from now on."""
         self._ask(searching=False)
 
     def stop(self, timeout: float = 2.0) -> None:
-        """End the thread; wait a moment for a search under way."""
+        """End the thread; wait at most ``timeout`` seconds for a search in progress."""
         with self._turn:
             self._stopped = True
             self._turn.notify_all()
@@ -117,7 +117,7 @@ class CameraFinder(QObject):
 
 
 def _guarded(look: Callable[[], T], otherwise: T, doing: str) -> T:
-    """Return what ``look`` finds; ``otherwise`` where a driver or library fails, which ends nothing."""
+    """Return the result of ``look``; ``otherwise`` if a driver or library fails."""
     try:
         return look()
     except Exception:

@@ -1,4 +1,4 @@
-"""What to do when cameras come and go: play on with the one that is back, offer the one that is new."""
+"""What to do when cameras come and go: resume with one that is back, offer one that is new."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SETTLE_SECONDS = 1.0
 """How long a camera must be listed before it is opened: drivers list it before it answers."""
 TRIES = 3
 RETRY_SECONDS = 3.0
-WAITING = "It goes on as soon as the camera is back."
-"""Behind the error of a camera that was unplugged."""
+WAITING = "It continues as soon as the camera is back."
+"""Appended to the error of a camera that was unplugged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +23,9 @@ class HotplugAdvice:
     """What the window should do now.
 
     Attributes:
-        resume: a source to play at once, because the camera that played is back; None for none.
-        offer: a camera that is new and that nobody asked for, once; None for none.
-        waiting: the camera that played is gone, and is played again when it comes back.
+        resume: a camera to play at once, because the one that played is back; None if there is none.
+        offer: a new camera to offer, once; None if there is none.
+        waiting: the camera that played is gone, and will be played again when it is back.
     """
 
     resume: CameraSpec | None = None
@@ -46,7 +46,7 @@ class _Playing:
 
 
 class CameraHotplug:
-    """Compares one look at the cameras with the last one. Call :meth:`look` as often as you like; it is cheap."""
+    """Compares the cameras with those found before. :meth:`look` is cheap and may be called often."""
 
     def __init__(self) -> None:
         self._known: dict[str, float] | None = None
@@ -66,7 +66,7 @@ class CameraHotplug:
         known = self._known
         since = {name: (known or {}).get(name, now) for name in listed}
         if known is None:
-            since = dict.fromkeys(listed, now - SETTLE_SECONDS)  # at the start everything has been there for long
+            since = dict.fromkeys(listed, now - SETTLE_SECONDS)  # at the start all cameras count as settled
         self._known = since
         self._follow(state, listed)
         playing = self._playing
@@ -78,7 +78,7 @@ class CameraHotplug:
         return HotplugAdvice(offer=_offer(new, state))
 
     def _follow(self, state: SessionState, listed: set[str]) -> None:
-        """Keep in mind which camera plays, and whether it was pulled out."""
+        """Note which camera plays, and whether it was unplugged."""
         playing, source = self._playing, state.source
         if state.stage == LiveState.RUNNING and state.info is not None and isinstance(source, CameraSpec):
             if playing is None or (playing.name, playing.play) != (state.info.name, state.play):

@@ -1,7 +1,7 @@
-"""Start, stop, change and record the source: one thread makes what is true equal to what is wanted.
+"""Starts, stops, changes and records the source: one thread brings the actual state to the wanted one.
 
-The window only says what it wants, which never waits. The session's thread compares that with what
-is, and closes, opens, starts and finishes until both agree, so any order of clicks ends well.
+The window only states what it wants, which never waits. The session's thread compares that with the actual state, and
+closes, opens, starts and finishes until both agree, so any order of clicks has a defined result.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ Consumer = Callable[[FrameResult], None]
 
 @dataclass(frozen=True, slots=True)
 class SessionParts:
-    """What a session is made of; tests put in their own.
+    """What a session is made of.
 
     Attributes:
-        live: makes a pipeline for a source.
-        recorder: makes a recorder as planned.
+        live: builds a pipeline for a source.
+        recorder: builds a recorder.
         cameras: lists the sources to try when none was chosen, best first; may take a while.
     """
 
@@ -69,7 +69,7 @@ class LiveSession:
         tracking: settings to begin with.
         consumers: called with every processed frame, on the pipeline's worker.
         changed: called after anything in :attr:`state` changed, on the thread that changed it.
-        emptied: called when the last source will deliver nothing more, on the session's thread.
+        emptied: called when the last source has delivered its last frame, on the session's thread.
     """
 
     def __init__(
