@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from enum import StrEnum
 from typing import Any
 
 from model.errors import ModelError
@@ -19,7 +20,13 @@ FACE_MESH_CHANNELS = (16, 32, 64, 128, 128)
 LARGEST = 4096
 """Pixels, channels or steps beyond which a description is damaged rather than a model."""
 
-SOLVERS = ("fpi", "anderson", "broyden")
+
+class SolverName(StrEnum):
+    """The fixed-point solvers; see :mod:`model.solvers`."""
+
+    FPI = "fpi"
+    ANDERSON = "anderson"
+    BROYDEN = "broyden"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,7 @@ class LdeqConfig:
         half_pixel: decode with heatmap columns at (j + 0.5) / n; the released
             checkpoints use j / n.
         crop_scale: side of the crop over the larger side of the landmark box.
-        solver: the cold solver, one of :data:`SOLVERS`.
+        solver: the cold solver.
         max_steps: most solver steps of a cold solve.
         tolerance: relative residual at which a cold solve stops.
         extra_step: apply the cell once more after the solver, as the release does.
@@ -56,7 +63,7 @@ class LdeqConfig:
     beta: float = 0.4
     half_pixel: bool = True
     crop_scale: float = 1.25
-    solver: str = "fpi"
+    solver: SolverName = SolverName.FPI
     max_steps: int = 3
     tolerance: float = 5e-4
     extra_step: bool = False
@@ -81,8 +88,8 @@ class LdeqConfig:
                 raise ModelError(f"hourglass width {width} is not a multiple of {self.groups} groups")
         if self.landmarks not in SCHEMES:
             raise ModelError(f"landmarks must be one of {', '.join(map(str, SCHEMES))}, not {self.landmarks}")
-        if self.solver not in SOLVERS:
-            raise ModelError(f"solver must be one of {', '.join(SOLVERS)}, not {self.solver!r}")
+        if self.solver not in tuple(SolverName):
+            raise ModelError(f"solver must be one of {', '.join(SolverName)}, not {self.solver!r}")
         if self.max_steps < 1 or self.tolerance < 0 or self.beta <= 0 or self.crop_scale <= 0:
             raise ModelError("max_steps, beta and crop_scale must be positive, tolerance not negative")
 

@@ -16,7 +16,7 @@ from app.cli import main as cli
 from app.core.places import DEFAULT_WEIGHTS, DEMO_CLIP
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.painting import Painting
-from app.lab.speed.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work, measure_ceiling, stage_work
+from app.lab.speed.floor import Ceiling, Work, measure_ceiling, stage_work
 from app.lab.speed.live import run_live
 from app.lab.speed.report import EngineFigures, engine_values, precision_of, quantiles
 from app.lab.speed.stages import CELL, CPU, DECODE, STAGES, STEM, TOTAL, TimedEngine, Times, run_stages
@@ -24,6 +24,7 @@ from app.lab.speed.start import most_memory
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
 from model.config import LdeqConfig, preset
+from model.engine.names import Precision
 from model.engine.onnx_engine import OnnxEngine
 from model.engine.open import open_engine
 
@@ -46,7 +47,7 @@ def test_the_ceiling_is_above_a_naive_product(monkeypatch: pytest.MonkeyPatch) -
     for name, value in {"SIDE": 256, "REPEATS": 2, "COPIED": 2**20}.items():
         monkeypatch.setattr(f"app.lab.speed.floor.{name}", value)
     ceiling = measure_ceiling(1)
-    assert {FLOAT32, INT8} <= set(ceiling.operations)
+    assert {Precision.FLOAT32, Precision.INT8} <= set(ceiling.operations)
     assert min(*ceiling.operations.values(), ceiling.bytes) > 1e8
 
 
@@ -57,14 +58,14 @@ def test_quantiles() -> None:
 def test_shares_are_of_the_ceiling_in_the_precision_that_ran() -> None:
     times = Times({STEM: [2.0, 1.0], CELL: [4.0, 2.0]}, [1, 1])
     work = {STEM: Work(10**8, 1), CELL: Work(10**9, 1)}
-    ceiling = Ceiling({FLOAT32: 1e12, INT8: 4e12}, 1e9)
+    ceiling = Ceiling({Precision.FLOAT32: 1e12, Precision.INT8: 4e12}, 1e9)
     assert engine_values(EngineFigures("onnxruntime, CPU", times), work, ceiling)["share_of_ceiling"] == {
         STEM: 0.2,
         CELL: 1.0,
     }
     label = "onnxruntime, CPU, int8"
     assert engine_values(EngineFigures(label, times), work, ceiling)["share_of_ceiling"] == {STEM: 0.2, CELL: 0.25}
-    assert precision_of("OpenVINO, CPU, bf16", CELL) == BFLOAT16
+    assert precision_of("OpenVINO, CPU, bf16", CELL) == Precision.BFLOAT16
     assert "cell" not in engine_values(EngineFigures("x, bf16", times), work, ceiling)["share_of_ceiling"]
 
 
@@ -114,7 +115,10 @@ def test_work_that_goes_on_after_a_call_counts_where_it_was_asked_for() -> None:
 def test_a_card_is_given_no_share_of_the_processors_ceiling() -> None:
     times, work = Times({STEM: [1.0], CELL: [1.0]}, [1]), {STEM: Work(10**8, 1), CELL: Work(10**9, 1)}
     for label in ("torch, CUDA: RTX 4060, f16", "onnxruntime, CUDA"):
-        assert engine_values(EngineFigures(label, times), work, Ceiling({FLOAT32: 1e9}, 1))["share_of_ceiling"] == {}
+        assert (
+            engine_values(EngineFigures(label, times), work, Ceiling({Precision.FLOAT32: 1e9}, 1))["share_of_ceiling"]
+            == {}
+        )
 
 
 def test_a_turn_lasts_until_a_frame_was_tracked(monkeypatch: pytest.MonkeyPatch) -> None:

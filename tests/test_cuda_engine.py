@@ -25,7 +25,8 @@ from model.engine import captured, cuda_engine, precision
 from model.engine.captured import Captured, rehearse
 from model.engine.cuda_engine import MOST_FACES, CudaEngine, open_cuda
 from model.engine.fallback import open_plainest
-from model.engine.precision import BFLOAT16, FLOAT16, FLOAT32, distance, halve
+from model.engine.names import Precision
+from model.engine.precision import distance, halve
 from model.engine.staging import Staging
 from model.engine.torch_engine import TorchEngine
 from model.errors import ModelError
@@ -93,14 +94,14 @@ def drifting_faces(engine: TorchEngine, count: int, steps: int = 4) -> list[np.n
 
 @pytest.mark.parametrize("count", [1, 3, MOST_FACES + 1])
 def test_it_answers_as_the_torch_engine_does(tiny: Path, device: str, count: int) -> None:
-    engine, plain = CudaEngine(tiny, FLOAT32, device), TorchEngine(tiny)
+    engine, plain = CudaEngine(tiny, Precision.FLOAT32, device), TorchEngine(tiny)
     apart = np.abs(np.subtract(drifting_faces(engine, count), drifting_faces(plain, count)))
     assert apart.max() <= (0 if device == "cpu" else 0.02)
 
 
 def leaks(tiny: Path, device: str) -> bool:
     """Whether any array that the engine gave away, or was given, changes while the engine goes on working."""
-    engine = CudaEngine(tiny, FLOAT32, device)
+    engine = CudaEngine(tiny, Precision.FLOAT32, device)
     random = np.random.default_rng(0)
     held: list[tuple[Any, np.ndarray]] = []
     states: dict[int, list[Tensor]] = {count: [engine.zero_state(count)] for count in (1, 2)}
@@ -145,7 +146,7 @@ def test_each_batch_size_is_recorded_once_up_to_the_most(tiny: Path, monkeypatch
         return rehearse(function, inputs)
 
     monkeypatch.setattr(cuda_engine, "rehearse", record)
-    engine = CudaEngine(tiny, FLOAT32, "cpu")
+    engine = CudaEngine(tiny, Precision.FLOAT32, "cpu")
     for count in (1, 2, MOST_FACES, MOST_FACES + 1, 2, 1):
         engine.decode(engine.evaluate(engine.zero_state(count), engine.encode(noise(count))))
     assert recorded == [1] * 3 + [2] * 3 + [MOST_FACES] * 3  # stem, cell and points
@@ -168,11 +169,11 @@ def test_uploads_belong_to_nobody_else(device: str) -> None:
     assert (numpy_of(second) == 9).all()
 
 
-@pytest.mark.parametrize("kind", [FLOAT16, BFLOAT16])
+@pytest.mark.parametrize("kind", [Precision.FLOAT16, Precision.BFLOAT16])
 def test_16_bits_agree_with_the_shipped_weights(kind: str, device: str) -> None:
-    if kind == BFLOAT16 and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
+    if kind == Precision.BFLOAT16 and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         pytest.skip("this card has no bfloat16")
-    exact = CudaEngine(DEFAULT_WEIGHTS, FLOAT32, device)
+    exact = CudaEngine(DEFAULT_WEIGHTS, Precision.FLOAT32, device)
     apart = distance(exact, CudaEngine(DEFAULT_WEIGHTS, kind, device))
     assert 0 < apart < precision.AGREEMENT
 
@@ -190,7 +191,7 @@ def test_what_disagrees_is_refused_with_a_sentence(
 ) -> None:
     monkeypatch.setattr(cuda_engine, "AGREEMENT", 1e-6)
     with caplog.at_level(logging.WARNING):
-        engine = open_cuda(DEFAULT_WEIGHTS, (FLOAT16,), device)
+        engine = open_cuda(DEFAULT_WEIGHTS, (Precision.FLOAT16,), device)
     assert engine.name.endswith(", f32")
     (record,) = caplog.records
     assert "f16 is not used: its landmarks lie 0.000" in record.getMessage()
@@ -203,13 +204,15 @@ def test_values_beyond_float16_lead_to_bfloat16(tmp_path: Path, monkeypatch: pyt
         model.cell.tail.conv.weight.mul_(1e6)  # its GroupNorm takes that back, but for float16 it is infinite
     path = tmp_path / "large.safetensors"
     save_weights(path, model, {})
-    assert distance(CudaEngine(path, FLOAT32, "cpu"), CudaEngine(path, FLOAT16, "cpu")) == float("inf")
+    assert distance(CudaEngine(path, Precision.FLOAT32, "cpu"), CudaEngine(path, Precision.FLOAT16, "cpu")) == float(
+        "inf"
+    )
     monkeypatch.setattr(cuda_engine, "AGREEMENT", 0.1)  # of a model that was never trained
     assert open_cuda(path, device="cpu").name == "torch, CPU, bf16"
 
 
 def test_only_convolutions_calculate_in_16_bits() -> None:
-    model = halve(load_weights(DEFAULT_WEIGHTS), FLOAT16)
+    model = halve(load_weights(DEFAULT_WEIGHTS), Precision.FLOAT16)
     kinds = {name: value.dtype for name, value in model.named_parameters()}
     assert kinds["cell.head.weight"] == torch.float32
     assert {kind for name, kind in kinds.items() if ".norm." in name} == {torch.float32}
@@ -224,7 +227,7 @@ def test_without_graphs_it_goes_on_and_says_so(
 
     monkeypatch.setattr(cuda_engine, "rehearse", refuse)
     with caplog.at_level(logging.WARNING):
-        engine = CudaEngine(tiny, FLOAT32, "cpu")
+        engine = CudaEngine(tiny, Precision.FLOAT32, "cpu")
     assert engine.name == "torch, CPU, f32, without graphs"
     (record,) = caplog.records
     assert record.getMessage().endswith("CUDA error: operation not permitted when stream is capturing")
@@ -251,7 +254,7 @@ LOST = [
 def test_a_card_that_fails_later_is_replaced_by_the_cpu(
     part: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine = CudaEngine(DEFAULT_WEIGHTS, FLOAT32, "cpu")
+    engine = CudaEngine(DEFAULT_WEIGHTS, Precision.FLOAT32, "cpu")
     calls, work = 0, getattr(engine, part)
 
     def failing(*values: Tensor) -> Tensor:
@@ -287,7 +290,7 @@ class Waits(TorchFunctionMode):
 
 
 def test_nothing_waits_but_a_decode_which_waits_once(tiny: Path) -> None:
-    engine = CudaEngine(tiny, FLOAT32, "cpu")
+    engine = CudaEngine(tiny, Precision.FLOAT32, "cpu")
     for count in (1, 2):  # the second is recorded meanwhile
         with Waits() as waits:
             z = engine.evaluate(engine.zero_state(count), engine.encode(noise(count)))
@@ -299,7 +302,7 @@ def test_nothing_waits_but_a_decode_which_waits_once(tiny: Path) -> None:
 
 @NEEDS_CUDA
 def test_on_cuda_neither_encoding_nor_evaluating_waits(tiny: Path) -> None:
-    engine = CudaEngine(tiny, FLOAT32)
+    engine = CudaEngine(tiny, Precision.FLOAT32)
     z = engine.zero_state(1)
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -342,7 +345,7 @@ class NoConstants(TorchFunctionMode):
 
 def elsewhere() -> tuple[TorchEngine, Tensor, Tensor]:
     """Return an engine of 16 bits on a device without values, and crops and a state there."""
-    engine = TorchEngine.from_model(halve(Ldeq(CONFIG).eval(), FLOAT16).to("meta"))
+    engine = TorchEngine.from_model(halve(Ldeq(CONFIG).eval(), Precision.FLOAT16).to("meta"))
     crops = torch.zeros(2, SIDE, SIDE, 3, dtype=torch.uint8, device="meta")
     return engine, crops, engine.zero_state(2)
 

@@ -15,9 +15,10 @@ import torch
 from model.config import LdeqConfig
 from model.engine.cuda_engine import CudaEngine
 from model.engine.export import export_onnx
+from model.engine.names import Precision
 from model.engine.onnx_engine import graph_paths
 from model.engine.open import open_engine
-from model.engine.precision import AGREEMENT, BFLOAT16, distance
+from model.engine.precision import AGREEMENT, distance
 from model.errors import ModelError
 from model.geometry import Crop
 from model.network import Ldeq
@@ -100,7 +101,9 @@ def test_engines_agree(weights: Path, count: int) -> None:
 def test_engines_agree_on_face_mesh_features(with_face_mesh: Path, name: str) -> None:
     exact = open_engine(with_face_mesh, "torch", "cpu", threads=1)
     other = (
-        CudaEngine(with_face_mesh, BFLOAT16, "cpu") if name == "bf16" else open_engine(with_face_mesh, name, "cpu", 1)
+        CudaEngine(with_face_mesh, Precision.BFLOAT16, "cpu")
+        if name == "bf16"
+        else open_engine(with_face_mesh, name, "cpu", 1)
     )
     assert exact.encode(crops(2)).shape == (2, exact.config.injection + 26, 32, 32)
     tolerance = 1e-4 if name == "onnx" else AGREEMENT

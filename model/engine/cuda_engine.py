@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.engine.captured import Captured, Function, Record, record_graph, rehearse
-from model.engine.precision import AGREEMENT, BFLOAT16, FLOAT32, HALVES, distance, halve
+from model.engine.names import Precision
+from model.engine.precision import AGREEMENT, HALVES, distance, halve
 from model.engine.staging import Staging
 from model.engine.torch_engine import TorchEngine
 from model.errors import ModelError, in_short
@@ -36,14 +37,14 @@ class CudaEngine(TorchEngine):
     one thread at a time.
     """
 
-    _precision = FLOAT32
+    _precision = Precision.FLOAT32
 
-    def __init__(self, weights: Path, precision: str = FLOAT32, device: str = "cuda") -> None:
+    def __init__(self, weights: Path, precision: Precision = Precision.FLOAT32, device: str = "cuda") -> None:
         """Load ``weights`` and record what one face needs.
 
         Args:
             weights: a .safetensors file.
-            precision: of the convolutions: "f32", "f16" or "bf16"; other values and states are float32.
+            precision: of the convolutions, not INT8; other values and states are float32.
             device: "cuda", or "cpu".
 
         Raises:
@@ -61,7 +62,7 @@ class CudaEngine(TorchEngine):
             self._once()
 
     def _prepared(self, model: Ldeq) -> Ldeq:
-        return model if self._precision == FLOAT32 else halve(model, self._precision)
+        return model if self._precision == Precision.FLOAT32 else halve(model, self._precision)
 
     def _hold(self, model: Ldeq) -> None:
         super()._hold(model)
@@ -115,17 +116,17 @@ def _buffer(value: Tensor) -> Tensor:
     return value.clone(memory_format=layout)
 
 
-def open_cuda(weights: Path, precisions: Sequence[str] = tuple(HALVES), device: str = "cuda") -> CudaEngine:
+def open_cuda(weights: Path, precisions: Sequence[Precision] = tuple(HALVES), device: str = "cuda") -> CudaEngine:
     """Open the first of the ``precisions`` that agrees with float32, or float32 where none does.
 
     Raises:
         ModelError: for unusable weights, or where CUDA is absent or fails.
     """
     try:
-        exact = CudaEngine(weights, FLOAT32, device)
+        exact = CudaEngine(weights, Precision.FLOAT32, device)
         for precision in precisions:
             if (
-                precision == BFLOAT16
+                precision == Precision.BFLOAT16
                 and device == "cuda"
                 and not torch.cuda.is_bf16_supported(including_emulation=False)
             ):

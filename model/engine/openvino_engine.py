@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import LdeqConfig
+from model.engine.names import Precision
 from model.engine.onnx_engine import graph_paths
 from model.errors import ModelError
 from model.heatmap import decode
 from model.weights import read_card, verify
 
-BFLOAT16, FLOAT32 = "bf16", "f32"
 CONVERTER = "openvino.tools.ovc"
 
 Floats = NDArray[np.float32]
@@ -41,7 +41,8 @@ class OpenVinoEngine:
         stem, cell = graph_paths(weights)
         for path in (stem, cell):
             verify(card, path)
-        self._precision = BFLOAT16 if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else FLOAT32
+        half = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        self._precision = Precision.BFLOAT16 if half else Precision.FLOAT32
         options = {
             "INFERENCE_PRECISION_HINT": self._precision,
             "PERFORMANCE_HINT": "LATENCY",

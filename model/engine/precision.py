@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from model.engine.agreement import landmarks_on_noise, mean_distance
 from model.engine.base import Engine
+from model.engine.names import Precision
 from model.network import Ldeq
 
-FLOAT32, FLOAT16, BFLOAT16 = "f32", "f16", "bf16"
-HALVES = {FLOAT16: torch.float16, BFLOAT16: torch.bfloat16}
+HALVES = {Precision.FLOAT16: torch.float16, Precision.BFLOAT16: torch.bfloat16}
 """In the order in which they are tried. float16 is as fast and has three bits more; where a model's values leave its
 range the landmarks are not numbers, and bfloat16 follows."""
 
@@ -26,7 +26,7 @@ EVALUATIONS = 4
 """Of the cell, after which landmarks are compared: more than a frame has."""
 
 
-def halve(model: Ldeq, precision: str) -> Ldeq:
+def halve(model: Ldeq, precision: Precision) -> Ldeq:
     """Let the convolutions of ``model`` but the head's calculate in ``precision``, "f16" or "bf16"; returns the model.
 
     What goes into and comes out of stem and cell stays float32.

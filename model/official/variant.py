@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from model.config import SolverName
 from model.errors import ModelError
 
 Setting = str | int | float | bool
@@ -26,23 +27,23 @@ class Variant:
 
     name: str
     beta: float
-    solver: str
+    solver: SolverName
     max_steps: int
     tolerance: float
 
 
-WFLW = Variant("wflw", beta=0.3, solver="anderson", max_steps=5, tolerance=1e-4)
-WFLW_V = Variant("wflw-v", beta=0.4, solver="fpi", max_steps=5, tolerance=5e-4)
+WFLW = Variant("wflw", beta=0.3, solver=SolverName.ANDERSON, max_steps=5, tolerance=1e-4)
+WFLW_V = Variant("wflw-v", beta=0.4, solver=SolverName.FPI, max_steps=5, tolerance=5e-4)
 VARIANTS = {variant.name: variant for variant in (WFLW, WFLW_V)}
 
 SOLVER_WORDS = {
-    "anderson": "anderson",
-    "andersonacceleration": "anderson",
-    "broyden": "broyden",
-    "fpi": "fpi",
-    "fixedpoint": "fpi",
-    "fixedpointiter": "fpi",
-    "fixedpointiteration": "fpi",
+    "anderson": SolverName.ANDERSON,
+    "andersonacceleration": SolverName.ANDERSON,
+    "broyden": SolverName.BROYDEN,
+    "fpi": SolverName.FPI,
+    "fixedpoint": SolverName.FPI,
+    "fixedpointiter": SolverName.FPI,
+    "fixedpointiteration": SolverName.FPI,
 }
 BACKWARD_WORDS = {"b", "bwd", "backward", "adjoint"}
 """Words in the name of a setting that concerns the gradient and not the solve."""

@@ -6,6 +6,7 @@ nothing of engines or faces.
 
 from __future__ import annotations
 
+from model.config import SolverName
 from model.solvers.methods import (
     Solver,
     anderson,
@@ -30,8 +31,8 @@ __all__ = [
     "settling_iteration",
 ]
 
-SOLVER_FUNCTIONS: dict[str, Solver] = {
-    "fpi": fixed_point_iteration,
-    "anderson": anderson,
-    "broyden": broyden,
+SOLVER_FUNCTIONS: dict[SolverName, Solver] = {
+    SolverName.FPI: fixed_point_iteration,
+    SolverName.ANDERSON: anderson,
+    SolverName.BROYDEN: broyden,
 }

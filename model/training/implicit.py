@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from model.config import SolverName
 from model.errors import ModelError
 from model.network import Ldeq
 from model.solvers import SOLVER_FUNCTIONS, SolveReport, StopReason
@@ -32,18 +33,18 @@ class Solve:
     """How one fixed point is looked for.
 
     Attributes:
-        solver: a name in :data:`model.solvers.SOLVER_FUNCTIONS`.
-        max_steps: most steps of the solver; with "fpi" 0 leaves the start as it is.
+        solver: which one.
+        max_steps: most steps of the solver; with plain iteration 0 leaves the start as it is.
         tolerance: relative residual at which a sample stops.
     """
 
-    solver: str
+    solver: SolverName
     max_steps: int
     tolerance: float
 
     def __post_init__(self) -> None:
-        if self.solver not in SOLVER_FUNCTIONS:
-            raise ModelError(f"solver must be one of {', '.join(SOLVER_FUNCTIONS)}, not {self.solver!r}")
+        if self.solver not in tuple(SolverName):
+            raise ModelError(f"solver must be one of {', '.join(SolverName)}, not {self.solver!r}")
         if self.max_steps < 0 or self.tolerance < 0:
             raise ModelError("max_steps and tolerance of a solve must not be negative")
 

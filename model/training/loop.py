@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.config import SolverName
 from model.errors import ModelError
 from model.files import open_whole
 from model.network import Ldeq, normalise_image
@@ -31,7 +32,7 @@ from model.weights import load_initial, read_card, save_weights
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_SECONDS = 180.0
 REPORT_SECONDS = 20.0
-NO_SOLVE = Solve("fpi", 0, 0.0)
+NO_SOLVE = Solve(SolverName.FPI, 0, 0.0)
 """The state has been evaluated already when the gradient's evaluation comes."""
 ADJOINT_TOLERANCE = 1e-4
 BFLOAT16_ON_CPU: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()

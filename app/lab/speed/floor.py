@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from model.config import LdeqConfig
+from model.engine.names import Precision
 
 SIDE = 512
 """Of the matrices of the ceiling."""
@@ -21,7 +22,6 @@ CHANNELS = 64
 """Of the convolution of the ceiling."""
 REPEATS = 40
 COPIED = 64 * 2**20
-FLOAT32, BFLOAT16, INT8 = "f32", "bf16", "int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Ceiling:
         bytes: copied a second by one thread, read and written.
     """
 
-    operations: dict[str, float]
+    operations: dict[Precision, float]
     bytes: float
 
 
@@ -84,12 +84,12 @@ def stage_work(config: LdeqConfig) -> dict[str, Work]:
 def measure_ceiling(threads: int) -> Ceiling:
     """Measure what the processor does at best. Runs are short, so that at least some are not interrupted."""
     ways = (
-        (FLOAT32, _float_product),
-        (FLOAT32, _float_convolution),
-        (INT8, _int8_product),
-        (BFLOAT16, _bfloat16_product),
+        (Precision.FLOAT32, _float_product),
+        (Precision.FLOAT32, _float_convolution),
+        (Precision.INT8, _int8_product),
+        (Precision.BFLOAT16, _bfloat16_product),
     )
-    operations: dict[str, float] = {}
+    operations: dict[Precision, float] = {}
     for name, make in ways:
         run = make(threads)
         if run is not None:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from app.core.text_table import table
-from app.lab.speed.floor import BFLOAT16, FLOAT32, INT8, Ceiling, Work
+from app.lab.speed.floor import Ceiling, Work
 from app.lab.speed.live import Round
 from app.lab.speed.stages import CELL, PAINT, READ, STAGES, STEM, WRITE, Times
 from app.lab.speed.start import Start
+from model.engine.names import Precision
 
 COMMON = (READ, PAINT, WRITE)
 
@@ -44,11 +45,13 @@ def quantiles(milliseconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def precision_of(label: str, stage: str) -> str:
+def precision_of(label: str, stage: str) -> Precision:
     """Return in which precision the engine of this label multiplies in a stage; with 8 bits only the cell does."""
-    if stage == STEM and INT8 in label:
-        return FLOAT32
-    return next((precision for precision in (INT8, BFLOAT16) if precision in label), FLOAT32)
+    if stage == STEM and Precision.INT8 in label:
+        return Precision.FLOAT32
+    return next(
+        (precision for precision in (Precision.INT8, Precision.BFLOAT16) if precision in label), Precision.FLOAT32
+    )
 
 
 def on_cuda(label: str) -> bool:

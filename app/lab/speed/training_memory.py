@@ -19,9 +19,9 @@ import torch
 from torch import Tensor
 
 from app.core.text_table import table
+from model.config import SolverName
 from model.heatmap import decode
 from model.network import Ldeq
-from model.solvers import SOLVER_FUNCTIONS
 from model.training.implicit import Solve, implicit_state, jacobian_free_state
 
 MEGABYTE = 1e6
@@ -42,10 +42,10 @@ def unrolled(model: Ldeq, u: Tensor, steps: int) -> Tensor:
 
 def jacobian_free(model: Ldeq, u: Tensor, steps: int) -> Tensor:
     """Return the state of plain iteration, with the last evaluation's gradient."""
-    return jacobian_free_state(model, u, forward=Solve("fpi", steps, 0.0))[0]
+    return jacobian_free_state(model, u, forward=Solve(SolverName.FPI, steps, 0.0))[0]
 
 
-def implicit_with(solver: str) -> Way:
+def implicit_with(solver: SolverName) -> Way:
     """Return the way that finds the state and its adjoint with ``solver``, always spending every step."""
 
     def implicit(model: Ldeq, u: Tensor, steps: int) -> Tensor:
@@ -58,7 +58,7 @@ def implicit_with(solver: str) -> Way:
 WAYS: dict[str, Way] = {
     "unrolled": unrolled,
     "JFB, fpi": jacobian_free,
-    **{f"implicit, {name}": implicit_with(name) for name in SOLVER_FUNCTIONS},
+    **{f"implicit, {name}": implicit_with(name) for name in SolverName},
 }
 
 
