@@ -19,6 +19,7 @@ from app.sources.spec import (
     SourceSpec,
     StreamSpec,
     parse_source,
+    public_text,
 )
 
 USUAL = CameraFormat()
@@ -157,6 +158,13 @@ def test_labels(typed: str, label: str) -> None:
 )
 def test_addresses_may_hold_secrets(url: str, secret: bool) -> None:
     assert StreamSpec(url).secret is secret
+    assert (public_text(StreamSpec(url)) == url) is not secret
+
+
+def test_only_secrets_are_left_out_of_files() -> None:
+    assert public_text(StreamSpec("rtsp://me:word@cam/live?token=7")) == "rtsp://cam/live"
+    assert public_text(CameraSpec("1", CameraFormat(640, 480))) == "camera:1@640x480@30"
+    assert public_text(PathSpec("clips/a?.mp4")) == "clips/a?.mp4"
 
 
 def test_formats_for_display() -> None:

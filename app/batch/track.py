@@ -24,7 +24,7 @@ from app.sessions.tracked import VideoCopy, open_tracked_session
 from app.sessions.writer import SessionWriter
 from app.sources.base import Source, SourceInfo
 from app.sources.images import ImageSource, list_pictures
-from app.sources.spec import PathSpec, SourceKind, SourceSpec
+from app.sources.spec import PathSpec, SourceKind, SourceSpec, public_text
 from app.sources.video import VideoSource
 from model.errors import ModelError
 
@@ -308,7 +308,7 @@ def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) 
     timing = probe_timing(path) if path is not None and not plan.pictures else None
     video = path if timing is not None else None
     return open_tracked_session(
-        plan.session, str(request.input), info, engine, video=video, timing=timing, copy=request.copy
+        plan.session, public_text(request.input), info, engine, video=video, timing=timing, copy=request.copy
     )
 
 

@@ -19,7 +19,7 @@ from app.sessions.metadata import EngineFacts, SourceFacts
 from app.sessions.recorder import SessionRecorder
 from app.sessions.writer import SessionPlan
 from app.sources.opencv import forget_qt_plugins
-from app.sources.spec import CameraSpec, ScreenSpec, SourceSpec
+from app.sources.spec import CameraSpec, ScreenSpec, SourceSpec, public_text
 from app.tracking.live import LivePipeline
 from app.tracking.pipeline import build_pipeline
 
@@ -104,7 +104,7 @@ def make_recorder(engine: EngineSettings, plan: RecordingPlan) -> SessionRecorde
     Raises:
         RecordingError: where its folder cannot be created.
     """
-    source = SourceFacts.of(str(plan.source), plan.info)
+    source = SourceFacts.of(public_text(plan.source), plan.info)
     return SessionRecorder(plan.path, SessionPlan(source, EngineFacts.of(plan.engine, engine), plan.choices))
 
 

@@ -250,6 +250,11 @@ def parse_source(text: str) -> SourceSpec:
     return StreamSpec(text) if _URL.match(text) else PathSpec(text)
 
 
+def public_text(spec: SourceSpec) -> str:
+    """Return ``spec`` as it is typed, but without what may be secret, for files that are passed on."""
+    return spec.label if isinstance(spec, StreamSpec) else str(spec)
+
+
 def _parse_camera(text: str) -> CameraSpec | None:
     found = _CAMERA.fullmatch(text)
     if found is None:

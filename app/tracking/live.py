@@ -31,7 +31,7 @@ Consumer = Callable[[FrameResult], None]
 
 
 class LiveState(StrEnum):
-    """Where a live run stands."""
+    """State of a live run."""
 
     OPENING = "opening"
     RUNNING = "running"
@@ -45,17 +45,17 @@ class LiveStatus:
     """What a live run is doing.
 
     Attributes:
-        state: where it stands.
+        state: of the run.
         info: facts about the source once it is open.
         engine: library and device that really run, "" until known.
         error: one sentence when failed, "" otherwise.
         captured: frames read from the source.
         processed: frames solved.
-        skipped: frames replaced by a newer one before they were solved, or that came while nobody needed them.
-        note: what the source has to say about itself, such as a lost connection, or which engine took the place of
-            one that failed; "" if nothing.
-        playback: position, length, paused and speed of a file that plays in real time; None for cameras, streams,
-            and files that are solved as fast as it goes.
+        skipped: frames replaced by a newer one before they were solved, or that arrived while resting.
+        note: a message about the source, such as a lost connection, or about an engine that was replaced; "" if there
+            is none.
+        playback: state of a file that plays in real time; None for cameras, streams and files that are solved as fast
+            as possible.
     """
 
     state: LiveState
@@ -72,11 +72,11 @@ class LiveStatus:
 class LivePipeline:
     """Runs one source through one pipeline on its own threads, until stopped, ended or failed.
 
-    Live sources are captured on a thread of their own and only their newest frame is solved; of a file every
-    frame is. :attr:`playable` steers a source that can be played back, from any thread and without waiting.
+    Live sources are captured on a thread of their own and only their newest frame is solved; files are solved frame by
+    frame. :attr:`playable` steers a source that can be played back, from any thread and without waiting.
 
-    Consumers are called on the inference thread with every result and must not block. Painting takes
-    the newest result from :attr:`results`. An object runs once; make a new one to start again.
+    Consumers are called on the inference thread with every result and must not block. The window takes the newest
+    result from :attr:`results`. An object runs once; create a new one to start again.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class LivePipeline:
         self._thread.start()
 
     def configure(self, settings: TrackingSettings) -> None:
-        """Use ``settings`` from the next frame on; while paused, the frame in view is solved anew with them."""
+        """Use ``settings`` from the next frame on; while paused, the current frame is solved again with them."""
         with self._lock:
             changed, self._settings = settings != self._settings, settings
         if changed and (playable := self._playable) is not None:
@@ -146,7 +146,7 @@ class LivePipeline:
             self._fresh_start = True
 
     def rest(self, resting: bool) -> None:
-        """Leave frames of a live source unsolved while nobody needs them, or go on; of a file every frame is solved."""
+        """Stop solving frames of a live source while they are not needed, or resume; files are not affected."""
         self._resting = resting
 
     def add_consumer(self, consumer: Consumer) -> None:
@@ -212,7 +212,7 @@ class LivePipeline:
             self._state, self._error = LiveState.FAILED, message
 
     def _follow_live(self, pipeline: Pipeline, source: Source) -> None:
-        """Solve the newest frame, again and again; frames that come meanwhile are skipped."""
+        """Solve the newest frame, again and again; frames that arrive meanwhile are skipped."""
         capture = CaptureThread(source, self._frames)
         with self._lock:
             self._capture = capture
@@ -233,7 +233,7 @@ class LivePipeline:
             capture.stop(timeout=STOP_SECONDS)
 
     def _follow_file(self, pipeline: Pipeline, source: Source) -> None:
-        """Solve every frame, as fast as it goes."""
+        """Solve every frame, as fast as possible."""
         while not self._stop.is_set():
             frame = source.read()
             if frame is None:

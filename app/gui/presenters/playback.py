@@ -1,4 +1,4 @@
-"""The scrub bar without its widget: where a file stands, in words and as a share, and how often a drag may seek."""
+"""The scrub bar without its widget: the position in words and as a fraction, and how often a drag may seek."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from app.sources.base import Playback
 
 SPEEDS = (0.25, 0.5, 1.0, 1.5, 2.0)
-"""What the bar offers."""
+"""Speeds that the bar offers."""
 STEP_SECONDS = 1.0
 LONG_STEP_SECONDS = 5.0
 SEEKS_PER_SECOND = 10.0
@@ -45,7 +45,7 @@ def playback_view(playback: Playback | None) -> PlaybackView | None:
         fraction=None if not length else position / length,
         paused=playback.paused,
         speed_text=speed_text(playback.speed),
-        button_help="Play on" if playback.paused else "Hold the picture still",
+        button_help="Play on" if playback.paused else "Pause",
     )
 
 
@@ -60,7 +60,7 @@ def clock_text(seconds: float, length: float | None = None) -> str:
 
 
 def fine_clock_text(seconds: float) -> str:
-    """Return "1:03.4", for a place under the pointer."""
+    """Return "1:03.4", for the position under the pointer."""
     tenths = max(0, math.floor(seconds * 10 + 1e-6))
     return f"{clock_text(tenths // 10)}.{tenths % 10}"
 
@@ -71,13 +71,13 @@ def speed_text(speed: float) -> str:
 
 
 def moved_by(playback: Playback, seconds: float) -> float:
-    """Return where to seek to for a step of ``seconds`` on or back, within the source."""
+    """Return where to seek to for a step of ``seconds`` forwards or backwards, within the source."""
     last = math.inf if playback.duration is None else playback.duration
     return min(max(0.0, playback.position + seconds), last)
 
 
 def position_now(playback: Playback, age: float) -> float:
-    """Return the position ``age`` seconds after ``playback`` was asked for, so that the bar moves evenly between."""
+    """Return the position ``age`` seconds after ``playback`` was obtained, so that the bar moves evenly."""
     if playback.paused:
         return playback.position
     last = math.inf if playback.duration is None else playback.duration

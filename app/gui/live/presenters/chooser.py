@@ -1,4 +1,4 @@
-"""The sources a person can choose from, and what can be asked of the camera that plays."""
+"""The sources that a person can choose, and the formats that can be requested from the camera that plays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Ask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CameraChoice:
-    """A camera as the list of cameras names it."""
+    """A camera, by the name it has in the list of cameras."""
 
     spec: CameraSpec
     name: str
@@ -29,7 +29,7 @@ class CameraChoice:
 
 @dataclass(frozen=True, slots=True)
 class ScreenChoice:
-    """A screen as the menu names it."""
+    """A screen, by the name it has in the menu."""
 
     spec: ScreenSpec
     label: str
