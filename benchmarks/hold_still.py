@@ -25,7 +25,7 @@ from app.core.frame import Frame
 from app.core.modes import Mode
 from app.core.places import DEMO_CLIP
 from app.core.settings import EngineSettings, TrackingSettings
-from app.holdstill.figures import Figures
+from app.holdstill.card import Figures
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sample, Sampler, Sitting
 from app.sources.demo import DemoClip, SensorNoise, demo_truth

@@ -16,7 +16,7 @@ from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
 from app.gui.live.presenters.session import SessionParts
 from app.gui.live.presenters.state import RecordingPlan
-from app.media.summary import RecordingSummary
+from app.sessions.recorder import RecordingSummary
 from app.sources.base import Playable, SourceInfo
 from app.sources.spec import SourceSpec, parse_source
 from app.tracking.live import LiveStatus

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
-from app.holdstill.card import CAMERA, Camera, Card, Circumstances, EngineFacts, Format, Software
-from app.holdstill.figures import Figures
+from app.holdstill.card import Camera, Card, Circumstances, EngineFacts, Figures, Format, Software, SourceKind
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
 from app.tracking.conditions import Conditions, FaceView
@@ -96,7 +95,7 @@ def card(label: str = "", camera: str = "HD Webcam", **noise: float) -> Card:
     return Card(
         "2026-11-21T19:05:12+00:00",
         label,
-        Camera(camera, CAMERA, Format(1280, 720, 30.0), Format(1920, 1080, 30.0)),
+        Camera(camera, SourceKind.CAMERA, Format(1280, 720, 30.0), Format(1920, 1080, 30.0)),
         EngineFacts("fake, CPU", "ldeq-s.safetensors", "65a424e4" * 8),
         {"rwr": True, "compare": True},
         Software("0.1.0", "3.11.9", "Linux x86_64"),
@@ -108,7 +107,7 @@ def circumstances(folder: Path, tracking: TrackingSettings | None = None) -> Cir
     """Return the circumstances of a test with a weights' file in ``folder``."""
     weights = folder / "tiny.safetensors"
     weights.write_bytes(b"weights")
-    camera = Camera("HD Webcam", CAMERA, Format(640, 360, 30.0))
+    camera = Camera("HD Webcam", SourceKind.CAMERA, Format(640, 360, 30.0))
     return Circumstances(camera, "fake, CPU", weights, tracking or TrackingSettings(compare=True))
 
 

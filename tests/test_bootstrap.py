@@ -14,8 +14,7 @@ import pytest
 import main as starter
 from app.setup import install as setup
 from app.setup import start, torch_build
-from app.setup.environment import STAMP, Environment
-from app.setup.errors import SetupError
+from app.setup.environment import STAMP, Environment, SetupError
 from app.setup.lock import SetupLock
 from app.setup.pip import explain
 

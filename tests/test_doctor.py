@@ -13,7 +13,7 @@ from app.core.places import DEFAULT_WEIGHTS, REQUIREMENTS
 from app.core.settings import EngineSettings
 from app.gui.display import QT_LIBRARIES, X11_LIBRARIES, window_problem
 from app.setup.doctor import acceleration, computer, devices, weights
-from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding, findings_of
+from app.setup.doctor.finding import Finding, Status, findings_of
 from model.config import LdeqConfig
 from model.engine.export import export_onnx
 from model.network import Ldeq
@@ -36,17 +36,19 @@ def status(findings: list[Finding]) -> list[str]:
 def test_the_report_ends_with_0_only_if_nothing_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    good = [Finding("A", OK, "fine"), Finding("B", WARNING, "odd", "look")]
+    good = [Finding("A", Status.OK, "fine"), Finding("B", Status.WARNING, "odd", "look")]
     monkeypatch.setattr(doctor, "checks", lambda settings: [("A", lambda: good)])
     assert cli.main(["doctor"]) == 0
     out = capsys.readouterr().out
     assert "warning" in out
     assert "To do: look" in out
-    monkeypatch.setattr(doctor, "checks", lambda settings: [("A", lambda: [*good, Finding("C", PROBLEM, "no", "x")])])
+    monkeypatch.setattr(
+        doctor, "checks", lambda settings: [("A", lambda: [*good, Finding("C", Status.PROBLEM, "no", "x")])]
+    )
     assert cli.main(["doctor", "--json"]) == 1
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False
-    assert [finding["status"] for finding in report["findings"]] == [OK, WARNING, PROBLEM]
+    assert [finding["status"] for finding in report["findings"]] == [Status.OK, Status.WARNING, Status.PROBLEM]
 
 
 def test_every_check_runs_on_this_computer(model_file: Path) -> None:
@@ -66,7 +68,7 @@ def test_every_check_runs_on_this_computer(model_file: Path) -> None:
     assert not [finding for finding in findings if "the check broke" in finding.text]
     engine = next(finding for finding in findings if finding.topic == "Engine")
     detector = next(finding for finding in findings if finding.topic == "Detector")
-    assert (engine.status, detector.status) == (OK, OK)
+    assert (engine.status, detector.status) == (Status.OK, Status.OK)
     assert "cold solve" in engine.text
     assert "evaluations" in engine.text
 
@@ -76,18 +78,18 @@ def test_a_check_that_breaks_is_a_finding() -> None:
         raise RuntimeError("oh\nno")
 
     (finding,) = findings_of("X", check)
-    assert finding.status == PROBLEM
+    assert finding.status == Status.PROBLEM
     assert "RuntimeError: oh" in finding.text
     assert "\n" not in finding.text
 
 
 def test_packages_that_are_missing_or_other(capsys: pytest.CaptureFixture[str]) -> None:
     wanted = {"torch": "2.13.0", "av": "18.1.0"}
-    assert status(computer.compare_packages(wanted, {"torch": "2.13.0+cpu", "av": "18.1.0"})) == [OK]
+    assert status(computer.compare_packages(wanted, {"torch": "2.13.0+cpu", "av": "18.1.0"})) == [Status.OK]
     (missing,) = computer.compare_packages(wanted, {"torch": "2.13.0"})
-    assert (missing.status, "av" in missing.text) == (PROBLEM, True)
+    assert (missing.status, "av" in missing.text) == (Status.PROBLEM, True)
     (other,) = computer.compare_packages(wanted, {"torch": "2.12.0", "av": "18.1.0"})
-    assert (other.status, "2.12.0 instead of 2.13.0" in other.text) == (WARNING, True)
+    assert (other.status, "2.12.0 instead of 2.13.0" in other.text) == (Status.WARNING, True)
 
 
 def test_the_projects_requirements_are_pinned_for_this_computer() -> None:
@@ -98,54 +100,54 @@ def test_the_projects_requirements_are_pinned_for_this_computer() -> None:
 
 
 def test_two_opencv_packages_are_a_problem() -> None:
-    assert status(computer.check_opencv({"opencv-contrib-python": "5"})) == [OK]
+    assert status(computer.check_opencv({"opencv-contrib-python": "5"})) == [Status.OK]
     (finding,) = computer.check_opencv({"opencv-contrib-python": "5", "opencv-python": "4"})
-    assert finding.status == PROBLEM
+    assert finding.status == Status.PROBLEM
     assert "pip uninstall opencv-python opencv-contrib-python" in finding.advice
 
 
 def test_weights_are_verified_file_by_file(model_file: Path, tmp_path: Path) -> None:
-    assert status(weights.check_weights(model_file, model_file.parent)) == [OK]
+    assert status(weights.check_weights(model_file, model_file.parent)) == [Status.OK]
     for file in model_file.parent.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     chosen = tmp_path / model_file.name
     graph = tmp_path / "small-cell.onnx"
     graph.write_bytes(graph.read_bytes()[:-1] + b"x")
     (finding,) = weights.check_weights(chosen, tmp_path)
-    assert finding.status == PROBLEM
+    assert finding.status == Status.PROBLEM
     assert "small-cell.onnx" in finding.text
     # Damaged weights that nobody asked for are worth a warning only.
-    assert sorted(status(weights.check_weights(model_file, tmp_path))) == [OK, WARNING]
+    assert sorted(status(weights.check_weights(model_file, tmp_path))) == [Status.OK, Status.WARNING]
 
 
 def test_nothing_is_wrong_with_what_is_shipped() -> None:
     found = weights.check_weights(DEFAULT_WEIGHTS)
-    assert [finding.text for finding in found if finding.status != OK] == []
+    assert [finding.text for finding in found if finding.status != Status.OK] == []
     assert len(found) == len(list(DEFAULT_WEIGHTS.parent.glob("*.safetensors"))) > 1
 
 
 def test_missing_weights_are_a_problem_of_weights_and_engine(tmp_path: Path) -> None:
     path = tmp_path / "none.safetensors"
-    assert status(weights.check_weights(path, tmp_path)) == [PROBLEM]
-    assert status(weights.check_solves(EngineSettings(path))) == [PROBLEM]
+    assert status(weights.check_weights(path, tmp_path)) == [Status.PROBLEM]
+    assert status(weights.check_solves(EngineSettings(path))) == [Status.PROBLEM]
 
 
 def test_no_camera_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     from app.sources import camera
 
     monkeypatch.setattr(camera, "list_cameras", list)
-    assert status(devices.check_cameras()) == [WARNING]
+    assert status(devices.check_cameras()) == [Status.WARNING]
     monkeypatch.setattr(
         camera, "list_cameras", lambda: [camera.CameraInfo(0, 0, "Desk"), camera.CameraInfo(2, 0, "Top")]
     )
     (finding,) = devices.check_cameras()
-    assert (finding.status, finding.text) == (OK, "0: Desk, 2: Top")
+    assert (finding.status, finding.text) == (Status.OK, "0: Desk, 2: Top")
 
 
 def test_qt_that_ends_its_process_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "QT_SCRIPT", "import os, sys; sys.stderr.write('no plugin could start'); os.abort()")
     (finding,) = devices.check_window()
-    assert finding.status == PROBLEM
+    assert finding.status == Status.PROBLEM
     assert "no plugin could start" in finding.text
 
 
@@ -195,7 +197,7 @@ def test_why_cuda_does_not_bind(messages: str, reason: str) -> None:
 def test_onnxruntime_without_a_driver_is_fine(monkeypatch: pytest.MonkeyPatch, model_file: Path) -> None:
     monkeypatch.setattr(acceleration, "nvidia_driver_present", lambda: False)
     (finding,) = acceleration.check_onnxruntime(model_file)
-    assert finding.status == OK
+    assert finding.status == Status.OK
     assert "CPU" in finding.text
 
 
@@ -208,7 +210,7 @@ def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
         pytest.skip("needs onnxruntime-gpu on a computer without an NVIDIA driver")
     monkeypatch.setattr(acceleration, "nvidia_driver_present", lambda: True)
     (finding,) = acceleration.check_onnxruntime(model_file.with_name("small-stem.onnx"))
-    assert finding.status == WARNING
+    assert finding.status == Status.WARNING
     assert "missing" in finding.text or "CUDA" in finding.text
 
 
@@ -217,7 +219,7 @@ def test_screens_are_named_or_it_says_why_not(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(screens, "screen_problem", lambda platform, environment: screens.WAYLAND)
     (finding,) = devices.check_screens()
-    assert finding.status == WARNING
+    assert finding.status == Status.WARNING
     assert "Wayland" in finding.text
 
     class Capture:
@@ -230,4 +232,4 @@ def test_screens_are_named_or_it_says_why_not(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(screens, "open_capture", Capture)
     (finding,) = devices.check_screens()
-    assert (finding.status, finding.text) == (OK, "Screen 1 (800 \u00d7 600)")
+    assert (finding.status, finding.text) == (Status.OK, "Screen 1 (800 \u00d7 600)")

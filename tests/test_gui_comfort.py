@@ -29,7 +29,7 @@ from app.gui.live.presenters.share import (
 )
 from app.gui.live.presenters.tour import STEPS, Tour, card_place
 from app.gui.presenters.actions import ACTIONS, Action, ActionGroup
-from app.sessions.writer import RecordingChoices
+from app.sessions.plan import RecordingChoices
 from app.sharing.channel import ChannelStatus
 from app.sharing.settings import Address, CameraPicture, SharingSettings
 

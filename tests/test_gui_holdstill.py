@@ -28,10 +28,10 @@ from app.gui.holdstill.views.overlay import HoldStillOverlay
 from app.gui.live.presenters.state import SessionState
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
-from app.holdstill.card import CAMERA, DEMO, FILE, Format, camera_of
+from app.holdstill.card import Format, SourceKind, camera_of
 from app.holdstill.card_file import CardFile, read_card, write_card
 from app.holdstill.samples import TEST_SECONDS
-from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
+from app.holdstill.text import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
 from app.sources.base import SourceInfo
 from app.sources.spec import CameraFormat
 from app.tracking.live import LiveStatus
@@ -272,10 +272,10 @@ def test_what_an_earlier_test_finds_too_late_is_not_shown(bench: Bench) -> None:
 
 
 def test_kinds_of_sources_and_labels_of_cards() -> None:
-    assert camera_of(INFO).kind == CAMERA
-    assert camera_of(replace(INFO, demo=True)).kind == DEMO
+    assert camera_of(INFO).kind == SourceKind.CAMERA
+    assert camera_of(replace(INFO, demo=True)).kind == SourceKind.DEMO
     assert camera_of(replace(INFO, live=False, asked=None)).asked is None
-    assert camera_of(replace(INFO, live=False)).kind == FILE
+    assert camera_of(replace(INFO, live=False)).kind == SourceKind.FILE
     made = replace(card("Ada"), created=datetime(2026, 11, 21, 9, 5, tzinfo=UTC).isoformat())
     unnamed = replace(made, label="")
     files = (CardFile(Path("a"), made), CardFile(Path("b"), unnamed))

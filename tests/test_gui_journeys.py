@@ -49,8 +49,8 @@ from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
 from app.lab.speed.crowd import Crowd
 from app.sessions.form import RECORDED, REPLAYS, SessionState
+from app.sessions.plan import RecordingChoices
 from app.sessions.session import open_session
-from app.sessions.writer import RecordingChoices
 from app.sources.base import Playback, Source
 from app.sources.demo import DemoClip, SensorNoise
 from app.sources.paced import PacedSource

@@ -27,8 +27,8 @@ from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.share import ShareField, ShareForm
 from app.gui.live.presenters.state import RecordingPlan
 from app.gui.presenters.actions import ActionName
-from app.media.summary import RecordingSummary
-from app.sessions.writer import RecordingChoices
+from app.sessions.plan import RecordingChoices
+from app.sessions.recorder import RecordingSummary
 from app.sharing.channel import ChannelKind
 from app.sharing.settings import Address
 from app.sources.base import Playback, SourceInfo

@@ -30,7 +30,7 @@ from app.gui.presenters.actions import ActionName
 from app.gui.presenters.banner import Tone
 from app.gui.presenters.picture import Placement, prepare
 from app.gui.presenters.readouts import NOTHING
-from app.media.summary import RecordingSummary
+from app.sessions.recorder import RecordingSummary
 from app.sources.base import SourceInfo
 from app.sources.spec import CameraFormat, CameraSpec, DemoSpec, parse_source
 from app.tracking.live import LiveStatus

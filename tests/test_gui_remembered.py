@@ -20,7 +20,7 @@ from app.core.settings import TrackingSettings
 from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.remembered import Memory, Remembered, default_path
 from app.gui.live.presenters.share import ShareForm
-from app.sessions.writer import RecordingChoices
+from app.sessions.plan import RecordingChoices
 
 WAIT_SECONDS = 20.0
 

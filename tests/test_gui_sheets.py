@@ -24,7 +24,7 @@ from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
 from app.gui.widgets.sheet import MARGIN, Sheet, Sheets, rounded
 from app.gui.widgets.toggle import ToggleRow
-from app.sessions.writer import RecordingChoices
+from app.sessions.plan import RecordingChoices
 from app.sharing.settings import CameraPicture
 
 USUAL = Path("/home/someone/Videos/LDEQ Live")

@@ -14,7 +14,8 @@ import pytest
 
 from app.core.errors import RecordingError
 from app.core.places import ROOT
-from app.media.audio import AudioCopy, probe_timing
+from app.media.audio import AudioCopy
+from app.media.clock import probe_timing
 from app.media.safe_file import SafeFile
 from app.media.video import VideoWriter, letterbox
 from tests.recording_fakes import NTSC, make_video, picture, read_video

@@ -21,7 +21,7 @@ from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.recorder import SessionRecorder
 from app.sessions.replay import replay
 from app.sessions.session import open_session
-from app.sessions.tracked import open_tracked_session
+from app.sessions.writer import open_tracked_session
 from app.sources.demo import DemoClip
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.core.settings import EngineSettings, TrackingSettings
-from app.sessions.tracked import VideoCopy
+from app.sessions.plan import VideoCopy
 
 UNFINISHED = "unfinished"
 """Folder below the outputs in which a video's outputs grow; they are moved out of it when they are complete."""

@@ -16,12 +16,13 @@ from app.core.errors import UserError
 from app.core.frame import Frame, FrameResult
 from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
-from app.media.audio import AudioCopy, SourceTiming, probe_timing
+from app.media.audio import AudioCopy
+from app.media.clock import SourceTiming, probe_timing
 from app.media.outputs import OutputPlan, Outputs
 from app.sessions.form import is_session
 from app.sessions.metadata import EngineFacts
-from app.sessions.tracked import VideoCopy, open_tracked_session
-from app.sessions.writer import SessionWriter
+from app.sessions.plan import VideoCopy
+from app.sessions.writer import SessionWriter, open_tracked_session
 from app.sources.base import Source, SourceInfo
 from app.sources.images import ImageSource, list_pictures
 from app.sources.spec import PathSpec, SourceKind, SourceSpec, public_text

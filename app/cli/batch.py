@@ -23,7 +23,7 @@ from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
 from app.cli.tracking_options import add_tracking_options, tracking_settings
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
-from app.sessions.tracked import VideoCopy
+from app.sessions.plan import VideoCopy
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:

@@ -11,10 +11,10 @@ from dataclasses import asdict
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.core.errors import EXIT_FAILURE, EXIT_OK
 from app.core.settings import EngineSettings
-from app.setup.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, findings_of
+from app.setup.doctor.finding import Check, Finding, Status, findings_of
 
 WIDTH = 12
-COLOURS = {OK: "32", WARNING: "33", PROBLEM: "31"}
+COLOURS = {Status.OK: "32", Status.WARNING: "33", Status.PROBLEM: "31"}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         findings.append(finding)
         if not args.json:
             print(line(finding, coloured=sys.stdout.isatty()), flush=True)
-    problems = [finding for finding in findings if finding.status == PROBLEM]
+    problems = [finding for finding in findings if finding.status == Status.PROBLEM]
     if args.json:
         print(json.dumps({"ok": not problems, "findings": [asdict(finding) for finding in findings]}, indent=2))
     elif problems:

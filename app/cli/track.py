@@ -24,7 +24,7 @@ from app.cli.tracking_options import add_tracking_options, tracking_settings
 from app.core.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.media.outputs import OutputPlan
 from app.media.video import VIDEO_SUFFIXES
-from app.sessions.tracked import VideoCopy
+from app.sessions.plan import VideoCopy
 from app.sources.spec import PathSpec, SourceSpec, parse_source
 
 

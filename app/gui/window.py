@@ -16,8 +16,8 @@ from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan
 from app.sessions.metadata import EngineFacts, SourceFacts
+from app.sessions.plan import SessionPlan
 from app.sessions.recorder import SessionRecorder
-from app.sessions.writer import SessionPlan
 from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec, ScreenSpec, SourceSpec, public_text
 from app.tracking.live import LivePipeline

@@ -6,16 +6,144 @@ import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from hashlib import file_digest
 from pathlib import Path
 
 from app.core.errors import UserError
 from app.core.settings import TrackingSettings
 from app.core.version import VERSION
-from app.holdstill.figures import Figures, ModeFigures
 from app.sources.base import SourceInfo
 
-CAMERA, FILE, DEMO = "camera", "file", "demo"
+
+class SourceKind(StrEnum):
+    """Where a card's pictures came from; every live source is a camera."""
+
+    CAMERA = "camera"
+    FILE = "file"
+    DEMO = "demo"
+
+
+GOOD_STILL_SECONDS = 6.0
+"""With less of it still, a test counts, but the person is advised to repeat it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How restless landmarks are, root mean square over points and frames.
+
+    Attributes:
+        percent: over all points, in % of the inter-ocular distance.
+        pixels: over all points, in frame pixels.
+        regions_percent: per region, in the order of ``model.topology.REGIONS``.
+        regions_pixels: the same in frame pixels.
+    """
+
+    percent: float
+    pixels: float
+    regions_percent: tuple[float, ...]
+    regions_pixels: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModeFigures:
+    """One mode's figures.
+
+    Attributes:
+        mode: its name.
+        flicker: from frame to frame.
+        wander: around the resting place.
+        points: flicker of each of the 98 points, in % of the inter-ocular distance.
+        seconds: flicker of each second that had still frames, overall, in %; tells how sure the figure is.
+        evaluations: of the network's cell, mean per frame.
+        frames: that were counted.
+    """
+
+    mode: str
+    flicker: Noise
+    wander: Noise
+    points: tuple[float, ...]
+    seconds: tuple[float, ...]
+    evaluations: float
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stillness:
+    """How still the person was.
+
+    Attributes:
+        seconds: counted, without motion and blinks.
+        asked: seconds the test lasted.
+        travel: how far the head's centre went in all, the box's diagonal, in % of the inter-ocular distance.
+        speed: of the head's centre, 95th percentile, in % of the inter-ocular distance a second.
+        blinks: how many were left out.
+    """
+
+    seconds: float
+    asked: float
+    travel: float
+    speed: float
+    blinks: int
+
+    @property
+    def good(self) -> bool:
+        """Whether enough of the test was still."""
+        return self.seconds >= GOOD_STILL_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast tracking went.
+
+    Attributes:
+        fps: frames tracked a second.
+        latency_p50: seconds from capture to result, median.
+        latency_p95: the 95th percentile.
+        skipped: frames of the source that were not tracked.
+    """
+
+    fps: float
+    latency_p50: float
+    latency_p95: float
+    skipped: int
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """The conditions of the test, medians over it; see :class:`app.tracking.conditions.Conditions`.
+
+    Attributes:
+        light: mean luma of the face, 0 to 255.
+        dark: share of the face without detail in the dark.
+        bright: share of the face clipped to white.
+        contrast: standard deviation of the luma.
+        sharpness: variance of the second difference along the worse axis over the luma's, in percent.
+        noise: standard deviation of the sensor's noise in grey levels of 255.
+        inter_ocular: distance of the outer eye corners in frame pixels.
+        height: of the landmarks' box, as a share of the picture's height.
+        cut_off: share of the landmarks outside the picture.
+    """
+
+    light: float
+    dark: float
+    bright: float
+    contrast: float
+    sharpness: float
+    noise: float
+    inter_ocular: float
+    height: float
+    cut_off: float
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All that a test measured; the first mode is the one that was chosen for display."""
+
+    modes: tuple[ModeFigures, ...]
+    stillness: Stillness
+    pace: Pace
+    light: Light
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +166,20 @@ class Camera:
 
     Attributes:
         name: as the window shows it.
-        kind: "camera" for every live source, "file" or "demo".
+        kind: of source.
         got: what it delivered.
         asked: what it was asked for; None where nothing was.
     """
 
     name: str
-    kind: str
+    kind: SourceKind
     got: Format
     asked: Format | None = None
 
 
 def camera_of(info: SourceInfo) -> Camera:
     """Return a source's facts as a card keeps them."""
-    kind = DEMO if info.demo else CAMERA if info.live else FILE
+    kind = SourceKind.DEMO if info.demo else SourceKind.CAMERA if info.live else SourceKind.FILE
     asked = None if info.asked is None else Format(info.asked.width, info.asked.height, info.asked.fps)
     return Camera(info.name, kind, Format(info.width, info.height, info.fps), asked)
 

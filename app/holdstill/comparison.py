@@ -13,8 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.holdstill.card import Card
-from app.holdstill.figures import ModeFigures
+from app.holdstill.card import Card, ModeFigures
 from model.metrics.confidence import Figure, mean_figure, ratio_figure
 from model.topology import REGIONS
 

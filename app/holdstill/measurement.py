@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import UserError
-from app.holdstill.figures import Figures, Light, ModeFigures, Noise, Pace, Stillness
+from app.holdstill.card import Figures, Light, ModeFigures, Noise, Pace, Stillness
 from app.holdstill.samples import TEST_SECONDS, Sample, Sitting, landmarks_of
 from app.holdstill.stillness import (
     MOVING_SPEED,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from app.core.modes import MODE_NAMES
 from app.core.text_table import table
-from app.holdstill.card import Card
-from app.holdstill.comparison import Comparison, ModeChange, compare_modes, flicker_interval
-from app.holdstill.figures import Light, ModeFigures, Stillness
+from app.holdstill.card import Card, Light, ModeFigures, Stillness
+from app.holdstill.comparison import Comparison, ModeChange, compare, compare_modes, flicker_interval
+from model.metrics.confidence import Figure
 from model.topology import REGIONS
 
 SAME_WITHIN = 0.01
@@ -133,3 +136,45 @@ def _more_or_less(change: ModeChange) -> str:
     if ratio >= 2:
         return f"{ratio:.1f} \u00d7 as much as"
     return f"{1 - ratio:.0%} less than" if ratio < 1 else f"{ratio - 1:.0%} more than"
+
+
+@dataclass(frozen=True, slots=True)
+class CardSheet:
+    """One card.
+
+    Attributes:
+        card: what was measured.
+        verdict: how its modes compare, in words; "" where there is only one.
+        intervals: of each mode's overall flicker, in %.
+    """
+
+    card: Card
+    verdict: str
+    intervals: Mapping[str, Figure]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonSheet:
+    """Two cards.
+
+    Attributes:
+        comparison: how the second differs from the first.
+        verdicts: for each mode that both have, in words.
+    """
+
+    comparison: Comparison
+    verdicts: tuple[str, ...]
+
+
+Sheet = CardSheet | ComparisonSheet
+
+
+def card_sheet(card: Card) -> CardSheet:
+    """Return the sheet of one card; takes a moment, so not for the window's thread."""
+    return CardSheet(card, modes_verdict(card), {mode.mode: flicker_interval(mode) for mode in card.figures.modes})
+
+
+def comparison_sheet(first: Card, second: Card) -> ComparisonSheet:
+    """Return the sheet of two cards; takes a moment, so not for the window's thread."""
+    comparison = compare(first, second)
+    return ComparisonSheet(comparison, tuple(comparison_verdict(change) for change in comparison.modes))

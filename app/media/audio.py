@@ -1,9 +1,8 @@
-"""Times and sound of the video that is being tracked: what a faithful copy of it needs to know."""
+"""Copies the audio of the video that is being tracked."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,44 +10,9 @@ import av
 from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 
-from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container
+from app.sources.decode import READ_ERRORS, open_container
 
 _Item = tuple[int, av.Packet, float]
-
-
-@dataclass(frozen=True, slots=True)
-class SourceTiming:
-    """The clock of a video file.
-
-    Attributes:
-        time_base: unit of its frame times, in seconds.
-        frame_rate: nominal frames per second; None if unknown.
-        start: when the file starts, in seconds of its own clock, a multiple of ``time_base``.
-        first_frame: when its first picture is shown, in seconds of its own clock.
-    """
-
-    time_base: Fraction
-    frame_rate: Fraction | None
-    start: Fraction
-    first_frame: Fraction
-
-
-def probe_timing(path: Path) -> SourceTiming | None:
-    """Read the clock of a video file; None where it is no video that FFmpeg can read."""
-    try:
-        with open_container(str(path)) as container:
-            stream = find_pictures(container)
-            base = None if stream is None else stream.time_base
-            if stream is None or base is None:
-                return None
-            frame = next(container.decode(stream), None)
-            if frame is None or frame.pts is None:
-                return None
-            first = frame.pts * base
-            opening = min(first, Fraction(container.start_time or 0, av.time_base))
-            return SourceTiming(base, frame_rate(stream), opening // base * base, first)
-    except READ_ERRORS:
-        return None
 
 
 class AudioCopy:
@@ -61,13 +25,11 @@ class AudioCopy:
         start: its time, in seconds, that becomes 0.
 
     Attributes:
-        copied: packets written so far.
         left_out: names of codecs that the output's format cannot hold, filled when a writer takes it.
         damaged: the input's audio broke off before its end.
     """
 
     def __init__(self, path: Path, start: Fraction = Fraction(0)) -> None:
-        self.copied = 0
         self.left_out: tuple[str, ...] = ()
         self.damaged = False
         self._start = start
@@ -115,7 +77,6 @@ class AudioCopy:
             assert self._output is not None
             packet.stream = self._streams[index]
             self._output.mux(packet)
-            self.copied += 1
 
     def finish(self, end: float | None = None) -> None:
         """Copy what is left, up to ``end`` seconds of the output, or all of it."""

@@ -2,10 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
 from typing import Protocol
 
+import av
+
 from app.core.frame import Frame
-from app.media.audio import SourceTiming
+from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container
+
+
+@dataclass(frozen=True, slots=True)
+class SourceTiming:
+    """The clock of a video file.
+
+    Attributes:
+        time_base: unit of its frame times, in seconds.
+        frame_rate: nominal frames per second; None if unknown.
+        start: when the file starts, in seconds of its own clock, a multiple of ``time_base``.
+        first_frame: when its first picture is shown, in seconds of its own clock.
+    """
+
+    time_base: Fraction
+    frame_rate: Fraction | None
+    start: Fraction
+    first_frame: Fraction
+
+
+def probe_timing(path: Path) -> SourceTiming | None:
+    """Read the clock of a video file; None where it is no video that FFmpeg can read."""
+    try:
+        with open_container(str(path)) as container:
+            stream = find_pictures(container)
+            base = None if stream is None else stream.time_base
+            if stream is None or base is None:
+                return None
+            frame = next(container.decode(stream), None)
+            if frame is None or frame.pts is None:
+                return None
+            first = frame.pts * base
+            opening = min(first, Fraction(container.start_time or 0, av.time_base))
+            return SourceTiming(base, frame_rate(stream), opening // base * base, first)
+    except READ_ERRORS:
+        return None
 
 
 class Timeline(Protocol):

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from app.core.errors import RecordingError
 from app.core.files import check_folder, check_new_folder, check_writable, failure, nearest_folder
 from app.core.frame import FrameResult
-from app.media.audio import AudioCopy, SourceTiming
-from app.media.clock import FileClock, RecordingClock, Timeline
+from app.media.audio import AudioCopy
+from app.media.clock import FileClock, RecordingClock, SourceTiming, Timeline
 from app.media.overlay import draw_overlay
 from app.media.tables import TABLE_SUFFIXES, LandmarkTable, open_table
 from app.media.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox

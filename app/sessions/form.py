@@ -33,11 +33,14 @@ RECORDED = "recorded"
 
 
 class SessionState(StrEnum):
-    """Being written (or killed while it was), finished, and read back after a kill."""
+    """How far a recording came."""
 
     RECORDING = "recording"
+    """It is being written, or was when the program was killed."""
     COMPLETE = "complete"
+    """It was finished."""
     RECOVERED = "recovered"
+    """It ended with an error, or is read back after a kill."""
 
 
 class SessionError(UserError):

@@ -31,7 +31,7 @@ class SessionEntry:
     started: datetime
     seconds: float | None
     source: str
-    state: str
+    state: SessionState
     privacy: bool = False
     thumbnail: Path | None = None
     error: str = ""

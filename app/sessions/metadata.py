@@ -152,7 +152,7 @@ class SessionMetadata:
     engine: EngineFacts
     tracking: TrackingSettings
     session: str = field(default_factory=lambda: uuid4().hex)
-    state: str = SessionState.RECORDING
+    state: SessionState = SessionState.RECORDING
     started: str = field(default_factory=lambda: now())
     ended: str | None = None
     application: str = VERSION

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.sessions.metadata import EngineFacts, Origin, SourceFacts, VideoFacts
+
+
+class VideoCopy(StrEnum):
+    """How a video that is tracked is copied into its session."""
+
+    CLOSE = "close"
+    """Small, and nearly the same."""
+    EXACT = "exact"
+    """Every value."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ class Session:
         return self.folder.name
 
     @property
-    def state(self) -> str:
+    def state(self) -> SessionState:
         """ "complete", or "recovered" where the recording was cut off."""
         return SessionState.COMPLETE if self.metadata.state == SessionState.COMPLETE else SessionState.RECOVERED
 

@@ -9,10 +9,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from app.core.errors import RecordingError
+from app.core.errors import RecordingError, SourceError
 from app.core.files import failure
 from app.core.frame import FrameResult
-from app.media.clock import Timeline
+from app.media.clock import FileClock, RecordingClock, SourceTiming, Timeline
 from app.media.encoding import EXACT, LIVE, SCRUB
 from app.sessions.durability import FolderSync, sync_files
 from app.sessions.events import EventKind
@@ -30,7 +30,9 @@ from app.sessions.form import (
 )
 from app.sessions.metadata import (
     Counts,
+    EngineFacts,
     SessionMetadata,
+    SourceFacts,
     VideoFacts,
     checksums,
     now,
@@ -38,9 +40,10 @@ from app.sessions.metadata import (
     write_metadata,
 )
 from app.sessions.pictures import AnnotatedTrack, PictureTrack, write_thumbnail
-from app.sessions.plan import RecordingChoices as RecordingChoices
-from app.sessions.plan import SessionPlan as SessionPlan
+from app.sessions.plan import RecordingChoices, SessionPlan, VideoCopy
 from app.sessions.take_writer import TakeWriter
+from app.sources.base import SourceInfo
+from model.weights import sha256
 
 log = logging.getLogger(__name__)
 
@@ -282,7 +285,7 @@ class SessionWriter:
         except OSError as error:
             raise failure(self._folder, error) from error
 
-    def _complete(self, state: str, sums: dict[str, str]) -> None:
+    def _complete(self, state: SessionState, sums: dict[str, str]) -> None:
         """Write the metadata with what is known at the end."""
         assert self._metadata is not None
         video = self._metadata.video
@@ -302,3 +305,41 @@ class SessionWriter:
             checksums=sums,
         )
         write_metadata(self._folder, self._metadata)
+
+
+def open_tracked_session(
+    folder: Path,
+    spec: str,
+    info: SourceInfo,
+    engine: EngineFacts,
+    *,
+    video: Path | None = None,
+    timing: SourceTiming | None = None,
+    copy: VideoCopy | None = None,
+) -> SessionWriter:
+    """Create the session of an input.
+
+    Args:
+        folder: a name that is free.
+        spec: what the person named.
+        info: facts about the open source.
+        engine: what computes the landmarks.
+        video: the input, where it is a video file. The session refers to it with its checksum; other inputs are
+            copied in any case.
+        timing: the clock of that file.
+        copy: copy the pictures into the session; None copies them only where no file can be referred to.
+
+    Raises:
+        UserError: where the folder cannot be created or the input cannot be read.
+    """
+    reference: VideoFacts | None = None
+    if video is not None and copy is None:
+        try:
+            digest = sha256(video)
+        except OSError as error:
+            raise SourceError(f"{video} cannot be read: {error.strerror or error}; check the file.") from error
+        reference = VideoFacts(str(video.resolve()), inside=False, lossless=True, sha256=digest)
+    choices = RecordingChoices(exact=copy == VideoCopy.EXACT)
+    plan = SessionPlan(SourceFacts.of(spec, info), engine, choices, reference=reference, threads=0)
+    clock: Timeline = RecordingClock() if info.live else FileClock(timing)
+    return SessionWriter(folder, plan, clock)

@@ -13,14 +13,16 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.setup.errors import SetupError
-
 STAMP = "ldeq-live.json"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 MISSING_VENV = (
     "Python's venv module is missing; on Debian and Ubuntu install it with: sudo apt install python3-venv, "
     "then start again"
 )
+
+
+class SetupError(Exception):
+    """The environment cannot be made; the message is one sentence that says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

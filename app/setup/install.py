@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from app.setup import pip, torch_build
-from app.setup.environment import SUPPORTED, Environment
-from app.setup.errors import SetupError
+from app.setup.environment import SUPPORTED, Environment, SetupError
 from app.setup.lock import SetupLock
 
 GIGABYTE = 10**9

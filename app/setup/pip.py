@@ -7,8 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.setup.environment import Environment
-from app.setup.errors import SetupError
+from app.setup.environment import Environment, SetupError
 
 CONFUSING = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_DRY_RUN")
 """Settings that would install elsewhere than into the environment."""

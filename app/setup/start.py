@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.core.places import ROOT
-from app.setup.environment import Environment
-from app.setup.errors import SetupError
+from app.setup.environment import Environment, SetupError
 
 CHOICE = "LDEQ_PYTHON_ENV"
 """Set to "current" to run with the Python that was started, whose packages are then its owner's affair."""

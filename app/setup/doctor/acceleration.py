@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.core.settings import EngineSettings
-from app.setup.doctor.finding import OK, WARNING, Finding
+from app.setup.doctor.finding import Finding, Status
 from model.engine.choice import Choice, candidates, cuda_candidates, remembered
 from model.engine.onnx_engine import has_graphs
 from model.engine.open import default_threads
@@ -49,11 +49,11 @@ def check_onnxruntime(graph: Path) -> list[Finding]:
         f"onnxruntime {ort.__version__} with {', '.join(name.removesuffix('ExecutionProvider') for name in providers)}"
     )
     if CUDA_PROVIDER not in providers:
-        return [Finding("onnxruntime", OK, f"{text}; runs on the CPU")]
+        return [Finding("onnxruntime", Status.OK, f"{text}; runs on the CPU")]
     if not nvidia_driver_present():
-        return [Finding("onnxruntime", OK, f"{text}; runs on the CPU, because {NO_DRIVER}")]
+        return [Finding("onnxruntime", Status.OK, f"{text}; runs on the CPU, because {NO_DRIVER}")]
     if not graph.is_file():
-        return [Finding("onnxruntime", WARNING, f"{text}; whether CUDA works is unknown without {graph.name}")]
+        return [Finding("onnxruntime", Status.WARNING, f"{text}; whether CUDA works is unknown without {graph.name}")]
     done = subprocess.run(
         [sys.executable, "-c", SESSION_SCRIPT, str(graph)],
         capture_output=True,
@@ -63,9 +63,9 @@ def check_onnxruntime(graph: Path) -> list[Finding]:
     )
     bound = json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else []
     if CUDA_PROVIDER in bound:
-        return [Finding("onnxruntime", OK, f"{text}; runs on CUDA")]
+        return [Finding("onnxruntime", Status.OK, f"{text}; runs on CUDA")]
     advice = "install the CUDA and cuDNN that this onnxruntime names, or use --engine torch --device cuda"
-    return [Finding("onnxruntime", WARNING, f"{text}; runs on the CPU: {cuda_reason(done.stderr)}", advice)]
+    return [Finding("onnxruntime", Status.WARNING, f"{text}; runs on the CPU: {cuda_reason(done.stderr)}", advice)]
 
 
 def cuda_reason(messages: str) -> str:
@@ -92,11 +92,11 @@ def check_fastest(settings: EngineSettings) -> list[Finding]:
         text = "onnxruntime is the only one installed for the CPU; pip install openvino adds one"
     else:
         text = _choice_text(names, place, remembered(card, threads))
-    findings = [Finding(FASTEST, OK, text)]
+    findings = [Finding(FASTEST, Status.OK, text)]
     cuda = cuda_candidates(has_graphs(settings.weights))
     if cuda is not None:
         choice = remembered(card, threads, cuda)
-        findings.append(Finding(FASTEST, OK, _choice_text(cuda.engines, f"on CUDA ({cuda.card})", choice)))
+        findings.append(Finding(FASTEST, Status.OK, _choice_text(cuda.engines, f"on CUDA ({cuda.card})", choice)))
     return findings
 
 
@@ -121,12 +121,20 @@ def check_torch() -> list[Finding]:
         except RuntimeError as error:
             reason = str(error).splitlines()[0]
             advice = "update the NVIDIA driver or use --device cpu"
-            return [Finding("torch", WARNING, f"{text}; CUDA is there and fails: {reason}", advice)]
-        return [Finding("torch", OK, f"{text}; CUDA {torch.version.cuda} on {', '.join(names)}")]
+            return [Finding("torch", Status.WARNING, f"{text}; CUDA is there and fails: {reason}", advice)]
+        return [Finding("torch", Status.OK, f"{text}; CUDA {torch.version.cuda} on {', '.join(names)}")]
     if not nvidia_driver_present():
-        return [Finding("torch", OK, f"{text}; CPU with {torch.get_num_threads()} threads, because {NO_DRIVER}")]
+        return [Finding("torch", Status.OK, f"{text}; CPU with {torch.get_num_threads()} threads, because {NO_DRIVER}")]
     if torch.version.cuda is None:
         advice = "delete .venv and start main.py again to get the CUDA build" if sys.platform == "linux" else ""
-        return [Finding("torch", WARNING, f"{text}; a build without CUDA on a computer with an NVIDIA driver", advice)]
+        return [
+            Finding(
+                "torch", Status.WARNING, f"{text}; a build without CUDA on a computer with an NVIDIA driver", advice
+            )
+        ]
     advice = f"update the NVIDIA driver to one for CUDA {torch.version.cuda}"
-    return [Finding("torch", WARNING, f"{text}; built for CUDA {torch.version.cuda}, which the driver refuses", advice)]
+    return [
+        Finding(
+            "torch", Status.WARNING, f"{text}; built for CUDA {torch.version.cuda}, which the driver refuses", advice
+        )
+    ]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from app.core.places import REQUIREMENTS
 from app.core.version import VERSION
-from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding
+from app.setup.doctor.finding import Finding, Status
 
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 OPENCV = (
@@ -27,14 +27,16 @@ def check_python() -> list[Finding]:
     version = platform.python_version()
     text = f"LDEQ Live {VERSION}, Python {version} at {sys.executable}"
     if sys.version_info[:2] in SUPPORTED:
-        findings = [Finding("Python", OK, text)]
+        findings = [Finding("Python", Status.OK, text)]
     else:
-        findings = [Finding("Python", PROBLEM, text, "use Python 3.11, 3.12 or 3.13")]
+        findings = [Finding("Python", Status.PROBLEM, text, "use Python 3.11, 3.12 or 3.13")]
     cores = os.cpu_count()
-    findings.append(Finding("System", OK, f"{platform.platform()}, {platform.machine()}, {cores} cores"))
+    findings.append(Finding("System", Status.OK, f"{platform.platform()}, {platform.machine()}, {cores} cores"))
     if os.environ.get("PYTHONPATH"):
         findings.append(
-            Finding("Python", WARNING, "PYTHONPATH is set and can hide the program's packages", "unset PYTHONPATH")
+            Finding(
+                "Python", Status.WARNING, "PYTHONPATH is set and can hide the program's packages", "unset PYTHONPATH"
+            )
         )
     return findings
 
@@ -81,13 +83,13 @@ def compare_packages(wanted: Mapping[str, str], installed: Mapping[str, str]) ->
     findings = []
     if missing:
         advice = "run main.py without LDEQ_PYTHON_ENV=current, or pip install -r requirements.txt"
-        findings.append(Finding("Packages", PROBLEM, f"missing: {', '.join(missing)}", advice))
+        findings.append(Finding("Packages", Status.PROBLEM, f"missing: {', '.join(missing)}", advice))
     if others:
-        findings.append(Finding("Packages", WARNING, "; ".join(others), "delete .venv and start main.py again"))
+        findings.append(Finding("Packages", Status.WARNING, "; ".join(others), "delete .venv and start main.py again"))
     if not findings:
         shown = ("torch", "onnxruntime-gpu", "onnxruntime", "opencv-contrib-python", "mediapipe", "pyside6-essentials")
         versions = ", ".join(f"{name} {installed[name]}" for name in shown if name in wanted)
-        findings.append(Finding("Packages", OK, f"all {len(wanted)} as pinned; {versions}"))
+        findings.append(Finding("Packages", Status.OK, f"all {len(wanted)} as pinned; {versions}"))
     return findings
 
 
@@ -95,10 +97,12 @@ def check_opencv(installed: Mapping[str, str]) -> list[Finding]:
     """Two OpenCV packages write into the same folder and break each other."""
     found = [name for name in OPENCV if name in installed]
     if len(found) < 2:
-        return [Finding("OpenCV", OK, "one OpenCV package")] if found else []
+        return [Finding("OpenCV", Status.OK, "one OpenCV package")] if found else []
     advice = f"pip uninstall {' '.join(found)}, then pip install -r requirements.txt"
     return [
-        Finding("OpenCV", PROBLEM, f"{' and '.join(found)} are installed together and overwrite each other", advice)
+        Finding(
+            "OpenCV", Status.PROBLEM, f"{' and '.join(found)} are installed together and overwrite each other", advice
+        )
     ]
 
 

@@ -9,7 +9,7 @@ import time
 
 from app.core.places import PORTRAIT, ROOT
 from app.gui.display import window_problem
-from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding
+from app.setup.doctor.finding import Finding, Status
 
 QT_SECONDS = 60.0
 QT_SCRIPT = """
@@ -29,9 +29,9 @@ def check_cameras() -> list[Finding]:
     cameras = list_cameras()
     if not cameras:
         advice = "connect one and check that this program may use cameras; files, streams and the demo work without"
-        return [Finding("Cameras", WARNING, "none found", advice)]
+        return [Finding("Cameras", Status.WARNING, "none found", advice)]
     names = ", ".join(f"{camera.index}: {camera.name}" for camera in cameras)
-    return [Finding("Cameras", OK, names)]
+    return [Finding("Cameras", Status.OK, names)]
 
 
 def check_screens() -> list[Finding]:
@@ -43,9 +43,9 @@ def check_screens() -> list[Finding]:
         with open_capture() as capture:
             screens = screens_of(capture)
     except SourceError as error:
-        return [Finding("Screens", WARNING, str(error).rstrip("."), "only --source screen needs one")]
+        return [Finding("Screens", Status.WARNING, str(error).rstrip("."), "only --source screen needs one")]
     names = ", ".join(screen.label for screen in screens)
-    return [Finding("Screens", OK, names or "none")]
+    return [Finding("Screens", Status.OK, names or "none")]
 
 
 def check_detector() -> list[Finding]:
@@ -62,9 +62,11 @@ def check_detector() -> list[Finding]:
     finally:
         detector.close()
     if len(found) == 1:
-        return [Finding("Detector", OK, f"MediaPipe finds the face in the demo's portrait, {milliseconds:.0f} ms")]
+        return [
+            Finding("Detector", Status.OK, f"MediaPipe finds the face in the demo's portrait, {milliseconds:.0f} ms")
+        ]
     text = f"MediaPipe finds {len(found)} faces in the demo's portrait instead of one"
-    return [Finding("Detector", PROBLEM, text, "fetch the project's weights folder again")]
+    return [Finding("Detector", Status.PROBLEM, text, "fetch the project's weights folder again")]
 
 
 def check_window() -> list[Finding]:
@@ -72,7 +74,7 @@ def check_window() -> list[Finding]:
     problem = window_problem(sys.platform, os.environ)
     if problem is not None:
         # Headless commands work all the same.
-        return [Finding("Window", WARNING, problem, "track, evaluate and train need no window")]
+        return [Finding("Window", Status.WARNING, problem, "track, evaluate and train need no window")]
     try:
         done = subprocess.run(
             [sys.executable, "-c", QT_SCRIPT],
@@ -83,10 +85,18 @@ def check_window() -> list[Finding]:
             timeout=QT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return [Finding("Window", PROBLEM, f"Qt did not start within {QT_SECONDS:.0f} s", "check the desktop session")]
+        return [
+            Finding(
+                "Window", Status.PROBLEM, f"Qt did not start within {QT_SECONDS:.0f} s", "check the desktop session"
+            )
+        ]
     if done.returncode:
         lines = (done.stderr.strip() or "it gave no reason").splitlines()
         reason = next((line for line in lines if "plugin" in line or "Error" in line), lines[-1]).strip()
-        return [Finding("Window", PROBLEM, f"Qt cannot start: {reason}", "install what it names; on Linux see README")]
+        return [
+            Finding(
+                "Window", Status.PROBLEM, f"Qt cannot start: {reason}", "install what it names; on Linux see README"
+            )
+        ]
     plugin, width, height = done.stdout.strip().splitlines()[-1].split("|")
-    return [Finding("Window", OK, f"Qt runs with its {plugin} plugin on a {width}x{height} screen")]
+    return [Finding("Window", Status.OK, f"Qt runs with its {plugin} plugin on a {width}x{height} screen")]

@@ -5,13 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 log = logging.getLogger(__name__)
 
-OK = "ok"
-WARNING = "warning"
-PROBLEM = "problem"
-"""The program cannot run before this is put right."""
+
+class Status(StrEnum):
+    """How serious a finding is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    """The program cannot run before this is fixed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,7 @@ class Finding:
     """
 
     topic: str
-    status: str
+    status: Status
     text: str
     advice: str = ""
 
@@ -42,4 +47,4 @@ def findings_of(topic: str, check: Check) -> list[Finding]:
         log.info("the check of %s broke", topic, exc_info=error)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
         advice = "report it with the output of main.py --debug doctor"
-        return [Finding(topic, PROBLEM, f"the check broke: {what}", advice)]
+        return [Finding(topic, Status.PROBLEM, f"the check broke: {what}", advice)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.core.places import WEIGHTS
 from app.core.settings import EngineSettings
-from app.setup.doctor.finding import OK, PROBLEM, WARNING, Finding
+from app.setup.doctor.finding import Finding, Status
 from model.engine.agreement import noise_crops
 from model.engine.open import open_engine
 from model.errors import ModelError
@@ -29,7 +29,7 @@ def check_weights(chosen: Path, folder: Path = WEIGHTS) -> list[Finding]:
 
 
 def _check_file(path: Path, chosen: Path) -> Finding:
-    bad = PROBLEM if path == chosen else WARNING
+    bad = Status.PROBLEM if path == chosen else Status.WARNING
     try:
         card = read_ghcu_card(path) if is_ghcu(path) else read_card(path)
         for name in {path.name, *card.files}:
@@ -38,7 +38,7 @@ def _check_file(path: Path, chosen: Path) -> Finding:
         return Finding("Weights", bad, str(error), ADVICE)
     others = len(card.files) - 1
     graphs = f" and {others} graph{'s' if others > 1 else ''}" if others else ", no ONNX graphs (torch runs it)"
-    return Finding("Weights", OK, f"{path.name}{graphs}, checksums right")
+    return Finding("Weights", Status.OK, f"{path.name}{graphs}, checksums right")
 
 
 def check_solves(settings: EngineSettings) -> list[Finding]:
@@ -46,7 +46,9 @@ def check_solves(settings: EngineSettings) -> list[Finding]:
     try:
         engine = open_engine(settings.weights, settings.engine, settings.device, settings.threads)
     except ModelError as error:
-        return [Finding("Engine", PROBLEM, str(error), "put the weights right, or choose another engine or device")]
+        return [
+            Finding("Engine", Status.PROBLEM, str(error), "put the weights right, or choose another engine or device")
+        ]
     size = engine.config.input_size
     picture = noise_crops(size)
     crop = Crop(size / 2, size / 2, size)
@@ -65,7 +67,7 @@ def check_solves(settings: EngineSettings) -> list[Finding]:
         f"{engine.name}: cold solve {cold_ms:.0f} ms ({cold_count} evaluations), "
         f"warm {warm_ms:.0f} ms ({warm_count}), with the stem, best of {REPEATS}"
     )
-    return [Finding("Engine", OK, text)]
+    return [Finding("Engine", Status.OK, text)]
 
 
 def _best(solve: Callable[[], int]) -> tuple[float, int]:

@@ -24,7 +24,7 @@ from app.holdstill.card import Card, Circumstances, camera_of, make_card
 from app.holdstill.card_file import CardFile, card_path, list_cards, write_card
 from app.holdstill.measurement import measure
 from app.holdstill.samples import TEST_SECONDS, Sampler
-from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
+from app.holdstill.text import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
 from app.sources.base import SourceInfo
 from app.tracking.live import LiveState
 

@@ -16,11 +16,9 @@ from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
 from app.gui.presenters.palettes import Palette
 from app.gui.theme import theme
 from app.gui.widgets.region_bars import BOLD, CENTRE, LEFT, RIGHT, Series, decimals, draw_bars, draw_legend, write
-from app.holdstill.card import Card
+from app.holdstill.card import Card, ModeFigures
 from app.holdstill.comparison import ModeChange
-from app.holdstill.figures import ModeFigures
-from app.holdstill.sheet import CardSheet, ComparisonSheet, Sheet
-from app.holdstill.text import mode_name, near_floor
+from app.holdstill.text import CardSheet, ComparisonSheet, Sheet, mode_name, near_floor
 from model.topology import REGIONS
 
 WIDTH, HEIGHT = 1200, 800

@@ -12,7 +12,7 @@ from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, c
 from app.gui.holdstill.views.card_drawing import HEIGHT, WIDTH, draw_sheet
 from app.gui.theme import theme
 from app.gui.widgets.page_button import PageButton
-from app.holdstill.sheet import CardSheet, Sheet
+from app.holdstill.text import CardSheet, Sheet
 
 LONGEST_LABEL = 48
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from app.gui.live.presenters.state import SessionState
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.banner import NOTICE_SECONDS, Banner, Tone
-from app.media.summary import RecordingSummary
+from app.sessions.recorder import RecordingSummary
 from app.sources.spec import DemoSpec
 from app.tracking.live import LiveState
 

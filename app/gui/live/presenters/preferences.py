@@ -9,7 +9,7 @@ from pathlib import Path
 from app.core.errors import UserError
 from app.gui.presenters.options import Option
 from app.gui.presenters.palettes import DARK, LIGHT, SYSTEM, THEMES
-from app.sessions.writer import RecordingChoices
+from app.sessions.plan import RecordingChoices
 
 MOST_FACES = 8
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from app.core.errors import UserError
 from app.core.files import failure
 from app.gui.live.presenters.state import Live, Recording, RecordingPlan, RecordingState
-from app.media.summary import RecordingSummary
+from app.sessions.recorder import RecordingSummary
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from app.gui.live.presenters.preferences import MOST_FACES, USUAL_RECORDING, Pre
 from app.gui.live.presenters.share import ShareForm
 from app.gui.presenters.palettes import SYSTEM, THEMES
 from app.sessions.plain import from_plain, to_plain
-from app.sessions.writer import RecordingChoices
+from app.sessions.plan import RecordingChoices
 from model.json_files import read_object, write_json
 
 log = logging.getLogger(__name__)

@@ -19,8 +19,8 @@ from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
 from app.gui.live.presenters.recording import FINISH_SECONDS, ActiveRecording, MakeRecorder
 from app.gui.live.presenters.state import Live, RecordingPlan, SessionState
-from app.media.summary import RecordingSummary
-from app.sessions.writer import RecordingChoices
+from app.sessions.plan import RecordingChoices
+from app.sessions.recorder import RecordingSummary
 from app.sources.base import Playable
 from app.sources.spec import DemoSpec, SourceSpec
 from app.tracking.live import LiveState

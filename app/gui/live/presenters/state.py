@@ -10,8 +10,8 @@ from typing import Protocol
 from app.core.frame import FrameResult
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
-from app.media.summary import RecordingSummary
-from app.sessions.writer import RecordingChoices
+from app.sessions.plan import RecordingChoices
+from app.sessions.recorder import RecordingSummary
 from app.sources.base import Playable, Playback, SourceInfo
 from app.sources.spec import SourceSpec
 from app.tracking.live import LiveState
