@@ -38,13 +38,9 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 COORDINATES = tuple(f"{axis}{point}" for point in range(POINTS) for axis in "xy")
 UNCERTAINTIES = tuple(f"u{point}" for point in range(POINTS))
 FLICKER = ("flicker", *(f"flicker_{region.name}" for region in REGIONS))
-COLUMNS = (
-    *("frame", "time", "face", "mode"),
-    *COORDINATES,
-    *UNCERTAINTIES,
-    *("evaluations", "residual", "warm", "reset_reason", "age"),
-    *FLICKER,
-)
+REPORT = ("evaluations", "residual", "warm", "reset_reason", "age", *FLICKER)
+"""Columns of what was reported about a solve; see :func:`_report`."""
+COLUMNS = (*("frame", "time", "face", "mode"), *COORDINATES, *UNCERTAINTIES, *REPORT)
 FLUSH_SECONDS = 0.2
 ROW_GROUP = 2048
 """Rows of a Parquet row group. Each costs a quarter of a megabyte until the end, for 300 columns' descriptions."""
@@ -220,14 +216,9 @@ class ParquetTable:
             "time": [row[1] for row in rows],
             "face": [row[2] for row in rows],
             "mode": [e and e.mode for *_, e in rows],
-            "evaluations": [e and e.report.evaluations for *_, e in rows],
-            "residual": [e and _residual(e) for *_, e in rows],
-            "warm": [e and int(e.report.warm) for *_, e in rows],
-            "reset_reason": [e and e.report.reason for *_, e in rows],
-            "age": [e and e.report.age for *_, e in rows],
         }
-        flicker = [_flicker(e) for *_, e in rows]
-        columns |= {name: [values[i] for values in flicker] for i, name in enumerate(FLICKER)}
+        reports = [(None,) * len(REPORT) if e is None else _report(e) for *_, e in rows]
+        columns |= {name: [values[i] for values in reports] for i, name in enumerate(REPORT)}
         columns |= {name: pyarrow.array(points[:, i], mask=empty) for i, name in enumerate(COORDINATES)}
         columns |= {name: pyarrow.array(spread[:, i], mask=empty) for i, name in enumerate(UNCERTAINTIES)}
         table = pyarrow.table({name: columns[name] for name in COLUMNS}, schema=self._schema)
@@ -244,18 +235,16 @@ def _rows(result: FrameResult, time: float) -> Iterator[Row]:
             yield index, time, face.face, face.other
 
 
-def _residual(estimate: Estimate) -> float | None:
-    """Return the residual, or None where the solve measured none."""
-    residual = estimate.report.residual
-    return residual if np.isfinite(residual) else None
+def _report(estimate: Estimate) -> tuple[float | str | None, ...]:
+    """Return the values of the columns :data:`REPORT`, None where nothing was measured."""
+    report, reading = estimate.report, estimate.flicker
+    flicker = (None,) * len(FLICKER) if reading is None else (reading.overall, *reading.regions)
+    solve = (report.evaluations, _finite(report.residual), int(report.warm), str(report.reason), report.age)
+    return (*solve, *map(_finite, flicker))
 
 
-def _flicker(estimate: Estimate | None) -> tuple[float | None, ...]:
-    """Return the readings by column, None where there is none."""
-    if estimate is None or estimate.flicker is None:
-        return (None,) * len(FLICKER)
-    reading = estimate.flicker
-    return tuple(value if np.isfinite(value) else None for value in (reading.overall, *reading.regions))
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and np.isfinite(value) else None
 
 
 def _line(row: Row) -> str:
@@ -263,11 +252,17 @@ def _line(row: Row) -> str:
     if estimate is None:
         return f"{index},{time:.6f}" + "," * (len(COLUMNS) - 2) + "\n"
     numbers = _NUMBERS % (*estimate.landmarks.reshape(-1).tolist(), *estimate.uncertainty.tolist())
-    report, residual = estimate.report, _residual(estimate)
-    rest = f"{report.evaluations},{'' if residual is None else format(residual, '.6g')},{int(report.warm)}"
-    flicker = ",".join("" if value is None else format(value, ".6g") for value in _flicker(estimate))
-    told = f"{rest},{_quoted(report.reason)},{report.age},{flicker}"
-    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{told}\n"
+    report = ",".join(map(_field, _report(estimate)))
+    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{report}\n"
+
+
+def _field(value: float | str | None) -> str:
+    """Return a value as one CSV field."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _quoted(value)
+    return format(value, ".6g") if isinstance(value, float) else str(value)
 
 
 def _quoted(text: str) -> str:
