@@ -133,7 +133,7 @@ def test_68_points_are_distinct() -> None:
         ({"input_size": 100}, "multiple of 64"),
         ({"width": 30}, "multiple of 8 groups"),
         ({"kernel": 4}, "3 or 5"),
-        ({"solver": "newton"}, "fpi, anderson, broyden"),
+        ({"solver": "newton"}, "newton. at solver"),
         ({"colour": "red"}, "colour"),
         ({"width": "wide"}, "got str at width"),
     ],

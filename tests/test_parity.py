@@ -21,11 +21,12 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from app.cli import main as cli
 from model.engine.torch_engine import TorchEngine
 from model.geometry import Crop
-from model.official.uncertainty import released_uncertainty
+from model.heatmap import MASS_FLOOR
 from model.rwr.cold import cold_state
 from model.rwr.recurrence import Recurrence
 from model.rwr.settings import RELEASED
@@ -60,6 +61,22 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+def released_uncertainty(z: Tensor) -> Tensor:
+    """Return the uncertainty (n, 98) as the release computes it.
+
+    It subtracts the mean in crop units from columns in heatmap cells, so it measures the distance from
+    nearly the corner of the crop. Our :func:`model.heatmap.decode` returns the standard deviation.
+    """
+    size = z.shape[-1]
+    columns = torch.arange(size, dtype=z.dtype, device=z.device)
+    mass = MASS_FLOOR + z.sum(dim=(2, 3))
+    variance = torch.zeros_like(mass)
+    for marginal in (z.sum(dim=2), z.sum(dim=3)):
+        mean = (marginal * columns).sum(-1) / mass / size
+        variance += (marginal * (columns - mean[..., None]) ** 2).sum(-1) / mass
+    return torch.sqrt(variance / 2) / size
 
 
 class FixtureEngine(TorchEngine):
