@@ -197,8 +197,9 @@ def stream_settings(folder: Path, video: Path = DEMO_CLIP, **engine: Any) -> Liv
     from app.core.settings import EngineSettings
     from app.gui.live.presenters.remembered import Remembered
     from app.gui.live.presenters.settings import LiveSettings
+    from app.gui.presenters.palettes import Theme
 
-    chosen = Remembered(source=str(video), folder=folder, panels=(), theme="dark", tour_seen=True)
+    chosen = Remembered(source=str(video), folder=folder, panels=(), theme=Theme.DARK, tour_seen=True)
     return LiveSettings(chosen, engine=EngineSettings(**engine))
 
 

@@ -224,12 +224,13 @@ class Photographer:
         from app.gui.live.presenters.session import LiveSession
         from app.gui.live.presenters.settings import LiveSettings
         from app.gui.main_window import MainWindow
+        from app.gui.presenters.palettes import Theme
         from app.gui.window import live_parts
 
         chosen = Remembered(
             source=name,
             folder=self._recordings,
-            theme=self._theme,
+            theme=Theme(self._theme),
             tour_seen=True,
             tracking=TrackingSettings(**tracking),  # type: ignore[arg-type]
         )

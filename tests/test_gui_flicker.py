@@ -165,7 +165,7 @@ class TestPair:
         louder = replace(first.faces[1], estimate=estimate(Mode.RWR, 3.0, first.faces[1].estimate.landmarks))
         history.add(replace(first, faces=(first.faces[0], louder)))
         assert history.view(0.0).modes[Mode.RWR].now == pytest.approx(0.5)
-        history.choose(1)
+        choice.choose(1)
         second = frame_result(captured=0.1, faces=2)
         history.add(replace(second, faces=(second.faces[0], louder)))
         view = history.view(0.1)
@@ -190,7 +190,7 @@ class TestTraceRing:
         times, values = ring.since(-1)
         assert times.tolist() == [8, 9, 10, 11, 12]
         assert values.tolist() == [[8, 9, 10, 11, 12], [-8, -9, -10, -11, -12]]
-        assert (ring.newest, len(ring)) == (12, 5)
+        assert ring.newest == 12
 
     def test_answers_from_a_time_on(self) -> None:
         ring = TraceRing(1, 8)

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
-from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
+from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, Palette, Theme
 from app.gui.theme import theme
 from app.gui.theme.manager import ThemeManager, palette_for
 
@@ -52,7 +52,6 @@ def test_every_text_is_readable(colours: Palette) -> None:
     poor |= {("dim", name): contrast(colours.dim, getattr(colours, name)) for name in ("raised", "hover")}
     poor |= {("faint", name): contrast(colours.faint, grounds[name]) for name in ("ground", "card")}
     poor |= {("on", "record"): contrast(colours.on_record, colours.record)}
-    poor |= {("on", "demo"): contrast(colours.on_demo, colours.demo)}
     assert {pair: round(value, 2) for pair, value in poor.items() if value < READABLE} == {}
 
 
@@ -67,9 +66,9 @@ def test_both_palettes_have_the_same_entries() -> None:
 
 
 def test_the_system_is_followed_only_when_asked_to_be() -> None:
-    assert palette_for(SYSTEM, Qt.ColorScheme.Light) is LIGHT
-    assert palette_for(SYSTEM, Qt.ColorScheme.Dark) is DARK
-    assert palette_for(SYSTEM, Qt.ColorScheme.Unknown) is DARK
+    assert palette_for(Theme.SYSTEM, Qt.ColorScheme.Light) is LIGHT
+    assert palette_for(Theme.SYSTEM, Qt.ColorScheme.Dark) is DARK
+    assert palette_for(Theme.SYSTEM, Qt.ColorScheme.Unknown) is DARK
     assert palette_for("dark", Qt.ColorScheme.Light) is DARK
     assert palette_for("light", Qt.ColorScheme.Dark) is LIGHT
 
@@ -108,7 +107,7 @@ def test_a_window_that_is_made_later_wears_the_same(qapp: QApplication, qtbot: Q
 
 
 def test_a_change_of_the_systems_colours_is_followed(qapp: QApplication, qtbot: QtBot) -> None:
-    manager = ThemeManager(qapp, SYSTEM)
+    manager = ThemeManager(qapp, Theme.SYSTEM)
     system = qapp.styleHints().colorSchemeChanged
     for scheme, colours in ((Qt.ColorScheme.Light, LIGHT), (Qt.ColorScheme.Dark, DARK), (Qt.ColorScheme.Light, LIGHT)):
         with qtbot.waitSignal(manager.changed):

@@ -33,12 +33,9 @@ from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
 from app.gui.viewer.presenters.readouts import NO_FRAMES, ViewerStage
 from app.gui.viewer.presenters.takes import ShownTake, load_takes, part_figures, together
 from app.gui.viewer.presenters.timeline import (
-    COLD,
-    FACE,
     LOWEST_TOP,
-    TOGGLE,
-    TROUBLE,
     Curve,
+    MarkerKind,
     Timeline,
     columns,
     marker_text,
@@ -211,7 +208,13 @@ def test_markers_say_what_happened() -> None:
         event(5.0, "stop"),
     ]
     timeline = timeline_of(10.0, (), events)
-    assert [marker.kind for marker in timeline.markers] == [FACE, TOGGLE, COLD, FACE, TROUBLE]
+    assert [marker.kind for marker in timeline.markers] == [
+        MarkerKind.FACE,
+        MarkerKind.TOGGLE,
+        MarkerKind.COLD,
+        MarkerKind.FACE,
+        MarkerKind.TROUBLE,
+    ]
     assert marker_text(timeline, 1.02, 0.01) == "1.00 s   rwr: on \u2192 off"
     assert marker_text(timeline, 1.2, 0.01) == ""
     found = nearest_marker(timeline, 3.04, 0.01)
@@ -364,7 +367,7 @@ def test_a_session_is_opened_with_its_figures(viewer: Viewer, made: Path) -> Non
     assert [row.name for row in view.table] == ["Flicker", "Evaluations", "Cold starts", "Speed"]
     assert view.table[0].first.endswith(" %")
     assert view.part_text == "Whole session, 0.8 s"
-    assert [marker.kind for marker in view.timeline.markers].count(TOGGLE) == 1
+    assert [marker.kind for marker in view.timeline.markers].count(MarkerKind.TOGGLE) == 1
     assert len(view.bars) == 1
     assert view.can_replay
     assert changes

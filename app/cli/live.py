@@ -14,7 +14,7 @@ from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import SourceError, UserError
 from app.core.modes import Baseline
 from app.core.presets import PRESETS
-from app.gui.presenters.palettes import THEMES
+from app.gui.presenters.palettes import Theme
 from app.sources.spec import PathSpec, parse_source
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
     parser.add_argument("--ghcu", action=switch, help="repair covered landmarks from all the others")
     parser.add_argument("--max-faces", type=int, metavar="N", help="follow the N largest faces (default: 1)")
-    parser.add_argument("--theme", choices=THEMES, help="colours of the window (default: as the system)")
+    parser.add_argument(
+        "--theme", choices=[theme.value for theme in Theme], help="colours of the window (default: as the system)"
+    )
     parser.add_argument("--privacy", action=switch, help="blur the picture and record landmarks only")
     parser.add_argument(
         "--mirror", action=argparse.BooleanOptionalAction, help="flip the picture left to right (default: cameras only)"
@@ -121,7 +123,7 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
         recurrence=preset,
         ghcu=args.ghcu,
         max_faces=args.max_faces,
-        theme=args.theme,
+        theme=None if args.theme is None else Theme(args.theme),
         privacy=args.privacy,
         mirror=args.mirror,
         folder=None if args.record_dir is None else args.record_dir.expanduser().absolute(),

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from app.core.modes import Mode
+
+
+class Theme(StrEnum):
+    """What a person can choose; SYSTEM follows the system."""
+
+    SYSTEM = "system"
+    DARK = "dark"
+    LIGHT = "light"
+
 
 Colour = str
 """As Qt reads it: "#rrggbb" or "#aarrggbb"."""
@@ -16,7 +26,7 @@ class Palette:
     """One set of colours.
 
     Attributes:
-        name: "dark" or "light".
+        name: of the theme, dark or light.
         stage: behind the picture.
         ground: of the window.
         card: of a panel.
@@ -30,13 +40,12 @@ class Palette:
         record: the sign of a recording.
         demo: the sign of the demo clip.
         on_record: text on ``record``.
-        on_demo: text on ``demo``.
         veil: behind words that lie on the picture.
         modes: of each way to track, by its name.
         tones: of messages: "info", "good" or "error".
     """
 
-    name: str
+    name: Theme
     stage: Colour
     ground: Colour
     card: Colour
@@ -50,14 +59,13 @@ class Palette:
     record: Colour
     demo: Colour
     on_record: Colour
-    on_demo: Colour
     veil: Colour
     modes: Mapping[str, Colour]
     tones: Mapping[str, Colour]
 
 
 DARK = Palette(
-    name="dark",
+    name=Theme.DARK,
     stage="#07090c",
     ground="#0e1116",
     card="#161a21",
@@ -71,14 +79,13 @@ DARK = Palette(
     record="#ff5a5f",
     demo="#ffc24b",
     on_record="#1b0506",
-    on_demo="#201600",
     veil="#f0181d25",
     modes={Mode.RWR: "#5ee2ac", Mode.COLD: "#93a5ff", Mode.EMA: "#ffc24b", Mode.ONE_EURO: "#f58fd0"},
     tones={"info": "#7cc0ff", "good": "#5ee2ac", "error": "#ff8f70"},
 )
 
 LIGHT = Palette(
-    name="light",
+    name=Theme.LIGHT,
     stage="#dfe3e8",
     ground="#f3f5f8",
     card="#ffffff",
@@ -92,14 +99,9 @@ LIGHT = Palette(
     record="#c81e2b",
     demo="#8f5800",
     on_record="#ffffff",
-    on_demo="#ffffff",
     veil="#f4ffffff",
     modes={Mode.RWR: "#06754c", Mode.COLD: "#4257d6", Mode.EMA: "#8f5800", Mode.ONE_EURO: "#a82f80"},
     tones={"info": "#1763ad", "good": "#0a6f4a", "error": "#b0361a"},
 )
 
-PALETTES: Mapping[str, Palette] = {palette.name: palette for palette in (DARK, LIGHT)}
-
-SYSTEM = "system"
-THEMES = (SYSTEM, DARK.name, LIGHT.name)
-"""What a person can choose; "system" is as the system wishes."""
+PALETTES: Mapping[Theme, Palette] = {palette.name: palette for palette in (DARK, LIGHT)}

@@ -20,14 +20,12 @@ class PlaybackView:
 
     Attributes:
         text: position and length, "0:12 / 1:03".
-        fraction: position over length in 0 to 1; None where the length is unknown and nothing can be dragged.
         paused: whether the button means "play on".
         speed_text: as "1x", with a real multiplication sign.
         button_help: tooltip of the button.
     """
 
     text: str
-    fraction: float | None
     paused: bool
     speed_text: str
     button_help: str
@@ -42,7 +40,6 @@ def playback_view(playback: Playback | None) -> PlaybackView | None:
     text = clock_text(position) if length is None else f"{clock_text(position, length)} / {clock_text(length)}"
     return PlaybackView(
         text=text,
-        fraction=None if not length else position / length,
         paused=playback.paused,
         speed_text=speed_text(playback.speed),
         button_help="Play on" if playback.paused else "Pause",

@@ -1,25 +1,29 @@
-"""Dark or light: what a person chose, what the system wishes, and changing clothes while the window is open."""
+"""Applies the chosen theme, or the system's, also while the window is open."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QApplication
 
-from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, SYSTEM, Palette
+from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, Palette, Theme
 from app.gui.theme import theme
 
-_SCHEMES = {SYSTEM: Qt.ColorScheme.Unknown, DARK.name: Qt.ColorScheme.Dark, LIGHT.name: Qt.ColorScheme.Light}
+_SCHEMES = {
+    Theme.SYSTEM: Qt.ColorScheme.Unknown,
+    Theme.DARK: Qt.ColorScheme.Dark,
+    Theme.LIGHT: Qt.ColorScheme.Light,
+}
 
 
 class ThemeManager(QObject):
-    """Dresses the application and keeps it dressed as chosen.
+    """Gives the application the colours of a theme and follows the system's dark and light.
 
-    Widgets that paint ask :func:`app.gui.theme.theme.palette` each time and need nothing else: they are painted anew.
-    Those that keep something made of colours, such as icons, make it again when :attr:`changed` comes.
+    Widgets that paint ask :func:`app.gui.theme.theme.palette` each time and need nothing else: they are repainted.
+    Those that cache something made of colours, such as icons, rebuild it on :attr:`changed`.
 
     Args:
-        application: to be dressed.
-        choice: one of ``app.gui.presenters.palettes.THEMES``.
+        application: gets the colours.
+        choice: the theme to begin with.
 
     Signals:
         changed: other colours are in force.
@@ -27,31 +31,31 @@ class ThemeManager(QObject):
 
     changed = Signal()
 
-    def __init__(self, application: QApplication, choice: str = SYSTEM) -> None:
+    def __init__(self, application: QApplication, choice: Theme = Theme.SYSTEM) -> None:
         super().__init__()
         self._application = application
         self._choice = choice
-        self._worn: Palette | None = None
+        self._palette: Palette | None = None
         self._tell_system()
         self._scheme = application.styleHints().colorScheme()
-        self._put_on()
+        self._apply()
         application.styleHints().colorSchemeChanged.connect(self._follow)
 
     @property
-    def choice(self) -> str:
-        """What was chosen: "system", "dark" or "light"."""
+    def choice(self) -> Theme:
+        """The theme chosen."""
         return self._choice
 
-    def choose(self, choice: str) -> None:
-        """Wear ``choice``, one of ``app.gui.presenters.palettes.THEMES``, from now on."""
+    def choose(self, choice: Theme) -> None:
+        """Use the theme ``choice`` from now on."""
         if choice != self._choice:
             self._choice = choice
             self._tell_system()
-            self._put_on()
+            self._apply()
 
     def swap(self) -> None:
         """Change to the other one of dark and light."""
-        self.choose(LIGHT.name if theme.palette().name == DARK.name else DARK.name)
+        self.choose(Theme.LIGHT if theme.palette().name == Theme.DARK else Theme.DARK)
 
     def _tell_system(self) -> None:
         # So that what the system draws fits: window frames, file dialogs.
@@ -59,24 +63,24 @@ class ThemeManager(QObject):
 
     def _follow(self, scheme: Qt.ColorScheme) -> None:
         self._scheme = scheme
-        self._put_on()
+        self._apply()
 
-    def _put_on(self) -> None:
+    def _apply(self) -> None:
         colours = palette_for(self._choice, self._scheme)
-        if colours is self._worn:
+        if colours is self._palette:
             return
-        self._worn = colours
+        self._palette = colours
         sheet = self._application.styleSheet()
         if not sheet:
             theme.apply(self._application, colours)
         elif colours is not theme.palette() or sheet != theme.style_sheet(colours):
-            # The second: a window that opens while others wear what the application's own sheet does not say.
+            # Also where a window opens while others show colours that the application's own sheet lacks.
             theme.restyle(self._application, colours)
         self.changed.emit()
 
 
-def palette_for(choice: str, scheme: Qt.ColorScheme) -> Palette:
-    """Return the colours of a choice; "system" follows ``scheme``, and is dark where the system has no wish."""
-    if choice == SYSTEM:
+def palette_for(choice: Theme, scheme: Qt.ColorScheme) -> Palette:
+    """Return the colours of a theme; SYSTEM follows ``scheme``, and is dark where the system states no preference."""
+    if choice == Theme.SYSTEM:
         return LIGHT if scheme == Qt.ColorScheme.Light else DARK
     return PALETTES[choice]

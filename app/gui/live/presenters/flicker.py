@@ -123,10 +123,6 @@ class FlickerHistory:
         self._face: int | None = None
         self._settings: TrackingSettings | None = None
 
-    def choose(self, face: int | None) -> None:
-        """Show the identity ``face``, None for the largest; what was measured on another one is dropped."""
-        self._choice.choose(face)
-
     def clear(self) -> None:
         """Forget everything."""
         with self._lock:

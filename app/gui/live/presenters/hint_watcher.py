@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from app.core.frame import FrameResult
 from app.gui.live.presenters.hints import Hint, HintJudge
-from app.tracking.conditions import Conditions, face_conditions
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +29,6 @@ class HintWatcher:
         self._newest: FrameResult | None = None
         self._last_face: FrameResult | None = None
         self._hint: Hint | None = None
-        self._conditions: Conditions | None = None
         self._looked_at: FrameResult | None = None
         self._judge = HintJudge()
         self._stop = threading.Event()
@@ -40,11 +38,6 @@ class HintWatcher:
     def hint(self) -> Hint | None:
         """What to say, None if nothing."""
         return self._hint
-
-    @property
-    def conditions(self) -> Conditions | None:
-        """Those of the largest face in the newest result looked at; None without a face."""
-        return self._conditions
 
     def start(self) -> None:
         """Begin to look."""
@@ -69,7 +62,7 @@ class HintWatcher:
         with self._lock:
             self._newest = self._last_face = None
             self._judge = HintJudge()
-            self._hint = self._conditions = None
+            self._hint = None
 
     def _run(self) -> None:
         while not self._stop.wait(self._pause):
@@ -86,13 +79,10 @@ class HintWatcher:
 
     def _look(self, newest: FrameResult, last_face: FrameResult | None, judge: HintJudge) -> None:
         hint = judge.look(newest, last_face)
-        conditions = None
-        if newest.faces:
-            conditions = face_conditions(newest.frame.image, newest.faces[0].estimate.landmarks)
         with self._lock:
             if judge is not self._judge:
                 return  # cleared meanwhile
             changed = hint != self._hint
-            self._hint, self._conditions = hint, conditions
+            self._hint = hint
         if changed:
             self._changed()

@@ -8,15 +8,15 @@ from pathlib import Path
 
 from app.core.errors import UserError
 from app.gui.presenters.options import Option
-from app.gui.presenters.palettes import DARK, LIGHT, SYSTEM, THEMES
+from app.gui.presenters.palettes import Theme
 from app.sessions.plan import RecordingChoices
 
 MOST_FACES = 8
 
 THEME_OPTIONS = (
-    Option(SYSTEM, "System", "Dark or light as the system is"),
-    Option(DARK.name, "Dark", "Light words on dark ground"),
-    Option(LIGHT.name, "Light", "Dark words on light ground"),
+    Option(Theme.SYSTEM, "System", "Dark or light as the system is"),
+    Option(Theme.DARK, "Dark", "Light words on dark ground"),
+    Option(Theme.LIGHT, "Light", "Dark words on light ground"),
 )
 MIRROR_OPTIONS = (
     Option("cameras", "Cameras", "Flip cameras as a mirror does, nothing else"),
@@ -48,7 +48,7 @@ class Preferences:
     """What the card holds.
 
     Attributes:
-        theme: one of ``app.gui.presenters.palettes.THEMES``.
+        theme: dark, light, or as the system is.
         privacy: blur the picture, record landmarks only.
         recording: what a recording holds; its own ``privacy`` is left to :attr:`choices`.
         mirror: flip the picture; None for cameras only.
@@ -56,7 +56,7 @@ class Preferences:
         folder: where recordings and snapshots go; None is the usual place.
     """
 
-    theme: str = SYSTEM
+    theme: Theme = Theme.SYSTEM
     privacy: bool = False
     recording: RecordingChoices = USUAL_RECORDING
     mirror: bool | None = None
@@ -64,8 +64,8 @@ class Preferences:
     folder: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.theme not in THEMES:
-            raise UserError(f"The theme must be one of {', '.join(THEMES)}, not {self.theme!r}.")
+        if self.theme not in tuple(Theme):
+            raise UserError(f"The theme must be one of {', '.join(Theme)}, not {self.theme!r}.")
         if not 1 <= self.max_faces <= MOST_FACES:
             raise UserError(f"Between 1 and {MOST_FACES} faces can be followed, not {self.max_faces}.")
 

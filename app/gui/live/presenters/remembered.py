@@ -19,7 +19,7 @@ from app.core.errors import UserError
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.preferences import MOST_FACES, USUAL_RECORDING, Preferences
 from app.gui.live.presenters.share import ShareForm
-from app.gui.presenters.palettes import SYSTEM, THEMES
+from app.gui.presenters.palettes import Theme
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.plan import RecordingChoices
 from model.json_files import read_object, write_json
@@ -44,7 +44,7 @@ class Remembered:
         compare_view: how two modes are shown; the view falls back to its first where it does not know the name.
         divider: where the line of the split view is, as share of the width.
         panels: names of the panels that are open.
-        theme: one of ``app.gui.presenters.palettes.THEMES``.
+        theme: dark, light, or as the system is.
         privacy: blur the picture, record landmarks only.
         recording: what a recording holds.
         mirror: flip the picture; None for cameras only.
@@ -59,7 +59,7 @@ class Remembered:
     compare_view: str = ""
     divider: float = 0.5
     panels: tuple[str, ...] = ("panel",)
-    theme: str = SYSTEM
+    theme: Theme = Theme.SYSTEM
     privacy: bool = False
     recording: RecordingChoices = USUAL_RECORDING
     mirror: bool | None = None
@@ -68,8 +68,8 @@ class Remembered:
     tour_seen: bool = False
 
     def __post_init__(self) -> None:
-        if self.theme not in THEMES:
-            raise UserError(f"The theme must be one of {', '.join(THEMES)}, not {self.theme!r}.")
+        if self.theme not in tuple(Theme):
+            raise UserError(f"The theme must be one of {', '.join(Theme)}, not {self.theme!r}.")
         if self.folder is not None and not self.folder.is_absolute():
             raise UserError(f"{self.folder} does not say where it lies; write the whole path.")
 

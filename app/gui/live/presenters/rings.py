@@ -25,9 +25,6 @@ class TraceRing:
         self._values = np.zeros((signals, 2 * capacity), np.float32)
         self.clear()
 
-    def __len__(self) -> int:
-        return self._filled
-
     @property
     def newest(self) -> float | None:
         """Time of the last sample, None if there is none."""

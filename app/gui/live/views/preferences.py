@@ -20,6 +20,7 @@ from app.gui.live.presenters.preferences import (
     recording_switches,
     with_switch,
 )
+from app.gui.presenters.palettes import Theme
 from app.gui.widgets.controls import ChoiceRow, heading, push_button, small_label
 from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.sheet import Sheet
@@ -55,7 +56,7 @@ class PreferencesSheet(Sheet):
         self.choose = push_button("Choose…")
         self._wrong = small_label("", "wrong")
         self._lay_out()
-        self.theme.changed.connect(lambda name: self._change(theme=name))
+        self.theme.changed.connect(lambda name: self._change(theme=Theme(name)))
         self.mirror.changed.connect(lambda name: self._change(mirror=MIRRORED[name]))
         self.faces.changed.connect(lambda count: self._change(max_faces=int(count)))
         self.privacy.changed.connect(lambda on: self._change(privacy=on))

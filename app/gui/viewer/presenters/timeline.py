@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,24 +24,36 @@ REACH_PIXELS = 5.0
 LABELS = 8
 STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 
-TOGGLE, COLD, FACE, TROUBLE = "toggle", "cold", "face", "trouble"
-"""Kinds of markers: a person changed something, RwR started anew, a face came or went, something is missing."""
 
-_KINDS: dict[str, str] = {
-    EventKind.SETTINGS: TOGGLE,
-    EventKind.RESET: COLD,
-    EventKind.FOUND: FACE,
-    EventKind.LOST: FACE,
-    EventKind.CUT: FACE,
-    EventKind.RESTART: COLD,
-    EventKind.SOURCE: TROUBLE,
-    EventKind.DROPPED: TROUBLE,
-    EventKind.ANNOTATED: TROUBLE,
-    EventKind.INEXACT: TROUBLE,
-    EventKind.FAULT: TROUBLE,
-    EventKind.ERROR: TROUBLE,
+class MarkerKind(StrEnum):
+    """A change of settings, a cold start of RwR, a face that came or went, or something that is missing."""
+
+    TOGGLE = "toggle"
+    COLD = "cold"
+    FACE = "face"
+    TROUBLE = "trouble"
+
+
+_KINDS: dict[str, MarkerKind] = {
+    EventKind.SETTINGS: MarkerKind.TOGGLE,
+    EventKind.RESET: MarkerKind.COLD,
+    EventKind.FOUND: MarkerKind.FACE,
+    EventKind.LOST: MarkerKind.FACE,
+    EventKind.CUT: MarkerKind.FACE,
+    EventKind.RESTART: MarkerKind.COLD,
+    EventKind.SOURCE: MarkerKind.TROUBLE,
+    EventKind.DROPPED: MarkerKind.TROUBLE,
+    EventKind.ANNOTATED: MarkerKind.TROUBLE,
+    EventKind.INEXACT: MarkerKind.TROUBLE,
+    EventKind.FAULT: MarkerKind.TROUBLE,
+    EventKind.ERROR: MarkerKind.TROUBLE,
 }
-KIND_NAMES = {TOGGLE: "changes", COLD: "cold starts", FACE: "faces", TROUBLE: "troubles"}
+KIND_NAMES = {
+    MarkerKind.TOGGLE: "changes",
+    MarkerKind.COLD: "cold starts",
+    MarkerKind.FACE: "faces",
+    MarkerKind.TROUBLE: "troubles",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +61,7 @@ class Marker:
     """Something that happened at ``time`` seconds."""
 
     time: float
-    kind: str
+    kind: MarkerKind
     text: str
 
 

@@ -12,13 +12,10 @@ from app.gui.presenters.palettes import Palette
 from app.gui.presenters.playback import clock_text
 from app.gui.theme import theme
 from app.gui.viewer.presenters.timeline import (
-    COLD,
-    FACE,
     KIND_NAMES,
-    TOGGLE,
-    TROUBLE,
     Curve,
     Marker,
+    MarkerKind,
     Timeline,
     columns,
     marker_text,
@@ -227,7 +224,12 @@ class TimelineView(QWidget):
         painter.restore()
 
     def _draw_markers(self, painter: QPainter, colours: Palette) -> None:
-        tones = {TOGGLE: colours.text, COLD: colours.tones["info"], FACE: colours.demo, TROUBLE: colours.record}
+        tones = {
+            MarkerKind.TOGGLE: colours.text,
+            MarkerKind.COLD: colours.tones["info"],
+            MarkerKind.FACE: colours.demo,
+            MarkerKind.TROUBLE: colours.record,
+        }
         middle = self._area.bottom() + LANE / 2
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colours.raised))
@@ -244,11 +246,11 @@ class TimelineView(QWidget):
 
 def _draw_marker(painter: QPainter, x: float, y: float, marker: Marker) -> None:
     """Draw a shape of its own for every kind, so that colour is not all that tells them apart."""
-    if marker.kind == TOGGLE:
+    if marker.kind == MarkerKind.TOGGLE:
         painter.drawPolygon(QPolygonF([QPointF(x, y - 5), QPointF(x + 5, y), QPointF(x, y + 5), QPointF(x - 5, y)]))
-    elif marker.kind == COLD:
+    elif marker.kind == MarkerKind.COLD:
         painter.drawRect(QRectF(x - 1, y - 5, 2, 10))
-    elif marker.kind == FACE:
+    elif marker.kind == MarkerKind.FACE:
         painter.drawEllipse(QPointF(x, y), 3.5, 3.5)
     else:
         painter.drawPolygon(QPolygonF([QPointF(x, y - 5), QPointF(x + 5, y + 4), QPointF(x - 5, y + 4)]))
