@@ -29,7 +29,7 @@ from app.sources.spec import FORMATS, CameraFormat, CameraSpec, DemoSpec, PathSp
 from app.tracking.live import LiveState, LiveStatus
 
 INSIDE, DESK = CameraChoice(parse_source("camera:0"), "Inside"), CameraChoice(parse_source("camera:2"), "Desk")
-DESK_INFO = SourceInfo("Desk", 1280, 720, 30.0, None, True, asked=CameraFormat())
+DESK_INFO = SourceInfo("Desk", 1280, 720, 30.0, None, True, requested=CameraFormat())
 
 
 class Computer:

@@ -37,7 +37,7 @@ from app.sources.spec import CameraFormat
 from app.tracking.live import LiveStatus
 from tests.holdstill_fakes import FPS, Points, card, noisy, results, still_face
 
-INFO = SourceInfo("HD Webcam", 640, 360, 30.0, None, True, asked=CameraFormat(1280, 720, 30.0))
+INFO = SourceInfo("HD Webcam", 640, 360, 30.0, None, True, requested=CameraFormat(1280, 720, 30.0))
 NOTHING = SessionState()
 
 
@@ -274,7 +274,7 @@ def test_what_an_earlier_test_finds_too_late_is_not_shown(bench: Bench) -> None:
 def test_kinds_of_sources_and_labels_of_cards() -> None:
     assert camera_of(INFO).kind == SourceKind.CAMERA
     assert camera_of(replace(INFO, demo=True)).kind == SourceKind.DEMO
-    assert camera_of(replace(INFO, live=False, asked=None)).asked is None
+    assert camera_of(replace(INFO, live=False, requested=None)).asked is None
     assert camera_of(replace(INFO, live=False)).kind == SourceKind.FILE
     made = replace(card("Ada"), created=datetime(2026, 11, 21, 9, 5, tzinfo=UTC).isoformat())
     unnamed = replace(made, label="")

@@ -114,7 +114,7 @@ class TestReadouts:
 
     def test_size_asked_and_got(self) -> None:
         for size, ending in (((1280, 720), "30 fps"), ((640, 480), "(asked 640 \u00d7 480)")):
-            camera = replace(CAMERA, asked=CameraFormat(*size))
+            camera = replace(CAMERA, requested=CameraFormat(*size))
             assert values(facts(running(camera)))["Source"].endswith(ending)
 
     def test_nothing_known_is_a_dash_and_never_an_error(self) -> None:

@@ -132,20 +132,20 @@ def test_requested_format_is_reported_beside_the_delivered_one(
     capture: type[FakeCapture], devices: list[SimpleNamespace]
 ) -> None:
     source = open_source(parse_source("camera:USB Camera #2@1920x1080@60"))
-    assert source.info.asked == CameraFormat(1920, 1080, 60.0)
+    assert source.info.requested == CameraFormat(1920, 1080, 60.0)
     assert (source.info.name, source.info.width, source.info.height, source.info.fps) == (
         "USB Camera #2",
         128,
         72,
         30.0,
     )
-    assert open_source(parse_source("camera")).info.asked == CameraFormat()
+    assert open_source(parse_source("camera")).info.requested == CameraFormat()
 
 
 def test_a_camera_may_keep_its_own_format(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:
     source = open_source(parse_source("camera:0@auto"))
     assert capture.opened[0].settings == []
-    assert source.info.asked is None
+    assert source.info.requested is None
 
 
 def test_size_then_rate_then_pixel_format(capture: type[FakeCapture], devices: list[SimpleNamespace]) -> None:

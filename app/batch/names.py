@@ -25,7 +25,7 @@ def output_names(videos: Iterable[Video], recorded: Mapping[str, str]) -> dict[P
     """
     names: dict[Path, str] = {}
     taken = {_key(name): False for name in (FOLDER, UNFINISHED, REPORT)}
-    """Keys of outputs, and of the folders above them: True where more may lie in the folder."""
+    """Keys of outputs, and of the folders above them: True if more outputs may be put in the folder."""
     for name in recorded.values():
         _take(name, taken)
     for video in videos:

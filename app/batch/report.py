@@ -49,8 +49,8 @@ class FileReport:
             return self.error
         speed = f", {self.frames / self.seconds:.1f} fps" if self.seconds > 0 else ""
         faces = "" if self.with_face or not self.frames else ", no face"
-        told = "".join(f"; {remark}" for remark in self.remarks)
-        return f"{self.video}: {self.state}, {self.frames} frames{speed}{faces}{told}"
+        remarks = "".join(f"; {remark}" for remark in self.remarks)
+        return f"{self.video}: {self.state}, {self.frames} frames{speed}{faces}{remarks}"
 
 
 @dataclass(slots=True)

@@ -180,7 +180,7 @@ class Camera:
 def camera_of(info: SourceInfo) -> Camera:
     """Return a source's facts as a card keeps them."""
     kind = SourceKind.DEMO if info.demo else SourceKind.CAMERA if info.live else SourceKind.FILE
-    asked = None if info.asked is None else Format(info.asked.width, info.asked.height, info.asked.fps)
+    asked = None if info.requested is None else Format(info.requested.width, info.requested.height, info.requested.fps)
     return Camera(info.name, kind, Format(info.width, info.height, info.fps), asked)
 
 

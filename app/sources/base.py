@@ -23,7 +23,7 @@ class SourceInfo:
         demo: the built-in demo clip.
         patience: seconds that one ``read`` may take before the source counts as stalled; longer for sources that
             reconnect or wait on purpose.
-        asked: the format requested from a camera, which may differ from the delivered one above; None for other
+        requested: the format requested from a camera, which may differ from the delivered one above; None for other
             sources and for a camera that keeps its own format.
     """
 
@@ -35,7 +35,7 @@ class SourceInfo:
     live: bool
     demo: bool = False
     patience: float = 5.0
-    asked: CameraFormat | None = None
+    requested: CameraFormat | None = None
 
 
 @dataclass(frozen=True, slots=True)

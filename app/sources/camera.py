@@ -68,7 +68,7 @@ def camera_marks(platform: str = sys.platform, devices: Path = DEVICES) -> Hasha
     """Return a value that changes when a camera is connected or disconnected, and that is cheap to obtain.
 
     On Linux it describes the device files. Listing cameras opens each of them, which wakes a sleeping camera, and so
-    must not happen every two seconds. None where only listing the cameras can tell (Windows, macOS).
+    must not happen every two seconds. None if only listing the cameras can tell (Windows, macOS).
     """
     if not platform.startswith("linux"):
         return None
@@ -136,12 +136,12 @@ def open_camera(spec: CameraSpec) -> CameraSource:
         raise
 
 
-def _request(capture: Any, asked: CameraFormat) -> None:
+def _request(capture: Any, requested: CameraFormat) -> None:
     # The order matters: a new size resets the rate, and the pixel format determines which sizes and rates are possible.
-    capture.set(cv2.CAP_PROP_FRAME_WIDTH, asked.width)
-    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, asked.height)
-    capture.set(cv2.CAP_PROP_FPS, asked.fps)
-    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*asked.fourcc))
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, requested.width)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, requested.height)
+    capture.set(cv2.CAP_PROP_FPS, requested.fps)
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*requested.fourcc))
 
 
 class CameraSource:
@@ -151,7 +151,7 @@ class CameraSource:
     A ``read`` that blocks inside the driver is noticed by the capture thread's watchdog.
     """
 
-    def __init__(self, capture: Any, name: str, asked: CameraFormat | None = None) -> None:
+    def __init__(self, capture: Any, name: str, requested: CameraFormat | None = None) -> None:
         self._capture = capture
         self._guard = ReleaseGuard(capture.release)
         self._name = name
@@ -174,7 +174,7 @@ class CameraSource:
             frames=None,
             live=True,
             patience=FAIL_SECONDS + 2.0,
-            asked=asked,
+            requested=requested,
         )
 
     @property

@@ -41,7 +41,6 @@ class CaptureThread:
         self._error: SourceError | None = None
         self._ended = False
         self._captured = 0
-        self._failures = 0
         self._last_frame = 0.0
         self._reader = threading.Thread(target=self._read, name="capture", daemon=True)
         # A thread that never runs would keep this object, and the source with its decoder, in a reference cycle.
@@ -55,11 +54,6 @@ class CaptureThread:
         return self._captured
 
     @property
-    def failures(self) -> int:
-        """Number of reads that raised an unexpected error and were repeated."""
-        return self._failures
-
-    @property
     def error(self) -> SourceError | None:
         """Why the capture failed; None if it has not."""
         with self._lock:
@@ -69,11 +63,6 @@ class CaptureThread:
     def ended(self) -> bool:
         """Whether the source has ended."""
         return self._ended
-
-    @property
-    def note(self) -> str:
-        """A message about the source's state, such as a lost connection; "" if there is none."""
-        return str(getattr(self._source, "note", ""))
 
     def start(self) -> None:
         """Start reading."""
@@ -111,7 +100,6 @@ class CaptureThread:
                     self._fail(error)
                     return
                 except Exception as error:
-                    self._failures += 1
                     in_a_row += 1
                     log.warning("reading %s failed", self._source.info.name, exc_info=True)
                     if in_a_row >= FAILURES_IN_A_ROW:

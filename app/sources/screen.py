@@ -138,7 +138,7 @@ class ScreenSource:
 
 
 def list_screens() -> list[ScreenInfo]:
-    """Return the screens in the order of their numbers; empty where none can be captured."""
+    """Return the screens in the order of their numbers; empty if none can be captured."""
     try:
         capture = open_capture()
     except SourceError:

@@ -101,7 +101,7 @@ class CameraSpec:
         return f"Camera {self.name}".strip()
 
     def __str__(self) -> str:
-        """As it is typed; a format is left out where it is the default."""
+        """As it is typed; a format is left out if it is the default."""
         name = f"{self.kind}:{self.name}" if self.name else str(self.kind)
         if self.format == CameraFormat() and _parse_camera(name) == self:
             return name
@@ -194,7 +194,7 @@ class PathSpec:
 
     @property
     def path(self) -> Path:
-        """The path, with ``~`` expanded where that user exists."""
+        """The path, with ``~`` expanded if there is such a user."""
         path = Path(self.typed)
         try:
             return path.expanduser()

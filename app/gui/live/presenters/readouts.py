@@ -119,8 +119,8 @@ def rows(facts: Facts) -> tuple[Row, ...]:
     size = NOTHING
     if info is not None:
         size = f"{info.width} \u00d7 {info.height}" + (f", {info.fps:.4g} fps" if info.fps else "")
-        if info.asked is not None and (info.asked.width, info.asked.height) != (info.width, info.height):
-            size = f"{size} (asked {info.asked.width} \u00d7 {info.asked.height})"
+        if info.requested is not None and (info.requested.width, info.requested.height) != (info.width, info.height):
+            size = f"{size} (asked {info.requested.width} \u00d7 {info.requested.height})"
     skipped = NOTHING
     if status is not None and status.captured:
         skipped = f"{status.skipped} of {status.captured}"
