@@ -9,9 +9,9 @@ EXIT_INTERRUPTED = 130
 
 
 class UserError(Exception):
-    """Something the user can put right. The message is one sentence that says what to do.
+    """Something the user can correct. The message is one sentence that says what to do.
 
-    The command line prints it without a traceback and ends with ``exit_code``; the window shows it
+    The command line prints it without a traceback and exits with ``exit_code``; the window shows it
     in a banner.
     """
 

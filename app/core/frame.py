@@ -1,4 +1,4 @@
-"""What travels through the pipeline: frames in, results out. All frozen, all safe to share."""
+"""Frames and results, the input and output of the pipeline: frozen, so safe to share between threads."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Frame:
     """One picture from a source.
 
     Attributes:
-        index: counts from 0 in the source's order; a gap means frames were skipped.
+        index: position in the source, from 0; a gap means that frames were skipped.
         timestamp: seconds on the source's own clock (presentation time for files).
-        image: (h, w, 3) uint8 RGB, never written to.
+        image: (h, w, 3) uint8 RGB; must not be modified.
         captured: ``time.perf_counter()`` when the frame left the source.
     """
 
@@ -40,8 +40,8 @@ class Estimate:
         landmarks: (98, 2) float32, frame pixels.
         uncertainty: (98,) float32, standard deviation of the heatmap in frame pixels.
         report: evaluations, residual per step, warm or cold and why.
-        flicker: motion since the last frame that the image does not explain; None on a face's first
-            frame and where the meter is off.
+        flicker: motion since the last frame that the image does not explain; None in a face's first
+            frame and if the meter is off.
     """
 
     mode: str
@@ -56,9 +56,9 @@ class FaceResult:
     """One face in one frame.
 
     Attributes:
-        face: identity, kept while the face is tracked and where it returns soon to where it was lost.
+        face: identity, kept while the face is tracked, and if it soon returns to where it was lost.
         crop: the square that was solved.
-        estimate: the answer of the chosen mode, RwR or cold; this is what is drawn and exported.
+        estimate: the answer of the chosen mode, RwR or cold, which is drawn and exported.
         other: the baseline's answer on the same frame, when comparing.
     """
 
@@ -74,7 +74,7 @@ class FrameResult:
 
     Attributes:
         frame: the frame itself.
-        faces: the largest face first; empty when none is in view.
+        faces: the largest face first; empty if none is in view.
         seconds: time spent by stage on the tracker's thread: detect, crop, encode, solve, flicker, total.
         events: what happened while tracking this frame, in order.
         settings: those in force for this frame.

@@ -1,10 +1,10 @@
-"""Keeps the memory of a long run low: pictures come and go on several threads, and glibc keeps what they leave.
+"""Limits the memory of long runs under glibc, whose allocator keeps what pictures leave behind.
 
-It gives each thread a heap of its own, so a picture freed on another thread leaves a hole that its own thread may not
-fill for long: the live pipeline grew by 80 MiB in two minutes, and by 6 MiB with one heap, and was not slower. And
-small blocks that live longer hold the room of pictures in place, so each start of a source left 20 to 60 MiB behind:
-free pages are given back when a source ends, and every minute. Giving them back more often costs more than it
-saves, since every page that comes anew has to be cleared: of the picture for the screen that took a third of its time.
+By default glibc gives each thread its own heap, so a picture that another thread frees leaves a hole that may stay
+unused for long: the live pipeline grew by 80 MiB in two minutes, but by 6 MiB with a single heap, at the same speed.
+Small long-lived blocks also pin the pages of freed pictures, so each start of a source left 20 to 60 MiB behind:
+free pages are therefore returned when a source ends, and every minute. Returning them more often costs more than it
+saves, since the kernel clears every new page; for the picture on the screen that took a third of the time.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from collections.abc import Callable
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """From glibc's malloc.h."""
 LARGEST_BLOCK, LARGEST_REST = 32 << 20, 64 << 20
-"""Blocks up to the first, in bytes, come from the heap (more glibc does not allow), and so much of it may lie free."""
+"""Blocks up to the first size, in bytes, come from the heap (glibc's maximum); up to the second may stay free."""
 
 log = logging.getLogger(__name__)
 
 
 def share_one_heap() -> bool:
-    """Let threads that begin after this share one heap, which keeps pages for the next pictures.
+    """Let threads that start later share one heap, which keeps pages for the next pictures; glibc only.
 
-    Returns whether the C library takes that.
+    Limits in the environment (``MALLOC_...``) take precedence.
 
-    Somebody who set limits (``MALLOC_...`` in the environment) keeps them. Only glibc needs it; elsewhere nothing is
-    done.
+    Returns:
+        Whether the limits were set.
     """
     if any(name.startswith("MALLOC_") for name in os.environ):
         return False
@@ -42,13 +42,13 @@ def share_one_heap() -> bool:
 
 
 def give_back() -> bool:
-    """Give free pages back to the system, which takes some milliseconds; return whether there were any."""
+    """Return free pages to the system, which takes some milliseconds; return whether there were any."""
     trim = _function("malloc_trim")
     return trim is not None and trim(0) == 1
 
 
 def _function(name: str) -> Callable[..., int] | None:
-    """Return a function of glibc; None where there is another C library, such as musl."""
+    """Return a function of glibc; None with another C library, such as musl."""
     if not sys.platform.startswith("linux"):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Where the program's own files lie. Standard library only: the setup reads it before any package is installed."""
+"""Paths of the program's own files. Standard library only: the setup imports it before any package is installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named settings of RwR for people who do not want to think about weights and budgets."""
+"""Named settings of RwR, so that users need not choose weights and budgets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Preset:
     Attributes:
         name: key in files.
         label: on the button.
-        help: what a person gets and gives.
+        help: what it gains and costs.
         settings: of RwR.
     """
 
@@ -50,5 +50,5 @@ PRESETS: tuple[Preset, ...] = (
 
 
 def preset_of(settings: RwrSettings | None) -> Preset | None:
-    """Return the preset that ``settings`` (None: the defaults) are; None if they are nobody's."""
+    """Return the preset with these ``settings`` (None: the defaults); None if they match no preset."""
     return next((preset for preset in PRESETS if preset.settings == (settings or RwrSettings())), None)

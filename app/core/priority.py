@@ -1,4 +1,4 @@
-"""Lets a thread step back behind the others of the program, where the system can do that."""
+"""Lowers the priority of single threads, on systems that support it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import sys
 import threading
 
 NICENESS = 5
-"""Beside a busy program of normal priority it leaves a quarter of a processor; a clean 720p video needs a sixth."""
+"""Leaves a quarter of a processor beside a busy thread of normal priority; encoding clean 720p video needs a sixth."""
 _THREAD_PRIORITY_BELOW_NORMAL = -1
 
 
 def yield_to_others() -> None:
-    """Give the calling thread, and threads it starts, less of a busy processor than the others get.
+    """Lower the priority of the calling thread and of threads that it starts.
 
-    Linux gives every thread its own niceness, Windows its own priority; elsewhere nothing happens.
+    Linux has a niceness and Windows a priority for each thread; on other systems nothing happens.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""Settings that the command line, the window and saved choices all fill. They validate themselves."""
+"""Settings shared by the command line, the window and saved choices; they validate themselves."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class EngineSettings:
         weights: a .safetensors file with its .json.
         engine: one of :data:`ENGINES`, see :func:`model.engine.open.open_engine`; "auto" is the fastest exact one.
         device: "cpu", "cuda", or "auto": CUDA where it works.
-        threads: CPU threads of the engine; None takes half of the processors, at most 4.
+        threads: CPU threads of the engine; None for half of the processors, at most 4.
     """
 
     weights: Path = DEFAULT_WEIGHTS
@@ -48,14 +48,14 @@ class TrackingSettings:
     """How faces are followed; may change from frame to frame.
 
     Attributes:
-        rwr: start each solve at the last frame's fixed point and stop early.
+        rwr: start each solve at the last frame's fixed point, and stop early.
         compare: also answer in the baseline's mode on every frame, with a state of its own.
         baseline: what to compare with; its name in files and on the command line is "rival".
-        max_faces: most faces followed at once.
+        max_faces: maximum number of faces followed at once.
         measure_flicker: run the live flicker meter.
-        detect_every: frames between two looks for newcomers and for faces that left.
-        recurrence: how RwR goes; None takes the library's defaults.
-        ghcu: let a GHCU, which lies beside the weights, repair landmarks whose heatmaps say "covered".
+        detect_every: frames between two runs of the detector, which finds new faces and misses those that left.
+        recurrence: settings of RwR; None for the defaults.
+        ghcu: let the GHCU beside the weights repair landmarks whose heatmaps show that they are covered.
     """
 
     rwr: bool = True
@@ -82,7 +82,7 @@ class TrackingSettings:
 
     @property
     def baseline_mode(self) -> Mode | None:
-        """The mode to compare with; None where nothing is compared."""
+        """The mode to compare with; None if nothing is compared."""
         if not self.compare:
             return None
         if self.baseline == Baseline.OPPOSITE:

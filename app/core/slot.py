@@ -1,4 +1,4 @@
-"""A place for the newest value: writers never wait, readers never see an old one twice."""
+"""A slot for the newest value: writers never block, and readers get each value at most once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class LatestSlot(Generic[T]):
-    """Holds at most one value. A new value replaces one that nobody took."""
+    """Holds at most one value; a new value replaces one that was not taken."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()
@@ -19,7 +19,7 @@ class LatestSlot(Generic[T]):
 
     @property
     def replaced(self) -> int:
-        """How many values were overwritten before anyone took them."""
+        """How many values were replaced before they were taken."""
         with self._condition:
             return self._replaced
 
@@ -40,9 +40,9 @@ class LatestSlot(Generic[T]):
             self._condition.notify_all()
 
     def take(self, timeout: float | None = 0.0) -> T | None:
-        """Return the value and empty the slot, waiting up to ``timeout`` seconds (None: for ever).
+        """Return the value and empty the slot, waiting up to ``timeout`` seconds (None: indefinitely).
 
-        Returns None when nothing came in time or the slot is closed and empty.
+        Returns None if nothing came in time, or if the slot is closed and empty.
         """
         with self._condition:
             self._condition.wait_for(lambda: self._value is not None or self._closed, timeout)
@@ -50,7 +50,7 @@ class LatestSlot(Generic[T]):
             return value
 
     def close(self) -> None:
-        """Wake every reader; a value already stored can still be taken."""
+        """Wake all readers; a value that is stored already can still be taken."""
         with self._condition:
             self._closed = True
             self._condition.notify_all()

@@ -1,1 +1,1 @@
-"""From a frame to landmarks: detector, tracker policy, solves, and the threads of the live pipeline."""
+"""From frames to landmarks: detector, tracker policy, solver, pipeline, and the threads of a live run."""

@@ -1,12 +1,12 @@
-"""How good the picture of a face is: light, contrast, sharpness, noise, size, and what the edges cut off.
+"""Image quality of a face: light, contrast, sharpness, noise, size, and how much the picture's edges cut off.
 
-Pure functions of an image and landmarks, about 0.2 ms a face whatever the picture's size. Everything is measured
-inside the *inner face*, the box around brows, eyes, nose and mouth, so that the background has no say.
+Pure functions of an image and landmarks, which take about 0.2 ms per face whatever the picture's size. Everything is
+measured inside the *inner face*, the box around brows, eyes, nose and mouth, so that the background does not matter.
 
 - Light and contrast are mean and standard deviation of the luma (Rec. 601, 0 to 255).
 - Noise is Immerkaer's estimate ("Fast Noise Variance Estimation", CVIU 1996) with the median in place of the mean, so
-  that edges and lashes do not count: the picture is filtered with the difference of two Laplacians, which leaves 6
-  times the noise's standard deviation and almost nothing of smooth skin.
+  that edges and lashes do not count: the picture is filtered with the difference of two Laplacians, which yields 6
+  times the noise's standard deviation and almost nothing on smooth skin.
 - Sharpness is the variance of the second difference over that of the luma, in percent, along the axis where it is
   smaller. (The Laplacian, the sum of both, misses a picture smeared by sideways motion, whose other axis stays sharp.)
   The inner face is first averaged down to 72 pixels (it is never enlarged), about half of what the network sees, so
@@ -31,11 +31,11 @@ from model.topology import REGIONS, inter_ocular
 Image = NDArray[np.uint8]
 
 FACE_SIDE = 72
-"""Pixels of the inner face's longer side at which sharpness is measured."""
+"""Length of the inner face's longer side, in pixels, at which sharpness is measured."""
 SCENE_SIDE = 240
 """The same for a whole picture without a face."""
 NOISE_SIDE = 96
-"""Pixels of the square, at full resolution, in which noise is measured."""
+"""Side of the square, in pixels at full resolution, in which noise is measured."""
 DARK = 16
 """Luma below which detail is lost in the sensor's black (16 is black in video range)."""
 BRIGHT = 250
@@ -81,17 +81,17 @@ class FaceView:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """How good a picture is where the face is, or as a whole where there is no face.
+    """Image quality inside a face, or of the whole picture if there is no face.
 
     Attributes:
         light: mean luma, 0 to 255.
-        dark: share of pixels so dark that they hold no detail.
+        dark: share of pixels too dark to hold detail.
         bright: share of pixels clipped to white.
         contrast: standard deviation of the luma.
-        sharpness: variance of the second difference over the luma's, without the noise's part, in percent.
-        noise: standard deviation of the sensor's noise in grey levels of 255; fine detail of a face that is smaller
-            than about 30 pixels from eye to eye counts as noise, too.
-        face: where the face lies; None for a picture without one.
+        sharpness: variance of the second difference over the luma's, less the contribution of noise, in percent.
+        noise: standard deviation of the sensor's noise in grey levels of 255; in faces under about 30 pixels from
+            eye to eye, fine detail counts as noise too.
+        face: where the face lies; None for a picture without a face.
     """
 
     light: float
@@ -117,12 +117,12 @@ def face_conditions(image: Image, landmarks: NDArray[np.floating]) -> Conditions
 
 
 def scene_conditions(image: Image) -> Conditions:
-    """Return the conditions of a whole picture, RGB (h, w, 3), in which no face is known."""
+    """Return the conditions of a whole picture, RGB (h, w, 3), without a known face."""
     return Conditions(*_measure(image, SCENE_SIDE))
 
 
 def box_conditions(image: Image, left: float, top: float, right: float, bottom: float) -> Conditions:
-    """Return the conditions within a box in frame pixels, such as the place where a face was last."""
+    """Return the conditions within a box in frame pixels, such as the last known place of a face."""
     return Conditions(*_measure(_cut(image, left, top, right, bottom), FACE_SIDE))
 
 
@@ -140,7 +140,7 @@ def face_view(landmarks: NDArray[np.floating], width: int, height: int) -> FaceV
 
 
 class ConditionsSmoother:
-    """Exponential mean of conditions over about ``seconds``, so that readouts and hints do not dance."""
+    """Exponential mean of conditions over about ``seconds``, so that readouts and hints are steady."""
 
     def __init__(self, seconds: float = 0.7) -> None:
         self._seconds = seconds
@@ -153,7 +153,7 @@ class ConditionsSmoother:
         return self._value
 
     def add(self, conditions: Conditions, when: float) -> Conditions:
-        """Note ``conditions`` at ``when`` in seconds and return the mean."""
+        """Add ``conditions`` at the time ``when``, in seconds, and return the mean."""
         last = self._value
         if last is None or when < self._when or (last.face is None) != (conditions.face is None):
             self._value = conditions
@@ -164,12 +164,12 @@ class ConditionsSmoother:
         return self._value
 
     def clear(self) -> None:
-        """Begin anew, for another face or source."""
+        """Forget the mean: another face or source follows."""
         self._value = None
 
 
 def _between(last: Conditions, now: Conditions, share: float) -> Conditions:
-    """Return the way from ``last`` to ``now``, by ``share`` of it."""
+    """Return ``last`` moved towards ``now`` by ``share`` of the difference."""
 
     def step(before: float, after: float) -> float:
         return before + share * (after - before)
@@ -194,7 +194,7 @@ def _between(last: Conditions, now: Conditions, share: float) -> Conditions:
 
 
 def _cut(image: Image, left: float, top: float, right: float, bottom: float) -> Image:
-    """Return the part of the box inside the picture, at least 3 x 3 pixels where the picture has them."""
+    """Return the part of the box inside the picture, at least 3 x 3 pixels if the picture is that large."""
     height, width = image.shape[:2]
     x1, x2 = _span(left, right, width)
     y1, y2 = _span(top, bottom, height)
@@ -207,7 +207,7 @@ def _span(low: float, high: float, size: int) -> tuple[int, int]:
 
 
 def _measure(image: Image, side: int) -> tuple[float, float, float, float, float, float]:
-    """Return light, dark, bright, contrast, sharpness and noise of a piece of a picture."""
+    """Return light, dark, bright, contrast, sharpness and noise of a part of a picture."""
     luma = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
     noise = _noise(luma)
     small = _averaged(luma, side)
@@ -237,7 +237,7 @@ def _averaged(luma: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return a grey picture averaged down until its longer side has ``side`` pixels; never enlarged."""
     whole = max(luma.shape) // (2 * side)
     if whole > 1:
-        # By a whole factor first: OpenCV has a path for it that is four times as fast.
+        # By an integer factor first: OpenCV is four times as fast at that.
         height, width = (length // whole for length in luma.shape)
         if min(height, width) > 0:
             luma = _resized(luma[: height * whole, : width * whole], width, height)

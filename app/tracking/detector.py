@@ -1,4 +1,4 @@
-"""Where faces are: the MediaPipe face detector, and the crop its findings ask for."""
+"""Face detection with MediaPipe, and the crop in which a detected face is solved first."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Box = tuple[float, float, float, float]
 
 MIN_CONFIDENCE = 0.5
 SURE = 0.7
-"""Below it the short-range model is not trusted alone: of its boxes of training faces pasted into scenes 4.6 % are then
-off by more than 0.3 of the face, otherwise 0.1 % (benchmarks/detector_box.py)."""
+"""Confidence below which the short-range model is not trusted alone: of its boxes of training faces pasted into
+scenes, 4.6 % are then off by more than 0.3 of the face, otherwise 0.1 % (benchmarks/detector_box.py)."""
 SAME_FACE = 0.3
-"""Boxes that share more than this part of their union are one face; the models themselves use the same."""
+"""Boxes whose intersection over union exceeds this are one face; the models themselves use the same threshold."""
 NESTED = 0.9
-"""A box of which more than this part lies in a larger face's is no face of its own."""
+"""A box that lies by more than this share inside a larger one is not a face of its own."""
 FAILURES_IN_A_ROW = 15
-"""Detections in a row that may fail; without a face to follow that is half a second at 30 frames per second."""
+"""Consecutive failures that end a run; with no face to follow, half a second at 30 frames per second."""
 
 # Fitted by: python -m benchmarks.detector_box --data FACES
 # Of these faces 4432 have a known box and are found by the short-range model, 4336 by the full-range one.
@@ -50,7 +50,7 @@ FULL_RANGE_BOX = BoxModel(
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One face found.
+    """One detected face.
 
     Attributes:
         x1: left edge of the square expected around the landmarks, in frame pixels; it may reach outside the frame.
@@ -67,21 +67,21 @@ class Detection:
     confidence: float
 
     def crop(self, scale: float) -> Crop:
-        """Return the crop to solve first, ``scale`` x the expected landmark box."""
+        """Return the crop to solve first: ``scale`` times the expected landmark box."""
         return Crop.around_box(self.x1, self.y1, self.x2, self.y2, scale)
 
     @property
     def area(self) -> float:
-        """Square pixels of the box."""
+        """Area of the box in square pixels."""
         return (self.x2 - self.x1) * (self.y2 - self.y1)
 
     def overlap(self, other: Detection) -> float:
-        """Return the part of the two boxes' union that both cover."""
+        """Return the intersection over union of the two boxes."""
         shared = self._shared(other)
         return shared / (self.area + other.area - shared)
 
     def inside(self, other: Detection) -> float:
-        """Return the part of this box that lies in the other."""
+        """Return the share of this box that lies inside the other."""
         return self._shared(other) / self.area
 
     def _shared(self, other: Detection) -> float:
@@ -103,7 +103,7 @@ class Detector(Protocol):
 
 
 class FaultTolerantDetector:
-    """Lets another detector fail for a moment: faces that are followed are followed on without it.
+    """Tolerates brief failures of another detector: known faces are followed without it meanwhile.
 
     Args:
         detector: closed with this one.
@@ -141,13 +141,13 @@ class FaultTolerantDetector:
 
 
 class MediaPipeDetector:
-    """BlazeFace: the short-range model for faces near the camera, the full-range one where that finds none for sure."""
+    """BlazeFace: the short-range model for faces near the camera, the full-range one where that is not confident."""
 
     def __init__(self) -> None:
         """Load both models.
 
         Raises:
-            UserError: where a model file is missing.
+            UserError: a model file is missing.
         """
         self._short = BlazeFace(SHORT_RANGE_DETECTOR)
         self._full = BlazeFace(FULL_RANGE_DETECTOR)
@@ -175,7 +175,7 @@ def without_twins(detections: Sequence[Detection]) -> list[Detection]:
 
 
 def without_nested(detections: Sequence[Detection]) -> list[Detection]:
-    """Return the detections without those inside a larger one: a nose, a chin guard or a print seen as a face."""
+    """Return the detections without those inside a larger one, such as a nose or a print taken for a face."""
     return [
         detection
         for detection in detections
@@ -185,7 +185,7 @@ def without_nested(detections: Sequence[Detection]) -> list[Detection]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sighting:
-    """What one model says of one face.
+    """One face as one model sees it.
 
     Attributes:
         box: its square box, in frame pixels.
@@ -198,18 +198,18 @@ class Sighting:
     confidence: float
 
     def expected(self, model: BoxModel) -> Detection:
-        """Return the face with the box that its landmarks are expected to have."""
+        """Return the detection whose box is the one expected around the landmarks."""
         return Detection(*landmark_box(self.box, self.keypoints, model), self.confidence)
 
 
 class BlazeFace:
-    """One of the two models."""
+    """One of the two BlazeFace models."""
 
     def __init__(self, path: Path) -> None:
-        """Load a model and let it look once, since the first look is the slow one.
+        """Load a model and run it once, since the first run is slow.
 
         Raises:
-            UserError: where the file is missing.
+            UserError: the file is missing.
         """
         if not path.is_file():
             raise UserError(f"The face detector {path} is missing; restore it from the repository.")
@@ -217,7 +217,7 @@ class BlazeFace:
             from mediapipe.tasks.python import BaseOptions, vision
 
             options = vision.FaceDetectorOptions(
-                # The bytes, not the path: MediaPipe cannot open every path Windows allows.
+                # The bytes, not the path: MediaPipe cannot open every path that Windows allows.
                 base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
                 min_detection_confidence=MIN_CONFIDENCE,
             )
@@ -225,7 +225,7 @@ class BlazeFace:
             self.look(np.zeros((128, 128, 3), np.uint8))
 
     def look(self, image: NDArray[np.uint8]) -> list[Sighting]:
-        """Return what the model sees in an RGB image (h, w, 3), the surest first."""
+        """Return the faces in an RGB image (h, w, 3), the most confident first."""
         import mediapipe as mp
 
         picture = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))

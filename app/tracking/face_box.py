@@ -1,8 +1,8 @@
-"""From what a face detector sees to the box of the 98 landmarks.
+"""The box of the 98 landmarks, predicted from a detector's box and keypoints.
 
-The detector's square box lies differently on a face that turns, tilts or opens its mouth. Its six keypoints tell how;
-a small regression of them, fitted on labelled training faces by ``benchmarks/detector_box.py``, says where the box of
-the landmarks lies, so that the first crop of a face is about the one that its landmarks will ask for.
+The position of the detector's square box on a face varies as the face turns, tilts or opens its mouth. A small
+regression on the six keypoints, fitted to labelled training faces by ``benchmarks/detector_box.py``, predicts the box
+of the landmarks, so that the first crop of a face is close to the one that its landmarks will give.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 MOST_SHIFT = 0.25
-"""In sides of the detector's box. 99 % of the training faces ask for less, with either model; keypoints off the face
-may ask for more."""
+"""In sides of the detector's box. 99 % of the training faces need less, with either model; keypoints off the face may
+yield more."""
 MOST_GROWTH = 1.4
-"""Factor between the two boxes' sides, up or down, likewise."""
+"""Largest ratio of the two boxes' sides, up or down, likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class BoxModel:
 
 
 def odd_features(keypoints: Array) -> Array:
-    """Return what changes sign with mirroring (..., 6).
+    """Return the features that change sign with mirroring (..., 6).
 
     Args:
         keypoints: (..., 6, 2) relative to the box's centre, over its side: right eye, left eye, nose tip, mouth,
@@ -57,7 +57,7 @@ def odd_features(keypoints: Array) -> Array:
 
 
 def even_features(keypoints: Array) -> Array:
-    """Return what mirroring leaves as it is (..., 9): a constant, widths and heights, turn and tilt squared."""
+    """Return the features invariant to mirroring (..., 9): a constant, widths and heights, squared turn and tilt."""
     right_eye, left_eye, nose, mouth, right_ear, left_ear = np.moveaxis(keypoints, -2, 0)
     turn = nose[..., 0] - (right_eye[..., 0] + left_eye[..., 0]) / 2
     tilt = (left_eye[..., 1] - right_eye[..., 1]) / 2
@@ -89,7 +89,7 @@ def landmark_box(
     Args:
         box: the detector's, in pixels.
         keypoints: (6, 2) in pixels.
-        model: of that detector.
+        model: for that detector.
     """
     x1, y1, x2, y2 = box
     side = max(x2 - x1, y2 - y1)

@@ -1,4 +1,4 @@
-"""Scene cuts: whether a frame continues the one before."""
+"""Detection of scene cuts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class CutDetector:
         self._last: NDArray[np.float32] | None = None
 
     def is_cut(self, image: NDArray[np.uint8]) -> bool:
-        """Note an RGB frame (h, w, 3) and return whether it starts a new scene; False for the first."""
+        """Return whether an RGB frame (h, w, 3), the next one, starts a new scene; False for the first frame."""
         rows = image[:: max(1, image.shape[0] // 72), :: max(1, image.shape[1] // 128)]
         small = cv2.resize(np.ascontiguousarray(rows), THUMBNAIL, interpolation=cv2.INTER_AREA)
         grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)

@@ -1,4 +1,4 @@
-"""How long the stages of a frame took."""
+"""Time spent in each stage of a frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class StageTimes:
-    """Adds up seconds by stage for one frame."""
+    """Accumulates the seconds spent in each stage of one frame."""
 
     def __init__(self) -> None:
         self._started = time.perf_counter()
@@ -16,11 +16,11 @@ class StageTimes:
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
-        """Count the block towards ``stage``."""
+        """Add the duration of the block to ``stage``."""
         started = time.perf_counter()
         yield
         self._seconds[stage] = self._seconds.get(stage, 0.0) + time.perf_counter() - started
 
     def finish(self) -> dict[str, float]:
-        """Return the seconds by stage, and under "total" those since this object was made."""
+        """Return the seconds by stage; "total" is the time since this object was created."""
         return {**self._seconds, "total": time.perf_counter() - self._started}
