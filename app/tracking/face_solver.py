@@ -1,4 +1,4 @@
-"""Solves the faces of a frame in every mode that is asked for, with another engine where one fails."""
+"""Solves the faces of a frame in all the modes asked for, and replaces the engine if it fails."""
 
 from __future__ import annotations
 
@@ -66,12 +66,12 @@ class FollowedFace:
         self.recurrence, self.meter = Recurrence(engine, settings.recurrence, flow), FlickerMeter(flow)
 
     def use_engine(self, engine: Engine, settings: TrackingSettings) -> None:
-        """Start anew with another engine: states are of the old one's kind, and perhaps on a device that is gone."""
+        """Start again with another engine: the states are of the old one's kind, and maybe on a device that is gone."""
         self._begin(engine, settings)
         self.recurrence.reset(ResetReason.ENGINE_REPLACED)
 
     def configure(self, old: TrackingSettings, new: TrackingSettings) -> None:
-        """Go on with other settings; a mode that was not followed until now starts anew."""
+        """Apply other settings; a mode that was not in use until now starts without memory."""
         if Mode.RWR in new.modes and Mode.RWR not in old.modes:
             self.recurrence.reset(ResetReason.RWR_ON)
         self.recurrence.configure(new.recurrence)
@@ -108,8 +108,8 @@ class FaceSolver:
     Args:
         engine: runs the model.
         crop_scale: crop side over the larger side of the landmark box.
-        open_ghcu: opens what repairs covered landmarks, the first time the settings ask for it.
-        open_spare: opens an engine that takes the place of one that failed; without it a failure ends the run.
+        open_ghcu: opens the GHCU, which repairs covered landmarks, when the settings first ask for it.
+        open_spare: opens an engine to replace one that failed; without it a failure ends the run.
     """
 
     def __init__(
@@ -138,7 +138,7 @@ class FaceSolver:
         self._worker.close()
 
     def open_ghcu(self) -> Ghcu | None:
-        """Return what repairs covered landmarks, opened if it was not yet; None where there is none."""
+        """Return the GHCU, opened if it was not yet; None if there is none."""
         if self._ghcu is None and self._open_ghcu is not None:
             self._ghcu = self._open_ghcu()
         return self._ghcu
@@ -146,7 +146,7 @@ class FaceSolver:
     def solve(
         self, frame: Frame, faces: Sequence[FollowedFace], settings: TrackingSettings, times: StageTimes
     ) -> tuple[list[SolvedFace], list[EngineReplaced]]:
-        """Solve every face, with another engine if this one fails; then all faces start anew.
+        """Solve every face; if the engine fails, replace it and solve all faces again without memory.
 
         Args:
             frame: to solve.
@@ -166,7 +166,7 @@ class FaceSolver:
                 solved = self._attempt(frame, faces, settings, times)
             except (UserError, ModelError):
                 raise
-            except Exception as error:  # libraries raise many types of their own
+            except Exception as error:  # libraries raise errors of many types
                 if self._open_spare is None:
                     raise
                 replaced.append(self._replace_engine(error))
@@ -245,7 +245,7 @@ class FaceSolver:
             return self._worker.submit(lambda: engine.encode(pictures)).result
 
     def _repair(self, by_mode: dict[Mode, list[Solution]], crops: Sequence[Crop], times: StageTimes) -> None:
-        """Let the GHCU repair what is reported; the state that the next frame starts from is not touched."""
+        """Let the GHCU repair the reported landmarks; the states that the next frame starts from stay as they are."""
         ghcu = self.open_ghcu()
         if ghcu is None:
             return

@@ -1,4 +1,4 @@
-"""The live pipeline: a capture thread, an inference thread, and the newest result for whoever paints."""
+"""The live pipeline: a capture thread, an inference thread, and a slot with the newest result."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 WAIT_SECONDS = 0.2
 STOP_SECONDS = 2.0
 NEWS_SECONDS = 20.0
-"""How long the replacement of an engine is shown; it hides what is usually said there."""
+"""How long the replacement of an engine is shown, in place of the usual text."""
 
 Consumer = Callable[[FrameResult], None]
 
@@ -47,7 +47,7 @@ class LiveStatus:
     Attributes:
         state: of the run.
         info: facts about the source once it is open.
-        engine: library and device that really run, "" until known.
+        engine: library and device in use, "" until known.
         error: one sentence when failed, "" otherwise.
         captured: frames read from the source.
         processed: frames solved.
@@ -125,7 +125,7 @@ class LivePipeline:
             )
 
     def start(self) -> None:
-        """Start the threads; opening the source and the engine happens on them."""
+        """Start the threads, which open the source and the engine."""
         self._thread.start()
 
     def configure(self, settings: TrackingSettings) -> None:
@@ -155,15 +155,15 @@ class LivePipeline:
             self._consumers = (*self._consumers, consumer)
 
     def remove_consumer(self, consumer: Consumer) -> None:
-        """Stop calling ``consumer``; ignored if it is not there."""
+        """Stop calling ``consumer``; ignored if it was not added."""
         with self._lock:
             self._consumers = tuple(known for known in self._consumers if known != consumer)
 
     def stop(self, timeout: float = 5.0) -> bool:
-        """Ask the threads to end and wait for them up to ``timeout`` seconds; safe to call twice.
+        """End the threads, waiting up to ``timeout`` seconds; safe to call twice.
 
         Returns:
-            Whether they ended; a source that hangs inside its driver is left to its daemon thread.
+            Whether they ended; a source that hangs in its driver is left on its daemon thread.
         """
         self._stop.set()
         self._frames.close()
@@ -180,7 +180,7 @@ class LivePipeline:
             with self._lock:
                 self._info, self._source = source.info, source
                 self._playable = source if isinstance(source, Playable) else None
-            # The engine before the first frame: frames captured while it loads would only grow stale.
+            # The engine before the first frame: frames captured while it loads would be outdated.
             pipeline = self._build()
             with self._lock:
                 self._engine, self._state = pipeline.engine_name, LiveState.RUNNING

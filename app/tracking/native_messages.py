@@ -1,8 +1,8 @@
-"""What MediaPipe's native library writes to standard error: dozens of lines that mean nothing to a user.
+"""Hides the dozens of irrelevant lines that MediaPipe's native library writes to standard error.
 
-The library has no switch for them. While a model is loaded or closed, the descriptor itself is redirected to a file;
-afterwards everything but the library's information and warnings is written on: its errors, and what other threads wrote
-meanwhile. What came before an exception is written on in full, because it may tell why.
+The library has no option for that. While a model is loaded or closed, the file descriptor is redirected to a file;
+afterwards everything but the library's information and warnings is passed on: its errors, and what other threads wrote
+meanwhile. After an exception everything is passed on, because it may contain the cause.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from collections.abc import Iterator
 log = logging.getLogger(__name__)
 
 CHATTER = re.compile(rb"(INFO|WARNING): |[IW]\d{4} \d\d:\d\d:")
-"""How a line of no concern starts: in TensorFlow Lite's form, or in that of Google's logging library."""
+"""Start of an irrelevant line, as written by TensorFlow Lite or by Google's logging library."""
 
 SETTLE_SECONDS = 0.01
-"""What another thread is just writing into the file gets there before the file is read; it takes microseconds."""
+"""Wait before the file is read, so that writes in progress on other threads, which take microseconds, get there."""
 
 _redirection = threading.RLock()
-"""Two threads that redirect the process's one descriptor at once would leave it redirected."""
+"""Two threads redirecting the process's single descriptor at once would leave it redirected."""
 
 
 @contextlib.contextmanager
 def native_messages_hidden() -> Iterator[None]:
-    """Keep the library's information and warnings from the terminal inside the block; they go to the debug log.
+    """Keep the library's information and warnings off the terminal inside the block; they go to the debug log.
 
-    Where standard error cannot be redirected, nothing is hidden.
+    If standard error cannot be redirected, nothing is hidden.
     """
     with _redirection, contextlib.ExitStack() as stack:
-        # A window's process may have no standard error, and so nothing to hide.
+        # A process with a window may have no standard error, and so nothing to hide.
         with contextlib.suppress(OSError, ValueError):
             stack.enter_context(_standard_error_sorted())
         yield
@@ -47,7 +47,7 @@ def _standard_error_sorted() -> Iterator[None]:
     descriptor = sys.__stderr__.fileno() if sys.__stderr__ else -1
     with (
         os.fdopen(os.dup(descriptor), "wb", buffering=0) as terminal,
-        # Named, so that where the library ends the whole process its last words stay in the temporary folder.
+        # Named, so that its last messages stay in the temporary folder if the library ends the process.
         tempfile.NamedTemporaryFile("a+b", prefix="ldeq-live-native-", suffix=".log") as caught,
     ):
         os.dup2(caught.fileno(), descriptor)
@@ -68,7 +68,7 @@ def _standard_error_sorted() -> Iterator[None]:
 
 
 def split_chatter(text: bytes) -> tuple[bytes, bytes]:
-    """Split what was written into what concerns a user and the library's information and warnings."""
+    """Split text into what concerns a user and the library's information and warnings."""
     lines = text.splitlines(keepends=True)
     others = [line for line in lines if not CHATTER.match(line)]
     return b"".join(others), b"".join(line for line in lines if CHATTER.match(line))

@@ -1,5 +1,4 @@
-"""One frame's way from picture to landmarks, synchronous: the live window, ``track``, the benchmarks and
-the tests all drive this object."""
+"""The synchronous pipeline from a frame to landmarks; the live window, ``track``, benchmarks and tests all use it."""
 
 from __future__ import annotations
 
@@ -49,15 +48,15 @@ class Pipeline:
         open_ghcu: Callable[[], Ghcu] | None = None,
         open_spare: Callable[[], Engine] | None = None,
     ) -> None:
-        """Put the parts together.
+        """Assemble the pipeline.
 
         Args:
             engine: runs the model.
             detector: finds faces; closed with the pipeline.
-            settings: until :meth:`configure` changes them.
-            policy: of following faces.
-            open_ghcu: opens what repairs covered landmarks, the first time the settings want it.
-            open_spare: opens an engine that takes the place of one that failed; without it a failure ends the run.
+            settings: in force until :meth:`configure` changes them.
+            policy: of the tracker; None for the defaults.
+            open_ghcu: opens the GHCU, which repairs covered landmarks, when the settings first ask for it.
+            open_spare: opens an engine to replace one that failed; without it a failure ends the run.
         """
         self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
         self._solver = FaceSolver(engine, self._policy.crop_scale, open_ghcu, open_spare)
@@ -72,7 +71,7 @@ class Pipeline:
 
     @property
     def engine_name(self) -> str:
-        """Library and device that really run."""
+        """Library and device in use."""
         return self._solver.engine.name
 
     @property
@@ -87,15 +86,15 @@ class Pipeline:
         self._settings = settings
 
     def open_ghcu(self) -> Ghcu | None:
-        """Return what repairs covered landmarks, opened if it was not yet; None where this pipeline has none.
+        """Return the GHCU, opened if it was not yet; None if this pipeline has none.
 
         Raises:
-            ModelError: where it is missing, damaged, or of other weights.
+            ModelError: it is missing, damaged, or belongs to other weights.
         """
         return self._solver.open_ghcu()
 
     def forget(self) -> None:
-        """Drop every face, as before the first frame: for a new source, or a place elsewhere in this one."""
+        """Drop every face, as before the first frame: for a new source, or another position in this one."""
         self._faces.clear()
         self._identities.forget()
         self._cuts = CutDetector()
@@ -103,7 +102,7 @@ class Pipeline:
         self._anew = True
 
     def close(self) -> None:
-        """Release the detector, end threads."""
+        """Release the detector and end the threads."""
         self._detector.close()
         self._solver.close()
 
@@ -132,7 +131,7 @@ class Pipeline:
         return FrameResult(frame, tuple(results), self._times.finish(), tuple(events), self._settings)
 
     def _look(self, frame: Frame, events: list[TrackingEvent]) -> list[FollowedFace]:
-        """Run the detector if a track needs it; drop faces it no longer finds; return newcomers."""
+        """Run the detector if a track needs it, drop the faces it no longer finds, and return new ones."""
         self._since_look += 1
         due = self._since_look >= self._settings.detect_every
         doubted = any(face.track.doubt or face.track.misses or face.track.disputes for face in self._faces)
@@ -157,12 +156,12 @@ class Pipeline:
         return [self._newcomer(frame, detection, events) for detection in strangers[: max(0, room)]]
 
     def _lose(self, face: FollowedFace, frame: Frame, reason: LossReason, events: list[TrackingEvent]) -> None:
-        """Say that a face is lost, and remember where."""
+        """Report a face as lost, and remember where it was."""
         events.append(FaceLost(face.track.face, reason))
         self._identities.lose(face.track.face, face.track.sure or face.track.crop, frame.timestamp)
 
     def _verdict(self, face: FollowedFace, detection: Detection | None) -> LossReason | None:
-        """Return why a face is lost after a look, None if it stays."""
+        """Return why a face is lost after a run of the detector, None if it is kept."""
         track = face.track
         if detection is not None:
             track.misses = 0
@@ -188,7 +187,7 @@ class Pipeline:
     def _accept(
         self, frame: Frame, face: FollowedFace, solved: SolvedFace, events: list[TrackingEvent]
     ) -> FaceResult | None:
-        """Turn a face's solutions into its result and next crop; None where it is lost."""
+        """Turn a face's solutions into its result and next crop; None if it is lost."""
         mode, track, crop, solutions = self._settings.mode, face.track, solved.crop, solved.solutions
         main = solutions[mode]
         track.crop = crop
@@ -226,14 +225,13 @@ class Pipeline:
 
 
 def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeline:
-    """Open the engine and the detector and put them together.
+    """Open the engine and the detector, and return a pipeline of them.
 
     Raises:
-        UserError: where the detector's model is missing, or the model does not find the points that the
-            application follows.
-        ModelError: for unusable weights, devices, or a GHCU that is asked for and not there.
+        UserError: the detector's model is missing, or the model has other landmarks than the application.
+        ModelError: unusable weights or devices, or a GHCU that is asked for but missing.
     """
-    # OpenCV's helpers spin while they wait, 5.6 ms of a processor a frame, and a face is too small for them to help.
+    # OpenCV's worker threads spin while they wait, 5.6 ms of CPU time per frame; a face is too small to gain by them.
     cv2.setNumThreads(1)
     opened = open_engine(engine.weights, engine.engine, engine.device, engine.threads)
     if opened.config.landmarks != LANDMARKS:
@@ -246,7 +244,7 @@ def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeli
         MediaPipeDetector(),
         tracking,
         open_ghcu=partial(Ghcu, engine.weights, engine.threads),
-        # Whatever ran, the CPU is there: a lost GPU costs speed, not the recording.
+        # The CPU is always there: a lost GPU costs speed, but not the recording.
         open_spare=partial(open_plainest, engine.weights, engine.engine, engine.threads),
     )
     if tracking.ghcu:

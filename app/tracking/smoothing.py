@@ -16,7 +16,7 @@ from model.topology import inter_ocular
 
 FRAME_SECONDS = 1 / 30
 LONGEST_SECONDS = 10.0
-"""A gap beyond this one is a clock that jumped."""
+"""A longer gap means that the clock jumped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class SmoothingSettings:
     Attributes:
         alpha: weight of the new frame in the moving average.
         min_cutoff: cut-off of the 1 euro filter at rest, in Hz.
-        beta: what a speed of one inter-ocular distance a second adds to that cut-off, in Hz.
+        beta: increase of that cut-off per inter-ocular distance a second of speed, in Hz.
         d_cutoff: cut-off of the speed, in Hz.
     """
 
@@ -44,7 +44,7 @@ class SmoothingSettings:
 
 
 def make_filter(mode: str, smoothing: SmoothingSettings | None = None) -> LandmarkFilter | None:
-    """Return the filter of a mode; None for the modes that are not filters."""
+    """Return the filter of a mode; None for modes that are not filters."""
     smoothing = smoothing or SmoothingSettings()
     if mode == Mode.EMA:
         return Ema(smoothing.alpha)
@@ -54,9 +54,9 @@ def make_filter(mode: str, smoothing: SmoothingSettings | None = None) -> Landma
 
 
 class FaceSmoother:
-    """A filter over one face's landmarks, fed in inter-ocular distances of its first frame.
+    """A filter over one face's landmarks, in units of its first frame's inter-ocular distance.
 
-    So one ``beta`` of the 1 euro filter fits faces of any size.
+    That way one ``beta`` of the 1 euro filter suits faces of any size.
     """
 
     def __init__(self, smoothing: LandmarkFilter) -> None:
@@ -66,7 +66,7 @@ class FaceSmoother:
         self._shift = 0.0
 
     def update(self, landmarks: NDArray[np.float32], seconds: float) -> NDArray[np.float32]:
-        """Return the filtered landmarks (98, 2), frame pixels, of the frame at ``seconds``."""
+        """Return the filtered landmarks (98, 2), in frame pixels, of the frame at ``seconds``."""
         if self._unit is None:
             if not np.isfinite(landmarks).all():
                 return landmarks
@@ -82,15 +82,15 @@ class FaceSmoother:
         self._shift = 0.0
 
     def _time(self, seconds: float) -> float:
-        """Return the filter's own time, which goes on by a frame where the source's clock stands still or jumps.
+        """Return the filter's own time, which advances by one frame if the source's clock stands still or jumps.
 
-        A filter that is told of no time, or of years, would stand still until the clock has caught up, or for ever.
+        Given no progress, or years, a filter would freeze until the clock has caught up, or for ever.
         """
         last = self._last
         time = seconds + self._shift
         if last is not None and not 0 < time - last <= LONGEST_SECONDS:
             time = last + FRAME_SECONDS
-        if not math.isfinite(time):  # a face that is first seen without a time
+        if not math.isfinite(time):  # the face's first frame has no time
             time = 0.0
         if math.isfinite(seconds):
             self._shift = 0.0 if time == seconds else time - seconds

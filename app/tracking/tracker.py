@@ -1,6 +1,6 @@
-"""Policy of following faces, in pure numpy: the next crop, doubt, loss, and which detection is whose.
+"""Tracking policy in pure NumPy: the next crop, doubt, loss, and matching detections to faces.
 
-Nothing here runs a network or touches pixels, so every rule can be tested with plain numbers.
+Nothing here runs a network or reads pixels, so every rule can be tested with plain numbers.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ from model.geometry import Crop
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Named tunables of the tracker.
+    """Parameters of the tracker.
 
     Attributes:
         crop_scale: crop side over the larger side of the landmark box.
-        centre_slack: the crop stays while the face's centre is within this share of its side. A crop
-            that moves with every jitter would itself make the landmarks flicker.
-        side_slack: the crop stays while the wanted side differs by less than this share.
+        centre_slack: the crop is kept while the face's centre is within this share of its side; a crop
+            that followed every jitter would make the landmarks flicker.
+        side_slack: the crop is kept while the wanted side differs by less than this share.
         max_spread: mean uncertainty over the landmark box side above which the face is doubted. With
             ``ldeq-s`` 99 % of the validation faces are below it and half of the face-free crops above.
         max_jump: centre movement in one frame, in box sides, above which the face is doubted.
         max_growth: factor of box side change in one frame above which the face is doubted.
         min_side: landmark box side in pixels below which a face is lost.
-        misses: looks in a row without a detection after which a face is lost; the detector misses
+        misses: detector runs in a row without a detection after which a face is lost; the detector misses
             profiles and covered faces that the landmarks still follow well.
         doubted_misses: the same for a face whose landmarks are in doubt as well.
         trust: frames for which uncertain landmarks raise no doubt once the detector has seen the face.
-        match_distance: a detection is a track's own within this share of the larger side.
+        match_distance: a detection belongs to a track within this share of the larger side.
         agree_distance: a detection confirms a track's crop within this share of its side.
-        agree_growth: and within this factor of its side.
-        disputes: looks in a row whose detection does not confirm the crop after which the track moves to the
-            detection; a hand before the face moves the detector's box for a frame or two. Landmarks in doubt
-            move at the first.
+        agree_growth: and within this ratio of sides.
+        disputes: detections in a row that do not confirm the crop after which the track moves to the
+            detection; a hand in front of the face moves the detector's box for a frame or two. A track in doubt
+            moves at the first.
     """
 
     crop_scale: float = 1.25
@@ -64,14 +64,14 @@ class Track:
     """One followed face.
 
     Attributes:
-        face: identity.
+        face: its identity.
         crop: what to solve in the next frame.
         landmarks: last landmarks (98, 2) in frame pixels; None before the first solve.
-        misses: looks in a row in which the detector did not see this face.
-        disputes: looks in a row in which the detector saw it elsewhere.
+        misses: detector runs in a row that did not find this face.
+        disputes: detector runs in a row that found it elsewhere.
         doubt: why the last result is doubted, None if it is not.
         trust: frames left in which uncertain landmarks raise no doubt.
-        sure: the crop of the last frame whose landmarks gave no reason to doubt them.
+        sure: the crop of the last frame whose landmarks were not in doubt.
     """
 
     face: int
@@ -95,7 +95,7 @@ def box_centre(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
 
 
 def next_crop(current: Crop, landmarks: NDArray[np.floating], policy: Policy) -> Crop:
-    """Return the crop for the next frame: the current one unless the face has moved out of its middle."""
+    """Return the crop for the next frame: the current one unless the face has moved off its centre."""
     wanted = Crop.around_points(landmarks, policy.crop_scale)
     shift = max(abs(wanted.centre_x - current.centre_x), abs(wanted.centre_y - current.centre_y))
     growth = abs(wanted.side / current.side - 1)
@@ -140,7 +140,7 @@ def match(
     """Assign detections to tracks, nearest first.
 
     Returns:
-        detection by face identity, and the detections that belong to no track.
+        Detections by face identity, and the detections that belong to no track.
     """
     pairs = []
     for track in tracks:
@@ -167,7 +167,7 @@ def agrees(crop: Crop, detection: Detection, policy: Policy) -> bool:
 
 
 def drop_overlapping(tracks: Sequence[Track], policy: Policy) -> list[Track]:
-    """Return the tracks without those that have slid onto an older track's face."""
+    """Return the tracks without those that have drifted onto the face of an older track."""
     kept: list[Track] = []
     for track in sorted(tracks, key=lambda track: track.face):
         twin = any(
