@@ -15,26 +15,26 @@ from app.sessions.take import Take
 from model.topology import REGIONS, inter_ocular
 
 CLOSE = 0.5
-"""Two faces of one session are the same one if they lie within this many inter-ocular distances, on average."""
+"""Largest mean distance of two takes' faces that count as the same, in inter-ocular distances."""
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class TakeFigures:
-    """What one take says about itself; None where nothing was measured.
+    """Figures of one take; None where nothing was measured.
 
     Attributes:
         name: of the take.
-        modes: that were looked at, for people.
-        frames: with at least one of the faces that were compared.
+        modes: labels of the modes in question.
+        frames: with at least one of the compared faces.
         solves: faces times frames.
-        flicker: root mean square, percent of the inter-ocular distance, over the frames that both takes measured
-            where they are of one session.
+        flicker: root mean square, percent of the inter-ocular distance; for two takes of one session, over the
+            frames that both measured.
         regions: the same by region, in the order of ``model.topology.REGIONS``.
         evaluations: of the network, per face and frame.
         resets: cold starts of RwR.
-        fps: frames a second that tracking could do on the median frame.
+        fps: frames a second at the median frame's tracking time.
     """
 
     name: str
@@ -55,11 +55,11 @@ class Comparison:
     Attributes:
         a: the first.
         b: the second.
-        same_session: they are of the same pictures, so that their landmarks can be compared one by one.
+        same_session: they are of the same pictures, so their landmarks can be compared one by one.
         common: solves that both have; 0 for two sessions.
         distance: mean distance of their landmarks in frame pixels; None for two sessions.
         distance_percent: the same in percent of the inter-ocular distance.
-        identical: their common landmarks are the same bit for bit; None for two sessions.
+        identical: their common landmarks are equal bit for bit; None for two sessions.
     """
 
     a: TakeFigures
@@ -96,14 +96,14 @@ class Comparison:
 def compare_takes(a: Take, b: Take, *, mode_a: str | None = None, mode_b: str | None = None) -> Comparison:
     """Compare two takes.
 
-    Of one session, only solves of the same face in the same frame count, so both are judged on the same pictures;
-    faces are matched by where they are. Of two sessions each is judged on its own.
+    In one session only solves of the same face in the same frame count, so both takes are judged on the same
+    pictures; faces are matched by position. Takes of two sessions are judged each on its own.
 
     Args:
         a: the first take.
         b: the second take.
-        mode_a: mode to look at in the first; None takes the one chosen in each frame.
-        mode_b: the same of the second.
+        mode_a: mode to compare in the first; None for the one chosen in each frame.
+        mode_b: the same for the second.
     """
     first, second = _looked_at(a, mode_a), _looked_at(b, mode_b)
     if a.session != b.session:
@@ -128,7 +128,7 @@ def compare_takes(a: Take, b: Take, *, mode_a: str | None = None, mode_b: str | 
 
 
 def figures_of(take: Take, mode: str | None = None) -> TakeFigures:
-    """Return what a take says by itself, in one mode or, where None, in the one chosen in each frame."""
+    """Return the figures of one take, in one mode or, if None, in the one chosen in each frame."""
     return _figures(take, _looked_at(take, mode), mode)
 
 
@@ -139,7 +139,7 @@ def _looked_at(take: Take, mode: str | None) -> Estimates:
 
 
 def _common(first: Estimates, second: Estimates) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return which solves of the one and of the other are of the same face in the same frame."""
+    """Return the indices of solves of the same face in the same frame, in the first and in the second."""
     pairs = []
     for face in np.unique(first.face):
         for other in np.unique(second.face):
@@ -148,7 +148,7 @@ def _common(first: Estimates, second: Estimates) -> tuple[NDArray[np.intp], NDAr
                 pairs.append((_apart(first.select(left), second.select(right)), int(face), int(other), left, right))
     kept: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
     used = np.zeros(len(first), bool), np.zeros(len(second), bool)
-    # The most frames first: a face that was lost and found anew under another number matches in both its parts.
+    # Most frames first: a face that was lost and found again under another number matches in both parts.
     for distance, _, _, left, right in sorted(pairs, key=lambda pair: (-len(pair[3]), pair[0])):
         if distance > CLOSE or used[0][left].any() or used[1][right].any():
             continue
@@ -176,7 +176,7 @@ def _apart(one: Estimates, two: Estimates) -> float:
 
 
 def _figures(take: Take, found: Estimates, mode: str | None, measured: NDArray[np.bool_] | None = None) -> TakeFigures:
-    """Return what ``found`` of a take says; flicker over the ``measured`` ones, None: over all that have it."""
+    """Return the figures of ``found``, solves of a take; flicker over the ``measured`` ones, None: all that have it."""
     if measured is None:
         measured = np.isfinite(found.flicker)
     names = dict.fromkeys(found.mode.tolist()) if mode is None else [mode]

@@ -1,4 +1,4 @@
-"""A session in lines of text: what it is, what its takes found, what happened, and whether its files are whole."""
+"""Describes a session in lines of text, and checks its files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.sessions.session import Session
 
 
 def session_lines(session: Session) -> list[str]:
-    """Return the session's facts, its takes and a count of its events, a line each."""
+    """Return the session's facts, a line per take, and a count of its events."""
     facts, counts = session.metadata, session.metadata.counts
     source = facts.source
     lines = [f"{session.name}: {session.state}, {session.seconds:.2f} s, {_many(len(session.frames), 'frame')}"]
     if session.state != SessionState.COMPLETE:
         exact = (session.folder / LANDMARKS_PARQUET).is_file()
         kept = "" if exact else "; landmarks are those of the CSV, to 0.001 pixels"
-        lines.append(f"  the recording did not come to its proper end{kept}")
+        lines.append(f"  the recording was cut off{kept}")
     rate = f", {source.fps:g} fps" if source.fps else ""
     lines.append(f"  source: {source.name} ({source.width}x{source.height}{rate}), {facts.started}")
     digest = facts.engine.sha256[:12] if facts.engine.sha256 else "unknown"
@@ -48,10 +48,10 @@ def session_lines(session: Session) -> list[str]:
 
 
 def damaged_files(session: Session) -> list[str]:
-    """Return the names of files that do not match their checksums or are missing, replays included; reads them all.
+    """Read all files, replays included; return the names of those that are missing or do not match their checksums.
 
     Raises:
-        SessionError: where a replay does not say what it is.
+        SessionError: the metadata of a replay cannot be used.
     """
     damaged = _differing(session.folder, session.metadata.checksums)
     for name in session.take_names[1:]:
@@ -72,7 +72,7 @@ def _video(session: Session) -> str:
     if video is None:
         return "none"
     where = video.file if video.inside else f"{video.file} (the file that was tracked)"
-    state = "" if session.video_path is not None else ", which is not there any more"
+    state = "" if session.video_path is not None else ", which is missing now"
     if facts.exact:
         return f"{where}{state}; replays are exact"
     if facts.exact_frames:

@@ -1,4 +1,4 @@
-"""``events.jsonl``: what happened and when, one JSON object a line, on the disk at once."""
+"""``events.jsonl``: what happened and when, one JSON object per line, written at once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EventKind(StrEnum):
 
 
 LARGEST_GAP = 1.0
-"""Seconds between two frames from which on the source was interrupted."""
+"""Seconds between two frames beyond which the source counts as interrupted."""
 
 _FIXED = ("time", "row", "frame", "kind")
 
@@ -60,7 +60,7 @@ class Event:
 
     Attributes:
         time: playing time, seconds.
-        row: of the frame, counted from the session's first.
+        row: of the frame in the session, from 0.
         frame: its index in the source.
         kind: an :class:`EventKind`; a newer version may have written others.
         data: more about it; ``docs/guide/session-format.md`` lists it by kind.
@@ -86,7 +86,7 @@ class Event:
 
 
 class Watcher:
-    """Tells from results in their order what happened."""
+    """Derives events from consecutive results."""
 
     def __init__(self) -> None:
         self._last: FrameResult | None = None
@@ -95,7 +95,7 @@ class Watcher:
         """Yield what happened in the next frame.
 
         Args:
-            result: what the pipeline returned; its picture's size counts, not its content.
+            result: of the pipeline; only its picture's size is used, not its content.
             time: playing time, seconds.
             row: of the frame in the session.
         """
@@ -122,7 +122,7 @@ class Watcher:
 
 
 def tracking_event(event: Event) -> TrackingEvent | None:
-    """Return what the tracker had reported; None for events of other kinds, and for damaged ones."""
+    """Return what the tracker reported; None for events of other kinds and damaged ones."""
     match event.kind, event.data.get("face"):
         case EventKind.FOUND, int(face):
             return FaceFound(face)
@@ -138,7 +138,7 @@ def tracking_event(event: Event) -> TrackingEvent | None:
 
 
 def _recorded(event: TrackingEvent) -> tuple[EventKind, dict[str, Any]]:
-    """Return the kind and the data under which a session keeps what the tracker reported."""
+    """Return the kind and the data that a session stores for what the tracker reported."""
     match event:
         case FaceFound(face):
             return EventKind.FOUND, {"face": face, "reason": ""}
@@ -153,7 +153,7 @@ def _recorded(event: TrackingEvent) -> tuple[EventKind, dict[str, Any]]:
 
 
 def settings_changes(old: TrackingSettings, new: TrackingSettings) -> dict[str, list[Any]]:
-    """Return [old, new] of each setting that differs, as plain values by name."""
+    """Return [old, new] of each setting that differs, as JSON values by name."""
     if old == new:
         return {}
     before, after = to_plain(old), to_plain(new)
@@ -164,7 +164,7 @@ def changed_settings(settings: TrackingSettings, event: Event) -> TrackingSettin
     """Return ``settings`` after a "settings" event.
 
     Raises:
-        SessionError: where the event holds no usable settings.
+        SessionError: the event holds no usable settings.
     """
     try:
         changes = {name: new for name, (_, new) in event.data["changes"].items()}
@@ -176,10 +176,10 @@ def changed_settings(settings: TrackingSettings, event: Event) -> TrackingSettin
 
 
 class EventLog:
-    """An open ``events.jsonl``; every event reaches the system at once. Used by one thread.
+    """An open ``events.jsonl``; every event reaches the operating system at once. Used by one thread.
 
     Raises:
-        RecordingError: where it cannot be created.
+        RecordingError: it cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -193,7 +193,7 @@ class EventLog:
         """Append one event.
 
         Raises:
-            RecordingError: where the disk takes no more.
+            RecordingError: it cannot be written.
         """
         values = {"time": event.time, "row": event.row, "frame": event.frame, "kind": event.kind, **event.data}
         try:
@@ -217,7 +217,7 @@ class EventLog:
 
 
 def read_events(path: Path) -> tuple[Event, ...]:
-    """Read the events; lines that are damaged or cut short are left out, a missing file has none."""
+    """Read the events; damaged or truncated lines are left out, and a missing file has none."""
     try:
         lines = path.read_bytes().splitlines()
     except OSError:

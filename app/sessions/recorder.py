@@ -1,4 +1,4 @@
-"""Records live results as a session: a thread of its own writes, the tracker never waits."""
+"""Records live results as a session on a thread of its own, so that the tracker never waits."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from app.sessions.writer import SessionWriter
 PICTURE_BYTES = 256 << 20
 PICTURES_WAITING = 64
 PICTURE_SECONDS = 0.7
-"""A picture that waited this long keeps new ones out: what waits is lost if the process is killed, and that
-must not be more than a second with what the disk does not have yet."""
+"""While a picture has waited this long, new ones are refused: what waits is lost if the process is killed, and
+together with what is not on the disk yet that must not exceed a second."""
 EXACT_PATIENCE = 4
-"""Exact recordings, where each picture counts, let so many times more of them wait, for so much longer."""
+"""Factor by which more pictures may wait, and longer, in exact recordings, where every picture counts."""
 ANNOTATED_WAITING = 2
-"""With more pictures waiting than this, the annotated one is left out."""
+"""With more pictures waiting than this, annotated ones are left out."""
 RESULTS_WAITING = 5_000
-"""Results without pictures that may wait, almost three minutes of them; then the disk counts as dead."""
+"""Results without pictures that may wait, almost three minutes; beyond that the disk counts as unresponsive."""
 FRESH_RESULTS = 90
-"""An exact recording waits for so many results for one that tracking began without memory."""
+"""Results that an exact recording waits through for one that was tracked without memory."""
 QUICKLY_READ = 256 << 20
-"""Bytes of video whose checksums are waited for at the end; those of larger ones follow in the background."""
+"""Bytes of video up to which stop() waits for the checksums; those of larger videos follow in the background."""
 STOP_SECONDS = 10.0
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Item:
-    """A result that waits; ``size`` is that of its picture, 0 where the picture was left out or not wanted."""
+    """A waiting result; ``size`` is that of its picture, 0 if the picture was dropped or is not wanted."""
 
     result: FrameResult
     since: float
@@ -70,18 +70,18 @@ class RecordingSummary:
 
 
 class SessionRecorder:
-    """Writes results into a session's folder, from the moment it is made until :meth:`stop`.
+    """Writes results into a session's folder, from its construction until :meth:`stop`.
 
-    Where the computer cannot keep up the annotated pictures are left out first, then the clean ones;
-    landmarks, frames and events are always written. An exact recording begins with the first result
-    that tracking made without memory (:meth:`app.tracking.live.LivePipeline.restart_tracking` brings one about).
+    If the computer cannot keep up, annotated pictures are dropped first, then clean ones; landmarks, frames and
+    events are always written. An exact recording begins with the first result that was tracked without memory
+    (:meth:`app.tracking.live.LivePipeline.restart_tracking` causes one).
 
     Args:
-        folder: a name that is free.
+        folder: must not exist yet.
         plan: what is recorded, and with what.
 
     Raises:
-        RecordingError: where the folder cannot be created.
+        RecordingError: the folder cannot be created.
     """
 
     def __init__(self, folder: Path, plan: SessionPlan) -> None:
@@ -110,7 +110,7 @@ class SessionRecorder:
 
     @property
     def dropped(self) -> int:
-        """Pictures left out of the clean video so far, and results after an error."""
+        """Pictures missing from the clean video so far, and results after an error."""
         with self._changed:
             return self._dropped
 
@@ -128,12 +128,12 @@ class SessionRecorder:
 
     @property
     def error(self) -> str | None:
-        """The sentence to show once the recording has failed; :meth:`stop` it then."""
+        """The sentence to show once the recording has failed; it must then be stopped."""
         with self._changed:
             return self._error
 
     def offer(self, result: FrameResult) -> None:
-        """Hand over a result without ever waiting for the disk or an encoder; ignored after :meth:`stop`."""
+        """Queue a result, without waiting for the disk or an encoder; ignored after :meth:`stop`."""
         size = result.frame.image.nbytes if self._keeps_pictures else 0
         with self._changed:
             if self._stopping:
@@ -155,13 +155,13 @@ class SessionRecorder:
             self._changed.notify()
 
     def stop(self, timeout: float = STOP_SECONDS) -> RecordingSummary:
-        """Write what waits, finish the files and end the thread; safe to call twice.
+        """Write what is queued, finish the files and end the thread; safe to call twice.
 
-        The checksums of large videos may still be computed for a moment after it returned.
+        Checksums of large videos may be completed after it returns.
 
         Args:
-            timeout: most seconds to wait; after them the summary carries an error, and the session
-                can be opened up to what had been written.
+            timeout: seconds to wait at most; after them the summary has an error, and the session holds what
+                had been written.
         """
         with self._changed:
             self._stopping = True
@@ -176,7 +176,7 @@ class SessionRecorder:
             return RecordingSummary(self._path, self._frames, self._dropped, self._seconds, error, self._damaged)
 
     def _is_fresh(self, result: FrameResult) -> bool:
-        """Whether to begin or go on; an exact recording begins where tracking has no memory."""
+        """Whether to record the result; an exact recording begins where tracking has no memory."""
         if self._unfresh is None:
             return True
         restarted = any(isinstance(event, TrackingRestarted) for event in result.events)
@@ -188,7 +188,7 @@ class SessionRecorder:
         return self._unfresh > FRESH_RESULTS
 
     def _is_full(self, size: int) -> bool:
-        """Whether a picture of ``size`` bytes has no room; asked with the lock held."""
+        """Whether a picture of ``size`` bytes must be dropped; called with the lock held."""
         if not self._pictures_waiting:
             return False
         late = monotonic() - self._waiting[0].since > PICTURE_SECONDS * self._patience
@@ -196,13 +196,13 @@ class SessionRecorder:
         return late or many or self._bytes_waiting + size > PICTURE_BYTES
 
     def _work(self) -> None:
-        yield_to_others()  # tracking comes first; pictures that cannot be encoded in time are dropped and counted
+        yield_to_others()  # tracking has priority; pictures that cannot be encoded in time are dropped and counted
         while (item := self._next()) is not None:
             self._record(item)
         self._finish()
 
     def _next(self) -> _Item | None:
-        """Wait for an item; None once everything is written and :meth:`stop` was called."""
+        """Wait for the next item; return None once everything is written after :meth:`stop`."""
         with self._changed:
             while not self._waiting:
                 if self._stopping:
@@ -250,13 +250,13 @@ class SessionRecorder:
         self._finished.set()
 
     def _fail(self, sentence: str) -> None:
-        """Note an error; with the lock held. What waits is still written where that is possible."""
+        """Record an error, with the lock held. Queued results are still written if possible."""
         if self._error is None:
             log.error(sentence)
             self._error = sentence
 
 
 def without_picture(result: FrameResult) -> FrameResult:
-    """Return the result with a picture that has a size and no content."""
+    """Return the result with a picture that has a size but no content."""
     height, width = result.frame.image.shape[:2]
     return replace(result, frame=replace(result.frame, image=np.empty((height, width, 0), np.uint8)))

@@ -1,4 +1,4 @@
-"""Replays a session: the real pipeline over the recorded pictures with their own time stamps."""
+"""Replays a session: the pipeline runs over the recorded pictures with their own time stamps."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ from model.weights import sha256
 AS_RECORDED = "as-recorded"
 
 Progress = Callable[[int, int], None]
-"""Is told how many frames of how many are done."""
+"""Called with the number of finished frames and the total."""
 
 
 class Tracker(Protocol):
-    """The part of :class:`app.tracking.pipeline.Pipeline` that a replay drives."""
+    """The part of :class:`app.tracking.pipeline.Pipeline` that a replay uses."""
 
     @property
     def engine_name(self) -> str: ...
@@ -64,28 +64,28 @@ def replay(
     stop: threading.Event | None = None,
     build: Build | None = None,
 ) -> Take | None:
-    """Track a session's pictures again and keep the result as a take of the session.
+    """Track a session's pictures again and store the result as a take of the session.
 
-    Tracking begins without memory, and forgets where it did in the recording. Frames without a picture are left
-    out, as if they had been skipped. The same replay gives the same landmarks bit for bit on the same engine
-    and computer; one as recorded gives the recorded ones where the session is exact.
+    Tracking begins without memory, and restarts where it did in the recording. Frames without a picture are left
+    out, as if they had been skipped. The same replay gives the same landmarks bit for bit on the same engine and
+    computer; a replay as recorded gives the recorded ones if the session is exact.
 
     Args:
         session: with a video.
-        tracking: the settings throughout; not used where ``as_recorded``.
-        engine: what computes.
-        as_recorded: make the recorded changes of settings at the same frames.
-        name: of the take; None makes one from the settings.
+        tracking: the settings throughout; ignored if ``as_recorded``.
+        engine: what runs the model.
+        as_recorded: apply the recorded changes of settings at the same frames.
+        name: of the take; None to derive one from the settings.
         progress: called after each frame, on this thread.
-        stop: ends the replay early; nothing is kept then.
-        build: makes the pipeline; the application's own if not given.
+        stop: ends the replay early, and nothing is kept.
+        build: makes the pipeline; None for the application's own.
 
     Returns:
-        The take, or None where it was stopped.
+        The take, or None if it was stopped.
 
     Raises:
-        UserError: where there are no pictures, the source's file has changed, the model cannot be used, or the
-            take cannot be written.
+        UserError: there are no pictures, the source's file has changed, the model cannot be used, or the take
+            cannot be written.
     """
     name = take_name(session, tracking, as_recorded) if name is None else _checked(session, name)
     folder = session.folder / REPLAYS / name
@@ -128,7 +128,7 @@ def replay(
 
 
 def take_name(session: Session, tracking: TrackingSettings, as_recorded: bool) -> str:
-    """Return a name for a replay: what it is, and a number where that name is taken."""
+    """Return a name for a replay that describes it, with a number if that name is taken."""
     if as_recorded:
         stem = AS_RECORDED
     else:
@@ -145,10 +145,10 @@ def take_name(session: Session, tracking: TrackingSettings, as_recorded: bool) -
 
 
 def _checked(session: Session, name: str) -> str:
-    """Return the name that a person gave to a replay.
+    """Return the name that a user gave to a replay.
 
     Raises:
-        SessionError: where it cannot be a folder's, or is taken.
+        SessionError: it cannot name a folder, or is taken.
     """
     if not name or Path(name).name != name or name in (".", "..", RECORDED):
         raise SessionError(f"{name!r} cannot name a replay; use letters, digits and dashes.")
@@ -166,7 +166,7 @@ def _track(
     progress: Progress | None,
     stop: threading.Event | None,
 ) -> int | None:
-    """Drive every picture through; return how many, None where it was stopped."""
+    """Track every picture; return how many, or None if it was stopped."""
     restarts = {event.row for event in session.events if event.kind == EventKind.RESTART}
     table = session.frames
     writer = TakeWriter(folder)
@@ -195,7 +195,7 @@ def _pictures(session: Session) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     """Yield (row, picture) of every frame that has one, in order.
 
     Raises:
-        SessionError: where the video cannot be read.
+        SessionError: the video cannot be read.
     """
     shown = session.frames.picture
     row_of = {int(picture): row for row, picture in enumerate(shown) if picture >= 0}
@@ -205,10 +205,10 @@ def _pictures(session: Session) -> Iterator[tuple[int, NDArray[np.uint8]]]:
 
 
 def _check_reference(session: Session) -> None:
-    """Find out whether a video outside of the folder is still the one that was tracked.
+    """Check that a video outside the folder is still the one that was tracked.
 
     Raises:
-        SessionError: where it is not.
+        SessionError: it is not.
     """
     video, path = session.metadata.video, session.video_path
     if video is None or video.inside or path is None or video.sha256 is None:

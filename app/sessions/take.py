@@ -1,4 +1,4 @@
-"""A take: what one run of the tracker found in a session's pictures, live or in a replay."""
+"""A take: the results of one run of the tracker over a session's pictures, live or in a replay."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from model.solvers import SolveReport
 SettingsAt = Callable[[int], TrackingSettings]
 
 CROP_SCALE = 1.25
-"""Side of a shown crop over the larger side of its landmarks; the crops themselves are not recorded."""
+"""Side of a rebuilt crop over the larger side of its landmarks; crops are not recorded."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,11 +34,11 @@ class Take:
         tracking: the settings in the first frame.
         frames: the session's frames, with the times that this take spent on each.
         estimates: everything that was found.
-        events: what happened in it.
+        events: what happened in it, in order.
         engine: what computed it.
-        versions: of everything that may have changed what was computed.
-        settings_at: tells the settings of a row.
-        as_recorded: a replay that made the recorded changes of settings; True for what was recorded.
+        versions: of everything that affects what is computed.
+        settings_at: returns the settings of a row.
+        as_recorded: the recorded changes of settings were applied; True for the recording itself.
     """
 
     session: str
@@ -54,17 +54,17 @@ class Take:
 
     @property
     def faces(self) -> tuple[int, ...]:
-        """Identities, in the order in which they appeared."""
+        """Identities, in order of appearance."""
         return tuple(dict.fromkeys(self.estimates.face.tolist()))
 
     @property
     def modes(self) -> tuple[str, ...]:
-        """Modes that answered, the first chosen one first."""
+        """Modes with an answer, the one chosen first at the front."""
         return tuple(dict.fromkeys(self.estimates.mode.tolist()))
 
     @property
     def main_face(self) -> int | None:
-        """The face that was seen in most frames; None where there is none."""
+        """The face that is in most frames; None if there is none."""
         chosen = self.estimates.face[self.estimates.chosen]
         if not len(chosen):
             return None
@@ -78,12 +78,12 @@ class Take:
 
     @property
     def fps(self) -> float:
-        """Frames a second that tracking could do on the median frame; NaN where its time is unknown."""
+        """Frames a second at the median frame's tracking time; NaN if that is unknown."""
         seconds = self.frames.seconds[np.isfinite(self.frames.seconds)]
         return float(1 / np.median(seconds)) if len(seconds) and np.median(seconds) > 0 else float("nan")
 
     def landmarks(self, face: int, mode: str | None = None) -> NDArray[np.float32]:
-        """Return (n, 98, 2) float32 frame pixels of one face, NaN where it was not; ``mode`` None: the chosen one."""
+        """Return (n, 98, 2) float32 frame pixels of one face, NaN where it is absent; ``mode`` None: the chosen one."""
         found = self.estimates.of(face, mode)
         return np.asarray(found.spread(found.landmarks, len(self.frames)), np.float32)
 
@@ -98,10 +98,10 @@ class Take:
         return np.asarray(found.spread(found.regions, len(self.frames)), np.float64)
 
     def result(self, row: int, image: NDArray[np.uint8]) -> FrameResult:
-        """Return what the pipeline had said about a row, to be drawn or exported like a live result.
+        """Rebuild the pipeline's result for a row, to be drawn or exported like a live result.
 
-        Crops are rebuilt from the landmarks, of the residuals only the last is known, and the moment of capture is
-        the playing time.
+        Crops are rebuilt from the landmarks, only the last residual is known, and the time of capture is the playing
+        time.
 
         Args:
             row: of the frame table.
