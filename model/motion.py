@@ -1,4 +1,4 @@
-"""How a face's points move between two frames, as far as the two images tell.
+"""The motion of a face's points between two frames, estimated from the two images.
 
 Dense optical flow sees where texture went, but at single points it is noisy, and inside an occluder it sees
 the occluder. A similarity fitted robustly to the flow at all points sees where the head went, but not
@@ -41,10 +41,10 @@ MIN_POINTS = 20
 
 
 class MotionEstimate(Protocol):
-    """Tells where points of a face went from one frame to the next."""
+    """Estimates the motion of a face's points from one frame to the next."""
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
-        """Return the motion (n, 2) of the points ``before`` in frame pixels, None where there is no telling.
+        """Return the motion (n, 2) of the points ``before`` in frame pixels; None if it cannot be estimated.
 
         Args:
             old: the last frame, RGB (h, w, 3).
@@ -67,7 +67,7 @@ class _Grey:
 
 @dataclass(slots=True)
 class _Field:
-    """The flow between two frames, kept because whoever asks next usually means the same two."""
+    """The flow between two frames, kept because the next call is usually about the same two."""
 
     old: Image
     new: Image
@@ -82,14 +82,14 @@ class _Field:
 
 @dataclass(slots=True)
 class _Fit:
-    """What a field says of some points, kept because the flicker meter asks for those that RwR asked for."""
+    """The motion of some points in a field, kept because the flicker meter asks for the same points as RwR."""
 
     flow: Floats
     before: Array
     parts: tuple[Array, Array]
 
     def of(self, flow: Floats, before: Array) -> bool:
-        """Return whether it is what ``flow`` says of the points ``before``."""
+        """Return whether it belongs to ``flow`` and the points ``before``."""
         return self.flow is flow and np.array_equal(self.before, before)
 
 
@@ -119,7 +119,7 @@ class FlowMotion:
         return None if parts is None else np.asarray(parts[0] + parts[1])
 
     def parts(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> tuple[Array, Array] | None:
-        """Return the head's motion at the points and what each moves besides, both (n, 2).
+        """Return the head's motion at the points, and each point's motion relative to it, both (n, 2).
 
         Arguments and None as for :meth:`between`, whose answer is their sum.
         """
@@ -216,7 +216,7 @@ def fit_similarity(points: Array, motion: Array, trust: Array) -> Array:
     counted = trust > 0
     trusted = moved[counted]
     a, b = complex(median(trusted.real), median(trusted.imag)), 0j
-    # A handful of sums over the points is all that a step needs: numpy's calls cost more than its arithmetic here.
+    # A step needs only a few sums over the points; here numpy's call overhead costs more than the arithmetic.
     squared, products = (z * z.conj()).real, moved * z.conj()
     sums = np.stack([np.ones(len(z)), z, moved, squared, products], axis=1)
     for _ in range(FIT_STEPS):

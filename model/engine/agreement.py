@@ -22,6 +22,6 @@ def landmarks_on_noise(engine: Engine, evaluations: int = 1) -> NDArray[np.float
 
 
 def mean_distance(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Return how far landmarks (..., 2) lie apart on average; infinite where some are no numbers."""
+    """Return the mean distance of landmarks (..., 2); infinite if some are not finite."""
     apart = float(np.linalg.norm(first - second, axis=-1).mean())
     return apart if np.isfinite(apart) else float("inf")

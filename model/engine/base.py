@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from model.config import LdeqConfig
 
 State = Any
-"""An array of the engine's own kind (numpy or torch): heatmaps z or injection u, batch first."""
+"""An array of the engine's own type (numpy or torch): heatmaps z or injection u, batch first."""
 
 
 class Engine(Protocol):
-    """Runs an LDEQ of k landmarks. States stay where the engine keeps them (GPU memory, numpy) between calls."""
+    """Runs an LDEQ of k landmarks. Between calls, states stay in the engine's own arrays (numpy, or GPU memory)."""
 
     @property
     def config(self) -> LdeqConfig:
@@ -23,7 +23,7 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """Library and device that really run, for people: "onnxruntime, CPU", "torch, CUDA: RTX 4060"."""
+        """Library and device in use, for display: "onnxruntime, CPU", "torch, CUDA: RTX 4060"."""
         ...
 
     def encode(self, crops: NDArray[np.uint8]) -> State:
@@ -45,11 +45,11 @@ class Engine(Protocol):
 
 @runtime_checkable
 class Asynchronous(Protocol):
-    """An engine whose calls may return before its device has done what was asked.
+    """An engine whose calls may return before its device has finished.
 
-    Only two need to know: who measures, and who would give other engines a thread to work on meanwhile.
+    Only timing code needs to know, and code that would otherwise give the engine a thread of its own.
     """
 
     def wait(self) -> None:
-        """Return when everything asked for so far is done."""
+        """Block until all work submitted so far is done."""
         ...

@@ -1,7 +1,7 @@
-"""A function of tensors, recorded once and replayed: one call starts all of its kernels.
+"""A function of tensors as a CUDA graph: recorded once, then replayed with a single launch.
 
-A recording works in buffers of its own. It reads the same memory in each replay and writes its result over that of the
-last one, while solvers and RwR keep states for as long as they like. So arguments are copied in, and results out.
+A recording works in buffers of its own: each replay reads the same memory and overwrites the last result, while solvers
+and RwR keep states for longer. So arguments are copied in and results are copied out.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def record_graph(function: Function, inputs: Sequence[Tensor]) -> tuple[Callable
     """Capture a CUDA graph of ``function(*inputs)``; see :data:`Record`.
 
     Raises:
-        RuntimeError: where the function does something that cannot be captured, or CUDA fails.
+        RuntimeError: if the function does something that cannot be captured, or CUDA fails.
     """
     around = torch.cuda.current_stream()
     with torch.cuda.stream(around):  # a capture that fails leaves its own stream behind as the current one

@@ -1,6 +1,6 @@
-"""Which engine is fastest on this processor, or on this graphics card: measured once, then remembered.
+"""The fastest engine on this processor or graphics card: measured once, then remembered.
 
-Which of them wins depends on what the hardware can do, so they are run. What was measured is kept in the
+Which one wins depends on the hardware, so they are run. What was measured is kept in the
 user's cache folder until a library, the weights, the number of threads, the card or its driver change.
 """
 
@@ -68,7 +68,7 @@ def candidates() -> tuple[EngineName, ...]:
 
 
 def cuda_candidates(graphs: bool) -> Cuda | None:
-    """Return the card and the engines that it could run with what is installed; None where there is no card or engine.
+    """Return the card and the engines that it could run with what is installed; None if there is no card or engine.
 
     Args:
         graphs: whether the weights have graphs for onnxruntime.
@@ -89,7 +89,7 @@ def open_fastest(card: WeightsCard, threads: int, open_one: Open, cuda: Cuda | N
         cuda: the graphics card that is to run it; None: the CPU.
 
     Raises:
-        ModelError: where none can be opened.
+        ModelError: if none can be opened.
     """
     known = remembered(card, threads, cuda)
     if known is not None:

@@ -1,4 +1,4 @@
-"""The engine for NVIDIA GPUs: CUDA graphs, convolutions of 16 bits where they change nothing, uploads nobody waits for.
+"""The engine for NVIDIA GPUs: CUDA graphs, 16-bit convolutions if they keep the landmarks, asynchronous uploads.
 
 Stem, one evaluation and decode are a graph each, for every batch size up to :data:`MOST_FACES` from its first use on;
 larger batches start their layers one by one. States never leave the device: crops go in, points come back.
@@ -48,8 +48,8 @@ class CudaEngine(TorchEngine):
             device: "cuda", or "cpu".
 
         Raises:
-            ModelError: for unusable weights, or where CUDA is absent.
-            RuntimeError: where CUDA fails.
+            ModelError: for unusable weights, or if CUDA is absent.
+            RuntimeError: if CUDA fails.
         """
         self._precision = precision
         super().__init__(weights, device)
@@ -72,14 +72,14 @@ class CudaEngine(TorchEngine):
         self._graphs = True
 
     def _once(self) -> None:
-        """Go one face's way once."""
+        """Run stem, cell and decode once for one face."""
         size = self._config.input_size
         u = self.encode(np.zeros((1, size, size, 3), np.uint8))
         self.decode(self.evaluate(self.zero_state(1), u))
 
     @property
     def name(self) -> str:
-        """Library, device and precision that really run."""
+        """Library, device and precision in use."""
         return f"{super().name}, {self._precision}" + ("" if self._graphs else ", without graphs")
 
     @torch.inference_mode()
@@ -120,7 +120,7 @@ def open_cuda(weights: Path, precisions: Sequence[Precision] = tuple(HALVES), de
     """Open the first of the ``precisions`` that agrees with float32, or float32 where none does.
 
     Raises:
-        ModelError: for unusable weights, or where CUDA is absent or fails.
+        ModelError: for unusable weights, or if CUDA is absent or fails.
     """
     try:
         exact = CudaEngine(weights, Precision.FLOAT32, device)

@@ -11,7 +11,7 @@ from model.engine.open import open_engine
 
 
 def open_plainest(weights: Path, engine: str, threads: int | None) -> Engine:
-    """Open what is least likely to fail for ``weights``: PyTorch where it was asked for, else onnxruntime, on the CPU.
+    """Open the engine least likely to fail: PyTorch if it was asked for, otherwise onnxruntime, on the CPU.
 
     Raises:
         ModelError: for unusable weights.

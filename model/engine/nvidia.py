@@ -1,4 +1,4 @@
-"""What there is of CUDA on this computer, found out without importing PyTorch, which takes a second and a half."""
+"""Detection of CUDA without importing PyTorch, which takes a second and a half."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ NAME_LENGTH = 256
 
 
 def card_name() -> str | None:
-    """Return the first card that CUDA offers this process and its driver's CUDA, None where there is no card.
+    """Return the first card that CUDA offers this process and its driver's CUDA, None if there is no card.
 
     The driver itself is asked; it heeds CUDA_VISIBLE_DEVICES.
     """

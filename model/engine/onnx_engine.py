@@ -43,7 +43,7 @@ class OnnxEngine:
         """Load the graphs made from ``weights`` onto ``device`` ("cpu" or "cuda").
 
         Raises:
-            ModelError: where a graph is missing, damaged or not of these weights, or CUDA does not bind.
+            ModelError: if a graph is missing, damaged or not of these weights, or CUDA does not bind.
         """
         card = read_card(weights)
         stem_path, cell_path = self._graphs(weights)
@@ -109,7 +109,7 @@ def session(path: Path, device: str, threads: int | None) -> Any:
     """Open a graph with onnxruntime on ``device`` ("cpu" or "cuda").
 
     Raises:
-        ModelError: where it cannot be loaded, or CUDA does not bind.
+        ModelError: if it cannot be loaded, or CUDA does not bind.
     """
     import onnxruntime as ort
 

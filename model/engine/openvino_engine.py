@@ -32,7 +32,7 @@ class OpenVinoEngine:
         """Load the graphs made from ``weights``.
 
         Raises:
-            ModelError: where a graph is missing, damaged or not of these weights, or openvino is not installed.
+            ModelError: if a graph is missing, damaged or not of these weights, or openvino is not installed.
         """
         core = _core()
         card = read_card(weights)
@@ -98,7 +98,7 @@ def _request(core: Any, path: Path, shapes: dict[str, list[int]], options: dict[
     """Compile a graph for inputs of these shapes.
 
     Raises:
-        ModelError: where OpenVINO cannot.
+        ModelError: if OpenVINO cannot.
     """
     try:
         model = core.read_model(path)

@@ -1,7 +1,7 @@
 """The cell with products of 8 bits: a graph for :class:`model.engine.onnx_engine.Int8Engine`.
 
-Convolutions of 3 x 3 are quantised, weights by output channel, activations by the range that they have along the
-solves of some pictures. Those of 1 x 1 stay float: with all of them quantised RwR flickers 3 % more than in float, so
+The 3 x 3 convolutions are quantised: weights per output channel, activations by their range along the solves of some
+pictures. Those of 1 x 1 stay float: with all of them quantised RwR flickers 3 % more than in float, so
 1 %, for a tenth of the time. ``docs/reports/performance.md`` has the figures.
 """
 
@@ -36,7 +36,7 @@ def quantise_cell(weights: Path, pictures: NDArray[np.uint8]) -> Path:
         pictures: RGB crops (n, input_size, input_size, 3) to measure ranges on; some dozens do.
 
     Raises:
-        ModelError: where the weights or a graph are missing or damaged.
+        ModelError: if the weights or a graph are missing or damaged.
     """
     # Only used to make weights, and it imports much of the onnx package.
     import onnx
@@ -68,7 +68,7 @@ def quantise_cell(weights: Path, pictures: NDArray[np.uint8]) -> Path:
 
 
 def solve_inputs(engine: OnnxEngine, pictures: NDArray[np.uint8]) -> list[dict[str, NDArray[np.float32]]]:
-    """Return what the cell is given along plain solves of the pictures."""
+    """Return the inputs of the cell along plain solves of the pictures."""
     inputs = []
     for picture in pictures:
         u, z = engine.encode(picture[None]), engine.zero_state(1)

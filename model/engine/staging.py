@@ -1,4 +1,4 @@
-"""How crops reach a device while the processor goes on."""
+"""Asynchronous upload of crops to a device."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class Staging:
-    """Page-locked memory that a GPU reads by itself; from ordinary memory a copy makes the processor wait.
+    """Page-locked memory that a GPU reads by itself; a copy from pageable memory would block the processor.
 
     Args:
         shape: of the pictures, uint8.

@@ -23,7 +23,7 @@ class TorchEngine:
         """Load ``weights`` onto ``device`` ("cpu" or "cuda").
 
         Raises:
-            ModelError: for unusable weights, or where CUDA is asked for and absent.
+            ModelError: for unusable weights, or if CUDA is asked for and absent.
         """
         if device == "cuda" and not torch.cuda.is_available():
             raise ModelError("CUDA is not available to torch; use --device cpu, or install an NVIDIA driver")

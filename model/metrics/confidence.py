@@ -1,4 +1,4 @@
-"""How sure a measured figure is: bootstrap intervals over independent units (faces, videos).
+"""Confidence of a measured figure: bootstrap intervals over independent units (faces, videos).
 
 Units are drawn with replacement and the figure is computed again; the interval is bias-corrected and accelerated
 (BCa; Efron, 1987), which suits the skewed errors of landmarks better than plain percentiles. Frames of one video
@@ -47,12 +47,12 @@ class Figure:
         return f"{self.value:.{decimals}f} {self.ends(decimals)}".rstrip()
 
     def ends(self, decimals: int) -> str:
-        """Return the interval alone, ``[4.55, 5.11]``; "" where there is none."""
+        """Return the interval alone, ``[4.55, 5.11]``; "" if there is none."""
         return "" if math.isnan(self.low) else f"[{self.low:.{decimals}f}, {self.high:.{decimals}f}]"
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """The two ends, or None where there is no interval."""
+        """The two ends, or None if there is no interval."""
         return None if math.isnan(self.low) else (self.low, self.high)
 
 
@@ -82,7 +82,7 @@ def mean_figure(values: NDArray[np.floating]) -> Figure:
 def ratio_figure(values: NDArray[np.floating], baseline: NDArray[np.floating]) -> Figure:
     """Return mean(values) / mean(baseline), units drawn in pairs.
 
-    What makes a face hard is hard for both, so the ratio is far surer than either mean. Pairs in which
+    A hard face is hard for both, so the ratio has a far narrower interval than either mean. Pairs in which
     one is NaN do not count.
 
     Args:

@@ -1,22 +1,22 @@
 """Flicker without ground truth: landmark motion that the image itself does not explain.
 
-From frame t-1 to t landmark l moves by x_t,l - x_t-1,l. The image alone says that this spot of the face
+From frame t-1 to t landmark l moves by x_t,l - x_t-1,l. According to the image alone, this spot of the face
 moved by m_t,l (:mod:`model.motion`). What is left is the live flicker measure,
 
     F_t = 100 / d_t * sqrt( mean_l |x_t,l - x_t-1,l - m_t,l|^2 )      in % of the inter-ocular distance d_t.
 
 With the true motion in place of m this is the flicker that NMF sums up (:func:`model.metrics.flicker.nmf`), up to
-the face size it divides by. Several modes of the same face (with RwR, without, filtered) are judged against
-one and the same m, so their difference owes nothing to the motion estimate.
+the face size it divides by. Several modes of the same face (with RwR, without, filtered) are measured against
+the same m, so their difference does not depend on the motion estimate.
 
-What it is not:
+Limits:
 
-- No accuracy: landmarks glued to the wrong spots of the face have no flicker, and drift that is slow
+- It does not measure accuracy: landmarks glued to the wrong spots of the face have no flicker, and drift that is slow
   against the frame rate adds almost nothing.
-- Not free of its own error: motion that the flow misses (fast turns, blinks, an occluder over most of the
-  face) counts as flicker, about 0.2 to 0.8 % per frame on ordinary video. Below that floor modes differ in
-  truth by more than their readings say.
-- No judge of lag as such: a filter that trails behind the face reads low while the face moves evenly and
+- It has an error of its own: motion that the flow misses (fast turns, blinks, an occluder over most of the
+  face) counts as flicker, about 0.2 to 0.8 % per frame on ordinary video. Below that floor the true
+  difference of modes is larger than that of their readings.
+- It does not measure lag: a filter that trails behind the face reads low while the face moves evenly and
   high when it starts or stops. Readings of filters say nothing about how late their landmarks are.
 - A tracker that follows the optical flow itself would read 0 whatever it does.
 
@@ -59,7 +59,7 @@ class FlickerReading:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the meter remembers of the last frame; the image is a reference, not a copy."""
+    """The last frame and its landmarks; the image is a reference, not a copy."""
 
     image: Image
     landmarks: dict[str, Array]

@@ -80,7 +80,7 @@ def _config(tensors: dict[str, Tensor], variant: Variant) -> LdeqConfig:
     """Read the sizes off the shapes; the rest is what was published.
 
     Raises:
-        ModelError: where no LDEQ has such sizes.
+        ModelError: if no LDEQ has such sizes.
     """
     cell = "deq_layer.cell"
     first = f"{cell}.hourglass.upchan1.conv.weight"

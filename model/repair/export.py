@@ -18,7 +18,7 @@ def export_ghcu(card: GhcuCard) -> Path:
     """Write the graph of a GHCU beside its weights and enter its checksum in its JSON.
 
     Raises:
-        ModelError: where the weights are damaged or do not fit the card.
+        ModelError: if the weights are damaged or do not fit the card.
     """
     from safetensors.torch import load_file
 

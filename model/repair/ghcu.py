@@ -1,4 +1,4 @@
-"""GHCU, the global heatmap correction unit: covered points take their place from all the other heatmaps.
+"""GHCU, the global heatmap correction unit: places covered points by means of all the other heatmaps.
 
 Liu et al. (CVPR 2019) put a light network on top of the heatmaps that sees all of them at once and returns all
 points; where a heatmap's peak is low, its point is replaced. An LDEQ's heatmaps have a peak of 1 by definition, so
@@ -112,7 +112,7 @@ def read_ghcu_card(path: Path) -> GhcuCard:
     """Read the JSON beside a GHCU's .safetensors file.
 
     Raises:
-        ModelError: where it is missing or not such a description.
+        ModelError: if it is missing or not such a description.
     """
     card_path = path.with_suffix(".json")
     if not card_path.is_file():
@@ -151,7 +151,7 @@ class Ghcu:
         """Open the GHCU that lies beside the LDEQ's ``weights``.
 
         Raises:
-            ModelError: where it is missing, damaged, or was trained on other weights.
+            ModelError: if it is missing, damaged, or was trained on other weights.
         """
         card = read_ghcu_card(ghcu_path(weights))
         if card.trained_on != read_card(weights).files.get(weights.name):

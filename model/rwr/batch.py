@@ -1,4 +1,4 @@
-"""Several faces of one frame in one batch: the network is evaluated once for all of them, each keeps its own memory."""
+"""Several faces of one frame in one batch: the network runs once for all of them, and each keeps its own memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def solve_batch(
     image: NDArray[np.uint8] | None = None,
     seconds: float | None = None,
 ) -> list[Solution]:
-    """Solve the faces of one frame; the same as ``recurrence.solve`` for each, but for rounding.
+    """Solve the faces of one frame; equal to ``recurrence.solve`` for each, up to rounding.
 
     Warm faces make one batch and cold ones another. One face alone is solved without any copying.
 
@@ -73,7 +73,7 @@ def _warm(engine: Engine, starts: Sequence[WarmProblem], u: State, like: Recurre
 
 
 def _some(u: State, indices: Sequence[int]) -> State:
-    """Return these samples of a batch, without a copy where they are all of it."""
+    """Return these samples of a batch, without a copy if they are all of it."""
     if len(indices) == u.shape[0]:
         return u
     return array_namespace(u).concat([u[i : i + 1] for i in indices])

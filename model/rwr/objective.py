@@ -21,7 +21,7 @@ from model.rwr.weight import AdaptiveWeight
 
 
 class RecurrenceTerm:
-    """The recurrence term of one frame: what the picture says, drawn towards the reference."""
+    """The recurrence term of one frame: pulls each landmark's heatmap towards the reference."""
 
     def __init__(
         self,
@@ -66,11 +66,11 @@ class RecurrenceTerm:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WarmProblem:
-    """Where a warm solve starts, and what draws it there.
+    """One face's warm solve: its start and its recurrence term.
 
     Attributes:
         start: the last frame's fixed point in this frame's crop (1, n, h, h).
-        term: the recurrence term; None where its weight is 0.
+        term: None if the recurrence weight is 0.
     """
 
     start: State
@@ -78,9 +78,9 @@ class WarmProblem:
 
 
 def weighted_step(engine: Engine, starts: Sequence[WarmProblem], new: State) -> State:
-    """Return what one evaluation f(z) (faces, n, h, h) becomes, each face drawn by its own start.
+    """Apply each face's recurrence term to one evaluation f(z) (faces, n, h, h).
 
-    All are decoded at once: on a GPU that is where the processor waits.
+    All faces are decoded at once, since on a GPU the processor waits for the decode.
     """
     if all(start.term is None for start in starts):
         return new
@@ -93,7 +93,7 @@ def weighted_step(engine: Engine, starts: Sequence[WarmProblem], new: State) -> 
 
 
 def _head_motion(now: NDArray[np.float64], before: NDArray[np.float64], pixel: float) -> NDArray[np.float64]:
-    """Return the similarity's motion that most landmarks follow, (n, 2) in frame pixels.
+    """Return the motion (n, 2) of the similarity that most landmarks follow, frame pixels.
 
     Args:
         now: landmarks of this frame (n, 2), frame pixels.

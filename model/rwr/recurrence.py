@@ -31,20 +31,20 @@ from model.solvers import ColdReason, SolveReport, StopReason, settling_iteratio
 
 
 def calculated(u: State) -> State:
-    """Return an injection, asking for it where it is still to come."""
+    """Return an injection, calling for it if it was given as a function."""
     return u() if callable(u) else u
 
 
 class Recurrence:
-    """What one face carries from frame to frame."""
+    """The memory of one face: its last fixed point, and the weights and motion that go with it."""
 
     def __init__(self, engine: Engine, settings: RwrSettings | None = None, flow: FlowMotion | None = None) -> None:
-        """Begin without memory.
+        """Start without memory.
 
         Args:
             engine: runs the model.
             settings: None: the defaults.
-            flow: measures the picture's motion; one that others use for the same face saves their work or this one's.
+            flow: measures the motion of the picture; sharing one with the flicker meter of the same face saves work.
         """
         self._engine = engine
         self._flow = flow or FlowMotion()
@@ -72,8 +72,8 @@ class Recurrence:
         """Solve one face in one frame.
 
         Args:
-            u: injection of the crop, batch 1; or what returns it, asked once the picture's motion is known, so that it
-                may be calculated meanwhile.
+            u: injection of the crop, batch 1; or a function that returns it, called once the motion of the picture is
+                known, so that the two can be computed at the same time.
             crop: where the crop lies in the frame.
             image: the whole frame, RGB (h, w, 3), kept until the next one and so not to be written to. Without
                 it the head's motion is read off the landmarks, which is less exact and knows no expressions.
@@ -98,7 +98,7 @@ class Recurrence:
         return self._settings
 
     def prepare(self, crop: Crop, image: NDArray[np.uint8] | None, seconds: float | None) -> WarmProblem | None:
-        """Look at the frame and return where its solve starts, None for a cold one; arguments as of :meth:`solve`.
+        """Prepare the frame's warm solve, or return None for a cold one; arguments as of :meth:`solve`.
 
         :meth:`finish` or :meth:`start_over` must follow; several faces are solved together this way, see
         :mod:`model.rwr.batch`.

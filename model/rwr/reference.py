@@ -1,4 +1,4 @@
-"""Where the last frame's landmarks are in this frame, as far as the two pictures tell.
+"""The reference: where the last frame's landmarks are in this frame, estimated from the two pictures.
 
 The picture's motion at a landmark is measured with an error of its own. With a prior that a face moves on as it
 did, the most likely motion minimises
@@ -6,8 +6,8 @@ did, the most likely motion minimises
     (v - measured)^2 / measurement variance + (v - v_last)^2 / acceleration variance,
 
 which is v = gain * measured + (1 - gain) * v_last. Heads are heavier than lids and lips: the head's motion is
-given a smaller gain than what a landmark does by itself. Where frames were skipped, v_last is taken for the longer
-time, and is worth less: under a random acceleration the variance of a motion foretold grows with the cube of the time.
+given a smaller gain than what a landmark does by itself. Where frames were skipped, v_last is scaled to the longer
+time and weighted less: under random acceleration the variance of a predicted motion grows with the cube of the time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FRAME_SECONDS = 1 / 25
 """Time between frames for which the gains are given; more of a motion is believed after a longer time, not less after
 a shorter."""
 LONGEST_SECONDS = 10.0
-"""A motion of so long ago says nothing, and clocks that jump by years must not be reckoned with."""
+"""A motion this old is ignored; so are clocks that jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class ReferenceMotion:
         self._head = self._local = None
 
     def to(self, image: Image, crop: Crop, landmarks: Array, seconds: float | None = None) -> Array | None:
-        """Return how far ``landmarks`` (n, 2) of the last frame have moved, frame pixels; None where unknown.
+        """Return how far ``landmarks`` (n, 2) of the last frame have moved, frame pixels; None if unknown.
 
         Args:
             image: this frame, RGB (h, w, 3).
@@ -94,7 +94,7 @@ class ReferenceMotion:
         return np.asarray(self._head + self._local)
 
     def _time_passes(self, seconds: float | None) -> float:
-        """Return how many times as long ago the last frame is as the one before was from it."""
+        """Return the time since the last frame over the time between the two frames before it."""
         before, self._seconds = self._seconds, seconds
         passed = math.nan if seconds is None or before is None else seconds - before
         if not 0 < passed <= LONGEST_SECONDS:  # also where a clock gives no numbers
@@ -108,6 +108,6 @@ class ReferenceMotion:
     def _blend(self, last: Array | None, new: Array, gain: float, longer: float) -> Array:
         if last is None:
             return new
-        foretold = gain * max(self._elapsed / FRAME_SECONDS, 1.0) ** 3
-        gain = foretold / (1 - gain + foretold)
+        predicted = gain * max(self._elapsed / FRAME_SECONDS, 1.0) ** 3
+        gain = predicted / (1 - gain + predicted)
         return np.asarray((1 - gain) * longer * last + gain * new)

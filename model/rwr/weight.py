@@ -96,7 +96,7 @@ class AdaptiveWeight:
         picture = picture + (1 - picture) * jump
         seen = np.clip((innovation**2).sum(axis=-1), LEAST_NOISE**2, OUTLIER**2 * self._noise)
         self._noise = (1 - NOISE_GAIN) * self._noise + NOISE_GAIN * seen
-        # What has been followed is no longer owed.
+        # Innovations that the solution followed no longer count as pending motion.
         self._mean = self._mean * (1 - picture)[:, None]
         return np.asarray(1 / picture - 1)
 

@@ -1,11 +1,11 @@
-"""Follows every sample of a solve: who still goes on, and the best state of each.
+"""Bookkeeping of a batched solve: which samples are still active, and the best state of each.
 
 Samples stop one by one: a sample whose residual is below the tolerance has converged, one whose residual is
 not finite is lost. From then on it keeps its best state, whatever the solver does with the others. On a CPU
-the residuals are read at every step, which is free, and the loop ends when nobody goes on. On CUDA reading
+the residuals are read at every step, which is free, and the loop ends when no sample is active. On CUDA reading
 a residual would make the processor wait for the GPU at every step, so there the decisions stay on the
-device as masks, the loop runs to its budget, and the residuals are read once, at the end. Who expects to
-end early (:func:`follow_by_reading`) waits there, too: it costs less than an evaluation in vain.
+device as masks, the loop runs to its budget, and the residuals are read once, at the end. A solve that is expected
+to end early (:func:`follow_by_reading`) reads them there, too: that costs less than an unnecessary evaluation.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ Array = Any
 
 
 class Progress(Protocol):
-    """What a solver asks about its samples; states are (n, ...)."""
+    """State of the samples of a solve; states are (n, ...)."""
 
     @property
     def done(self) -> bool:
-        """No sample goes on; on CUDA never known."""
+        """Whether no sample is active; always False on CUDA, where it is not read."""
         ...
 
     def offer(self, state: Array, residual: Array) -> None:
-        """Note the residual (n,) of a state; samples that are done with stop here."""
+        """Record the residual (n,) of a state; samples that have converged or are not finite stop."""
         ...
 
     def hold(self, proposed: Array) -> Array:
-        """Return the proposed state for samples that go on, for the others their best."""
+        """Return the proposed state of active samples, and the best state of the others."""
         ...
 
     def blank(self, values: Array) -> Array:
@@ -50,12 +50,12 @@ class Progress(Protocol):
 
 
 def follow(start: Array, tolerance: float) -> Progress:
-    """Return what follows the samples of a solve from ``start`` (n, ...), fit for where they are."""
+    """Return the bookkeeping of a solve from ``start`` (n, ...), suited to the device it is on."""
     return _OnDevice(start, tolerance) if reading_waits(start) else _OnHost(start, tolerance)
 
 
 def follow_by_reading(start: Array, tolerance: float) -> Progress:
-    """Return what reads every residual, wherever the samples are, and so knows when all are done."""
+    """Return bookkeeping that reads every residual on any device, and so knows when all samples are done."""
     return _OnHost(start, tolerance)
 
 

@@ -128,7 +128,7 @@ def compare(baseline: Evaluation, other: Evaluation) -> list[Comparison]:
     """Compare every figure that both evaluations have.
 
     Raises:
-        UserError: where they were measured on different units.
+        UserError: if they were measured on different units.
     """
     if baseline.dataset != other.dataset:
         raise UserError(f"One file is an evaluation of {baseline.dataset}, the other of {other.dataset}.")

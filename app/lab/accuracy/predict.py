@@ -63,7 +63,7 @@ class Predictor(Protocol):
         ...
 
     def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
-        """Return the landmarks of the face in ``box``; None where the tracker did not find it."""
+        """Return the landmarks of the face in ``box``; None if the tracker did not find it."""
         ...
 
     def close(self) -> None:
@@ -126,7 +126,7 @@ class TrackPredictor:
         self._index = 0
 
     def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
-        """Return the landmarks of the followed face nearest to ``box``; None where none is near it."""
+        """Return the landmarks of the followed face nearest to ``box``; None if none is near it."""
         result = self._pipeline.process(Frame(self._index, seconds, image, time.perf_counter()))
         self._index += 1
         if not result.faces:
@@ -187,7 +187,7 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
     """Open the engine, and the tracker where it is asked for.
 
     Raises:
-        UserError: where the detector's model is missing.
+        UserError: if the detector's model is missing.
         ModelError: for unusable weights, devices or filter settings, or a GHCU that is not there.
     """
     smoothing = make_filter(settings.mode, settings.smoothing)

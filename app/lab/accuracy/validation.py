@@ -24,7 +24,7 @@ class WflwValidation:
         """Read the faces.
 
         Raises:
-            UserError: where the list or a picture cannot be read.
+            UserError: if the list or a picture cannot be read.
         """
         faces = read_list(list_path)
         check_images(images, faces)

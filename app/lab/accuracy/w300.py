@@ -62,7 +62,7 @@ def find_faces(root: Path) -> list[W300Face]:
     """Read every .pts file of a folder and find the picture of the same name beside it.
 
     Raises:
-        UserError: where there is none, a picture is missing, or a file does not hold 68 points.
+        UserError: if there is none, a picture is missing, or a file does not hold 68 points.
     """
     files = sorted(root.glob("*.pts")) if root.is_dir() else []
     if not files:
@@ -82,7 +82,7 @@ def read_pts(path: Path) -> NDArray[np.float32]:
     """Read 68 points from a .pts file, whose pixels count from 1; return them (68, 2) counted from 0.
 
     Raises:
-        UserError: where the file cannot be read or holds something else.
+        UserError: if the file cannot be read or holds something else.
     """
     try:
         text = path.read_text(encoding="ascii")

@@ -33,7 +33,7 @@ class WflwFace:
     Attributes:
         landmarks: (98, 2) in pixels of the picture.
         box: the list's rectangle; the box of the landmarks where the list has none.
-        attributes: one flag per :data:`ATTRIBUTES`; None where the list has none.
+        attributes: one flag per :data:`ATTRIBUTES`; None if the list has none.
         path: the picture, relative to the image folder.
         where: file and line, for messages.
     """
@@ -89,7 +89,7 @@ def read_list(path: Path) -> list[WflwFace]:
     """Read a list: 196 coordinates, 4 box corners, 6 attribute flags, path; or 196 coordinates and path.
 
     Raises:
-        UserError: where the file cannot be read or a line is neither.
+        UserError: if the file cannot be read or a line is neither.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -156,7 +156,7 @@ def read_image(folder: Path, face: WflwFace) -> NDArray[np.uint8]:
     """Read a face's picture as RGB (h, w, 3).
 
     Raises:
-        UserError: where it is missing or no picture.
+        UserError: if it is missing or no picture.
     """
     path = folder / face.path
     try:

@@ -122,7 +122,7 @@ def read_frames(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
     """Yield time in seconds and RGB picture (h, w, 3) of each frame of a video.
 
     Raises:
-        UserError: where it cannot be decoded.
+        UserError: if it cannot be decoded.
     """
     try:
         with av.open(str(path)) as container:

@@ -51,7 +51,7 @@ class Experiment:
         return list(self.results[0].groups)
 
     def named(self, name: str) -> MethodResult | None:
-        """Return the method of this name, None where it was not run."""
+        """Return the method of this name, None if it was not run."""
         return next((result for result in self.results if result.name == name), None)
 
 

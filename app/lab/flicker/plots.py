@@ -39,9 +39,9 @@ PANEL = (6.6, 5.4)
 LEGEND_COLUMNS = {1: 2, 2: 5}
 """Columns of a figure's legend by its number of panels; more panels take as many as two."""
 FAR_NMF = 1.05
-"""Methods beyond this ratio of NMF are left out of the picture: nobody would use them."""
+"""Methods beyond this ratio of NMF are left out of the picture as unusable."""
 FAR_NME = 1.2
-"""Methods beyond this ratio of NME are left out of the picture: nobody would use them."""
+"""Methods beyond this ratio of NME are left out of the picture as unusable."""
 FAR_LAG = 2.2
 """Likewise for lag, in frames more than the cold solve's."""
 CROP_LOOK, PICTURE_LOOK = ("#E69F00", "//"), ("#9ecae1", "")
@@ -119,7 +119,7 @@ def scatter(experiment: Experiment, value: Value, label: str, far: float) -> Pic
         far: methods beyond this value are left out, but for RwR as the application runs it.
 
     Returns:
-        The picture, with the name and figures of every dot; None where the value is known of no method.
+        The picture, with the name and figures of every dot; None if the value is known of no method.
     """
     groups = [name for name in experiment.groups if _is_known(experiment, name, value)]
     if not groups:

@@ -87,7 +87,7 @@ class Tuned:
         group: the group.
         stillest: the setting of lowest NMF among those with at most :data:`ACCURATE_NME` x the cold solve's NME.
         most_accurate: the setting of lowest NME among those with at most RwR's NMF.
-        Each is None where no setting qualifies.
+        Each is None if no setting qualifies.
     """
 
     family: str

@@ -53,7 +53,7 @@ class Followed:
     """A baseline's answer to one picture.
 
     Attributes:
-        points: (n, 2) float64 pixels, centres at integer coordinates; None where it found no face.
+        points: (n, 2) float64 pixels, centres at integer coordinates; None if it found no face.
         milliseconds: by the clock, in its process, without the way there and back.
         cpu_milliseconds: of all its threads.
     """
@@ -67,7 +67,7 @@ def find_baselines(python: Path) -> list[Installed]:
     """Return the trackers that an interpreter has.
 
     Raises:
-        UserError: where it cannot be run or has none.
+        UserError: if it cannot be run or has none.
     """
     command = [str(python), "-I", str(SCRIPT), "list"]
     try:
@@ -104,7 +104,7 @@ class Baseline:
         corners: indices of the outer corners of the eyes.
 
     Raises:
-        UserError: where it does not start.
+        UserError: if it does not start.
     """
 
     def __init__(self, installed: Installed, width: int, height: int) -> None:
@@ -129,7 +129,7 @@ class Baseline:
         """Give it the next picture, (height, width, 3) uint8 RGB, and return its answer.
 
         Raises:
-            UserError: where it ended.
+            UserError: if it ended.
         """
         if image.shape != self._size:
             raise ValueError(f"the picture must be {self._size}, not {image.shape}")
@@ -159,7 +159,7 @@ class Baseline:
         """Write to the process and return its next answer; one that takes too long is killed, and so gives none.
 
         Raises:
-            UserError: where no answer with these keys came.
+            UserError: if no answer with these keys came.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -199,7 +199,7 @@ class BaselineTurns:
         milliseconds: of every frame so far, by baseline: by the clock, and CPU time.
 
     Raises:
-        UserError: where one does not start, or the video cannot be read.
+        UserError: if one does not start, or the video cannot be read.
     """
 
     def __init__(self, installed: Sequence[Installed], video: Path, frames: int) -> None:
@@ -225,7 +225,7 @@ class BaselineTurns:
         """Let each have its turn.
 
         Raises:
-            UserError: where one ended.
+            UserError: if one ended.
         """
         for baseline, images in self._baselines:
             answers = [baseline.follow(image) for image in islice(images, self._frames)]
@@ -255,7 +255,7 @@ def endless(video: Path) -> Generator[NDArray[np.uint8]]:
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
-    """Return the answer in a line, None where there is none."""
+    """Return the answer in a line, None if there is none."""
     try:
         answer = json.loads(line)
     except ValueError:

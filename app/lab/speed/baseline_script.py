@@ -110,7 +110,7 @@ def dlib_model() -> str:
     """Return the path of the shape predictor's model.
 
     Raises:
-        ImportError: where it is not installed.
+        ImportError: if it is not installed.
     """
     # Not imported: that needs a part of setuptools that is gone from newer ones.
     package = find_spec("face_recognition_models")

@@ -1,4 +1,4 @@
-"""The least that a frame costs: multiplications and bytes of the network, and what this processor does of each.
+"""Lower bounds of a frame's cost: multiplications and bytes of the network, and this processor's speed at each.
 
 A share of the ceiling is 2 x multiplications over time, over the speed of one large product of matrices, or convolution
 where that is faster, with the same threads and precision in the same run (onnxruntime, and PyTorch for bfloat16).
@@ -26,7 +26,7 @@ COPIED = 64 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What one stage has to do at least.
+    """The least work of one stage.
 
     Attributes:
         multiplications: of its convolutions (each with an addition).
@@ -51,7 +51,7 @@ class Ceiling:
 
 
 def stage_work(config: LdeqConfig) -> dict[str, Work]:
-    """Count the convolutions of stem and cell for one crop."""
+    """Return the convolutions' work in stem and cell for one crop."""
     import torch
     from torch import Tensor, nn
 
@@ -164,7 +164,7 @@ def _graph(
 
 
 def _bfloat16_product(threads: int) -> Callable[[], object] | None:
-    """Return a product in bfloat16; None where the processor has no instructions for it."""
+    """Return a product in bfloat16; None if the processor has no instructions for it."""
     import torch
 
     if not torch.backends.mkldnn.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported():

@@ -65,7 +65,7 @@ def run_live(video: Path, build: Callable[[], Pipeline], seconds: float) -> Roun
     """Follow the video for ``seconds``, begun after a second to settle.
 
     Raises:
-        UserError: where the run failed.
+        UserError: if the run failed.
     """
     latencies: list[float] = []
 
@@ -95,7 +95,7 @@ def _wait_for_one(latencies: list[float], live: LivePipeline) -> None:
     """Return when a frame was tracked.
 
     Raises:
-        UserError: where none is.
+        UserError: if none is.
     """
     end = time.perf_counter() + LONGEST_START
     while not latencies and not live.status.error and time.perf_counter() < end:

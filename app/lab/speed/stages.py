@@ -35,9 +35,9 @@ WARM_UP = 10
 
 
 class TimedEngine:
-    """Passes everything on to another engine, and waits for its device before and after each step.
+    """Wraps an engine and waits for its device before and after each step.
 
-    Without that a step would seem to take no time, and who reads its result all of it. In turn nothing overlaps.
+    Without the wait an asynchronous step would seem to take no time. In turn, nothing overlaps.
 
     Attributes:
         seconds: by step, since the last :meth:`take`.
@@ -92,7 +92,7 @@ class TimedEngine:
         return result
 
     def wait(self) -> None:
-        """Wait for the device. That there is this method keeps the pipeline from encoding on a thread beside."""
+        """Wait for the device. The pipeline sees this method and does not encode on a second thread."""
         if isinstance(self._inner, Asynchronous):
             self._inner.wait()
 

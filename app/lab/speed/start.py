@@ -22,7 +22,7 @@ class Start:
 
     Attributes:
         seconds: from its start to the first landmarks.
-        mebibytes: resident at most, after :data:`FRAMES` frames; None where the system does not tell.
+        mebibytes: resident at most, after :data:`FRAMES` frames; None if the system does not tell.
     """
 
     seconds: float
@@ -33,7 +33,7 @@ def run_start(video: Path, weights: Path, engine: str, threads: int | None, devi
     """Start a process that follows ``video`` with an engine on a device.
 
     Raises:
-        UserError: where it fails.
+        UserError: if it fails.
     """
     command = [sys.executable, "-m", "app.lab.speed.start", str(video), str(weights), engine, str(threads or 0), device]
     started = time.perf_counter()

@@ -61,7 +61,7 @@ def calmest(filtered: dict[Setting, list[Steadiness]], latest: float) -> Setting
         latest: frames.
 
     Returns:
-        The setting; None where all come later, or nothing rests.
+        The setting; None if all come later, or nothing rests.
     """
     best, least = None, float("inf")
     for setting, clips in filtered.items():
@@ -74,7 +74,7 @@ def calmest(filtered: dict[Setting, list[Steadiness]], latest: float) -> Setting
 
 
 def mean_lag(clips: Sequence[Steadiness]) -> float | None:
-    """Return the mean lag of the clips that move, weighted by how fast; None where it cannot be told of any."""
+    """Return the mean lag of the clips that move, weighted by how fast; None if it cannot be told of any."""
     moving = [(clip.lag, clip.speed) for clip in clips if np.isfinite(clip.lag) and clip.speed > SLOW]
     total = sum(speed for _, speed in moving)
     return sum(lag * speed for lag, speed in moving) / total if total else None

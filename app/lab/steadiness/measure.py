@@ -104,7 +104,7 @@ def measure(
             the same: who gives up where it is difficult would look good in the rest.
 
     Raises:
-        ValueError: where there is none.
+        ValueError: if there is none.
     """
     if not frames.any():
         raise ValueError("no frame to measure")
