@@ -26,7 +26,7 @@ def open_whole(path: Path) -> Iterator[IO[bytes]]:
     The folder must exist. After an error ``path`` is what it was before.
 
     Raises:
-        OSError: where it cannot be written.
+        OSError: if it cannot be written.
     """
     temporary = path.with_name(f".{path.name[:LONGEST_STEM]}.{os.getpid()}.tmp")
     try:
@@ -45,7 +45,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``; see :func:`open_whole`.
 
     Raises:
-        OSError: where it cannot be written.
+        OSError: if it cannot be written.
     """
     with open_whole(path) as file:
         file.write(data)
@@ -55,7 +55,7 @@ def move_whole(source: Path, path: Path) -> None:
     """Rename a finished file, or a folder whose files are on the disk already, over ``path`` and sync the folder.
 
     Raises:
-        OSError: where that is impossible.
+        OSError: if that is impossible.
     """
     if source.is_file():
         sync_file(source)
@@ -67,7 +67,7 @@ def sync(file: IO[bytes] | IO[str] | io.FileIO) -> None:
     """Bring what was written to an open file to the disk.
 
     Raises:
-        OSError: where the disk does not take it.
+        OSError: if the disk does not take it.
     """
     file.flush()
     with suppress(ValueError):  # a stream that is no file of the system
@@ -78,7 +78,7 @@ def sync_file(path: Path) -> None:
     """Bring what any program wrote to ``path`` to the disk.
 
     Raises:
-        OSError: where it is not there, or the disk does not take it.
+        OSError: if it is not there, or the disk does not take it.
     """
     # Windows syncs only files that are open for writing.
     descriptor = os.open(path, os.O_RDWR | getattr(os, "O_BINARY", 0))

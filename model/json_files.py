@@ -23,8 +23,8 @@ def read_json(path: Path) -> Any:
     """Return what a JSON file holds.
 
     Raises:
-        OSError: where it cannot be read.
-        JsonError: where it is not JSON.
+        OSError: if it cannot be read.
+        JsonError: if it is not JSON.
     """
     try:
         # Not msgspec's own parser: it refuses NaN and names that are not text, which older files may hold.
@@ -37,8 +37,8 @@ def read_object(path: Path) -> dict[str, Any]:
     """Return what a JSON file that holds an object holds.
 
     Raises:
-        OSError: where it cannot be read.
-        JsonError: where it is not JSON or holds something else.
+        OSError: if it cannot be read.
+        JsonError: if it is not JSON or holds something else.
     """
     values = read_json(path)
     if not isinstance(values, dict):
@@ -50,7 +50,7 @@ def write_json(path: Path, values: Any) -> None:
     """Write values, dataclasses among them, as JSON; the file appears whole or not at all.
 
     Raises:
-        OSError: where it cannot be written.
+        OSError: if it cannot be written.
         ValueError: for numbers that are not finite.
         TypeError: for values that JSON has no form for.
     """
@@ -79,7 +79,7 @@ def from_plain(kind: type[T], value: Any) -> T:
     Fields that ``kind`` does not know are ignored; missing ones take their defaults.
 
     Raises:
-        JsonError: where ``value`` does not describe such an object. Errors of the object's own checks that are not
+        JsonError: if ``value`` does not describe such an object. Errors of the object's own checks that are not
             a ValueError or TypeError are passed on.
     """
     try:
@@ -92,7 +92,7 @@ def from_plain_exactly(kind: type[T], value: Any) -> T:
     """Build a dataclass ``kind`` as :func:`from_plain` does, but refuse fields that it does not know.
 
     Raises:
-        JsonError: where ``value`` does not describe such an object.
+        JsonError: if ``value`` does not describe such an object.
     """
     known = {field.name for field in fields(kind)}  # type: ignore[arg-type]
     unknown = sorted(set(value) - known) if isinstance(value, dict) else []

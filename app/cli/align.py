@@ -51,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     """
     check_positive(args, "limit_faces")
     if args.output.suffix != ".npz":
-        raise UserError(f"{args.output} is to hold labels: give a name that ends in .npz.")
+        raise UserError(f"{args.output} must be a labels file: give a name that ends in .npz.")
     check_writable(args.output, overwrite=args.overwrite)
     import torch
     from tqdm import tqdm

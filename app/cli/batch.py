@@ -77,7 +77,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace, *, open_runner: OpenRunner | None = None, stop: threading.Event | None = None) -> int:
-    """Track ``args.inputs`` and print what became of them.
+    """Track ``args.inputs`` and print the results.
 
     Args:
         args: from :func:`add_parser`.
@@ -85,7 +85,7 @@ def run(args: argparse.Namespace, *, open_runner: OpenRunner | None = None, stop
         stop: ends the run as Ctrl-C does once it is set.
 
     Returns:
-        The exit code: 0; 1 where a video failed; 130 where Ctrl-C ended the run.
+        The exit code: 0; 1 if a video failed; 130 where Ctrl-C ended the run.
 
     Raises:
         UserError: for options, folders and models that cannot be used.

@@ -1,4 +1,4 @@
-"""How far a batch is: a bar over all videos and one for each that runs, on a terminal; a line for each that ended."""
+"""Progress of a batch: on a terminal, a bar over all videos and one per running video; a line for each finished one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAME_WIDTH = 28
 
 
 class BatchProgress:
-    """Shows a run. Videos weigh as much as their files, so that the time left can be told without opening them.
+    """Shows a run. Videos count by file size, so that the time left can be estimated without opening them.
 
     Args:
         stream: a terminal, or something that only takes the lines of videos that ended.

@@ -132,7 +132,7 @@ def open_engines(weights: Path, names: list[str] | None, threads: int, device: s
     """Open the engines of these names on a device; of all of them those that there are.
 
     Raises:
-        ModelError: where one that was named is not there, or there is none.
+        ModelError: if one that was named is not there, or there is none.
     """
     from model.engine.open import open_engine
     from model.errors import ModelError

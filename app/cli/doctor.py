@@ -1,4 +1,4 @@
-"""``main.py doctor``: does everything that the program needs work here, and what to do if not."""
+"""``main.py doctor``: checks everything that the program needs and says what to fix."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     """Print the findings as they come.
 
     Returns:
-        0 if the program can run here, 1 if something must be put right first.
+        0 if the program can run here, 1 if something must be fixed first.
     """
     settings = engine_settings(args)
     findings = []
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps({"ok": not problems, "findings": [asdict(finding) for finding in findings]}, indent=2))
     elif problems:
         count = f"{len(problems)} problems" if len(problems) > 1 else "1 problem"
-        print(f"\n{count} to put right before LDEQ Live can run")
+        print(f"\n{count} to fix before LDEQ Live can run")
     else:
         print("\nLDEQ Live can run here")
     return EXIT_FAILURE if problems else EXIT_OK

@@ -38,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Read, convert, export and say what was found.
+    """Read, convert, export and print what was found.
 
     Returns:
         The exit code.
@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _check_output(output: Path, overwrite: bool) -> None:
-    """Find out before any work whether the weights and what goes beside them can be written."""
+    """Check before any work that the weights and the files beside them can be written."""
     if output.suffix != SUFFIX:
         raise UserError(f"Cannot write {output}: give a name that ends in {SUFFIX}.")
     for path in _outputs(output):
@@ -93,7 +93,7 @@ def _outputs(output: Path) -> tuple[Path, ...]:
 def _write(output: Path, model: Ldeq, notes: dict[str, Any]) -> tuple[Path, ...]:
     """Write weights, card and graphs in a folder of their own, then put them in place.
 
-    So nothing is left behind, and nothing replaced, where the disk fills up on the way.
+    So nothing is left behind and nothing is replaced if the disk fills up in between.
     """
     from model.engine.export import export_onnx
     from model.files import move_whole

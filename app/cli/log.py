@@ -1,4 +1,4 @@
-"""The log file: everything the program notes, the tracebacks of errors and of crashes in libraries."""
+"""The log file: messages, and tracebacks of errors and of crashes in libraries."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def start_log(debug: bool) -> Path | None:
     """Send log records to a file, warnings also to standard error, and crashes to a file of their own.
 
     Args:
-        debug: note everything, not just what matters.
+        debug: log everything, not only warnings and errors.
 
     Returns:
-        The log file, or None where none can be written.
+        The log file, or None if none can be written.
     """
     root = logging.getLogger()
     for old in [handler for handler in root.handlers if handler.get_name() == NAME]:

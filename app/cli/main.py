@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     debug = "--debug" in argv[: _command_index(argv)]
     log_path = start_log(debug)
-    _print_anything()
+    _escape_unprintable()
     share_one_heap()
     try:
         return _run(argv)
@@ -140,7 +140,7 @@ def _one_line(text: str) -> str:
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
 
 
-def _print_anything() -> None:
+def _escape_unprintable() -> None:
     """Print names that the terminal cannot show, or that are no text at all, with escapes instead of errors."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

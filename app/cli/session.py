@@ -92,7 +92,7 @@ def run(args: argparse.Namespace, *, build: Build | None = None, stop: threading
         stop: ends the run as Ctrl-C does once it is set.
 
     Returns:
-        The exit code: 0; 1 where ``--verify`` found damaged files; 130 after Ctrl-C.
+        The exit code: 0; 1 if ``--verify`` found damaged files; 130 after Ctrl-C.
 
     Raises:
         UserError: for sessions, takes, settings and outputs that cannot be used.
@@ -117,8 +117,8 @@ def _list(folder: Path | None) -> int:
     rows = []
     for entry in entries:
         length = "-" if entry.seconds is None else f"{entry.seconds:.1f}"
-        told = entry.error or f"{entry.source}{' (privacy)' if entry.privacy else ''}, {entry.state}"
-        rows.append((f"{entry.started:%Y-%m-%d %H:%M}", length, entry.name, told))
+        what = entry.error or f"{entry.source}{' (privacy)' if entry.privacy else ''}, {entry.state}"
+        rows.append((f"{entry.started:%Y-%m-%d %H:%M}", length, entry.name, what))
     print(table(("recorded", "seconds", "session", "source"), rows, left=4))
     return EXIT_OK
 
@@ -223,7 +223,7 @@ def _compare(args: argparse.Namespace) -> int:
 
 @contextmanager
 def _bar() -> Iterator[Progress]:
-    """Show a progress bar where a person watches."""
+    """Show a progress bar on a terminal."""
     with tqdm(unit="frame", disable=None, file=sys.stderr, smoothing=0.1) as bar:
 
         def progress(done: int, total: int) -> None:

@@ -24,7 +24,7 @@ def add_sharing_options(parser: argparse.ArgumentParser) -> None:
 
 
 def sharing_settings(args: argparse.Namespace) -> SharingSettings | None:
-    """Return what the options say, None where none was given.
+    """Return what the options say, None if none was given.
 
     Raises:
         UserError: for addresses that cannot be used.

@@ -116,7 +116,7 @@ def _plan(args: argparse.Namespace, source: SourceSpec) -> OutputPlan:
     tables = tuple(path for path in (args.csv, args.parquet) if path is not None)
     for path, suffix in ((args.csv, ".csv"), (args.parquet, ".parquet")):
         if path is not None and path.suffix.lower() != suffix:
-            raise UserError(f"{path} is to hold {suffix[1:].upper()}: give a name that ends in {suffix}.")
+            raise UserError(f"{path} must be {suffix[1:].upper()}: give a name that ends in {suffix}.")
     if args.copy_video and args.session is None:
         raise UserError("--copy-video keeps the pictures in a session; give --session FOLDER, too.")
     refuse_session(source)

@@ -57,7 +57,7 @@ def open_device(wanted: str) -> torch.device:
     """Return the device that ``--device`` means; on a CPU, prepare this process for it.
 
     Raises:
-        UserError: where CUDA is asked for and not there.
+        UserError: if CUDA is asked for and not there.
     """
     import torch
 
@@ -71,7 +71,7 @@ def device_name(wanted: str, cuda: bool) -> str:
     """Return "cuda" or "cpu" for what ``--device`` says, where CUDA works or does not.
 
     Raises:
-        UserError: where CUDA is asked for and not there.
+        UserError: if CUDA is asked for and not there.
     """
     if wanted == "auto":
         return "cuda" if cuda else "cpu"

@@ -47,7 +47,7 @@ def make_folder(folder: Path) -> None:
     """Create a folder and those above it where they are missing.
 
     Raises:
-        RecordingError: where that is impossible.
+        RecordingError: if it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,7 +59,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write a file; it survives a power failure, see :mod:`model.files`.
 
     Raises:
-        RecordingError: where it cannot be written; what was there before stays.
+        RecordingError: if it cannot be written; the previous content stays.
     """
     try:
         files.write_whole(path, data)
@@ -71,7 +71,7 @@ def write_json(path: Path, values: Any) -> None:
     """Write values, dataclasses among them, as JSON; see :func:`write_whole`.
 
     Raises:
-        RecordingError: where it cannot be written; what was there before stays.
+        RecordingError: if it cannot be written; the previous content stays.
         ValueError: for numbers that are not finite.
     """
     try:
@@ -90,7 +90,7 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
     """Check, without leaving a trace, that ``path`` can be created.
 
     Raises:
-        RecordingError: where the folder is missing or not writable, or the file exists and ``overwrite`` is false.
+        RecordingError: if the folder is missing or not writable, or the file exists and ``overwrite`` is false.
     """
     if path.is_dir():
         raise RecordingError(f"Cannot write {path}: it is a folder; give a file name.")
@@ -106,7 +106,7 @@ def check_new_folder(folder: Path) -> None:
     """Check, without leaving a trace, that a folder for new files can be created under that name.
 
     Raises:
-        RecordingError: where it is a file, holds files already, or cannot be created.
+        RecordingError: if it is a file, holds files already, or cannot be created.
     """
     if folder.exists() and not folder.is_dir():
         raise RecordingError(f"{folder} is a file; choose another name for the folder.")
@@ -129,7 +129,7 @@ def check_folder(folder: Path, path: Path) -> None:
     """Check that files can be created in ``folder``; ``path`` is what the message names.
 
     Raises:
-        RecordingError: where they cannot.
+        RecordingError: if they cannot.
     """
     try:
         with tempfile.TemporaryFile(dir=folder):

@@ -1,4 +1,4 @@
-"""The report card of a hold-still test: figures and what they were measured with, one frozen value."""
+"""The report card of a hold-still test: its figures and the conditions they were measured under."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class SourceKind(StrEnum):
 
 
 GOOD_STILL_SECONDS = 6.0
-"""With less of it still, a test counts, but the person is advised to repeat it."""
+"""Below this the test counts, but the person is advised to repeat it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Noise:
-    """How restless landmarks are, root mean square over points and frames.
+    """Landmark noise, root mean square over points and frames.
 
     Attributes:
         percent: over all points, in % of the inter-ocular distance.
@@ -54,7 +54,7 @@ class ModeFigures:
         flicker: from frame to frame.
         wander: around the resting place.
         points: flicker of each of the 98 points, in % of the inter-ocular distance.
-        seconds: flicker of each second that had still frames, overall, in %; tells how sure the figure is.
+        seconds: flicker of each second that had still frames, overall, in %; for the confidence interval.
         evaluations: of the network's cell, mean per frame.
         frames: that were counted.
     """
@@ -138,7 +138,7 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """All that a test measured; the first mode is the one that was chosen for display."""
+    """Everything a test measured; the first mode is the one that was chosen for display."""
 
     modes: tuple[ModeFigures, ...]
     stillness: Stillness
@@ -168,7 +168,7 @@ class Camera:
         name: as the window shows it.
         kind: of source.
         got: what it delivered.
-        asked: what it was asked for; None where nothing was.
+        asked: what it was asked for; None if nothing was.
     """
 
     name: str
@@ -201,7 +201,7 @@ class EngineFacts:
 
 @dataclass(frozen=True, slots=True)
 class Software:
-    """Versions of what measured."""
+    """Versions of the software."""
 
     ldeq_live: str
     python: str
@@ -246,7 +246,7 @@ class Card:
         return tuple(mode.mode for mode in self.figures.modes)
 
     def mode(self, name: str) -> ModeFigures | None:
-        """Return one mode's figures, None where it was not measured."""
+        """Return one mode's figures, None if it was not measured."""
         return next((mode for mode in self.figures.modes if mode.mode == name), None)
 
     def labelled(self, label: str) -> Card:
@@ -256,7 +256,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a test cannot see in its frames, asked when it begins.
+    """Facts that frames do not show, recorded when a test begins.
 
     Attributes:
         camera: source of the pictures.
@@ -275,7 +275,7 @@ def make_card(figures: Figures, circumstances: Circumstances, label: str = "", n
     """Return the card of a test that has just ended; reads the weights' file for its checksum.
 
     Raises:
-        UserError: where the weights' file is gone.
+        UserError: if the weights' file is gone.
     """
     moment = (now or datetime.now()).astimezone().replace(microsecond=0)
     return Card(

@@ -1,4 +1,4 @@
-"""Report cards on disk: versioned JSON, checked field by field when read, never half written."""
+"""Report cards on disk: versioned JSON, checked when read, written as a whole."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PREFIX = "hold-still"
 LARGEST = 1 << 20
 """Bytes; a card has about ten thousand."""
 MOST = 1e9
-"""No figure of a card is larger: pixels, percent, seconds, frames per second."""
+"""Largest possible figure of a card: pixels, percent, seconds, frames per second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +42,10 @@ def card_path(folder: Path, card: Card) -> Path:
 
 
 def write_card(path: Path, card: Card) -> None:
-    """Write a card, replacing ``path`` as a whole; its folder is made where it is missing.
+    """Write a card, replacing ``path`` as a whole; its folder is made if it is missing.
 
     Raises:
-        RecordingError: where it cannot be written; what was there before is untouched.
+        RecordingError: if it cannot be written; the previous content stays.
     """
     make_folder(path.parent)
     write_json(path, {"format": FORMAT, "version": VERSION, **to_plain(card)})
@@ -79,7 +79,7 @@ def read_card(path: Path) -> Card:
 
 
 def list_cards(folder: Path) -> tuple[CardFile, ...]:
-    """Return the cards of a folder, newest first; other and damaged files are passed over."""
+    """Return the cards of a folder, newest first; other and damaged files are skipped."""
     found = []
     try:
         paths = sorted(folder.glob(f"{PREFIX} *.json"))

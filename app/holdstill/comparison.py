@@ -1,8 +1,8 @@
 """Two report cards side by side: what changed, how sure that is, and what else was different.
 
-A card's seconds are its independent units: noise of the landmarks forgets itself within a fraction of one. Two modes of
-one card saw the same seconds, so their ratio is drawn in pairs; two cards share nothing, and they differ surely
-where their intervals do not touch.
+The seconds of a card are its independent units: landmark noise is uncorrelated after a fraction of a second. Two modes
+of one card saw the same seconds, so their ratio is resampled in pairs. Two cards are independent, and they differ
+significantly if their intervals do not overlap.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from model.metrics.confidence import Figure, mean_figure, ratio_figure
 from model.topology import REGIONS
 
 LEAST_SECONDS = 5
-"""With fewer there is no interval, and nothing is called sure."""
+"""With fewer there is no interval, and no difference counts as significant."""
 SAME = 0.1
-"""Conditions that differ by less than this share are called the same."""
+"""Conditions that differ by less than this share count as equal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class ModeChange:
         after: name of the mode on the second side.
         flicker: overall, then every region.
         wander: likewise.
-        sure: whether the overall flicker differs by more than its own unrest from second to second.
+        sure: whether the overall flicker differs by more than its variation from second to second.
     """
 
     before: str
@@ -91,7 +91,7 @@ def compare(first: Card, second: Card) -> Comparison:
 
 
 def compare_modes(card: Card, before: str, after: str) -> ModeChange | None:
-    """Compare two modes of one card; None where it has not both."""
+    """Compare two modes of one card; None if it lacks one of them."""
     first, second = card.mode(before), card.mode(after)
     if first is None or second is None:
         return None
@@ -139,7 +139,7 @@ def _ratio_is_not_one(first: ModeFigures, second: ModeFigures) -> bool:
 
 
 def _differences(first: Card, second: Card) -> list[str]:
-    """Return what was not the same on both cards, most telling first."""
+    """Return what was not the same on both cards, most important first."""
     texts = []
     for name, before, after in (
         ("camera", first.camera.name, second.camera.name),
@@ -171,7 +171,7 @@ def _weights(card: Card) -> str:
 
 
 def _changed_settings(first: Mapping[str, object], second: Mapping[str, object]) -> list[str]:
-    """Return the settings that differ; those inside recurrence by their own names."""
+    """Return the settings that differ; nested ones by their own names."""
     a, b = _flattened(first), _flattened(second)
     return [
         f"{name}: {_plain(a.get(name))} \u2192 {_plain(b.get(name))}"

@@ -1,4 +1,4 @@
-"""What a hold-still test keeps of every frame: small, so that taking a frame costs the tracker nothing."""
+"""Samples that a hold-still test collects, small enough to cost the tracker nothing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def judge_face(result: FrameResult, face: FaceResult) -> Conditions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModeSample:
-    """One mode's answer in one frame."""
+    """What one mode found in one frame."""
 
     landmarks: NDArray[np.float32]
     flicker: FlickerReading | None
@@ -64,7 +64,7 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sitting:
-    """All that one test saw.
+    """All samples of one test.
 
     Attributes:
         samples: frames with a face, in order.
@@ -136,7 +136,7 @@ class Sampler:
 
     @property
     def restless(self) -> bool:
-        """Whether the head has just moved so much that the person should be told."""
+        """Whether the head has just moved so much that the person should be asked to keep still."""
         with self._lock:
             recent = [s for s in self._samples[-240:] if s.captured > (self._newest or 0.0) - RESTLESS_SECONDS]
         if len(recent) < 3:
@@ -156,7 +156,7 @@ class Sampler:
 
 
 def landmarks_of(samples: tuple[Sample, ...], mode: str) -> NDArray[np.complex128]:
-    """Return one mode's landmarks (n, 98) as complex numbers; NaN where the mode was not solved."""
+    """Return one mode's landmarks (n, 98) as complex numbers; NaN if the mode was not solved."""
     missing = np.full((98, 2), np.nan, np.float32)
     return as_complex(np.array([s.modes[mode].landmarks if mode in s.modes else missing for s in samples]))
 

@@ -1,6 +1,6 @@
-"""What moved while a face was asked to keep still: the head, slowly; the eyelids, now and then; the rest is noise.
+"""Separates motion from noise in a hold-still test: slow head motion, blinks, and the rest, which is noise.
 
-Landmarks are complex numbers here, x + i y, so that a point's way through time is one curve to smooth.
+Landmarks are complex numbers here, x + i y, so that the path of a point is one curve to smooth.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Flags = NDArray[np.bool_]
 FOLLOW_SECONDS = 0.5
 """Width of the window that follows the head: what is slower than about 2 Hz and common to all points is the head."""
 LEAST_FRAMES = 6
-"""That window holds at least so many frames, or it would follow each frame's own noise; slow trackers widen it."""
+"""That window holds at least so many frames, or it would follow the noise of single frames; slow trackers widen it."""
 SPEED_SECONDS = 1.0
-"""Width of the window that the head's speed is read from; wider, so that noise of the landmarks is no speed."""
+"""Width of the window that the head's speed is read from; wider, so that landmark noise does not read as speed."""
 MOVING_SPEED = 5.0
 """Speed of the head in % of the inter-ocular distance a second from which a frame does not count as still.
 
@@ -33,7 +33,7 @@ BLINK_OPENING = 0.7
 """Lids closer than this share of their usual distance are a blink."""
 BLINK_MARGIN_SECONDS = 0.1
 MOST_BLINKING = 0.4
-"""Above this share of frames the lids themselves are too unsure to tell, and no frame is left out."""
+"""Above this share of frames the lids are too uncertain, and no frame is left out."""
 
 _LIDS = (((61, 67), (62, 66), (63, 65)), ((69, 75), (70, 74), (71, 73)))
 _EYE_CORNERS = ((60, 64), (68, 72))

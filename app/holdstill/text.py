@@ -1,4 +1,4 @@
-"""Report cards as lines of text, for the terminal; and the words that cards and comparisons share with the picture."""
+"""Report cards as text, and the sentences that the terminal and the drawn card share."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ SAME_WITHIN = 0.01
 METER_FLOOR = 0.03
 """What the flicker meter reads in % for landmarks that follow a still head exactly (benchmarks/hold_still.py)."""
 NEAR = 1.5
-"""Up to so many floors a reading is as much the meter's own as the landmarks'."""
+"""Readings below this multiple of the floor are dominated by the meter's own noise."""
 
 
 def mode_name(mode: str) -> str:
-    """Return a mode's name as people read it; one of a later version under its own."""
+    """Return a mode's display name; an unknown mode keeps its key."""
     return MODE_NAMES.get(mode, mode)
 
 
 def near_floor(mode: ModeFigures) -> bool:
-    """Whether a mode stands so still that the meter can hardly tell."""
+    """Whether a mode's flicker is close to the meter's own noise."""
     return mode.flicker.percent < NEAR * METER_FLOOR
 
 
@@ -80,7 +80,7 @@ def comparison_lines(comparison: Comparison) -> list[str]:
 
 
 def modes_verdict(card: Card) -> str:
-    """Say how the first two modes of a card compare, "" where there is only one or the difference is not sure."""
+    """Return a sentence that compares the first two modes of a card, "" if it has only one."""
     if len(card.modes) < 2:
         return ""
     chosen, rival = card.modes[:2]
@@ -93,7 +93,7 @@ def modes_verdict(card: Card) -> str:
 
 
 def comparison_verdict(change: ModeChange) -> str:
-    """Say how one mode's flicker differs between two cards."""
+    """Return a sentence about how one mode's flicker differs between two cards."""
     title = mode_name(change.after)
     if not change.sure:
         return f"{title}: no sure difference in flicker"
@@ -101,7 +101,7 @@ def comparison_verdict(change: ModeChange) -> str:
 
 
 def stillness_text(stillness: Stillness) -> str:
-    """Say how still the person was and how much of the test counts."""
+    """Return a sentence about how still the person was and how much of the test counts."""
     blinks = {0: "no blinks", 1: "1 blink left out"}.get(stillness.blinks, f"{stillness.blinks} blinks left out")
     text = (
         f"Still for {stillness.seconds:.1f} of {stillness.asked:g} s ({blinks}); the head went "
@@ -111,7 +111,7 @@ def stillness_text(stillness: Stillness) -> str:
 
 
 def pace_text(card: Card) -> str:
-    """Say how fast tracking went and on which pictures."""
+    """Return a sentence about the tracking speed and the pictures."""
     pace, camera = card.figures.pace, card.camera
     asked = "" if camera.asked in (None, camera.got) else f" (asked {camera.asked.text()})"
     skipped = f", {pace.skipped} frames skipped" if pace.skipped else ""
@@ -122,7 +122,7 @@ def pace_text(card: Card) -> str:
 
 
 def light_text(light: Light) -> str:
-    """Say what the pictures were like."""
+    """Return a sentence about the light and sharpness of the pictures."""
     return (
         f"Light {light.light:.0f} of 255, contrast {light.contrast:.0f}, sharpness {light.sharpness:.3g}, sensor noise "
         f"{light.noise:.1f}, {light.inter_ocular:.0f} px between the eyes"

@@ -63,7 +63,7 @@ class AudioCopy:
         """Copy packets up to ``time``, in seconds of the output.
 
         Raises:
-            OSError, FFmpegError: where the output takes no more.
+            OSError, FFmpegError: if the output takes no more.
         """
         while True:
             item = self._held if self._held is not None else next(self._packets, None)

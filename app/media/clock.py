@@ -1,4 +1,4 @@
-"""When a frame is shown in a recording: live frames by the clock on the wall, a file's frames by its own."""
+"""Playing times of frames: wall-clock time for live sources, the file's own time stamps for files."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class SourceTiming:
 
 
 def probe_timing(path: Path) -> SourceTiming | None:
-    """Read the clock of a video file; None where it is no video that FFmpeg can read."""
+    """Read the clock of a video file; None if it is no video that FFmpeg can read."""
     try:
         with open_container(str(path)) as container:
             stream = find_pictures(container)
@@ -49,7 +49,7 @@ def probe_timing(path: Path) -> SourceTiming | None:
 
 
 class Timeline(Protocol):
-    """Says when a frame is shown, in seconds of the outputs."""
+    """Maps frames to playing times in seconds."""
 
     def time(self, frame: Frame) -> float:
         """Return the time of ``frame``."""
@@ -57,17 +57,17 @@ class Timeline(Protocol):
 
 
 class RecordingClock:
-    """Turns frames into playing times that run like the clock on the wall.
+    """Playing times that follow the wall clock.
 
-    The source's own time stamps are used for their regularity as long as they keep step with the
-    moments the frames were captured; where they jump or run away (a clip that starts over, another
-    source, a clock that drifts) they are tied anew to those moments.
+    The source's time stamps are used, because they are regular, as long as they agree with the capture times. When
+    they jump or drift away (a clip that restarts, another source, a drifting clock) they are aligned with the capture
+    times again.
     """
 
     TOLERANCE = 0.25
-    """Seconds that time stamps may differ from the wall clock before they are tied anew."""
+    """Largest difference in seconds between time stamps and wall clock before they are aligned again."""
     SHORTEST = 0.001
-    """Least seconds between two frames."""
+    """Shortest time between two frames, in seconds."""
 
     def __init__(self) -> None:
         self._start: float | None = None
@@ -90,7 +90,7 @@ class RecordingClock:
 
 
 class FileClock:
-    """Times of a file's frames: exactly the file's own, with 0 where the file starts.
+    """Times of a file's frames: exactly the file's own, with 0 if the file starts.
 
     Args:
         timing: the file's clock; without it the first frame is at 0.

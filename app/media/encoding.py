@@ -1,4 +1,4 @@
-"""How pictures are encoded: small files that play everywhere, or every value kept.
+"""Video encodings: small files that play everywhere, or lossless ones.
 
 Measured on 1280x720 pictures with a camera's noise (the demo clip), one thread of a 2-core machine: :data:`LIVE` and
 :data:`SCRUB` (x264 ultrafast) take 6.5 ms a picture and 2 MB/s, :data:`EXACT` (HuffYUV, RGB) 6 ms and 43 MB/s. Lossless
@@ -33,13 +33,13 @@ _NO_DELAY = "bframes=0:rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=1
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """One way to encode.
+    """A video encoding.
 
     Attributes:
         codec: FFmpeg's name of the encoder.
-        pixels: FFmpeg's name of the pixel format it is given.
+        pixels: FFmpeg's name of the encoder's pixel format.
         options: of the encoder.
-        keyframe_seconds: longest time between two pictures that can be sought.
+        keyframe_seconds: longest time between key frames.
         lossless: decoding gives back the same RGB values.
         suffixes: files that can hold it.
     """

@@ -1,4 +1,4 @@
-"""What tracking a whole input leaves behind: a video or pictures, and tables, with one clock for all."""
+"""Outputs of tracking a whole input: an annotated video or pictures, and tables, on one timeline."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class OutputPlan:
     session: Path | None = None
 
     def check(self, inputs: Sequence[Path] = ()) -> None:
-        """Find out before any work whether everything can be written.
+        """Check before any work that everything can be written.
 
         Args:
             inputs: files that must not be touched.
 
         Raises:
-            RecordingError: for an output that cannot be written, twice the same one, or an input's.
+            RecordingError: for an output that cannot be written, is named twice, or is an input.
         """
         if self.view is None and not self.tables and self.session is None:
             raise RecordingError(
@@ -100,7 +100,7 @@ class OutputPlan:
 
     @property
     def written(self) -> list[Path]:
-        """Everything that is written, for people."""
+        """Paths of everything that is written."""
         return [path for path in (self.view, *self.tables, self.session) if path is not None]
 
     @property
@@ -117,7 +117,7 @@ class View(Protocol):
         ...
 
     def close(self, *, audio_end: float | None = None) -> None:
-        """Finish; where the pictures stopped early audio ends with them."""
+        """Finish; ``audio_end`` cuts the audio if the pictures stopped early."""
         ...
 
 
@@ -162,7 +162,7 @@ class Outputs:
         """Draw and tabulate one result.
 
         Raises:
-            RecordingError: where an output takes no more.
+            RecordingError: if an output cannot be written.
         """
         time = self._last = self._clock.time(result.frame)
         for table in self._tables:
@@ -174,7 +174,7 @@ class Outputs:
             self._view.write(image, time, result.frame.index)
 
     def close(self, *, complete: bool = True) -> None:
-        """Finish every file, also where one of them fails; safe to call twice.
+        """Finish every file, even if one of them fails; safe to call twice.
 
         Args:
             complete: the input was read to its end, so all of its audio belongs to the output.
@@ -238,7 +238,7 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
     """Write an RGB picture; its folder is created if it is missing.
 
     Raises:
-        RecordingError: where it cannot be written.
+        RecordingError: if it cannot be written.
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix.lower() in (".jpg", ".jpeg") else []
     try:

@@ -1,4 +1,4 @@
-"""Privacy: pictures in which nobody can be recognised, with landmarks that are still exact."""
+"""Privacy mode: pictures blurred until no one can be recognised; landmarks stay exact."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.core.frame import FrameResult
 
 PATCHES = 8
-"""A blurred picture keeps so many patches along its shorter side. People recognise well-known faces in as little as
+"""Patches along the shorter side of a blurred picture. People recognise well-known faces in as little as
 7 x 10 patches (Sinha et al., Proc. IEEE 2006); even a face that fills the whole picture gets fewer."""
 
 SAMPLES = 160
@@ -23,7 +23,7 @@ SMOOTH = 64
 
 
 def blurred(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return a picture of the same size and kind with nothing in it but :data:`PATCHES` blots along its shorter side.
+    """Return a picture of the same size and kind that holds only :data:`PATCHES` patches along its shorter side.
 
     Every patch is the mean of pixels spread evenly over it, so no detail is left that sharpening could bring back.
     """
@@ -40,5 +40,5 @@ def blurred(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def without_faces(result: FrameResult) -> FrameResult:
-    """Return ``result`` with its picture blurred; nothing of it refers to the clear picture any more."""
+    """Return ``result`` with its picture blurred; it holds no reference to the clear picture."""
     return replace(result, frame=replace(result.frame, image=blurred(result.frame.image)))

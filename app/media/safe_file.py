@@ -1,4 +1,4 @@
-"""A file for FFmpeg to write that never gets worse: after a failed write it is as it last was whole."""
+"""A file for FFmpeg that rolls back to its last consistent state after a failed write."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from model.files import sync
 
 
 class SafeFile:
-    """What PyAV writes into. A failing disk is noted in :attr:`error` instead of raised into FFmpeg.
+    """A file object for PyAV. A disk error is kept in :attr:`error` instead of raised into FFmpeg.
 
-    FFmpeg goes on after a failed write, and at the end it overwrites the file's head with the
-    promise of an index that the full disk may never have taken. So the first failure takes back
-    everything since the last :meth:`mark`, and later writes change nothing.
+    FFmpeg continues after a failed write, and at the end overwrites the file's header with a reference to an index
+    that may never have reached the full disk. So the first failure undoes everything since the last :meth:`mark`,
+    and later writes are ignored.
 
     Args:
         path: created, or emptied if it exists.
 
     Raises:
-        OSError: where it cannot be created.
+        OSError: if it cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +60,7 @@ class SafeFile:
         return True
 
     def mark(self) -> None:
-        """Declare what has been written so far to be whole."""
+        """Declare what has been written so far to be consistent."""
         if self.error is None:
             self._whole = self._size
             self._undo.clear()
@@ -76,7 +76,7 @@ class SafeFile:
             self.error = self.error or error
 
     def _remember(self, length: int) -> None:
-        """Keep the whole part's bytes that a write of ``length`` is about to replace."""
+        """Keep the bytes of the consistent part that a write of ``length`` is about to replace."""
         kept = min(length, self._whole - self._position)
         if kept > 0:
             self._file.seek(self._position)
@@ -94,4 +94,4 @@ class SafeFile:
                 self._put(position, data)
             self._file.truncate(self._whole)
         except OSError:
-            pass  # the disk is gone altogether; there is nothing left to save
+            pass  # the disk is gone; nothing can be saved

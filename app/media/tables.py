@@ -1,8 +1,8 @@
-"""Landmark tables: what the tracker found, one row per frame, face and mode, as CSV or Parquet.
+"""Landmark tables as CSV or Parquet: one row per frame, face and mode.
 
 Columns: ``frame`` (index in the source), ``time`` (seconds), ``face`` (identity), ``mode`` (one of
 :class:`app.core.modes.Mode`), ``x0, y0 ... x97, y97`` (frame pixels), ``u0 ... u97`` (standard deviation of each
-landmark, frame pixels), ``evaluations`` of the cell, ``residual`` of the returned state, ``warm`` (1 where the
+landmark, frame pixels), ``evaluations`` of the cell, ``residual`` of the returned state, ``warm`` (1 if the
 solve started from the last frame's state), ``reset_reason`` (why it did not, empty when warm), ``age``
 (frames since the last cold start), ``flicker`` and ``flicker_contour`` ... ``flicker_pupils`` (motion that
 the picture does not explain, overall and by region, percent of the inter-ocular distance; empty where it
@@ -72,7 +72,7 @@ class LandmarkTable(Protocol):
             time: for the ``time`` column, in seconds.
 
         Raises:
-            RecordingError: where the disk takes no more; earlier rows are kept.
+            RecordingError: if it cannot be written; earlier rows are kept.
         """
         ...
 
@@ -80,7 +80,7 @@ class LandmarkTable(Protocol):
         """Finish the file; safe to call twice.
 
         Raises:
-            RecordingError: where the end could not be written.
+            RecordingError: if the end could not be written.
         """
         ...
 
@@ -89,7 +89,7 @@ def open_table(path: Path, *, overwrite: bool = False) -> LandmarkTable:
     """Create the table that ``path`` names by its suffix, .csv or .parquet.
 
     Raises:
-        RecordingError: for another suffix, or where the file cannot be created.
+        RecordingError: for another suffix, or if the file cannot be created.
     """
     suffix = path.suffix.lower()
     if suffix not in TABLE_SUFFIXES:
@@ -236,7 +236,7 @@ def _rows(result: FrameResult, time: float) -> Iterator[Row]:
 
 
 def _report(estimate: Estimate) -> tuple[float | str | None, ...]:
-    """Return the values of the columns :data:`REPORT`, None where nothing was measured."""
+    """Return the values of the columns :data:`REPORT`, None if nothing was measured."""
     report, reading = estimate.report, estimate.flicker
     flicker = (None,) * len(FLICKER) if reading is None else (reading.overall, *reading.regions)
     solve = (report.evaluations, _finite(report.residual), int(report.warm), str(report.reason), report.age)

@@ -1,4 +1,4 @@
-"""Writes video with exact frame times into a file that stays playable whatever happens.
+"""Writes video with exact frame times to a file that stays playable after a crash.
 
 MP4 and MOV are written in fragments of a quarter of a second that reach the operating system at
 once, so a killed process leaves a file that plays up to its last fragment. A proper end turns it
@@ -51,7 +51,7 @@ class VideoWriter:
         overwrite: replace an existing file.
 
     Raises:
-        RecordingError: where the file cannot be created or the size cannot be encoded.
+        RecordingError: if the file cannot be created or the size cannot be encoded.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class VideoWriter:
 
         Raises:
             ValueError: for a picture of another shape or a time that is not finite.
-            RecordingError: where the disk takes no more; what was written stays playable.
+            RecordingError: if it cannot be written; what was written stays playable.
         """
         width, height = self._size
         if image.shape != (height, width, 3) or image.dtype != np.uint8:
@@ -164,7 +164,7 @@ class VideoWriter:
                 None copies all of it.
 
         Raises:
-            RecordingError: where the end could not be written; the file plays up to its last fragment.
+            RecordingError: if the end could not be written; the file plays up to its last fragment.
         """
         if self._closed:
             return

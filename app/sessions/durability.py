@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class FolderSync:
     """Syncs the files of a folder every :data:`SYNC_SECONDS`, on its own thread.
 
-    On a thread, because fsync takes as long as the disk wants, and meanwhile the recording must go on.
+    On its own thread, because fsync may block for long and must not hold up the recording.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,7 +44,7 @@ def sync_files(folder: Path) -> None:
     """Bring the files that lie in ``folder``, and their names, to the disk.
 
     Raises:
-        OSError: where the disk does not take them.
+        OSError: if the disk does not take them.
     """
     for path in folder.iterdir():
         if path.is_file():

@@ -34,11 +34,11 @@ class Estimates:
         landmarks: (m, 98, 2) float32, frame pixels.
         uncertainty: (m, 98) float32, frame pixels.
         evaluations: (m,) int64.
-        residual: (m,) float64, NaN where none was measured.
+        residual: (m,) float64, NaN if none was measured.
         warm: (m,) bool.
         reason: (m,) of str, why the solve was cold, "" where warm.
         age: (m,) int64, frames since the last cold start.
-        flicker: (m,) float64, percent of the inter-ocular distance, NaN where not measured.
+        flicker: (m,) float64, percent of the inter-ocular distance, NaN if not measured.
         regions: (m, 6) float64, the same by region, in the order of ``model.topology.REGIONS``.
     """
 
@@ -80,12 +80,12 @@ class Estimates:
 
 
 def read_estimates(folder: Path, frames: FrameTable) -> Estimates:
-    """Read a folder's landmarks: from Parquet, exactly; from CSV, to 0.001 pixels, where a kill left no Parquet.
+    """Read a folder's landmarks: exactly from Parquet, or to 0.001 pixels from CSV if a kill left no Parquet file.
 
     Solves of frames that ``frames`` does not know are left out.
 
     Raises:
-        SessionError: where neither can be read.
+        SessionError: if neither can be read.
     """
     import pyarrow
 
@@ -153,7 +153,7 @@ def _possible(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _numbers(table: pyarrow.Table, name: str, kind: type[np.generic]) -> NDArray[Any]:
-    """Return a column of numbers, NaN where it is empty."""
+    """Return a column of numbers, NaN if it is empty."""
     return np.asarray(table.column(name).to_numpy(zero_copy_only=False), kind)
 
 

@@ -1,4 +1,4 @@
-"""Cuts a clip out of a session: a video, clean or annotated, or a session of its own."""
+"""Cuts a clip out of a session: a clean or annotated video, or a new session."""
 
 from __future__ import annotations
 
@@ -51,10 +51,10 @@ def export_clip(
         stop: ends it early; nothing is kept then.
 
     Returns:
-        ``destination``, or None where it was stopped.
+        ``destination``, or None if it was stopped.
 
     Raises:
-        UserError: where there is nothing to write, or it cannot be written.
+        UserError: if there is nothing to write, or it cannot be written.
     """
     rows = _rows(session, start, end)
     if destination.suffix.lower() in VIDEO_SUFFIXES:
@@ -85,7 +85,7 @@ def _rows(session: Session, start: float, end: float) -> range:
 def _results(
     session: Session, take: Take, rows: range, video: SessionVideo | None
 ) -> Iterator[tuple[int, FrameResult]]:
-    """Yield (row, result) with its picture, or one that only has a size where there is none."""
+    """Yield (row, result) with its picture, or one that has only a size if there is none."""
     source = session.metadata.source
     nothing = np.empty((source.height, source.width, 0), np.uint8)
     for row in rows:

@@ -1,4 +1,4 @@
-"""The form of a session folder: its files' names and its version; ``docs/guide/session-format.md`` explains them."""
+"""The format of a session folder: file names and version; ``docs/guide/session-format.md`` explains them."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ def is_session(folder: Path) -> bool:
 
 
 def read_form(path: Path, kind: str) -> dict[str, Any]:
-    """Read a JSON file of this form.
+    """Read a JSON file of this format.
 
     Raises:
-        SessionError: where it is missing, damaged, of another kind or of a newer version.
+        SessionError: if it is missing, damaged, of another kind or of a newer version.
     """
     try:
         values = read_json(path)
@@ -79,10 +79,10 @@ def read_form(path: Path, kind: str) -> dict[str, Any]:
 
 
 def write_form(path: Path, kind: str, values: dict[str, Any]) -> None:
-    """Write a JSON file of this form; it appears whole or not at all.
+    """Write a JSON file of this format as a whole.
 
     Raises:
-        RecordingError: where it cannot be written; what was there before stays.
+        RecordingError: if it cannot be written; the previous content stays.
     """
     write_json(path, {"format": kind, "version": VERSION, **values})
 
@@ -91,7 +91,7 @@ def create_folder(folder: Path) -> None:
     """Create a folder for a new session or replay.
 
     Raises:
-        RecordingError: where it exists and holds something, or cannot be created.
+        RecordingError: if it exists and is not empty, or cannot be created.
     """
     check_new_folder(folder)
     make_folder(folder)

@@ -25,11 +25,11 @@ class FrameTable:
     """The n tracked frames of a session, in order; a *row* is a place in these arrays.
 
     Attributes:
-        index: (n,) int64, index in the source; runs back where a person went back in a file.
+        index: (n,) int64, index in the source; goes back if a person seeks back in a file.
         time: (n,) float64, playing time in the videos, seconds, ever increasing.
         timestamp: (n,) float64, the source's own clock, exactly as the tracker saw it.
-        picture: (n,) int64, number of its picture in the clean video, -1 where it has none.
-        seconds: (n,) float64, time that tracking took, NaN where unknown.
+        picture: (n,) int64, number of its picture in the clean video, -1 if it has none.
+        seconds: (n,) float64, time that tracking took, NaN if unknown.
     """
 
     index: NDArray[np.int64]
@@ -45,7 +45,7 @@ class FrameTable:
         """Return the row that is shown at ``time``: the last that began by then, or the first.
 
         Raises:
-            IndexError: where there are no frames.
+            IndexError: if there are no frames.
         """
         if not len(self):
             raise IndexError("a session without frames has no rows")
@@ -73,10 +73,10 @@ class FrameTable:
 
 
 class FramesFile:
-    """An open ``frames.csv``; every line reaches the system at once. Used by one thread.
+    """An open ``frames.csv``; every line is passed to the system at once. Used by one thread.
 
     Raises:
-        RecordingError: where it cannot be created.
+        RecordingError: if it cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -93,10 +93,10 @@ class FramesFile:
         Args:
             result: what the pipeline returned.
             time: playing time, seconds.
-            picture: number of its picture in the video; None where it has none.
+            picture: number of its picture in the video; None if it has none.
 
         Raises:
-            RecordingError: where the disk takes no more.
+            RecordingError: if it cannot be written.
         """
         frame, total = result.frame, result.seconds.get("total")
         spent = "" if total is None else f"{total:.6f}"
@@ -110,7 +110,7 @@ class FramesFile:
         """Finish the file; safe to call twice.
 
         Raises:
-            RecordingError: where the end could not be written.
+            RecordingError: if the end could not be written.
         """
         if self._file.closed:
             return
@@ -122,10 +122,10 @@ class FramesFile:
 
 
 def read_frames(path: Path) -> FrameTable:
-    """Read a ``frames.csv``; a last line that was cut short by a kill is left out.
+    """Read a ``frames.csv``; an incomplete last line is left out.
 
     Raises:
-        SessionError: where it is missing or not such a table.
+        SessionError: if it is missing or not such a table.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:

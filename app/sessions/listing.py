@@ -1,4 +1,4 @@
-"""The sessions in a folder, for a list: a look at each one's metadata, nothing is opened."""
+"""Lists the sessions in a folder by reading only their metadata."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class SessionEntry:
         folder: the session.
         name: of its folder.
         started: when, in local time.
-        seconds: playing time; None where the recording was cut off.
+        seconds: playing time; None if the recording was cut off.
         source: name of the camera or file.
         state: "complete" or "recovered".
         privacy: it holds no pictures.
-        thumbnail: a small picture of its first frame; None where there is none.
+        thumbnail: a small picture of its first frame; None if there is none.
         error: why it cannot be opened, "" if it can.
     """
 

@@ -1,4 +1,4 @@
-"""What a session says about itself: when, from what, with which model, settings and versions, and checksums."""
+"""Metadata of a session: time, source, model, settings, versions and checksums."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class EngineFacts:
     """What computed the landmarks.
 
     Attributes:
-        name: library and device that really ran.
+        name: library and device that ran.
         weights: the weights file's name.
-        sha256: of the weights file; None where it could not be read.
-        settings: as they were asked for.
+        sha256: of the weights file; None if it could not be read.
+        settings: as requested.
     """
 
     name: str
@@ -71,7 +71,7 @@ class EngineFacts:
         return cls(name, settings.weights.name, None, settings)
 
     def with_checksum(self) -> EngineFacts:
-        """Return the same with the checksum of the weights file, which is read where it is not known yet."""
+        """Return the same with the checksum of the weights file, which is computed if it is not known yet."""
         if self.sha256 is not None:
             return self
         try:
@@ -88,7 +88,7 @@ class VideoFacts:
         file: name inside the folder, or the whole path of a video elsewhere that was tracked.
         inside: whether the file lies inside the folder.
         lossless: the pictures are those that were tracked, value by value.
-        sha256: of a file elsewhere, to know it again.
+        sha256: of a file elsewhere, to recognise it.
     """
 
     file: str
@@ -104,7 +104,7 @@ class Counts:
     Attributes:
         frames: tracked frames.
         pictures: of them in the clean video.
-        dropped: pictures that were meant for it and are not there.
+        dropped: pictures that were meant for it and are missing.
         annotated: pictures in the annotated video.
         annotated_dropped: pictures that were meant for that one.
         skipped: frames of a live source that were not tracked because newer ones had come.
@@ -120,7 +120,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The session that this one was cut from, by its id, and from when to when in its time."""
+    """The session that this one was cut from, by its id, and the part: start and end in seconds of its time."""
 
     session: str
     name: str
@@ -174,7 +174,7 @@ def now() -> str:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of everything that may change what is computed."""
+    """Return the versions of everything that may change the results."""
     found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
     for name in PACKAGES:
         try:
@@ -188,7 +188,7 @@ def read_metadata(folder: Path) -> SessionMetadata:
     """Read a session's ``session.json``.
 
     Raises:
-        SessionError: one sentence where there is none, or none that can be used.
+        SessionError: one sentence if it is missing or cannot be used.
     """
     values = read_form(folder / METADATA, SESSION_KIND)
     return facts_from(SessionMetadata, values, folder / METADATA)
@@ -198,7 +198,7 @@ def facts_from(kind: type[Any], values: dict[str, Any], path: Path) -> Any:
     """Return the facts that a file describes.
 
     Raises:
-        SessionError: where they cannot be used.
+        SessionError: if they cannot be used.
     """
     try:
         return from_plain(kind, values)
@@ -210,7 +210,7 @@ def write_metadata(folder: Path, metadata: SessionMetadata) -> None:
     """Write a session's ``session.json``; it appears whole or not at all.
 
     Raises:
-        RecordingError: where it cannot be written.
+        RecordingError: if it cannot be written.
     """
     write_form(folder / METADATA, SESSION_KIND, to_plain(metadata))
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class PictureTrack:
-    """One video of the folder; its file is made with its first picture. Used by one thread.
+    """One video of the folder; its file is created with its first picture. Used by one thread.
 
     Pictures keep the first one's size; later ones of another size are letterboxed into it.
 
@@ -54,7 +54,7 @@ class PictureTrack:
         """Encode a picture shown at ``time`` seconds; return its number.
 
         Raises:
-            RecordingError: where it cannot be written; what was written stays playable.
+            RecordingError: if it cannot be written; what was written stays playable.
         """
         image = self._picture(result)
         if self._writer is None:
@@ -78,7 +78,7 @@ class PictureTrack:
         """Finish the file; safe to call twice.
 
         Raises:
-            RecordingError: where its end could not be written; it plays up to its last full part.
+            RecordingError: if its end could not be written; it plays up to its last full part.
         """
         if self._writer is not None:
             self._writer.close()
@@ -95,7 +95,7 @@ class AnnotatedTrack(PictureTrack):
 
 
 def write_thumbnail(folder: Path, result: FrameResult) -> None:
-    """Write a small picture of a frame for lists; where that fails there is none."""
+    """Write a small picture of a frame for lists; a failure is only logged."""
     image = result.frame.image
     height, width = image.shape[:2]
     scale = min(1.0, THUMBNAIL_WIDTH / width)

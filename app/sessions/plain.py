@@ -32,8 +32,8 @@ def from_plain(kind: type[T], value: Any) -> T:
     Fields that a newer version added are ignored; missing ones take their defaults.
 
     Raises:
-        ValueError: where ``value`` does not describe such an object.
-        UserError: where the object itself refuses its values.
+        ValueError: if ``value`` does not describe such an object.
+        UserError: if the object itself refuses its values.
     """
     # msgspec resolves annotations in the module of their class; this one imports the name for type checkers only.
     vars(settings).setdefault("RwrSettings", RwrSettings)

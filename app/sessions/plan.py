@@ -1,4 +1,4 @@
-"""What a recording is to hold, decided before it begins."""
+"""What a recording will hold, decided before it begins."""
 
 from __future__ import annotations
 
@@ -53,10 +53,10 @@ class SessionPlan:
         source: where the pictures come from.
         engine: what computes the landmarks; its checksum is added on the writer's thread.
         choices: what to keep.
-        reference: the file that is tracked, where it is kept instead of a clean video; its pictures are counted
+        reference: the file that is tracked, if it takes the place of a clean video; its pictures are counted
             by the frames' indices.
         origin: the session that this one is cut from.
-        versions: of everything that may change what is computed; None: the present ones.
+        versions: of everything that may change what is computed; None takes the present ones.
         threads: of the encoders; 0 leaves it to them.
     """
 

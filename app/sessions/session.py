@@ -67,7 +67,7 @@ class ReplayFacts:
 
 
 class Session:
-    """An open session; nothing in the folder is changed by reading it.
+    """An open session; reading it changes nothing in the folder.
 
     Attributes:
         folder: where it lies.
@@ -120,7 +120,7 @@ class Session:
         """Read one take, the first time it is asked for.
 
         Raises:
-            SessionError: where there is none of that name, or its files are damaged.
+            SessionError: if none has that name, or its files are damaged.
         """
         if name not in self._takes:
             self._takes[name] = self._read_recorded() if name == RECORDED else self._read_replay(name)
@@ -128,7 +128,7 @@ class Session:
 
     @property
     def video_path(self) -> Path | None:
-        """The clean video: in the folder, or the file that was tracked; None where there is none any more."""
+        """The clean video: in the folder, or the file that was tracked; None if it no longer exists."""
         video = self.metadata.video
         if video is None:
             return None
@@ -139,7 +139,7 @@ class Session:
         """Open the clean pictures; picture numbers are those in :attr:`frames`.
 
         Raises:
-            SessionError: where there is no video, or it cannot be read.
+            SessionError: if there is no video, or it cannot be read.
         """
         path, video = self.video_path, self.metadata.video
         if path is None or video is None:
@@ -160,7 +160,7 @@ class Session:
         """Yield (number, picture) of every clean picture in order; numbers are those in :attr:`frames`.
 
         Raises:
-            SessionError: where there is no video, or it cannot be read.
+            SessionError: if there is no video, or it cannot be read.
         """
         path, video = self.video_path, self.metadata.video
         if path is not None and video is not None and not video.inside:
@@ -196,7 +196,7 @@ class Session:
         """Read what a replay says about itself.
 
         Raises:
-            SessionError: where there is none of that name, or none that can be used.
+            SessionError: if none has that name, or none that can be used.
         """
         path = self.folder / REPLAYS / name / REPLAY_METADATA
         if Path(name).name != name or not path.is_file():
@@ -229,7 +229,7 @@ def open_session(folder: Path) -> Session:
     """Open a session; also one whose recording was cut off, and one whose video lacks its end.
 
     Raises:
-        SessionError: one sentence where it is no session, is damaged or of a newer version.
+        SessionError: one sentence if it is no session, is damaged or of a newer version.
     """
     metadata = read_metadata(folder)
     frames = read_frames(folder / FRAMES)

@@ -1,4 +1,4 @@
-"""Writes what one run of the tracker found: the frames, the landmarks twice, and the events."""
+"""Writes the results of one tracking run: frames, landmarks (CSV and Parquet) and events."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class TakeWriter:
     """Open tables in a folder that exists. Used by one thread.
 
     Raises:
-        RecordingError: where they cannot be created.
+        RecordingError: if they cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -51,18 +51,18 @@ class TakeWriter:
         Args:
             result: what the pipeline returned; its picture's size counts, not its content.
             time: playing time, seconds, later than the last.
-            picture: number of its picture in the clean video; None where it has none.
+            picture: number of its picture in the clean video; None if it has none.
             row: of the frame in the session; None: the next one.
 
         Raises:
-            RecordingError: where the disk takes no more; what was written stays.
+            RecordingError: if it cannot be written; what was written stays.
         """
         row = self._rows if row is None else row
         self._last = (time, row, result.frame.index)
         for event in self._watcher.watch(result, time, row):
             self._events.write(event)
             self._faults += event.kind == EventKind.FAULT
-        # The frame before its landmarks: after a kill no landmarks are without their frame.
+        # The frame goes first, so that after a kill no landmarks lack their frame.
         self._frames.write(result, time, picture)
         self._rows += 1
         self._csv.write(result, time)
@@ -72,13 +72,13 @@ class TakeWriter:
         """Write an event of the newest frame.
 
         Raises:
-            RecordingError: where the disk takes no more.
+            RecordingError: if it cannot be written.
         """
         time, row, index = self._last
         self._events.write(Event(time, row, index, kind, data))
 
     def close(self) -> None:
-        """Finish every file, also where one of them fails; safe to call twice.
+        """Finish every file, even if one of them fails; safe to call twice.
 
         Raises:
             RecordingError: for the first file whose end could not be written.

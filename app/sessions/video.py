@@ -35,7 +35,7 @@ class SessionVideo:
         whole: the file was finished; else its last picture may be cut short and is not shown.
 
     Raises:
-        SessionError: where the video cannot be read.
+        SessionError: if the video cannot be read.
     """
 
     def __init__(self, path: Path, times: NDArray[np.float64], *, whole: bool = True) -> None:
@@ -63,7 +63,7 @@ class SessionVideo:
         return len(self._times)
 
     def read(self, number: int) -> Picture | None:
-        """Return picture ``number`` as (h, w, 3) uint8 RGB, never written to; None where the video lacks it.
+        """Return picture ``number`` as (h, w, 3) uint8 RGB, never written to; None if the video lacks it.
 
         Raises:
             IndexError: for a number that no picture has.

@@ -1,4 +1,4 @@
-"""Writes a session's folder, frame by frame, on one thread; whatever goes wrong, what was written stays."""
+"""Writes a session folder frame by frame on one thread; after an error, what was written stays usable."""
 
 from __future__ import annotations
 
@@ -56,10 +56,10 @@ class SessionWriter:
     Args:
         folder: a name that is free; created with its tables.
         plan: what is recorded.
-        clock: tells the playing time of frames.
+        clock: gives the playing times of frames.
 
     Raises:
-        RecordingError: where it cannot be created.
+        RecordingError: if it cannot be created.
     """
 
     def __init__(self, folder: Path, plan: SessionPlan, clock: Timeline) -> None:
@@ -106,7 +106,7 @@ class SessionWriter:
             annotated: there is time to draw it, too.
 
         Raises:
-            RecordingError: where something cannot be written; the frame's landmarks have been, if that was
+            RecordingError: if something cannot be written; the frame's landmarks are written if that is
                 still possible.
             ValueError: for a frame whose time is not finite.
         """
@@ -140,13 +140,13 @@ class SessionWriter:
             self._annotate(result, time, picture and annotated)
 
     def lose_exactness(self, reason: str) -> None:
-        """Say that from the newest frame on a replay may differ, and why; only the first time counts."""
+        """Note that a replay may differ from the newest frame on, and why; only the first call counts."""
         if self._exact:
             self._exact = False
             self._take.note(EventKind.INEXACT, text=reason)
 
     def close(self, reason: str = "stopped") -> None:
-        """Finish every file, also where one of them fails; safe to call twice.
+        """Finish every file, even if one of them fails; safe to call twice.
 
         A session without frames leaves no folder.
 
@@ -165,7 +165,7 @@ class SessionWriter:
                 step()
             except RecordingError as error:
                 problem = problem or error
-            except Exception:  # the other files are finished all the same
+            except Exception:  # the other files are still finished
                 log.exception("a file of %s could not be finished", self._folder)
                 problem = problem or RecordingError(f"{self._folder} could not be finished; it holds what was written.")
         self._sync.close()
@@ -175,7 +175,7 @@ class SessionWriter:
             self._bring_to_disk()
             self._complete(SessionState.COMPLETE, checksums(self._folder, TABLES))
         else:
-            with suppress(RecordingError):  # the disk may be full; what it said at the start is enough to open it
+            with suppress(RecordingError):  # the disk may be full; what was written at the start is enough to open it
                 self._complete(SessionState.RECOVERED, {})
         if problem is not None:
             raise problem
@@ -184,14 +184,14 @@ class SessionWriter:
         """Add the videos' checksums, which may take seconds, to a session that is complete.
 
         Raises:
-            RecordingError: where they cannot be written.
+            RecordingError: if they cannot be written.
         """
         if self._metadata is not None and self._metadata.state == SessionState.COMPLETE:
             names = [track.path.name for track in self._tracks()]
             try:
                 found = checksums(self._folder, names)
             except OSError:
-                return  # deleted meanwhile
+                return  # deleted in the meantime
             self._complete(SessionState.COMPLETE, self._metadata.checksums | found)
 
     @property
@@ -230,7 +230,7 @@ class SessionWriter:
         self._last = time
 
     def _count(self, result: FrameResult, number: int | None) -> None:
-        """Count a frame that was written, and say what it lacks."""
+        """Count a frame that was written, and record what it lacks."""
         counts, last = self._counts, self._last_index
         self._last_index = result.frame.index
         gap = 0 if last is None else max(0, result.frame.index - last - 1)
@@ -330,7 +330,7 @@ def open_tracked_session(
         copy: copy the pictures into the session; None copies them only where no file can be referred to.
 
     Raises:
-        UserError: where the folder cannot be created or the input cannot be read.
+        UserError: if the folder cannot be created or the input cannot be read.
     """
     reference: VideoFacts | None = None
     if video is not None and copy is None:

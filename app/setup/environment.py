@@ -73,7 +73,7 @@ class Environment:
         return self._stamp().get("requirements") == ""
 
     def mark_started(self) -> None:
-        """Note that packages are being installed, so that an interruption is noticed."""
+        """Note that packages are being installed, so that an interruption can be detected."""
         self._write_stamp("", None)
 
     def mark_ready(self, python: tuple[int, int]) -> None:
@@ -93,10 +93,10 @@ class Environment:
         return (major, minor) if done.returncode == 0 else None
 
     def make(self) -> None:
-        """Make the environment anew, without packages.
+        """Create the environment again, without packages.
 
         Raises:
-            SetupError: where Python's venv or ensurepip is missing, or the folder cannot be written.
+            SetupError: if Python's venv or ensurepip is missing, or the folder cannot be written.
         """
         base = getattr(sys, "_base_executable", sys.executable) if self.is_running() else sys.executable
         self._remove()

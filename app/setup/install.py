@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 
 def say(line: str) -> None:
-    """Tell the person what is going on, on standard error: a command's own output stays clean."""
+    """Print progress to standard error, so that a command's own output stays clean."""
     print(f"ldeq-live: {line}", file=sys.stderr, flush=True)
 
 
@@ -70,7 +70,7 @@ def _install(environment: Environment, say: Say) -> None:
 
 
 def _install_torch(environment: Environment, python: tuple[int, int], say: Say) -> None:
-    """Get the small CPU build where it is the better one; otherwise leave torch to the last step."""
+    """Install the small CPU build if it suits this computer; otherwise leave torch to the last step."""
     version = torch_build.pinned_version(environment.requirements.read_text(encoding="utf-8"))
     if version is None or environment.has_package("torch", version):
         say("step 2 of 3: PyTorch needs nothing of its own")

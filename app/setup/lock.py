@@ -1,4 +1,4 @@
-"""One setup at a time: a lock between processes that vanishes with its owner."""
+"""One setup at a time: a lock between processes that the system releases when its owner dies."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class SetupLock:
             OSError: the file cannot be written.
         """
         self._stream = self._path.open("ab")
-        told = False
+        announced = False
         try:
             while not _try_lock(self._stream):
-                if not told:
+                if not announced:
                     self._waiting()
-                    told = True
+                    announced = True
                 time.sleep(POLL_SECONDS)
         except BaseException:  # Ctrl-C, or a caller that does not want to wait
             self._stream.close()

@@ -15,7 +15,7 @@ CHOICE = "LDEQ_PYTHON_ENV"
 """Set to "current" to run with the Python that was started, whose packages are then its owner's affair."""
 
 INSIDE = "LDEQ_PYTHON_INSIDE"
-"""Tells the re-run program that it has arrived, whatever its Python thinks of its own prefix."""
+"""Set for the re-run program, so that it does not start itself again whatever its Python reports as its prefix."""
 
 FOREIGN = ("PYTHONHOME", "PYTHONPATH")
 """Would bring another Python's packages into the environment."""
@@ -31,7 +31,7 @@ def start(argv: Sequence[str], root: Path = ROOT) -> int | None:
     On POSIX the process is replaced by the environment's Python; on Windows that runs as a child.
 
     Returns:
-        None where this Python is the one to run the application; otherwise the exit code, and all is done.
+        None if this Python is the one to run the application; otherwise the exit code, and all is done.
     """
     arrived = os.environ.pop(INSIDE, "") == "1"
     choice = os.environ.get(CHOICE, "venv")

@@ -1,7 +1,7 @@
 """Which build of PyTorch to install.
 
 On Linux the ordinary PyTorch brings gigabytes of CUDA libraries. A computer without an NVIDIA driver is
-better served by the CPU build from PyTorch's own index, where that answers.
+better served by the CPU build from PyTorch's own index, if that answers.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def index_offers(page: str, version: str, python: tuple[int, int]) -> bool:
 
 
 def fetch_index(seconds: float = PROBE_SECONDS) -> str | None:
-    """Return the page of PyTorch's CPU index, or None where it does not answer in time."""
+    """Return the page of PyTorch's CPU index, or None if it does not answer in time."""
     pages: list[str] = []
 
     def fetch() -> None:
@@ -57,7 +57,7 @@ def fetch_index(seconds: float = PROBE_SECONDS) -> str | None:
         except (OSError, ValueError):
             return
 
-    # A thread, because looking up a name has no timeout of its own.
+    # A thread, because DNS look-ups have no timeout.
     thread = threading.Thread(target=fetch, daemon=True)
     thread.start()
     thread.join(seconds)

@@ -70,10 +70,10 @@ def check_detector() -> list[Finding]:
 
 
 def check_window() -> list[Finding]:
-    """Start Qt as the window does, in a process of its own: Qt ends the process where it fails."""
+    """Start Qt as the window does, in a separate process, because Qt ends the process if it fails."""
     problem = window_problem(sys.platform, os.environ)
     if problem is not None:
-        # Headless commands work all the same.
+        # Headless commands still work.
         return [Finding("Window", Status.WARNING, problem, "track, evaluate and train need no window")]
     try:
         done = subprocess.run(

@@ -21,7 +21,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What was found about one thing.
+    """One finding.
 
     Attributes:
         topic: e.g. "Python", "Weights".
