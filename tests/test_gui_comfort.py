@@ -80,7 +80,7 @@ def test_folders_are_whole_paths() -> None:
     assert read_folder("~/Clips") == Path.home() / "Clips"
     whole = Path.home() / "Clips"
     assert read_folder(f" {whole} ") == whole
-    with pytest.raises(UserError, match="Clips does not say where it lies; write the whole path, such as"):
+    with pytest.raises(UserError, match="Clips is not an absolute path; write the whole path, such as"):
         read_folder("Clips")
     with pytest.raises(UserError, match="no home folder"):
         read_folder("~nobody-of-that-name/Clips")
@@ -139,7 +139,7 @@ def test_status_in_words() -> None:
         ),
         ShareField.OSC: (StatusLine("localhost names no port.", StatusTone.WRONG),),
         ShareField.CAMERA: (
-            StatusLine("Nothing to send now; 12 frames sent to programs that look", StatusTone.WAITING),
+            StatusLine("Nothing to send now; 12 frames sent to connected programs", StatusTone.WAITING),
         ),
     }
     fresh = status_lines(ShareReading(SharingSettings()), (ChannelStatus("osc", "x:1"),))

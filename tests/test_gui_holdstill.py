@@ -201,7 +201,7 @@ def test_pictures_that_stop_coming_end_the_test(bench: Bench) -> None:
     bench.sit(seconds=4)
     bench.now += TEST_SECONDS + 5
     bench.test.tick()
-    assert "stopped coming" in bench.test.view().advice
+    assert "No more frames" in bench.test.view().advice
 
 
 def test_a_card_that_cannot_be_saved_is_shown_all_the_same(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""The live window: pages, keys, and what a person does passed on to the presenter."""
+"""The main window: pages, keyboard shortcuts, and the wiring between widgets and presenters."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CLOSE_SECONDS = 30.0
 
 
 class _Signals(QObject):
-    """Carries news from other threads to the window's."""
+    """Carries notifications from other threads to the window's."""
 
     changed = Signal()
     saved = Signal(object, str)
@@ -117,7 +117,7 @@ class MainWindow(QMainWindow):
         self.presenter.begin()
         self._sources.begin()
         self.refresh()
-        self.setFocus()  # otherwise the first control that Tab reaches would have it, and show it
+        self.setFocus()  # otherwise the first control in the tab order would have it and show its focus ring
         if not self.presenter.chosen.tour_seen:
             self.page.tour.begin()
 
@@ -127,7 +127,7 @@ class MainWindow(QMainWindow):
         return self.page.view
 
     def act(self, name: ActionName) -> None:
-        """Do an action or take a banner's way out."""
+        """Perform an action, also one that a banner offers."""
         if name == ActionName.RECORD and not (
             self.presenter.session.state.recording or self.presenter.session.state.can_record
         ):
@@ -141,7 +141,7 @@ class MainWindow(QMainWindow):
         self.refresh()
 
     def refresh(self) -> None:
-        """Bring everything that is read up to date."""
+        """Update everything that is read."""
         state = self.presenter.session.state
         if state.closed or self._closing_since is not None:
             self._finish_closing()
@@ -187,7 +187,7 @@ class MainWindow(QMainWindow):
             self.close()
 
     def _move(self) -> None:
-        """Bring everything that moves up to date."""
+        """Update everything that moves."""
         if self.pages.currentWidget() is not self.page or self._closing_since is not None:
             return
         flicker = self.presenter.flicker()
@@ -198,7 +198,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         page, presenter = self.page, self.presenter
-        # Queued: news arrive from other threads, and from within what they would change.
+        # Queued: notifications come from other threads, and from code that is still changing what they report.
         self._signals.changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
         self._signals.changed.connect(self.card.refresh, Qt.ConnectionType.QueuedConnection)
         self._signals.saved.connect(self._snapshot_saved, Qt.ConnectionType.QueuedConnection)

@@ -1,4 +1,4 @@
-"""What painting a frame costs: made ready as the live page does, then picture and landmarks drawn as its view does."""
+"""What painting a frame costs: prepared as the live page does it, then painted as its view does it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the window looks: its place, open parts, colours and the way two modes are shown, today as last time."""
+"""The window's geometry, open parts, theme and comparison view, restored from the last run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEAST_SIZE = (1170, 620)
 
 
 class WindowState:
-    """Restores the look of last time, changes it, and tells the presenter what to remember.
+    """Restores the window as it was left, changes it, and tells the presenter what to remember.
 
     Args:
         window: to be placed.
@@ -43,7 +43,7 @@ class WindowState:
         page.panel.compare_view.chosen.connect(self.show_both)
 
     def remember(self) -> None:
-        """Let the presenter keep where the window is and what is open."""
+        """Have the presenter remember the window's geometry and open parts."""
         geometry = bytes(self._window.saveGeometry().toBase64().data()).decode()
         self._presenter.choose(geometry=geometry, panels=self._page.open)
 

@@ -1,4 +1,4 @@
-"""Everything a person can do in the live window: one table for buttons, keys, tooltips and the key list."""
+"""Every action of the window: one table for buttons, keys, tooltips and the key list."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class ActionGroup(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing a person can do.
+    """One action.
 
     Attributes:
         name: identifies it.
@@ -181,7 +181,7 @@ ACTIONS: tuple[Action, ...] = (
         ActionName.SESSIONS,
         "L",
         "Sessions",
-        "Look at what was recorded, or go back to the live picture",
+        "Browse what was recorded, or go back to the live picture",
         ActionGroup.KEEPING,
     ),
     Action(
@@ -192,7 +192,7 @@ ACTIONS: tuple[Action, ...] = (
         ActionGroup.SOURCES,
     ),
     Action(ActionName.PLAY, "S", "Stop", "Start or stop the source", ActionGroup.SOURCES),
-    Action(ActionName.PAUSE, "K", "Pause", "Hold a file still, or play on", ActionGroup.SOURCES),
+    Action(ActionName.PAUSE, "K", "Pause", "Pause a file, or play on", ActionGroup.SOURCES),
     Action(ActionName.BACK, "Left", "Back", "Go back one second in a file", ActionGroup.SOURCES),
     Action(ActionName.AHEAD, "Right", "Ahead", "Go ahead one second in a file", ActionGroup.SOURCES),
     Action(ActionName.BACK_MORE, "Shift+Left", "Back 5 s", "Go back five seconds in a file", ActionGroup.SOURCES),
@@ -220,7 +220,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(ActionName.FULL_SCREEN, "F", "Full screen", "Fill the screen, or go back to a window", ActionGroup.WINDOW),
     Action(ActionName.TOUR, "F1", "Tour", "Show the tour in three steps again", ActionGroup.WINDOW),
     Action(ActionName.KEYS, "?", "Keys", "Show or hide the list of keys", ActionGroup.WINDOW),
-    Action(ActionName.DISMISS, "Esc", "Close", "Close what lies over the picture", ActionGroup.WINDOW),
+    Action(ActionName.DISMISS, "Esc", "Close", "Close what covers the picture", ActionGroup.WINDOW),
     Action(ActionName.QUIT, "Ctrl+Q", "Quit", "Finish the recording and close the window", ActionGroup.WINDOW),
 )
 
@@ -236,7 +236,7 @@ REPEATING = frozenset(
         ActionName.FRAME_AHEAD,
     }
 )
-"""Actions that go on while their key is held down."""
+"""Actions that repeat while their key is held down."""
 
 LIVE_ONLY = frozenset(
     {
@@ -268,7 +268,7 @@ LIVE_ONLY = frozenset(
     }
     | {ActionName.BACK_MORE, ActionName.AHEAD_MORE, ActionName.FRAME_BACK, ActionName.FRAME_AHEAD}
 )
-"""Actions about the live picture. While another page is in front they would change what nobody sees."""
+"""Actions on the live picture, ignored while another page is in front."""
 
 OFFERS: dict[ActionName, str] = {
     ActionName.RETRY: "Try again",
@@ -278,6 +278,6 @@ OFFERS: dict[ActionName, str] = {
     ActionName.OPEN_SESSION: "Open the session",
     ActionName.USE_CAMERA: "Use it",
 }
-"""Labels of the ways out that a banner can offer."""
+"""Labels of the actions that a banner can offer."""
 
 BY_NAME: dict[ActionName, Action] = {action.name: action for action in ACTIONS}

@@ -1,4 +1,4 @@
-"""Work that the window does not wait for."""
+"""Work on background threads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 Background = Callable[[Callable[[], None]], object]
-"""Runs a piece of work without making the caller wait; tests put in their own."""
+"""Runs work in the background; tests pass their own."""
 
 
 def in_background(job: Callable[[], None]) -> threading.Thread:

@@ -1,4 +1,4 @@
-"""A message in the window: one sentence with a way out."""
+"""A message in the window: one sentence with actions to take."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Banner:
         key: tells two occasions of the same message apart.
         tone: how it is meant.
         text: one sentence.
-        offers: ways out, keys of ``actions.OFFERS``.
+        offers: actions to take, keys of ``actions.OFFERS``.
         seconds: how long it stays; None until it is dismissed or no longer true.
     """
 

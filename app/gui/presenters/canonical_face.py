@@ -1,4 +1,4 @@
-"""A face that belongs to nobody: where the heat map puts its 98 points, and how colour spreads between them."""
+"""The canonical face: where the heat map puts its 98 points, and how colour is interpolated between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How two modes are looked at on one frame: which view, where its divider is, and what lies where."""
+"""How two modes are shown on one frame: the view, its divider, and the layout of the pictures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ VIEW_OPTIONS: tuple[Option, ...] = (
 )
 
 GRIP = 9.0
-"""How near to the divider the mouse must be to take it, in view units."""
+"""How near to the divider the mouse must be to grab it, in view units."""
 
 STEP = 0.02
 """What a key moves the divider by, as share of the view's width."""
@@ -54,7 +54,7 @@ class Pane:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What lies where.
+    """The layout of the view.
 
     Attributes:
         panes: one picture, or two side by side: the chosen mode's, the baseline's.
@@ -86,7 +86,7 @@ class Comparison:
         return self._divider
 
     def toggle_near(self) -> None:
-        """Look at the face alone in every view, or at the whole picture again where there is room for it."""
+        """Show only the face in every view, or the whole picture again where there is room for it."""
         self._near = not self._near
 
     def close_up(self, comparing: bool) -> bool:
@@ -94,7 +94,7 @@ class Comparison:
         return self._near or self.in_force(comparing) == CompareView.SIDE_BY_SIDE
 
     def set_view(self, view: str) -> None:
-        """Look at both modes in another way; an unknown name, as an old file of choices may hold, is the overlay."""
+        """Choose a view by its name; an unknown one, as an old file may hold, means the overlay."""
         self._view = CompareView(view) if view in tuple(CompareView) else CompareView.OVERLAY
 
     def next_view(self) -> CompareView:
@@ -125,7 +125,7 @@ class Comparison:
         return Layout((Pane(0, 0, width, height),), divider)
 
     def grips(self, x: float, width: float, comparing: bool) -> bool:
-        """Whether the mouse at ``x`` would take the divider."""
+        """Whether the mouse at ``x`` would grab the divider."""
         divider = self.layout(width, 1.0, comparing).divider
         return divider is not None and abs(x - divider) <= GRIP
 

@@ -1,4 +1,4 @@
-"""Which of several faces the readouts are about, what colour each has, and which one a click means."""
+"""Which of several faces the readouts show, each face's colour, and which one is under a click."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ IDENTITY_COLOURS: tuple[str, ...] = (
 blue, vermillion and purple a little lighter, because they lie on video."""
 
 LARGER = 1.25
-"""Another face takes over only when its crop is so much larger: two equal faces must not take turns."""
+"""Another face takes over only when its crop is larger by this factor, so that two equal faces do not alternate."""
 
 HIT_MARGIN = 0.08
 """A click counts for a face up to so much of its size outside its landmarks."""
@@ -43,8 +43,8 @@ def face_name(face: int) -> str:
 class FaceChoice:
     """The face that the readouts show: the one a person chose, otherwise the largest.
 
-    One object for all who need to agree. ``pick`` may be asked by several for the same frame and then answers the
-    same; ``choose`` may be called from another thread.
+    Shared by everything that must agree on the face: ``pick`` gives the same answer to all who ask about one frame.
+    ``choose`` may be called from another thread.
     """
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class FaceChoice:
 
 
 def face_at(faces: Sequence[FaceResult], placement: Placement, x: float, y: float) -> int | None:
-    """Return the identity of the face under a point of the view, the smallest of several; None beside all.
+    """Return the identity of the face under a point of the view, the smallest of several; None beside all of them.
 
     Args:
         faces: of the frame in view.

@@ -1,4 +1,4 @@
-"""The window's colours, dark and light. Both are calm, so that the video dominates."""
+"""The window's colours, dark and light; both are muted, so that the video dominates."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ class Picture:
         result: as it came from the pipeline, but for a blurred frame where it is private.
         pixels: (h, w, 4) uint8 in Qt's 32-bit RGB order, scaled, mirrored if asked.
         mirrored: whether ``pixels`` are flipped.
-        private: nobody can be recognised, neither in ``pixels`` nor in the result's frame.
+        private: blurred beyond recognition, both ``pixels`` and the result's frame.
         region: the part of the frame that ``pixels`` show, None for the whole.
     """
 
@@ -140,7 +140,7 @@ def _cut(image: NDArray[Any], region: Region, size: tuple[int, int]) -> NDArray[
 def prepare_private(
     result: FrameResult, view_size: tuple[int, int], mirrored: bool, region: Region | None = None
 ) -> Picture:
-    """Do as :func:`prepare` with a frame blurred beyond recognition; the clear one is not kept anywhere."""
+    """Like :func:`prepare`, with a frame blurred beyond recognition; the clear one is not kept."""
     return replace(prepare(without_faces(result), view_size, mirrored, region), private=True)
 
 

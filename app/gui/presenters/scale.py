@@ -1,4 +1,4 @@
-"""The upper end of an axis: round, and calm while the data move."""
+"""The upper end of an axis: a round number that changes seldom."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import math
 STEPS = (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0)
 SHRINK_BELOW = 0.45
 PATIENCE_SECONDS = 2.0
-"""So long must the data be small before the axis shrinks."""
+"""How long the data must stay small before the axis shrinks."""
 
 
 class GrowingScale:
-    """Grows at once when the data need it and shrinks only after they stayed small for a while.
+    """Grows at once when the data need it and shrinks only after they have stayed small for a while.
 
     Args:
         floor: the axis never ends below this.
@@ -28,7 +28,7 @@ class GrowingScale:
         return self._top
 
     def see(self, largest: float, now: float) -> float:
-        """Take the largest value in view at ``now`` (seconds on any clock); return where the axis ends."""
+        """Update with the largest value in view at ``now`` (seconds on any clock); return where the axis ends."""
         needed = max(self._floor, round_up(largest)) if math.isfinite(largest) else self._floor
         if needed > self._top:
             self._top, self._small_since = needed, None

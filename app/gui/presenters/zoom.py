@@ -1,4 +1,4 @@
-"""Which part of the frame to show so that the face fills the view: steady, or it would flicker itself."""
+"""Which part of the frame to show so that the face fills the view, smoothed so that it does not flicker itself."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ JUMP_SHARE = 0.5
 
 
 class FaceZoom:
-    """Follows one face with a calm view. Used by one thread.
+    """Follows one face smoothly. Used by one thread.
 
     Args:
         choice: which face.

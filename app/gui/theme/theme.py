@@ -1,4 +1,4 @@
-"""The look of the window: type, the style sheet, and which palette is in force."""
+"""Fonts, the style sheet, and the palette in force."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _current = DARK
 
 
 def palette() -> Palette:
-    """Return the colours in force. Ask when painting, never keep them: a person may switch at any time."""
+    """Return the colours in force. Ask when painting and do not cache them: the theme may change at any time."""
     return _current
 
 
@@ -77,7 +77,7 @@ QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
 
 
 def apply(application: QApplication, colours: Palette = DARK) -> None:
-    """Give the application its look, before it has windows."""
+    """Style the application before it has windows."""
     if not application.styleSheet():
         application.setStyle("Fusion")
         application.setFont(_font())
@@ -86,7 +86,7 @@ def apply(application: QApplication, colours: Palette = DARK) -> None:
 
 
 def restyle(application: QApplication, colours: Palette) -> None:
-    """Give a dressed application other colours while its windows are open.
+    """Change the colours of a styled application while its windows are open.
 
     The application's own style sheet would take 0.13 s of a slow processor, one on the live window 0.06, and one on
     the page in view 0.03. Pages that are out of sight follow at once, each when the window's thread is free again.
@@ -143,7 +143,7 @@ def _font() -> QFont:
 
 
 def figures(pixels: int, weight: QFont.Weight = QFont.Weight.Medium) -> QFont:
-    """Return a font whose digits are equally wide, so that numbers that change do not dance."""
+    """Return a font whose digits are equally wide, so that changing numbers do not shift."""
     font = QFont(QApplication.font())
     font.setPixelSize(pixels)
     font.setWeight(weight)

@@ -71,5 +71,5 @@ class SessionPages:
         return False
 
     def stop(self) -> None:
-        """Let go of everything, before the window closes for good."""
+        """Release everything before the window closes."""
         self.viewer.stop()

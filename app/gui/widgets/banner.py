@@ -1,4 +1,4 @@
-"""A calm message over the picture with its ways out; and the same place asks for a stream's address."""
+"""A message over the picture with the actions it offers, and the entry for a stream's address."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class BannerView(QFrame):
     """Shows one :class:`Banner`.
 
     Signals:
-        offered: a way out was taken; carries its name.
+        offered: an action was chosen; carries its name.
         dismissed: the message was closed.
     """
 
@@ -75,7 +75,7 @@ class BannerView(QFrame):
         self.raise_()
 
     def press(self, offer: ActionName) -> None:
-        """Take the way out called ``offer``, as a click on its button does."""
+        """Choose the action ``offer``, as a click on its button does."""
         for button in self.findChildren(QPushButton, "offer"):
             if button.text() == OFFERS[offer]:
                 button.click()
@@ -88,7 +88,7 @@ class BannerView(QFrame):
             old.deleteLater()
         while self._below.takeAt(0) is not None:
             pass
-        # One way out fits beside the sentence; several would squeeze it.
+        # One button fits beside the sentence; several would squeeze it.
         row = self._beside if len(offers) == 1 else self._below
         self._below.setContentsMargins(20, 8 if row is self._below and offers else 0, 0, 0)
         for offer in offers:

@@ -1,4 +1,4 @@
-"""What is drawn on the picture besides landmarks: plates with words, the divider, tags that tell faces apart."""
+"""What is drawn on the picture besides landmarks: labels, the divider, and tags that tell faces apart."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def draw_modes(painter: QPainter, modes: tuple[str, str | None], middle: float, 
 
 
 def draw_heat_legend(painter: QPainter, right: float, bottom: float) -> None:
-    """Tell what the colours of the points stand for, on a plate whose lower right corner is given."""
+    """Draw the legend of the points' colours; its lower right corner is given."""
     width, height = LEGEND
     plate = QRectF(right - width, bottom - height, width, height)
     painter.setPen(Qt.PenStyle.NoPen)

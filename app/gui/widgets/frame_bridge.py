@@ -1,4 +1,4 @@
-"""From the pipeline's threads to the window's: a small thread that waits, scales and signals."""
+"""From the pipeline's threads to the window's: waits for a result, scales its picture and signals."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class FrameBridge(QObject):
         self._view = (max(1, width), max(1, height), mirrored, zoom)
 
     def blur(self, private: bool) -> None:
-        """Make pictures in which nobody can be recognised from now on, or clear ones again.
+        """Make blurred pictures from now on, or clear ones again.
 
         Where no new frame comes, as in a paused file, the picture taken last is offered again, blurred.
         """

@@ -1,4 +1,4 @@
-"""The few icons of the window, drawn rather than shipped as files."""
+"""The window's icons, drawn rather than shipped as files."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class ScrubTrack(QWidget):
 
     Signals:
         sought: where to, in seconds from the beginning.
-        stepped: so many frames on, or back if negative.
+        stepped: that many frames ahead, or back if negative.
     """
 
     sought = Signal(float)
@@ -206,7 +206,7 @@ class ScrubBar(QWidget):
     Signals:
         pause_asked: True to hold still, False to play on.
         sought: where to, in seconds from the beginning.
-        stepped: so many frames on, or back if negative.
+        stepped: that many frames ahead, or back if negative.
         speed_chosen: one of ``presenters.playback.SPEEDS``.
     """
 

@@ -1,4 +1,4 @@
-"""A calm card over the picture: never a dialog, closed by Esc, usable without a mouse."""
+"""A card over the picture: not modal, closed by Esc, usable with the keyboard alone."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Sheet(QFrame):
     keyboard is in it, Tab stays in it and :attr:`own_keys` do what its controls say, not what the window says.
 
     Signals:
-        closed: it was hidden, by whom ever.
+        closed: it was hidden, for whatever reason.
     """
 
     closed = Signal()
@@ -95,7 +95,7 @@ class Sheet(QFrame):
         self.setVisible(not self.isVisible())
 
     def fit(self) -> None:
-        """Take the room that the content wants and the parent has, in the middle of the parent."""
+        """Fit the content within the parent, centred."""
         room = self._ground.size()
         width = min(self._preferred, room.width() - 2 * MARGIN)
         self.body.activate()  # takes in what was just shown or hidden; does nothing otherwise
@@ -118,21 +118,21 @@ class Sheet(QFrame):
         return next((option for option in options if option in chain and option.isChecked()), first)
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Lie above everything and take the keyboard."""
+        """Raise it above everything and take the keyboard focus."""
         super().showEvent(event)
         self.fit()
         self.raise_()
         self.first_control().setFocus(Qt.FocusReason.PopupFocusReason)
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Give the keyboard back to the window; a sheet that is only out of sight with its page stays open."""
+        """Return the keyboard focus to the window; a sheet hidden only because its page is hidden stays open."""
         super().hideEvent(event)
         if self.isHidden():
             self.window().setFocus()
             self.closed.emit()
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Follow the parent's size and what the content asks for."""
+        """Follow the size of the parent and of the content."""
         kind = QEvent.Type.LayoutRequest if watched is self._content else QEvent.Type.Resize
         if event.type() == kind and self.isVisible():
             self.fit()
@@ -164,7 +164,7 @@ class Sheet(QFrame):
             super().keyPressEvent(event)
 
     def focusNextPrevChild(self, forwards: bool) -> bool:
-        """Let Tab go round within the sheet."""
+        """Cycle Tab within the sheet."""
         chain = self._chain()
         now = self.focusWidget()
         if not chain:
@@ -191,7 +191,7 @@ class Sheet(QFrame):
         return self._head.sizeHint().height() + self._layout.spacing() + margins.top() + margins.bottom()
 
     def _chain(self) -> list[QWidget]:
-        """Return what Tab visits, as one reads: row by row from the left; the button that closes comes last."""
+        """Return the tab order: row by row from the left, the close button last."""
         found = [
             widget
             for widget in self.findChildren(QWidget)

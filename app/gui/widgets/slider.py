@@ -122,7 +122,7 @@ class SliderRow(QWidget):
         self._value.setText(text(self.slider.value()))
 
     def show_step(self, step: int, text: str = "") -> None:
-        """Show what is in force, in other words where it lies between two steps; tells nobody."""
+        """Show what is in force, in other words where it lies between two steps; emits no signal."""
         self.slider.blockSignals(True)
         self.slider.setValue(step)
         self.slider.blockSignals(False)

@@ -1,4 +1,4 @@
-"""Dots, rings and halos painted once and stamped at fractions of a pixel.
+"""Dots, rings and halos painted once and then drawn as images at sub-pixel positions.
 
 Qt's own smooth circles take 20 to 60 microseconds each once they are larger than some pixels, and there are hundreds in
 every frame; a stamp takes 3.
@@ -25,7 +25,7 @@ COARSEST = 2
 """Sprites are made in steps of so many device pixels, and fitted when stamped."""
 
 SMALLEST = 12
-"""A shape of fewer pixels would lose its rim or its hole."""
+"""A smaller sprite would lose its rim or its hole."""
 
 
 def dot(colour: Rgb, pixels: float) -> QImage:

@@ -142,7 +142,7 @@ class HoldStill:
         folder: where cards are kept, asked when one is saved.
         save_picture: writes a sheet as PNG; called in the background.
         changed: called on any thread when the view is another one.
-        background: runs a job without making the caller wait.
+        background: runs work in the background.
         clock: seconds, as ``time.perf_counter``.
     """
 
@@ -218,7 +218,7 @@ class HoldStill:
         elif self._stage == HoldStillStage.MEASURING and self._sampler is not None and self._sampler.progress >= 1.0:
             self._finish(self._sampler)
         elif passed > COUNTDOWN_SECONDS + TEST_SECONDS + PATIENCE_SECONDS:
-            self._fail("The pictures stopped coming; see to the source and repeat the test.")
+            self._fail("No more frames arrive; check the source and repeat the test.")
 
     @property
     def running(self) -> bool:

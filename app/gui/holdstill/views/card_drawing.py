@@ -160,7 +160,7 @@ def _draw_change(painter: QPainter, box: QRectF, change: ModeChange, verdict: st
     _rule(painter, left, box.top() + 138, width, palette)
     both = f"Wander  A {wander.before:.{places}f} %   B {wander.after:.{places}f} %"
     write(painter, QRectF(left, box.top() + 142, width, 20), both, palette.dim, 13)
-    sure = "surely more than chance" if change.sure else "could be chance"
+    sure = "clearly more than chance" if change.sure else "could be chance"
     write(painter, QRectF(left, box.top() + 14, width, 24), sure, palette.dim, 12, align=RIGHT)
     write(painter, QRectF(left, box.top() + 161, width, 18), verdict, palette.dim, 12)
 
@@ -192,7 +192,7 @@ def _draw_differences(painter: QPainter, box: QRectF, differences: Sequence[str]
     _heading(painter, QRectF(inner.left(), inner.top(), inner.width(), 20), "What else was different", palette)
     if not differences:
         line = QRectF(inner.left(), inner.top() + 34, inner.width(), 20)
-        write(painter, line, "Nothing that the cards know of.", palette.text, 14)
+        write(painter, line, "Nothing that the cards record.", palette.text, 14)
     top = inner.top() + 34
     for text in differences:
         name, _, values = text.partition(": ")
@@ -280,7 +280,7 @@ def _panel(painter: QPainter, box: QRectF, palette: Palette) -> None:
 
 
 def _note(painter: QPainter, box: QRectF, text: str, palette: Palette) -> None:
-    """Write a sentence that should not be missed, with a mark before it."""
+    """Write a prominent sentence with a mark before it."""
     painter.setPen(Qt.PenStyle.NoPen)
     painter.setBrush(QColor(palette.demo))
     painter.drawEllipse(QPointF(box.left() + 4, box.center().y()), 4, 4)
@@ -288,7 +288,7 @@ def _note(painter: QPainter, box: QRectF, text: str, palette: Palette) -> None:
 
 
 def _draw_canonical_face(painter: QPainter, box: QRectF, values: Sequence[float], palette: Palette) -> None:
-    """Draw a face that belongs to nobody with 98 points coloured and sized by their flicker in %."""
+    """Draw the canonical face with its 98 points coloured and sized by their flicker in %."""
     face = canonical_face()
     low, high = face.min(axis=0), face.max(axis=0)
     scale = min(box.width() / (high - low)[0], box.height() / (high - low)[1])

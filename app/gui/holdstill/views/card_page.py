@@ -1,4 +1,4 @@
-"""The page with the report card: name it, keep it, repeat the test, set it against an earlier one."""
+"""The page with the report card: name it, save it, repeat the test, compare it with an earlier one."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class CardPage(QWidget):
         self.refresh()
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Take the keyboard, or the line for the name would, and swallow the window's keys."""
+        """Take the keyboard focus; otherwise the name field would have it and swallow the window's shortcuts."""
         self.setFocus()
 
     def refresh(self) -> None:

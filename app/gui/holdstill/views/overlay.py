@@ -1,4 +1,4 @@
-"""The hold-still test on the picture: a ring that fills in ten seconds and a sentence that helps."""
+"""The hold-still test on the picture: a ring that fills in ten seconds, and one sentence of advice."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ BUTTONS = 104.0
 
 
 class HoldStillOverlay(QWidget):
-    """A small panel over the video while the test runs; never modal, Esc or its button ends the test.
+    """A small panel over the video while the test runs; not modal, Esc or its button ends the test.
 
     Args:
         parent: the video, over which it lies at the top.

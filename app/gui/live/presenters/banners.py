@@ -1,4 +1,4 @@
-"""Messages in the window: what happened, in one sentence, with a way out."""
+"""Messages in the window: what happened, in one sentence, with actions to take."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from app.tracking.live import LiveState
 
 NO_CAMERA = "No camera found; playing the demo clip instead."
 OFFER_SECONDS = 12.0
-"""How long something stays that a person may want to act on."""
+"""How long a message stays that the user may want to act on."""
 
 
 class Banners:
-    """Decides which message is shown. Messages about the session follow from its state alone."""
+    """Decides which message is shown. Messages about the session depend on its state alone."""
 
     def __init__(self) -> None:
         self._dismissed: set[Hashable] = set()
         self._notice: Banner | None = None
         self._shown_since: dict[Hashable, float] = {}
         self.outlook = ""
-        """What will happen to a source in trouble by itself, "" for nothing."""
+        """What will happen by itself to a source that failed, "" for nothing."""
 
     def post(self, banner: Banner) -> None:
         """Show a message that does not follow from the session's state, such as a saved snapshot."""

@@ -1,4 +1,4 @@
-"""What a person's choices make of the tracking settings: one pure function for each."""
+"""How each choice changes the tracking settings: one pure function for each."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ def with_baseline(tracking: TrackingSettings, baseline: Baseline) -> TrackingSet
 
 
 def with_preset(tracking: TrackingSettings, name: str) -> TrackingSettings:
-    """Let RwR go as the preset ``name`` says."""
+    """Use the RwR settings of the preset ``name``."""
     settings = next(preset.settings for preset in PRESETS if preset.name == name)
     return replace(tracking, recurrence=settings)
 
 
 def with_weight(tracking: TrackingSettings, weight: float) -> TrackingSettings:
-    """Pull every solve towards the last frame with this base weight."""
+    """Use this base weight of the recurrence."""
     return replace(tracking, recurrence=replace(_recurrence(tracking), recurrence_weight=weight))
 
 

@@ -124,7 +124,7 @@ class FlickerHistory:
         self._settings: TrackingSettings | None = None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         with self._lock:
             self._forget()
 

@@ -1,4 +1,4 @@
-"""Keeps the hint of the moment up to date on a thread of its own, so that neither tracking nor the window waits."""
+"""Updates the current hint on a thread of its own, so that neither tracking nor the window waits."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class HintWatcher:
             try:
                 self._look(newest, last_face, judge)
             except Exception:
-                # A hint is a kindness; a picture that it cannot cope with must not cost more than that.
+                # Hints are optional: a picture that cannot be judged must not stop tracking.
                 log.exception("no hint could be found")
             self._looked_at = newest
 

@@ -1,4 +1,4 @@
-"""Why is my face lost, and what would make its landmarks better? One plain sentence, from the newest results.
+"""Why the face is lost, or what would improve its landmarks: one sentence, from the newest results.
 
 The thresholds are read off ``python -m benchmarks.picture_conditions`` on 171 WFLW faces. "Poor" is where the
 landmarks' error is 10 to 20 % above that of the same faces unspoilt, which at most 5 % of the unspoilt faces reach;
@@ -53,14 +53,14 @@ TEXTS: dict[HintKind, str] = {
 }
 
 LOST_AFTER = 0.7
-"""Seconds without a face before anything is said: a face that is found again at once needs no advice."""
+"""Seconds without a face before a hint is shown; a face that is found again at once needs none."""
 REMEMBERED = 10.0
-"""Seconds for which the place where a face was last has a say."""
+"""Seconds for which the last position of a face is considered."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """From where on something is wrong.
+    """Thresholds beyond which something is wrong.
 
     Attributes:
         light: mean luma of the face below which it is too dark.
@@ -90,9 +90,9 @@ class Limits:
 POOR = Limits(light=18.0, bright=0.45, sharpness=0.25, inter_ocular=25.0, cut_off=0.12)
 LOST = Limits(light=12.0, bright=0.55, sharpness=0.15, inter_ocular=22.0, cut_off=0.05)
 LOOKS = 2
-"""Looks in a row that must agree before a face that is tracked gets advice: one blurred frame is nothing."""
+"""Consecutive looks that must agree before a tracked face gets advice, so that one blurred frame is ignored."""
 KEEP = 1.2
-"""A hint that is shown stays until its limit is passed by so much; it would blink otherwise."""
+"""A hint stays until its threshold is passed by this factor, so that it does not blink."""
 BACKLIGHT = 4.0
 """The picture is so many times as bright as a dark face that the light comes from behind."""
 BLACK_LIGHT, BLACK_CONTRAST = 10.0, 4.0
@@ -106,7 +106,7 @@ NEAR_EDGE = 0.08
 """Share of the face's side: a face lost so near to an edge of the picture has left over it."""
 SCENE_SECONDS = 3.0
 _LASTING = (HintKind.GONE, HintKind.COVERED)
-"""What is not judged anew while the face stays away: where it was, there is now something else."""
+"""Kept while the face stays away: what is now at its last position is something else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ class _Seen:
 
 
 class HintJudge:
-    """Finds the hint of the moment from results, in the order of their frames. Used by one thread."""
+    """Finds the current hint from results in the order of their frames. Used by one thread."""
 
     def __init__(self) -> None:
         self._scenes = ConditionsSmoother(SCENE_SECONDS)
@@ -163,7 +163,7 @@ class HintJudge:
         self._suspected: tuple[HintKind | None, int] = (None, 0)
 
     def look(self, newest: FrameResult, last_face: FrameResult | None) -> Hint | None:
-        """Return the hint, None if nothing is to be said; takes about 2 ms at 1280 x 720.
+        """Return the hint, None if there is nothing to say; takes about 2 ms at 1280 x 720.
 
         Args:
             newest: the newest result.

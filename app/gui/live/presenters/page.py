@@ -1,4 +1,4 @@
-"""The live window without its widgets: what each key does, and the facts to show."""
+"""The live page without its widgets: what each action does, and the facts to show."""
 
 from __future__ import annotations
 
@@ -115,14 +115,14 @@ class LivePresenter:
             self.open(self._chosen.source)
 
     def end(self) -> None:
-        """Give back what is not the session's, once that is closed."""
+        """Stop what the session does not own, once that is closed."""
         for measurement in self._measurements:
             measurement.cancel()
         self._hints.stop()
         self.sharing.stop()
 
     def rest(self, unseen: bool) -> None:
-        """Leave the processor to others while the picture is ``unseen``, unless it is recorded, shared or measured."""
+        """Pause tracking while the picture is ``unseen``, unless it is recorded, shared or measured."""
         live = self.session.live
         if live is not None:
             live.rest(unseen and not self._needed)
@@ -201,7 +201,7 @@ class LivePresenter:
     def change_tracking(self, change: Change) -> None:
         """Track as ``change`` makes of the settings in force, from the next frame on."""
         self.session.configure(change(self.session.state.tracking))
-        # Not the session's: the hold-still test switches things on for a while that nobody chose.
+        # Not the session's settings: the hold-still test changes those temporarily.
         self.choose(tracking=change(self._chosen.tracking))
 
     def set_privacy(self, private: bool) -> None:
@@ -242,11 +242,11 @@ class LivePresenter:
             self._faces.next(result)
 
     def painted(self, captured: float, painted: float) -> None:
-        """Note that a frame reached the screen."""
+        """Record that a frame reached the screen."""
         self._latency.add(captured, painted)
 
     def saved(self, path: Path | None, error: str) -> None:
-        """Say that a snapshot was saved, or why not."""
+        """Report that a snapshot was saved, or why not."""
         key = ("snapshot", path, time.perf_counter())
         if path is None:
             self._banners.post(Banner(key, Tone.ERROR, error))
@@ -312,7 +312,7 @@ class LivePresenter:
         if self.session.state.tracking.ghcu or self._settings.ghcu_found:
             self.change_tracking(lambda tracking: replace(tracking, ghcu=not tracking.ghcu))
         else:
-            text = f"There is nothing to repair points with beside {self._settings.engine.weights.name}; "
+            text = f"There is no GHCU beside {self._settings.engine.weights.name}; "
             self.say(f"{text}main.py train-ghcu makes it.")
 
     def _toggle_play(self) -> None:

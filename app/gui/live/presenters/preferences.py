@@ -14,9 +14,9 @@ from app.sessions.plan import RecordingChoices
 MOST_FACES = 8
 
 THEME_OPTIONS = (
-    Option(Theme.SYSTEM, "System", "Dark or light as the system is"),
-    Option(Theme.DARK, "Dark", "Light words on dark ground"),
-    Option(Theme.LIGHT, "Light", "Dark words on light ground"),
+    Option(Theme.SYSTEM, "System", "Follows the system's dark or light"),
+    Option(Theme.DARK, "Dark", "Light text on a dark background"),
+    Option(Theme.LIGHT, "Light", "Dark text on a light background"),
 )
 MIRROR_OPTIONS = (
     Option("cameras", "Cameras", "Flip cameras as a mirror does, nothing else"),
@@ -129,5 +129,5 @@ def read_folder(text: str) -> Path | None:
     except RuntimeError as error:  # ~nobody
         raise UserError(f"There is no home folder {text.split('/')[0]}; write the whole path.") from error
     if not folder.is_absolute():
-        raise UserError(f"{text} does not say where it lies; write the whole path, such as {Path.home() / 'Videos'}.")
+        raise UserError(f"{text} is not an absolute path; write the whole path, such as {Path.home() / 'Videos'}.")
     return folder

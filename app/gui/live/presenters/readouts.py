@@ -33,7 +33,7 @@ class Facts:
         hint: what to advise, if anything.
         chosen_face: the identity that the person chose to read; None for the largest face.
         private: the picture is blurred and recordings hold no pictures.
-        sharing: how each way out to other programs does.
+        sharing: the status of each channel to other programs.
     """
 
     state: SessionState

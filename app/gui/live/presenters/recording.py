@@ -53,7 +53,7 @@ class ActiveRecording:
 
     @property
     def state(self) -> RecordingState:
-        """How it goes."""
+        """Its progress."""
         return RecordingState(self._path, self._started, self._recorder.dropped)
 
     def finish(self) -> RecordingSummary:

@@ -1,6 +1,6 @@
-"""What the window remembers from one day to the next: one small JSON file in the person's configuration folder.
+"""What the window remembers between runs: one small JSON file in the user's configuration folder.
 
-Nothing in it is needed: a file that is missing, damaged or from a newer version means the defaults.
+All of it is optional: if the file is missing, damaged or from a newer version, the defaults apply.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Remembered:
         if self.theme not in tuple(Theme):
             raise UserError(f"The theme must be one of {', '.join(Theme)}, not {self.theme!r}.")
         if self.folder is not None and not self.folder.is_absolute():
-            raise UserError(f"{self.folder} does not say where it lies; write the whole path.")
+            raise UserError(f"{self.folder} is not an absolute path; write the whole path.")
 
     def given(self, **options: Any) -> Remembered:
         """Return these choices with what the command line gave, which wins; options that are None were not given.
@@ -110,7 +110,7 @@ def default_path() -> Path:
 
 
 class Memory:
-    """Loads choices and writes them back, away from the caller's thread, whole or not at all.
+    """Loads choices and writes them back atomically, on a thread of its own.
 
     Args:
         path: the file; its folder is made when it is first written.
@@ -204,4 +204,4 @@ class Memory:
 
 
 def forget(**changes: object) -> None:
-    """Remember nothing: `Memory.update` for a window without a memory."""
+    """No-op counterpart of :meth:`Memory.update` for a window without a memory."""

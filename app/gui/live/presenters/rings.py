@@ -1,4 +1,4 @@
-"""Fixed memory for what the panels show of the last seconds: nothing is allocated while frames come in."""
+"""Ring buffers of fixed size for what the panels show of the last seconds."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TraceRing:
         return float(self._times[self._next - 1 + self._capacity]) if self._filled else None
 
     def clear(self) -> None:
-        """Forget all samples."""
+        """Drop all samples."""
         self._next = self._filled = 0
 
     def add(self, time: float, values: NDArray[np.floating]) -> None:
@@ -66,13 +66,13 @@ class PointWindow:
         self._next = 0
 
     def clear(self) -> None:
-        """Forget all readings."""
+        """Drop all readings."""
         self._times.fill(-np.inf)
         self._newest = -np.inf
         self._next = 0
 
     def add(self, time: float, points: NDArray[np.float32] | None) -> None:
-        """Note readings (98,) at ``time`` seconds; None only lets time pass. Time that runs back starts anew."""
+        """Add readings (98,) at ``time`` seconds, None for time alone; a time before the last one clears the window."""
         if time < self._newest:
             self.clear()
         self._newest = time

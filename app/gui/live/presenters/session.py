@@ -183,7 +183,7 @@ class LiveSession:
             try:
                 self._reconcile(wanted)
             except Exception as error:
-                # The window must stay usable whatever a driver or library throws at this thread.
+                # The window must stay usable whatever a driver or library raises on this thread.
                 log.exception("the session could not do what was asked")
                 self._publish(problem=f"The source could not be started ({error}); choose another one.")
             if wanted.closed:
@@ -253,7 +253,7 @@ class LiveSession:
         give_back()
 
     def _watch_source(self) -> None:
-        """Try the next camera when one that nobody chose does not even open."""
+        """Try the next camera when one that was chosen automatically does not open."""
         if not self._candidates or self._live is None:
             return
         status = self._live.status

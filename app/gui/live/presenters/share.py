@@ -1,4 +1,4 @@
-"""The share card: what a person typed, what that means, and how the sharing does, in words."""
+"""The share card: what was typed, what it means, and the status of each channel in words."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PICTURE_OPTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class ShareForm:
-    """What stands in the card; addresses stay when their switch is off.
+    """The contents of the card; addresses are kept while their switch is off.
 
     Attributes:
         json_on: send JSON datagrams.
@@ -116,7 +116,7 @@ def _addresses(text: str) -> tuple[Address, ...]:
 
 @dataclass(frozen=True, slots=True)
 class StatusLine:
-    """How one way out does.
+    """The status of one channel.
 
     Attributes:
         text: one sentence or less.
@@ -149,7 +149,7 @@ def summary(statuses: Sequence[ChannelStatus]) -> str:
 def _line(status: ChannelStatus) -> StatusLine:
     if status.error:
         return StatusLine(status.error, StatusTone.ERROR)
-    where = f"to {status.target}" if status.kind != ChannelKind.VIRTUAL_CAMERA else "to programs that look"
+    where = f"to {status.target}" if status.kind != ChannelKind.VIRTUAL_CAMERA else "to connected programs"
     if status.rate:
         return StatusLine(f"Sent {status.rate:.0f}/s {where}", StatusTone.GOOD)
     if status.sent:

@@ -1,4 +1,4 @@
-"""Saves the frame in view as two pictures: with landmarks, and as it is without them.
+"""Saves the frame in view as two pictures, with landmarks and without.
 
 Give it the result of the picture in view: in privacy mode that one holds nothing but a blurred frame.
 """

@@ -54,7 +54,7 @@ class ResidualWindow:
         self._newest: SolveReport | None = None
 
     def clear(self) -> None:
-        """Forget all reports."""
+        """Drop all reports."""
         self._ring.clear()
         self._newest = None
 

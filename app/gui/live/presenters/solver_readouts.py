@@ -44,7 +44,7 @@ def step_of(weight: float) -> int:
 
 
 def preset_name(settings: RwrSettings) -> str:
-    """Return the preset that the settings are, "" where they are nobody's."""
+    """Return the name of the preset that equals the settings, "" if none does."""
     preset = preset_of(settings)
     return preset.name if preset is not None else ""
 
@@ -127,7 +127,7 @@ def _starts(view: SolverView) -> str:
 
 
 def _starts_help(view: SolverView) -> str:
-    head = "How often RwR had to begin anew, and why"
+    head = "How often RwR had to start cold, and why"
     return "\n".join([head, *(f"{number} \u00d7 {reason}" for reason, number in view.reasons)])
 
 

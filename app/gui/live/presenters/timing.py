@@ -40,7 +40,7 @@ class RateMeter:
             return (len(self._times) - 1) / span if span > 0 else None
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         with self._lock:
             self._times.clear()
 
@@ -83,7 +83,7 @@ class LatencyMeter:
         return Latency(float(p50), float(p95))
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Drop everything."""
         with self._lock:
             self._samples.clear()
 

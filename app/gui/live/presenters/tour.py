@@ -1,4 +1,4 @@
-"""The tour for people who start the program for the first time: three steps, once."""
+"""The tour at the first start: three steps, shown once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ STEPS: tuple[Step, ...] = (
 
 
 class Tour:
-    """Where a person is on the tour. Ends after the last step, or when it is skipped."""
+    """The state of the tour. It ends after the last step or when it is skipped."""
 
     def __init__(self) -> None:
         self._number: int | None = None
@@ -106,7 +106,7 @@ MARGIN = 12
 def card_place(target: Box, card: tuple[int, int], window: tuple[int, int]) -> tuple[int, int]:
     """Return where a card of this size stands beside what it points at, inside the window.
 
-    Left, right, above or below: where it covers nothing of the target and is moved least to stay inside.
+    Left, right, above or below: where it covers least of the target and moves least to stay inside.
 
     Args:
         target: in the window.

@@ -35,7 +35,7 @@ SHAPES_OF_ACTIONS: dict[str, str] = {
 
 
 class _SourceButton(QPushButton):
-    """Shows icon, name and the small arrow that says "a menu", which no style sheet places well."""
+    """Shows icon, name and a menu arrow, which a style sheet cannot place well."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -127,11 +127,11 @@ class ControlBar(QWidget):
         self.refresh_icons()
 
     def minimumSizeHint(self) -> QSize:
-        """As narrow as it is without words."""
+        """The width without labels."""
         return QSize(LEAST_WIDTH, super().minimumSizeHint().height())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Leave out words where there is no room for them; the icons and tooltips stay."""
+        """Hide the labels where there is no room for them; icons and tooltips stay."""
         narrow = self.width() < ROOM_FOR_WORDS
         if narrow != self._narrow:
             self._narrow = narrow
@@ -144,7 +144,7 @@ class ControlBar(QWidget):
         super().resizeEvent(event)
 
     def refresh_icons(self) -> None:
-        """Draw the icons again, in the colours in force."""
+        """Redraw the icons in the current colours."""
         colours = theme.palette()
         for button in self.findChildren(QPushButton):
             shape = SHAPES_OF_ACTIONS.get(button.objectName())
@@ -190,7 +190,7 @@ class ControlBar(QWidget):
         return button
 
     def _sign(self, name: ActionName) -> QPushButton:
-        """Return a button with an icon alone; its tooltip says what it does."""
+        """Return a button with only an icon; its tooltip says what it does."""
         button = self._button(name)
         button.setText("")
         button.setFixedWidth(SIGN_WIDTH)

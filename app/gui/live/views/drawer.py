@@ -1,4 +1,4 @@
-"""The laboratory under the picture: where the face flickers, and what the solver does about it."""
+"""The lab drawer under the picture: the heat map of flicker, and the solver."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class LabDrawer(QWidget):
         layout.addWidget(_card(right), 1)
 
     def show_figures(self, flicker: FlickerView, solver: SolverView) -> None:
-        """Bring both up to date."""
+        """Update both."""
         self.heat.show_flicker(flicker)
         self.solver.show_view(solver, flicker.now)
 

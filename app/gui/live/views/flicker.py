@@ -84,7 +84,7 @@ TRACE_MARGINS = 0.02, 0.08
 """The curves stay this share of the axes' lengths away from the ends."""
 
 HIGH_PERCENTILE = 99.0
-"""A single spike, such as a re-detection, may leave the axis; it must not flatten everything else."""
+"""A single spike, such as a re-detection, may exceed the axis, so that it does not flatten everything else."""
 
 
 class FlickerTrace(QWidget):

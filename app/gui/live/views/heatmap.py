@@ -1,4 +1,4 @@
-"""The heat map: 98 flickers on a face that belongs to nobody, one face per mode."""
+"""The heat map: the flicker of 98 points on the canonical face, one face per mode."""
 
 from __future__ import annotations
 

@@ -119,14 +119,14 @@ class LivePage(QWidget):
         self.in_front = False
 
     def show_facts(self, facts: Facts, source_name: str) -> None:
-        """Bring everything that is read up to date."""
+        """Update everything that is read."""
         if not self.panel.isHidden():
             self.panel.show_facts(facts, self.view.comparison.view)
         self.view.show_hud(hud(facts))
         self.bar.show_state(facts, source_name, self.view.picture is not None)
 
     def show_motion(self, flicker: FlickerView, solver: SolverView | None, playback: Playback | None) -> None:
-        """Bring everything that moves up to date; ``solver`` None while the drawer is closed."""
+        """Update everything that moves; ``solver`` None while the drawer is closed."""
         if not self.panel.isHidden():
             self.panel.show_flicker(flicker)
         if solver is not None:
@@ -134,7 +134,7 @@ class LivePage(QWidget):
         self.scrub.show_playback(playback)
 
     def place(self) -> None:
-        """Put what lies over the picture where it belongs."""
+        """Place what lies over the picture."""
         width = min(BANNER_WIDTH, self.view.width() - 28)
         for entry in (self.banner, self.address):
             entry.setFixedWidth(width)

@@ -21,7 +21,7 @@ WIDTH = 320
 
 
 class SidePanel(QScrollArea):
-    """Everything to read beside the picture; ``rwr``, ``compare`` and ``ghcu`` are its switches, ``baseline`` and
+    """The readouts beside the picture; ``rwr``, ``compare`` and ``ghcu`` are its switches, ``baseline`` and
     ``compare_view`` say what is compared and how."""
 
     def __init__(self) -> None:
@@ -76,5 +76,5 @@ class SidePanel(QScrollArea):
         self._table.show_rows(rows(facts))
 
     def show_flicker(self, flicker: FlickerView) -> None:
-        """Bring the trace up to date, which moves faster than anyone reads figures."""
+        """Bring the trace up to date, which updates more often than the figures."""
         self._trace.show_flicker(flicker)

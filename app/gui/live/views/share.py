@@ -24,7 +24,7 @@ _NOTES = {
 
 
 class ShareSheet(Sheet):
-    """Shows a :class:`ShareForm` and how the sharing does.
+    """Shows a :class:`ShareForm` and the status of the channels.
 
     Signals:
         changed: carries the new :class:`ShareForm`.
@@ -78,7 +78,7 @@ class ShareSheet(Sheet):
         self.picture.show_choice(form.camera_picture)
 
     def show_status(self, lines: Mapping[str, Sequence[StatusLine]]) -> None:
-        """Show how each way out does; cheap where nothing changed."""
+        """Show the status of each channel; cheap where nothing changed."""
         grown = False
         for field, status in self._status.items():
             wanted = tuple(lines.get(field, ()))

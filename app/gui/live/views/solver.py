@@ -143,7 +143,7 @@ CONTROLS_WIDTH, CHART_WIDTH, FIGURES_WIDTH = 200, 150, 230
 SPACING = 18
 VALUE_WIDTH = 148
 LEAST_SECONDS = 0.09
-"""The chart need not move faster than anyone reads it."""
+"""The chart need not update faster than it can be read."""
 
 PRESET_OPTIONS = tuple(Option(preset.name, preset.label, preset.help) for preset in PRESETS)
 DEFAULTS = RwrSettings()

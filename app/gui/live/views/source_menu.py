@@ -57,7 +57,7 @@ class SourceMenu(QObject):
         return self._finder.cameras
 
     def stop(self) -> None:
-        """Give back what looks for cameras."""
+        """Stop searching for cameras."""
         self._finder.stop(0.5)
 
     def _fill(self) -> None:

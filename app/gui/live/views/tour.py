@@ -18,14 +18,14 @@ RING_GAP, RING_WIDTH, RING_RADIUS = 6, 3, 12
 
 
 class TourCard(Sheet):
-    """Walks a person through the steps of :class:`Tour`.
+    """Shows the steps of :class:`Tour`.
 
     Args:
         parent: the window's central widget; the card may lie anywhere on it.
         targets: the widget that each step points at, by the step's target.
 
     Signals:
-        finished: the tour was gone through or skipped; it need not be shown again.
+        finished: the tour was finished or skipped; it need not be shown again.
     """
 
     finished = Signal()
@@ -64,7 +64,7 @@ class TourCard(Sheet):
         return self.go_on
 
     def fit(self) -> None:
-        """Stand beside what the step points at."""
+        """Place the card beside the step's target."""
         super().fit()
         step = self._tour.step
         target = self._targets.get(step.target) if step is not None else None

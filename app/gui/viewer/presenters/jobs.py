@@ -1,4 +1,4 @@
-"""What takes long in the session viewer: replays and clips, one at a time, with progress and a way to stop them."""
+"""Background jobs of the session viewer: replays and clips, one at a time, with progress and cancellation."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ TrackAgain = Callable[..., Take | None]
 
 @dataclass(frozen=True, slots=True)
 class JobView:
-    """How a job goes.
+    """The progress of a job.
 
     Attributes:
         label: what it does.
@@ -93,7 +93,7 @@ class Outcome:
 
 
 class Job:
-    """One long piece of work, seen from the window's thread; runs on a thread of its own.
+    """One background job with progress and cancellation; runs on a thread of its own.
 
     Args:
         label: what it does, for people.
@@ -116,11 +116,11 @@ class Job:
 
     @property
     def view(self) -> JobView:
-        """How it goes."""
+        """Its progress."""
         return JobView(self._label, self._progress)
 
     def cancel(self) -> None:
-        """End it early; what it had written so far is removed."""
+        """Cancel it; what it has written so far is removed."""
         self._stop.set()
 
     def wait(self, timeout: float) -> bool:

@@ -63,7 +63,7 @@ class Library:
 
     Args:
         folder: to begin with; it need not exist.
-        background: runs a piece of work without making the caller wait.
+        background: runs work in the background.
         listing: lists a folder's sessions.
     """
 

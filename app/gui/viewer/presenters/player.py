@@ -128,7 +128,7 @@ class SessionPlayer:
             self._refresh()
 
     def step(self, frames: int) -> None:
-        """Hold still and go so many frames on, or back if negative."""
+        """Pause and go that many frames ahead, or back if negative."""
         with self._changed:
             times = self._session.frames.time
             if len(times):

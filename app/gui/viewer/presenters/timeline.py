@@ -1,4 +1,4 @@
-"""The timeline of a session without its widget: curves thinned to the pixels there are, markers, what lies where."""
+"""The timeline of a session without its widget: curves thinned to the available pixels, and markers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ Array = NDArray[np.float64]
 LOWEST_TOP = 0.5
 """The flicker axis never ends below this, in %."""
 HIGH_PERCENTILE = 99.0
-"""A single spike may leave the axis; it must not flatten everything else."""
+"""A single spike may exceed the axis, so that it does not flatten everything else."""
 REACH_PIXELS = 5.0
-"""A pointer this close to a marker means it."""
+"""A pointer this close to a marker selects it."""
 LABELS = 8
 STEPS = (0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
 

@@ -42,7 +42,7 @@ class Viewer:
 
     Args:
         engine: what computes replays.
-        background: runs a piece of work without making the caller wait.
+        background: runs work in the background.
         track_again: computes them; tests put in their own.
     """
 
@@ -88,7 +88,7 @@ class Viewer:
         self._changed()
 
     def close(self) -> Job | None:
-        """Let go of the session; return the piece of work that was stopped for it, which is to clean up first."""
+        """Close the session; return the job that was cancelled for it, which still has to clean up."""
         with self._lock:
             self._run += 1
             player, job = self.player, self._job
@@ -98,7 +98,7 @@ class Viewer:
         if job is not None:
             job.cancel()
         if player is not None:
-            player.stop(0)  # its thread ends by itself, after the picture it is decoding
+            player.stop(0)  # its thread ends by itself after the picture it is decoding
         self._changed()
         return job
 
@@ -192,7 +192,7 @@ class Viewer:
             job.cancel()
 
     def dismiss(self) -> None:
-        """The message was seen."""
+        """Dismiss the message."""
         self._message = None
         self._changed()
 

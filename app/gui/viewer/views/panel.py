@@ -267,7 +267,7 @@ class ViewerPanel(QScrollArea):
         self._lay_out()
 
     def show_view(self, view: ViewerFacts) -> None:
-        """Bring everything up to date."""
+        """Update everything."""
         self.takes.show_rows(view.takes)
         show_text(self._part, view.part_text)
         self._table.show_table(view.columns, view.table)

@@ -91,7 +91,7 @@ class TimelineView(QWidget):
             self._drawn_at = x
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Copy what stands still and paint the part and the playhead over it."""
+        """Copy the cached picture and paint the selection and the playhead over it."""
         colours = theme.palette()
         painter = QPainter(self)
         painter.drawPixmap(0, 0, self._picture(colours))
@@ -175,7 +175,7 @@ class TimelineView(QWidget):
         return min(max(0.0, (x - LEFT) * self._seconds_per_pixel), self._timeline.duration)
 
     def _picture(self, colours: Palette) -> QPixmap:
-        """Return what does not move, drawn anew only for another size, look or content."""
+        """Return the static part, redrawn only for another size, theme or content."""
         ratio = self.devicePixelRatioF()
         key = (round(self.width() * ratio), round(HEIGHT * ratio), ratio, colours.name)
         if self._still is None or key != self._still_as:
@@ -238,14 +238,14 @@ class TimelineView(QWidget):
         for marker in self._timeline.markers:
             x = self._x(marker.time)
             if x - last.get(marker.kind, -9.0) < 2.0:
-                continue  # many cold starts in a row need no mark each
+                continue  # consecutive cold starts need no mark each
             last[marker.kind] = x
             painter.setBrush(QColor(tones[marker.kind]))
             _draw_marker(painter, x, middle, marker)
 
 
 def _draw_marker(painter: QPainter, x: float, y: float, marker: Marker) -> None:
-    """Draw a shape of its own for every kind, so that colour is not all that tells them apart."""
+    """Draw a different shape for every kind, so that they differ by more than colour."""
     if marker.kind == MarkerKind.TOGGLE:
         painter.drawPolygon(QPolygonF([QPointF(x, y - 5), QPointF(x + 5, y), QPointF(x, y + 5), QPointF(x - 5, y)]))
     elif marker.kind == MarkerKind.COLD:

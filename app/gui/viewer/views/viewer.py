@@ -85,13 +85,13 @@ class ViewerView(QWidget):
         self.refresh()
 
     def close_session(self) -> None:
-        """Let go of the session and go back."""
+        """Close the session and go back."""
         self.viewer.close()
         self.picture.show_picture(None)
         self.closed.emit()
 
     def stop(self) -> None:
-        """Let go of everything, before the window closes for good."""
+        """Release everything before the window closes."""
         self._timer.stop()
         job = self.viewer.close()
         self._bridge.stop(0.5)
@@ -99,7 +99,7 @@ class ViewerView(QWidget):
             job.wait(STOP_SECONDS)
 
     def blur(self, private: bool) -> None:
-        """Show pictures in which nobody can be recognised from now on, or clear ones again."""
+        """Show blurred pictures from now on, or clear ones again."""
         if private == self._private:
             return
         self._private = private
@@ -142,7 +142,7 @@ class ViewerView(QWidget):
         return True
 
     def refresh(self) -> None:
-        """Bring everything up to date; called by a timer while the page is shown."""
+        """Update everything; called by a timer while the page is shown."""
         view, player = self.viewer.view(), self.viewer.player
         _show(self._title, view.title)
         room = self._subtitle.width()
@@ -175,7 +175,7 @@ class ViewerView(QWidget):
         self.setFocus()
 
     def hideEvent(self, event: QHideEvent) -> None:
-        """Rest while hidden; nothing plays on unseen."""
+        """Pause while hidden."""
         self._timer.stop()
         if self.viewer.player is not None:
             self.viewer.player.play(False)
