@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 COMMANDS = (
     *("live", "track", "batch", "session", "card", "evaluate", "lab", "bench"),
-    *("train", "align", "train-ghcu", "import-official", "doctor", "test"),
+    *("train", "align", "train-ghcu", "train-uncertainty", "import-official", "doctor", "test"),
 )
 DEFAULT_COMMAND = "live"
 ANSWERED_HERE = ("-h", "--help", "--version")

@@ -1,0 +1,103 @@
+"""``main.py train-uncertainty``: find out how far off landmarks are, given the spread of their heatmaps."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.cli.training_options import add_data_options, check_positive, open_faces
+from app.core.errors import EXIT_OK
+from app.core.places import DEFAULT_WEIGHTS
+from app.core.text_table import table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from model.engine.base import Engine
+
+FACES = 480
+"""Of those that people labelled with 98 points; more change nothing."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+    """Add the ``train-uncertainty`` command; its namespace goes to :func:`run`."""
+    parser = subparsers.add_parser(
+        "train-uncertainty",
+        help="calibrate how far off landmarks may be",
+        description="Fit the discs that hold 50, 80 and 95 % of the landmarks to the errors of a model on training "
+        "faces, widen them by what every second unseen face asks for, check them on the others, and enter them in the "
+        "weights' JSON.",
+    )
+    add_data_options(parser)
+    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="the trained model")
+    parser.add_argument("--list", type=Path, required=True, metavar="LIST", help="WFLW list of unseen faces")
+    parser.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help="the folder the list's paths start from"
+    )
+    return parser
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, check, write and print.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        UserError: for options and lists that cannot be used.
+        ModelError: for data and weights that cannot be used.
+    """
+    check_positive(args, "limit_faces")
+    import torch
+    from tqdm import tqdm
+
+    from model.engine.open import open_engine
+    from model.training.data import WFLW
+    from model.training.uncertainty import errors_on, fit, held, widened
+    from model.uncertainty import NOTE, PERCENTS
+    from model.weights import read_card, write_card
+
+    args.sources = args.sources or [WFLW]
+    args.limit_faces = args.limit_faces or FACES
+    card = read_card(args.weights)
+    engine = open_engine(args.weights, device="cpu")
+    unseen = _unseen_errors(engine, args.list, args.images)
+    faces = open_faces(args, torch.device("cpu"), card.config.landmarks)
+    with tqdm(total=len(faces), unit="face", disable=None, file=sys.stderr) as bar:
+        learned = errors_on(engine, faces, report=lambda done: bar.update(done - bar.n))
+    chosen, others = (tuple(values[half::2] for values in unseen) for half in (0, 1))
+    first = fit(*learned)
+    calibration = widened(first, *chosen)
+    rows = [
+        (name, *(f"{value:.1f}" for value in held(calibration, *values).values()))
+        for name, values in (("every second unseen face", chosen), ("the others", others))
+    ]
+    print(table(("discs hold, in %", *(f"{percent} %" for percent in PERCENTS)), rows))
+    factor = calibration.quantiles[0] / first.quantiles[0]
+    print(f"exponent {calibration.exponent:.2f}, discs {factor:.2f} x as wide as on faces of the training")
+    write_card(dataclasses.replace(card, notes={**card.notes, NOTE: calibration.to_dict()}))
+    print(f"written: {args.weights.with_suffix('.json')}")
+    return EXIT_OK
+
+
+def _unseen_errors(engine: Engine, path: Path, images: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return errors and spreads (n, k) in crop sides of cold solves by a list's boxes."""
+    from app.lab.accuracy.wflw import check_images, read_image, read_list
+    from model.geometry import Crop
+    from model.rwr.cold import cold_solve
+
+    faces = read_list(path)
+    check_images(images, faces)
+    errors, spreads = [], []
+    for face in faces:
+        crop = Crop.around_box(*face.box, engine.config.crop_scale)
+        picture = crop.extract(read_image(images, face), engine.config.input_size)
+        found = cold_solve(engine, engine.encode(picture[None]), crop)
+        errors.append(np.linalg.norm(found.landmarks - face.landmarks, axis=-1) / crop.side)
+        spreads.append(found.uncertainty / crop.side)
+    return np.stack(errors).astype(np.float64), np.stack(spreads).astype(np.float64)

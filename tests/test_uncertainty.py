@@ -1,0 +1,110 @@
+"""Discs that hold landmarks with a known probability."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from app.cli import main as cli
+from app.core.places import DEFAULT_WEIGHTS
+from model.config import LANDMARKS, LdeqConfig
+from model.engine.export import export_onnx
+from model.errors import ModelError
+from model.network import Ldeq
+from model.training.uncertainty import fit, held, widened
+from model.uncertainty import NOTE, PERCENTS, Calibration, read_calibration
+from model.weights import read_card, save_weights, write_card
+from tests.fakes import face_image, face_points
+from tests.test_evaluation import list_line
+from tests.test_training import write_faces
+
+
+def drawn(count: int, factor: float, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return errors and spreads whose law is known: the error grows with the spread to the power of 1.2."""
+    random = np.random.default_rng(seed)
+    spread = 0.015 * np.exp(0.4 * random.standard_normal((count, LANDMARKS)))
+    scale = np.linspace(0.5, 2.0, LANDMARKS)
+    return factor * scale * spread**1.2 * random.rayleigh(size=(count, LANDMARKS)), spread
+
+
+def test_discs_hold_what_they_say() -> None:
+    found = fit(*drawn(400, 1.0, 0))
+    assert found.exponent == pytest.approx(1.2, abs=0.05)
+    ratio = np.array(found.scale)[-1] / np.array(found.scale)[0]
+    assert ratio == pytest.approx(4.0, rel=0.2)
+    for percent, share in held(found, *drawn(400, 1.0, 1)).items():
+        assert share == pytest.approx(percent, abs=1.0)
+
+
+def test_unseen_faces_widen_the_discs() -> None:
+    learned = fit(*drawn(400, 1.0, 0))
+    harder = drawn(400, 1.3, 1)
+    assert held(learned, *harder)[80] < 70
+    wider = widened(learned, *harder)
+    assert wider.quantiles[0] / learned.quantiles[0] == pytest.approx(1.3, rel=0.03)
+    for percent, share in held(wider, *drawn(400, 1.3, 2)).items():
+        assert share == pytest.approx(percent, abs=1.0)
+
+
+def test_the_shipped_weights_know_their_uncertainty() -> None:
+    found = read_calibration(read_card(DEFAULT_WEIGHTS))
+    assert found is not None
+    spread = np.full(LANDMARKS, 0.0145)
+    smaller, middle, larger = (found.radii(spread, percent) for percent in PERCENTS)
+    assert (smaller > 0).all()
+    assert (smaller < middle).all()
+    assert (middle < larger).all()
+    assert np.median(middle) == pytest.approx(0.029, abs=0.006), "4 % of the inter-ocular distance, as NME says"
+    assert (found.radii(2 * spread, 80) > middle).all()
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    path = tmp_path / "tiny.safetensors"
+    save_weights(path, Ldeq(LdeqConfig(name="tiny", input_size=64, injection=8, width=16, increment=8)), {"of": "test"})
+    export_onnx(path)
+    return path
+
+
+def test_the_command_enters_it_beside_the_other_notes(
+    weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_faces(tmp_path / "faces", 8)
+    images = tmp_path / "images"
+    images.mkdir()
+    lines = []
+    for number, x in enumerate((120, 160)):
+        cv2.imwrite(str(images / f"{number}.png"), face_image(320, 240, x, 120, 100))
+        lines.append(list_line(face_points(x, 120, 100), "000000", f"{number}.png"))
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    before = read_card(weights)
+    assert read_calibration(before) is None
+    words = ["train-uncertainty", "--data", str(data), "--weights", str(weights), "--list", str(tmp_path / "list.txt")]
+    assert cli.main([*words, "--images", str(images)]) == 0
+    after = read_card(weights)
+    assert (after.files, after.config, after.notes["of"]) == (before.files, before.config, "test")
+    assert read_calibration(after) is not None
+    assert "every second unseen face" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"scale": (1.0,) * 3}, "of 3 landmarks"),
+        ({"quantiles": (1.0,)}, "1 quantiles"),
+        ({"exponent": "one"}, "cannot be used"),
+    ],
+)
+def test_damaged_constants_are_refused(weights: Path, change: dict[str, object], sentence: str) -> None:
+    card = read_card(weights)
+    values = Calibration(1.0, (1.0,) * LANDMARKS, (1.0, 1.7, 2.7)).to_dict() | change
+    write_card(dataclasses.replace(card, notes={NOTE: values}))
+    with pytest.raises(ModelError, match=sentence):
+        read_calibration(read_card(weights))
