@@ -1,0 +1,160 @@
+"""Files that are there as a whole or not at all, and JSON that is checked when it is read."""
+
+from __future__ import annotations
+
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from app.core.errors import RecordingError
+from app.core.files import make_folder, write_json
+from app.core.text_table import table
+from app.sessions import durability
+from app.sessions.durability import FolderSync, sync_files
+from model import files, json_files
+from model.json_files import JsonError, from_plain, from_plain_exactly, read_json, read_object
+
+
+@dataclass(frozen=True, slots=True)
+class Inner:
+    size: int
+    share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Outer:
+    where: Path
+    inner: Inner
+    names: tuple[str, ...] = ()
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def told_fsync(descriptor: int) -> None:
+        steps.append("fsync")
+        fsync(descriptor)
+
+    def told_replace(source: Path, target: Path) -> None:
+        steps.append("replace")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", told_fsync)
+    monkeypatch.setattr(os, "replace", told_replace)
+    files.write_whole(tmp_path / "a.bin", b"new")
+    assert steps[:2] == ["fsync", "replace"]
+    assert (tmp_path / "a.bin").read_bytes() == b"new"
+
+
+def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"old")
+
+    def fail() -> None:
+        with files.open_whole(path) as file:
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_names_as_long_as_the_system_allows(tmp_path: Path) -> None:
+    path = tmp_path / ("ä" * 120 + ".json")
+    json_files.write_json(path, {"a": 1})
+    assert read_json(path) == {"a": 1}
+
+
+def test_a_folder_in_the_way_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RecordingError, match="its folder is a file"):
+        make_folder(tmp_path / "file" / "below")
+    with pytest.raises(RecordingError, match="its folder does not exist"):
+        write_json(tmp_path / "nowhere" / "a.json", {})
+
+
+def test_dataclasses_come_back(tmp_path: Path) -> None:
+    value = Outer(Path("some where/ä"), Inner(3), ("\udcff", "ö"))
+    path = tmp_path / "a.json"
+    json_files.write_json(path, value)
+    assert from_plain(Outer, read_object(path)) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"where": "a"}, "missing required field inner"),
+        ({"where": "a", "inner": {"size": "3"}}, "Expected int, got str at inner.size"),
+        ({"where": "a", "inner": {"size": True}}, "Expected int, got bool at inner.size"),
+        ({"where": 3, "inner": {"size": 3}}, "Expected Path, got int at where"),
+        ([], "Expected object, got array"),
+    ],
+)
+def test_what_does_not_fit_is_named(value: object, says: str) -> None:
+    with pytest.raises(JsonError, match=says):
+        from_plain(Outer, value)
+
+
+def test_unknown_fields() -> None:
+    assert from_plain(Inner, {"size": 1, "later": 2}) == Inner(1)
+    with pytest.raises(JsonError, match="unknown settings: 'later'"):
+        from_plain_exactly(Inner, {"size": 1, "later": 2})
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\x00"])
+def test_what_is_no_json(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(JsonError, match="not JSON"):
+        read_json(path)
+
+
+def test_numbers_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="float values"):
+        json_files.write_json(tmp_path / "a.json", {"a": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_synced_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "video.mp4").write_bytes(b"pictures")
+    synced: list[Path] = []
+    twice = threading.Event()
+
+    def told(path: Path) -> None:
+        synced.append(path)
+        if len(synced) == 2:
+            twice.set()
+
+    monkeypatch.setattr(durability, "sync_file", told)
+    monkeypatch.setattr(durability, "SYNC_SECONDS", 0.001)
+    sync = FolderSync(tmp_path)
+    assert twice.wait(30)
+    sync.close()
+    sync.close()
+    assert set(synced) == {tmp_path / "video.mp4"}
+
+
+def test_files_and_their_folder_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "replays").mkdir()
+    (tmp_path / "a.csv").write_text("x")
+    calls: list[int] = []
+    monkeypatch.setattr(os, "fsync", calls.append)
+    sync_files(tmp_path)
+    assert len(calls) == (1 if os.name == "nt" else 2)
+
+
+def test_a_table_is_plain_text() -> None:
+    lines = table(("name", "value"), [("[red]a", "1.5"), ("longer name", "22.25"), ("none",)]).splitlines()
+    assert lines == [
+        "name         value",
+        "------------ -----",
+        "[red]a         1.5",
+        "longer name  22.25",
+        "none",
+    ]
