@@ -342,4 +342,5 @@ def test_settings_of_any_depth_are_kept(tmp_path: Path) -> None:
     tracking = TrackingSettings(rwr=False, compare=True)
     made = make_card(figures(), circumstances(tmp_path, tracking))
     assert made.settings["rwr"] is False
+    assert made.settings["rival"] == "opposite"  # the word that files have had from the start
     assert "recurrence" in made.settings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import file_digest
@@ -13,6 +13,7 @@ from pathlib import Path
 from app.core.errors import UserError
 from app.core.settings import TrackingSettings
 from app.core.version import VERSION
+from app.sessions.plain import to_plain
 from app.sources.base import SourceInfo
 
 
@@ -283,7 +284,7 @@ def make_card(figures: Figures, circumstances: Circumstances, label: str = "", n
         label=" ".join(label.split()),
         camera=circumstances.camera,
         engine=EngineFacts(circumstances.engine, circumstances.weights.name, _checksum(circumstances.weights)),
-        settings=asdict(circumstances.tracking),
+        settings=to_plain(circumstances.tracking),
         software=Software(VERSION, platform.python_version(), f"{platform.system()} {platform.machine()}"),
         figures=figures,
     )
