@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.places import DEFAULT_WEIGHTS
-from app.lab.accuracy.pictures import load_picture
+from app.lab.accuracy.pictures import read_picture
 from app.lab.accuracy.wflw import read_list
 from app.tracking.conditions import Conditions, face_conditions
 from app.tracking.detector import MediaPipeDetector
@@ -52,14 +52,6 @@ class Face:
 
 
 Spoil = Callable[[Face, float], Face]
-
-
-def picture(path: Path) -> Image:
-    """Return a picture of the list as RGB."""
-    image = load_picture(path)
-    if image is None:
-        raise SystemExit(f"{path} cannot be read as a picture.")
-    return image
 
 
 def placed(image: Image, points: Points) -> Face:
@@ -149,7 +141,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     args = parser.parse_args()
     listed = read_list(args.list)[: args.faces]
-    faces = [placed(picture(args.images / face.path), face.landmarks) for face in listed]
+    faces = [placed(read_picture(args.images / face.path), face.landmarks) for face in listed]
     engine, detector = open_engine(args.weights, "auto", "cpu", 1), MediaPipeDetector()
     print(f"{len(faces)} faces; per step: light, dark, bright, contrast, sharpness, noise (medians), found, NME")
     for name, (spoil, strengths) in steps(np.random.default_rng(0)).items():

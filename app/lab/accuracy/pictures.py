@@ -8,13 +8,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.errors import UserError
 
-def load_picture(path: Path) -> NDArray[np.uint8] | None:
-    """Return a picture as RGB (h, w, 3); None if the file holds none.
+
+def read_picture(path: Path, named_in: str = "") -> NDArray[np.uint8]:
+    """Return a picture as RGB (h, w, 3) uint8.
+
+    Args:
+        path: the file.
+        named_in: file and line that name it, for the message.
 
     Raises:
-        OSError: if the file cannot be opened.
+        UserError: if it cannot be opened or is not a picture.
     """
-    data = np.fromfile(path, np.uint8)  # unlike cv2.imread, opens any path on Windows
+    where = f"{named_in}: " if named_in else ""
+    try:
+        data = np.fromfile(path, np.uint8)  # unlike cv2.imread, opens any path on Windows
+    except OSError as error:
+        raise UserError(f"{where}{path} cannot be opened: {error}.") from error
     image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-    return None if image is None else np.asarray(image, np.uint8)
+    if image is None:
+        raise UserError(f"{where}{path} is not a picture that can be read.")
+    return np.asarray(image, np.uint8)

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.core.errors import UserError
-from app.lab.accuracy.pictures import load_picture
+from app.lab.accuracy.pictures import read_picture
 from app.lab.accuracy.predict import Predictor
 from model.config import LANDMARKS
 from model.conventions import to_300w
+from model.metrics.accuracy import nme
 from model.metrics.confidence import AccuracyFigures, accuracy_figures
-from model.topology import REGIONS, TO_68, inter_ocular, inter_pupil_68, region_points
+from model.topology import REGIONS, TO_68, inter_pupil_68, region_points
 
 POINTS = len(TO_68)
 PICTURES = (".jpg", ".png", ".jpeg", ".webp", ".bmp")
@@ -96,16 +97,6 @@ def read_pts(path: Path) -> NDArray[np.float32]:
     return points
 
 
-def _read_picture(path: Path) -> NDArray[np.uint8]:
-    try:
-        image = load_picture(path)
-    except OSError as error:
-        raise UserError(f"The picture {path} cannot be opened: {error}.") from error
-    if image is None:
-        raise UserError(f"{path} is not a picture that can be read.")
-    return image
-
-
 def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result:
     """Solve every face in the box of its labels and compare; 98 points become 300W's 68, see :mod:`model.conventions`.
 
@@ -118,7 +109,7 @@ def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result
     for index, face in enumerate(tqdm(faces, unit="face", disable=None)):
         (x1, y1), (x2, y2) = face.landmarks.min(axis=0).tolist(), face.landmarks.max(axis=0).tolist()
         predictor.start()
-        prediction = predictor.predict(_read_picture(face.picture), 0.0, (x1, y1, x2, y2))
+        prediction = predictor.predict(read_picture(face.picture), 0.0, (x1, y1, x2, y2))
         if prediction is None or not np.isfinite(prediction.landmarks).all():
             continue
         points = prediction.landmarks
@@ -126,14 +117,13 @@ def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result
         evaluations.append(prediction.evaluations)
     if not evaluations:
         raise UserError("The tracker found none of the faces; try --crop rect.")
-    distance = np.linalg.norm(found - truths, axis=-1)  # NaN where missed
-    by_pupil = distance / inter_pupil_68(truths)[:, None]
-    errors = np.nan_to_num(by_pupil.mean(axis=1), nan=np.inf)
+    pupils = inter_pupil_68(truths)
+    errors = np.nan_to_num(nme(found, truths, unit=pupils), nan=np.inf)  # NaN for missed faces
     return W300Result(
         inter_pupil=accuracy_figures(errors),
-        inter_ocular=accuracy_figures(np.nan_to_num(distance.mean(axis=1) / inter_ocular(truths), nan=np.inf)),
+        inter_ocular=accuracy_figures(np.nan_to_num(nme(found, truths), nan=np.inf)),
         regions={
-            region.name: float(np.nanmean(by_pupil[:, own])) * 100
+            region.name: float(np.nanmean(nme(found, truths, own, pupils))) * 100
             for region in REGIONS
             if len(own := region_points(region, POINTS))
         },

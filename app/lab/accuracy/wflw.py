@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.core.errors import UserError
-from app.lab.accuracy.pictures import load_picture
+from app.lab.accuracy.pictures import read_picture
 from app.lab.accuracy.predict import Box, Predictor
 from app.lab.accuracy.stills import StillVideo
 from model.config import LANDMARKS
@@ -158,14 +158,7 @@ def read_image(folder: Path, face: WflwFace) -> NDArray[np.uint8]:
     Raises:
         UserError: if it is missing or no picture.
     """
-    path = folder / face.path
-    try:
-        image = load_picture(path)
-    except OSError as error:
-        raise UserError(f"{face.where}: the picture {path} cannot be opened: {error}.") from error
-    if image is None:
-        raise UserError(f"{face.where}: {path} is not a picture that can be read.")
-    return image
+    return read_picture(folder / face.path, face.where)
 
 
 def evaluate_wflw(

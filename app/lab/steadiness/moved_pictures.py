@@ -16,9 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.errors import UserError
 from app.core.frame import Frame
-from app.lab.accuracy.pictures import load_picture
+from app.lab.accuracy.pictures import read_picture
 from app.lab.accuracy.w300 import find_faces
 from app.lab.steadiness.clips import MOVING, STILL, KnownClip, holds_everywhere
 from app.lab.steadiness.measure import Array, Truth
@@ -53,9 +52,7 @@ def moved_pictures(root: Path, count: int = CLIPS) -> list[KnownClip]:
     chosen = [faces[i] for i in np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))]
     clips = []
     for number, face in enumerate(chosen):
-        image = load_picture(face.picture)
-        if image is None:
-            raise UserError(f"{face.picture} is not a picture that can be read.")
+        image = read_picture(face.picture)
         labels = face.landmarks.astype(np.float64)
         ruler = float(np.hypot(*(labels[RIGHT_EYE_OUTER_68] - labels[LEFT_EYE_OUTER_68])))
         still = number % 2 == 1
