@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
 
@@ -9,14 +10,14 @@ import numpy as np
 import pytest
 
 from app.core.errors import RecordingError
-from app.core.events import FaceFound, FaceLost, LossReason, SceneCut, TrackingRestarted
+from app.core.events import FaceFound, FaceLost, LossReason, RecordedFault, SceneCut, TrackingRestarted
 from app.core.frame import Estimate
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.media.tables import CsvTable
 from app.media.video import VideoWriter
 from app.sessions import recorder as module
-from app.sessions.events import tracking_event
+from app.sessions.events import read_events, tracking_event
 from app.sessions.form import SessionState
 from app.sessions.listing import list_sessions
 from app.sessions.plan import RecordingChoices
@@ -350,6 +351,30 @@ def test_what_cannot_be_written_is_refused_at_once(folder, tmp_path):
         SessionRecorder(folder / "precious", plan())
     assert not alive()
     assert [path.name for path in folder.iterdir()] == ["precious"]
+
+
+def test_events_of_earlier_versions_are_read(tmp_path):
+    lines = [
+        '{"time": 0.0, "row": 0, "frame": 3, "kind": "restart", "text": "tracking started anew"}',
+        '{"time": 0.0, "row": 0, "frame": 3, "kind": "found", "face": 0, "reason": ""}',
+        '{"time": 0.1, "row": 3, "frame": 6, "kind": "lost", "face": 0, "reason": "face too small"}',
+        '{"time": 0.2, "row": 6, "frame": 9, "kind": "cut", "text": "scene cut"}',
+        '{"time": 0.3, "row": 9, "frame": 12, "kind": "fault", "text": "onnxruntime, CUDA failed (gone), so it was"}',
+        '{"time": 0.4, "row": 12, "frame": 15, "kind": "found", "face": "damaged"}',
+        '{"time": 0.5, "row": 15, "frame": 18, "kind": "later", "text": "of a newer version"}',
+    ]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
+    events = read_events(tmp_path / "events.jsonl")
+    assert [json.loads(line)["kind"] for line in lines] == [event.kind for event in events]
+    assert [tracking_event(event) for event in events] == [
+        TrackingRestarted(),
+        FaceFound(0),
+        FaceLost(0, LossReason.TOO_SMALL),
+        SceneCut(),
+        RecordedFault("onnxruntime, CUDA failed (gone), so it was"),
+        None,
+        None,
+    ]
 
 
 def test_events_tell_what_happened(folder):
