@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from app.core.errors import EXIT_OK, UserError
 from app.core.places import DEFAULT_WEIGHTS, DEMO_CLIP
 from app.core.settings import ENGINES
+from model.engine.names import Device, EngineName
 
 if TYPE_CHECKING:
     from app.lab.speed.baseline import BaselineTurns
@@ -119,7 +120,7 @@ def turns(args: argparse.Namespace, figures: dict[str, EngineFigures], threads: 
 
     for _ in range(args.rounds):
         for name, each in figures.items():
-            settings = EngineSettings(args.weights, name, args.device, threads)
+            settings = EngineSettings(args.weights, EngineName(name), Device(args.device), threads)
 
             def build(settings: EngineSettings = settings) -> Any:
                 return build_pipeline(settings, TrackingSettings())

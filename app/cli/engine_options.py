@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import DEVICES, ENGINES, EngineSettings
+from model.engine.names import Device, EngineName
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -25,4 +26,4 @@ def engine_settings(args: argparse.Namespace) -> EngineSettings:
     Raises:
         UserError: for values that cannot be used.
     """
-    return EngineSettings(args.weights, args.engine, args.device, args.threads)
+    return EngineSettings(args.weights, EngineName(args.engine), Device(args.device), args.threads)

@@ -24,14 +24,14 @@ class EngineSettings:
 
     Attributes:
         weights: a .safetensors file with its .json.
-        engine: one of :data:`ENGINES`, see :func:`model.engine.open.open_engine`; "auto" is the fastest exact one.
-        device: "cpu", "cuda", or "auto": CUDA where it works.
+        engine: see :func:`model.engine.open.open_engine`; AUTO is the fastest exact one.
+        device: AUTO is CUDA if it works, otherwise the CPU.
         threads: CPU threads of the engine; None for half of the processors, at most 4.
     """
 
     weights: Path = DEFAULT_WEIGHTS
-    engine: str = "auto"
-    device: str = "auto"
+    engine: EngineName = EngineName.AUTO
+    device: Device = Device.AUTO
     threads: int | None = None
 
     def __post_init__(self) -> None:

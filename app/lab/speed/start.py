@@ -11,6 +11,7 @@ from pathlib import Path
 
 from app.core.errors import UserError
 from app.core.places import ROOT
+from model.engine.names import Device, EngineName
 
 FRAMES = 60
 SECONDS = 120.0
@@ -62,7 +63,7 @@ def main() -> None:
 
     video, weights, engine, threads, device = sys.argv[1:]
     source = VideoSource(Path(video))
-    settings = EngineSettings(Path(weights), engine, device, int(threads) or None)
+    settings = EngineSettings(Path(weights), EngineName(engine), Device(device), int(threads) or None)
     pipeline = build_pipeline(settings, TrackingSettings())
     told = False
     for _ in range(FRAMES):

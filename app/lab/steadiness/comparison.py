@@ -28,6 +28,7 @@ from app.lab.steadiness.filters import SETTINGS, calmest, mean_lag, smoothed
 from app.lab.steadiness.measure import Array, Truth, found_in, measure
 from app.lab.steadiness.moved_pictures import moved_pictures
 from app.lab.steadiness.tables import COMMON, Record, values_of
+from model.engine.names import Device, EngineName
 from model.topology import LEFT_EYE_OUTER, POINTS, REGIONS, RIGHT_EYE_OUTER
 
 OUR_REGIONS = {region.name: list(region.points) for region in REGIONS if region.name in COMMON}
@@ -149,7 +150,7 @@ def ours(stack: ExitStack, engine: str, rwr: bool) -> Tracker:
     """Open our tracker, with RwR or cold; the flicker meter, which is not tracking, is off."""
     from app.tracking.pipeline import build_pipeline
 
-    settings = EngineSettings(engine=engine, device="cpu", threads=1)
+    settings = EngineSettings(engine=EngineName(engine), device=Device.CPU, threads=1)
     pipeline = build_pipeline(settings, TrackingSettings(rwr=rwr, measure_flicker=False))
     stack.callback(pipeline.close)
 
