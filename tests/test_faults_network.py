@@ -171,7 +171,7 @@ def test_nothing_listens() -> None:
 def test_shared_landmarks_stay_on_this_computer_unless_another_is_named() -> None:
     assert HERE == "127.0.0.1"
     assert parse_address("9000").host == HERE
-    assert not SharingSettings().anything
+    assert SharingSettings() == SharingSettings((), (), None)
 
 
 def test_datagrams_for_this_computer_leave_by_loopback() -> None:
