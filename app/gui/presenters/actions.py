@@ -101,7 +101,7 @@ ACTIONS: tuple[Action, ...] = (
         ActionName.GHCU,
         "G",
         "Repair",
-        "Take covered points from all the others instead (ActionName.GHCU)",
+        "Repair covered points from the others (GHCU)",
         ActionGroup.TRACKING,
     ),
     Action(ActionName.CALM, "1", "Calm", "RwR set for the stillest landmarks", ActionGroup.TRACKING),
