@@ -10,6 +10,7 @@ from torch import Tensor
 from model.config import LdeqConfig
 from model.network import Ldeq, normalise_image
 from model.training.augment import Augmentation, augment
+from model.training.autocast import autocast
 from model.training.data import Faces
 
 PLAIN = Augmentation(
@@ -71,7 +72,7 @@ def cold_heatmaps(model: Ldeq, crops: Tensor) -> Tensor:
     x = normalise_image(crops.permute(0, 2, 3, 1)).contiguous(memory_format=torch.channels_last)
     u: Tensor = model.stem(x)
     z = model.zero_state(u).contiguous(memory_format=torch.channels_last)
-    with torch.autocast(u.device.type, torch.bfloat16):
+    with autocast(u.device.type):
         for _ in range(model.config.max_steps - 1):
             z = model.cell(z, u)
     out: Tensor = model.cell(z, u)

@@ -21,6 +21,7 @@ from model.errors import ModelError
 from model.files import open_whole
 from model.network import Ldeq, normalise_image
 from model.training.augment import augment, augment_twice
+from model.training.autocast import autocast
 from model.training.data import Faces
 from model.training.face_mesh import published_encoder
 from model.training.implicit import Solve, implicit_state
@@ -35,8 +36,6 @@ REPORT_SECONDS = 20.0
 NO_SOLVE = Solve(SolverName.FPI, 0, 0.0)
 """The state has been evaluated already when the gradient's evaluation comes."""
 ADJOINT_TOLERANCE = 1e-4
-BFLOAT16_ON_CPU: bool = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-"""Elsewhere convolutions in bfloat16 are emulated, and several times as slow as in float32."""
 
 Validate = Callable[[Ldeq], dict[str, float]]
 
@@ -197,8 +196,7 @@ def _gradient(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, stage: 
     pictures = faces.images[chosen], faces.landmarks[chosen], faces.weights[chosen]
     how = stage.input_size, recipe.model.crop_scale, recipe.augmentation.narrowed(stage.geometry)
     # The geometry of augmentation and moves stays in float32: bfloat16 would round half a cell away.
-    device = pictures[0].device.type
-    half = torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or BFLOAT16_ON_CPU)
+    half = autocast(pictures[0].device.type)
     earlier = None
     if paired:
         before, now, landmarks, weights = augment_twice(*pictures, *how)
