@@ -154,10 +154,12 @@ def test_a_first_model_begins_with_the_published_features(tmp_path: Path) -> Non
         )
 
 
-def test_the_recipe_shares_the_budget_and_has_the_features() -> None:
+def test_both_runs_share_budget_and_model() -> None:
     first, refinement = recipes_for("ldeq-s", 30)
     assert first.minutes + refinement.minutes == pytest.approx(30)
-    assert first.model == refinement.model == dataclasses.replace(recipe_for("ldeq-s").model, face_mesh=True)
+    assert first.model == refinement.model == recipe_for("ldeq-s").model
+    larger = recipes_for("ldeq-s-mesh")[1].model
+    assert larger == dataclasses.replace(first.model, name="ldeq-s-mesh", face_mesh=True)
     assert refinement.stages[-1].geometry < 1
 
 

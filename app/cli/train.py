@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from model.training.recipe import Recipe
 
 CONFIGS = ("ldeq-s", "ldeq-l")
-RECIPES = ("ldeq-s",)
+RECIPES = ("ldeq-s", "ldeq-s-mesh")
 CALIBRATION_FACES = 48
 """Solved to measure the ranges of the int8 cell; more change nothing."""
 GRADIENTS = ("jfb", "implicit")

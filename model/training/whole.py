@@ -23,11 +23,21 @@ SHARE_OF_FIRST = 2 / 3
 """Of the whole budget."""
 
 
+WITH_FACE_MESH = "-mesh"
+"""Ends the names of models with face-mesh features."""
+
+
 def recipes_for(name: str, minutes: float | None = None) -> tuple[Recipe, Recipe]:
-    """Return the first run's recipe and the refinement's, both with face-mesh features, for a preset and a budget."""
-    first = recipe_for(name, minutes and minutes * SHARE_OF_FIRST)
-    refinement = refinement_for(name, minutes and minutes * (1 - SHARE_OF_FIRST))
-    model = replace(first.model, face_mesh=True)
+    """Return the first run's recipe and the refinement's, for a budget.
+
+    Args:
+        name: of a preset, or with :data:`WITH_FACE_MESH` behind it.
+        minutes: of both runs together; the recipes' own if not given.
+    """
+    plain = name.removesuffix(WITH_FACE_MESH)
+    first = recipe_for(plain, minutes and minutes * SHARE_OF_FIRST)
+    refinement = refinement_for(plain, minutes and minutes * (1 - SHARE_OF_FIRST))
+    model = replace(first.model, name=name, face_mesh=plain != name)
     return replace(first, model=model), replace(refinement, model=model)
 
 
@@ -47,7 +57,7 @@ def train_whole(
         faces: training data with the labels as they are given.
         recipes: from :func:`recipes_for`.
         out: folder for both runs and the labels between them.
-        encoder: MediaPipe's face_landmark.tflite.
+        encoder: MediaPipe's face_landmark.tflite, for models with face-mesh features.
         workers: see :func:`model.training.loop.train`.
         validate: likewise.
         report: likewise.
