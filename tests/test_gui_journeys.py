@@ -234,7 +234,7 @@ def frames_of(path: Path) -> list[np.ndarray]:
 
 def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_path: Path) -> None:
     me = begin(recording=RecordingChoices(exact=True))
-    assert me.window.view._hud.demo
+    assert me.window.view.hud.demo
     assert me.modes == (Mode.RWR, "")
     me.press(Key.Key_R)
     me.wait(lambda: me.modes == (Mode.COLD, ""))
@@ -326,7 +326,7 @@ def test_privacy_leaves_no_picture_of_anybody(begin: Callable[..., Person], tmp_
     me.press(Key.Key_H)
     me.wait(lambda: me.window.view.picture and me.window.view.picture.private)
     me.window.refresh()
-    assert me.window.view._hud.private
+    assert me.window.view.hud.private
     folder = me.record(8)
     session = open_session(folder)
     assert session.metadata.privacy
@@ -456,7 +456,7 @@ def test_figures_follow_the_chosen_face(begin: Callable[..., Person], qtbot: QtB
 
     def chosen() -> str:
         me.window.refresh()
-        return view._hud.mode
+        return view.hud.mode
 
     first = presenter.flicker().face
     assert first in (0, 1)

@@ -179,11 +179,11 @@ class TestSegments:
         segments.show_options(baseline_options(Mode.RWR), Baseline.OPPOSITE)
         assert segments.current == Baseline.OPPOSITE
         with qtbot.waitSignal(segments.chosen) as chosen:
-            qtbot.mouseClick(segments._buttons[Mode.EMA], Qt.MouseButton.LeftButton)
+            qtbot.mouseClick(segments.buttons[Mode.EMA], Qt.MouseButton.LeftButton)
         assert chosen.args == [Mode.EMA]
         segments.show_options(baseline_options(Mode.COLD), Mode.ONE_EURO)
         assert segments.current == Mode.ONE_EURO
-        assert segments._buttons[Baseline.OPPOSITE].text() == "RwR"
+        assert segments.buttons[Baseline.OPPOSITE].text() == "RwR"
 
     def test_none_may_be_on(self, application: QApplication, qtbot: QtBot) -> None:
         segments = shown(qtbot, Segments("Baseline"))
@@ -209,12 +209,12 @@ class TestSegments:
         seeks: list[int] = []
         QShortcut(QKeySequence("Right"), window).activated.connect(lambda: seeks.append(1))
         window.activateWindow()
-        segments._buttons[Baseline.OPPOSITE].setFocus(Qt.FocusReason.TabFocusReason)
-        qtbot.waitUntil(lambda: segments._buttons[Baseline.OPPOSITE].hasFocus())
+        segments.buttons[Baseline.OPPOSITE].setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(lambda: segments.buttons[Baseline.OPPOSITE].hasFocus())
         with qtbot.waitSignal(segments.chosen) as chosen:
-            qtbot.keyClick(segments._buttons[Baseline.OPPOSITE], Qt.Key.Key_Right)
+            qtbot.keyClick(segments.buttons[Baseline.OPPOSITE], Qt.Key.Key_Right)
         assert chosen.args == [Mode.EMA]
-        assert segments._buttons[Mode.EMA].hasFocus()
+        assert segments.buttons[Mode.EMA].hasFocus()
         assert seeks == []
 
 
@@ -253,7 +253,7 @@ class TestSolverPanel:
             qtbot.keyClick(panel.budget.slider, Qt.Key.Key_End)
         assert budget.args == [6]
         with qtbot.waitSignal(panel.preset_chosen) as preset:
-            qtbot.mouseClick(panel.presets._buttons["fast"], Qt.MouseButton.LeftButton)
+            qtbot.mouseClick(panel.presets.buttons["fast"], Qt.MouseButton.LeftButton)
         assert preset.args == ["fast"]
         with qtbot.waitSignal(panel.preset_chosen) as reset:
             qtbot.mouseClick(panel.reset, Qt.MouseButton.LeftButton)

@@ -229,7 +229,7 @@ def test_a_folder_that_says_too_little_is_not_taken(window: Window, qtbot: QtBot
     qtbot.keyClicks(sheet.folder, "Clips")
     with qtbot.assertNotEmitted(sheet.changed):
         press(qtbot, Qt.Key.Key_Return)
-    assert "does not say where it lies" in sheet._wrong.text()
+    assert "is not an absolute path" in sheet._wrong.text()
     assert sheet._wrong.isVisible()
     sheet.folder.setText(str(USUAL))
     with qtbot.waitSignal(sheet.changed) as changed:
@@ -336,9 +336,9 @@ def test_the_tour_points_and_ends(tour: TourCard, qtbot: QtBot) -> None:
     tour.begin()
     for number, step in enumerate(STEPS):
         assert tour.accessibleName() == f"Tour: {step.title}"
-        target = tour._targets[step.target].geometry()
-        assert tour._ring.isVisible()
-        assert tour._ring.geometry().contains(target)
+        target = tour.targets[step.target].geometry()
+        assert tour.ring.isVisible()
+        assert tour.ring.geometry().contains(target)
         assert not tour.geometry().intersects(target)
         assert QApplication.focusWidget() is tour.go_on
         if number < 2:
@@ -347,7 +347,7 @@ def test_the_tour_points_and_ends(tour: TourCard, qtbot: QtBot) -> None:
     with qtbot.waitSignal(tour.finished):
         press(qtbot, Qt.Key.Key_Space)
     assert not tour.isVisible()
-    assert not tour._ring.isVisible()
+    assert not tour.ring.isVisible()
 
 
 @pytest.mark.parametrize("way", ["esc", "skip"])
@@ -365,12 +365,12 @@ def test_the_tour_can_be_skipped_and_shown_again(tour: TourCard, qtbot: QtBot, w
 def test_the_tour_follows_the_window_and_bears_what_is_hidden(tour: TourCard, window: Window) -> None:
     tour.begin()
     window.resize(1000, 500)
-    tour._targets[TourTarget.SWITCH].move(700, 200)
+    tour.targets[TourTarget.SWITCH].move(700, 200)
     tour.fit()
-    assert tour._ring.geometry().contains(tour._targets[TourTarget.SWITCH].geometry())
-    tour._targets[TourTarget.SWITCH].hide()
+    assert tour.ring.geometry().contains(tour.targets[TourTarget.SWITCH].geometry())
+    tour.targets[TourTarget.SWITCH].hide()
     tour.fit()
-    assert not tour._ring.isVisible()
+    assert not tour.ring.isVisible()
     assert tour.isVisible()
 
 
@@ -378,7 +378,7 @@ def test_clicks_go_through_the_ring(tour: TourCard, window: Window, qtbot: QtBot
     button = QPushButton("target", window)
     button.setGeometry(300, 300, 120, 40)
     button.show()
-    tour._targets = {TourTarget.SWITCH: button}
+    tour.targets = {TourTarget.SWITCH: button}
     tour.begin()
     assert window.childAt(button.geometry().center()) is button
     assert window.childAt(button.geometry().topLeft() - QPoint(4, -20)) is None

@@ -687,7 +687,7 @@ def test_a_replay_with_rwr_off_from_the_panel(page: ViewerView, qtbot: QtBot) ->
     qtbot.waitUntil(lambda: buttons(page) == expected, timeout=WAIT_MS)
     assert page.compare_view.isVisible()
     assert page.banner.isVisible()
-    qtbot.waitUntil(lambda: "Replay: cold" in page.picture._hud.mode, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "Replay: cold" in page.picture.hud.mode, timeout=WAIT_MS)
     compared = next(button for button in page.panel.takes.findChildren(QPushButton) if button.text() == "Compared")
     compared.click()
     page.refresh()

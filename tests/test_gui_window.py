@@ -198,7 +198,7 @@ def test_a_source_that_fails_is_a_banner_with_ways_out(open_window: Open, qtbot:
     wait_for_picture(window, qtbot)
     window.refresh()
     assert not window.page.banner.isVisible()
-    assert window.view._hud.demo
+    assert window.view.hud.demo
 
 
 def test_an_unplugged_camera_clears_the_picture(open_window: Open, qtbot: QtBot) -> None:
@@ -216,12 +216,12 @@ def test_no_camera_plays_the_demo_and_says_so(open_window: Open, qtbot: QtBot) -
     qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
     assert window.page.banner.banner is not None
     assert window.page.banner.banner.text == NO_CAMERA
-    assert window.view._hud.demo
+    assert window.view.hud.demo
 
 
 def test_no_face_in_view(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(fake_parts(faces=0))
-    qtbot.waitUntil(lambda: window.view._hud.notice == "No face in view", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.view.hud.notice == "No face in view", timeout=WAIT_MS)
 
 
 def test_the_source_menu_names_cameras_and_asks_for_streams(open_window: Open, qtbot: QtBot) -> None:

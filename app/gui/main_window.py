@@ -54,7 +54,7 @@ class MainWindow(QMainWindow):
 
     Args:
         settings: how to begin.
-        make_session: makes the session; tests put in their own.
+        make_session: makes the session; tests pass their own.
         find_cameras: lists the cameras for the source menu; may take a while.
         find_screens: lists the screens for it.
         memory: keeps choices for the next time; None forgets them.

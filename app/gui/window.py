@@ -34,7 +34,7 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
 
     Args:
         settings: how to begin.
-        memory: keeps what the person chooses for the next time.
+        memory: keeps what the user chooses for the next time.
     """
     forget_qt_plugins()
     from PySide6.QtWidgets import QApplication

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 RECENT_SECONDS = 5.0
-"""Colours show the root mean square over so many seconds."""
+"""Colours show the root mean square over this many seconds."""
 
 LOWEST, HIGHEST = 0.1, 3.0
 """Ends of the flicker scale in %, logarithmic: half the flicker is the same step of colour everywhere."""

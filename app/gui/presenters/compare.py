@@ -66,7 +66,7 @@ class Layout:
 
 
 class Comparison:
-    """The person's choice of how to compare. Used by the window's thread."""
+    """The user's choice of how to compare. Used by the window's thread."""
 
     def __init__(self, view: str = CompareView.OVERLAY, divider: float = 0.5) -> None:
         self._view = CompareView.OVERLAY
@@ -108,7 +108,7 @@ class Comparison:
         self._divider = min(max(share, EDGE), 1 - EDGE) if share == share else 0.5
 
     def nudge(self, steps: int) -> None:
-        """Move the divider by so many steps of 2 %, to the right if positive."""
+        """Move the divider by ``steps`` of 2 %, to the right if positive."""
         self.set_divider(self._divider + steps * STEP)
 
     def in_force(self, comparing: bool) -> CompareView:
@@ -116,7 +116,7 @@ class Comparison:
         return self._view if comparing else CompareView.OVERLAY
 
     def layout(self, width: float, height: float, comparing: bool) -> Layout:
-        """Return what lies where in a view of this size."""
+        """Return the layout of a view of this size."""
         view = self.in_force(comparing)
         if view == CompareView.SIDE_BY_SIDE:
             half = max(1.0, (width - GAP) // 2)

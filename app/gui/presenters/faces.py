@@ -41,7 +41,7 @@ def face_name(face: int) -> str:
 
 
 class FaceChoice:
-    """The face that the readouts show: the one a person chose, otherwise the largest.
+    """The face that the readouts show: the one the user chose, otherwise the largest.
 
     Shared by everything that must agree on the face: ``pick`` gives the same answer to all who ask about one frame.
     ``choose`` may be called from another thread.
@@ -54,7 +54,7 @@ class FaceChoice:
 
     @property
     def chosen(self) -> int | None:
-        """The identity that a person chose, None for the largest face."""
+        """The identity that the user chose, None for the largest face."""
         return self._chosen
 
     def choose(self, face: int | None) -> None:

@@ -10,7 +10,7 @@ from app.core.modes import Mode
 
 
 class Theme(StrEnum):
-    """What a person can choose; SYSTEM follows the system."""
+    """The choice of colours; SYSTEM follows the operating system."""
 
     SYSTEM = "system"
     DARK = "dark"

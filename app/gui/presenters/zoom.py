@@ -12,7 +12,7 @@ from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.picture import Region
 
 SPAN = 1.15
-"""The shorter side of the view shows so many sides of the face's crop."""
+"""The shorter side of the view, in sides of the face's crop."""
 
 SECONDS = 0.5
 """Time constant with which the view follows."""

@@ -43,7 +43,7 @@ class ChoiceRow(QWidget):
     """A name with one choice out of a few beside it.
 
     Signals:
-        changed: a person chose; carries the option's name.
+        changed: the user chose; carries the option's name.
     """
 
     changed = Signal(str)

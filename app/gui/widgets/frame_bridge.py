@@ -15,7 +15,7 @@ WAIT_SECONDS = 0.1
 IDLE_SECONDS = 0.03
 
 Zoom = Callable[[FrameResult, tuple[int, int]], Region | None]
-"""Tells which part of a frame to show in a view of so many device pixels; called on the bridge's thread."""
+"""Returns which part of a frame to show in a view of a size in device pixels; called on the bridge's thread."""
 
 
 class FrameBridge(QObject):
@@ -44,7 +44,7 @@ class FrameBridge(QObject):
         self._thread.start()
 
     def show_at(self, width: int, height: int, mirrored: bool, zoom: Zoom | None = None) -> None:
-        """Make pictures for a view of so many device pixels, of the part that ``zoom`` tells."""
+        """Make pictures for a view of this size in device pixels, of the part that ``zoom`` returns."""
         self._view = (max(1, width), max(1, height), mirrored, zoom)
 
     def blur(self, private: bool) -> None:

@@ -11,7 +11,7 @@ from app.gui.theme import theme
 
 SIZE = 18
 FINE = 3
-"""Pixmaps are drawn so many times larger, for dense screens."""
+"""Pixmaps are drawn this many times larger, for high-resolution screens."""
 
 
 def icon(name: str, colour: str | None = None) -> QIcon:

@@ -28,7 +28,7 @@ DOT, RING = 6.0, 8.5
 """Diameters for a face of ordinary size, in view units."""
 
 HEAT_SIZES = (0.8, 2.0)
-"""Size of the calmest and of the most flickering point, over that of an ordinary one."""
+"""Size of the steadiest and of the most flickering point, relative to an ordinary one."""
 
 
 class Shown(StrEnum):

@@ -17,10 +17,10 @@ ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
 
 
 class Segments(QWidget):
-    """Shows options and tells which one a person chose; arrow keys work once Tab has reached it.
+    """Shows options and tells which one the user chose; arrow keys work once Tab has reached it.
 
     Signals:
-        chosen: an option's name, when a person chose it.
+        chosen: an option's name, when the user chose it.
     """
 
     chosen = Signal(str)
@@ -28,7 +28,8 @@ class Segments(QWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self._options: tuple[Option, ...] = ()
-        self._buttons: dict[str, _Segment] = {}
+        self.buttons: dict[str, _Segment] = {}
+        """By the option's name."""
         self._group = QButtonGroup(self)
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(2, 2, 2, 2)
@@ -39,7 +40,7 @@ class Segments(QWidget):
     @property
     def current(self) -> str:
         """The option that is on, "" if none is."""
-        return next((name for name, button in self._buttons.items() if button.isChecked()), "")
+        return next((name for name, button in self.buttons.items() if button.isChecked()), "")
 
     def show_options(self, options: Sequence[Option], current: str) -> None:
         """Show ``options`` with ``current`` on; "" leaves all of them off."""
@@ -50,17 +51,17 @@ class Segments(QWidget):
             return
         # A group that insists on one choice could not be emptied.
         self._group.setExclusive(False)
-        for name, button in self._buttons.items():
+        for name, button in self.buttons.items():
             button.setChecked(name == current)
         self._group.setExclusive(True)
 
     def _fill(self) -> None:
-        for button in self._buttons.values():
+        for button in self.buttons.values():
             self._group.removeButton(button)
             self._layout.removeWidget(button)
             button.deleteLater()
-        self._buttons = {option.name: _Segment(option) for option in self._options}
-        for name, button in self._buttons.items():
+        self.buttons = {option.name: _Segment(option) for option in self._options}
+        for name, button in self.buttons.items():
             self._group.addButton(button)
             self._layout.addWidget(button, button.sizeHint().width())
             button.clicked.connect(lambda _checked=False, name=name: self.chosen.emit(name))

@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
 from app.gui.theme import theme
 
 MARGIN = 12
-"""Least room between a sheet and the edge of what it lies on."""
+"""Least distance between a sheet and the edge of its parent."""
 
 RADIUS = 12
 SAME_ROW = 8
-"""Controls whose middles differ by less than so many pixels stand beside each other."""
+"""Controls whose centres differ by less than this many pixels are in one row."""
 
 
 class Sheet(QFrame):

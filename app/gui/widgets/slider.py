@@ -93,7 +93,7 @@ class SliderRow(QWidget):
         text: what a step is called, above the slider on the right.
 
     Signals:
-        moved: the step that a person chose.
+        moved: the step that the user chose.
     """
 
     moved = Signal(int)
@@ -122,7 +122,7 @@ class SliderRow(QWidget):
         self._value.setText(text(self.slider.value()))
 
     def show_step(self, step: int, text: str = "") -> None:
-        """Show what is in force, in other words where it lies between two steps; emits no signal."""
+        """Show the current step, with other words where the value lies between two steps; emits no signal."""
         self.slider.blockSignals(True)
         self.slider.setValue(step)
         self.slider.blockSignals(False)

@@ -22,7 +22,7 @@ HALO_CORE = 0.72
 
 HALO_SIDE = 64
 COARSEST = 2
-"""Sprites are made in steps of so many device pixels, and fitted when stamped."""
+"""Sprites are made in steps of this many device pixels, and scaled when drawn."""
 
 SMALLEST = 12
 """A smaller sprite would lose its rim or its hole."""

@@ -21,7 +21,7 @@ SLIDE_MS = 120
 
 
 class Toggle(QAbstractButton):
-    """A sliding on/off switch; Space and Return change it, ``clicked`` tells what a person did.
+    """A sliding on/off switch; Space and Return change it, ``clicked`` tells what the user did.
 
     Args:
         name: for screen readers.
@@ -89,7 +89,7 @@ class ToggleRow(QWidget):
     """A :class:`Toggle` with its name and a note below it; a click anywhere changes it.
 
     Signals:
-        changed: a person switched it; carries whether it is on.
+        changed: the user switched it; carries whether it is on.
     """
 
     changed = Signal(bool)

@@ -37,8 +37,8 @@ class VideoView(QWidget):
         painted: seconds of ``time.perf_counter`` when the frame was captured and when it was on the
             widget; once for every new picture.
         resized: pictures are wanted in another size or of another part of the frame.
-        face_clicked: the identity that a person clicked on, None beside all faces.
-        divider_moved: where a person left the divider, as share of the width.
+        face_clicked: the identity that the user clicked on, None beside all faces.
+        divider_moved: where the user left the divider, as share of the width.
     """
 
     painted = Signal(float, float)
@@ -71,6 +71,11 @@ class VideoView(QWidget):
     def picture(self) -> Picture | None:
         """What is shown."""
         return self._picture
+
+    @property
+    def hud(self) -> Hud:
+        """What is written on the picture."""
+        return self._hud
 
     @property
     def device_size(self) -> tuple[int, int]:
@@ -151,7 +156,7 @@ class VideoView(QWidget):
             self.painted.emit(self._picture.result.frame.captured, time.perf_counter())
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Tell who prepares pictures."""
+        """Ask for pictures of the new size."""
         self.resized.emit()
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
@@ -268,7 +273,7 @@ class VideoView(QWidget):
             painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter, hud.message)
 
     def _paint_names(self, painter: QPainter) -> bool:
-        """Name what lies left and right, where two modes lie beside each other; return whether they do."""
+        """Name the modes left and right where two are side by side; return whether they are."""
         layout = self._layout()
         middle = layout.divider if layout.divider is not None else self.width() / 2
         if self._picture is None or (layout.divider is None and len(layout.panes) == 1):

@@ -174,7 +174,7 @@ class HoldStill:
         self._outcome = _Outcome()
 
     def start(self, face: int | None = None) -> None:
-        """Begin the countdown, or begin anew; ``face`` is the one to measure, the largest if not given."""
+        """Begin the countdown, also while a test runs; ``face`` is the one to measure, the largest if not given."""
         state = self._session.state
         if state.stage != LiveState.RUNNING or state.info is None:
             self._fail("Nothing plays; start a camera first and then the test.")
@@ -361,7 +361,7 @@ class HoldStill:
         self._changed()
 
     def _restore(self) -> None:
-        """Undo what the test switched on, and nothing that the person switched meanwhile."""
+        """Undo what the test switched on, and nothing that the user switched meanwhile."""
         before, self._before = self._before, None
         if before is not None:
             now = self._session.state.tracking

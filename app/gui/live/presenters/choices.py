@@ -50,7 +50,7 @@ def with_weight(tracking: TrackingSettings, weight: float) -> TrackingSettings:
 
 
 def with_budget(tracking: TrackingSettings, evaluations: int) -> TrackingSettings:
-    """Spend at most so many evaluations on a warm frame."""
+    """Spend at most this many evaluations on a warm frame."""
     return replace(tracking, recurrence=replace(_recurrence(tracking), evaluations=evaluations))
 
 

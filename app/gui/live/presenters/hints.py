@@ -94,7 +94,7 @@ LOOKS = 2
 KEEP = 1.2
 """A hint stays until its threshold is passed by this factor, so that it does not blink."""
 BACKLIGHT = 4.0
-"""The picture is so many times as bright as a dark face that the light comes from behind."""
+"""The picture is at least this many times as bright as the face when the light comes from behind."""
 BLACK_LIGHT, BLACK_CONTRAST = 10.0, 4.0
 FELL = 0.6
 """Light of the whole picture over that of before, below which the light went out."""
@@ -124,7 +124,7 @@ class Hint:
     edge: Edge | None = None
 
     def sentence(self, mirrored: bool = False) -> str:
-        """Return the advice; ``mirrored`` for a person who sees the picture flipped left to right."""
+        """Return the advice; ``mirrored`` for a user who sees the picture flipped left to right."""
         edge = self.edge
         if mirrored and edge is not None:
             edge = {Edge.LEFT: Edge.RIGHT, Edge.RIGHT: Edge.LEFT}.get(edge, edge)

@@ -84,7 +84,7 @@ class CameraHotplug:
             if playing is None or (playing.name, playing.play) != (state.info.name, state.play):
                 playing = self._playing = _Playing(state.info.name, source, state.play)
         elif playing is not None and not self._is_about(playing, state):
-            playing = self._playing = None  # the person chose something else, or stopped
+            playing = self._playing = None  # the user chose something else, or stopped
         if playing is not None and playing.name not in listed:
             playing.gone = True
             playing.tries = 0

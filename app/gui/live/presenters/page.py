@@ -40,7 +40,7 @@ MakeSession = Callable[[TrackingSettings, Sequence[Consumer], Callable[[], None]
 """Makes a session from settings, consumers and what to call when it changed and when it was emptied."""
 
 Remember = Callable[..., None]
-"""Takes fields of :class:`Remembered` that a person has changed."""
+"""Takes fields of :class:`Remembered` that the user has changed."""
 
 
 class Measurement(Protocol):
@@ -134,7 +134,7 @@ class LivePresenter:
 
     @property
     def chosen(self) -> Remembered:
-        """Everything that the person has chosen."""
+        """Everything that the user has chosen."""
         return self._chosen
 
     def choose(self, **changes: Any) -> None:
@@ -149,7 +149,7 @@ class LivePresenter:
 
     @property
     def mirrored(self) -> bool:
-        """Whether the picture is flipped: as the person chose, otherwise for cameras only."""
+        """Whether the picture is flipped: as the user chose, otherwise for cameras only."""
         if self._chosen.mirror is not None:
             return self._chosen.mirror
         source = self.session.state.source

@@ -47,7 +47,7 @@ class Player:
             self.pause(not playback.paused)
 
     def move(self, seconds: float) -> None:
-        """Continue so many seconds later, or earlier if negative."""
+        """Continue that many seconds later, or earlier if negative."""
         playback = self.playback
         if playback is not None:
             self.seek(moved_by(playback, seconds))
@@ -68,6 +68,6 @@ class Player:
             playable.step(frames)
 
     def set_speed(self, speed: float) -> None:
-        """Play so many times as fast."""
+        """Play at ``speed`` times the normal speed."""
         if (playable := self._playable()) is not None:
             playable.set_speed(speed)

@@ -32,7 +32,7 @@ FACES_OPTIONS = tuple(
 )
 
 USUAL_RECORDING = RecordingChoices(annotated=True)
-"""What people expect of a recording: a video with the landmarks in it, and what a replay needs."""
+"""What users expect of a recording: a video with the landmarks in it, and what a replay needs."""
 
 
 class RecordingPart(StrEnum):

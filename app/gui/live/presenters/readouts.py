@@ -1,4 +1,4 @@
-"""Every text of the side panel and of the picture, from the facts of the moment."""
+"""Every text of the side panel and of the picture, from the current facts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Facts:
         mirrored: the picture is flipped.
         now: ``time.perf_counter()``.
         hint: what to advise, if anything.
-        chosen_face: the identity that the person chose to read; None for the largest face.
+        chosen_face: the identity that the user chose to read; None for the largest face.
         private: the picture is blurred and recordings hold no pictures.
         sharing: the status of each channel to other programs.
     """

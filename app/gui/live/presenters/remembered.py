@@ -39,7 +39,7 @@ class Remembered:
 
     Attributes:
         geometry: size and place of the window, as Qt saves it, in base64; "" for the usual.
-        source: what the person chose to play last, as it is typed; None looks for a camera.
+        source: what the user chose to play last, as it is typed; None looks for a camera.
         tracking: how faces are followed.
         compare_view: how two modes are shown; the view falls back to its first where it does not know the name.
         divider: where the line of the split view is, as share of the width.
@@ -105,7 +105,7 @@ class Remembered:
 
 
 def default_path() -> Path:
-    """Return where the person's choices lie."""
+    """Return where the user's choices are kept."""
     return Path(platformdirs.user_config_dir(FOLDER_NAME, appauthor=False)) / FILE_NAME
 
 

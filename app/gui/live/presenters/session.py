@@ -103,7 +103,7 @@ class LiveSession:
         """What the session is doing right now."""
         with self._condition:
             state, live, wanted = self._state, self._live, self._wanted
-        # What a person switched shows at once; everything else is what really happened.
+        # What the user switched shows at once; everything else is what really happened.
         state = replace(state, tracking=wanted.tracking, playing=wanted.playing)
         if wanted.play != state.play:
             source = wanted.source if wanted.playing else state.source

@@ -19,7 +19,7 @@ class LiveSettings:
     """How the live window starts.
 
     Attributes:
-        chosen: everything that a person can change in the window. ``chosen.source`` None takes the first camera
+        chosen: everything that the user can change in the window. ``chosen.source`` None takes the first camera
             that opens and otherwise plays the demo clip.
         realtime_loop: files play at their own speed and start again at the end; False shows every frame
             once, as fast as it is solved.
@@ -34,10 +34,10 @@ class LiveSettings:
 
     @property
     def ghcu_found(self) -> bool:
-        """Whether a GHCU lies beside the weights."""
+        """Whether there is a GHCU beside the weights."""
         return ghcu_path(self.engine.weights).is_file()
 
 
 def recordings_folder(chosen: Remembered) -> Path:
-    """Return where sessions, snapshots and report cards go: as chosen, or "LDEQ Live" among the person's videos."""
+    """Return where sessions, snapshots and report cards go: as chosen, or "LDEQ Live" in the user's video folder."""
     return chosen.folder or Path(platformdirs.user_videos_dir()) / FOLDER_NAME

@@ -22,7 +22,7 @@ class ShareField(StrEnum):
 
 
 class StatusTone(StrEnum):
-    """How a line of the share card is meant; WRONG is about what a person typed."""
+    """How a line of the share card is meant; WRONG is about what was typed."""
 
     GOOD = "good"
     WAITING = "waiting"

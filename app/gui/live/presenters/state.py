@@ -110,7 +110,7 @@ class SessionState:
     Attributes:
         source: what plays, or played last; None while the session still looks for a camera.
         play: counts starts, so that the same failure twice is two failures.
-        playing: the person wants the source to run (it may have failed or ended all the same).
+        playing: the user wants the source to run (it may have failed or ended all the same).
         status: of the pipeline; None when none was started or it was stopped.
         tracking: the settings in force.
         recording: the recording that runs, if any.

@@ -79,7 +79,7 @@ class Tour:
 
     @property
     def next_label(self) -> str:
-        """What stands on the button that goes on."""
+        """The label of the button that continues."""
         return "Done" if self.last else "Next"
 
     def begin(self) -> None:

@@ -1,1 +1,1 @@
-"""Widgets of the live window. They show what presenters computed and report what a person did."""
+"""Widgets of the live window. They show what presenters computed and report what the user did."""

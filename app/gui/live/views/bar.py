@@ -71,7 +71,7 @@ class _SourceButton(QPushButton):
 
 
 class ControlBar(QWidget):
-    """Buttons; ``asked`` carries the name of the action a person clicked.
+    """Buttons; ``asked`` carries the name of the action the user clicked.
 
     Signals:
         asked: an action's name.
@@ -199,7 +199,7 @@ class ControlBar(QWidget):
 
 
 def fill_source_menu(menu: QMenu, choices: Sequence[Choice], chosen: Callable[[SourceSpec | Ask], object]) -> None:
-    """Replace the entries of ``menu``; ``chosen`` is called with ``Choice.opens`` of the one a person takes."""
+    """Replace the entries of ``menu``; ``chosen`` is called with ``Choice.opens`` of the one the user takes."""
     for beside in menu.findChildren(QMenu, options=Qt.FindChildOption.FindDirectChildrenOnly):
         beside.deleteLater()  # clear() alone would keep it for as long as the window lives
     menu.clear()

@@ -28,7 +28,7 @@ LEAST_SECONDS = 0.2
 """Means over five seconds need no more than five pictures a second."""
 
 SMALLEST_POINT, LARGEST_POINT = 1.4, 3.4
-"""Radii for a face 160 px high: size says the same as colour, for eyes that tell colours badly."""
+"""Radii for a face 160 px high: size repeats what colour says, for colour-blind readers."""
 RIM = 0.6
 
 

@@ -1,4 +1,4 @@
-"""The live page: the picture with what lies over it, the bars and the laboratory below, the panel at the side."""
+"""The live page: the picture with its overlays, the bars and the lab drawer below, the panel at the side."""
 
 from __future__ import annotations
 

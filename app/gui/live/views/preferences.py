@@ -35,7 +35,7 @@ SWITCH_NAMES = {
 
 
 class PreferencesSheet(Sheet):
-    """Shows :class:`Preferences` and tells what a person made of them. Every change counts at once.
+    """Shows :class:`Preferences` and reports changes, which apply at once.
 
     Signals:
         changed: carries the new :class:`Preferences`.

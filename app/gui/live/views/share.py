@@ -63,7 +63,7 @@ class ShareSheet(Sheet):
         self.show_form(self._form)
 
     def show_form(self, form: ShareForm) -> None:
-        """Show what is in force; a line that a person is writing in is left alone."""
+        """Show what is in force; a line that the user is editing is left alone."""
         self._form = form
         for field, on in (
             (ShareField.JSON, form.json_on),

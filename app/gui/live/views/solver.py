@@ -1,4 +1,4 @@
-"""The solver panel: what RwR spends and saves, why it begins anew, and the two sliders that set it."""
+"""The solver panel: what RwR spends and saves, why it starts cold, and the two sliders that set it."""
 
 from __future__ import annotations
 
@@ -155,8 +155,8 @@ class SolverPanel(QWidget):
     Where there is no room for all, the sliders stay longest.
 
     Signals:
-        weight_changed: the recurrence weight that a person chose.
-        budget_changed: the most evaluations of a warm frame that a person chose.
+        weight_changed: the recurrence weight that the user chose.
+        budget_changed: the most evaluations of a warm frame that the user chose.
         preset_chosen: a preset's name.
     """
 

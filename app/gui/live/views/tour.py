@@ -32,9 +32,9 @@ class TourCard(Sheet):
 
     def __init__(self, parent: QWidget, targets: Mapping[TourTarget, QWidget]) -> None:
         super().__init__(parent, "Tour", WIDTH)
-        self._targets = targets
+        self.targets = targets
         self._tour = Tour()
-        self._ring = _Ring(parent)
+        self.ring = _Ring(parent)
         self._progress = QLabel()
         self._progress.setObjectName("step")
         self._text = QLabel()
@@ -60,16 +60,16 @@ class TourCard(Sheet):
         self.raise_()
 
     def first_control(self) -> QWidget:
-        """Return the button that goes on."""
+        """Return the button that continues."""
         return self.go_on
 
     def fit(self) -> None:
         """Place the card beside the step's target."""
         super().fit()
         step = self._tour.step
-        target = self._targets.get(step.target) if step is not None else None
+        target = self.targets.get(step.target) if step is not None else None
         if target is None or not target.isVisible():
-            self._ring.hide()
+            self.ring.hide()
             return
         ground = self._ground
         box = QRect(target.mapTo(ground, QPoint(0, 0)), target.size()).intersected(ground.rect())
@@ -79,7 +79,7 @@ class TourCard(Sheet):
             (ground.width(), ground.height()),
         )
         self.move(left, top)
-        self._ring.surround(box)
+        self.ring.surround(box)
         self.raise_()
 
     def _next(self) -> None:
@@ -103,7 +103,7 @@ class TourCard(Sheet):
 
     def _end(self) -> None:
         self._tour.skip()
-        self._ring.hide()
+        self.ring.hide()
         self.finished.emit()
 
 

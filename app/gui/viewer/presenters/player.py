@@ -137,7 +137,7 @@ class SessionPlayer:
                 self._refresh()
 
     def set_speed(self, speed: float) -> None:
-        """Play so many times as fast as it was."""
+        """Play at ``speed`` times the recorded speed."""
         with self._changed:
             self._position, self._since, self._speed = self._now(), self._clock(), speed
             self._refresh()

@@ -43,7 +43,7 @@ class Viewer:
     Args:
         engine: what computes replays.
         background: runs work in the background.
-        track_again: computes them; tests put in their own.
+        track_again: computes them; tests pass their own.
     """
 
     def __init__(

@@ -135,7 +135,7 @@ class TakeList(QWidget):
         self._layout.setSpacing(4)
 
     def show_rows(self, rows: tuple[TakeRow, ...]) -> None:
-        """Show the list, made anew only where it changed."""
+        """Show the list, rebuilt only where it changed."""
         if rows == self._rows:
             return
         self._rows = rows
