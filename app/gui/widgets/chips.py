@@ -14,8 +14,8 @@ from app.gui.presenters.colour_scale import HEAT_COLOURS, HEAT_TICKS, RECENT_SEC
 from app.gui.presenters.faces import face_name, identity_colour
 from app.gui.presenters.picture import Placement
 from app.gui.theme import theme
+from app.gui.widgets.charts import draw_scale_bar
 from app.gui.widgets.overlay import hairline
-from app.gui.widgets.scale_bar import draw_scale_bar
 
 CHIP_HEIGHT = 26.0
 TAG_HEIGHT = 18.0

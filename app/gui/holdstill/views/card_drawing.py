@@ -15,7 +15,7 @@ from app.gui.presenters.canonical_face import canonical_face
 from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
 from app.gui.presenters.palettes import Palette
 from app.gui.theme import theme
-from app.gui.widgets.region_bars import BOLD, CENTRE, LEFT, RIGHT, Series, decimals, draw_bars, draw_legend, write
+from app.gui.widgets.charts import BOLD, CENTRE, LEFT, RIGHT, Series, decimals, draw_bars, draw_legend, write
 from app.holdstill.card import Card, ModeFigures
 from app.holdstill.comparison import ModeChange
 from app.holdstill.text import CardSheet, ComparisonSheet, Sheet, mode_name, near_floor

@@ -16,7 +16,7 @@ from app.gui.presenters.colour_scale import RECENT_SECONDS
 from app.gui.presenters.readouts import NOTHING
 from app.gui.presenters.scale import GrowingScale
 from app.gui.theme import theme
-from app.gui.widgets.curve import draw_curve
+from app.gui.widgets.charts import draw_curve
 from model.topology import REGIONS
 
 NUMBERS_HEIGHT = 78

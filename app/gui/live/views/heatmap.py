@@ -16,7 +16,7 @@ from app.gui.live.presenters.heatmap import TOOLTIP, HeatKind, HeatPane, HeatVie
 from app.gui.presenters.canonical_face import canonical_face, heat_field
 from app.gui.presenters.colour_scale import LEVELS
 from app.gui.theme import theme
-from app.gui.widgets.scale_bar import draw_scale_bar
+from app.gui.widgets.charts import draw_scale_bar
 from model.topology import REGIONS
 
 TITLE_HEIGHT = 34

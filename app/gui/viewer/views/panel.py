@@ -26,9 +26,9 @@ from app.gui.theme import theme
 from app.gui.viewer.presenters.jobs import BASELINES, CLIPS, WAYS
 from app.gui.viewer.presenters.readouts import RegionSeries, TableRow, TakeRow, ViewerFacts
 from app.gui.viewer.views.timeline import LEGEND, take_colour
+from app.gui.widgets.charts import Series, draw_bars
 from app.gui.widgets.controls import card, label, show_text
 from app.gui.widgets.page_button import PageButton
-from app.gui.widgets.region_bars import Series, draw_bars
 from model.topology import REGIONS
 
 COLUMN_WIDTH = 92

@@ -22,7 +22,7 @@ from app.gui.viewer.presenters.timeline import (
     nearest_marker,
     ticks,
 )
-from app.gui.widgets.curve import draw_curve
+from app.gui.widgets.charts import draw_curve
 
 HEIGHT = 148
 LEFT, RIGHT, TOP = 48.0, 14.0, 8.0

@@ -1,13 +1,16 @@
-"""Bars by region, several series on one scale, with the lines of text around them."""
+"""What charts are drawn from: bars by region, curves, colour scales, and lines of text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPolygonF
 
+from app.gui.presenters.colour_scale import LEVELS, Colours
 from app.gui.presenters.palettes import Palette
 from app.gui.presenters.scale import round_up
 from app.gui.theme import theme
@@ -111,3 +114,34 @@ def draw_legend(painter: QPainter, box: QRectF, series: Sequence[Series], palett
         painter.setBrush(colour)
         painter.drawRoundedRect(QRectF(right - width - 19, box.center().y() - 4, 12, 8), 4, 4)
         right -= width + 36
+
+
+def draw_curve(painter: QPainter, x: NDArray[np.floating], y: NDArray[np.floating]) -> None:
+    """Draw a line through points (n,), (n,) in view units with the painter's pen; NaN in ``y`` leaves a gap."""
+    bounds = np.flatnonzero(np.diff(np.isfinite(y), prepend=False, append=False))
+    for start, end in bounds.reshape(-1, 2).tolist():
+        points = zip(x[start:end].tolist(), y[start:end].tolist(), strict=True)
+        painter.drawPolyline(QPolygonF([QPointF(*point) for point in points]))
+
+
+BAR_HEIGHT = 7.0
+TICK_HEIGHT = 15.0
+STOPS = range(0, LEVELS, 7)
+
+
+def draw_scale_bar(
+    painter: QPainter, left: float, top: float, width: float, colours: Colours, ticks: Sequence[tuple[float, str]]
+) -> None:
+    """Draw the row of ``colours`` (64, 3) from ``left`` on, with ``ticks`` (place from 0 to 1, text) below it."""
+    bar = QRectF(left, top, width, BAR_HEIGHT)
+    gradient = QLinearGradient(bar.topLeft(), bar.topRight())
+    for level in STOPS:
+        gradient.setColorAt(level / (LEVELS - 1), QColor(*colours[level].tolist()))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(gradient)
+    painter.drawRoundedRect(bar, BAR_HEIGHT / 2, BAR_HEIGHT / 2)
+    painter.setPen(QColor(theme.palette().dim))
+    painter.setFont(theme.figures(10, QFont.Weight.Normal))
+    for place, text in ticks:
+        around = QRectF(left + place * width - 30, bar.bottom() + 1, 60, TICK_HEIGHT)
+        painter.drawText(around, Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, text)
