@@ -2,13 +2,14 @@
 
 Frame coordinates have pixel centres at whole numbers (OpenCV's convention). Crop units run
 from 0 at the crop's left or top edge to 1 at the opposite one; pixel j of a crop of n pixels
-has its centre at (j + 0.5) / n.
+has its centre at (j + 0.5) / n. A crop may be turned with the face, so that a head that lies
+or hangs is upright in it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,20 +23,22 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """An upright square in a frame.
+    """A square in a frame.
 
     Attributes:
         centre_x: horizontal centre in frame pixels.
         centre_y: vertical centre in frame pixels.
         side: side in frame pixels.
+        angle: degrees by which the square is turned about its centre, clockwise as seen in the frame; 0 is upright.
     """
 
     centre_x: float
     centre_y: float
     side: float
+    angle: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite([self.centre_x, self.centre_y, self.side]).all() and self.side > 0):
+        if not (np.isfinite([self.centre_x, self.centre_y, self.side, self.angle]).all() and self.side > 0):
             raise ModelError(f"not a crop: centre ({self.centre_x}, {self.centre_y}), side {self.side}")
 
     @classmethod
@@ -44,32 +47,52 @@ class Crop:
         return cls((x1 + x2) / 2, (y1 + y2) / 2, scale * max(x2 - x1, y2 - y1))
 
     @classmethod
-    def around_points(cls, points: NDArray[np.floating], scale: float) -> Crop:
-        """Return the crop of the box around points (n, 2)."""
+    def around_points(cls, points: NDArray[np.floating], scale: float, angle: float = 0.0) -> Crop:
+        """Return the crop of the box around points (n, 2), the box and the crop turned by ``angle`` degrees."""
+        if angle:
+            turn = _rotation(angle)
+            crop = cls.around_points(points @ turn, scale)
+            centre_x, centre_y = turn @ (crop.centre_x, crop.centre_y)
+            return cls(float(centre_x), float(centre_y), crop.side, angle)
         (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
         return cls.around_box(float(x1), float(y1), float(x2), float(y2), scale)
 
     @property
+    def upright(self) -> Crop:
+        """The square of the same centre and side that is not turned."""
+        return replace(self, angle=0.0) if self.angle else self
+
+    @property
     def left(self) -> float:
-        """Frame x of crop unit 0."""
+        """Frame x of the upright square's left edge."""
         return self.centre_x - self.side / 2
 
     @property
     def top(self) -> float:
-        """Frame y of crop unit 0."""
+        """Frame y of the upright square's top edge."""
         return self.centre_y - self.side / 2
 
     def to_frame(self, points: NDArray[np.floating]) -> Points:
         """Map points (..., 2) from crop units to frame pixels."""
+        if self.angle:
+            turned: NDArray[np.float64] = (points - 0.5) * self.side @ _rotation(self.angle).T
+            return (turned + np.array([self.centre_x, self.centre_y])).astype(np.float32)
         return (points * self.side + (self.left, self.top)).astype(np.float32)
 
     def to_crop(self, points: NDArray[np.floating]) -> Points:
         """Map points (..., 2) from frame pixels to crop units."""
+        if self.angle:
+            turned = (points - (self.centre_x, self.centre_y)) @ _rotation(self.angle)
+            return (turned / self.side + 0.5).astype(np.float32)
         return ((points - (self.left, self.top)) / self.side).astype(np.float32)
 
     def sampling_matrix(self, size: int) -> NDArray[np.float64]:
         """Return the 2x3 matrix from crop pixel (column, row) of a ``size`` crop to frame pixels."""
         step = self.side / size
+        if self.angle:
+            linear = step * _rotation(self.angle)
+            offset = (self.centre_x, self.centre_y) - linear @ ((size - 1) / 2, (size - 1) / 2)
+            return np.column_stack([linear, offset])
         return np.array([[step, 0.0, self.left + step / 2], [0.0, step, self.top + step / 2]])
 
     def extract(self, image: Image, size: int) -> Image:
@@ -105,3 +128,9 @@ def similarity(
     a, b = scale * math.cos(angle), scale * math.sin(angle)
     x, y = source
     return np.array([[a, -b, target[0] - a * x + b * y], [b, a, target[1] - b * x - a * y]])
+
+
+def _rotation(angle: float) -> NDArray[np.float64]:
+    """Return the 2x2 matrix that turns a column (x right, y down) clockwise by ``angle`` degrees."""
+    cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
+    return np.array([[cos, -sin], [sin, cos]])

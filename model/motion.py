@@ -123,6 +123,7 @@ class FlowMotion:
 
         Arguments and None as for :meth:`between`, whose answer is their sum.
         """
+        crop = crop.upright  # flow turns with nothing: the last frame's crop may have been turned otherwise
         height, width = old.shape[:2]
         inside = np.asarray(((before >= 0) & (before <= (width - 1, height - 1))).all(axis=1), np.float64)
         if np.count_nonzero(inside) < MIN_POINTS:

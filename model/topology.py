@@ -118,7 +118,10 @@ def region_points(region: Region, count: int) -> NDArray[np.intp]:
     return np.array(region.points) if count == POINTS else np.flatnonzero(np.isin(TO_68, region.points))
 
 
-EYES_AND_MOUTH: NDArray[np.intp] = np.arange(60, 96)
+EYES: NDArray[np.intp] = np.arange(60, 76)
+MOUTH: NDArray[np.intp] = np.arange(76, 96)
+"""Lids and lips, without pupils."""
+EYES_AND_MOUTH: NDArray[np.intp] = np.concatenate([EYES, MOUTH])
 """The points that blinks and speech move."""
 
 

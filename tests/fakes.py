@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.places import PORTRAIT
 from app.tracking.detector import Detection
+from app.tracking.parts import Part
 from model.config import LANDMARKS, LdeqConfig
+from model.geometry import Crop
 from model.heatmap import decode
+from model.topology import EYES, MOUTH
 
 GAUSSIAN_CELLS = 0.8
 
@@ -20,8 +25,9 @@ def portrait() -> NDArray[np.uint8]:
 
 
 def face_points(centre_x: float, centre_y: float, side: float) -> NDArray[np.float32]:
-    """Return 98 points spread over a square, the outer eye corners half a side apart."""
+    """Return 98 points on a circle in a square, upright: eyes above, mouth below, eye corners half a side apart."""
     angle = np.arange(LANDMARKS) / LANDMARKS * 2 * np.pi
+    angle[EYES], angle[MOUTH] = np.linspace(np.pi, 2 * np.pi, len(EYES)), np.linspace(0, np.pi, len(MOUTH))
     points = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * side / 2
     points[60], points[72] = (-side / 4, -side / 8), (side / 4, -side / 8)
     return (points + np.array([centre_x, centre_y])).astype(np.float32)
@@ -93,7 +99,23 @@ class SquareEngine:
         return landmarks, spread
 
 
-class SquareDetector:
+class WholePictureDetector:
+    """A detector that sees faces in whole pictures only, and none that is turned."""
+
+    def detect_turned(self, image: NDArray[np.uint8], quarters: int) -> list[Detection]:
+        return []
+
+    def search(self, image: NDArray[np.uint8], parts: Sequence[Part]) -> list[Detection]:
+        return []
+
+    def sees(self, image: NDArray[np.uint8], box: Crop) -> bool:
+        return False
+
+    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> Crop | None:
+        return None
+
+
+class SquareDetector(WholePictureDetector):
     """Finds bright squares (connected bright areas), as the engine's "faces"."""
 
     def __init__(self) -> None:

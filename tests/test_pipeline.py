@@ -20,7 +20,7 @@ from app.tracking.tracker import Policy
 from model.engine.base import State
 from model.geometry import Crop
 from model.solvers import ColdReason
-from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
+from tests.fakes import SquareDetector, SquareEngine, WholePictureDetector, face_image, face_points
 
 SIDE = 120.0
 
@@ -284,7 +284,7 @@ def two_faces(left: float, right: float) -> NDArray[np.uint8]:
     return np.maximum(face_image(640, 360, left, 180, SIDE), face_image(640, 360, right, 180, SIDE))
 
 
-class TwoSquares:
+class TwoSquares(WholePictureDetector):
     """Finds a square in each half of the picture."""
 
     def detect(self, picture: NDArray[np.uint8]) -> list[Detection]:

@@ -9,6 +9,7 @@ from app.core.events import (
     EngineReplaced,
     FaceFound,
     FaceLost,
+    PictureSizeChanged,
     RecordedFault,
     SceneCut,
     TrackingEvent,
@@ -23,6 +24,8 @@ def event_text(event: TrackingEvent) -> str:
             return "tracking started anew"
         case SceneCut():
             return "scene cut"
+        case PictureSizeChanged(width, height):
+            return f"the picture is {width} x {height} from here on"
         case FaceFound(face):
             return f"found face {face}"
         case FaceLost(face, reason):

@@ -37,6 +37,19 @@ class SceneCut:
 
 
 @dataclass(frozen=True, slots=True)
+class PictureSizeChanged:
+    """The picture has another size than the one before, as when a phone is turned; faces are found anew.
+
+    Attributes:
+        width: in pixels, from this frame on.
+        height: in pixels.
+    """
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class FaceFound:
     """A face is followed from this frame on.
 
@@ -94,4 +107,4 @@ class RecordedFault:
 Fault = DetectorFailed | EngineReplaced | RecordedFault
 """A part of the tracker failed; the frame cannot be reproduced exactly."""
 
-TrackingEvent = TrackingRestarted | SceneCut | FaceFound | FaceLost | Fault
+TrackingEvent = TrackingRestarted | SceneCut | PictureSizeChanged | FaceFound | FaceLost | Fault

@@ -23,12 +23,14 @@ class Frame:
         timestamp: seconds on the source's own clock (presentation time for files).
         image: (h, w, 3) uint8 RGB; must not be modified.
         captured: ``time.perf_counter()`` when the frame left the source.
+        continues: False for a picture that has nothing to do with the one before, such as a photo in a folder.
     """
 
     index: int
     timestamp: float
     image: NDArray[np.uint8]
     captured: float
+    continues: bool = True
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,6 +54,8 @@ class TrackingSettings:
         max_faces: maximum number of faces followed at once.
         measure_flicker: run the live flicker meter.
         detect_every: frames between two runs of the detector, which finds new faces and misses those that left.
+        search_at_once: with several faces wanted, search the whole first frame for small faces instead of one part a
+            frame; for inputs that nobody is waiting for.
         recurrence: settings of RwR; None for the defaults.
         ghcu: let the GHCU beside the weights repair landmarks whose heatmaps show that they are covered.
     """
@@ -64,6 +66,7 @@ class TrackingSettings:
     max_faces: int = 1
     measure_flicker: bool = True
     detect_every: int = 15
+    search_at_once: bool = False
     recurrence: RwrSettings | None = None
     ghcu: bool = False
 

@@ -14,6 +14,7 @@ from app.core.event_texts import event_text
 from app.core.events import (
     FaceFound,
     FaceLost,
+    PictureSizeChanged,
     RecordedFault,
     SceneCut,
     TrackingEvent,
@@ -39,6 +40,7 @@ class EventKind(StrEnum):
     FOUND = "found"
     LOST = "lost"
     CUT = "cut"
+    SIZE = "size"
     SOURCE = "source"
     RESTART = "restart"
     DROPPED = "dropped"
@@ -130,6 +132,9 @@ def tracking_event(event: Event) -> TrackingEvent | None:
             return FaceLost(face, str(event.data.get("reason", "")))
         case EventKind.CUT, _:
             return SceneCut()
+        case EventKind.SIZE, _:
+            width, height = event.data.get("width"), event.data.get("height")
+            return PictureSizeChanged(width, height) if isinstance(width, int) and isinstance(height, int) else None
         case EventKind.RESTART, _:
             return TrackingRestarted()
         case EventKind.FAULT, _:
@@ -146,6 +151,8 @@ def _recorded(event: TrackingEvent) -> tuple[EventKind, dict[str, Any]]:
             return EventKind.LOST, {"face": face, "reason": reason}
         case SceneCut():
             return EventKind.CUT, {"text": event_text(event)}
+        case PictureSizeChanged(width, height):
+            return EventKind.SIZE, {"width": width, "height": height, "text": event_text(event)}
         case TrackingRestarted():
             return EventKind.RESTART, {"text": event_text(event)}
         case _:

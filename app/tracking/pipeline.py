@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -15,6 +16,7 @@ from app.core.events import (
     FaceFound,
     FaceLost,
     LossReason,
+    PictureSizeChanged,
     ResetReason,
     SceneCut,
     TrackingEvent,
@@ -22,8 +24,9 @@ from app.core.events import (
 )
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import EngineSettings, TrackingSettings
-from app.tracking.detector import Detection, Detector, FaultTolerantDetector, MediaPipeDetector
+from app.tracking.detector import Detection, Detector, FaultTolerantDetector, MediaPipeDetector, with_turned
 from app.tracking.face_solver import FaceSolver, FollowedFace, SolvedFace
+from app.tracking.parts import Part, parts_of
 from app.tracking.scene import CutDetector
 from app.tracking.stages import StageTimes
 from app.tracking.tracker import Identities, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
@@ -32,8 +35,12 @@ from model.engine.base import Engine
 from model.engine.fallback import open_plainest
 from model.engine.open import open_engine
 from model.errors import ModelError
+from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
 from model.repair.ghcu import Ghcu
+
+FRAMES_A_PART = 2
+"""Frames of a video in which one part of the picture is searched for small faces."""
 
 
 class Pipeline:
@@ -59,7 +66,7 @@ class Pipeline:
             open_spare: opens an engine to replace one that failed; without it a failure ends the run.
         """
         self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
-        self._solver = FaceSolver(engine, self._policy.crop_scale, open_ghcu, open_spare)
+        self._solver = FaceSolver(engine, self._policy, open_ghcu, open_spare)
         self._detector = FaultTolerantDetector(detector)
         self._settings = settings
         self._cuts = CutDetector()
@@ -67,6 +74,9 @@ class Pipeline:
         self._identities = Identities()
         self._since_look = 0
         self._anew = False
+        self._size = (0, 0)
+        self._parts: tuple[Part, ...] = ()
+        self._frames = 0
         self._times = StageTimes()
 
     @property
@@ -95,6 +105,7 @@ class Pipeline:
 
     def forget(self) -> None:
         """Drop every face, as before the first frame: for a new source, or another position in this one."""
+        self._frames = 0
         self._faces.clear()
         self._identities.forget()
         self._cuts = CutDetector()
@@ -111,12 +122,9 @@ class Pipeline:
         self._times = StageTimes()
         events: list[TrackingEvent] = [TrackingRestarted()] if self._anew else []
         self._anew = False
-        if self._cuts.is_cut(frame.image):
-            events.append(SceneCut())
-            self._faces.clear()
-            self._identities.forget_places()
-        newcomers = self._look(frame, events)
-        self._faces += newcomers
+        self._begin(frame, events)
+        self._faces += self._look(frame, events)
+        self._faces += self._search(frame, events)
         solved, replaced = self._solver.solve(frame, self._faces, self._settings, self._times)
         events += replaced
         results = []
@@ -130,6 +138,49 @@ class Pipeline:
         results.sort(key=lambda result: result.crop.side, reverse=True)
         return FrameResult(frame, tuple(results), self._times.finish(), tuple(events), self._settings)
 
+    def _begin(self, frame: Frame, events: list[TrackingEvent]) -> None:
+        """Drop the faces of the frame before where this one does not continue it."""
+        height, width = frame.image.shape[:2]
+        self._frames += 1
+        if not frame.continues:
+            self.forget()
+            self._anew = False
+        if (width, height) != self._size:
+            if frame.continues and self._parts:
+                events.append(PictureSizeChanged(width, height))
+                self._faces.clear()
+                self._identities.forget_places()
+                self._cuts = CutDetector()
+                self._frames = 1
+            self._size, self._parts = (width, height), parts_of(width, height)
+        if self._cuts.is_cut(frame.image):
+            events.append(SceneCut())
+            self._faces.clear()
+            self._identities.forget_places()
+            self._frames = 1
+
+    def _search(self, frame: Frame, events: list[TrackingEvent]) -> list[FollowedFace]:
+        """Look at parts of the frame for faces that are too small for :meth:`_look`; return newcomers.
+
+        In a video a part is visited every other frame, which takes 2 ms a frame at 3 ms a look; after a second or
+        two all have been. A picture that stands alone is searched whole, and so is the first one of a file.
+        """
+        room = self._settings.max_faces - len(self._faces)
+        if room < 1 or (self._settings.max_faces == 1 and (frame.continues or self._faces)):
+            return []
+        at_once = not frame.continues or (self._settings.search_at_once and self._frames == 1)
+        turn, rest = divmod(self._frames, FRAMES_A_PART)
+        if not at_once and rest:
+            return []
+        parts = self._parts if at_once else (self._parts[turn % len(self._parts)],)
+        with self._times.timed("detect"):
+            detections = self._detector.search(frame.image, parts)
+        if detections is None:
+            events.append(DetectorFailed())
+            return []
+        _, strangers = match([face.track for face in self._faces], detections, self._policy)
+        return [self._newcomer(frame, detection, events) for detection in strangers[:room]]
+
     def _look(self, frame: Frame, events: list[TrackingEvent]) -> list[FollowedFace]:
         """Run the detector if a track needs it, drop the faces it no longer finds, and return new ones."""
         self._since_look += 1
@@ -139,14 +190,14 @@ class Pipeline:
             return []
         self._since_look = 0
         with self._times.timed("detect"):
-            detections = self._detector.detect(frame.image)
+            detections = self._detect(frame)
         if detections is None:
             events.append(DetectorFailed())
             return []
         owned, strangers = match([face.track for face in self._faces], detections, self._policy)
         kept = []
         for face in self._faces:
-            reason = self._verdict(face, owned.get(face.track.face))
+            reason = self._verdict(frame, face, owned.get(face.track.face))
             if reason:
                 self._lose(face, frame, reason, events)
             else:
@@ -155,12 +206,24 @@ class Pipeline:
         room = self._settings.max_faces - len(self._faces)
         return [self._newcomer(frame, detection, events) for detection in strangers[: max(0, room)]]
 
+    def _detect(self, frame: Frame) -> list[Detection] | None:
+        """Return the faces in the whole picture; where there are none, also those that lie or hang.
+
+        A picture that stands alone is looked at in all four positions. In a video another one is tried each time.
+        """
+        detections = self._detector.detect(frame.image)
+        if detections is None or (frame.continues and (detections or self._faces)):
+            return detections
+        positions = (1 + self._frames % 3,) if frame.continues else (1, 2, 3)
+        turned = [self._detector.detect_turned(frame.image, quarters) for quarters in positions]
+        return with_turned(detections, [face for found in turned for face in found or ()])
+
     def _lose(self, face: FollowedFace, frame: Frame, reason: LossReason, events: list[TrackingEvent]) -> None:
         """Report a face as lost, and remember where it was."""
         events.append(FaceLost(face.track.face, reason))
         self._identities.lose(face.track.face, face.track.sure or face.track.crop, frame.timestamp)
 
-    def _verdict(self, face: FollowedFace, detection: Detection | None) -> LossReason | None:
+    def _verdict(self, frame: Frame, face: FollowedFace, detection: Detection | None) -> LossReason | None:
         """Return why a face is lost after a run of the detector, None if it is kept."""
         track = face.track
         if detection is not None:
@@ -169,18 +232,32 @@ class Pipeline:
                 track.disputes += 1
                 if not track.doubt and track.disputes < self._policy.disputes:
                     return None
-                track.crop = detection.crop(self._policy.crop_scale)
+                track.crop = replace(detection.crop(self._policy.crop_scale), angle=track.crop.angle)
                 face.recurrence.reset(track.doubt or ResetReason.DRIFTED)
             track.disputes, track.doubt, track.trust = 0, None, self._policy.trust
+            return None
+        if track.landmarks is not None and self._seen_from_near(frame, track):
+            track.misses, track.disputes, track.doubt, track.trust = 0, 0, None, self._policy.trust
             return None
         track.misses += 1
         if track.doubt and track.misses >= self._policy.doubted_misses:
             return track.doubt
         return LossReason.NOT_SEEN if track.misses >= self._policy.misses else None
 
+    def _seen_from_near(self, frame: Frame, track: Track) -> bool:
+        """Return whether the detector, which does not see this face in the whole picture, sees it from near."""
+        assert track.landmarks is not None
+        with self._times.timed("detect"):
+            seen = self._detector.sees(frame.image, Crop.around_points(track.landmarks, 1.0, track.crop.angle))
+        return seen is not False
+
     def _newcomer(self, frame: Frame, detection: Detection, events: list[TrackingEvent]) -> FollowedFace:
-        crop = detection.crop(self._policy.crop_scale)
-        track = Track(self._identities.of(crop, frame.timestamp), crop)
+        crops = [face.crop(self._policy.crop_scale) for face in (detection, *detection.others)]
+        with self._times.timed("detect"):
+            box = self._detector.turned_box(frame.image, detection.crop(1.0))
+        if box is not None and abs(box.angle) > self._policy.turn_slack:
+            crops.insert(0, replace(box, side=box.side * self._policy.crop_scale))
+        track = Track(self._identities.of(crops[0], frame.timestamp), crops[0], tuple(crops[1:]))
         events.append(FaceFound(track.face))
         return FollowedFace(track, self._solver.engine, self._settings)
 

@@ -25,7 +25,7 @@ from model.rwr.objective import RecurrenceTerm, WarmProblem, weighted_step
 from model.rwr.reference import ReferenceMotion
 from model.rwr.settings import RwrSettings
 from model.rwr.solution import Decoded, Solution, decode_each, solution_of
-from model.rwr.warm_start import Memory, warp_state
+from model.rwr.warm_start import Memory
 from model.rwr.weight import AdaptiveWeight
 from model.solvers import ColdReason, SolveReport, StopReason, settling_iteration
 
@@ -117,7 +117,7 @@ class Recurrence:
         if motion is not None:
             start = memory.warped(crop, half_pixel, motion)
         elif settings.follow_crop:
-            start = warp_state(start, memory.crop, crop, half_pixel)
+            start = memory.warped(crop, half_pixel)
         if settings.recurrence_weight == 0:
             return WarmProblem(start, None)
         weight = settings.recurrence_weight

@@ -25,9 +25,22 @@ class Memory:
     crop: Crop
     landmarks: NDArray[np.float32]
 
-    def warped(self, crop: Crop, half_pixel: bool, motion: NDArray[np.floating]) -> State:
-        """Return the state in another crop, each landmark moved by ``motion`` (n, 2) in frame pixels."""
-        return warp_state(self.state, self.crop, crop, half_pixel, motion / crop.side)
+    def warped(self, crop: Crop, half_pixel: bool, motion: NDArray[np.floating] | None = None) -> State:
+        """Return the state in another crop, each landmark moved by ``motion`` (n, 2) in frame pixels.
+
+        Where a crop is turned, each heatmap is moved to where its landmark lies in the new one but keeps its own
+        orientation: what counts is its peak, which is nearly round.
+        """
+        if not (self.crop.angle or crop.angle):
+            return warp_state(self.state, self.crop, crop, half_pixel, None if motion is None else motion / crop.side)
+        wanted = crop.to_crop(self.landmarks if motion is None else self.landmarks + motion)
+        shift = wanted - self.crop.side / crop.side * self.crop.to_crop(self.landmarks)
+        return warp_state(self.state, _at_origin(self.crop), _at_origin(crop), half_pixel, shift)
+
+
+def _at_origin(crop: Crop) -> Crop:
+    """Return the upright square of the crop's side whose top left corner is (0, 0)."""
+    return Crop(crop.side / 2, crop.side / 2, crop.side)
 
 
 def warp_state(

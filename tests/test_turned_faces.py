@@ -1,0 +1,205 @@
+"""Faces that lie, hang or roll, small faces, and pictures that do not continue each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.core.events import FaceFound, PictureSizeChanged
+from app.core.frame import Frame, FrameResult
+from app.core.places import DEFAULT_WEIGHTS
+from app.core.settings import EngineSettings, TrackingSettings
+from app.tracking.detector import Detection, MediaPipeDetector, turned_back, with_turned
+from app.tracking.parts import Part, parts_of
+from app.tracking.pipeline import Pipeline, build_pipeline
+from app.tracking.tracker import Policy, crop_angle, next_crop, roll_of
+from model.geometry import Crop
+from model.topology import inter_ocular
+from tests.fakes import SquareDetector, SquareEngine, face_image, face_points, portrait
+
+SIZE = 640
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Iterator[Pipeline]:
+    """The real detector and engine."""
+    built = build_pipeline(EngineSettings(DEFAULT_WEIGHTS, "onnx", "cpu", 1), TrackingSettings())
+    yield built
+    built.close()
+
+
+def turned(degrees: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Return the portrait turned clockwise about the middle of a larger picture, and the 2x3 matrix that does it."""
+    picture = portrait()
+    matrix = cv2.getRotationMatrix2D((picture.shape[1] / 2, picture.shape[0] / 2), -degrees, 0.8)
+    matrix[:, 2] += SIZE / 2 - np.array(picture.shape[1::-1]) / 2
+    image = cv2.warpAffine(picture, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(image, np.uint8), np.asarray(matrix, np.float64)
+
+
+def moved_back(result: FrameResult, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    (face,) = result.faces
+    inverse = cv2.invertAffineTransform(matrix)
+    return np.asarray(face.estimate.landmarks @ inverse[:, :2].T + inverse[:, 2], np.float64)
+
+
+def alone(index: int, image: NDArray[np.uint8]) -> Frame:
+    return Frame(index, index / 30, image, 0.0, continues=False)
+
+
+@pytest.mark.parametrize("degrees", [45, 90, 180, 270])
+def test_a_face_at_any_angle_is_found_as_if_it_were_upright(pipeline: Pipeline, degrees: int) -> None:
+    image, matrix = turned(0)
+    upright = moved_back(pipeline.process(alone(0, image)), matrix)
+    image, matrix = turned(degrees)
+    found = moved_back(pipeline.process(alone(1, image)), matrix)
+    assert np.linalg.norm(found - upright, axis=1).mean() < 0.03 * inter_ocular(upright)
+
+
+def test_a_rolling_face_is_followed_all_the_way_round(pipeline: Pipeline) -> None:
+    pipeline.forget()
+    image, matrix = turned(0)
+    first = pipeline.process(Frame(0, 0.0, image, 0.0))
+    upright, identity = moved_back(first, matrix), first.faces[0].face
+    cold = 0
+    for index, degrees in enumerate(range(6, 366, 6), start=1):
+        image, matrix = turned(degrees)
+        result = pipeline.process(Frame(index, index / 30, image, 0.0))
+        assert [face.face for face in result.faces] == [identity], degrees
+        away = np.linalg.norm(moved_back(result, matrix) - upright, axis=1).mean()
+        assert away < 0.06 * inter_ocular(upright), degrees
+        cold += not result.faces[0].estimate.report.warm
+    assert cold <= 3
+
+
+def test_the_roll_is_measured_clockwise() -> None:
+    points = face_points(100, 100, 80).astype(np.float64)
+    square = Crop(0.0, 0.0, 1.0, 70.0)
+    assert roll_of(points) == pytest.approx(0, abs=10)
+    assert roll_of(square.to_frame(points)) == pytest.approx(70 + roll_of(points), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("current", "roll", "angle"), [(0, 20, 0), (0, 40, 40), (40, 20, 40), (40, 5, 0), (170, -170, 170), (0, -90, -90)]
+)
+def test_the_crop_turns_when_the_face_has_turned_far(current: float, roll: float, angle: float) -> None:
+    assert crop_angle(current, roll, Policy()) == angle
+
+
+def test_a_still_turned_face_keeps_its_crop() -> None:
+    policy = Policy()
+    points = Crop(300.0, 200.0, 1.0, 120.0).to_frame(face_points(0, 0, 80) + 0.5)
+    crop = next_crop(Crop(300.0, 200.0, 100.0), points, policy)
+    assert crop.angle == pytest.approx(120, abs=10)
+    assert next_crop(crop, points + np.float32(0.5), policy) == crop
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_what_is_seen_in_a_turned_picture_is_put_back(quarters: int) -> None:
+    image = face_image(320, 240, 200, 90, 60)
+    (straight,) = SquareDetector().detect(image)
+    (seen,) = SquareDetector().detect(np.ascontiguousarray(np.rot90(image, quarters)))
+    back = turned_back(seen, quarters, 320, 240)
+    assert back.overlap(straight) > 0.99
+    assert back.angle == 90 * quarters
+
+
+def test_a_face_seen_upright_and_turned_is_one_face() -> None:
+    upright = Detection(0, 0, 100, 100, 0.8)
+    same, other = Detection(5, 5, 105, 105, 0.9, 180.0), Detection(300, 0, 400, 100, 0.7, 90.0)
+    first, second = with_turned([upright], [same, other])
+    assert (first.confidence, first.others) == (0.8, (same,))
+    assert second == other
+
+
+class SearchingDetector(SquareDetector):
+    """Finds squares in parts, too, and notes which parts it was asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.searched: list[tuple[Part, ...]] = []
+
+    def search(self, image: NDArray[np.uint8], parts: Sequence[Part]) -> list[Detection]:
+        self.searched.append(tuple(parts))
+        return super().detect(image)
+
+
+def play(
+    detector: SearchingDetector, settings: TrackingSettings, count: int, continues: bool = True
+) -> list[FrameResult]:
+    pipeline = Pipeline(SquareEngine(), detector, settings)
+    image = face_image(640, 480, 200, 180, 120)
+    return [pipeline.process(Frame(i, i / 30, image, 0.0, continues)) for i in range(count)]
+
+
+def test_one_face_in_a_video_is_never_searched_for_in_parts() -> None:
+    detector = SearchingDetector()
+    play(detector, TrackingSettings(max_faces=1), 8)
+    assert detector.searched == []
+
+
+def test_a_video_is_searched_a_part_every_other_frame() -> None:
+    detector = SearchingDetector()
+    parts = parts_of(640, 480)
+    count = 2 * len(parts)
+    results = play(detector, TrackingSettings(max_faces=3), count)
+    assert len(detector.searched) == len(parts)
+    assert {part for looked in detector.searched for part in looked} == set(parts)
+    assert all(len(result.faces) == 1 for result in results)
+
+
+def test_a_file_is_searched_at_once_where_it_begins() -> None:
+    detector = SearchingDetector()
+    play(detector, TrackingSettings(max_faces=3, search_at_once=True), 3)
+    assert detector.searched[0] == parts_of(640, 480)
+    assert all(len(looked) == 1 for looked in detector.searched[1:])
+
+
+def test_pictures_that_stand_alone_are_solved_alone() -> None:
+    images = [
+        face_image(640, 480, 200, 180, 120),
+        face_image(640, 480, 215, 190, 110),
+        face_image(500, 400, 260, 200, 90),
+    ]
+    one_by_one = [
+        Pipeline(SquareEngine(), SquareDetector(), TrackingSettings()).process(alone(0, image)) for image in images
+    ]
+    together = Pipeline(SquareEngine(), SquareDetector(), TrackingSettings())
+    for index, (image, expected) in enumerate(zip(images, one_by_one, strict=True)):
+        result = together.process(alone(index, image))
+        assert result.events == (FaceFound(0),)
+        assert not result.faces[0].estimate.report.warm
+        np.testing.assert_array_equal(result.faces[0].estimate.landmarks, expected.faces[0].estimate.landmarks)
+
+
+def test_a_picture_that_changes_its_size_starts_anew_and_says_so() -> None:
+    pipeline = Pipeline(SquareEngine(), SquareDetector(), TrackingSettings())
+    small, large = face_image(320, 240, 120, 120, 80), face_image(640, 480, 240, 240, 160)
+    pipeline.process(Frame(0, 0.0, small, 0.0))
+    result = pipeline.process(Frame(1, 1 / 30, large, 0.0))
+    assert PictureSizeChanged(640, 480) in result.events
+    (face,) = result.faces
+    assert not face.estimate.report.warm
+    assert np.abs(face.estimate.landmarks - face_points(240, 240, 160)).mean() < 6
+    assert pipeline.process(Frame(2, 2 / 30, large, 0.0)).events == ()
+
+
+def test_the_detector_finds_small_faces_in_parts_and_none_where_none_are() -> None:
+    scene = np.full((720, 1280, 3), 90, np.uint8)
+    small = cv2.resize(portrait(), None, fx=0.3, fy=0.3, interpolation=cv2.INTER_AREA)
+    corners = [(40, 60), (600, 320), (1000, 500)]
+    for x, y in corners:
+        scene[y : y + small.shape[0], x : x + small.shape[1]] = small
+    detector = MediaPipeDetector()
+    try:
+        found = detector.search(scene, parts_of(1280, 720))
+        assert detector.search(np.full((720, 1280, 3), 90, np.uint8), parts_of(1280, 720)) == []
+    finally:
+        detector.close()
+    assert len(found) == len(corners)
+    for x, _ in corners:
+        assert any(x < (face.x1 + face.x2) / 2 < x + small.shape[1] for face in found)
