@@ -75,8 +75,8 @@ class Crop:
     def to_frame(self, points: NDArray[np.floating]) -> Points:
         """Map points (..., 2) from crop units to frame pixels."""
         if self.angle:
-            turned: NDArray[np.float64] = (points - 0.5) * self.side @ _rotation(self.angle).T
-            return (turned + np.array([self.centre_x, self.centre_y])).astype(np.float32)
+            turned = (points - 0.5) * self.side @ _rotation(self.angle).T
+            return np.asarray(turned + np.array([self.centre_x, self.centre_y]), np.float32)
         return (points * self.side + (self.left, self.top)).astype(np.float32)
 
     def to_crop(self, points: NDArray[np.floating]) -> Points:
