@@ -24,4 +24,4 @@ def tracking_settings(args: argparse.Namespace) -> TrackingSettings:
         UserError: for values that cannot be used.
     """
     max_faces = EVERY_FACE if args.every_face else args.max_faces
-    return TrackingSettings(rwr=args.rwr == "on", max_faces=max_faces, ghcu=args.ghcu)
+    return TrackingSettings(rwr=args.rwr == "on", max_faces=max_faces, search_at_once=True, ghcu=args.ghcu)
