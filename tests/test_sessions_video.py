@@ -67,7 +67,7 @@ def test_kept_pictures_are_read_only_and_not_decoded_again(path, monkeypatch):
     with SessionVideo(path, TIMES) as video:
         image = video.read(5)
         assert not image.flags.writeable
-        monkeypatch.setattr(module, "upright_rgb", None)
+        monkeypatch.setattr(module.Presentation, "picture", None)
         assert video.read(5) is image
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import SourceError
-from app.sources.decode import upright_rgb
+from app.sources.presentation import Presentation
 from app.sources.video import VideoSource
 from tests.sources_fakes import numbered, read_all, write_video
 
@@ -178,12 +178,13 @@ def test_a_picture_is_freed_at_once_and_not_by_the_garbage_collector(tmp_path: P
     gc.collect()
     before = living_frames()
     with av.open(str(path)) as container:
+        presentation = Presentation(container.streams.video[0])
         frames = list(container.decode(video=0))
     gc.collect()
     gc.disable()
     try:
         for frame in frames:
-            upright_rgb(frame)
+            presentation.picture(frame)
         del frame
         frames.clear()
         assert living_frames() <= before

@@ -315,7 +315,7 @@ def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) 
 
 def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[str]:
     note = source.note if isinstance(source, VideoSource | ImageSource) else ""
-    remarks = [note] if note else []
+    remarks = [remark for remark in (source.info.remark, note) if remark]
     if outputs.audio is not None and request.plan.view is not None:
         if outputs.audio.left_out:
             names, suffix = ", ".join(outputs.audio.left_out), request.plan.view.suffix

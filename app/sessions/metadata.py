@@ -15,7 +15,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.core.version import VERSION
 from app.sessions.form import METADATA, SESSION_KIND, SessionError, SessionState, read_form, write_form
 from app.sessions.plain import from_plain, to_plain
-from app.sources.base import SourceInfo
+from app.sources.base import Adaptation, SourceInfo
 from model.errors import ModelError
 from model.weights import sha256
 
@@ -32,6 +32,7 @@ class SourceFacts:
 
     Attributes:
         spec: what the person named, such as "camera:1".
+        adaptations: what was done to the stored pictures, so that they are seen as they are meant to be.
     """
 
     spec: str
@@ -42,11 +43,14 @@ class SourceFacts:
     frames: int | None
     live: bool
     demo: bool = False
+    adaptations: tuple[Adaptation, ...] = ()
 
     @classmethod
     def of(cls, spec: str, info: SourceInfo) -> SourceFacts:
         """Return the facts of an open source."""
-        return cls(spec, info.name, info.width, info.height, info.fps, info.frames, info.live, info.demo)
+        return cls(
+            spec, info.name, info.width, info.height, info.fps, info.frames, info.live, info.demo, info.adaptations
+        )
 
 
 @dataclass(frozen=True, slots=True)

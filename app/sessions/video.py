@@ -14,7 +14,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from app.sessions.form import SessionError
-from app.sources.decode import READ_ERRORS, find_pictures, open_container, upright_rgb
+from app.sources.decode import READ_ERRORS, find_pictures, open_container
+from app.sources.presentation import Presentation
 
 CACHE_BYTES = 96 << 20
 """Pictures that are kept: more than lie between two key frames of a 720p recording, so stepping back is quick."""
@@ -51,6 +52,7 @@ class SessionVideo:
             self._container.close()
             raise SessionError(f"{path} has no pictures; restore it from a copy.")
         self._stream = stream
+        self._presentation = Presentation(stream)
         self._base = Fraction(stream.time_base or Fraction(1, 90000))
         self._stamps = _stamps(times, self._base)
         self._decoded: Iterator[VideoFrame] = self._decode()
@@ -78,7 +80,7 @@ class SessionVideo:
         for place, frame in self._run():
             if place < number - KEPT_BEFORE:
                 continue
-            image = upright_rgb(frame)
+            image = self._presentation.picture(frame)
             self._remember(place, image)
             if place >= number:
                 return image if place == number else None
@@ -88,7 +90,7 @@ class SessionVideo:
         """Yield every picture from the first one on, with its number; nothing is cached."""
         self._rewind()
         for place, frame in self._run():
-            yield place, upright_rgb(frame)
+            yield place, self._presentation.picture(frame)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""

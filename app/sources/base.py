@@ -2,11 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from app.core.frame import Frame
 from app.sources.spec import CameraFormat
+
+
+class Adaptation(StrEnum):
+    """What was done to stored pictures so that they are seen as they are meant to be; sessions store the words."""
+
+    TURNED = "turned"
+    SQUARE_PIXELS = "square pixels"
+    DEINTERLACED = "deinterlaced"
+    TONE_MAPPED = "tone mapped"
+    STRETCHED = "stretched"
+    FLATTENED = "flattened"
+
+
+ADAPTATION_TEXTS = {
+    Adaptation.TURNED: "turned upright",
+    Adaptation.SQUARE_PIXELS: "made of square pixels",
+    Adaptation.DEINTERLACED: "deinterlaced (first field, lines between interpolated)",
+    Adaptation.TONE_MAPPED: "converted from HDR to SDR (BT.709)",
+    Adaptation.STRETCHED: "brightened, since only the lower bits of each value are used",
+    Adaptation.FLATTENED: "put on white where they are transparent",
+}
+
+
+def adaptation_remark(adaptations: Sequence[Adaptation]) -> str:
+    """Return one sentence about what was done to the pictures; "" for nothing."""
+    texts = [ADAPTATION_TEXTS[adaptation] for adaptation in adaptations]
+    if not texts:
+        return ""
+    return f"Pictures were {', '.join(texts[:-1]) + ' and ' if texts[1:] else ''}{texts[-1]}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +56,8 @@ class SourceInfo:
             reconnect or wait on purpose.
         requested: the format requested from a camera, which may differ from the delivered one above; None for other
             sources and for a camera that keeps its own format.
+        adaptations: what is done to the pictures, as far as the first one tells.
+        remark: what a person should be told once about how the pictures are taken; "" for nothing.
     """
 
     name: str
@@ -36,6 +69,8 @@ class SourceInfo:
     demo: bool = False
     patience: float = 5.0
     requested: CameraFormat | None = None
+    adaptations: tuple[Adaptation, ...] = ()
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

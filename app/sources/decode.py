@@ -1,4 +1,4 @@
-"""What video files and network streams share: opening with PyAV, choosing the video track, upright RGB."""
+"""What video files and network streams share: opening with PyAV, and choosing the video track."""
 
 from __future__ import annotations
 
@@ -6,23 +6,15 @@ import mmap
 import struct
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
-from av.sidedata.sidedata import SideDataContainer, Type
 from av.stream import Disposition
-from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 READ_ERRORS = (av.error.FFmpegError, OSError)
 """What PyAV raises for input that is missing, damaged or late."""
-_UNSPECIFIED = 2
-_HD_HEIGHT = 720
 _HEAD = 64
 _MEDIA, _TYPE, _INDEX, _FREE = b"mdat", b"ftyp", b"moov", b"free"
 
@@ -62,47 +54,6 @@ def frame_rate(stream: VideoStream) -> Fraction | None:
         if rate is not None and rate > 0:
             return Fraction(rate)
     return None
-
-
-def upright_rgb(frame: VideoFrame) -> NDArray[np.uint8]:
-    """Return the picture as (h, w, 3) uint8 RGB, turned and mirrored as its display matrix says."""
-    options: dict[str, Any] = {"threads": 1}  # or every picture would start and end one thread per core
-    if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_HEIGHT:
-        options["src_colorspace"] = Colorspace.ITU709  # as players treat untagged HD; swscale would take BT.601
-    image = np.asarray(frame.to_ndarray(format="rgb24", **options), np.uint8)
-    return np.ascontiguousarray(_turn(image, _display_matrix(frame)))
-
-
-def _display_matrix(frame: VideoFrame) -> tuple[int, int, int, int] | None:
-    """Return the signs (a, b, c, d) of x' = a x + c y, y' = b x + d y; None if upright or at an odd angle."""
-    # Not frame.side_data: it and the frame refer to each other, and such a cycle stays until Python's garbage collector
-    # runs, which is after some hundreds of frames of megabytes each.
-    side_data: Any = SideDataContainer(frame)  # type: ignore[call-arg]  # its stub lacks the constructor
-    data = side_data.get(Type.DISPLAYMATRIX)
-    if data is None:
-        return None
-    numbers = struct.unpack("=9i", bytes(data)[:36])
-    parts = (numbers[0], numbers[1], numbers[3], numbers[4])
-    largest = max(abs(part) for part in parts)
-    signs = tuple((abs(part) * 2 > largest) * (1 if part > 0 else -1) for part in parts)
-    a, b, c, d = signs
-    if largest == 0 or not ((a and d and not b and not c) or (b and c and not a and not d)):
-        return None
-    return a, b, c, d
-
-
-def _turn(image: NDArray[np.uint8], matrix: tuple[int, int, int, int] | None) -> NDArray[np.uint8]:
-    if matrix is None:
-        return image
-    a, b, c, d = matrix
-    if b and c:
-        image = image.swapaxes(0, 1)
-        a, d = c, b
-    if a < 0:
-        image = image[:, ::-1]
-    if d < 0:
-        image = image[::-1]
-    return image
 
 
 def uncover_fragments(path: Path) -> mmap.mmap | None:

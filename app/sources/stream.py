@@ -10,14 +10,17 @@ from enum import StrEnum
 from fractions import Fraction
 
 import av
+import numpy as np
 from av.container import InputContainer
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
+from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import SourceInfo
-from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container, upright_rgb
+from app.sources.base import SourceInfo, adaptation_remark
+from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container
+from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
 from app.sources.spec import StreamSpec
 
@@ -83,6 +86,7 @@ class StreamSource:
         self._decoded: Iterator[VideoFrame] = iter(())
         self._first: VideoFrame | None = None
         self._rate: Fraction | None = None
+        self._presentation: Presentation | None = None
         self._guard = ReleaseGuard(self._drop)
         self._state = StreamState.OPEN
         self._attempt = 0
@@ -102,10 +106,11 @@ class StreamSource:
         except SourceError:
             self._drop()
             raise
-        height, width = upright_rgb(self._first).shape[:2]
+        height, width = self._present(self._first).shape[:2]
         duration = self._container.duration if self._container is not None else None
         self._finite = duration is not None and duration > 0
         rate = self._rate
+        adaptations = () if self._presentation is None else self._presentation.adaptations
         self._info = SourceInfo(
             name=self._name,
             width=width,
@@ -114,6 +119,8 @@ class StreamSource:
             frames=max(1, round(Fraction(duration, av.time_base) * rate)) if duration and rate else None,
             live=not self._finite,
             patience=self._limits.longest_read + 2.0,
+            adaptations=adaptations,
+            remark=adaptation_remark(adaptations),
         )
 
     @property
@@ -208,6 +215,7 @@ class StreamSource:
             raise SourceError(f"{self._name} has no video; check the address.")
         stream.thread_type = "SLICE"  # threading by frame would delay as many frames as there are threads
         self._rate = frame_rate(stream)
+        self._presentation = Presentation(stream)
         self._origin = None
         self._decoded = self._decode(self._container, stream)
 
@@ -229,9 +237,13 @@ class StreamSource:
                 self._start = now
         when = self._shift + own - self._origin if own is not None else now - self._start
         self._last = max(when, self._last + _LEAST_STEP)
-        frame = Frame(self._index, self._last, upright_rgb(decoded), now)
+        frame = Frame(self._index, self._last, self._present(decoded), now)
         self._index += 1
         return frame
+
+    def _present(self, frame: VideoFrame) -> NDArray[np.uint8]:
+        assert self._presentation is not None  # frames come from a connection
+        return self._presentation.picture(frame)
 
     def _drop(self) -> None:
         self._decoded = iter(())

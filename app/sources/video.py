@@ -14,8 +14,9 @@ from av.video.frame import VideoFrame
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import SourceInfo
-from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container, upright_rgb
+from app.sources.base import SourceInfo, adaptation_remark
+from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container
+from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
 
 _FALLBACK_RATE = Fraction(30)
@@ -78,6 +79,7 @@ class VideoSource:
             self.close()
             raise SourceError(f"{path} has no video track; choose a video file.")
         self._stream = stream
+        self._presentation = Presentation(stream)
         self.rate = frame_rate(stream)
         self.time_base = Fraction(stream.time_base or 1 / _FALLBACK_RATE)
         # Stored, because PyAV's objects must not be used once the file is closed.
@@ -91,7 +93,7 @@ class VideoSource:
             first = self._next()
             if first is None:
                 raise SourceError(f"No picture of {path} can be decoded; the file is damaged or in an unknown format.")
-            height, width = upright_rgb(first.frame).shape[:2]
+            height, width = self._presentation.picture(first.frame).shape[:2]
         except BaseException:
             self.close()
             raise
@@ -104,6 +106,8 @@ class VideoSource:
             fps=float(self.rate) if self.rate else None,
             frames=self._declared or self._estimated_frames(),
             live=False,
+            adaptations=self._presentation.adaptations,
+            remark=adaptation_remark(self._presentation.adaptations),
         )
 
     @property
@@ -143,7 +147,7 @@ class VideoSource:
             if timed is None:
                 self._judge_end()
                 return None
-            image = upright_rgb(timed.frame)
+            image = self._presentation.picture(timed.frame)
         return Frame(timed.index, float(timed.when), image, time.perf_counter())
 
     def seek(self, timestamp: float) -> None:
@@ -183,7 +187,7 @@ class VideoSource:
         decoded = next(self._decoded, None)
         if decoded is None:
             return None
-        timed = _Timed(decoded, self._presentation(decoded), self._index)
+        timed = _Timed(decoded, self._time_of(decoded), self._index)
         self._index += 1
         return timed
 
@@ -199,7 +203,7 @@ class VideoSource:
         if decoded is None or decoded.pts is None:
             return False
         self._last = None
-        when = self._presentation(decoded)
+        when = self._time_of(decoded)
         self._index = max(0, round((when - self._start) * (self.rate or _FALLBACK_RATE)))
         self._ahead.append(_Timed(decoded, when, self._index))
         self._index += 1
@@ -251,7 +255,7 @@ class VideoSource:
         except READ_ERRORS:
             self.damaged += 1
 
-    def _presentation(self, frame: VideoFrame) -> Fraction:
+    def _time_of(self, frame: VideoFrame) -> Fraction:
         """Return the frame's time in seconds; if it is missing or not after the last one, one frame period later."""
         base = Fraction(frame.time_base or self.time_base)
         period = 1 / (self.rate or _FALLBACK_RATE)

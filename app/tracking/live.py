@@ -52,8 +52,8 @@ class LiveStatus:
         captured: frames read from the source.
         processed: frames solved.
         skipped: frames replaced by a newer one before they were solved, or that arrived while resting.
-        note: a message about the source, such as a lost connection, or about an engine that was replaced; "" if there
-            is none.
+        note: a message about the source, such as a lost connection or how its pictures are taken, or about an engine
+            that was replaced; "" if there is none.
         playback: state of a file that plays in real time; None for cameras, streams and files that are solved as fast
             as possible.
     """
@@ -184,6 +184,7 @@ class LivePipeline:
             pipeline = self._build()
             with self._lock:
                 self._engine, self._state = pipeline.engine_name, LiveState.RUNNING
+                self._note, self._noted = source.info.remark, time.monotonic()
             if source.info.live:
                 self._follow_live(pipeline, source)
             else:
@@ -204,7 +205,7 @@ class LivePipeline:
             self.results.close()
 
     def _fresh_note(self) -> str:
-        """Return which engine was replaced, as long as that is news; the engine's name shows it from then on."""
+        """Return how the source is taken or which engine was replaced, as long as that is news."""
         return self._note if time.monotonic() - self._noted < NEWS_SECONDS else ""
 
     def _fail(self, message: str) -> None:
