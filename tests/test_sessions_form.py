@@ -12,6 +12,8 @@ from datetime import UTC
 from pathlib import Path
 
 import numpy as np
+import pyarrow.csv
+import pyarrow.parquet
 import pytest
 
 from app.core.errors import RecordingError, UserError
@@ -28,9 +30,11 @@ from app.sessions.listing import list_sessions
 from app.sessions.metadata import SessionMetadata, read_metadata
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.session import open_session
+from model.signals.track import NAMES, SignalTracker, signal_values
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
 from tests.session_fakes import EXACT, record, told
+from tests.signals_fakes import face
 
 
 @pytest.fixture
@@ -140,6 +144,34 @@ def test_without_parquet_the_csv_is_read(folder):
     for name in ("evaluations", "warm", "reason", "age", "chosen", "mode"):
         assert getattr(take.estimates, name).tolist() == getattr(exact.recorded.estimates, name).tolist()
     assert take.flicker(0)[0] == 0.42
+
+
+@pytest.mark.parametrize("name", ["landmarks.csv", "landmarks.parquet"])
+def test_signals_come_back(folder, name):
+    tracker = SignalTracker()
+    found = [tracker.update(face(), (1280, 720), index / 30) for index in range(40)]
+    items = [result(k, faces=[replace(estimate(points=face()), signals=found[i])]) for k, i in enumerate((0, 39))]
+    record(folder, items)
+    for other in {"landmarks.csv", "landmarks.parquet"} - {name}:
+        (folder / other).unlink()
+    take = open_session(folder).recorded
+    for row, item in enumerate(items):
+        back = take.result(row, item.frame.image).faces[0].estimate.signals
+        assert signal_values(back) == pytest.approx(signal_values(item.faces[0].estimate.signals), abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["landmarks.csv", "landmarks.parquet"])
+def test_recordings_by_versions_without_signals_are_read(folder, name):
+    record(folder, [result(0), result(1)])
+    path = folder / "landmarks.parquet"
+    old = pyarrow.parquet.read_table(path).drop_columns(list(NAMES))
+    pyarrow.parquet.write_table(old, path)
+    pyarrow.csv.write_csv(old, folder / "landmarks.csv")
+    for other in {"landmarks.csv", "landmarks.parquet"} - {name}:
+        (folder / other).unlink()
+    take = open_session(folder).recorded
+    assert (take.landmarks(0)[1] == landmarks()).all()
+    assert take.result(0, result(0).frame.image).faces[0].estimate.signals is None
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -20,47 +19,26 @@ from app.core.frame import FrameResult
 from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import FORGET_FRAMES, FaceNumbers, OscEncoder
 from app.sharing.settings import Address, CameraPicture, SharingError, SharingSettings, parse_address
-from app.sharing.signals import RIGID, SHAPE, face_signals, head_pose
 from app.sharing.udp import LARGEST, pack
-from model.topology import MIRROR, POINTS
+from model.signals.track import NAMES, Signals, SignalTracker
+from model.topology import POINTS
 from tests.gui_fakes import frame_result
+from tests.signals_fakes import face
 
 Points = NDArray[np.float32]
 
 
-def face(scale: float = 200.0) -> Points:
-    """A face that looks at the camera, its outer eye corners ``scale`` apart."""
-    points = np.zeros((POINTS, 2))
-    points[list(RIGID)] = SHAPE[:, :2]
-    for row, lids in enumerate(((61, 62, 63), (67, 66, 65))):
-        points[list(lids)] = [(-0.42 + 0.08 * i, -0.05 + 0.1 * row) for i in range(3)]
-    for row, lips in enumerate(((89, 90, 91), (95, 94, 93))):
-        points[list(lips)] = [(-0.1 + 0.1 * i, 0.7 + 0.2 * row) for i in range(3)]
-    points[33:42] = (-0.345, -0.29)
-    for point in (*range(61, 68), *range(33, 42)):
-        points[MIRROR[point]] = points[point] * (-1, 1)
-    points[60], points[64], points[68], points[72] = SHAPE[0][:2], SHAPE[1][:2], SHAPE[2][:2], SHAPE[3][:2]
-    return (points * scale + (640, 360)).astype(np.float32)
+def signals_of(points: Points) -> Signals | None:
+    return SignalTracker().update(points, (1280, 720), 0.0)
 
 
 def result_of(*faces: Points, **changes: Any) -> FrameResult:
     result = frame_result(index=7, faces=len(faces))
     found = tuple(
-        replace(known, estimate=replace(known.estimate, landmarks=points, **changes))
+        replace(known, estimate=replace(known.estimate, landmarks=points, signals=signals_of(points), **changes))
         for known, points in zip(result.faces, faces, strict=True)
     )
     return replace(result, faces=found)
-
-
-def turned(yaw: float, pitch: float, roll: float) -> Points:
-    """The rigid points of a head turned by angles in degrees, seen from far away."""
-    y, p, r = (math.radians(angle) for angle in (yaw, pitch, roll))
-    about_y = np.array([[math.cos(y), 0, math.sin(y)], [0, 1, 0], [-math.sin(y), 0, math.cos(y)]])
-    about_x = np.array([[1, 0, 0], [0, math.cos(p), -math.sin(p)], [0, math.sin(p), math.cos(p)]])
-    about_z = np.array([[math.cos(r), -math.sin(r), 0], [math.sin(r), math.cos(r), 0], [0, 0, 1]])
-    points = np.zeros((POINTS, 2))
-    points[list(RIGID)] = (SHAPE @ (about_y @ about_x @ about_z).T)[:, :2]
-    return (points * 150 + (320, 240)).astype(np.float32)
 
 
 @pytest.mark.parametrize(
@@ -121,63 +99,6 @@ def test_options_fill_the_settings() -> None:
     assert chosen.virtual_camera is CameraPicture.LANDMARKS
 
 
-@pytest.mark.parametrize(
-    "angles", [(0, 0, 0), (25, 0, 0), (-40, 10, 0), (0, 20, 0), (0, -20, 30), (15, 12, -100), (30, -15, 170)]
-)
-def test_head_angles_come_back(angles: tuple[float, float, float]) -> None:
-    pose = head_pose(turned(*angles))
-    assert pose is not None
-    np.testing.assert_allclose((pose.yaw, pose.pitch, pose.roll), angles, atol=0.05)
-
-
-def test_signs_of_the_head_angles_are_those_of_the_picture() -> None:
-    ahead, right, up = turned(0, 0, 0), turned(20, 0, 0), turned(0, 20, 0)
-    nose = 54
-    assert right[nose, 0] > ahead[nose, 0]
-    assert up[nose, 1] < ahead[nose, 1]
-    tilted = turned(0, 0, 20)
-    assert tilted[72, 1] > tilted[60, 1]  # the right eye sinks: clockwise
-
-
-def test_signals_measure_gaps_in_eye_distances() -> None:
-    for scale in (80.0, 400.0):
-        signals = face_signals(face(scale))
-        assert signals is not None
-        found = (signals.mouth, signals.eye_left, signals.eye_right, signals.brow_left, signals.brow_right)
-        np.testing.assert_allclose(found, (0.2, 0.1, 0.1, 0.3, 0.3), atol=1e-3)
-
-
-def test_signals_do_not_depend_on_the_tilt() -> None:
-    upright, angle = face(), math.radians(35)
-    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    tilted = face_signals((upright - 500) @ turn.T + 500)
-    level = face_signals(upright)
-    assert tilted is not None
-    assert level is not None
-    np.testing.assert_allclose((tilted.brow_left, tilted.mouth), (level.brow_left, level.mouth), atol=1e-4)
-    assert tilted.head.roll - level.head.roll == pytest.approx(35, abs=0.01)
-
-
-def test_a_mirrored_face_has_mirrored_signals() -> None:
-    points = face()
-    points[61:64, 1] += 10  # the left upper lid sinks
-    points[33:42, 1] -= 8
-    plain = face_signals(points)
-    mirrored = face_signals((points * (-1, 1))[MIRROR])
-    assert plain is not None
-    assert mirrored is not None
-    assert plain.eye_left < plain.eye_right
-    assert (mirrored.eye_right, mirrored.brow_right) == pytest.approx((plain.eye_left, plain.brow_left), abs=1e-5)
-    assert mirrored.head.yaw == pytest.approx(-plain.head.yaw, abs=1e-4)
-
-
-def test_impossible_faces_have_no_signals() -> None:
-    assert face_signals(np.full((POINTS, 2), 5.0)) is None
-    points = face()
-    points[54] = np.nan
-    assert face_signals(points) is None
-
-
 def test_runs_fill_datagrams_in_order() -> None:
     assert pack([], 10) == []
     assert pack([4, 4, 4, 20, 1], 10) == [range(0, 2), range(2, 3), range(3, 4), range(4, 5)]
@@ -195,11 +116,15 @@ def test_json_says_where_the_landmarks_are() -> None:
     steps = np.array(entry["landmarks"]).reshape(POINTS, 2)
     assert (steps.min(), steps.max()) == (0, pytest.approx(9999, abs=20))
     np.testing.assert_allclose(steps * entry["unit"] + entry["box"][:2], points, atol=0.51 * entry["unit"])
-    assert spread == {"id": 0, "uncertainty": [2.0] * POINTS}
+    assert (spread["id"], spread["uncertainty"]) == (0, [2.0] * POINTS)
     assert entry["interocular"] == 200.0
     assert (entry["mode"], entry["flicker"], entry["evaluations"], entry["warm"]) == ("rwr", 0.5, 2, True)
     assert entry["signals"]["mouth"] == pytest.approx(0.2, abs=1e-3)
-    assert entry["signals"].keys() >= {"eye_left", "eye_right", "brow_left", "brow_right", "yaw", "pitch", "roll"}
+    names = ["mouth", "eye_left", "eye_right", "brow_left", "brow_right", "yaw", "pitch", "roll"]
+    assert list(entry["signals"]) == names
+    assert tuple(spread["signals"]) == NAMES
+    assert {name: spread["signals"][name] for name in names} == entry["signals"]
+    assert (spread["signals"]["blinks"], spread["signals"]["perclos"]) == (0, None)
 
 
 @pytest.mark.parametrize("side", [3.0, 40.0, 900.0, 3500.0])
@@ -251,7 +176,12 @@ def test_osc_reads_back() -> None:
     assert found["/ldeq/face/0/flicker"] == [0.5]
     assert found["/ldeq/face/0/interocular"] == [200.0]
     assert found["/ldeq/face/0/eyes"] == pytest.approx([0.1, 0.1], abs=1e-3)
-    assert len(found["/ldeq/face/0/head"]) == 3
+    assert found["/ldeq/face/0/head"] == pytest.approx([0, 0, 0], abs=0.1)
+    assert found["/ldeq/face/0/position"] == pytest.approx([0, 0, 57.6], abs=0.1)
+    assert found["/ldeq/face/0/gaze"] == pytest.approx([0.1, 0.05, -0.1, 0.05], abs=1e-3)
+    assert found["/ldeq/face/0/mouth_width"] == pytest.approx([0.6], abs=1e-3)
+    assert found["/ldeq/face/0/blinks"] == [0]
+    assert "/ldeq/face/0/perclos" not in found
     np.testing.assert_array_equal(np.reshape(found["/ldeq/face/0/landmarks"], (POINTS, 2)), points)
     assert found["/ldeq/face/0/uncertainty"] == [2.0] * POINTS
 

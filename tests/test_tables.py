@@ -17,8 +17,10 @@ from app.core.frame import Estimate
 from app.core.modes import Mode
 from app.media import tables
 from app.media.tables import COLUMNS, FLICKER, CsvTable, open_table
+from model.signals.track import NAMES, SignalTracker
 from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
+from tests.signals_fakes import face
 
 
 def write(path, *results):
@@ -46,7 +48,8 @@ def test_columns_are_the_documented_ones(path):
     write(path, result(0))
     row = read(path)[0]
     assert tuple(row) == COLUMNS
-    assert len(row) == 4 + 3 * 98 + 5 + 7
+    assert len(row) == 4 + 3 * 98 + 5 + 7 + 21
+    assert COLUMNS[: 4 + 3 * 98 + 5 + 7][-1] == "flicker_pupils"  # signals come last, so that older readers find theirs
 
 
 def test_values_come_back(path):
@@ -71,6 +74,19 @@ def test_age_and_flicker_have_columns(path):
     assert tuple(name for name in first if name.startswith("flicker_")) == FLICKER[1:]
     assert {second[name] for name in FLICKER} == {None}
     assert int(second["age"]) == 0
+
+
+def test_signals_have_columns(path):
+    tracker = SignalTracker()
+    found = [tracker.update(face(), (1280, 720), index / 30) for index in range(90)]
+    write(path, *(result(k, faces=[replace(estimate(), signals=found[i])]) for k, i in enumerate((0, 89))), result(2))
+    early, late, without = read(path)
+    assert {name: float(late[name]) for name in ("head_z", "mouth", "gaze_right_x", "closure")} == pytest.approx(
+        {"head_z": 57.6, "mouth": 0.2, "gaze_right_x": -0.1, "closure": 0}, abs=2e-3
+    )
+    assert int(late["blinks"]) == 0
+    assert (early["closure"], late["perclos"]) == (None, None)
+    assert {without[name] for name in NAMES} == {None}
 
 
 def test_a_frame_without_faces_keeps_its_row(path):

@@ -11,6 +11,7 @@ from app.core.events import TrackingEvent
 from app.core.settings import TrackingSettings
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
+from model.signals.track import Signals
 from model.solvers import SolveReport
 
 
@@ -44,6 +45,8 @@ class Estimate:
         report: evaluations, residual per step, warm or cold and why.
         flicker: motion since the last frame that the image does not explain; None in a face's first
             frame and if the meter is off.
+        signals: head pose, eyes, mouth, brows and gaze; None if the landmarks have none, and in recordings by versions
+            without them.
     """
 
     mode: str
@@ -51,6 +54,7 @@ class Estimate:
     uncertainty: NDArray[np.float32]
     report: SolveReport
     flicker: FlickerReading | None = None
+    signals: Signals | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +81,7 @@ class FrameResult:
     Attributes:
         frame: the frame itself.
         faces: the largest face first; empty if none is in view.
-        seconds: time spent by stage on the tracker's thread: detect, crop, encode, solve, flicker, total.
+        seconds: time spent by stage on the tracker's thread: detect, crop, encode, solve, flicker, signals, total.
         events: what happened while tracking this frame, in order.
         settings: those in force for this frame.
     """

@@ -6,7 +6,8 @@ landmark, frame pixels), ``evaluations`` of the cell, ``residual`` of the return
 solve started from the last frame's state), ``reset_reason`` (why it did not, empty when warm), ``age``
 (frames since the last cold start), ``flicker`` and ``flicker_contour`` ... ``flicker_pupils`` (motion that
 the picture does not explain, overall and by region, percent of the inter-ocular distance; empty where it
-was not measured). A frame without a face has one row with everything after ``time`` empty, so frames can
+was not measured), then the signals of :data:`model.signals.track.SIGNALS` (head pose, eyes, mouth, brows, gaze; empty
+where they are not known). A frame without a face has one row with everything after ``time`` empty, so frames can
 be counted. Where two modes are compared each face has two rows, the chosen mode first.
 
 After a kill a CSV lacks at most the last fifth of a second (its last line may be cut short). A Parquet file
@@ -29,6 +30,7 @@ from app.core.errors import RecordingError
 from app.core.files import check_writable, failure
 from app.core.frame import Estimate, FrameResult
 from model.files import move_whole, sync
+from model.signals.track import NAMES, SIGNALS, signal_values
 from model.topology import POINTS, REGIONS
 
 if TYPE_CHECKING:
@@ -40,7 +42,9 @@ UNCERTAINTIES = tuple(f"u{point}" for point in range(POINTS))
 FLICKER = ("flicker", *(f"flicker_{region.name}" for region in REGIONS))
 REPORT = ("evaluations", "residual", "warm", "reset_reason", "age", *FLICKER)
 """Columns of what was reported about a solve; see :func:`_report`."""
-COLUMNS = (*("frame", "time", "face", "mode"), *COORDINATES, *UNCERTAINTIES, *REPORT)
+BEFORE_SIGNALS = (*("frame", "time", "face", "mode"), *COORDINATES, *UNCERTAINTIES, *REPORT)
+"""All columns of tables by versions that knew no signals."""
+COLUMNS = (*BEFORE_SIGNALS, *NAMES)
 FLUSH_SECONDS = 0.2
 ROW_GROUP = 2048
 """Rows of a Parquet row group. Each costs a quarter of a megabyte until the end, for 300 columns' descriptions."""
@@ -219,6 +223,9 @@ class ParquetTable:
         }
         reports = [(None,) * len(REPORT) if e is None else _report(e) for *_, e in rows]
         columns |= {name: [values[i] for values in reports] for i, name in enumerate(REPORT)}
+        found = [None if e is None else e.signals for *_, e in rows]
+        signals = [(None,) * len(NAMES) if each is None else signal_values(each) for each in found]
+        columns |= {name: [values[i] for values in signals] for i, name in enumerate(NAMES)}
         columns |= {name: pyarrow.array(points[:, i], mask=empty) for i, name in enumerate(COORDINATES)}
         columns |= {name: pyarrow.array(spread[:, i], mask=empty) for i, name in enumerate(UNCERTAINTIES)}
         table = pyarrow.table({name: columns[name] for name in COLUMNS}, schema=self._schema)
@@ -253,7 +260,15 @@ def _line(row: Row) -> str:
         return f"{index},{time:.6f}" + "," * (len(COLUMNS) - 2) + "\n"
     numbers = _NUMBERS % (*estimate.landmarks.reshape(-1).tolist(), *estimate.uncertainty.tolist())
     report = ",".join(map(_field, _report(estimate)))
-    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{report}\n"
+    signals = _signal_fields(estimate)
+    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{report},{signals}\n"
+
+
+def _signal_fields(estimate: Estimate) -> str:
+    if estimate.signals is None:
+        return "," * (len(NAMES) - 1)
+    values = zip(SIGNALS, signal_values(estimate.signals), strict=True)
+    return ",".join("" if value is None else f"{value:.{signal.decimals}f}" for signal, value in values)
 
 
 def _field(value: float | str | None) -> str:
@@ -289,5 +304,6 @@ def table_schema() -> pyarrow.Schema:
         "reset_reason": pyarrow.string(),
         "age": pyarrow.int32(),
         **dict.fromkeys(FLICKER, pyarrow.float64()),
+        "blinks": pyarrow.int32(),
     }
     return pyarrow.schema([(name, types.get(name, pyarrow.float32())) for name in COLUMNS])

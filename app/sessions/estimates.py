@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.media.tables import COLUMNS, COORDINATES, FLICKER, UNCERTAINTIES, table_schema
+from app.media.tables import BEFORE_SIGNALS, COLUMNS, COORDINATES, FLICKER, UNCERTAINTIES, table_schema
 from app.sessions.form import LANDMARKS_CSV, LANDMARKS_PARQUET, SessionError
 from app.sessions.frames import FrameTable
+from model.signals.track import NAMES
 from model.topology import POINTS
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class Estimates:
         age: (m,) int64, frames since the last cold start.
         flicker: (m,) float64, percent of the inter-ocular distance, NaN if not measured.
         regions: (m, 6) float64, the same by region, in the order of ``model.topology.REGIONS``.
+        signals: (m, 21) float64, in the order of ``model.signals.track.NAMES``, NaN for those that are not known, as in
+            recordings by versions without signals.
     """
 
     row: NDArray[np.int64]
@@ -55,6 +58,7 @@ class Estimates:
     age: NDArray[np.int64]
     flicker: NDArray[np.float64]
     regions: NDArray[np.float64]
+    signals: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -95,7 +99,8 @@ def read_estimates(folder: Path, frames: FrameTable) -> Estimates:
             import pyarrow.parquet
 
             # Not memory-mapped: a session may be deleted while it is open, also on Windows.
-            table = pyarrow.parquet.read_table(path, columns=list(COLUMNS), memory_map=False)
+            names = pyarrow.parquet.read_schema(path).names
+            table = pyarrow.parquet.read_table(path, columns=_known(names), memory_map=False)
         else:
             path = folder / LANDMARKS_CSV
             table = _read_csv(path)
@@ -110,9 +115,14 @@ def _read_csv(path: Path) -> pyarrow.Table:
 
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]  # the last line may have been cut short by a kill
-    schema = table_schema()
-    options = pyarrow.csv.ConvertOptions(column_types=schema, include_columns=list(COLUMNS))
+    names = whole[: whole.find(b"\n")].decode().split(",")
+    options = pyarrow.csv.ConvertOptions(column_types=table_schema(), include_columns=_known(names))
     return pyarrow.csv.read_csv(pyarrow.BufferReader(whole), convert_options=options)
+
+
+def _known(names: list[str]) -> list[str]:
+    """Return which columns to read of a table that has ``names``: all, but no signals that it has not."""
+    return [name for name in COLUMNS if name in names or name in BEFORE_SIGNALS]
 
 
 def _estimates(table: pyarrow.Table, frames: FrameTable) -> Estimates:
@@ -130,6 +140,9 @@ def _estimates(table: pyarrow.Table, frames: FrameTable) -> Estimates:
     def matrix(names: tuple[str, ...], kind: type[np.generic]) -> NDArray[Any]:
         return np.stack([column(name, kind) for name in names], axis=-1)
 
+    def signal(name: str) -> NDArray[np.float64]:
+        return column(name, np.float64) if name in table.column_names else np.full(len(row), np.nan)
+
     return Estimates(
         row=row,
         face=face,
@@ -144,6 +157,7 @@ def _estimates(table: pyarrow.Table, frames: FrameTable) -> Estimates:
         age=column("age", np.float64).astype(np.int64),
         flicker=_possible(column(FLICKER[0], np.float64)),
         regions=_possible(matrix(FLICKER[1:], np.float64)),
+        signals=_possible(np.stack([signal(name) for name in NAMES], axis=-1)),
     )
 
 

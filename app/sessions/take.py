@@ -16,6 +16,7 @@ from app.sessions.frames import FrameTable
 from app.sessions.metadata import EngineFacts
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
+from model.signals.track import signals_from
 from model.solvers import SolveReport
 
 SettingsAt = Callable[[int], TrackingSettings]
@@ -143,4 +144,5 @@ def _estimate(found: Estimates, place: int) -> Estimate:
     )
     flicker = float(found.flicker[place])
     reading = FlickerReading(flicker, tuple(found.regions[place].tolist())) if np.isfinite(flicker) else None
-    return Estimate(str(found.mode[place]), found.landmarks[place], found.uncertainty[place], report, reading)
+    signals = signals_from(found.signals[place].tolist())
+    return Estimate(str(found.mode[place]), found.landmarks[place], found.uncertainty[place], report, reading, signals)

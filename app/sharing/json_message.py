@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import FaceResult, FrameResult
-from app.sharing.signals import face_signals
 from app.sharing.udp import LARGEST, pack
+from model.signals.track import SIGNALS, Signals, signal_values
 from model.topology import inter_ocular
 
 VERSION = 1
 STEPS = 9999
 """Landmarks are whole numbers from 0 to this, four digits, across the longer side of their box."""
+
+FIRST_SIGNALS = ("mouth", "eye_left", "eye_right", "brow_left", "brow_right", "yaw", "pitch", "roll")
+"""The signals beside the landmarks, those of the first version."""
 
 HEAD_ROOM = 160
 """Bytes reserved for the facts about the frame that every datagram repeats."""
@@ -26,10 +28,11 @@ HEAD_ROOM = 160
 def json_datagrams(result: FrameResult) -> list[bytes]:
     """Return the datagrams of one frame, at least one; each is a whole JSON object on its own.
 
-    A face has two entries, its landmarks with everything else and its uncertainties; entries of the same ``id`` belong
-    together, whichever datagrams they are in.
+    A face has two entries of the same ``id``, which fit a datagram each: its landmarks and what was reported about
+    them, and its uncertainties with all signals. The first repeats :data:`FIRST_SIGNALS`, for receivers that read no
+    other.
     """
-    entries = [entry for face in result.faces for entry in (_face(face), _uncertainty(face)) if entry]
+    entries = [entry for face in result.faces for entry in (_face(face), _more(face))]
     texts = [_compact(entry) for entry in entries]
     runs = pack([len(text) + 1 for text in texts], LARGEST - HEAD_ROOM) or [range(0)]
     height, width = result.frame.image.shape[:2]
@@ -63,19 +66,30 @@ def _face(face: FaceResult) -> dict[str, Any]:
     entry["flicker"] = round(flicker, 3) if math.isfinite(flicker) else None
     entry["evaluations"] = estimate.report.evaluations
     entry["warm"] = estimate.report.warm
-    signals = face_signals(points) if finite else None
-    if signals is not None:
-        values = asdict(signals)
-        angles = {name: round(value, 2) for name, value in values.pop("head").items()}
-        entry["signals"] = {name: round(value, 4) for name, value in values.items()} | angles
+    if estimate.signals is not None:
+        values = _signals(estimate.signals)
+        entry["signals"] = {name: values[name] for name in FIRST_SIGNALS}
     return entry
 
 
-def _uncertainty(face: FaceResult) -> dict[str, Any]:
+def _more(face: FaceResult) -> dict[str, Any]:
     spread = np.asarray(face.estimate.uncertainty, np.float64)
     # JSON has neither infinity nor NaN.
     values = [round(value, 1) if math.isfinite(value) else None for value in spread.tolist()]
-    return {"id": face.face, "uncertainty": values}
+    entry: dict[str, Any] = {"id": face.face, "uncertainty": values}
+    if face.estimate.signals is not None:
+        entry["signals"] = _signals(face.estimate.signals)
+    return entry
+
+
+def _signals(signals: Signals) -> dict[str, float | None]:
+    """Return every signal by name, rounded; null for those that are not known yet."""
+    values = zip(SIGNALS, signal_values(signals), strict=True)
+    return {signal.name: None if value is None else _rounded(value, signal.decimals) for signal, value in values}
+
+
+def _rounded(value: float, decimals: int) -> float:
+    return round(value, decimals) if decimals else int(value)
 
 
 def _box(points: NDArray[np.float64]) -> tuple[list[float], float]:

@@ -11,8 +11,8 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.parsing import osc_types
 
 from app.core.frame import FaceResult, FrameResult
-from app.sharing.signals import face_signals
 from app.sharing.udp import LARGEST, pack
+from model.signals.track import Signals
 from model.topology import inter_ocular
 
 ROOT = "/ldeq"
@@ -80,18 +80,28 @@ def _face(root: str, face: FaceResult) -> list[bytes]:
     box = [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
     messages.append(_message(f"{root}/box", "ffff", *box))
     messages.append(_message(f"{root}/interocular", "f", float(inter_ocular(points))))
-    signals = face_signals(points)
-    if signals is not None:
-        head = signals.head
-        messages += [
-            _message(f"{root}/mouth", "f", signals.mouth),
-            _message(f"{root}/eyes", "ff", signals.eye_left, signals.eye_right),
-            _message(f"{root}/brows", "ff", signals.brow_left, signals.brow_right),
-            _message(f"{root}/head", "fff", head.yaw, head.pitch, head.roll),
-        ]
+    if estimate.signals is not None:
+        messages += _signals(root, estimate.signals)
     messages.append(_floats(f"{root}/landmarks", points))
     messages.append(_floats(f"{root}/uncertainty", estimate.uncertainty))
     return messages
+
+
+def _signals(root: str, signals: Signals) -> list[bytes]:
+    face, head, eyes = signals.face, signals.face.head, signals.eyes
+    messages = [
+        _message(f"{root}/mouth", "f", face.mouth),
+        _message(f"{root}/mouth_width", "f", face.mouth_width),
+        _message(f"{root}/eyes", "ff", face.eye_left, face.eye_right),
+        _message(f"{root}/ear", "ff", face.ear_left, face.ear_right),
+        _message(f"{root}/brows", "ff", face.brow_left, face.brow_right),
+        _message(f"{root}/gaze", "ffff", *face.gaze_left, *face.gaze_right),
+        _message(f"{root}/head", "fff", head.yaw, head.pitch, head.roll),
+        _message(f"{root}/position", "fff", head.x, head.y, head.z),
+        _message(f"{root}/blinks", "i", eyes.blinks),
+    ]
+    known = {"closure": eyes.closure, "perclos": eyes.perclos}
+    return messages + [_message(f"{root}/{name}", "f", value) for name, value in known.items() if value is not None]
 
 
 def _message(address: str, types: str, *values: float | str) -> bytes:

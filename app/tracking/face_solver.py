@@ -28,6 +28,7 @@ from model.rwr.batch import solve_batch
 from model.rwr.cold import cold_solutions
 from model.rwr.recurrence import Recurrence, calculated
 from model.rwr.solution import Solution
+from model.signals.track import Signals, SignalTracker
 from model.solvers import StopReason
 
 SURER = 1.1
@@ -62,6 +63,7 @@ class FollowedFace:
     def __init__(self, track: Track, engine: Engine, settings: TrackingSettings) -> None:
         self.track = track
         self._smoothers: dict[Mode, FaceSmoother] = {}
+        self._signals: dict[Mode, SignalTracker] = {}
         self._begin(engine, settings)
 
     def _begin(self, engine: Engine, settings: TrackingSettings) -> None:
@@ -79,6 +81,7 @@ class FollowedFace:
             self.recurrence.reset(ResetReason.RWR_ON)
         self.recurrence.configure(new.recurrence)
         self._smoothers = {mode: smoother for mode, smoother in self._smoothers.items() if mode in new.modes}
+        self._signals = {mode: tracker for mode, tracker in self._signals.items() if mode in new.modes}
 
     def smoothed(self, mode: Mode, cold: Solution, seconds: float) -> Solution:
         """Return the answer of the filter ``mode`` over a cold solve of the frame at ``seconds``."""
@@ -87,6 +90,12 @@ class FollowedFace:
             assert smoothing is not None, mode
             self._smoothers[mode] = FaceSmoother(smoothing)
         return replace(cold, landmarks=self._smoothers[mode].update(cold.landmarks, seconds))
+
+    def signals(self, mode: Mode, solution: Solution, frame: Frame) -> Signals | None:
+        """Return what the face does in ``frame`` according to a mode's answer."""
+        height, width = frame.image.shape[:2]
+        tracker = self._signals.setdefault(mode, SignalTracker())
+        return tracker.update(solution.landmarks, (width, height), frame.timestamp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -288,8 +288,12 @@ class Pipeline:
         track.trust = max(0, track.trust - 1)
         track.landmarks = main.landmarks
         track.crop = next_crop(crop, main.landmarks, self._policy)
+        with self._times.timed("signals"):
+            signals = {name: face.signals(name, solution, frame) for name, solution in solutions.items()}
         estimates = {
-            name: Estimate(name, solution.landmarks, solution.uncertainty, solution.report, readings.get(name))
+            name: Estimate(
+                name, solution.landmarks, solution.uncertainty, solution.report, readings.get(name), signals[name]
+            )
             for name, solution in solutions.items()
         }
         other = next((estimate for name, estimate in estimates.items() if name != mode), None)

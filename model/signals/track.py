@@ -1,0 +1,112 @@
+"""All signals of one face from frame to frame, and their names in tables and messages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.signals.eyes import EyeState, EyeTracker
+from model.signals.face import FaceSignals, face_signals
+from model.signals.head import HeadPose
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """One number that is written and sent.
+
+    Attributes:
+        name: in tables and messages.
+        unit: of its values, "" for counts and ratios.
+        decimals: that are worth telling.
+    """
+
+    name: str
+    unit: str
+    decimals: int
+
+
+SIGNALS: tuple[Signal, ...] = (
+    *(Signal(name, "degrees", 2) for name in ("yaw", "pitch", "roll")),
+    *(Signal(name, "cm", 2) for name in ("head_x", "head_y", "head_z")),
+    *(Signal(name, "inter-ocular distance", 4) for name in ("mouth", "mouth_width", "eye_left", "eye_right")),
+    *(Signal(name, "eye width", 4) for name in ("ear_left", "ear_right")),
+    *(Signal(name, "inter-ocular distance", 4) for name in ("brow_left", "brow_right")),
+    *(Signal(f"gaze_{side}_{axis}", "eye width", 4) for side in ("left", "right") for axis in "xy"),
+    Signal("closure", "", 3),
+    Signal("blinks", "", 0),
+    Signal("perclos", "", 4),
+)
+"""Every signal in the order of :func:`signal_values`; :class:`FaceSignals` and :class:`EyeState` define them."""
+
+NAMES: tuple[str, ...] = tuple(signal.name for signal in SIGNALS)
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What a face does.
+
+    Attributes:
+        face: in this frame.
+        eyes: what the eyes did until this frame.
+    """
+
+    face: FaceSignals
+    eyes: EyeState
+
+
+class SignalTracker:
+    """Computes the signals of one face under one mode, frame after frame."""
+
+    def __init__(self) -> None:
+        self._eyes = EyeTracker()
+
+    def update(self, landmarks: NDArray[np.floating], size: tuple[int, int], seconds: float) -> Signals | None:
+        """Return the signals of the next frame, None if the landmarks have none; see :func:`face_signals`.
+
+        Args:
+            landmarks: (98, 2) in pixels.
+            size: width and height of the picture in pixels.
+            seconds: time of the frame.
+        """
+        face = face_signals(landmarks, size)
+        if face is None:
+            return None
+        return Signals(face, self._eyes.update((face.ear_left + face.ear_right) / 2, seconds))
+
+
+def signal_values(signals: Signals) -> tuple[float | None, ...]:
+    """Return the values of :data:`SIGNALS`, None for what is not known yet."""
+    face, head, eyes = signals.face, signals.face.head, signals.eyes
+    return (
+        *(head.yaw, head.pitch, head.roll, head.x, head.y, head.z),
+        *(face.mouth, face.mouth_width, face.eye_left, face.eye_right, face.ear_left, face.ear_right),
+        *(face.brow_left, face.brow_right, *face.gaze_left, *face.gaze_right),
+        *(eyes.closure, eyes.blinks, eyes.perclos),
+    )
+
+
+def signals_from(values: Sequence[float]) -> Signals | None:
+    """Return the signals whose :func:`signal_values` are ``values``, NaN for None; None if the pose is missing."""
+    if not math.isfinite(values[0]):
+        return None
+    closure, blinks, perclos = (value if math.isfinite(value) else None for value in values[-3:])
+    yaw, pitch, roll, x, y, z, mouth, mouth_width, eye_left, eye_right = values[:10]
+    ear_left, ear_right, brow_left, brow_right, left_x, left_y, right_x, right_y = values[10:18]
+    face = FaceSignals(
+        head=HeadPose(yaw, pitch, roll, x, y, z),
+        mouth=mouth,
+        mouth_width=mouth_width,
+        eye_left=eye_left,
+        eye_right=eye_right,
+        ear_left=ear_left,
+        ear_right=ear_right,
+        brow_left=brow_left,
+        brow_right=brow_right,
+        gaze_left=(left_x, left_y),
+        gaze_right=(right_x, right_y),
+    )
+    return Signals(face, EyeState(closure, int(blinks or 0), perclos))
