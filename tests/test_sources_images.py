@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from app.core.errors import SourceError
-from app.sources.images import list_pictures, open_folder, open_picture, read_picture
+from app.sources.images import list_pictures, open_folder, open_picture
+from app.sources.picture_files import read_picture
 from tests.sources_fakes import read_all
 
 

@@ -23,6 +23,7 @@ from app.sessions.form import is_session
 from app.sessions.metadata import EngineFacts
 from app.sessions.plan import VideoCopy
 from app.sessions.writer import SessionWriter, open_tracked_session
+from app.sources.animation import AnimationSource
 from app.sources.base import Source, SourceInfo
 from app.sources.images import ImageSource, list_pictures
 from app.sources.spec import PathSpec, SourceKind, SourceSpec, public_text
@@ -77,9 +78,11 @@ class TrackRequest:
 
     @property
     def file(self) -> Path | None:
-        """The input's file; None if it is a folder or no path."""
+        """The input's video file; None for anything else."""
         source = self.input
-        return source.path if isinstance(source, PathSpec) and source.path.is_file() else None
+        return (
+            source.path if isinstance(source, PathSpec) and source.exists and source.kind is SourceKind.FILE else None
+        )
 
 
 @dataclass(slots=True)
@@ -295,7 +298,7 @@ def _open_outputs(request: TrackRequest, info: SourceInfo) -> Outputs:
     path, plan = request.file, request.plan
     timing: SourceTiming | None = None
     audio: AudioCopy | None = None
-    if path is not None and not plan.pictures:
+    if path is not None:
         timing = probe_timing(path)
         if timing is not None and plan.view is not None and request.audio:
             audio = AudioCopy(path, timing.start)
@@ -306,7 +309,7 @@ def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) 
     path, plan = request.file, request.plan
     if plan.session is None:
         return None
-    timing = probe_timing(path) if path is not None and not plan.pictures else None
+    timing = probe_timing(path) if path is not None else None
     video = path if timing is not None else None
     return open_tracked_session(
         plan.session, public_text(request.input), info, engine, video=video, timing=timing, copy=request.copy
@@ -314,7 +317,7 @@ def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) 
 
 
 def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[str]:
-    note = source.note if isinstance(source, VideoSource | ImageSource) else ""
+    note = source.note if isinstance(source, VideoSource | ImageSource | AnimationSource) else ""
     remarks = [remark for remark in (source.info.remark, note) if remark]
     if outputs.audio is not None and request.plan.view is not None:
         if outputs.audio.left_out:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import SourceInfo
+from app.sources.base import Adaptation, SourceInfo, adaptation_remark
 from app.sources.opencv import cv2, quiet_opencv
+from app.sources.presentation import UsedBits
 from app.sources.release import ReleaseGuard
 from app.sources.spec import CameraFormat, CameraSpec
 
@@ -158,6 +159,7 @@ class CameraSource:
         self._start = time.perf_counter()
         self._index = 0
         self._last = -1.0
+        self._bits = UsedBits()
         first = self._picture(OPEN_SECONDS)
         if first is None:
             raise SourceError(
@@ -165,6 +167,7 @@ class CameraSource:
                 "and that this program may use cameras."
             )
         self._first: NDArray[np.uint8] | None = first
+        adaptations = (Adaptation.STRETCHED,) if self._bits.of(0, 16) < 16 else ()
         fps = float(capture.get(cv2.CAP_PROP_FPS))
         self._info = SourceInfo(
             name=name,
@@ -175,6 +178,8 @@ class CameraSource:
             live=True,
             patience=FAIL_SECONDS + 2.0,
             requested=requested,
+            adaptations=adaptations,
+            remark=adaptation_remark(adaptations),
         )
 
     @property
@@ -213,22 +218,21 @@ class CameraSource:
         while True:
             with self._guard.using() as usable:
                 good, image = self._capture.read() if usable else (False, None)
-            picture = _as_rgb(image) if good and image is not None and image.size else None
+            picture = self._as_rgb(image) if good and image is not None and image.size else None
             if picture is not None:
                 return picture
             if time.perf_counter() >= deadline or self._guard.wait_closed(_RETRY_SECONDS):
                 return None
 
-
-def _as_rgb(image: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """Return what a driver delivered as RGB; None if it is no picture, which drivers deliver now and then."""
-    if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
-    channels = {2: 1, 3: image.shape[-1]}.get(image.ndim, 0)
-    code = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}.get(channels)
-    if code is None or image.dtype != np.uint8:
-        return None
-    return cv2.cvtColor(image, code).astype(np.uint8, copy=False)
+    def _as_rgb(self, image: NDArray[Any]) -> NDArray[np.uint8] | None:
+        """Return what a driver delivered as RGB; None if it is no picture, which drivers deliver now and then."""
+        if image.dtype == np.uint16:
+            image = self._bits.to_eight(image)
+        channels = {2: 1, 3: image.shape[-1]}.get(image.ndim, 0)
+        code = {1: cv2.COLOR_GRAY2RGB, 3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGB}.get(channels)
+        if code is None or image.dtype != np.uint8:
+            return None
+        return cv2.cvtColor(image, code).astype(np.uint8, copy=False)
 
 
 def _backend() -> int:

@@ -6,21 +6,17 @@ import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import SourceInfo
-from app.sources.opencv import cv2, quiet_opencv
+from app.sources.base import Adaptation, SourceInfo, adaptation_remark
+from app.sources.continuity import why_photos
+from app.sources.picture_files import load_picture
+from app.sources.presentation import UsedBits
 from app.sources.spec import PICTURE_SUFFIXES
 
 SEQUENCE_FPS = 30.0
 """Frame rate assumed for a folder, which has none of its own."""
-_PNG = b"\x89PNG\r\n\x1a\n"
-_TIFF = (b"II*\x00", b"MM\x00*")
 
 
 def list_pictures(folder: Path) -> tuple[Path, ...]:
@@ -33,40 +29,13 @@ def list_pictures(folder: Path) -> tuple[Path, ...]:
     return tuple(sorted(pictures, key=lambda path: (_natural(path.name), path.name)))
 
 
-def read_picture(path: Path) -> NDArray[np.uint8]:
-    """Return a picture as (h, w, 3) uint8 RGB, turned as its EXIF data says.
-
-    16 bits are reduced to 8 (scaled up if only the lower bits are used, as by 10- and 12-bit sensors), grey becomes
-    RGB, and transparent parts become white.
-
-    Raises:
-        SourceError: the file is missing or cannot be decoded.
-    """
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as error:
-        raise SourceError(f"{path} cannot be opened: {error.strerror or error}.") from error
-    image: NDArray[Any] | None = None
-    if data.size:
-        # From memory, because OpenCV cannot open names outside the code page on Windows.
-        flags = cv2.IMREAD_UNCHANGED if _has_more_than_rgb8(data[:26].tobytes()) else cv2.IMREAD_COLOR_RGB
-        try:
-            with quiet_opencv():
-                image = cv2.imdecode(data, flags)
-                if image is not None and flags == cv2.IMREAD_UNCHANGED:
-                    image = _plain_rgb(image)
-        except (cv2.error, MemoryError):
-            image = None
-    if image is None or image.size == 0:
-        raise SourceError(f"{path} cannot be read as a picture; it may be damaged or in an unknown format.")
-    return np.ascontiguousarray(image, np.uint8)
-
-
 class ImageSource:
     """Pictures as frames. Those that cannot be read are left out, and named in :attr:`note`.
 
     ``index`` is the position in the list of all pictures, so an unreadable one leaves a gap; ``timestamp`` is
     ``index / fps``. Pictures may differ in size; ``info`` has the size of the first readable one.
+
+    Photos, which do not continue each other (:func:`app.sources.continuity.why_photos`), say so in every frame.
 
     Args:
         paths: the pictures in order.
@@ -84,8 +53,13 @@ class ImageSource:
         self._paths = tuple(paths)
         self._next_index = 0
         self._closed = False
+        self._more: dict[Path, int] = {}
         if not self._paths:
             raise SourceError(f"{name} holds no pictures; choose another folder.")
+        reason = why_photos(self._paths)
+        self._photos = bool(reason) or len(self._paths) == 1
+        self._bits = None if self._photos else UsedBits()
+        self._adaptations: tuple[Adaptation, ...] = ()
         self._first = self._advance()
         if self._first is None:
             raise SourceError(
@@ -95,7 +69,14 @@ class ImageSource:
             )
         height, width = self._first.image.shape[:2]
         self._info = SourceInfo(
-            name=name, width=width, height=height, fps=SEQUENCE_FPS, frames=len(self._paths), live=False
+            name=name,
+            width=width,
+            height=height,
+            fps=SEQUENCE_FPS,
+            frames=len(self._paths),
+            live=False,
+            adaptations=self._adaptations,
+            remark=" ".join(filter(None, (self._kind(reason), adaptation_remark(self._adaptations)))),
         )
 
     @property
@@ -110,12 +91,19 @@ class ImageSource:
 
     @property
     def note(self) -> str:
-        """One sentence about pictures that were left out, "" if there are none."""
-        if not self.skipped:
-            return ""
-        names = ", ".join(path.name for path in self.skipped[:3]) + (", ..." if len(self.skipped) > 3 else "")
-        plural = "picture" if len(self.skipped) == 1 else "pictures"
-        return f"{len(self.skipped)} {plural} could not be read and were left out: {names}."
+        """What was left out, "" if nothing was."""
+        sentences = []
+        if self.skipped:
+            plural = "picture" if len(self.skipped) == 1 else "pictures"
+            sentences.append(
+                f"{len(self.skipped)} {plural} could not be read and were left out: {_listed(self.skipped)}."
+            )
+        if self._more:
+            pages = sum(self._more.values())
+            sentences.append(
+                f"{pages} further {'page was' if pages == 1 else 'pages were'} left out of {_listed(list(self._more))}."
+            )
+        return " ".join(sentences)
 
     @property
     def start(self) -> float:
@@ -151,13 +139,29 @@ class ImageSource:
             index, path = self._next_index, self._paths[self._next_index]
             self._next_index += 1
             try:
-                image = read_picture(path)
+                picture = load_picture(path, self._bits)
             except SourceError:
                 if path not in self.skipped:
                     self.skipped.append(path)
                 continue
-            return Frame(index, index / SEQUENCE_FPS, image, time.perf_counter())
+            if picture.more:
+                self._more[path] = picture.more
+            self._adaptations = picture.adaptations
+            captured = time.perf_counter()
+            return Frame(index, index / SEQUENCE_FPS, picture.image, captured, continues=not self._photos)
         return None
+
+    def _kind(self, reason: str) -> str:
+        """Return as what the pictures of a folder are taken."""
+        count = len(self._paths)
+        if count == 1:
+            return ""
+        if reason:
+            return f"The {count} pictures are taken as photos, each on its own, since {reason}."
+        return (
+            f"The {count} pictures are taken as a video at {SEQUENCE_FPS:g} frames per second, since they are "
+            "numbered, of one size and alike."
+        )
 
 
 def open_picture(path: Path) -> ImageSource:
@@ -176,45 +180,8 @@ def open_folder(folder: Path) -> ImageSource:
     return ImageSource(pictures, folder.resolve().name or str(folder))
 
 
-def _has_more_than_rgb8(header: bytes) -> bool:
-    """Whether OpenCV's plain decoding would lose transparency or 16 bits."""
-    if len(header) < 26:
-        return False
-    if header.startswith(_PNG):
-        depth, colour = header[24], header[25]
-        return depth == 16 or colour in (4, 6)
-    if header[8:16] == b"WEBPVP8X":
-        return bool(header[20] & 0x10)
-    if header[8:16] == b"WEBPVP8L":
-        return bool(header[24] & 0x10)
-    return header.startswith(_TIFF)
-
-
-def _plain_rgb(image: NDArray[Any]) -> NDArray[np.uint8] | None:
-    """Convert the result of ``IMREAD_UNCHANGED`` to RGB; None for floating point and other unsupported formats."""
-    if image.ndim == 2:
-        image = image[..., None]
-    channels = image.shape[2]
-    if image.dtype == np.uint16:
-        colours = image[..., :3] if channels == 4 else image
-        highest = max(int(colours.max()), 1)
-        scale = 255 / 65535 if highest > 4095 else 255 / (1023 if highest <= 1023 else 4095)
-        eight = np.rint(image * np.float32(scale)).clip(0, 255).astype(np.uint8)
-        if channels == 4:
-            eight[..., 3] = (image[..., 3] >> 8).astype(np.uint8)
-        image = eight
-    if image.dtype != np.uint8 or channels not in (1, 3, 4):
-        return None
-    if channels == 1:
-        return np.repeat(image, 3, axis=2).astype(np.uint8, copy=False)
-    rgb = image[..., 2::-1].astype(np.uint8, copy=False)
-    if channels == 3:
-        return rgb
-    alpha = image[..., 3:]
-    if (alpha == 255).all():
-        return rgb
-    share = alpha.astype(np.float32) / 255
-    return np.rint(rgb * share + 255 * (1 - share)).astype(np.uint8)
+def _listed(paths: Sequence[Path]) -> str:
+    return ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

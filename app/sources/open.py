@@ -71,6 +71,10 @@ def _open_path(spec: PathSpec) -> Source:
             return open_folder(path)
         case SourceKind.PICTURE:
             return open_picture(path)
+        case SourceKind.ANIMATION:
+            from app.sources.animation import AnimationSource
+
+            return AnimationSource(path)
         case _:
             return VideoSource(path)
 

@@ -270,6 +270,8 @@ class PacedSource:
         frame = source.read()
         if frame is not None:
             self._continue_loop(frame)
+            if self._seamless:  # as a single picture does, which begins as a photo
+                frame = replace(frame, continues=True)
         self._in_loop = 0 if frame is None else 1
         return frame
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from app.core.errors import SourceError
+from app.sources.content import Content, content_of
 
 
 class SourceKind(StrEnum):
@@ -20,12 +21,15 @@ class SourceKind(StrEnum):
     STREAM = "stream"
     FILE = "file"
     PICTURE = "picture"
+    ANIMATION = "animation"
     FOLDER = "folder"
 
 
 PICTURE_SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"}
+    {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"}
+    | {".heic", ".heif", ".hif", ".avif", ".apng"}
 )
+"""Suffixes of pictures in folders. Of a file that is named itself, the content decides."""
 AUTO = "auto"
 """In place of a size: leave the camera's format as it is."""
 
@@ -211,9 +215,12 @@ class PathSpec:
 
     @property
     def kind(self) -> SourceKind:
-        """Folder, picture or (any other) file, by what is there now and by its suffix."""
-        if self.exists and self.path.is_dir():
-            return SourceKind.FOLDER
+        """Folder, picture, animation or (any other) file: by what is there now, by its suffix if that does not tell."""
+        if self.exists:
+            if self.path.is_dir():
+                return SourceKind.FOLDER
+            if (content := content_of(self.path)) is not None:
+                return _KINDS[content]
         return SourceKind.PICTURE if self.path.suffix.lower() in PICTURE_SUFFIXES else SourceKind.FILE
 
     @property
@@ -226,6 +233,11 @@ class PathSpec:
         return self.typed
 
 
+_KINDS = {
+    Content.PICTURE: SourceKind.PICTURE,
+    Content.ANIMATION: SourceKind.ANIMATION,
+    Content.VIDEO: SourceKind.FILE,
+}
 SourceSpec = CameraSpec | ScreenSpec | DemoSpec | StreamSpec | PathSpec
 
 

@@ -50,7 +50,7 @@ def check_screens() -> list[Finding]:
 
 def check_detector() -> list[Finding]:
     """Look for the face in the demo's portrait."""
-    from app.sources.images import read_picture
+    from app.sources.picture_files import read_picture
     from app.tracking.detector import MediaPipeDetector
 
     portrait = read_picture(PORTRAIT)
