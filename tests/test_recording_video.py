@@ -9,6 +9,7 @@ import sys
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from app.core.errors import RecordingError
 from app.core.places import ROOT
 from app.media.audio import AudioCopy
 from app.media.clock import probe_timing
+from app.media.encoding import SCRUB
 from app.media.safe_file import SafeFile
 from app.media.video import VideoWriter, letterbox
 from tests.recording_fakes import NTSC, make_video, picture, read_video
@@ -192,6 +194,7 @@ from pathlib import Path
 from app.media.audio import AudioCopy
 from app.media.safe_file import SafeFile
 from app.media.video import VideoWriter
+import av
 import numpy as np
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
 audio = AudioCopy(source) if sys.argv[3] == "audio" else None
@@ -221,6 +224,7 @@ def test_a_killed_recording_plays_up_to_its_last_second(tmp_path, suffix, sound)
 
 FULL = """
 import resource, signal, sys
+import av
 import numpy as np
 from pathlib import Path
 from app.core.errors import RecordingError
@@ -314,3 +318,16 @@ def test_letterbox_keeps_the_shape_of_things():
     same = picture(1)
     assert letterbox(same, 64, 48) is same
     assert letterbox(np.ones((1, 5000, 3), np.uint8), 64, 48).shape == (48, 64, 3)
+
+
+def test_key_frames_come_by_time_whatever_rate_was_declared(tmp_path: Path) -> None:
+    """As when a browser's recording with a rate of "1000" is annotated."""
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, 64, 48, frame_rate=Fraction(1000), encoding=SCRUB) as writer:
+        for index in range(60):
+            writer.write(np.full((48, 64, 3), index, np.uint8), index / 20)
+    with av.open(str(path)) as container:
+        keys = [float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.is_keyframe]
+    assert keys[0] == 0
+    assert np.diff([*keys, 3.0]).max() <= 0.5 + 1e-6
+    assert len(keys) <= 7

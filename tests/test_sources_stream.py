@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
 import pytest
 
 from app.core.errors import SourceError
+from app.sources import stream
 from app.sources.spec import StreamSpec
 from app.sources.stream import StreamLimits, StreamSource, StreamState
 from tests.sources_fakes import numbered, read_all, write_video
@@ -167,3 +169,33 @@ def test_patience_covers_every_attempt() -> None:
     limits = StreamLimits(open_seconds=8, read_seconds=5, attempts=3, wait_seconds=1)
     assert limits.longest_read == 5 + (1 + 2 + 4) + 3 * 13
     assert StreamLimits(attempts=9, wait_seconds=1).wait_before(9) == 8.0
+
+
+class Clock:
+    """Stands in for ``time``: a second passes with every look."""
+
+    def __init__(self) -> None:
+        self.now = 50.0
+
+    def perf_counter(self) -> float:
+        self.now += 1
+        return self.now
+
+
+def test_pictures_without_time_stamps_have_the_time_of_their_arrival(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A camera's MJPEG over HTTP, for which FFmpeg invents 25 pictures a second."""
+    parts = []
+    for index in range(6):
+        data = cv2.imencode(".jpg", numbered(index))[1].tobytes()
+        parts.append(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data) + data + b"\r\n")
+    head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+    server = serve(head + b"".join(parts) + b"STALL")
+    monkeypatch.setattr(stream, "time", Clock())
+    source = StreamSource(StreamSpec(server.url), FAST)
+    assert source.info.live
+    assert source.info.fps is None
+    times = [source.read().timestamp for _ in range(5)]  # type: ignore[union-attr]
+    assert times == pytest.approx([0, 1, 2, 3, 4])
+    source.close()

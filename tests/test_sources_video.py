@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from app.core.errors import SourceError
+from app.sources.paced import PacedSource
 from app.sources.presentation import Presentation
 from app.sources.video import VideoSource
 from tests.sources_fakes import numbered, read_all, write_video
@@ -209,3 +210,39 @@ def test_a_closed_file_leaves_nothing_behind_for_the_garbage_collector(tmp_path:
             assert gone() is None
     finally:
         gc.enable()
+
+
+def test_a_browsers_recording_has_its_true_rate_and_length(tmp_path: Path) -> None:
+    """As MediaRecorder writes it: a live Matroska stream without length, index and rate."""
+    times = [0, 37, 78, 107, 137, 166, 210, 250, 291, 330]
+    path = tmp_path / "a.webm"
+    pictures = [numbered(i) for i in range(10)]
+    write_video(path, pictures, rate=Fraction(1000), times=times, codec="libvpx", options={"live": "1"})
+    source = VideoSource(path)
+    assert source.info.fps == pytest.approx(9 / 0.330, rel=1e-3)
+    assert source.info.frames == 10
+    assert source.duration == pytest.approx(0.330 + 0.330 / 9, abs=1e-3)
+    source.seek(0.2)
+    frame = source.read()
+    assert frame is not None
+    assert frame.timestamp == pytest.approx(0.166)
+    played = PacedSource(lambda: VideoSource(path), loop=True)
+    assert played.playback is not None
+    assert played.playback.duration == source.duration
+    played.close()
+
+
+def test_a_declared_rate_that_is_that_of_the_clock(tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / "a.mkv", [numbered(i) for i in range(10)], rate=Fraction(1000), times=range(0, 400, 40)
+    )
+    assert VideoSource(path).info.fps == pytest.approx(25)
+
+
+def test_a_file_without_time_stamps_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "a.mjpeg"
+    write_video(path, [numbered(i) for i in range(5)], codec="mjpeg", pixels="yuvj420p")
+    source = VideoSource(path)
+    assert source.info.remark == "a.mjpeg has no time stamps: 25 frames per second are assumed."
+    assert [frame.timestamp for frame in read_all(source)] == pytest.approx([i / 25 for i in range(5)])
+    assert source.duration == pytest.approx(0.2)

@@ -19,6 +19,7 @@ import av
 import cv2
 import numpy as np
 from av.error import FFmpegError
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
@@ -83,6 +84,7 @@ class VideoWriter:
         self._last_pts: int | None = None
         self._first_pts = 0
         self._step = 1
+        self._key_pts: int | None = None
         self._frames = 0
         self._closed = False
         self._audio = audio
@@ -144,6 +146,9 @@ class VideoWriter:
             pts = max(pts, self._last_pts + 1)
         frame = self._encoding.frame(image)
         frame.pts, frame.time_base = pts, self._time_base
+        if self._needs_key_frame(pts):
+            frame.pict_type = PictureType.I
+            self._key_pts = pts
         self._remember(pts)
         try:
             self._mux(self._stream.encode(frame))
@@ -210,6 +215,13 @@ class VideoWriter:
         context.thread_count = threads
         encoding.configure(context)
         return stream
+
+    def _needs_key_frame(self, pts: int) -> bool:
+        """Whether the next picture may come too late; the encoder counts pictures and not the time between them."""
+        seconds = self._encoding.keyframe_seconds
+        if seconds == 0:  # every picture stands alone
+            return False
+        return self._key_pts is None or (pts + self._step - self._key_pts) * self._time_base > Fraction(seconds)
 
     def _remember(self, pts: int) -> None:
         if self._last_pts is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import mmap
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
 import av.error
 from av.container import InputContainer
+from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -54,6 +56,53 @@ def frame_rate(stream: VideoStream) -> Fraction | None:
         if rate is not None and rate > 0:
             return Fraction(rate)
     return None
+
+
+def lacks_time_stamps(container: InputContainer) -> bool:
+    """Whether the format stores no times, as MJPEG over HTTP and raw H.264; FFmpeg then counts at 25 per second."""
+    name = container.format.name
+    return bool(container.format.flags & Flags.no_timestamps.value) or name == "image2pipe" or name.endswith("_pipe")
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """What the packets of a video track tell.
+
+    Attributes:
+        frames: number of packets.
+        end: when the last picture ends, in seconds of the file; None if no packet has a time.
+        rate: mean frames per second; None if it cannot be told.
+    """
+
+    frames: int
+    end: Fraction | None
+    rate: Fraction | None
+
+
+def measure_extent(path: Path) -> Extent:
+    """Read all packets of a file's video track, without decoding them.
+
+    Recordings of browsers, for example, store neither length nor rate.
+
+    Raises:
+        OSError, av.error.FFmpegError: as in :data:`READ_ERRORS`, if the file cannot be opened.
+    """
+    frames, times = 0, []
+    with open_container(str(path)) as container:
+        stream = find_pictures(container)
+        if stream is None:
+            return Extent(0, None, None)
+        try:
+            for packet in container.demux(stream):
+                frames += packet.size > 0
+                if packet.size and packet.pts is not None and packet.time_base is not None:
+                    times.append(packet.pts * packet.time_base)
+        except READ_ERRORS:
+            pass  # what could be read counts
+    if not times or max(times) == min(times):
+        return Extent(frames, None, None)
+    step = (max(times) - min(times)) / (len(times) - 1)
+    return Extent(frames, max(times) + step, (1 / step).limit_denominator(1001))
 
 
 def uncover_fragments(path: Path) -> mmap.mmap | None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources.base import SourceInfo, adaptation_remark
-from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container
+from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, lacks_time_stamps, open_container
 from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
 from app.sources.spec import StreamSpec
@@ -68,7 +68,7 @@ class StreamSource:
     """Frames of a stream. One that has an end (a video file on a web server) is read like a file.
 
     ``timestamp`` starts at 0 and follows the stream's own clock; after a lost connection it continues with the time
-    that has really passed.
+    that has really passed. Where the format has no clock, as MJPEG over HTTP, it is the time of arrival.
 
     Attributes:
         reconnects: how often a lost connection was restored.
@@ -87,6 +87,7 @@ class StreamSource:
         self._first: VideoFrame | None = None
         self._rate: Fraction | None = None
         self._presentation: Presentation | None = None
+        self._clockless = self._finite = False
         self._guard = ReleaseGuard(self._drop)
         self._state = StreamState.OPEN
         self._attempt = 0
@@ -109,7 +110,7 @@ class StreamSource:
         height, width = self._present(self._first).shape[:2]
         duration = self._container.duration if self._container is not None else None
         self._finite = duration is not None and duration > 0
-        rate = self._rate
+        rate = None if self._by_arrival else self._rate
         adaptations = () if self._presentation is None else self._presentation.adaptations
         self._info = SourceInfo(
             name=self._name,
@@ -216,6 +217,7 @@ class StreamSource:
         stream.thread_type = "SLICE"  # threading by frame would delay as many frames as there are threads
         self._rate = frame_rate(stream)
         self._presentation = Presentation(stream)
+        self._clockless = lacks_time_stamps(self._container)
         self._origin = None
         self._decoded = self._decode(self._container, stream)
 
@@ -229,7 +231,7 @@ class StreamSource:
 
     def _frame(self, decoded: VideoFrame) -> Frame:
         now = time.perf_counter()
-        own = decoded.time
+        own = None if self._by_arrival else decoded.time
         if self._origin is None:
             self._origin = own or 0.0
             self._shift = 0.0 if self._index == 0 else now - self._start
@@ -240,6 +242,10 @@ class StreamSource:
         frame = Frame(self._index, self._last, self._present(decoded), now)
         self._index += 1
         return frame
+
+    @property
+    def _by_arrival(self) -> bool:
+        return self._clockless and not self._finite
 
     def _present(self, frame: VideoFrame) -> NDArray[np.uint8]:
         assert self._presentation is not None  # frames come from a connection

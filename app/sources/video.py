@@ -15,11 +15,20 @@ from av.video.frame import VideoFrame
 from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources.base import SourceInfo, adaptation_remark
-from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, open_container
+from app.sources.decode import (
+    READ_ERRORS,
+    find_pictures,
+    frame_rate,
+    lacks_time_stamps,
+    measure_extent,
+    open_container,
+)
 from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
 
 _FALLBACK_RATE = Fraction(30)
+_FASTEST = 240
+"""A higher rate is checked, since files of variable rate may declare that of their clock, 1000."""
 _BACK_OFF = (Fraction(0), Fraction(2), Fraction(20))
 """Seconds before the wanted time at which to look for a key frame, in turn: the index of some files points too late."""
 _ROUNDING = Fraction(1, 10**7)
@@ -85,6 +94,9 @@ class VideoSource:
         # Stored, because PyAV's objects must not be used once the file is closed.
         self._declared = stream.frames
         self._declared_end = self._end_by_index()
+        self._counted: int | None = None
+        if self._container.duration is None or self.rate is None or self.rate > _FASTEST:
+            self._measure()
         self._decoded = self._decode()
         self._index = 0
         self._last: Fraction | None = None
@@ -104,10 +116,10 @@ class VideoSource:
             width=width,
             height=height,
             fps=float(self.rate) if self.rate else None,
-            frames=self._declared or self._estimated_frames(),
+            frames=self._declared or self._counted or self._estimated_frames(),
             live=False,
             adaptations=self._presentation.adaptations,
-            remark=adaptation_remark(self._presentation.adaptations),
+            remark=" ".join(filter(None, (self._clock_remark(), adaptation_remark(self._presentation.adaptations)))),
         )
 
     @property
@@ -274,6 +286,23 @@ class VideoSource:
         if self._container.duration is None or len(self._container.streams) > 1:
             return None
         return Fraction(max(self._container.start_time or 0, 0) + self._container.duration, av.time_base)
+
+    def _measure(self) -> None:
+        """Find out the length and the rate, which the file does not declare or cannot mean."""
+        try:
+            extent = measure_extent(self.path)
+        except READ_ERRORS:
+            return
+        self._counted = extent.frames or None
+        if extent.rate is not None:
+            self.rate = extent.rate
+        if self._declared_end is None:
+            self._declared_end = extent.end
+
+    def _clock_remark(self) -> str:
+        if not lacks_time_stamps(self._container) or self.rate is None:
+            return ""
+        return f"{self.path.name} has no time stamps: {float(self.rate):g} frames per second are assumed."
 
     def _estimated_frames(self) -> int | None:
         if self.rate is None or self._container.duration is None:
