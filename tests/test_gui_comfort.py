@@ -141,6 +141,8 @@ def test_status_in_words() -> None:
         ShareField.CAMERA: (
             StatusLine("Nothing to send now; 12 frames sent to connected programs", StatusTone.WAITING),
         ),
+        ShareField.VMC: (),
+        ShareField.OPENTRACK: (),
     }
     fresh = status_lines(ShareReading(SharingSettings()), (ChannelStatus("osc", "x:1"),))
     assert fresh[ShareField.OSC] == (StatusLine("Ready; nothing tracked yet", StatusTone.WAITING),)

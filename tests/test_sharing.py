@@ -94,6 +94,8 @@ def test_options_fill_the_settings() -> None:
     assert sharing_settings(args) == SharingSettings(
         (Address("127.0.0.1", 9000), Address("10.0.0.2", 9000)), (Address("127.0.0.1", 9001),), CameraPicture.ANNOTATED
     )
+    avatars = sharing_settings(parser.parse_args(["--vmc", "39539", "--opentrack", "10.0.0.2:4242"]))
+    assert avatars == SharingSettings(vmc=(Address("127.0.0.1", 39539),), opentrack=(Address("10.0.0.2", 4242),))
     chosen = sharing_settings(parser.parse_args(["--virtual-camera", "landmarks"]))
     assert chosen is not None
     assert chosen.virtual_camera is CameraPicture.LANDMARKS

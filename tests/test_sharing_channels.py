@@ -196,9 +196,9 @@ def test_several_ways_at_once_and_changes_while_running() -> None:
             sharing.consume(result_of(face()))
             assert json_in.recv(65536).startswith(b'{"ldeq":1')
             assert osc_in.recv(65536).startswith(b"#bundle")
-            kept = sharing._channels["udp", str(json_to), False]
+            kept = sharing._channels["udp", str(json_to), None]
             sharing.configure(SharingSettings(udp=(json_to, late_to)))
-            assert sharing._channels["udp", str(json_to), False] is kept
+            assert sharing._channels["udp", str(json_to), None] is kept
             assert [status.target for status in sharing.status()] == [str(json_to), str(late_to)]
             sharing.consume(result_of(face()))
             assert late_in.recv(65536).startswith(b'{"ldeq":1')

@@ -8,11 +8,23 @@ from app.sharing.settings import CameraPicture, SharingSettings, parse_address
 
 
 def add_sharing_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--udp``, ``--osc`` and ``--virtual-camera``; :func:`sharing_settings` reads them."""
+    """Add the options that :func:`sharing_settings` reads."""
     group = parser.add_argument_group("sharing with other programs (docs/guide/sharing.md)")
     where = "; without HOST to this computer; may be given several times"
     group.add_argument("--udp", action="append", metavar="[HOST:]PORT", help=f"send landmarks as JSON datagrams{where}")
     group.add_argument("--osc", action="append", metavar="[HOST:]PORT", help=f"send landmarks as OSC messages{where}")
+    group.add_argument(
+        "--vmc",
+        action="append",
+        metavar="[HOST:]PORT",
+        help=f"move an avatar by VMC messages: head and ARKit blendshapes; receivers listen on 39539{where}",
+    )
+    group.add_argument(
+        "--opentrack",
+        action="append",
+        metavar="[HOST:]PORT",
+        help=f"send the head's pose to opentrack, whose input UDP over network listens on 4242{where}",
+    )
     group.add_argument(
         "--virtual-camera",
         nargs="?",
@@ -29,10 +41,12 @@ def sharing_settings(args: argparse.Namespace) -> SharingSettings | None:
     Raises:
         UserError: for addresses that cannot be used.
     """
-    if args.udp is None and args.osc is None and args.virtual_camera is None:
+    if all(given is None for given in (args.udp, args.osc, args.vmc, args.opentrack, args.virtual_camera)):
         return None
     return SharingSettings(
         udp=tuple(parse_address(text) for text in args.udp or ()),
         osc=tuple(parse_address(text) for text in args.osc or ()),
+        vmc=tuple(parse_address(text) for text in args.vmc or ()),
+        opentrack=tuple(parse_address(text) for text in args.opentrack or ()),
         virtual_camera=CameraPicture(args.virtual_camera) if args.virtual_camera else None,
     )

@@ -29,6 +29,8 @@ class ChannelKind(StrEnum):
 
     UDP = "udp"
     OSC = "osc"
+    VMC = "vmc"
+    OPENTRACK = "opentrack"
     VIRTUAL_CAMERA = "virtual camera"
 
 

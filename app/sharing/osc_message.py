@@ -56,30 +56,30 @@ class OscEncoder:
         """Return the frame's bundles, at least one."""
         height, width = result.frame.image.shape[:2]
         frame = result.frame
-        messages = [_message(f"{ROOT}/frame", "ifiii", frame.index, frame.timestamp, len(result.faces), width, height)]
+        messages = [message(f"{ROOT}/frame", "ifiii", frame.index, frame.timestamp, len(result.faces), width, height)]
         numbers = self._numbers.assign([face.face for face in result.faces])
         for number, face in zip(numbers, result.faces, strict=True):
             messages += _face(f"{ROOT}/face/{number}", face)
-        runs = pack([len(message) + LENGTH_BYTES for message in messages], LARGEST - len(BUNDLE_HEAD))
-        return [_bundle([messages[i] for i in run]) for run in runs]
+        runs = pack([len(each) + LENGTH_BYTES for each in messages], LARGEST - len(BUNDLE_HEAD))
+        return [bundle([messages[i] for i in run]) for run in runs]
 
 
 def _face(root: str, face: FaceResult) -> list[bytes]:
     estimate = face.estimate
     points = estimate.landmarks
     messages = [
-        _message(f"{root}/id", "i", face.face),
-        _message(f"{root}/mode", "s", estimate.mode),
-        _message(f"{root}/evaluations", "i", estimate.report.evaluations),
-        _message(f"{root}/warm", "i", int(estimate.report.warm)),
+        message(f"{root}/id", "i", face.face),
+        message(f"{root}/mode", "s", estimate.mode),
+        message(f"{root}/evaluations", "i", estimate.report.evaluations),
+        message(f"{root}/warm", "i", int(estimate.report.warm)),
     ]
     if estimate.flicker is not None and math.isfinite(estimate.flicker.overall):
-        messages.append(_message(f"{root}/flicker", "f", estimate.flicker.overall))
+        messages.append(message(f"{root}/flicker", "f", estimate.flicker.overall))
     if not np.isfinite(points).all():
         return messages
     box = [*points.min(axis=0).tolist(), *points.max(axis=0).tolist()]
-    messages.append(_message(f"{root}/box", "ffff", *box))
-    messages.append(_message(f"{root}/interocular", "f", float(inter_ocular(points))))
+    messages.append(message(f"{root}/box", "ffff", *box))
+    messages.append(message(f"{root}/interocular", "f", float(inter_ocular(points))))
     if estimate.signals is not None:
         messages += _signals(root, estimate.signals)
     messages.append(_floats(f"{root}/landmarks", points))
@@ -90,21 +90,22 @@ def _face(root: str, face: FaceResult) -> list[bytes]:
 def _signals(root: str, signals: Signals) -> list[bytes]:
     face, head, eyes = signals.face, signals.face.head, signals.eyes
     messages = [
-        _message(f"{root}/mouth", "f", face.mouth),
-        _message(f"{root}/mouth_width", "f", face.mouth_width),
-        _message(f"{root}/eyes", "ff", face.eye_left, face.eye_right),
-        _message(f"{root}/ear", "ff", face.ear_left, face.ear_right),
-        _message(f"{root}/brows", "ff", face.brow_left, face.brow_right),
-        _message(f"{root}/gaze", "ffff", *face.gaze_left, *face.gaze_right),
-        _message(f"{root}/head", "fff", head.yaw, head.pitch, head.roll),
-        _message(f"{root}/position", "fff", head.x, head.y, head.z),
-        _message(f"{root}/blinks", "i", eyes.blinks),
+        message(f"{root}/mouth", "f", face.mouth),
+        message(f"{root}/mouth_width", "f", face.mouth_width),
+        message(f"{root}/eyes", "ff", face.eye_left, face.eye_right),
+        message(f"{root}/ear", "ff", face.ear_left, face.ear_right),
+        message(f"{root}/brows", "ff", face.brow_left, face.brow_right),
+        message(f"{root}/gaze", "ffff", *face.gaze_left, *face.gaze_right),
+        message(f"{root}/head", "fff", head.yaw, head.pitch, head.roll),
+        message(f"{root}/position", "fff", head.x, head.y, head.z),
+        message(f"{root}/blinks", "i", eyes.blinks),
     ]
     known = {"closure": eyes.closure, "perclos": eyes.perclos}
-    return messages + [_message(f"{root}/{name}", "f", value) for name, value in known.items() if value is not None]
+    return messages + [message(f"{root}/{name}", "f", value) for name, value in known.items() if value is not None]
 
 
-def _message(address: str, types: str, *values: float | str) -> bytes:
+def message(address: str, types: str, *values: float | str) -> bytes:
+    """Return one OSC message; ``types`` has OSC's letter for each of ``values``."""
     builder = OscMessageBuilder(address)
     for kind, value in zip(types, values, strict=True):
         builder.add_arg(value, kind)
@@ -117,5 +118,6 @@ def _floats(address: str, values: NDArray[np.floating]) -> bytes:
     return osc_types.write_string(address) + tags + values.astype(">f4").tobytes()
 
 
-def _bundle(messages: Sequence[bytes]) -> bytes:
-    return BUNDLE_HEAD + b"".join(osc_types.write_int(len(message)) + message for message in messages)
+def bundle(messages: Sequence[bytes]) -> bytes:
+    """Return messages as one OSC bundle, to be handled at once."""
+    return BUNDLE_HEAD + b"".join(osc_types.write_int(len(each)) + each for each in messages)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.core.errors import UserError
+from model.signals.expression import Expression
 
 HERE = "127.0.0.1"
 """Where datagrams go unless another computer is named, so that nothing leaves this one by accident."""
@@ -86,17 +87,23 @@ class SharingSettings:
         osc: where landmarks go as OSC messages.
         virtual_camera: the picture for programs that use a camera; None shares none.
         privacy: pictures that are shared are blurred beyond recognition.
+        vmc: where the head and blendshapes go as VMC messages, for avatars.
+        opentrack: where the head's pose goes as opentrack's datagrams.
+        neutral: the person's neutral expression, for blendshapes; None for an average one.
     """
 
     udp: tuple[Address, ...] = ()
     osc: tuple[Address, ...] = ()
     virtual_camera: CameraPicture | None = None
     privacy: bool = False
+    vmc: tuple[Address, ...] = ()
+    opentrack: tuple[Address, ...] = ()
+    neutral: Expression | None = None
 
     def __post_init__(self) -> None:
-        targets = [*self.udp, *self.osc]
+        targets = [*self.udp, *self.osc, *self.vmc, *self.opentrack]
         if len(targets) > MOST_TARGETS:
             raise SharingError(f"At most {MOST_TARGETS} addresses can be sent to, not {len(targets)}.")
         for address in targets:
             if targets.count(address) > 1:
-                raise SharingError(f"{address} is named twice; name it once, for JSON or for OSC.")
+                raise SharingError(f"{address} is named twice; name it once, for one kind of message.")

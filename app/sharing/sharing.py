@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 
 from app.core.frame import FrameResult
 from app.sharing.channel import Channel, ChannelKind, ChannelStatus
 from app.sharing.json_message import json_datagrams
+from app.sharing.opentrack_message import opentrack_datagrams
 from app.sharing.osc_message import OscEncoder
 from app.sharing.settings import Address, CameraPicture, SharingSettings
 from app.sharing.udp import Encoder, UdpOutlet
 from app.sharing.virtual_camera import OpenCamera, VirtualCameraOutlet, open_virtual_camera
+from app.sharing.vmc_message import VmcEncoder
+from model.signals.blendshapes import AVERAGE
 
-ChannelKey = tuple[ChannelKind, str, bool]
-"""A channel's kind, its target, and whether its pictures are blurred: channels with equal keys are the same."""
+ChannelKey = tuple[ChannelKind, str, Hashable]
+"""A channel's kind, its target, and what else changes what it sends: channels with equal keys are the same."""
 
 
 class Sharing:
@@ -78,17 +81,23 @@ class Sharing:
 
 
 def _channel_makers(settings: SharingSettings, open_camera: OpenCamera) -> dict[ChannelKey, Callable[[], Channel]]:
-    def datagrams(kind: ChannelKind, address: Address, encode: Encoder) -> Channel:
-        return Channel(kind, str(address), UdpOutlet(address, encode))
+    def datagrams(kind: ChannelKind, address: Address, make_encoder: Callable[[], Encoder]) -> Channel:
+        return Channel(kind, str(address), UdpOutlet(address, make_encoder()))
 
     # Landmarks on black contain nothing that has to be blurred.
     picture, privacy = settings.virtual_camera, settings.privacy and settings.virtual_camera == CameraPicture.ANNOTATED
 
     makers: dict[ChannelKey, Callable[[], Channel]] = {}
-    for address in settings.udp:
-        makers[ChannelKind.UDP, str(address), False] = partial(datagrams, ChannelKind.UDP, address, json_datagrams)
-    for address in settings.osc:
-        makers[ChannelKind.OSC, str(address), False] = partial(datagrams, ChannelKind.OSC, address, OscEncoder())
+    kinds: tuple[tuple[ChannelKind, tuple[Address, ...], Callable[[], Encoder]], ...] = (
+        (ChannelKind.UDP, settings.udp, lambda: json_datagrams),
+        (ChannelKind.OSC, settings.osc, OscEncoder),
+        (ChannelKind.VMC, settings.vmc, partial(VmcEncoder, settings.neutral or AVERAGE)),
+        (ChannelKind.OPENTRACK, settings.opentrack, lambda: opentrack_datagrams),
+    )
+    for kind, addresses, make_encoder in kinds:
+        variant = settings.neutral if kind is ChannelKind.VMC else None
+        for address in addresses:
+            makers[kind, str(address), variant] = partial(datagrams, kind, address, make_encoder)
     if picture is not None:
         outlet = VirtualCameraOutlet(picture, privacy, open_camera)
         makers[ChannelKind.VIRTUAL_CAMERA, picture, privacy] = partial(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from app.core.errors import UserError
 from app.gui.presenters.options import Option
 from app.sharing.channel import ChannelKind, ChannelStatus
 from app.sharing.settings import Address, CameraPicture, SharingSettings, parse_address
+from model.signals.expression import Expression
 
 
 class ShareField(StrEnum):
@@ -18,6 +19,8 @@ class ShareField(StrEnum):
 
     JSON = "json"
     OSC = "osc"
+    VMC = "vmc"
+    OPENTRACK = "opentrack"
     CAMERA = "camera"
 
 
@@ -33,8 +36,17 @@ class StatusTone(StrEnum):
 FIELD_OF_KIND = {
     ChannelKind.UDP: ShareField.JSON,
     ChannelKind.OSC: ShareField.OSC,
+    ChannelKind.VMC: ShareField.VMC,
+    ChannelKind.OPENTRACK: ShareField.OPENTRACK,
     ChannelKind.VIRTUAL_CAMERA: ShareField.CAMERA,
 }
+SETTING_OF_FIELD = {
+    ShareField.JSON: "udp",
+    ShareField.OSC: "osc",
+    ShareField.VMC: "vmc",
+    ShareField.OPENTRACK: "opentrack",
+}
+"""The field of :class:`SharingSettings` that each address goes to."""
 PICTURE_OPTIONS = (
     Option(CameraPicture.ANNOTATED, "Picture", "The picture with landmarks"),
     Option(CameraPicture.LANDMARKS, "Landmarks", "The landmarks alone on black, for a key filter"),
@@ -52,6 +64,10 @@ class ShareForm:
         osc_to: where to.
         camera_on: be a virtual camera.
         camera_picture: what it shows.
+        vmc_on: send VMC messages.
+        vmc_to: where to.
+        opentrack_on: send the head's pose to opentrack.
+        opentrack_to: where to.
     """
 
     json_on: bool = False
@@ -60,6 +76,10 @@ class ShareForm:
     osc_to: str = "127.0.0.1:9001"
     camera_on: bool = False
     camera_picture: CameraPicture = CameraPicture.ANNOTATED
+    vmc_on: bool = False
+    vmc_to: str = "127.0.0.1:39539"
+    opentrack_on: bool = False
+    opentrack_to: str = "127.0.0.1:4242"
 
     @classmethod
     def of(cls, settings: SharingSettings) -> ShareForm:
@@ -72,7 +92,20 @@ class ShareForm:
             osc_to=", ".join(map(str, settings.osc)) or form.osc_to,
             camera_on=bool(settings.virtual_camera),
             camera_picture=settings.virtual_camera or form.camera_picture,
+            vmc_on=bool(settings.vmc),
+            vmc_to=", ".join(map(str, settings.vmc)) or form.vmc_to,
+            opentrack_on=bool(settings.opentrack),
+            opentrack_to=", ".join(map(str, settings.opentrack)) or form.opentrack_to,
         )
+
+    def addressed(self) -> dict[ShareField, tuple[bool, str]]:
+        """Return which fields send to addresses: whether they are on, and what was typed."""
+        return {
+            ShareField.JSON: (self.json_on, self.json_to),
+            ShareField.OSC: (self.osc_on, self.osc_to),
+            ShareField.VMC: (self.vmc_on, self.vmc_to),
+            ShareField.OPENTRACK: (self.opentrack_on, self.opentrack_to),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,22 +121,24 @@ class ShareReading:
     wrong: dict[str, str] = field(default_factory=dict)
 
 
-def read_form(form: ShareForm, privacy: bool) -> ShareReading:
-    """Return what ``form`` means; a field that is wrong does not keep the others from being shared."""
+def read_form(form: ShareForm, privacy: bool, neutral: Expression | None = None) -> ShareReading:
+    """Return what ``form`` means; a field that is wrong does not keep the others from being shared.
+
+    Args:
+        form: the contents of the card.
+        privacy: pictures that are shared are blurred.
+        neutral: the person's neutral expression, None for an average one.
+    """
     wrong: dict[str, str] = {}
     picture = form.camera_picture if form.camera_on else None
-    settings = SharingSettings(virtual_camera=picture, privacy=privacy)
-    try:
-        udp = _addresses(form.json_to) if form.json_on else ()
-        settings = SharingSettings(udp, (), picture, privacy)
-    except UserError as error:
-        wrong[ShareField.JSON] = str(error)
-        udp = ()
-    try:
-        osc = _addresses(form.osc_to) if form.osc_on else ()
-        settings = SharingSettings(udp, osc, picture, privacy)
-    except UserError as error:
-        wrong[ShareField.OSC] = str(error)
+    settings = SharingSettings(virtual_camera=picture, privacy=privacy, neutral=neutral)
+    for name, (on, typed) in form.addressed().items():
+        if not on:
+            continue
+        try:
+            settings = replace(settings, **{SETTING_OF_FIELD[name]: _addresses(typed)})
+        except UserError as error:
+            wrong[name] = str(error)
     return ShareReading(settings, wrong)
 
 
@@ -129,7 +164,7 @@ class StatusLine:
 
 def status_lines(reading: ShareReading, statuses: Sequence[ChannelStatus]) -> dict[str, tuple[StatusLine, ...]]:
     """Return the lines below each field: what is wrong with it, or how each of its channels does."""
-    lines: dict[str, list[StatusLine]] = {name: [] for name in (ShareField.JSON, ShareField.OSC, ShareField.CAMERA)}
+    lines: dict[str, list[StatusLine]] = {name: [] for name in ShareField}
     for status in statuses:
         lines[FIELD_OF_KIND[status.kind]].append(_line(status))
     for name, sentence in reading.wrong.items():

@@ -19,7 +19,9 @@ WIDTH = 500
 _LABELS = {StatusTone.GOOD: "fine", StatusTone.ERROR: "wrong", StatusTone.WRONG: "wrong"}
 _NOTES = {
     ShareField.JSON: ("JSON over UDP", "One or two datagrams a frame, for scripts and research tools"),
-    ShareField.OSC: ("OSC over UDP", "For VTuber programs, music and stage tools"),
+    ShareField.OSC: ("OSC over UDP", "For music and stage tools, and own programs"),
+    ShareField.VMC: ("Avatar (VMC)", "Head and ARKit blendshapes for VTuber programs; key E takes your neutral face"),
+    ShareField.OPENTRACK: ("opentrack", "The head's pose for games; its input is called UDP over network"),
 }
 
 
@@ -59,19 +61,17 @@ class ShareSheet(Sheet):
         )
         self.switches[ShareField.JSON].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
         self.switches[ShareField.OSC].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
+        self.switches[ShareField.VMC].changed.connect(lambda on: self._tell(replace(self._form, vmc_on=on)))
+        self.switches[ShareField.OPENTRACK].changed.connect(lambda on: self._tell(replace(self._form, opentrack_on=on)))
         self.switches[ShareField.CAMERA].changed.connect(lambda on: self._tell(replace(self._form, camera_on=on)))
         self.show_form(self._form)
 
     def show_form(self, form: ShareForm) -> None:
         """Show what is in force; a line that the user is editing is left alone."""
         self._form = form
-        for field, on in (
-            (ShareField.JSON, form.json_on),
-            (ShareField.OSC, form.osc_on),
-            (ShareField.CAMERA, form.camera_on),
-        ):
+        self.switches[ShareField.CAMERA].show_state(form.camera_on)
+        for field, (on, text) in form.addressed().items():
             self.switches[field].show_state(on)
-        for field, text in ((ShareField.JSON, form.json_to), (ShareField.OSC, form.osc_to)):
             line = self.addresses[field]
             if not line.hasFocus() and line.text() != text:
                 line.setText(text)
@@ -102,8 +102,16 @@ class ShareSheet(Sheet):
         self.body.addSpacing(8)
 
     def _read_addresses(self) -> None:
-        json_to, osc_to = (self.addresses[field].text().strip() for field in (ShareField.JSON, ShareField.OSC))
-        self._tell(replace(self._form, json_to=json_to, osc_to=osc_to))
+        typed = {field: line.text().strip() for field, line in self.addresses.items()}
+        self._tell(
+            replace(
+                self._form,
+                json_to=typed[ShareField.JSON],
+                osc_to=typed[ShareField.OSC],
+                vmc_to=typed[ShareField.VMC],
+                opentrack_to=typed[ShareField.OPENTRACK],
+            )
+        )
 
     def _tell(self, form: ShareForm) -> None:
         if form != self._form:
