@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from app.core.errors import UserError
 from app.gui.presenters.options import Option
@@ -136,7 +137,8 @@ def read_form(form: ShareForm, privacy: bool, neutral: Expression | None = None)
         if not on:
             continue
         try:
-            settings = replace(settings, **{SETTING_OF_FIELD[name]: _addresses(typed)})
+            named: dict[str, Any] = {SETTING_OF_FIELD[name]: _addresses(typed)}
+            settings = replace(settings, **named)
         except UserError as error:
             wrong[name] = str(error)
     return ShareReading(settings, wrong)
