@@ -11,13 +11,14 @@ from pathlib import Path
 import av
 import av.error
 from av.container import InputContainer
-from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 READ_ERRORS = (av.error.FFmpegError, OSError)
 """What PyAV raises for input that is missing, damaged or late."""
 _HEAD = 64
+_NO_TIME_STAMPS = 0x80
+"""FFmpeg's AVFMT_NOTIMESTAMPS."""
 _MEDIA, _TYPE, _INDEX, _FREE = b"mdat", b"ftyp", b"moov", b"free"
 
 
@@ -61,7 +62,7 @@ def frame_rate(stream: VideoStream) -> Fraction | None:
 def lacks_time_stamps(container: InputContainer) -> bool:
     """Whether the format stores no times, as MJPEG over HTTP and raw H.264; FFmpeg then counts at 25 per second."""
     name = container.format.name
-    return bool(container.format.flags & Flags.no_timestamps.value) or name == "image2pipe" or name.endswith("_pipe")
+    return bool(container.format.flags & _NO_TIME_STAMPS) or name == "image2pipe" or name.endswith("_pipe")
 
 
 @dataclass(frozen=True, slots=True)
