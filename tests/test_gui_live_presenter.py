@@ -34,7 +34,9 @@ from app.sharing.settings import Address
 from app.sources.base import Playback, SourceInfo
 from app.sources.spec import CameraSpec, SourceSpec
 from app.tracking.live import LiveStatus
+from model.signals.track import SignalTracker
 from tests.gui_fakes import FakeLive, FakeRecorder, frame_result
+from tests.signals_fakes import face
 
 WAIT = 20.0
 WEBCAM = CameraChoice(CameraSpec("0"), "HD Webcam")
@@ -462,3 +464,18 @@ def test_next_face_is_the_one_whose_figures_are_read(make: Callable[..., Bench])
     assert bench.presenter.facts(result).chosen_face == 1
     bench.play("talk.mp4")  # other people
     assert bench.presenter.facts(None).chosen_face is None
+
+
+def test_a_neutral_face_needs_a_face(bench: Bench) -> None:
+    assert bench.presenter.toggle(ActionName.NEUTRAL)
+    assert "no face in view" in bench.text
+    assert "neutral" not in bench.kept
+    points = face()
+    shown = frame_result()
+    estimate = replace(
+        shown.faces[0].estimate, landmarks=points, signals=SignalTracker().update(points, (320, 180), 0.0)
+    )
+    bench.presenter._consume(replace(shown, faces=(replace(shown.faces[0], estimate=estimate),)))
+    bench.presenter.toggle(ActionName.NEUTRAL)
+    assert "your neutral face" in bench.text
+    assert bench.presenter.sharing.settings.neutral == bench.kept["neutral"]

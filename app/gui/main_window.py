@@ -224,6 +224,7 @@ class MainWindow(QMainWindow):
             ActionName.DRAWER: lambda: page.toggle_part(PagePart.DRAWER),
             ActionName.PANEL: lambda: page.toggle_part(PagePart.PANEL),
             ActionName.HEAT: self.window_state.toggle_heat,
+            ActionName.SIGNALS: page.toggle_signals,
             ActionName.HOLD_STILL: self._hold_still,
             ActionName.SESSIONS: self._toggle_sessions,
             ActionName.OPEN_SESSION: self._open_session,

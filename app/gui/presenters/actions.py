@@ -23,6 +23,8 @@ class ActionName(StrEnum):
     NEXT_FACE = "next-face"
     DRAWER = "drawer"
     HEAT = "heat"
+    SIGNALS = "signals"
+    NEUTRAL = "neutral"
     HOLD_STILL = "hold-still"
     RECORD = "record"
     SNAPSHOT = "snapshot"
@@ -157,6 +159,13 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(ActionName.HEAT, "X", "Heat", "Colour the points on the face by their flicker", ActionGroup.MEASURING),
     Action(
+        ActionName.SIGNALS,
+        "I",
+        "Signals",
+        "Show or hide head pose, eyes, blinks, mouth and brows in the panel",
+        ActionGroup.MEASURING,
+    ),
+    Action(
         ActionName.HOLD_STILL,
         "T",
         "Hold still",
@@ -205,7 +214,14 @@ ACTIONS: tuple[Action, ...] = (
         ActionName.SHARE,
         "U",
         "Share",
-        "Send the landmarks to other programs: UDP, OSC, virtual camera",
+        "Send to other programs: UDP, OSC, avatars (VMC), opentrack, virtual camera",
+        ActionGroup.WINDOW,
+    ),
+    Action(
+        ActionName.NEUTRAL,
+        "E",
+        "Neutral face",
+        "Take the face of the last second as your neutral one, for avatars",
         ActionGroup.WINDOW,
     ),
     Action(ActionName.PANEL, "Ctrl+B", "Panel", "Show or hide the panel at the side", ActionGroup.WINDOW),
@@ -256,6 +272,8 @@ LIVE_ONLY = frozenset(
     | {
         ActionName.DRAWER,
         ActionName.HEAT,
+        ActionName.SIGNALS,
+        ActionName.NEUTRAL,
         ActionName.RECORD,
         ActionName.SNAPSHOT,
         ActionName.PLAY,

@@ -26,6 +26,7 @@ from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import Consumer, LiveSession
 from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import ShareForm, ShareReading, read_form
+from app.gui.live.presenters.signals import NeutralCapture
 from app.gui.live.presenters.solver import SolverHistory, SolverView
 from app.gui.live.presenters.state import SessionState
 from app.gui.live.presenters.timing import LatencyMeter, RateMeter
@@ -76,6 +77,7 @@ class LivePresenter:
         self._flicker = FlickerHistory(self._faces)
         self._solver = SolverHistory(self._faces)
         self._hints = HintWatcher()
+        self._neutral = NeutralCapture()
         self.zoom = FaceZoom(self._faces)
         self._rate = RateMeter()
         self._latency = LatencyMeter()
@@ -90,6 +92,7 @@ class LivePresenter:
         self._doings: dict[ActionName, Callable[[], None]] = {
             **{name: partial(self.change_tracking, change) for name, change in CHANGES.items()},
             ActionName.GHCU: self._toggle_ghcu,
+            ActionName.NEUTRAL: self._take_neutral,
             ActionName.PLAY: self._toggle_play,
             ActionName.RECORD: self._toggle_record,
             ActionName.MIRROR: lambda: self.choose(mirror=not self.mirrored),
@@ -225,7 +228,7 @@ class LivePresenter:
     @property
     def share_reading(self) -> ShareReading:
         """What the share card means."""
-        return read_form(self._chosen.share, self._chosen.privacy)
+        return read_form(self._chosen.share, self._chosen.privacy, self._chosen.neutral)
 
     def share(self, form: ShareForm) -> None:
         """Share what the card says."""
@@ -295,6 +298,7 @@ class LivePresenter:
         self._flicker.add(result)
         self._solver.add(result)
         self._hints.consume(result)
+        self._neutral.add(result)
         for measurement in self._measurements:
             measurement.consume(result)
         self.sharing.consume(result)
@@ -304,6 +308,7 @@ class LivePresenter:
         self._flicker.clear()
         self._solver.clear()
         self._hints.clear()
+        self._neutral.clear()
         self._rate.clear()
         self._latency.clear()
         self._faces.choose(None)
@@ -314,6 +319,15 @@ class LivePresenter:
         else:
             text = f"There is no GHCU beside {self._settings.engine.weights.name}; "
             self.say(f"{text}main.py train-ghcu makes it.")
+
+    def _take_neutral(self) -> None:
+        neutral = self._neutral.take(time.perf_counter())
+        if neutral is None:
+            self.say("There is no face in view; look into the camera with a relaxed face and try again.")
+            return
+        self.choose(neutral=neutral)
+        self.sharing.configure(self.share_reading.settings)
+        self.say("This is your neutral face now; avatars are at rest with it.", Tone.GOOD)
 
     def _toggle_play(self) -> None:
         if self.session.state.active:

@@ -142,7 +142,7 @@ def rows(facts: Facts) -> tuple[Row, ...]:
         Row("Engine", engine, f"What the network really runs on: {engine}"),
         Row("Source", size, "Size and rate the source delivers" if info is None else f"What {info.name} delivers"),
         Row("Skipped", skipped, "Frames that were too old when the tracker became free"),
-        Row("Sharing", summary(facts.sharing) or "Off", "Landmarks to other programs: UDP, OSC, virtual camera"),
+        Row("Sharing", summary(facts.sharing) or "Off", "To other programs: UDP, OSC, VMC, opentrack, virtual camera"),
     )
 
 

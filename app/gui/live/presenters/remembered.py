@@ -23,6 +23,7 @@ from app.gui.presenters.palettes import Theme
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.plan import RecordingChoices
 from model.json_files import read_object, write_json
+from model.signals.expression import Expression
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Remembered:
         folder: where recordings go; None is the usual place.
         share: what stands in the share card.
         tour_seen: the tour was shown.
+        neutral: the person's neutral expression, for avatars; None for an average one.
     """
 
     geometry: str = ""
@@ -66,6 +68,7 @@ class Remembered:
     folder: Path | None = None
     share: ShareForm = field(default_factory=ShareForm)
     tour_seen: bool = False
+    neutral: Expression | None = None
 
     def __post_init__(self) -> None:
         if self.theme not in tuple(Theme):

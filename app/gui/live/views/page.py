@@ -40,6 +40,7 @@ class PagePart(StrEnum):
 
     PANEL = "panel"
     DRAWER = "drawer"
+    SIGNALS = "signals"
 
 
 class Overlay(Protocol):
@@ -110,6 +111,13 @@ class LivePage(QWidget):
         part = self._parts()[name]
         part.setVisible(part.isHidden())
 
+    def toggle_signals(self) -> None:
+        """Show the signals, with the panel that they are in, or hide them."""
+        shown = not self.panel.isHidden() and not self.panel.signals.isHidden()
+        self.panel.signals.setVisible(not shown)
+        if not shown:
+            self.panel.show()
+
     def showEvent(self, event: QShowEvent) -> None:
         """Ask for pictures."""
         self.in_front = True
@@ -163,7 +171,7 @@ class LivePage(QWidget):
         return True
 
     def _parts(self) -> dict[str, QWidget]:
-        return {PagePart.PANEL: self.panel, PagePart.DRAWER: self.drawer}
+        return {PagePart.PANEL: self.panel, PagePart.DRAWER: self.drawer, PagePart.SIGNALS: self.panel.signals}
 
 
 def connect_page(page: LivePage, presenter: LivePresenter, act: Callable[[ActionName], None]) -> None:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from app.gui.live.presenters.choices import baseline_options
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.readouts import Facts, headline, rows, verdict
+from app.gui.live.presenters.signals import signal_rows
 from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
 from app.gui.presenters.actions import BY_NAME, ActionName
 from app.gui.presenters.compare import VIEW_OPTIONS
@@ -44,6 +45,7 @@ class SidePanel(QScrollArea):
         self._bars = RegionBars()
         self._trace = FlickerTrace()
         self._table = RowTable()
+        self._signals = RowTable()
 
         panel = QWidget()
         panel.setObjectName("panel")
@@ -55,6 +57,8 @@ class SidePanel(QScrollArea):
         layout.addWidget(card("", self.rwr, self.compare, self.baseline, self.compare_view, self.ghcu))
         self.flicker = card("FLICKER", self._numbers, self._verdict, self._trace, self._bars)
         layout.addWidget(self.flicker)
+        self.signals = card("SIGNALS", self._signals)
+        layout.addWidget(self.signals)
         layout.addWidget(card("PERFORMANCE", self._table))
         layout.addStretch(1)
         self.setWidget(panel)
@@ -74,6 +78,8 @@ class SidePanel(QScrollArea):
         self._numbers.show_flicker(facts.flicker)
         self._bars.show_flicker(facts.flicker)
         self._table.show_rows(rows(facts))
+        if not self.signals.isHidden():
+            self._signals.show_rows(signal_rows(facts.face.estimate.signals if facts.face is not None else None))
 
     def show_flicker(self, flicker: FlickerView) -> None:
         """Bring the trace up to date, which updates more often than the figures."""

@@ -1,0 +1,101 @@
+"""The signals card, and the person's neutral expression."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from app.core.frame import FrameResult
+from app.gui.presenters.readouts import Row
+from model.signals.expression import Expression, measure_expression, median_expression
+from model.signals.track import Signals
+
+NEUTRAL_SECONDS = 1.0
+"""The neutral expression is the median of so much, so that a blink does not count."""
+MOST_FRAMES = 120
+UNKNOWN = "\u2013"
+
+
+class NeutralCapture:
+    """Keeps the last second of the largest face, the one that moves an avatar.
+
+    Filled on the pipeline's thread, read on another.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._frames: deque[tuple[float, Callable[[], Expression]]] = deque(maxlen=MOST_FRAMES)
+
+    def add(self, result: FrameResult) -> None:
+        """Note a frame; its expression is measured only if it is asked for."""
+        if not result.faces or (signals := result.faces[0].estimate.signals) is None:
+            return
+        landmarks = result.faces[0].estimate.landmarks
+        height, width = result.frame.image.shape[:2]
+        with self._lock:
+            self._frames.append(
+                (result.frame.captured, lambda: measure_expression(landmarks, signals.face, (width, height)))
+            )
+
+    def clear(self) -> None:
+        """Drop all frames."""
+        with self._lock:
+            self._frames.clear()
+
+    def take(self, now: float) -> Expression | None:
+        """Return the median expression of the second before ``now``, a ``time.perf_counter()``; None without a face."""
+        with self._lock:
+            recent = [measure for captured, measure in self._frames if captured >= now - NEUTRAL_SECONDS]
+        return median_expression([measure() for measure in recent]) if recent else None
+
+
+def signal_rows(signals: Signals | None) -> tuple[Row, ...]:
+    """Return the lines of the signals card, always the same ones in the same order."""
+    face, eyes = (None, None) if signals is None else (signals.face, signals.eyes)
+    head = None if face is None else face.head
+    perclos = None if eyes is None else eyes.perclos
+    return (
+        Row(
+            "Head",
+            UNKNOWN if head is None else f"{head.yaw:+.1f}\u00b0  {head.pitch:+.1f}\u00b0  {head.roll:+.1f}\u00b0",
+            "Yaw, pitch, roll: positive to the right of the camera's picture, up, and clockwise",
+        ),
+        Row(
+            "Distance",
+            UNKNOWN if head is None else f"{head.z:.0f} cm",
+            "From the camera to the eyes of an average face, if the focal length is as long as the picture is wide",
+        ),
+        Row(
+            "Eyes",
+            UNKNOWN if face is None else f"{face.ear_left:.2f}  {face.ear_right:.2f}",
+            "Eye aspect ratio, left and right in the picture: how far the lids are apart, in widths of the eye",
+        ),
+        Row("Blinks", UNKNOWN if eyes is None else str(eyes.blinks), "Since the face was found"),
+        Row(
+            "PERCLOS",
+            UNKNOWN if perclos is None else f"{100 * perclos:.1f} %",
+            "Share of the last minute in which the eyes were at least 80 % closed; known after ten seconds",
+        ),
+        Row(
+            "Gaze",
+            UNKNOWN
+            if face is None
+            else f"{_mean(face.gaze_left[0], face.gaze_right[0])}  {_mean(face.gaze_left[1], face.gaze_right[1])}",
+            "Offset of the pupils from the middle of the eyes' corners, to the right and up, in widths of the eye",
+        ),
+        Row(
+            "Mouth",
+            UNKNOWN if face is None else f"{face.mouth:.2f}  {face.mouth_width:.2f}",
+            "Opening and width, in distances of the outer eye corners",
+        ),
+        Row(
+            "Brows",
+            UNKNOWN if face is None else f"{face.brow_left:.2f}  {face.brow_right:.2f}",
+            "Height over the eyes, left and right, in distances of the outer eye corners",
+        ),
+    )
+
+
+def _mean(first: float, second: float) -> str:
+    return f"{(first + second) / 2:+.2f}"

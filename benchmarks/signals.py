@@ -1,0 +1,144 @@
+"""How right and how steady the signals are.
+
+    python -m benchmarks.signals [--pose | --clip]
+
+1. Faces turned by known angles: the face model seen by a pinhole camera, its points with noise, by cameras whose focal
+   length is not the assumed one, and with other noses than the model's.
+2. The demo clip, RwR and cold on the same frames: the standard deviation of every signal while the head is nearly
+   still and no folder hides it, after a straight line is taken off; roll against the true rotation; blinks and PERCLOS
+   against the true ones.
+3. The time that the signals of one face take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.core.modes import Mode
+from app.core.settings import EngineSettings, TrackingSettings
+from app.sources.demo import DemoClip, demo_truth
+from app.tracking.pipeline import build_pipeline
+from model.signals.head import FACE_MODEL, RIGID, head_pose, rotation
+from model.signals.track import NAMES, SIGNALS, Signals, SignalTracker, signal_values
+from model.topology import POINTS
+
+Array = NDArray[np.float64]
+
+SIZE = (1280, 720)
+DISTANCE_MM = 600.0
+YAWS, PITCHES, ROLLS = range(-60, 61, 15), range(-30, 31, 15), range(-30, 31, 15)
+NOISE_TRIALS = 5
+CLOSED = 0.8
+"""The clip's lids count as closed from this share on."""
+
+
+def main() -> None:
+    """Print what was asked for, or all of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pose", action="store_true", help="the first and the last part alone")
+    parser.add_argument("--clip", action="store_true", help="the second part alone")
+    arguments = parser.parse_args()
+    if not arguments.clip:
+        print_pose()
+        print_time()
+    if not arguments.pose:
+        print_clip()
+
+
+def seen(model: Array, angles: tuple[float, float, float], focal: float) -> Array:
+    """Return landmarks (98, 2) whose rigid points are those of ``model`` (13, 3) in mm, 60 cm away."""
+    turned = model @ rotation(*angles).T * (1, 1, -1) + (0, 0, DISTANCE_MM)
+    points = np.zeros((POINTS, 2))
+    centre = ((SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2)
+    points[list(RIGID)] = focal * max(SIZE) * turned[:, :2] / turned[:, 2:] + centre
+    return points
+
+
+def print_pose() -> None:
+    """Print the error of the angles and the distance over a grid of poses."""
+    random = np.random.default_rng(0)
+    deeper = FACE_MODEL * (1, 1, 1.15)
+    print("condition, mean (95th percentile) of the absolute error: yaw, pitch, roll in degrees; distance in %")
+    for name, model, focal, noise in (
+        ("as assumed", FACE_MODEL, 1.0, 0.0),
+        ("points with noise of 0.5 % of the inter-ocular distance", FACE_MODEL, 1.0, 0.005),
+        ("points with noise of 2 %", FACE_MODEL, 1.0, 0.02),
+        ("focal length 0.7", FACE_MODEL, 0.7, 0.0),
+        ("focal length 1.5", FACE_MODEL, 1.5, 0.0),
+        ("a face 15 % deeper", deeper, 1.0, 0.0),
+    ):
+        errors = []
+        for angles in itertools.product(YAWS, PITCHES, ROLLS):
+            clean = seen(model, angles, focal)
+            pixels = noise * 90 * focal * max(SIZE) / DISTANCE_MM
+            for _ in range(NOISE_TRIALS if noise else 1):
+                pose = head_pose(clean + random.normal(0, pixels, clean.shape), SIZE)
+                assert pose is not None
+                found = (pose.yaw, pose.pitch, pose.roll)
+                errors.append([*np.subtract(found, angles), 100 * (pose.z * 10 / DISTANCE_MM - 1)])
+        off = np.abs(errors)
+        means, most = off.mean(axis=0), np.percentile(off, 95, axis=0)
+        print(f"{name}: " + ", ".join(f"{mean:.2f} ({high:.2f})" for mean, high in zip(means, most, strict=True)))
+
+
+def print_time() -> None:
+    """Print the processor time of one face's signals."""
+    tracker, points = SignalTracker(), seen(FACE_MODEL, (10, 5, 0), 1.0)
+    points += np.random.default_rng(0).normal(0, 0.3, points.shape)
+    started = time.process_time()
+    for frame in range(1000):
+        tracker.update(points, SIZE, frame / 30)
+    print(f"signals of one face: {time.process_time() - started:.2f} ms of processor time")
+
+
+def print_clip() -> None:
+    """Print noise at rest, and roll and eyes against the truth, for RwR and cold."""
+    pipeline = build_pipeline(EngineSettings(), TrackingSettings(compare=True))
+    clip, truth = DemoClip(), demo_truth()
+    frames = len(truth.blink)
+    values = {mode: np.full((frames, len(NAMES)), np.nan) for mode in (Mode.RWR, Mode.COLD)}
+    stamps = np.full(frames, np.nan)
+    while (frame := clip.read()) is not None:
+        stamps[frame.index] = frame.timestamp
+        for face in pipeline.process(frame).faces[:1]:
+            for estimate in (face.estimate, face.other):
+                if estimate is not None and estimate.signals is not None:
+                    values[Mode(estimate.mode)][frame.index] = row(estimate.signals)
+    clip.close()
+    pipeline.close()
+    still = truth.still & ~truth.occluded & (truth.blink <= 0) & (truth.mouth <= 0)
+    print(f"\n{int(still.sum())} still frames, standard deviation: signal, unit, RwR, cold, ratio")
+    for index, signal in enumerate(SIGNALS[:-3]):
+        rwr, cold = (steadiness(stamps[still], values[mode][still, index]) for mode in (Mode.RWR, Mode.COLD))
+        print(f"{signal.name}, {signal.unit}, {rwr:.4f}, {cold:.4f}, {rwr / cold:.2f}")
+    true_roll = np.degrees(np.arctan2(truth.matrix[:, 1, 0], truth.matrix[:, 0, 0]))
+    clear = ~truth.occluded
+    true_blinks = int(np.count_nonzero(np.diff((truth.blink > 0.5).astype(int)) == 1))
+    print(f"\nblinks in the clip: {true_blinks}; closed by {CLOSED:.0%} in {np.mean(truth.blink >= CLOSED):.3f} of it")
+    for mode, found in values.items():
+        roll = found[:, 2] - true_roll
+        error = np.nanstd(roll[clear])
+        blinks, perclos = np.nanmax(found[:, -2]), found[-1, -1]
+        print(f"{mode}: roll {error:.2f} degrees from the true one (constant taken off), ", end="")
+        print(f"{blinks:.0f} blinks, PERCLOS {perclos:.3f}")
+
+
+def row(signals: Signals) -> list[float]:
+    """Return the values of all signals, NaN for what is not known."""
+    return [np.nan if value is None else float(value) for value in signal_values(signals)]
+
+
+def steadiness(seconds: Array, values: Array) -> float:
+    """Return the standard deviation of ``values`` from their best straight line over ``seconds``."""
+    known = np.isfinite(values)
+    line = np.polyfit(seconds[known], values[known], 1)
+    return float(np.std(values[known] - np.polyval(line, seconds[known])))
+
+
+if __name__ == "__main__":
+    main()

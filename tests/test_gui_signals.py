@@ -1,0 +1,85 @@
+"""The signals card, its key, and the neutral face."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PySide6.QtWidgets import QApplication
+from pytestqt.qtbot import QtBot
+
+from app.core.frame import FrameResult
+from app.gui.live.presenters.remembered import Remembered
+from app.gui.live.presenters.share import ShareForm, read_form
+from app.gui.live.presenters.signals import NeutralCapture, signal_rows
+from app.gui.live.views.page import LivePage, PagePart
+from app.sessions.plain import from_plain, to_plain
+from model.signals.blendshapes import AVERAGE, blendshapes
+from model.signals.expression import measure_expression
+from model.signals.track import Signals, SignalTracker
+from tests.gui_fakes import frame_result
+from tests.signals_fakes import SIZE, face
+
+
+def signals_of_face() -> Signals:
+    found = SignalTracker().update(face(), SIZE, 0.0)
+    assert found is not None
+    return found
+
+
+def result(captured: float, *, closed: bool = False) -> FrameResult:
+    points = face()
+    if closed:
+        points[[61, 62, 63]] = points[[67, 66, 65]]
+    known = frame_result(captured=captured, image=np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
+    estimate = replace(
+        known.faces[0].estimate, landmarks=points, signals=SignalTracker().update(points, SIZE, captured)
+    )
+    return replace(known, faces=(replace(known.faces[0], estimate=estimate),))
+
+
+def test_the_card_has_the_same_lines_with_and_without_a_face() -> None:
+    rows, nothing = signal_rows(signals_of_face()), signal_rows(None)
+    assert [row.name for row in rows] == [row.name for row in nothing]
+    values = {row.name: row.value for row in rows}
+    assert values["Distance"] == "58 cm"
+    assert values["Mouth"] == "0.20  0.60"
+    assert values["PERCLOS"] == nothing[0].value
+    assert values["Blinks"] == "0"
+
+
+def test_the_neutral_face_is_the_last_second_without_blinks() -> None:
+    capture = NeutralCapture()
+    assert capture.take(10.0) is None
+    capture.add(result(2.0, closed=True))
+    for index in range(9):
+        capture.add(result(9.2 + index / 20, closed=index == 4))
+    neutral = capture.take(10.0)
+    assert neutral is not None
+    now = measure_expression(face(), signals_of_face().face, SIZE)
+    assert neutral.ear_left == pytest.approx(now.ear_left)
+    assert max(blendshapes(now, neutral).values()) == pytest.approx(0, abs=1e-6)
+    assert capture.take(30.0) is None
+    capture.clear()
+    assert capture.take(10.0) is None
+
+
+def test_the_neutral_face_is_remembered_and_sent() -> None:
+    remembered = from_plain(Remembered, to_plain(replace(Remembered(), neutral=AVERAGE)))
+    assert remembered.neutral == AVERAGE
+    form = ShareForm(vmc_on=True)
+    assert read_form(form, False, AVERAGE).settings.neutral == AVERAGE
+
+
+def test_the_card_is_closed_until_its_key(qapp: QApplication, qtbot: QtBot) -> None:
+    page = LivePage()
+    qtbot.addWidget(page)
+    assert PagePart.SIGNALS not in page.open
+    page.toggle_signals()
+    assert PagePart.SIGNALS in page.open
+    page.toggle_part(PagePart.PANEL)
+    page.toggle_signals()
+    assert {PagePart.PANEL, PagePart.SIGNALS} <= set(page.open)
+    page.toggle_signals()
+    assert page.open == (PagePart.PANEL,)
