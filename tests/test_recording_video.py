@@ -15,10 +15,10 @@ import pytest
 
 from app.core.errors import RecordingError
 from app.core.places import ROOT
-from app.media.audio import AudioCopy
 from app.media.clock import probe_timing
 from app.media.encoding import SCRUB
 from app.media.safe_file import SafeFile
+from app.media.streams import StreamCopy
 from app.media.video import VideoWriter, letterbox
 from tests.recording_fakes import NTSC, make_video, picture, read_video
 
@@ -37,13 +37,13 @@ def copy(source: Path, target: Path, frames: int | None = None) -> None:
         height,
         time_base=timing.time_base,
         frame_rate=timing.frame_rate,
-        audio=AudioCopy(source, timing.start),
+        copy=StreamCopy(source, timing.start),
     )
     last = 0.0
     for time, image in list(zip(video.times, video.images, strict=True))[:frames]:
         last = float(time - timing.start)
         writer.write(image, last)
-    writer.close(audio_end=None if frames is None else last)
+    writer.close(copy_end=None if frames is None else last)
 
 
 VARIABLE = np.cumsum(np.random.default_rng(3).integers(200, 4000, 40)).tolist()
@@ -94,10 +94,10 @@ def test_audio_ends_with_the_pictures_where_tracking_stopped_early(tmp_path):
 def test_audio_that_the_format_cannot_hold_is_named(tmp_path):
     source = tmp_path / "in.mov"
     make_video(source, list(range(10)), Fraction(1, 25), Fraction(25), audio="pcm_mulaw")
-    audio = AudioCopy(source)
-    with VideoWriter(tmp_path / "out.mp4", 64, 48, audio=audio) as writer:
+    audio = StreamCopy(source)
+    with VideoWriter(tmp_path / "out.mp4", 64, 48, copy=audio) as writer:
         writer.write(picture(0), 0.0)
-    assert audio.left_out == ("pcm_mulaw",)
+    assert audio.left_out == ("audio in pcm_mulaw",)
     assert len(read_video(tmp_path / "out.mp4").times) == 1
 
 
@@ -191,14 +191,14 @@ KILLED = """
 import os, signal, sys
 from fractions import Fraction
 from pathlib import Path
-from app.media.audio import AudioCopy
+from app.media.streams import StreamCopy
 from app.media.safe_file import SafeFile
 from app.media.video import VideoWriter
 import av
 import numpy as np
 source, target = Path(sys.argv[1]), Path(sys.argv[2])
-audio = AudioCopy(source) if sys.argv[3] == "audio" else None
-writer = VideoWriter(target, 64, 48, audio=audio)
+audio = StreamCopy(source) if sys.argv[3] == "audio" else None
+writer = VideoWriter(target, 64, 48, copy=audio)
 for k in range(90):
     writer.write(np.full((48, 64, 3), 20 + 10 * (k % 20), np.uint8), k / 30)
 os.kill(os.getpid(), signal.SIGKILL)

@@ -16,9 +16,9 @@ from app.core.errors import UserError
 from app.core.frame import Frame, FrameResult
 from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
-from app.media.audio import AudioCopy
 from app.media.clock import SourceTiming, probe_timing
 from app.media.outputs import OutputPlan, Outputs
+from app.media.streams import StreamCopy
 from app.sessions.form import is_session
 from app.sessions.metadata import EngineFacts
 from app.sessions.plan import VideoCopy
@@ -297,12 +297,12 @@ def _reason(ended: bool, problem: UserError | None) -> str:
 def _open_outputs(request: TrackRequest, info: SourceInfo) -> Outputs:
     path, plan = request.file, request.plan
     timing: SourceTiming | None = None
-    audio: AudioCopy | None = None
+    copy: StreamCopy | None = None
     if path is not None:
         timing = probe_timing(path)
-        if timing is not None and plan.view is not None and request.audio:
-            audio = AudioCopy(path, timing.start)
-    return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, audio=audio)
+        if timing is not None and plan.view is not None:
+            copy = StreamCopy(path, timing.start, audio=request.audio)
+    return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, copy=copy)
 
 
 def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> SessionWriter | None:
@@ -319,12 +319,16 @@ def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) 
 def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[str]:
     note = source.note if isinstance(source, VideoSource | ImageSource | AnimationSource) else ""
     remarks = [remark for remark in (source.info.remark, note) if remark]
-    if outputs.audio is not None and request.plan.view is not None:
-        if outputs.audio.left_out:
-            names, suffix = ", ".join(outputs.audio.left_out), request.plan.view.suffix
-            remarks.append(f"Audio in {names} does not fit into {suffix} and was left out; .mkv can hold it.")
-        if outputs.audio.damaged:
-            remarks.append(f"The audio of {request.input} is damaged; what could be read was copied.")
+    if outputs.resized is not None:
+        width, height = outputs.resized
+        remarks.append(f"The size of the pictures changes; the video shows all of them scaled into {width}x{height}.")
+    if outputs.copy is not None and request.plan.view is not None:
+        if outputs.copy.left_out:
+            suffix = request.plan.view.suffix
+            hint = "" if suffix == ".mkv" else " (.mkv holds more)"
+            remarks.append(f"What {suffix} cannot hold was left out{hint}: {', '.join(outputs.copy.left_out)}.")
+        if outputs.copy.damaged:
+            remarks.append(f"Audio or other tracks of {request.input} are damaged; what could be read was copied.")
     return remarks
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from app.core.errors import RecordingError
 from app.core.files import check_folder, check_new_folder, check_writable, failure, nearest_folder
 from app.core.frame import FrameResult
-from app.media.audio import AudioCopy
 from app.media.clock import FileClock, RecordingClock, SourceTiming, Timeline
 from app.media.overlay import draw_overlay
+from app.media.streams import StreamCopy
 from app.media.tables import TABLE_SUFFIXES, LandmarkTable, open_table
 from app.media.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
 
@@ -116,8 +116,8 @@ class View(Protocol):
         """Write the picture of frame ``index``, shown at ``time`` seconds."""
         ...
 
-    def close(self, *, audio_end: float | None = None) -> None:
-        """Finish; ``audio_end`` cuts the audio if the pictures stopped early."""
+    def close(self, *, copy_end: float | None = None) -> None:
+        """Finish; ``copy_end`` cuts what is copied if the pictures stopped early."""
         ...
 
 
@@ -128,10 +128,11 @@ class Outputs:
         plan: checked before.
         live: the input runs in real time, so its wall clock counts.
         timing: the clock of an input file.
-        audio: audio of the input to copy into a video.
+        copy: what else the input holds, to copy into a video.
 
     Attributes:
-        audio: the same.
+        copy: the same.
+        resized: the size of the video, (width, height), once a picture of another size was scaled into it.
     """
 
     def __init__(
@@ -141,12 +142,13 @@ class Outputs:
         live: bool = False,
         timing: SourceTiming | None = None,
         frame_rate: float | None = None,
-        audio: AudioCopy | None = None,
+        copy: StreamCopy | None = None,
     ) -> None:
         self._plan = plan
         self._timing = timing
         self._rate = Fraction(frame_rate).limit_denominator(1001) if frame_rate else None
-        self.audio = audio
+        self.copy = copy
+        self.resized: tuple[int, int] | None = None
         self._clock: Timeline = RecordingClock() if live else FileClock(timing)
         self._view: View | None = None
         self._last = 0.0
@@ -172,23 +174,25 @@ class Outputs:
             if self._view is None:
                 self._view = self._open_view(self._plan.view, image)
             self._view.write(image, time, result.frame.index)
+            if isinstance(self._view, _VideoView) and (image.shape[1], image.shape[0]) != self._view.size:
+                self.resized = self._view.size
 
     def close(self, *, complete: bool = True) -> None:
         """Finish every file, even if one of them fails; safe to call twice.
 
         Args:
-            complete: the input was read to its end, so all of its audio belongs to the output.
+            complete: the input was read to its end, so everything in it belongs to the output.
 
         Raises:
             RecordingError: for the first file whose end could not be written.
         """
         with ExitStack() as closing:
-            if self.audio is not None:
-                closing.callback(self.audio.close)
+            if self.copy is not None:
+                closing.callback(self.copy.close)
             for table in self._tables:
                 closing.callback(table.close)
             if self._view is not None:
-                self._view.close(audio_end=None if complete else self._last)
+                self._view.close(copy_end=None if complete else self._last)
 
     def _open_view(self, view: Path, image: NDArray[np.uint8]) -> View:
         suffix = view.suffix.lower()
@@ -203,7 +207,7 @@ class Outputs:
                     height,
                     time_base=base,
                     frame_rate=rate,
-                    audio=self.audio,
+                    copy=self.copy,
                     overwrite=self._plan.overwrite,
                 )
             )
@@ -213,12 +217,13 @@ class Outputs:
 class _VideoView:
     def __init__(self, writer: VideoWriter) -> None:
         self._writer = writer
+        self.size = writer.size
 
     def write(self, image: NDArray[np.uint8], time: float, index: int) -> None:
         self._writer.write(letterbox(image, *self._writer.size), time)
 
-    def close(self, *, audio_end: float | None = None) -> None:
-        self._writer.close(audio_end=audio_end)
+    def close(self, *, copy_end: float | None = None) -> None:
+        self._writer.close(copy_end=copy_end)
 
 
 class _PictureView:
@@ -230,7 +235,7 @@ class _PictureView:
     def write(self, image: NDArray[np.uint8], time: float, index: int) -> None:
         write_picture(self._paths[index], image)
 
-    def close(self, *, audio_end: float | None = None) -> None:
+    def close(self, *, copy_end: float | None = None) -> None:
         """Every picture is complete as it is written."""
 
 

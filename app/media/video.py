@@ -28,7 +28,7 @@ from app.media.encoding import FILE, Encoding
 from app.media.safe_file import SafeFile
 
 if TYPE_CHECKING:
-    from app.media.audio import AudioCopy
+    from app.media.streams import StreamCopy
 
 _FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".nut": "nut"}
 VIDEO_SUFFIXES = FILE.suffixes
@@ -48,7 +48,7 @@ class VideoWriter:
         frame_rate: nominal frames per second, for the encoder's rate control.
         encoding: how pictures are encoded.
         threads: of the encoder; 0 leaves it to the encoder.
-        audio: streams to copy beside the pictures.
+        copy: what to copy beside the pictures.
         overwrite: replace an existing file.
 
     Raises:
@@ -65,7 +65,7 @@ class VideoWriter:
         frame_rate: Fraction | None = None,
         encoding: Encoding = FILE,
         threads: int = 0,
-        audio: AudioCopy | None = None,
+        copy: StreamCopy | None = None,
         overwrite: bool = False,
     ) -> None:
         if path.suffix.lower() not in encoding.suffixes:
@@ -87,7 +87,7 @@ class VideoWriter:
         self._key_pts: int | None = None
         self._frames = 0
         self._closed = False
-        self._audio = audio
+        self._copy = copy
         try:
             self._file = SafeFile(path)
         except OSError as error:
@@ -97,8 +97,8 @@ class VideoWriter:
                 self._file, "w", format=_FORMATS[path.suffix.lower()], options=_container_options(path, time_base)
             )
             self._stream = self._open_stream(frame_rate or Fraction(30), threads)
-            if audio is not None:
-                audio.attach(self._container)
+            if copy is not None:
+                copy.attach(self._container)
         except (OSError, FFmpegError, ValueError) as error:
             self._file.close()
             raise self._failure(error) from error
@@ -152,8 +152,8 @@ class VideoWriter:
         self._remember(pts)
         try:
             self._mux(self._stream.encode(frame))
-            if self._audio is not None:
-                self._audio.copy_until(float(pts * self._time_base))
+            if self._copy is not None:
+                self._copy.copy_until(float(pts * self._time_base))
         except (OSError, FFmpegError) as error:
             raise self._failure(error) from error
         if self._file.error is not None:
@@ -161,11 +161,11 @@ class VideoWriter:
         self._file.mark()
         self._frames += 1
 
-    def close(self, *, audio_end: float | None = None) -> None:
+    def close(self, *, copy_end: float | None = None) -> None:
         """Finish the file; safe to call twice.
 
         Args:
-            audio_end: copy audio up to this time in seconds, where the pictures stopped early;
+            copy_end: copy the rest up to this time in seconds, where the pictures stopped early;
                 None copies all of it.
 
         Raises:
@@ -177,8 +177,8 @@ class VideoWriter:
         problem: BaseException | None = None
         try:
             self._mux(self._stream.encode(None))
-            if self._audio is not None:
-                self._audio.finish(audio_end)
+            if self._copy is not None:
+                self._copy.finish(copy_end)
             self._file.mark()
         except Exception as error:  # whatever an encoder raises, the file is closed and what it holds is kept
             problem = error
@@ -188,8 +188,8 @@ class VideoWriter:
             problem = problem or error
         finally:
             self._file.close()
-            if self._audio is not None:
-                self._audio.close()
+            if self._copy is not None:
+                self._copy.close()
         problem = self._file.error or problem
         if problem is not None:
             raise self._failure(problem) from problem
