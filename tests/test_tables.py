@@ -48,7 +48,7 @@ def test_columns_are_the_documented_ones(path):
     write(path, result(0))
     row = read(path)[0]
     assert tuple(row) == COLUMNS
-    assert len(row) == 4 + 3 * 98 + 5 + 7 + 21
+    assert len(row) == 4 + 3 * 98 + 5 + 7 + 21 + 2
     assert COLUMNS[: 4 + 3 * 98 + 5 + 7][-1] == "flicker_pupils"  # signals come last, so that older readers find theirs
 
 
@@ -93,7 +93,12 @@ def test_a_frame_without_faces_keeps_its_row(path):
     write(path, result(0), result(1, faces=[]), result(2))
     rows = read(path)
     assert [int(row["frame"]) for row in rows] == [0, 1, 2]
-    assert {name for name, value in rows[1].items() if value is not None} == {"frame", "time"}
+    assert {name for name, value in rows[1].items() if value is not None} == {"frame", "time", "width", "height"}
+
+
+def test_the_size_of_each_frame_is_written(path):
+    write(path, result(0), result(1, image=np.zeros((96, 128, 3), np.uint8)), result(2, faces=[]))
+    assert [(int(row["width"]), int(row["height"])) for row in read(path)] == [(64, 48), (128, 96), (64, 48)]
 
 
 def test_faces_and_compared_modes_have_rows_of_their_own(path):

@@ -8,8 +8,11 @@ import signal
 import threading
 from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
+import PIL.Image
+import pillow_heif
 import pyarrow.parquet
 import pytest
 
@@ -17,6 +20,8 @@ from app.batch.track import EVERY_FACE
 from app.cli import track
 from app.core.errors import RecordingError, SourceError, UserError
 from app.sessions.session import open_session
+from app.sessions.video import SessionVideo
+from app.sources.open import open_source
 from app.sources.spec import StreamSpec
 from model.errors import ModelError
 from model.weights import sha256
@@ -425,3 +430,72 @@ def test_sessions_that_cannot_be_are_refused_before_any_work(video, tmp_path):
     with pytest.raises(UserError, match="session replay"):
         run(tmp_path / "talk", "--csv", tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
+
+
+def disc(index, size=(64, 48)):
+    """Return a picture of a disc that moves slowly."""
+    rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
+    inside = (columns - 20 - index) ** 2 + (rows - 20) ** 2 < 100
+    return PIL.Image.fromarray(np.repeat((40 + 150 * inside).astype(np.uint8)[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("in.jfif", "JPEG"), ("in.heic", "HEIF"), ("in.avif", "AVIF"), ("in", "PNG")]
+)
+def test_a_picture_of_any_name_gives_a_picture(tmp_path, name, kind):
+    pillow_heif.register_heif_opener()
+    disc(0).save(tmp_path / name, kind)
+    assert run(tmp_path / name, "-o", tmp_path / "out.jpg", source=open_source) == 0
+    assert cv2.imread(str(tmp_path / "out.jpg")).shape == (48, 64, 3)
+
+
+def test_an_animation_is_a_video(tmp_path):
+    path = tmp_path / "in.png"
+    disc(0).save(path, save_all=True, append_images=[disc(i) for i in (2, 4, 6)], duration=[50, 100, 150, 50])
+    assert run(path, "-o", tmp_path / "out.mp4", "--session", tmp_path / "s", source=open_source) == 0
+    assert read_video(tmp_path / "out.mp4").times == pytest.approx([0, 0.05, 0.15, 0.3])
+    session = open_session(tmp_path / "s")
+    assert session.metadata.video.inside
+    assert session.metadata.counts.pictures == 4
+    with pytest.raises(RecordingError, match="more than one"):
+        run(path, "-o", tmp_path / "out.png", source=open_source)
+
+
+def test_photos_are_said_and_of_any_size(tmp_path, capsys):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for index, size in enumerate([(64, 48), (48, 64), (80, 48)]):
+        disc(index, size).save(folder / f"{index}.jpg")
+    words = ("-o", tmp_path / "out.mp4", "--csv", tmp_path / "out.csv")
+    assert run(folder, *words, source=open_source) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "The 3 pictures are taken as photos, each on its own, since their sizes differ." in said
+    assert "The size of the pictures changes; the video shows all of them scaled into 64x48." in said
+    assert [image.shape for image in read_video(tmp_path / "out.mp4").images] == [(48, 64, 3)] * 3
+    sizes = [(row["width"], row["height"]) for row in rows(tmp_path / "out.csv")]
+    assert sizes == [("64", "48"), ("48", "64"), ("80", "48")]
+
+
+def test_adaptations_are_said_and_kept_in_the_session(tmp_path, capsys):
+    path = tmp_path / "in.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(2)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(0, 32), format="rgb24")))
+        container.mux(stream.encode(None))
+    words = ("-o", tmp_path / "out.mp4", "--session", tmp_path / "s")
+    assert run(path, *words, source=open_source) == 0
+    assert "Pictures were made of square pixels." in capsys.readouterr().out.splitlines()
+    assert read_video(tmp_path / "out.mp4").images[0].shape == (48, 64, 3)
+    session = open_session(tmp_path / "s")
+    assert session.metadata.source.adaptations == ("square pixels",)
+    with SessionVideo(path, np.zeros(1)) as video:
+        assert video.read(0).shape == (48, 64, 3)
+
+
+def test_what_the_format_cannot_hold_is_said(tmp_path, capsys):
+    source = tmp_path / "speech.mov"
+    make_video(source, range(10), Fraction(1, 25), Fraction(25), audio="pcm_mulaw")
+    assert run(source, "-o", tmp_path / "out.mp4") == 0
+    assert "What .mp4 cannot hold was left out (.mkv holds more): audio in pcm_mulaw." in capsys.readouterr().out

@@ -7,8 +7,9 @@ solve started from the last frame's state), ``reset_reason`` (why it did not, em
 (frames since the last cold start), ``flicker`` and ``flicker_contour`` ... ``flicker_pupils`` (motion that
 the picture does not explain, overall and by region, percent of the inter-ocular distance; empty where it
 was not measured), then the signals of :data:`model.signals.track.SIGNALS` (head pose, eyes, mouth, brows, gaze; empty
-where they are not known). A frame without a face has one row with everything after ``time`` empty, so frames can
-be counted. Where two modes are compared each face has two rows, the chosen mode first.
+where they are not known), then ``width`` and ``height`` of the frame in pixels, which may change within a stream or a
+folder. A frame without a face has one row with everything between ``time`` and ``width`` empty, so frames can be
+counted. Where two modes are compared each face has two rows, the chosen mode first.
 
 After a kill a CSV lacks at most the last fifth of a second (its last line may be cut short). A Parquet file
 has its index at the end, so it is written as ``NAME.parquet.part`` and gets its name when it is
@@ -44,7 +45,7 @@ REPORT = ("evaluations", "residual", "warm", "reset_reason", "age", *FLICKER)
 """Columns of what was reported about a solve; see :func:`_report`."""
 BEFORE_SIGNALS = (*("frame", "time", "face", "mode"), *COORDINATES, *UNCERTAINTIES, *REPORT)
 """All columns of tables by versions that knew no signals."""
-COLUMNS = (*BEFORE_SIGNALS, *NAMES)
+COLUMNS = (*BEFORE_SIGNALS, *NAMES, "width", "height")
 FLUSH_SECONDS = 0.2
 ROW_GROUP = 2048
 """Rows of a Parquet row group. Each costs a quarter of a megabyte until the end, for 300 columns' descriptions."""
@@ -52,7 +53,9 @@ ROW_GROUP = 2048
 _BUFFER = 1 << 20
 _NUMBERS = ",".join(["%.3f"] * (3 * POINTS))
 
-Row = tuple[int, float, int, Estimate] | tuple[int, float, None, None]
+Size = tuple[int, int]
+"""Width and height of a frame."""
+Row = tuple[int, float, Size, int, Estimate] | tuple[int, float, Size, None, None]
 
 
 class LandmarkTable(Protocol):
@@ -218,9 +221,10 @@ class ParquetTable:
         columns: dict[str, Any] = {
             "frame": [row[0] for row in rows],
             "time": [row[1] for row in rows],
-            "face": [row[2] for row in rows],
+            "face": [row[3] for row in rows],
             "mode": [e and e.mode for *_, e in rows],
         }
+        columns |= {name: [row[2][i] for row in rows] for i, name in enumerate(("width", "height"))}
         reports = [(None,) * len(REPORT) if e is None else _report(e) for *_, e in rows]
         columns |= {name: [values[i] for values in reports] for i, name in enumerate(REPORT)}
         found = [None if e is None else e.signals for *_, e in rows]
@@ -233,13 +237,13 @@ class ParquetTable:
 
 
 def _rows(result: FrameResult, time: float) -> Iterator[Row]:
-    index = result.frame.index
+    index, (height, width) = result.frame.index, result.frame.image.shape[:2]
     if not result.faces:
-        yield index, time, None, None
+        yield index, time, (width, height), None, None
     for face in result.faces:
-        yield index, time, face.face, face.estimate
+        yield index, time, (width, height), face.face, face.estimate
         if face.other is not None:
-            yield index, time, face.face, face.other
+            yield index, time, (width, height), face.face, face.other
 
 
 def _report(estimate: Estimate) -> tuple[float | str | None, ...]:
@@ -255,13 +259,13 @@ def _finite(value: float | None) -> float | None:
 
 
 def _line(row: Row) -> str:
-    index, time, face, estimate = row
+    index, time, (width, height), face, estimate = row
     if estimate is None:
-        return f"{index},{time:.6f}" + "," * (len(COLUMNS) - 2) + "\n"
+        return f"{index},{time:.6f}" + "," * (len(COLUMNS) - 3) + f"{width},{height}\n"
     numbers = _NUMBERS % (*estimate.landmarks.reshape(-1).tolist(), *estimate.uncertainty.tolist())
     report = ",".join(map(_field, _report(estimate)))
     signals = _signal_fields(estimate)
-    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{report},{signals}\n"
+    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{report},{signals},{width},{height}\n"
 
 
 def _signal_fields(estimate: Estimate) -> str:
@@ -305,5 +309,7 @@ def table_schema() -> pyarrow.Schema:
         "age": pyarrow.int32(),
         **dict.fromkeys(FLICKER, pyarrow.float64()),
         "blinks": pyarrow.int32(),
+        "width": pyarrow.int32(),
+        "height": pyarrow.int32(),
     }
     return pyarrow.schema([(name, types.get(name, pyarrow.float32())) for name in COLUMNS])
