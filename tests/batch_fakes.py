@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from app.batch.inputs import Inputs, find_videos
@@ -86,7 +86,7 @@ class InlineRunner:
 
     workers = 1
 
-    def __init__(self, work=follow_orders) -> None:
+    def __init__(self, work: Callable[..., Outcome] = follow_orders) -> None:
         self.done: list[str] = []
         self._work = work
 

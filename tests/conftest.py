@@ -6,6 +6,11 @@ import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
+import subprocess
+import sys
+from multiprocessing.process import BaseProcess
+from typing import Any, NoReturn
+
 import platformdirs
 import pytest
 
@@ -20,6 +25,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("fuzz")
     group.addoption("--fuzz", type=int, metavar="COUNT", help="damaged inputs of each kind, in place of a few")
     group.addoption("--fuzz-seed", type=int, default=3, help="another seed makes other inputs (default: 3)")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the window, and skip those of a GPU where there is none."""
+    for item in items:
+        if {"qapp", "qtbot"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.window)
+    on_a_gpu = [item for item in items if item.get_closest_marker("cuda")]
+    if on_a_gpu:
+        import torch
+
+        if not torch.cuda.is_available():
+            for item in on_a_gpu:
+                item.add_marker(pytest.mark.skip(reason="needs an NVIDIA GPU"))
+
+
+@pytest.fixture(autouse=True)
+def _processes_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test fail that starts another Python and is not marked so, as the fast tests would run it."""
+    if any(request.node.get_closest_marker(marker) for marker in ("process", "window", "slow", "cuda")):
+        return
+    start = subprocess.Popen.__init__
+
+    def refuse(*args: Any, **options: Any) -> NoReturn:
+        pytest.fail("This test starts a process; mark it with pytest.mark.process.")
+
+    def refuse_python(popen: Any, args: Any, *more: Any, **options: Any) -> None:
+        if sys.executable in args:
+            refuse()
+        start(popen, args, *more, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse_python)
+    monkeypatch.setattr(BaseProcess, "start", refuse)
 
 
 @pytest.fixture(autouse=True, scope="session")

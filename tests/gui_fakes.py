@@ -19,10 +19,11 @@ from app.gui.live.presenters.state import RecordingPlan
 from app.sessions.recorder import RecordingSummary
 from app.sources.base import Playable, SourceInfo
 from app.sources.spec import SourceSpec, parse_source
-from app.tracking.live import LiveStatus
+from app.tracking.live import LiveState, LiveStatus
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
 from model.solvers import SolveReport
+from model.solvers.report import StopReason
 from model.topology import POINTS, REGIONS
 
 SIZE = (320, 180)
@@ -35,7 +36,7 @@ def reading(overall: float) -> FlickerReading:
 
 def estimate(mode: str, flicker: float | None, points: NDArray[np.float32]) -> Estimate:
     warm = mode == Mode.RWR
-    report = SolveReport(2 if warm else 5, (0.3, 0.02), 1, "budget spent", warm, "" if warm else "first frame")
+    report = SolveReport(2 if warm else 5, (0.3, 0.02), 1, StopReason.BUDGET, warm, "" if warm else "first frame")
     spread = np.full(POINTS, 2.0, np.float32)
     return Estimate(mode, points, spread, report, None if flicker is None else reading(flicker))
 
@@ -94,7 +95,7 @@ class FakeLive:
         self._faces = faces
         self._image = image
         self._consumers: tuple[Callable[[FrameResult], None], ...] = ()
-        self._status = LiveStatus("opening")
+        self._status = LiveStatus(LiveState.OPENING)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fake-live", daemon=True)
 
@@ -131,17 +132,17 @@ class FakeLive:
 
     def _run(self) -> None:
         if self.source in ("camera:9", "missing.mp4"):
-            self._status = LiveStatus("failed", error=f"{self.source} cannot be opened; choose another source.")
+            self._status = LiveStatus(LiveState.FAILED, error=f"{self.source} cannot be opened; choose another source.")
             return
         info = SourceInfo(self.source.title(), *SIZE, 30.0, None, True, self.source == "demo")
         for index in itertools.count():
-            self._status = LiveStatus("running", info, "fake, CPU", "", index, index, 0)
+            self._status = LiveStatus(LiveState.RUNNING, info, "fake, CPU", "", index, index, 0)
             if index == 5 and self.source == "short.mp4":
-                self._status = LiveStatus("ended", info, "fake, CPU", "", index, index, 0)
+                self._status = LiveStatus(LiveState.ENDED, info, "fake, CPU", "", index, index, 0)
                 return
             if index == 5 and self.source == "unplugged":
                 error = "The camera stopped delivering; plug it in again."
-                self._status = LiveStatus("failed", info, "fake, CPU", error, index, index, 0)
+                self._status = LiveStatus(LiveState.FAILED, info, "fake, CPU", error, index, index, 0)
                 return
             result = frame_result(index, tracking=self.tracking, faces=self._faces, image=self._image)
             self.results.put(result)

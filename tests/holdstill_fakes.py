@@ -19,13 +19,14 @@ from app.tracking.conditions import Conditions, FaceView
 from model.geometry import Crop
 from model.metrics.flicker_meter import reading_of
 from model.solvers import SolveReport
+from model.solvers.report import StopReason
 from model.topology import MIRROR, POINTS, inter_ocular
 from tests.fakes import face_points
 
 Points = NDArray[np.float64]
 FPS = 30.0
 BLANK = np.zeros((360, 640, 3), np.uint8)
-CONDITIONS = Conditions(120.0, 0.0, 0.0, 40.0, 0.5, 2.0, FaceView(100.0, 0.5, 0.0, ""))
+CONDITIONS = Conditions(120.0, 0.0, 0.0, 40.0, 0.5, 2.0, FaceView(100.0, 0.5, 0.0, None))
 
 
 def still_face() -> Points:
@@ -47,7 +48,7 @@ def noisy(count: int, sigma: float | NDArray[np.floating], seed: int = 0) -> Poi
 
 
 def results(
-    modes: Mapping[str, Points],
+    modes: Mapping[Mode, Points],
     head: Points | None = None,
     face: int | None = 0,
     start: float = 100.0,
@@ -71,7 +72,7 @@ def results(
         estimates = [_estimate(mode, noise, truth, index) for mode, noise in modes.items()]
         faces = () if face is None else (FaceResult(face, Crop(320, 180, 300), *estimates[:2]),)
         frame = Frame(first + index, (first + index) / fps, BLANK, start + index / fps)
-        frames.append(FrameResult(frame, faces, {}, "", TrackingSettings(compare=len(modes) > 1)))
+        frames.append(FrameResult(frame, faces, {}, (), TrackingSettings(compare=len(modes) > 1)))
     return frames
 
 
@@ -118,5 +119,5 @@ def _estimate(mode: str, noise: Points, truth: Points, index: int) -> Estimate:
         motion = truth[index] + noise[index] - truth[index - 1] - noise[index - 1]
         reading = reading_of(motion, truth[index] - truth[index - 1], float(inter_ocular(truth[index])))
     warm = mode == Mode.RWR
-    report = SolveReport(1 if warm else 3, (0.1,), 0, "budget spent", warm, "" if warm else "RwR off")
+    report = SolveReport(1 if warm else 3, (0.1,), 0, StopReason.BUDGET, warm, "" if warm else "RwR off")
     return Estimate(mode, landmarks, np.full(POINTS, 2.0, np.float32), report, reading)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,11 @@ SIDE = 100.0
 
 
 def square_clip(
-    root: Path, name: str, shown: Sequence[float], labelled: Sequence[float], boxed: Sequence[float]
+    root: Path,
+    name: str,
+    shown: Iterable[float],
+    labelled: Iterable[float],
+    boxed: Iterable[float],
 ) -> ClipFiles:
     """Write a clip of a square at ``shown``, with labels and boxes that may say otherwise (horizontal centres)."""
     for folder in ("videos", "landmarks", "bboxes"):

@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 
-WFLW_ARGUMENTS = {"solver": "anderson", "beta": 0.3, "epochs": 60, "lr": 1e-4, "dataset": "WFLW", "amp": False}
+WFLW_ARGUMENTS: dict[str, Any] = {
+    "solver": "anderson",
+    "beta": 0.3,
+    "epochs": 60,
+    "lr": 1e-4,
+    "dataset": "WFLW",
+    "amp": False,
+}
 WFLW_V_ARGUMENTS = {"solver": "fpi", "beta": 0.4, "epochs": 60, "lr": 1e-4, "dataset": "WFLW", "amp": False}
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -19,6 +20,7 @@ from app.sources.spec import PathSpec
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
 from model.solvers import SolveReport
+from model.solvers.report import StopReason
 from model.topology import POINTS, REGIONS
 
 NTSC = Fraction(30000, 1001)
@@ -43,7 +45,7 @@ def landmarks(centre: tuple[float, float] = (32.0, 24.0), radius: float = 15.0) 
 def estimate(mode: str = Mode.RWR, points: NDArray[np.float32] | None = None, spread: float = 1.5) -> Estimate:
     """Return an estimate: RwR is warm with 2 evaluations and 0.42 % flicker, cold has 5 and 0.9 %."""
     warm = mode == Mode.RWR
-    report = SolveReport(2 if warm else 5, (0.25, 0.0625), 1, "budget spent", warm, "" if warm else "RwR off")
+    report = SolveReport(2 if warm else 5, (0.25, 0.0625), 1, StopReason.BUDGET, warm, "" if warm else "RwR off")
     reading = FlickerReading(0.42 if warm else 0.9, (0.5,) * len(REGIONS))
     where = landmarks() if points is None else points
     return Estimate(mode, where, np.full(POINTS, spread, np.float32), report, reading)
@@ -85,18 +87,21 @@ class Video:
 def read_video(path: Path) -> Video:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        frames = [
-            (frame.pts * stream.time_base, frame.to_ndarray(format="rgb24")) for frame in container.decode(stream)
-        ]
+        times, images = [], []
+        for frame in container.decode(stream):
+            assert frame.pts is not None
+            assert stream.time_base is not None
+            times.append(frame.pts * stream.time_base)
+            images.append(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
         rate = stream.average_rate
     with av.open(str(path)) as container:
         audio = [
             (packet.pts * packet.time_base, bytes(packet))
             for stream in container.streams.audio[:1]
             for packet in container.demux(stream)
-            if packet.size
+            if packet.size and packet.pts is not None and packet.time_base is not None
         ]
-    return Video([time for time, _ in frames], [image for _, image in frames], audio, rate)
+    return Video(times, images, audio, rate)
 
 
 def make_video(
@@ -114,7 +119,7 @@ def make_video(
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = video.time_base = time_base
-        tone = container.add_stream(audio, rate=SAMPLE_RATE, layout="mono") if audio else None
+        tone: Any = container.add_stream(audio, rate=SAMPLE_RATE, layout="mono") if audio else None
         samples = 0
         for index, stamp in enumerate(pts):
             frame = av.VideoFrame.from_ndarray(picture(index % 20, *size), format="rgb24")
@@ -142,6 +147,8 @@ class FileSource:
         self._container = av.open(str(path))
         stream = self._container.streams.video[0]
         self._frames = enumerate(self._container.decode(stream))
+        assert stream.time_base is not None
+        assert stream.average_rate is not None
         self._base = stream.time_base
         self._breaks_after = breaks_after
         self.info = SourceInfo(path.name, stream.width, stream.height, float(stream.average_rate), None, False)
@@ -153,7 +160,9 @@ class FileSource:
             return None
         if index == self._breaks_after:
             raise SourceError("The file is damaged.")
-        return Frame(index, float(frame.pts * self._base), frame.to_ndarray(format="rgb24"), 0.0)
+        assert frame.pts is not None
+        image = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+        return Frame(index, float(frame.pts * self._base), image, 0.0)
 
     def close(self) -> None:
         self.closed = True
@@ -195,7 +204,7 @@ class FakePipeline:
             return FrameResult(frame, ())
         main = estimate()
         if self.processed == 1:
-            report = SolveReport(5, (0.5, 0.1), 1, "budget spent", False, "first frame")
+            report = SolveReport(5, (0.5, 0.1), 1, StopReason.BUDGET, False, "first frame")
             main = Estimate(Mode.RWR, main.landmarks, main.uncertainty, report)
         return FrameResult(frame, (FaceResult(3, Crop(32.0, 24.0, 40.0), main),))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ from model.topology import MIRROR, POINTS
 SIZE = (1280, 720)
 
 
-def project(model: NDArray[np.float64], angles: tuple[float, float, float], place: tuple[float, float, float]):
+def project(model: NDArray[np.float64], angles: tuple[float, float, float], place: tuple[float, float, float]) -> Any:
     """Return pixels (n, 2) of points (n, 3) in mm of a head turned by ``angles`` in degrees at ``place`` in cm."""
     turned = model @ rotation(*angles).T
     seen = np.array(place) * 10 + turned * (1, 1, -1)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import av
 import numpy as np
@@ -40,7 +41,7 @@ def write_video(
     """Write RGB pictures; ``times`` are presentation times in periods of the rate."""
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w", options=options or {}) as container:
-        stream = container.add_stream(codec, rate=rate, options={"crf": "10"} if codec == "libx264" else {})
+        stream: Any = container.add_stream(codec, rate=rate, options={"crf": "10"} if codec == "libx264" else {})
         stream.width, stream.height, stream.pix_fmt = width, height, pixels
         stream.codec_context.thread_count = 1
         stream.time_base = 1 / rate
@@ -163,7 +164,7 @@ class FakeClock:
         if isinstance(doing, float):
             spent = doing if seconds is None else min(doing, seconds)
             self.doings[0] = doing - spent
-            if self.doings[0] <= 0:
+            if self.doings[0] <= 0:  # type: ignore[operator]
                 self.doings.pop(0)
             self.now += spent
             if seconds is not None:

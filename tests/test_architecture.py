@@ -101,5 +101,6 @@ def modules_after(statement: str) -> set[str]:
         ("import app.cli.train, app.cli.doctor", {"torch", "numpy", "cv2", "PySide6", "onnxruntime"}),
     ],
 )
+@pytest.mark.process
 def test_imports_stay_light(statement: str, unwanted: set[str]) -> None:
     assert not modules_after(statement) & unwanted

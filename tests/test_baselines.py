@@ -24,6 +24,8 @@ from tests.fakes import face_image, face_points
 from tests.lab_fakes import square_clip
 from tests.sources_fakes import write_video
 
+pytestmark = pytest.mark.process
+
 PYTHON = Path(sys.executable)
 MESH, STILL, DLIB = "mediapipe", "mediapipe-still", "dlib"
 

@@ -6,42 +6,48 @@ import argparse
 import io
 import json
 import signal
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from itertools import islice
+from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
-from app.batch.job import Job, OutputKind
+from app.batch.job import BatchSettings, Job, JobState, OutputKind
 from app.batch.report import FileReport
 from app.batch.track import EVERY_FACE
 from app.batch.worker import track_job_with
 from app.cli import batch, track
 from app.cli.batch_progress import BatchProgress
 from app.core.errors import UserError
+from app.core.frame import Frame, FrameResult
 from app.core.places import DEMO_CLIP
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.session import open_session
+from model.engine.names import EngineName
 from model.errors import ModelError
 from tests.batch_fakes import InlineRunner, videos, weights
 from tests.recording_fakes import NTSC, FakePipeline, make_video, read_video
 
 
-def parse(*words):
+def parse(*words: object) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     batch.add_parser(parser.add_subparsers())
     return parser.parse_args(["batch", *map(str, words)])
 
 
-def run(*words, runner=None):
+def run(*words: object, runner: InlineRunner | None = None) -> Any:
     return batch.run(parse(*words), open_runner=(runner or InlineRunner()).open)
 
 
 @pytest.fixture
-def model(tmp_path):
+def model(tmp_path: Path) -> tuple[str, Path]:
     return ("--weights", weights(tmp_path).weights)
 
 
-def test_exit_codes_and_words(tmp_path, model, capsys):
+def test_exit_codes_and_words(tmp_path: Path, model: tuple[str, Path], capsys: pytest.CaptureFixture[str]) -> None:
     videos(tmp_path / "in", a="ok", b="ok")
     words = (tmp_path / "in", "-o", tmp_path / "out", "--csv", *model)
     assert run(*words) == 0
@@ -56,11 +62,13 @@ def test_exit_codes_and_words(tmp_path, model, capsys):
     assert "3 videos: 2 skipped, 1 failed" in said.out
 
 
-def test_ctrl_c_leaves_the_rest_for_the_next_run(tmp_path, model, capsys):
+def test_ctrl_c_leaves_the_rest_for_the_next_run(
+    tmp_path: Path, model: tuple[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
     videos(tmp_path / "in", a="ok", b="ok")
 
     class Interrupted(InlineRunner):
-        def run(self, jobs, stopped, progress):
+        def run(self, jobs: Sequence[Job], stopped: Callable[[], bool], progress: Any) -> Any:
             for ended in super().run(jobs, stopped, progress):
                 signal.raise_signal(signal.SIGINT)
                 yield ended
@@ -82,7 +90,9 @@ def test_ctrl_c_leaves_the_rest_for_the_next_run(tmp_path, model, capsys):
         (("in", "-o", "out", "--list", "gone.txt"), "cannot be read"),
     ],
 )
-def test_bad_options_are_found_before_any_work(tmp_path, monkeypatch, words, message):
+def test_bad_options_are_found_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Any, message: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     videos(tmp_path / "in", a="ok")
     runner = InlineRunner()
@@ -92,11 +102,11 @@ def test_bad_options_are_found_before_any_work(tmp_path, monkeypatch, words, mes
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
-def settings_of(*words):
+def settings_of(*words: object) -> BatchSettings:
     return batch._settings(parse("in", "-o", "out", *words))
 
 
-def test_options_reach_the_settings(tmp_path):
+def test_options_reach_the_settings(tmp_path: Path) -> None:
     assert settings_of().kinds == (OutputKind.SESSION,)
     assert settings_of("--video", "--csv").kinds == (OutputKind.VIDEO, OutputKind.CSV)
     found = settings_of("--session", "--parquet", "--copy-video", "exact", "--rwr", "off", "--every-face", "--ghcu")
@@ -107,11 +117,11 @@ def test_options_reach_the_settings(tmp_path):
     assert found.tracking.max_faces == 3
 
 
-def fake_tracker(job, stopped, tell):
+def fake_tracker(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
     return track_job_with(job, stopped, tell, lambda engine, tracking: FakePipeline())
 
 
-def test_outputs_of_every_kind(tmp_path, model):
+def test_outputs_of_every_kind(tmp_path: Path, model: tuple[str, Path]) -> None:
     (tmp_path / "in" / "sub").mkdir(parents=True)
     video = tmp_path / "in" / "sub" / "talk.mov"
     make_video(video, [1001 * k for k in range(12)], Fraction(1, 30000), NTSC)
@@ -129,20 +139,20 @@ def test_outputs_of_every_kind(tmp_path, model):
     assert runner.done == []
 
 
-def test_what_was_begun_stays_until_it_is_done_anew(tmp_path, model):
+def test_what_was_begun_stays_until_it_is_done_anew(tmp_path: Path, model: tuple[str, Path]) -> None:
     make_video(tmp_path / "a.mp4", [512 * k for k in range(12)], Fraction(1, 15360))
     words = (tmp_path / "a.mp4", "-o", tmp_path / "out", *model)
 
-    def work(job, stopped, tell):
-        frames = []
+    def work(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
+        frames: list[Frame] = []
         return track_job_with(job, lambda: len(frames) == 5, tell, lambda *settings: Counting(frames))
 
     class Counting(FakePipeline):
-        def __init__(self, frames):
+        def __init__(self, frames: list[Frame]) -> None:
             super().__init__()
             self.frames = frames
 
-        def process(self, frame):
+        def process(self, frame: Frame) -> FrameResult:
             self.frames.append(frame)
             return super().process(frame)
 
@@ -155,14 +165,14 @@ def test_what_was_begun_stays_until_it_is_done_anew(tmp_path, model):
     assert not (tmp_path / "out" / "unfinished").exists()
 
 
-def outcome(job, **more):
-    def build(engine, tracking):
+def outcome(job: Job, **more: Any) -> Any:
+    def build(engine: EngineSettings, tracking: TrackingSettings) -> Any:
         raise more["error"]
 
     return track_job_with(job, lambda: False, lambda frames, total: None, build)
 
 
-def test_no_error_leaves_a_worker(tmp_path, model):
+def test_no_error_leaves_a_worker(tmp_path: Path, model: tuple[str, Path]) -> None:
     make_video(tmp_path / "a.mp4", [512 * k for k in range(3)], Fraction(1, 15360))
     job = Job(tmp_path / "a.mp4", "a", (OutputKind.CSV,), tmp_path / "out", settings_of("--csv"))
     found = outcome(job, error=ModelError("no graph"))
@@ -175,19 +185,19 @@ def test_no_error_leaves_a_worker(tmp_path, model):
     assert "damaged or incomplete" in outcome_of_garbage(tmp_path, job)
 
 
-def outcome_of_garbage(folder, job):
+def outcome_of_garbage(folder: Path, job: Job) -> Any:
     from dataclasses import replace
 
     (folder / "b.mp4").write_bytes(b"nothing")
     return outcome(replace(job, video=folder / "b.mp4"), error=AssertionError).error
 
 
-def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path):
+def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path: Path) -> None:
     video = tmp_path / "a.mp4"
     make_video(video, [512 * k for k in range(3)], Fraction(1, 15360))
     job = Job(video, "a", (OutputKind.CSV,), tmp_path / "out", settings_of("--csv"))
 
-    def build(engine, tracking):
+    def build(engine: EngineSettings, tracking: TrackingSettings) -> Any:
         with video.open("ab") as file:
             file.write(b"more")
         return FakePipeline()
@@ -197,7 +207,7 @@ def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path):
     assert "was changed while it was tracked" in found.error
 
 
-def test_all_workers_take_the_engine_that_track_takes(tmp_path, monkeypatch):
+def test_all_workers_take_the_engine_that_track_takes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from app.batch.resources import resolve_engine
     from app.core.settings import EngineSettings
     from model.engine import open as opening
@@ -205,32 +215,32 @@ def test_all_workers_take_the_engine_that_track_takes(tmp_path, monkeypatch):
 
     known, measured = {}, []
 
-    def measure(card, threads, open_one):
+    def measure(card: Any, threads: int, open_one: Any) -> tuple[Choice, None]:
         measured.append(threads)
-        known[threads] = Choice("openvino", {})
+        known[threads] = Choice(EngineName.OPENVINO, {})
         return known[threads], None
 
     monkeypatch.setattr(opening, "remembered", lambda card, threads: known.get(threads))
     monkeypatch.setattr(opening, "measure", measure)
     monkeypatch.setattr(opening, "default_threads", lambda: 4)
     monkeypatch.setattr(opening, "candidates", lambda: ("onnx",))
-    assert resolve_engine(EngineSettings()) == EngineSettings(engine="onnx")
+    assert resolve_engine(EngineSettings()) == EngineSettings(engine=EngineName.ONNX)
     no_graphs = EngineSettings(tmp_path / "w.safetensors")
-    assert resolve_engine(no_graphs) == EngineSettings(no_graphs.weights, "torch")
+    assert resolve_engine(no_graphs) == EngineSettings(no_graphs.weights, EngineName.TORCH)
     monkeypatch.setattr(opening, "candidates", lambda: ("onnx", "openvino"))
     for _ in range(2):
-        assert resolve_engine(EngineSettings()) == EngineSettings(engine="openvino")
-    assert resolve_engine(EngineSettings(threads=2)) == EngineSettings(engine="openvino", threads=2)
+        assert resolve_engine(EngineSettings()) == EngineSettings(engine=EngineName.OPENVINO)
+    assert resolve_engine(EngineSettings(threads=2)) == EngineSettings(engine=EngineName.OPENVINO, threads=2)
     assert measured == [4, 2]  # once each, then remembered
-    assert resolve_engine(EngineSettings(engine="torch")) == EngineSettings(engine="torch")
+    assert resolve_engine(EngineSettings(engine=EngineName.TORCH)) == EngineSettings(engine=EngineName.TORCH)
 
 
 class Terminal(io.StringIO):
-    def isatty(self):
+    def isatty(self) -> bool:
         return True
 
 
-def test_progress_on_a_terminal(tmp_path):
+def test_progress_on_a_terminal(tmp_path: Path) -> None:
     paths = videos(tmp_path / "in", a="x" * 300, b="y" * 100)
     tasks = [Job(path, name, (OutputKind.CSV,), tmp_path, settings_of()) for name, path in paths.items()]
     screen = Terminal()
@@ -240,8 +250,8 @@ def test_progress_on_a_terminal(tmp_path):
         progress.progress(tasks[0], 20, 40)
         assert "0 of 2 videos  38%" in screen.getvalue().replace(":", "")
         assert "20/40" in screen.getvalue()
-        progress.end(tasks[0], FileReport("a.mp4", "done", frames=40, seconds=2.0))
-        progress.end(tasks[1], FileReport("b.mp4", "failed", error="b.mp4 is broken."))
+        progress.end(tasks[0], FileReport("a.mp4", JobState.DONE, frames=40, seconds=2.0))
+        progress.end(tasks[1], FileReport("b.mp4", JobState.FAILED, error="b.mp4 is broken."))
         assert progress.fps > 0
     text = screen.getvalue()
     assert "2 of 2 videos, 1 failed" in text
@@ -249,7 +259,7 @@ def test_progress_on_a_terminal(tmp_path):
     assert "b.mp4 is broken." in text
 
 
-def cut_demo(path, start, count):
+def cut_demo(path: Path, start: int, count: int) -> None:
     """Write some pictures of the demo clip, small, so that the real model has little to do."""
     with av.open(str(DEMO_CLIP)) as clip, av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=30, options={"preset": "ultrafast", "crf": "20"})
@@ -260,7 +270,8 @@ def cut_demo(path, start, count):
         out.mux(stream.encode(None))
 
 
-def test_the_same_landmarks_as_track_bit_for_bit_with_any_number_of_workers(tmp_path):
+@pytest.mark.process
+def test_the_same_landmarks_as_track_bit_for_bit_with_any_number_of_workers(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     cut_demo(folder / "a.mp4", 0, 6)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from pathlib import PurePath
+from pathlib import Path, PurePath
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from app.core.errors import UserError
 
 
 @pytest.fixture
-def tree(tmp_path, monkeypatch):
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     for name in (
         *("in/b.mp4", "in/a.MOV", "in/note.txt", "in/.hidden.mp4", "in/.cache/x.mp4"),
@@ -26,11 +27,11 @@ def tree(tmp_path, monkeypatch):
     return tmp_path
 
 
-def places(found):
+def places(found: Any) -> list[str]:
     return [video.place.as_posix() for video in found.videos]
 
 
-def test_a_folder_is_searched_with_all_below_it(tree):
+def test_a_folder_is_searched_with_all_below_it(tree: Path) -> None:
     found = find_videos(["in"], tree / "in" / "out")
     assert places(found) == ["a.MOV", "b.mp4", "sub/c.mkv", "sub/deep/d.avi"]
     assert all(video.path.is_absolute() and video.path.is_file() for video in found.videos)
@@ -38,7 +39,7 @@ def test_a_folder_is_searched_with_all_below_it(tree):
     assert found.missing == {}
 
 
-def test_a_file_that_is_named_is_tried_whatever_it_is_called(tree):
+def test_a_file_that_is_named_is_tried_whatever_it_is_called(tree: Path) -> None:
     assert places(find_videos(["in/note.txt", "in/.hidden.mp4"], tree / "out")) == ["note.txt", ".hidden.mp4"]
 
 
@@ -52,25 +53,25 @@ def test_a_file_that_is_named_is_tried_whatever_it_is_called(tree):
         ("in/**/*.mp4", ["b.mp4", "out/a.mp4"]),
     ],
 )
-def test_patterns_that_no_shell_expanded(tree, pattern, expected):
+def test_patterns_that_no_shell_expanded(tree: Path, pattern: str, expected: list[str]) -> None:
     found = find_videos([pattern], tree / "elsewhere")
     assert sorted(places(found)) == sorted(expected)
 
 
-def test_outputs_are_no_inputs(tree):
+def test_outputs_are_no_inputs(tree: Path) -> None:
     found = find_videos(["in/**/*.mp4"], tree / "in" / "out")
     assert places(found) == ["b.mp4"]
     assert found.sessions == [tree / "in" / "talk"]
 
 
 @pytest.mark.parametrize("outputs", ["in", "in/sub"])
-def test_the_output_folder_is_not_searched(tree, outputs):
+def test_the_output_folder_is_not_searched(tree: Path, outputs: str) -> None:
     found = find_videos(["in/sub"], tree / outputs)
     assert "choose another output folder" in found.missing["in/sub"]
     assert found.videos == []
 
 
-def test_videos_of_one_name_are_told_apart_by_their_folders(tree):
+def test_videos_of_one_name_are_told_apart_by_their_folders(tree: Path) -> None:
     assert places(find_videos(["in/b.mp4", "in/sub/c.mkv", "in/sub"], tree / "out")) == [
         "b.mp4",
         "sub/c.mkv",
@@ -78,12 +79,12 @@ def test_videos_of_one_name_are_told_apart_by_their_folders(tree):
     ]
 
 
-def test_a_name_with_brackets_is_a_name_first(tree):
+def test_a_name_with_brackets_is_a_name_first(tree: Path) -> None:
     (tree / "in" / "take[1].mp4").touch()
     assert places(find_videos(["in/take[1].mp4"], tree / "out")) == ["take[1].mp4"]
 
 
-def test_each_video_comes_once(tree):
+def test_each_video_comes_once(tree: Path) -> None:
     (tree / "link.mp4").symlink_to(tree / "in" / "b.mp4")
     found = find_videos(["in/b.mp4", "in", "./in/../in/b.mp4", "link.mp4"], tree / "in" / "out")
     assert places(found) == ["b.mp4", "a.MOV", "sub/c.mkv", "sub/deep/d.avi"]
@@ -101,13 +102,13 @@ def test_each_video_comes_once(tree):
         ("nul\0byte", "no file or folder"),
     ],
 )
-def test_what_leads_to_no_video_is_said(tree, word, sentence):
+def test_what_leads_to_no_video_is_said(tree: Path, word: Any, sentence: str) -> None:
     found = find_videos([word, "in/b.mp4"], tree / "out")
     assert sentence in found.missing[word]
     assert places(found) == ["b.mp4"]
 
 
-def test_lists(tree, monkeypatch):
+def test_lists(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = tree / "in" / "list.txt"
     listed.write_text("# my videos\n\n b.mp4 \nsub\n", encoding="utf-8")
     assert places(find_videos(read_list(str(listed)), tree / "out")) == ["b.mp4", "c.mkv", "deep/d.avi"]
@@ -117,8 +118,8 @@ def test_lists(tree, monkeypatch):
         read_list("gone.txt")
 
 
-def named(*names, recorded=None):
-    videos = [Video(PurePath("/v", str(index), name), PurePath(name)) for index, name in enumerate(names)]
+def named(*names: str, recorded: dict[int, str] | None = None) -> list[str]:
+    videos = [Video(Path("/v", str(index), name), PurePath(name)) for index, name in enumerate(names)]
     found = output_names(videos, {str(videos[index].path): name for index, name in (recorded or {}).items()})
     return [found[video.path] for video in videos]
 
@@ -136,14 +137,14 @@ def named(*names, recorded=None):
         (["unfinished/a.mp4"], ["unfinished-2/a"]),
     ],
 )
-def test_every_video_has_a_name_of_its_own(names, expected):
+def test_every_video_has_a_name_of_its_own(names: list[str], expected: list[str]) -> None:
     found = named(*names)
     assert found == expected
     paths = [f"{name}{ending}".casefold() for name in found for ending in (kind.ending for kind in OutputKind)]
     assert len(paths) == len(set(paths))
 
 
-def test_names_stay_when_other_videos_come():
+def test_names_stay_when_other_videos_come() -> None:
     assert named("a.mp4", "a.mov") == ["a", "a-2"]
     assert named("a.mp4", "a.mov", recorded={1: "a"}) == ["a-2", "a"]
     assert named("a.mp4", "a.mov", recorded={0: "old", 1: "a-2"}) == ["old", "a-2"]

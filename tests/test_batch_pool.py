@@ -7,17 +7,21 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.batch.job import JobState, OutputKind
+from app.batch.job import Job, JobState, OutputKind
 from app.batch.pool import ProcessPool
 from app.batch.resources import WORKER_MEMORY, Computer, WorkerPlacement, available_memory, cuda_cards, place_workers
 from app.core.errors import UserError
 from app.core.places import ROOT
 from tests.batch_fakes import FRAMES, Diary, follow_orders, jobs, never, videos
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.process
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="workers kill themselves with a signal")
 
@@ -25,18 +29,23 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="workers kill themsel
 TWO = (WorkerPlacement(), WorkerPlacement())
 
 
-def run(tasks, places=TWO, stopped=never, progress=lambda job, frames, total: None):
+def run(
+    tasks: list[Job],
+    places: Any = TWO,
+    stopped: Callable[[], bool] = never,
+    progress: Any = lambda job, frames, total: None,
+) -> dict[str, Any]:
     pool = ProcessPool(follow_orders, places)
     return {job.name: (outcome, tries) for job, outcome, tries in pool.run(tasks, stopped, progress)}
 
 
-def table(job):
+def table(job: Job) -> list[str]:
     """Return the process, the card and the threads of a job."""
     return job.unfinished(OutputKind.CSV).read_text(encoding="utf-8").split(";")[1].split(",")
 
 
 @posix
-def test_one_bad_video_costs_the_others_nothing(tmp_path):
+def test_one_bad_video_costs_the_others_nothing(tmp_path: Path) -> None:
     paths = videos(tmp_path / "in", **{"a": "ok", "b": "fail", "c": "die", "d": "die-once", "e": "raise", "f": "ok"})
     tasks = jobs(tmp_path / "out", paths)
     diary = Diary()
@@ -61,7 +70,7 @@ def test_one_bad_video_costs_the_others_nothing(tmp_path):
     assert {place[2] for place in places} == {"3"}
 
 
-def test_stopping_ends_running_jobs_and_begins_no_more(tmp_path):
+def test_stopping_ends_running_jobs_and_begins_no_more(tmp_path: Path) -> None:
     paths = videos(tmp_path / "in", a="wait", b="wait", c="ok", d="ok")
     diary = Diary()
     found = run(jobs(tmp_path / "out", paths), stopped=lambda: len(diary.told) == 2, progress=diary.progress)
@@ -72,7 +81,7 @@ def test_stopping_ends_running_jobs_and_begins_no_more(tmp_path):
     assert {outcome.frames for outcome, _ in found.values()} == {5}
 
 
-def test_a_chosen_number_of_threads_stays(tmp_path):
+def test_a_chosen_number_of_threads_stays(tmp_path: Path) -> None:
     from dataclasses import replace
 
     (job,) = jobs(tmp_path, videos(tmp_path / "in", a="ok"))
@@ -82,11 +91,11 @@ def test_a_chosen_number_of_threads_stays(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_ctrl_c_does_not_reach_a_worker_that_starts(monkeypatch, tmp_path):
+def test_ctrl_c_does_not_reach_a_worker_that_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     masks = []
     real = multiprocessing.get_context("spawn").Process.start
 
-    def start(process):
+    def start(process: Any) -> None:
         real(process)
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
         masks.append(int(dict(line.split(":", 1) for line in status.splitlines())["SigBlk"], 16))
@@ -112,7 +121,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_workers_end_with_a_run_that_is_killed(tmp_path):
+def test_workers_end_with_a_run_that_is_killed(tmp_path: Path) -> None:
     (tmp_path / "orphan.py").write_text(ORPHAN, encoding="utf-8")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(
@@ -122,20 +131,17 @@ def test_workers_end_with_a_run_that_is_killed(tmp_path):
         worker = int(table(jobs(tmp_path / "out", {"a": tmp_path / "in" / "a.mp4"})[0])[0])
         assert Path(f"/proc/{worker}").exists()
         process.send_signal(signal.SIGKILL)
-    end = time.monotonic() + 10
-    while _alive(worker):
-        assert time.monotonic() < end, "the worker outlived its run"
-        time.sleep(0.02)
+    wait_until(lambda: not _alive(worker))
 
 
-def _alive(process):
+def _alive(process: int) -> bool:
     try:
         return Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
 
 
-def counts(places):
+def counts(places: Any) -> list[tuple[int, int | None]]:
     return [(place.threads, place.card) for place in places]
 
 
@@ -158,11 +164,11 @@ GIB = 2**30
         (10, Computer(16, 90 * GIB, ("2", "5")), 5, [(1, "2"), (1, "5"), (1, "2"), (1, "5"), (1, "2")]),
     ],
 )
-def test_workers_share_cores_memory_and_cards(jobs, computer, workers, expected):
+def test_workers_share_cores_memory_and_cards(jobs: int, computer: Any, workers: int | None, expected: Any) -> None:
     assert counts(place_workers(jobs, computer, workers)) == expected
 
 
-def test_no_worker_at_all_is_refused():
+def test_no_worker_at_all_is_refused() -> None:
     with pytest.raises(UserError, match="at least 1, not 0"):
         place_workers(3, Computer(2), 0)
 
@@ -171,14 +177,16 @@ def test_no_worker_at_all_is_refused():
     ("visible", "found", "expected"),
     [(None, 0, ()), (None, 2, ("0", "1")), ("3,5", 2, ("3", "5")), ("3,5", 1, ("3",)), ("", 0, ())],
 )
-def test_cards_are_those_that_the_person_lets_be_seen(monkeypatch, visible, found, expected):
+def test_cards_are_those_that_the_person_lets_be_seen(
+    monkeypatch: pytest.MonkeyPatch, visible: str | None, found: int, expected: Any
+) -> None:
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert cuda_cards(lambda: found) == expected
 
 
-def test_the_memory_of_this_computer():
+def test_the_memory_of_this_computer() -> None:
     found = available_memory()
     assert found is None or 2**20 < found < 2**50
     assert sys.platform != "linux" or found is not None

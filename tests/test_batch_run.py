@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.batch import records
-from app.batch.job import BatchSettings, JobState, OutputKind
+from app.batch.job import BatchSettings, Job, JobState, OutputKind
 from app.batch.run import run_batch
 from app.core.errors import RecordingError, UserError
 from app.core.settings import TrackingSettings
+from model.engine.names import Device
 from tests.batch_fakes import FRAMES, Diary, InlineRunner, never, plan, videos, weights
 
 
 @pytest.fixture
-def settings(tmp_path):
+def settings(tmp_path: Path) -> BatchSettings:
     return BatchSettings((OutputKind.CSV,), engine=weights(tmp_path))
 
 
-def run(folder, settings, out="out", *, overwrite=False, stopped=never, runner=None):
+def run(
+    folder: Path,
+    settings: BatchSettings,
+    out: str = "out",
+    *,
+    overwrite: bool = False,
+    stopped: Callable[[], bool] = never,
+    runner: InlineRunner | None = None,
+) -> tuple[list[str], Any]:
     """Track everything in ``folder``; return the names that were tracked and the report."""
     runner = runner or InlineRunner()
     report = run_batch(
@@ -30,11 +41,11 @@ def run(folder, settings, out="out", *, overwrite=False, stopped=never, runner=N
     return runner.done, report
 
 
-def states(report):
+def states(report: Any) -> dict[str, Any]:
     return {file.video.rpartition("/")[2].rpartition("\\")[2]: file.state for file in report.files}
 
 
-def test_a_second_run_does_what_the_first_could_not(tmp_path, settings):
+def test_a_second_run_does_what_the_first_could_not(tmp_path: Path, settings: BatchSettings) -> None:
     paths = videos(tmp_path / "in", a="ok", b="fail", c="ok")
     done, report = run(tmp_path / "in", settings)
     assert done == ["a", "b", "c"]
@@ -57,7 +68,7 @@ def test_a_second_run_does_what_the_first_could_not(tmp_path, settings):
     assert (tmp_path / "out" / "a.csv").stat().st_mtime_ns == before
 
 
-def test_the_report(tmp_path, settings):
+def test_the_report(tmp_path: Path, settings: BatchSettings) -> None:
     videos(tmp_path / "in", a="ok", b="fail")
     runner, diary = InlineRunner(), Diary()
     report = run_batch(plan([tmp_path / "in", "gone.mp4"], tmp_path / "out", settings), runner.open, diary, never)
@@ -78,7 +89,7 @@ def test_the_report(tmp_path, settings):
     assert diary.told[:2] == [("a", 0, FRAMES), ("a", FRAMES, FRAMES)]
 
 
-def test_what_was_stopped_is_begun_anew(tmp_path, settings):
+def test_what_was_stopped_is_begun_anew(tmp_path: Path, settings: BatchSettings) -> None:
     videos(tmp_path / "in", a="ok", b="ok", c="ok")
     runner = InlineRunner()
     _, report = run(tmp_path / "in", settings, runner=runner, stopped=lambda: len(runner.done) == 1)
@@ -87,7 +98,9 @@ def test_what_was_stopped_is_begun_anew(tmp_path, settings):
     assert run(tmp_path / "in", settings)[0] == ["b", "c"]
 
 
-def test_a_touched_video_is_the_same_and_a_changed_one_is_not(tmp_path, settings, monkeypatch):
+def test_a_touched_video_is_the_same_and_a_changed_one_is_not(
+    tmp_path: Path, settings: BatchSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = videos(tmp_path / "in", a="ok")["a"]
     monkeypatch.setattr("tests.batch_fakes.SourceIdentity.of", identity_with_checksum)
     run(tmp_path / "in", settings)
@@ -102,7 +115,7 @@ def test_a_touched_video_is_the_same_and_a_changed_one_is_not(tmp_path, settings
     assert run(tmp_path / "in", settings)[0] == []
 
 
-def identity_with_checksum(path):
+def identity_with_checksum(path: Path) -> Any:
     from app.batch.job import SourceIdentity
     from model.weights import sha256
 
@@ -111,14 +124,16 @@ def identity_with_checksum(path):
 
 
 @pytest.mark.parametrize("change", ["tracking", "weights", "device"])
-def test_results_of_other_settings_are_neither_taken_nor_lost(tmp_path, settings, change):
+def test_results_of_other_settings_are_neither_taken_nor_lost(
+    tmp_path: Path, settings: BatchSettings, change: str
+) -> None:
     videos(tmp_path / "in", a="ok")
     run(tmp_path / "in", settings)
     before = (tmp_path / "out" / "a.csv").read_bytes()
     if change == "tracking":
         settings = replace(settings, tracking=TrackingSettings(rwr=False))
     elif change == "device":
-        settings = replace(settings, engine=replace(settings.engine, device="cpu"))
+        settings = replace(settings, engine=replace(settings.engine, device=Device.CPU))
     else:
         weights(tmp_path, "other numbers")
     done, report = run(tmp_path / "in", settings)
@@ -129,14 +144,14 @@ def test_results_of_other_settings_are_neither_taken_nor_lost(tmp_path, settings
     assert run(tmp_path / "in", settings)[0] == []
 
 
-def test_threads_change_no_landmarks(tmp_path, settings):
+def test_threads_change_no_landmarks(tmp_path: Path, settings: BatchSettings) -> None:
     videos(tmp_path / "in", a="ok")
     run(tmp_path / "in", settings)
     assert run(tmp_path / "in", replace(settings, engine=replace(settings.engine, threads=3)))[0] == []
 
 
 @pytest.mark.parametrize("damage", ["output gone", "record gone", "record damaged", "output cut"])
-def test_what_is_not_whole_is_not_taken(tmp_path, settings, damage):
+def test_what_is_not_whole_is_not_taken(tmp_path: Path, settings: BatchSettings, damage: str) -> None:
     videos(tmp_path / "in", a="ok")
     run(tmp_path / "in", settings)
     output = tmp_path / "out" / "a.csv"
@@ -158,12 +173,12 @@ def test_what_is_not_whole_is_not_taken(tmp_path, settings, damage):
     assert run(tmp_path / "in", settings)[0] == []
 
 
-def test_only_what_is_missing_is_made(tmp_path, settings):
+def test_only_what_is_missing_is_made(tmp_path: Path, settings: BatchSettings) -> None:
     videos(tmp_path / "in", a="ok")
     run(tmp_path / "in", settings)
     kinds = []
 
-    def work(job, stopped, tell):
+    def work(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
         kinds.append(job.kinds)
         job.unfinished(OutputKind.PARQUET).parent.mkdir(parents=True)
         job.unfinished(OutputKind.PARQUET).write_text("columns", encoding="utf-8")
@@ -175,7 +190,7 @@ def test_only_what_is_missing_is_made(tmp_path, settings):
     assert kinds == [(OutputKind.PARQUET,)]
 
 
-def test_folders_of_others_are_never_replaced(tmp_path, settings):
+def test_folders_of_others_are_never_replaced(tmp_path: Path, settings: BatchSettings) -> None:
     videos(tmp_path / "in", a="ok")
     precious = tmp_path / "out" / "a" / "thesis.txt"
     precious.parent.mkdir(parents=True)
@@ -187,16 +202,18 @@ def test_folders_of_others_are_never_replaced(tmp_path, settings):
 
 
 @pytest.mark.parametrize("call", ["record", "move"])
-def test_a_disk_that_fails_at_the_end_fails_one_video(tmp_path, settings, monkeypatch, call):
+def test_a_disk_that_fails_at_the_end_fails_one_video(
+    tmp_path: Path, settings: BatchSettings, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
     videos(tmp_path / "in", a="ok", b="ok")
     real, wanted = os.replace, "a.csv.json" if call == "record" else "a.csv"
 
-    def replacing(source, target):
+    def replacing(source: Any, target: Any) -> None:
         if os.path.basename(target) == wanted:
             raise OSError(28, "No space left on device")
         real(source, target)
 
-    monkeypatch.setattr(records.os, "replace", replacing)
+    monkeypatch.setattr("app.batch.records.os.replace", replacing)
     _, report = run(tmp_path / "in", settings)
     assert states(report) == {"a.mp4": JobState.FAILED, "b.mp4": "done"}
     assert "disk is full" in report.failed[0].error
@@ -206,11 +223,11 @@ def test_a_disk_that_fails_at_the_end_fails_one_video(tmp_path, settings, monkey
     assert states(report)["a.mp4"] == "done"
 
 
-def test_two_runs_do_not_share_a_folder(tmp_path, settings):
+def test_two_runs_do_not_share_a_folder(tmp_path: Path, settings: BatchSettings) -> None:
     videos(tmp_path / "in", a="ok")
-    second = []
+    second: list[Any] = []
 
-    def work(job, stopped, tell):
+    def work(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
         with pytest.raises(UserError, match="Another run writes into") as caught:
             run(tmp_path / "in", settings)
         second.append(caught.value.exit_code)
@@ -225,7 +242,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path, settings):
     assert run(tmp_path / "in", settings)[0] == []
 
 
-def test_a_model_that_cannot_be_used_ends_the_run(tmp_path, settings):
+def test_a_model_that_cannot_be_used_ends_the_run(tmp_path: Path, settings: BatchSettings) -> None:
     videos(tmp_path / "in", a="ok", b="hopeless", c="ok")
     runner = InlineRunner()
     with pytest.raises(UserError, match="model cannot be used"):
@@ -235,7 +252,7 @@ def test_a_model_that_cannot_be_used_ends_the_run(tmp_path, settings):
     assert values["counts"] == {"done": 1, "failed": 1, "waiting": 1}
 
 
-def test_folders_that_cannot_be_used(tmp_path, settings):
+def test_folders_that_cannot_be_used(tmp_path: Path, settings: BatchSettings) -> None:
     videos(tmp_path / "in", a="ok")
     (tmp_path / "file").touch()
     with pytest.raises(RecordingError, match="file"):
@@ -249,10 +266,10 @@ def test_folders_that_cannot_be_used(tmp_path, settings):
         run(tmp_path / "in", gone)
 
 
-def test_an_input_is_never_an_output(tmp_path, settings):
+def test_an_input_is_never_an_output(tmp_path: Path, settings: BatchSettings) -> None:
     paths = videos(tmp_path / "in", a="ok", a_landmarks="ok")
     runner = InlineRunner()
-    inputs = plan(paths.values(), tmp_path / "in", replace(settings, kinds=(OutputKind.VIDEO,)), overwrite=True)
+    inputs = plan(list(paths.values()), tmp_path / "in", replace(settings, kinds=(OutputKind.VIDEO,)), overwrite=True)
     report = run_batch(inputs, runner.open, Diary(), never)
     assert runner.done == ["a_landmarks"]
     assert "is an input" in report.failed[0].error

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import main as starter
+from app.core.places import ROOT
 from app.setup import install as setup
 from app.setup import start, torch_build
 from app.setup.environment import STAMP, Environment, SetupError
@@ -124,7 +125,7 @@ def test_the_index_page_must_list_the_pin_for_this_python() -> None:
 
 
 def test_the_pin_is_read_from_the_projects_requirements() -> None:
-    text = (start.ROOT / "requirements.txt").read_text(encoding="utf-8")
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
     assert torch_build.pinned_version(text) is not None
     assert torch_build.pinned_version("torchvision==0.1\n# torch==3") is None
 
@@ -139,7 +140,7 @@ class FakeInstalls:
         monkeypatch.setattr(torch_build, "fetch_index", lambda: page)
         monkeypatch.setattr(torch_build, "nvidia_driver_present", lambda: nvidia)
         monkeypatch.setattr(torch_build, "current_platform", lambda: "linux")
-        monkeypatch.setattr(setup.pip, "install", self.install)
+        monkeypatch.setattr("app.setup.install.pip.install", self.install)
 
     def install(self, environment: Environment, arguments: list[str]) -> None:
         self.calls.append(arguments)
@@ -230,6 +231,7 @@ def test_an_unknown_choice_of_python_is_one_sentence(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.process
 def test_a_child_hands_back_its_exit_code() -> None:
     assert start.run_child([sys.executable, "-c", "raise SystemExit(7)"], dict(os.environ)) == 7
 
@@ -246,4 +248,4 @@ def test_old_pythons_are_told_which_one_is_needed(monkeypatch: pytest.MonkeyPatc
 def test_main_keeps_to_syntax_that_old_pythons_read() -> None:
     import ast
 
-    ast.parse((start.ROOT / "main.py").read_text(encoding="utf-8"), feature_version=(3, 4))
+    ast.parse((ROOT / "main.py").read_text(encoding="utf-8"), feature_version=(3, 4))

@@ -17,6 +17,8 @@ import pytest
 from app.core.places import ROOT
 from app.setup.environment import STAMP, Environment
 
+pytestmark = pytest.mark.process
+
 APPLICATION = """
 import sys
 

@@ -16,7 +16,6 @@ import pytest
 
 from app.cli import live, log
 from app.cli import main as cli
-from app.cli import test as test_command
 from app.core.errors import UserError
 from app.core.places import DEFAULT_WEIGHTS, ROOT
 from app.core.presets import PRESETS
@@ -148,7 +147,7 @@ def test_a_log_folder_that_cannot_be_made_is_no_obstacle(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setattr(log, "log_folder", lambda: tmp_path / "file" / "log")
-    monkeypatch.setattr(log.tempfile, "gettempdir", lambda: str(tmp_path / "file"))
+    monkeypatch.setattr("app.cli.log.tempfile.gettempdir", lambda: str(tmp_path / "file"))
     replaced(monkeypatch, "live", raising(ValueError()))
     assert cli.main([]) == 1
     assert "--debug" in capsys.readouterr().err
@@ -166,6 +165,7 @@ def test_a_log_that_grew_starts_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a closed pipe is another error on Windows")
+@pytest.mark.process
 def test_a_closed_pipe_is_no_traceback() -> None:
     # Wrapped in a script, so that the output is larger than a pipe holds.
     script = (
@@ -243,19 +243,48 @@ def test_sources_that_may_be_there_pass(spec: str) -> None:
     live.check_source(spec)
 
 
-def test_the_test_command_runs_all_three_and_hands_on_arguments(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def python_runs(monkeypatch: pytest.MonkeyPatch, failing: str = "none") -> list[list[str]]:
+    """Let the test command start nothing; return the list of what it would have started."""
     steps: list[list[str]] = []
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        steps.append(command[2:])
-        return subprocess.CompletedProcess(command, 1 if command[2] == "mypy" else 0)
+        steps.append(command[1:])
+        return subprocess.CompletedProcess(command, 1 if failing in command else 0)
 
-    monkeypatch.setattr(test_command.subprocess, "run", run)
+    monkeypatch.setattr("app.cli.test.subprocess.run", run)
+    return steps
+
+
+def test_the_test_command_runs_every_check_and_hands_on_arguments(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = python_runs(monkeypatch, failing="mypy")
     assert cli.main(["test", "-k", "nothing", "--debug", "-x"]) == 1
-    assert steps == [["ruff", "check", "."], ["mypy"], ["pytest", "-k", "nothing", "--debug", "-x"]]
+    ruff, style, imports, types, tests = steps
+    assert ruff == ["-m", "ruff", "check", "."]
+    assert style == ["-m", "ruff", "format", "--check", "."]
+    assert "importlinter" in imports[1]
+    assert types == ["-m", "mypy"]
+    assert tests == ["-m", "pytest", "-k", "nothing", "--debug", "-x"]
     assert "failed: mypy" in capsys.readouterr().out
+
+
+def test_the_fast_tests_leave_out_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = python_runs(monkeypatch)
+    assert cli.main(["test", "--fast", "-x"]) == 0
+    selection = "not window and not process and not slow and not cuda"
+    assert steps[-1] == ["-m", "pytest", "-m", selection, "-x"]
+    assert ["-m", "mypy"] not in steps
+
+
+def test_coverage_is_reported_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = python_runs(monkeypatch)
+    assert cli.main(["test", "--coverage"]) == 0
+    assert steps[-3:] == [
+        ["-m", "coverage", "run", "-m", "pytest"],
+        ["-m", "coverage", "combine", "--quiet"],
+        ["-m", "coverage", "report"],
+    ]
 
 
 def test_the_default_weights_are_the_shipped_ones() -> None:

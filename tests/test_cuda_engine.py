@@ -43,7 +43,7 @@ from tests.fakes import SquareDetector
 from tests.test_faults_engine import play, replacements
 from tests.test_torch_engine import CONFIG
 
-NEEDS_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+NEEDS_CUDA = pytest.mark.cuda
 SIDE = CONFIG.input_size
 
 
@@ -170,7 +170,8 @@ def test_uploads_belong_to_nobody_else(device: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [Precision.FLOAT16, Precision.BFLOAT16])
-def test_16_bits_agree_with_the_shipped_weights(kind: str, device: str) -> None:
+@pytest.mark.slow
+def test_16_bits_agree_with_the_shipped_weights(kind: Precision, device: str) -> None:
     if kind == Precision.BFLOAT16 and device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
         pytest.skip("this card has no bfloat16")
     exact = CudaEngine(DEFAULT_WEIGHTS, Precision.FLOAT32, device)
@@ -321,7 +322,7 @@ def test_on_cuda_graphs_are_used_and_repeat_themselves_exactly() -> None:
     assert "without graphs" not in engines[0].name
     crops = np.random.default_rng(0).integers(0, 256, (2, 192, 192, 3), np.uint8)
     answers = [engine.decode(cold_state(engine, engine.encode(crops))[0])[0] for engine in engines]
-    np.testing.assert_array_equal(*answers)
+    np.testing.assert_array_equal(answers[0], answers[1])
 
 
 class OnlyThere(TorchDispatchMode):

@@ -51,6 +51,7 @@ def test_the_report_ends_with_0_only_if_nothing_is_a_problem(
     assert [finding["status"] for finding in report["findings"]] == [Status.OK, Status.WARNING, Status.PROBLEM]
 
 
+@pytest.mark.process
 def test_every_check_runs_on_this_computer(model_file: Path) -> None:
     findings = list(doctor.examine(EngineSettings(model_file, threads=1)))
     topics = {finding.topic for finding in findings}
@@ -144,6 +145,7 @@ def test_no_camera_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (finding.status, finding.text) == (Status.OK, "0: Desk, 2: Top")
 
 
+@pytest.mark.process
 def test_qt_that_ends_its_process_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "QT_SCRIPT", "import os, sys; sys.stderr.write('no plugin could start'); os.abort()")
     (finding,) = devices.check_window()
@@ -201,6 +203,7 @@ def test_onnxruntime_without_a_driver_is_fine(monkeypatch: pytest.MonkeyPatch, m
     assert "CPU" in finding.text
 
 
+@pytest.mark.process
 def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, model_file: Path
 ) -> None:
@@ -223,7 +226,7 @@ def test_screens_are_named_or_it_says_why_not(monkeypatch: pytest.MonkeyPatch) -
     assert "Wayland" in finding.text
 
     class Capture:
-        monitors = ({}, {"left": 0, "top": 0, "width": 800, "height": 600})
+        monitors: tuple[dict[str, int], ...] = ({}, {"left": 0, "top": 0, "width": 800, "height": 600})
 
         def __enter__(self) -> Capture:
             return self

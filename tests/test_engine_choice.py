@@ -8,8 +8,8 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from model.engine import choice, nvidia
 from model.engine import open as opening
 from model.engine.choice import Choice, Cuda, cuda_candidates, fastest, remembered
 from model.engine.fallback import open_plainest
+from model.engine.names import EngineName
 from model.engine.onnx_engine import OnnxEngine
 from model.engine.open import open_engine
 from model.errors import ModelError
@@ -33,15 +34,21 @@ HAS_OPENVINO = importlib.util.find_spec("openvino") is not None
 SIZE = 192
 
 
+class Clock:
+    """Time that passes only where an engine works."""
+
+    now = 0.0
+
+
 class Slow(OnnxEngine):
-    """onnxruntime, and ``extra`` seconds more per evaluation; its answer is ``off`` crop sides beside the true one."""
+    """Takes 10 ms and ``extra`` seconds per evaluation; its answer is ``off`` crop sides beside the true one."""
 
     def __init__(self, extra: float = 0.0, off: float = 0.0) -> None:
         super().__init__(DEFAULT_WEIGHTS, threads=1)
         self._extra, self._off = extra, off
 
     def evaluate(self, z: Any, u: Any) -> Any:
-        time.sleep(self._extra)
+        Clock.now += 0.01 + self._extra
         return super().evaluate(z, u)
 
     def decode(self, z: Any) -> Any:
@@ -53,27 +60,28 @@ class Slow(OnnxEngine):
 def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *args, **options: str(tmp_path / "cache"))
     monkeypatch.setattr(choice, "RUNS", 2)
+    monkeypatch.setattr(choice, "time", SimpleNamespace(perf_counter=lambda: Clock.now))
     return tmp_path / "cache"
 
 
 def test_the_fastest_is_chosen() -> None:
-    assert fastest({"onnx": Slow(0.05), "openvino": Slow()}).engine == "openvino"
-    assert fastest({"onnx": Slow(), "openvino": Slow(0.05)}).engine == "onnx"
+    assert fastest({EngineName.ONNX: Slow(0.05), EngineName.OPENVINO: Slow()}).engine == EngineName.OPENVINO
+    assert fastest({EngineName.ONNX: Slow(), EngineName.OPENVINO: Slow(0.05)}).engine == EngineName.ONNX
 
 
 def test_a_little_faster_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "WORTH", 0.01)
-    assert fastest({"onnx": Slow(0.05), "openvino": Slow()}).engine == "onnx"
+    assert fastest({EngineName.ONNX: Slow(0.05), EngineName.OPENVINO: Slow()}).engine == EngineName.ONNX
 
 
 def test_one_that_answers_otherwise_is_out_however_fast() -> None:
-    found = fastest({"onnx": Slow(0.05), "openvino": Slow(off=0.02)})
+    found = fastest({EngineName.ONNX: Slow(0.05), EngineName.OPENVINO: Slow(off=0.02)})
     assert found.engine == "onnx"
-    assert found.milliseconds["openvino"] < found.milliseconds["onnx"]
+    assert found.milliseconds[EngineName.OPENVINO] < found.milliseconds[EngineName.ONNX]
 
 
 def test_nothing_is_measured_where_there_is_no_choice() -> None:
-    assert fastest({"onnx": Slow(0.05)}) == Choice("onnx", {})
+    assert fastest({EngineName.ONNX: Slow(0.05)}) == Choice(EngineName.ONNX, {})
 
 
 def opener(opened: list[str]) -> choice.Open:
@@ -142,6 +150,7 @@ ENGINES = ["onnx-int8", pytest.param("openvino", marks=pytest.mark.skipif(not HA
 
 
 @pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.slow
 def test_faster_engines_agree_with_the_float_one_and_with_themselves(name: str) -> None:
     exact, engine = (open_engine(DEFAULT_WEIGHTS, each, "cpu", 1) for each in ("onnx", name))
     image = portrait()
@@ -158,6 +167,7 @@ def test_faster_engines_agree_with_the_float_one_and_with_themselves(name: str) 
 
 
 @pytest.mark.skipif(not HAS_OPENVINO, reason="no openvino")
+@pytest.mark.process
 def test_openvino_brings_no_telemetry_and_leaves_nothing_at_home(tmp_path: Path) -> None:
     code = (
         "import sys; seen = []; sys.addaudithook(lambda event, _: seen.append(event))\n"
@@ -199,7 +209,7 @@ def test_the_doctor_says_which_is_fastest_and_by_how_much(monkeypatch: pytest.Mo
     assert re.match(r"openvino, on the CPU with 1 threads \(onnx \d+\.\d ms, openvino \d+\.\d ms", says())
 
 
-CARD = Cuda("RTX 4060, driver for CUDA 12.8", ("onnx", "torch-f32", "torch"))
+CARD = Cuda("RTX 4060, driver for CUDA 12.8", (EngineName.ONNX, EngineName.TORCH_F32, EngineName.TORCH))
 
 
 def with_card(monkeypatch: pytest.MonkeyPatch, card: Cuda | None) -> None:
@@ -227,7 +237,7 @@ def open_fakes(monkeypatch: pytest.MonkeyPatch, broken: tuple[str, ...] = ()) ->
     def open_one(weights: Path, engine: str, device: str, threads: int) -> Any:
         opened.append(f"{engine} {device}")
         if device == "cpu":
-            return real(weights, engine, device, threads)
+            return real(weights, engine, device, threads)  # type: ignore[arg-type]
         if engine in broken:
             raise ModelError(f"{engine} found no CUDA")
         return Fake(f"{engine}, CUDA", 0.0 if engine == "torch" else 0.05)
@@ -247,7 +257,7 @@ def test_on_a_card_the_fastest_is_measured_once(monkeypatch: pytest.MonkeyPatch,
     assert remembered(card, 1) is None, "what holds for the card says nothing of the CPU"
     assert remembered(card, 1, Cuda("another card", CARD.engines)) is None
     assert remembered(card, 7, CARD) == remembered(card, 1, CARD), "threads of the CPU do not matter there"
-    assert remembered(card, 1, Cuda(CARD.card, ("onnx",))) is None, "what was uninstalled must not be opened"
+    assert remembered(card, 1, Cuda(CARD.card, (EngineName.ONNX,))) is None, "what was uninstalled must not be opened"
 
 
 def test_what_fails_on_a_card_is_passed_over(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -346,7 +356,7 @@ class Driver:
 
 def test_the_driver_names_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
     libraries: dict[str, Any] = {"driver": Driver()}
-    monkeypatch.setattr(nvidia.ctypes, "CDLL", lambda name: libraries["driver"])
+    monkeypatch.setattr("model.engine.nvidia.ctypes.CDLL", lambda name: libraries["driver"])
     assert nvidia.card_name() == "NVIDIA RTX 4060, driver for CUDA 12.8"
     libraries["driver"] = Driver(100)  # no CUDA-capable device
     assert nvidia.card_name() is None
@@ -356,7 +366,7 @@ def test_the_driver_names_its_card(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> Any:
         raise OSError("no such file")
 
-    monkeypatch.setattr(nvidia.ctypes, "CDLL", missing)
+    monkeypatch.setattr("model.engine.nvidia.ctypes.CDLL", missing)
     assert nvidia.card_name() is None
 
 
@@ -368,6 +378,7 @@ def test_what_is_installed_tells_whether_it_knows_cuda() -> None:
     assert nvidia.onnxruntime_has_cuda() == ("CUDAExecutionProvider" in ort.get_available_providers())
 
 
+@pytest.mark.process
 def test_torch_is_not_imported_to_learn_that_it_is_not_needed(tmp_path: Path) -> None:
     """Neither without a card, nor where onnxruntime was found to be the fastest on it."""
     code = (
@@ -399,5 +410,5 @@ def test_the_doctor_names_the_card_and_its_engine(monkeypatch: pytest.MonkeyPatc
     open_engine(DEFAULT_WEIGHTS, "auto", "cuda", 1)
     pattern = r"torch, on CUDA \(RTX 4060, driver for CUDA 12\.8\) \(onnx .* ms, torch-f32 .* ms, torch .* ms a crop"
     assert re.match(pattern, says())
-    with_card(monkeypatch, Cuda("card", ("onnx",)))
+    with_card(monkeypatch, Cuda("card", (EngineName.ONNX,)))
     assert says() == "onnx is the only one installed for running on CUDA (card)"

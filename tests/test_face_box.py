@@ -39,7 +39,8 @@ def test_a_mirrored_face_has_the_mirrored_box(model: BoxModel) -> None:
 @pytest.mark.parametrize("model", MODELS)
 def test_the_box_moves_and_grows_with_the_face(model: BoxModel) -> None:
     x1, y1, x2, y2 = landmark_box(BOX, TURNED, model)
-    larger = landmark_box(tuple(3 * edge + 10 for edge in BOX), 3 * TURNED + 10, model)
+    left, top, right, bottom = BOX
+    larger = landmark_box((3 * left + 10, 3 * top + 10, 3 * right + 10, 3 * bottom + 10), 3 * TURNED + 10, model)
     assert larger == pytest.approx((3 * x1 + 10, 3 * y1 + 10, 3 * x2 + 10, 3 * y2 + 10))
 
 

@@ -31,8 +31,11 @@ from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.session_fakes import plan
 from tests.sources_fakes import FakeCapture
-from tests.test_live import wait_for
+from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
+READ_SECONDS = 1 / 30
 BACKEND = cv2.CAP_V4L2
 Picture = NDArray[np.generic] | None
 GARBAGE: tuple[Picture, ...] = (
@@ -48,14 +51,19 @@ GARBAGE: tuple[Picture, ...] = (
 
 
 class Scripted(FakeCapture):
-    """A device that delivers what ``script`` yields; "block" hangs in the driver until released."""
+    """A device that delivers what ``script`` yields; "block" hangs in the driver until released.
+
+    The time that the camera source sees passes with reads only.
+    """
 
     opened: list[FakeCapture] = []  # noqa: RUF012
     script: Iterator[Picture | str]
     hang = threading.Event()
+    now = 0.0
 
     def read(self) -> tuple[bool, Picture]:  # type: ignore[override]
         self.reads += 1
+        Scripted.now += READ_SECONDS
         step = next(self.script, None)
         if isinstance(step, str):
             self.hang.wait(20)
@@ -67,8 +75,10 @@ class Scripted(FakeCapture):
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
     monkeypatch.setattr(cv2, "VideoCapture", Scripted)
     monkeypatch.setattr(camera, "_backend", lambda: BACKEND)
-    monkeypatch.setattr(camera, "FAIL_SECONDS", 0.15)
-    monkeypatch.setattr(camera, "OPEN_SECONDS", 0.5)
+    monkeypatch.setattr(camera, "time", SimpleNamespace(perf_counter=lambda: Scripted.now))
+    monkeypatch.setattr(camera, "FAIL_SECONDS", 4.5 * READ_SECONDS)
+    monkeypatch.setattr(camera, "OPEN_SECONDS", 15 * READ_SECONDS)
+    monkeypatch.setattr(camera, "_RETRY_SECONDS", 1e-3)
     listed = [SimpleNamespace(index=0, backend=BACKEND, name="USB Camera")]
     monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", lambda backend: listed)
     Scripted.hang = threading.Event()
@@ -93,7 +103,7 @@ def run(folder: Path, source: Callable[[], object] | None = None) -> tuple[LiveP
     live.add_consumer(seen.append)
     live.add_consumer(recorder.offer)
     live.start()
-    wait_for(lambda: live.status.state in (LiveState.ENDED, LiveState.FAILED))
+    wait_until(lambda: live.status.state in (LiveState.ENDED, LiveState.FAILED))
     summary = recorder.stop()
     assert summary.error is None
     assert summary.frames == len(seen)
@@ -234,5 +244,5 @@ def test_a_camera_that_stalls_while_the_window_closes(device: type[Scripted]) ->
         TrackingSettings(),
     )
     live.start()
-    wait_for(lambda: live.status.captured == 3 and live.status.state == LiveState.RUNNING)
+    wait_until(lambda: live.status.captured == 3 and live.status.state == LiveState.RUNNING)
     assert live.stop(5)

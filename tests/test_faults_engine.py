@@ -19,10 +19,14 @@ from app.tracking.detector import FAILURES_IN_A_ROW, Detection
 from app.tracking.face_solver import MOST_REPLACEMENTS, NO_NUMBERS, NOT_FINITE_FRAMES
 from app.tracking.live import LivePipeline, LiveState
 from app.tracking.pipeline import Pipeline, build_pipeline
+from model.engine.names import Device, EngineName
 from model.engine.onnx_engine import OnnxEngine
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.session_fakes import record
-from tests.test_live import FakeSource, wait_for
+from tests.test_live import FakeSource
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.slow
 
 LOST = "CUDA failure 719: unspecified launch failure ; GPU=0 ; hostname=box\nsecond line of a page"
 
@@ -163,7 +167,7 @@ def test_the_live_status_says_what_happened() -> None:
     source = FakeSource(frames=30, live=False)
     live = LivePipeline(lambda: source, lambda: with_spare(Gpu(12)), TrackingSettings())
     live.start()
-    wait_for(lambda: live.status.state == LiveState.ENDED)
+    wait_until(lambda: live.status.state == LiveState.ENDED)
     status = live.status
     assert (status.processed, status.error, status.engine) == (30, "", "onnxruntime, CPU")
     assert status.note == (
@@ -183,7 +187,7 @@ def test_a_recording_keeps_what_happened_and_is_no_longer_exact(tmp_path: Path) 
 
 def test_a_real_onnxruntime_session_that_fails_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
     """onnxruntime's own exception, from a run that cannot be done."""
-    pipeline = build_pipeline(EngineSettings(engine="onnx", device="cpu", threads=1), TrackingSettings())
+    pipeline = build_pipeline(EngineSettings(engine=EngineName.ONNX, device=Device.CPU, threads=1), TrackingSettings())
     try:
         engine = pipeline._solver.engine
         assert isinstance(engine, OnnxEngine)
@@ -222,7 +226,7 @@ def test_a_detector_that_always_fails_ends_with_one_sentence() -> None:
         lambda: source, lambda: Pipeline(SquareEngine(), detector, TrackingSettings()), TrackingSettings()
     )
     live.start()
-    wait_for(lambda: live.status.state == LiveState.FAILED)
+    wait_until(lambda: live.status.state == LiveState.FAILED)
     assert live.status.error == (
         "The face detector fails again and again (graph is broken): start again; doctor shows what is wrong."
     )

@@ -35,8 +35,10 @@ from tests.recording_fakes import result
 from tests.session_fakes import EXACT as EXACT_CHOICES
 from tests.session_fakes import plan, record, scene, tracked
 from tests.sources_fakes import read_all, write_video
-from tests.test_live import wait_for
 from tests.test_sources_stream import HEAD, Server
+from tests.waiting import PATIENCE_SECONDS, wait_until
+
+pytestmark = pytest.mark.slow
 
 OFFSETS = 50
 FRAMES = 40
@@ -158,7 +160,7 @@ def test_a_stream_that_drops_while_it_is_recorded(tmp_path: Path) -> None:
     try:
         live.add_consumer(recorder.offer)
         live.start()
-        wait_for(lambda: live.status.state not in ("opening", "running"))
+        wait_until(lambda: live.status.state not in ("opening", "running"))
     finally:
         server.close()
     summary = recorder.stop()
@@ -180,7 +182,7 @@ def test_a_file_that_is_cut_while_it_plays(tmp_path: Path) -> None:
         lambda: source, lambda: Pipeline(SquareEngine(), SquareDetector(), TrackingSettings()), TrackingSettings()
     )
     live.start()
-    wait_for(lambda: live.status.state not in ("opening", "running"))
+    wait_until(lambda: live.status.state not in ("opening", "running"))
     assert live.status.state == LiveState.ENDED
     assert 0 < live.status.processed < FRAMES
     assert source.truncated
@@ -217,6 +219,7 @@ print(summary.error)
 
 @posix_only
 @pytest.mark.parametrize("limit", [0, 5_000, 200_000])
+@pytest.mark.process
 def test_a_disk_that_fills_while_a_session_is_recorded(limit: int, tmp_path: Path) -> None:
     """No file may grow beyond ``limit`` bytes: the same errors as on a full disk, at moments of our choice."""
     root = Path(__file__).resolve().parent.parent
@@ -305,7 +308,7 @@ def test_an_encoder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.Monkey
     recorder = SessionRecorder(tmp_path / "session", plan(size=(160, 120)))
     for index in range(10):
         recorder.offer(result(index, image=scene(index)))
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert summary.error is not None
     assert "Encoder not found" in summary.error
     assert len(open_session(tmp_path / "session").frames) == 10
@@ -317,7 +320,7 @@ def test_a_folder_that_is_deleted_while_it_is_recorded_into(tmp_path: Path) -> N
     recorder = SessionRecorder(folder, plan(size=(160, 120)))
     for index in range(10):
         recorder.offer(result(index, image=scene(index)))
-    wait_for(lambda: recorder.frames == 10)
+    wait_until(lambda: recorder.frames == 10)
     shutil.rmtree(folder)
     for index in range(10, 20):
         recorder.offer(result(index, image=scene(index)))

@@ -22,6 +22,8 @@ from app.setup.doctor.computer import installed_packages, normalised, pinned_pac
 from app.sharing.settings import HERE, SharingSettings, parse_address
 from tests.fuzz_cases import drifting
 
+pytestmark = pytest.mark.process
+
 DENIED = """
 import os, socket, sys
 

@@ -16,6 +16,7 @@ import pytest
 
 from app.cli.main import main
 from model.config import LdeqConfig
+from model.engine.names import EngineName
 from model.errors import ModelError
 from model.weights import read_card
 from tests.fuzz_cases import KINDS, SETTINGS, WEIGHTS, make_case, make_samples
@@ -46,6 +47,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(("kind", "number"), cases)
 
 
+@pytest.mark.slow
 def test_a_damaged_input_ends_with_one_sentence(
     kind: str,
     number: int,
@@ -119,12 +121,13 @@ def test_no_value_of_a_weights_card_ends_otherwise_than_with_a_sentence(name: st
             read_card(weights)
 
 
+@pytest.mark.slow
 def test_a_damaged_memory_of_the_fastest_engine_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from model.engine import choice
 
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *args, **options: str(tmp_path))
     card = read_card(WEIGHTS / "ldeq-s.safetensors")
-    kept = choice.Choice("onnx", {"onnx": 12.5})
+    kept = choice.Choice(EngineName.ONNX, {EngineName.ONNX: 12.5})
     choice._remember(card, 1, kept)
     assert choice.remembered(card, 1) == kept
     data = choice._file().read_bytes()

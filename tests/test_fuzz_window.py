@@ -59,9 +59,10 @@ def test_a_window_opens_on_any_choices_that_can_be_read(qtbot: QtBot, tmp_path: 
             window.begin()
             session = window.presenter.session
             window.presenter.open("demo")
-            qtbot.waitUntil(lambda session=session: session.state.stage == "running", timeout=20000)
+            qtbot.waitUntil(lambda session=session: session.state.stage == "running", timeout=20000)  # type: ignore[misc]
             qtbot.waitUntil(
-                lambda session=session: bool(session.state.status and session.state.status.processed > 2), timeout=20000
+                lambda session=session: bool(session.state.status and session.state.status.processed > 2),  # type: ignore[misc]
+                timeout=20000,  # type: ignore[misc]
             )
             window.refresh()
             assert window.width() < 20000
@@ -69,6 +70,6 @@ def test_a_window_opens_on_any_choices_that_can_be_read(qtbot: QtBot, tmp_path: 
             pytest.fail(f"{memory.path.read_text()}: {error!r}")
         finally:
             window.close()
-            qtbot.waitUntil(lambda session=session: session.state.closed, timeout=20000)
+            qtbot.waitUntil(lambda session=session: session.state.closed, timeout=20000)  # type: ignore[misc]
             session.join(10)
             window.deleteLater()

@@ -23,6 +23,7 @@ from app.tracking.pipeline import Pipeline, build_pipeline
 from model.config import LdeqConfig
 from model.conventions import to_300w
 from model.engine.export import export_onnx
+from model.engine.names import Device
 from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
@@ -161,6 +162,7 @@ def test_the_mean_shape_follows_the_points_that_count() -> None:
     torch.testing.assert_close(place.undo(points), shape.expand(2, -1, -1), atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_it_learns_to_place_spoilt_points_from_the_others() -> None:
     torch.manual_seed(0)
     shape = replace(SHAPE, pool=8)
@@ -279,6 +281,7 @@ def weights(trained: Path, tmp_path: Path) -> Path:
     return tmp_path / trained.name
 
 
+@pytest.mark.slow
 def test_the_command_leaves_weights_card_and_graph(trained: Path) -> None:
     path = ghcu_path(trained)
     card = read_ghcu_card(path)
@@ -289,6 +292,7 @@ def test_the_command_leaves_weights_card_and_graph(trained: Path) -> None:
     assert card.notes["solved_faces"] > 0
 
 
+@pytest.mark.slow
 def test_graph_and_network_agree(weights: Path) -> None:
     from safetensors.torch import load_file
 
@@ -321,7 +325,7 @@ def test_only_wide_heatmaps_lose_their_points(weights: Path, engine_name: str) -
     low, high = np.quantile(solution.uncertainty / crop.side, (0.4, 0.6))
     assert low < high
     ghcu._config = replace(ghcu.config, low=float(low), high=float(high))
-    ghcu.points = lambda z: np.zeros((1, POINTS, 2), np.float32)  # type: ignore[method-assign]
+    ghcu.points = lambda z: np.zeros((1, POINTS, 2), np.float32)  # type: ignore[assignment, method-assign]
     repaired = ghcu.repair_solution(solution, crop)
     wide = solution.uncertainty / crop.side > high
     same = solution.uncertainty / crop.side < low
@@ -336,7 +340,7 @@ def test_only_wide_heatmaps_lose_their_points(weights: Path, engine_name: str) -
 
 def test_sure_faces_cost_nothing(weights: Path) -> None:
     ghcu = Ghcu(weights, threads=1)
-    ghcu.points = lambda z: pytest.fail("not needed")  # type: ignore[method-assign]
+    ghcu.points = lambda z: pytest.fail("not needed")  # type: ignore[assignment, method-assign]
     solution = Solution(np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32), None, None)  # type: ignore[arg-type]
     assert ghcu.repair_solution(solution, Crop(0.0, 0.0, 10.0)) is solution
 
@@ -373,7 +377,7 @@ class Mover:
         return self
 
     def repair_solution(self, solution: Solution, crop: Crop) -> Solution:
-        return replace(solution, landmarks=solution.landmarks + np.float32([6.0, 0.0]))
+        return replace(solution, landmarks=solution.landmarks + np.array([6.0, 0.0], np.float32))
 
 
 def test_the_pipeline_reports_repaired_points_and_carries_the_solvers_own() -> None:
@@ -398,7 +402,7 @@ def test_the_pipeline_reports_repaired_points_and_carries_the_solvers_own() -> N
 def test_a_repair_that_is_not_there_is_refused_before_the_first_frame(weights: Path) -> None:
     ghcu_path(weights).with_suffix(".json").unlink()
     with pytest.raises(ModelError, match="train-ghcu"):
-        build_pipeline(EngineSettings(weights, device="cpu"), TrackingSettings(ghcu=True))
+        build_pipeline(EngineSettings(weights, device=Device.CPU), TrackingSettings(ghcu=True))
 
 
 def test_evaluation_reports_the_repaired_points(weights: Path, tmp_path: Path) -> None:

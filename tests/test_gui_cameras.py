@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from app.sources.base import SourceInfo
 from app.sources.spec import FORMATS, CameraFormat, CameraSpec, DemoSpec, PathSpec, ScreenSpec, SourceSpec, parse_source
 from app.tracking.live import LiveState, LiveStatus
 
-INSIDE, DESK = CameraChoice(parse_source("camera:0"), "Inside"), CameraChoice(parse_source("camera:2"), "Desk")
+INSIDE, DESK = CameraChoice(CameraSpec("0"), "Inside"), CameraChoice(CameraSpec("2"), "Desk")
 DESK_INFO = SourceInfo("Desk", 1280, 720, 30.0, None, True, requested=CameraFormat())
 
 
@@ -61,10 +62,8 @@ def computer() -> Computer:
 
 
 @pytest.fixture
-def finder(qtbot: QtBot, computer: Computer) -> CameraFinder:
-    finder = CameraFinder(
-        computer.find, lambda: [ScreenChoice(parse_source("screen:1"), "Screen 1")], computer.marks, pause=0.005
-    )
+def finder(qtbot: QtBot, computer: Computer) -> Iterator[CameraFinder]:
+    finder = CameraFinder(computer.find, lambda: [ScreenChoice(ScreenSpec(1), "Screen 1")], computer.marks, pause=0.005)
     yield finder  # type: ignore[misc]
     finder.stop()
     assert not finder._thread.is_alive()
@@ -75,7 +74,7 @@ def test_search_lists_cameras_and_screens_elsewhere(qtbot: QtBot, finder: Camera
     with qtbot.waitSignal(finder.found):
         finder.search()
     assert finder.cameras == (INSIDE,)
-    assert finder.screens == (ScreenChoice(parse_source("screen:1"), "Screen 1"),)
+    assert finder.screens == (ScreenChoice(ScreenSpec(1), "Screen 1"),)
     assert computer.threads == {"live-cameras"}
     with qtbot.waitSignal(finder.found):
         finder.search()
@@ -143,8 +142,8 @@ def test_menu_offers_formats_for_the_camera_that_plays() -> None:
 
 def test_menu_offers_screens() -> None:
     one, two = (
-        ScreenChoice(parse_source("screen:1"), "Screen 1 (800 \u00d7 600)"),
-        ScreenChoice(parse_source("screen:2"), "Screen 2 (800 \u00d7 600)"),
+        ScreenChoice(ScreenSpec(1), "Screen 1 (800 \u00d7 600)"),
+        ScreenChoice(ScreenSpec(2), "Screen 2 (800 \u00d7 600)"),
     )
     assert not any("Screen" in label for label in labels(choices([])))
     assert one.label in labels(choices([], [one]))
@@ -179,14 +178,14 @@ def test_menu_widget_shows_it_and_grows_no_orphans(qtbot: QtBot) -> None:
     assert [entry.text() for entry in entries][:3] == ["Inside", "Desk", "Resolution: 1280 \u00d7 720, 30 fps"]
     assert [entry.isChecked() for entry in entries[:2]] == [False, True]
     entries[0].trigger()
-    entries[2].menu().actions()[0].trigger()
+    entries[2].menu().actions()[0].trigger()  # type: ignore[attr-defined]
     assert [str(each) for each in taken] == ["camera:0", "camera:2@640x480@30"]
     fill_source_menu(menu, choices(None), taken.append)
     assert not menu.actions()[0].isEnabled()
 
 
 def session(
-    stage: str, source: str | SourceSpec = "camera:2@640x480", info: SourceInfo = DESK_INFO, play: int = 1
+    stage: LiveState, source: str | SourceSpec = "camera:2@640x480", info: SourceInfo = DESK_INFO, play: int = 1
 ) -> SessionState:
     status = LiveStatus(stage, info if stage == LiveState.RUNNING else None)
     return SessionState(source=parse_source(str(source)), play=play, playing=True, status=status)
@@ -207,18 +206,18 @@ def test_a_camera_that_was_pulled_out_is_played_again_by_its_name() -> None:
     advice = hotplug.look(back, session(LiveState.FAILED), now + 60 + SETTLE_SECONDS)
     assert str(advice.resume) == "camera:Desk@640x480@30"
     assert advice.offer is None
-    opening = session(LiveState.OPENING, advice.resume, play=2)
+    opening = session(LiveState.OPENING, advice.resume, play=2)  # type: ignore[arg-type]
     assert hotplug.look(back, opening, now + 62).resume is None
-    assert hotplug.look(back, session(LiveState.RUNNING, advice.resume, play=2), now + 63) == HotplugAdvice()
+    assert hotplug.look(back, session(LiveState.RUNNING, advice.resume, play=2), now + 63) == HotplugAdvice()  # type: ignore[arg-type]
     # It failed without having been pulled out: another program may have taken it.
-    assert hotplug.look(back, session(LiveState.FAILED, advice.resume, play=2), now + 90) == HotplugAdvice()
+    assert hotplug.look(back, session(LiveState.FAILED, advice.resume, play=2), now + 90) == HotplugAdvice()  # type: ignore[arg-type]
 
 
 def test_a_camera_that_does_not_answer_is_tried_a_few_times() -> None:
     hotplug = CameraHotplug()
     hotplug.look([DESK], session(LiveState.RUNNING), 0.0)
     hotplug.look([], session(LiveState.FAILED), 5.0)
-    tries = []
+    tries: list[float] = []
     play = 1
     for k in range(400):
         now = 10.0 + k / 8

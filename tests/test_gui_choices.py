@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from app.core.modes import Baseline, Mode
@@ -30,7 +32,7 @@ def test_baselines_take_turns_once_something_is_compared() -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: preset.name)
-def test_every_preset_has_an_action_and_is_recognised(preset) -> None:
+def test_every_preset_has_an_action_and_is_recognised(preset: Any) -> None:
     tracking = CHANGES[preset.name](TrackingSettings())
     assert tracking.recurrence == preset.settings
     assert preset_of(tracking.recurrence) == preset

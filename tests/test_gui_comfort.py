@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,7 +31,7 @@ from app.gui.live.presenters.share import (
 from app.gui.live.presenters.tour import STEPS, Tour, card_place
 from app.gui.presenters.actions import ACTIONS, Action, ActionGroup
 from app.sessions.plan import RecordingChoices
-from app.sharing.channel import ChannelStatus
+from app.sharing.channel import ChannelKind, ChannelStatus
 from app.sharing.settings import Address, CameraPicture, SharingSettings
 
 HERE = Address("127.0.0.1", 9000)
@@ -38,7 +39,7 @@ HERE = Address("127.0.0.1", 9000)
 
 def test_preferences_refuse_what_cannot_be() -> None:
     with pytest.raises(UserError, match="theme"):
-        Preferences(theme="pink")
+        Preferences(theme="pink")  # type: ignore[arg-type]
     for count in (0, 9):
         with pytest.raises(UserError, match="Between 1 and 8"):
             Preferences(max_faces=count)
@@ -89,7 +90,9 @@ def test_folders_are_whole_paths() -> None:
 def test_a_form_becomes_settings() -> None:
     assert read_form(ShareForm(), privacy=False) == ShareReading(SharingSettings())
     form = ShareForm(json_on=True, json_to="9000, 10.0.0.2:9000", osc_on=True, osc_to="[::1]:9001", camera_on=True)
-    expected = SharingSettings((HERE, Address("10.0.0.2", 9000)), (Address("::1", 9001),), "annotated", True)
+    expected = SharingSettings(
+        (HERE, Address("10.0.0.2", 9000)), (Address("::1", 9001),), CameraPicture.ANNOTATED, True
+    )
     assert read_form(form, privacy=True) == ShareReading(expected)
     assert ShareForm.of(expected) == replace(form, json_to="127.0.0.1:9000, 10.0.0.2:9000")
     assert ShareForm.of(SharingSettings()) == ShareForm()
@@ -127,9 +130,9 @@ def test_what_is_wrong_does_not_stop_the_rest(
 
 def test_status_in_words() -> None:
     statuses = (
-        ChannelStatus("udp", "127.0.0.1:9000", sent=300, rate=29.6),
-        ChannelStatus("udp", "10.0.0.2:9000", failed=3, error="Nobody listens there."),
-        ChannelStatus("virtual camera", "annotated", sent=12),
+        ChannelStatus(ChannelKind.UDP, "127.0.0.1:9000", sent=300, rate=29.6),
+        ChannelStatus(ChannelKind.UDP, "10.0.0.2:9000", failed=3, error="Nobody listens there."),
+        ChannelStatus(ChannelKind.VIRTUAL_CAMERA, "annotated", sent=12),
     )
     reading = ShareReading(SharingSettings(), {ShareField.OSC: "localhost names no port."})
     assert status_lines(reading, statuses) == {
@@ -144,15 +147,15 @@ def test_status_in_words() -> None:
         ShareField.VMC: (),
         ShareField.OPENTRACK: (),
     }
-    fresh = status_lines(ShareReading(SharingSettings()), (ChannelStatus("osc", "x:1"),))
+    fresh = status_lines(ShareReading(SharingSettings()), (ChannelStatus(ChannelKind.OSC, "x:1"),))
     assert fresh[ShareField.OSC] == (StatusLine("Ready; nothing tracked yet", StatusTone.WAITING),)
 
 
 def test_sharing_in_a_few_words() -> None:
     good, bad, idle = (
-        ChannelStatus("udp", "a", 1, 0, 30.0),
-        ChannelStatus("osc", "b", error="!"),
-        ChannelStatus("osc", "c"),
+        ChannelStatus(ChannelKind.UDP, "a", 1, 0, 30.0),
+        ChannelStatus(ChannelKind.OSC, "b", error="!"),
+        ChannelStatus(ChannelKind.OSC, "c"),
     )
     assert [summary(s) for s in ((), (good,), (good, bad), (idle,))] == [
         "",
@@ -168,7 +171,7 @@ def test_the_tour_has_three_steps_and_ends() -> None:
     tour.go_on()
     assert tour.step is None
     tour.begin()
-    seen = []
+    seen: list[Any] = []
     while tour.step is not None:
         seen.append((tour.progress, tour.next_label))
         tour.go_on()
@@ -212,7 +215,7 @@ def test_every_key_is_listed_once() -> None:
 
 def test_columns_keep_the_order_and_are_balanced() -> None:
     def group(name: str, lines: int) -> KeyGroup:
-        return KeyGroup(name, (Action("n", "k", "l", "h", name),) * lines)
+        return KeyGroup(name, (Action("n", "k", "l", "h", name),) * lines)  # type: ignore[arg-type]
 
     groups = [group("a", 6), group("b", 6), group("c", 3), group("d", 7), group("e", 11)]
     two = columns(groups, 2)

@@ -154,14 +154,14 @@ def textured(source: str, tracking: TrackingSettings) -> FakeLive:
     image = np.zeros((180, 320, 3), np.uint8)
     image[:, ::2] = 255
     put = live.results.put
-    live.results.put = lambda result: put(frame_result(result.frame.index, image=image))  # type: ignore[method-assign]
+    live.results.put = lambda result: put(frame_result(result.frame.index, image=image))  # type: ignore[assignment, method-assign]
     return live
 
 
 def test_privacy_hides_what_is_in_view_even_when_nothing_new_comes(
     open_window: Open, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    window = open_window(parts=SessionParts(textured, FakeRecorder, list))
+    window = open_window(parts=SessionParts(textured, FakeRecorder, list))  # type: ignore[arg-type]
     qtbot.waitUntil(lambda: window.presenter.session.state.stage == "ended", timeout=WAIT_MS)
     shown = window.view.picture
     assert shown is not None

@@ -25,13 +25,14 @@ from app.gui.presenters.readouts import NOTHING
 from model.topology import LEFT_EYE_OUTER, MIRROR, POINTS, REGIONS, RIGHT_EYE_OUTER
 
 
-def flicker(pair: tuple[str, str] = (Mode.RWR, Mode.COLD), **points: np.ndarray) -> FlickerView:
+def flicker(pair: tuple[Mode, Mode] = (Mode.RWR, Mode.COLD), **points: np.ndarray) -> FlickerView:
     """Return a view in which the modes named have these points."""
     modes = {mode: ModeFlicker() for mode in Mode}
-    for mode, values in points.items():
+    for name, values in points.items():
+        mode = Mode(name)
         recent = float(np.sqrt(np.mean(np.square(values))))
         modes[mode] = ModeFlicker(recent=recent, points=values.astype(np.float32))
-    return FlickerView(modes=modes, pair=pair)
+    return FlickerView(modes=modes, pair=pair)  # type: ignore[arg-type]
 
 
 def even(value: float) -> np.ndarray:
@@ -97,9 +98,11 @@ class TestColours:
 
     def test_places_on_the_scales(self) -> None:
         np.testing.assert_allclose(
-            flicker_place([0.0, LOWEST, np.sqrt(LOWEST * HIGHEST), HIGHEST, 99]), [0, 0, 0.5, 1, 1]
+            flicker_place(np.array([0.0, LOWEST, np.sqrt(LOWEST * HIGHEST), HIGHEST, 99])), [0, 0, 0.5, 1, 1]
         )
-        np.testing.assert_allclose(change_place([0.01, 0.25, 0.5, 1.0, 2.0, 4.0, 9]), [0, 0, 0.25, 0.5, 0.75, 1, 1])
+        np.testing.assert_allclose(
+            change_place(np.array([0.01, 0.25, 0.5, 1.0, 2.0, 4.0, 9])), [0, 0, 0.25, 0.5, 0.75, 1, 1]
+        )
         assert levels(np.array([0.0, 0.5, 1.0])).tolist() == [0, LEVELS // 2, LEVELS - 1]
 
 

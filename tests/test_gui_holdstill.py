@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+from app.sources.spec import CameraSpec
+from app.tracking.live import LiveState
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from collections.abc import Callable
@@ -46,12 +49,12 @@ class FakeSession:
 
     def __init__(self) -> None:
         self.tracking = TrackingSettings()
-        self.stage = "running"
+        self.stage = LiveState.RUNNING
 
     @property
     def state(self) -> SessionState:
         status = LiveStatus(self.stage, INFO, "fake, CPU")
-        return SessionState("camera:0", 1, True, status, self.tracking)
+        return SessionState(CameraSpec("0"), 1, True, status, self.tracking)
 
     def configure(self, tracking: TrackingSettings) -> None:
         self.tracking = tracking
@@ -188,7 +191,7 @@ def test_a_restless_head_is_told_so_at_once_and_at_the_end(bench: Bench) -> None
 def test_a_source_that_stops_ends_the_test(bench: Bench, seconds: float) -> None:
     bench.test.start()
     bench.sit(seconds=seconds)
-    bench.session.stage = "ended"
+    bench.session.stage = LiveState.ENDED
     bench.test.tick()
     view = bench.test.view()
     assert (view.stage, "The source stopped" in view.advice) == (HoldStillStage.FAILED, True)
@@ -353,10 +356,10 @@ def test_the_overlay_can_be_closed_and_offers_to_repeat(application: QApplicatio
     parent.show()
     overlay = HoldStillOverlay(parent, bench.test)
     overlay.start()
-    bench.session.stage = "stopped"
+    bench.session.stage = LiveState.STOPPED
     overlay.refresh()
     assert overlay.repeat.isVisible()
-    bench.session.stage = "running"
+    bench.session.stage = LiveState.RUNNING
     overlay.repeat.click()
     assert bench.test.view().stage == HoldStillStage.COUNTDOWN
     with qtbot.waitSignal(overlay.closed):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from app.sources.spec import CameraSpec
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import random
@@ -44,7 +46,7 @@ def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_
     window = MainWindow(
         LiveSettings(memory.current),
         lambda *args: LiveSession(fake_parts(faces=2), *args),
-        lambda: [CameraChoice("camera:0", "HD Webcam")],
+        lambda: [CameraChoice(CameraSpec("0"), "HD Webcam")],
         memory=memory,
     )
     window.show()
@@ -56,7 +58,7 @@ def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_
 
     def noted(name: str) -> None:
         acted.add(name)
-        act(name)
+        act(name)  # type: ignore[arg-type]
 
     window.act = noted  # type: ignore[method-assign]
     for _ in range(KEYS):

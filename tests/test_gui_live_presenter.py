@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -27,27 +26,22 @@ from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.share import ShareField, ShareForm
 from app.gui.live.presenters.state import RecordingPlan
 from app.gui.presenters.actions import ActionName
+from app.gui.presenters.palettes import Theme
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import RecordingSummary
 from app.sharing.channel import ChannelKind
 from app.sharing.settings import Address
 from app.sources.base import Playback, SourceInfo
 from app.sources.spec import CameraSpec, SourceSpec
-from app.tracking.live import LiveStatus
+from app.tracking.live import LiveState, LiveStatus
 from model.signals.track import SignalTracker
 from tests.gui_fakes import FakeLive, FakeRecorder, frame_result
 from tests.signals_fakes import face
+from tests.waiting import wait_until
 
 WAIT = 20.0
 WEBCAM = CameraChoice(CameraSpec("0"), "HD Webcam")
 SECOND = CameraChoice(CameraSpec("1"), "Elgato Cam Link")
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 class SteeredSource:
@@ -95,7 +89,7 @@ class SteeredLive(FakeLive):
         if status.info is not None and self.source.startswith("camera:"):
             status = replace(status, info=SourceInfo(WEBCAM.name, 320, 180, 30.0, None, True))
         if self.pulled_out:
-            status = replace(status, state="failed", error="The camera stopped delivering.")
+            status = replace(status, state=LiveState.FAILED, error="The camera stopped delivering.")
         return status
 
     def restart_tracking(self) -> None:
@@ -144,7 +138,7 @@ class Bench:
         self.run(source)
 
     def run(self, source: str) -> None:
-        wait_for(
+        wait_until(
             lambda: (
                 str(self.presenter.session.state.source) == source and self.presenter.session.state.stage == "running"
             )
@@ -152,7 +146,7 @@ class Bench:
 
     def record(self) -> FakeRecorder:
         self.presenter.toggle(ActionName.RECORD)
-        wait_for(lambda: self.presenter.session.state.recording is not None)
+        wait_until(lambda: self.presenter.session.state.recording is not None)
         return self.recorders[-1]
 
     def close(self) -> None:
@@ -192,7 +186,7 @@ def test_tracking_rests_while_nobody_needs_it(bench: Bench) -> None:
     bench.presenter.rest(True)
     assert not bench.live.resting
     bench.presenter.toggle(ActionName.RECORD)
-    wait_for(lambda: bench.presenter.session.state.recording is None)
+    wait_until(lambda: bench.presenter.session.state.recording is None)
     bench.presenter.rest(True)
     assert bench.live.resting
     bench.presenter.share(ShareForm(json_on=True))
@@ -253,13 +247,13 @@ def test_what_a_test_switches_on_for_a_while_is_not_kept(bench: Bench) -> None:
 
 def test_preferences_reach_tracking_recording_and_privacy(bench: Bench, tmp_path: Path) -> None:
     recording = RecordingChoices(annotated=True)
-    wanted = Preferences("light", True, recording, True, 3, tmp_path / "elsewhere")
+    wanted = Preferences(Theme.LIGHT, True, recording, True, 3, tmp_path / "elsewhere")
     bench.presenter.set_preferences(wanted)
     assert bench.presenter.chosen.preferences == wanted
     assert bench.presenter.session.state.tracking.max_faces == 3
     assert bench.presenter.mirrored
     assert bench.kept["recording"] == recording
-    wait_for(lambda: bench.live.tracking.max_faces == 3)
+    wait_until(lambda: bench.live.tracking.max_faces == 3)
     plan = bench.record().plan
     assert plan.choices == replace(recording, privacy=True)
     assert plan.path.parent == tmp_path / "elsewhere"
@@ -284,7 +278,7 @@ def test_a_recording_never_outlives_the_privacy_it_began_with(make: Callable[...
     first = bench.record()
     assert first.plan.choices.privacy is private
     bench.presenter.toggle(ActionName.PRIVACY)
-    wait_for(lambda: bench.presenter.session.state.finished is not None)
+    wait_until(lambda: bench.presenter.session.state.finished is not None)
     assert first.stopped
     assert bench.presenter.session.state.recording is None
     assert "privacy was switched" in bench.text
@@ -296,7 +290,7 @@ def test_privacy_at_once_after_record_leaves_no_picture(bench: Bench) -> None:
     bench.presenter.toggle(ActionName.PRIVACY)  # before the session's thread could begin to record
     assert "privacy was switched" in bench.text
     shown = bench.live.status.processed
-    wait_for(lambda: bench.live.status.processed > shown + 30)
+    wait_until(lambda: bench.live.status.processed > shown + 30)
     assert bench.presenter.session.state.recording is None
     assert all(recorder.stopped for recorder in bench.recorders)
 
@@ -354,14 +348,14 @@ def test_a_camera_that_is_back_plays_on(bench: Bench, clock: list[float]) -> Non
     bench.play("camera:0")
     bench.presenter.watch_cameras([WEBCAM])
     bench.live.pulled_out = True
-    wait_for(lambda: bench.presenter.session.state.stage == "failed")
+    wait_until(lambda: bench.presenter.session.state.stage == "failed")
     bench.presenter.watch_cameras([])
     assert WAITING in bench.text
     clock[0] += 5
     bench.presenter.watch_cameras([WEBCAM])
     clock[0] += 5
     bench.presenter.watch_cameras([WEBCAM])
-    wait_for(lambda: bench.presenter.session.state.stage == "running")
+    wait_until(lambda: bench.presenter.session.state.stage == "running")
     assert len(bench.lives) == 3
     assert bench.live.source == "camera:HD Webcam"
     bench.presenter.watch_cameras([WEBCAM])
@@ -412,7 +406,7 @@ def test_keys_leave_cameras_and_nothing_alone(bench: Bench) -> None:
     bench.presenter.toggle(ActionName.PAUSE)
     bench.presenter.toggle(ActionName.BACK)
     bench.presenter.toggle(ActionName.PLAY)
-    wait_for(lambda: bench.presenter.session.live is None)
+    wait_until(lambda: bench.presenter.session.live is None)
     for action in (ActionName.PAUSE, ActionName.AHEAD, ActionName.FRAME_AHEAD):
         bench.presenter.toggle(action)
     bench.presenter.player.set_speed(2.0)
@@ -439,7 +433,7 @@ def test_every_recording_has_a_folder_of_its_own(bench: Bench) -> None:
         paths.append(recorder.path)
         before: RecordingSummary | None = bench.presenter.session.state.finished
         bench.presenter.toggle(ActionName.RECORD)
-        wait_for(lambda before=before: bench.presenter.session.state.finished is not before)  # type: ignore[misc]
+        wait_until(lambda before=before: bench.presenter.session.state.finished is not before)  # type: ignore[misc]
     assert len(set(paths)) == 2
     assert {path.parent for path in paths} == {bench.presenter.folder}
 
@@ -459,7 +453,7 @@ def test_next_face_is_the_one_whose_figures_are_read(make: Callable[..., Bench])
         seen.append(bench.presenter.facts(result).chosen_face)
     assert seen == [0, 1, None]
     bench.presenter.choose_face(1)
-    wait_for(lambda: bench.presenter.flicker().face == 1)
+    wait_until(lambda: bench.presenter.flicker().face == 1)
     bench.presenter.next_face(None)
     assert bench.presenter.facts(result).chosen_face == 1
     bench.play("talk.mp4")  # other people

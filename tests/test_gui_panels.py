@@ -84,15 +84,15 @@ def count(painted: Pixels, colour: str | tuple[int, int, int], tolerance: int = 
     return int((np.abs(painted.astype(int) - rgb) <= tolerance).all(axis=-1).sum())
 
 
-def flicker(pair: tuple[str, str] = (Mode.RWR, Mode.COLD), now: float = 10.0, **values: float) -> FlickerView:
+def flicker(pair: tuple[Mode, Mode] = (Mode.RWR, Mode.COLD), now: float = 10.0, **values: float) -> FlickerView:
     """Return a view in which the modes named flicker that much."""
     times = np.linspace(-10, 0, 300, dtype=np.float32)
     modes = {mode: ModeFlicker() for mode in Mode}
     for name, value in values.items():
-        mode = name.replace("_", "-")
-        trace = value + 0.2 * value * np.sin(np.arange(300, dtype=np.float32))
+        mode = Mode(name.replace("_", "-"))
+        trace = (value + 0.2 * value * np.sin(np.arange(300))).astype(np.float32)
         modes[mode] = ModeFlicker(value, value, (value,) * 6, np.full(POINTS, value, np.float32), trace)
-    return FlickerView(times, modes, pair, 0, now)
+    return FlickerView(times, modes, pair, 0, now)  # type: ignore[arg-type]
 
 
 class TestFlickerCard:
@@ -352,7 +352,7 @@ class TestVideoView:
         plain = ~self.coloured(left) & ~self.coloured(right)
         same = (np.abs(left.astype(int) - right) <= 2).all(axis=-1)
         assert plain.mean() > 0.5
-        assert same[plain].mean() > 0.8
+        assert same[plain].mean() > 0.8  # type: ignore[index]
         assert not same.all()
 
     def test_where_nothing_is_compared_there_is_one_picture(self, application: QApplication, qtbot: QtBot) -> None:

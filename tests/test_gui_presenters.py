@@ -33,7 +33,7 @@ from app.gui.presenters.readouts import NOTHING
 from app.sessions.recorder import RecordingSummary
 from app.sources.base import SourceInfo
 from app.sources.spec import CameraFormat, CameraSpec, DemoSpec, parse_source
-from app.tracking.live import LiveStatus
+from app.tracking.live import LiveState, LiveStatus
 from tests.gui_fakes import frame_result
 
 CAMERA = SourceInfo("Integrated Camera", 1280, 720, 30.0, None, True)
@@ -41,7 +41,7 @@ DEMO = SourceInfo("Demo clip", 1280, 720, 30.0, 300, True, True)
 
 
 def running(info: SourceInfo = CAMERA, **changes: Any) -> SessionState:
-    status = LiveStatus("running", info, "onnxruntime, CPU", "", 100, 95, 5)
+    status = LiveStatus(LiveState.RUNNING, info, "onnxruntime, CPU", "", 100, 95, 5)
     return replace(SessionState(source=CameraSpec("0"), play=1, playing=True, status=status), **changes)
 
 
@@ -189,7 +189,7 @@ class TestReadouts:
 
 class TestBanners:
     def failed(self, play: int = 1, source: str = "camera:0") -> SessionState:
-        status = LiveStatus("failed", None, error="The camera is gone; plug it in again.")
+        status = LiveStatus(LiveState.FAILED, None, error="The camera is gone; plug it in again.")
         return SessionState(source=parse_source(source), play=play, playing=True, status=status)
 
     def test_a_failure_has_ways_out(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,9 @@ from app.core.settings import TrackingSettings
 from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.remembered import Memory, Remembered, default_path
 from app.gui.live.presenters.share import ShareForm
+from app.gui.presenters.palettes import Theme
 from app.sessions.plan import RecordingChoices
+from tests.waiting import wait_until
 
 WAIT_SECONDS = 20.0
 
@@ -32,7 +32,7 @@ EVERYTHING = Remembered(
     ),
     compare_view="split",
     panels=("panel", "drawer"),
-    theme="light",
+    theme=Theme.LIGHT,
     privacy=True,
     recording=RecordingChoices(video=False, annotated=True),
     mirror=True,
@@ -40,13 +40,6 @@ EVERYTHING = Remembered(
     share=ShareForm(json_on=True, json_to="10.0.0.2:9000"),
     tour_seen=True,
 )
-
-
-def wait_until(is_true: Callable[[], object]) -> None:
-    end = time.monotonic() + WAIT_SECONDS
-    while not is_true():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.002)
 
 
 def everything_but(**changes: Any) -> dict[str, Any]:
@@ -97,14 +90,15 @@ def test_it_is_written_without_being_closed(path: Path) -> None:
 
 def test_changing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
-    monkeypatch.setattr(Memory, "_write", lambda self, current: free.wait(WAIT_SECONDS))
+    freed: list[bool] = []
+    monkeypatch.setattr(Memory, "_write", lambda self, current: freed.append(free.wait(WAIT_SECONDS)))
     memory = Memory(path, quiet=0.0)
-    started = time.perf_counter()
     for theme in ("dark", "light", "dark"):
         memory.update(theme=theme)
-    assert time.perf_counter() - started < 1.0
     free.set()
     assert memory.close()
+    assert freed
+    assert all(freed), "the writer waited in vain for a caller that waited for it"
     memory.update(theme="light")  # too late, and harmless
     assert memory.current.theme == "dark"
 
@@ -139,7 +133,7 @@ def test_a_damaged_file_is_set_aside(path: Path, text: str) -> None:
     assert not path.exists()
     memory.update(theme="dark")
     assert memory.close()
-    assert Memory(path).current == Remembered(theme="dark")
+    assert Memory(path).current == Remembered(theme=Theme.DARK)
 
 
 def test_bytes_that_are_no_text_are_set_aside_too(path: Path) -> None:
@@ -154,7 +148,7 @@ def test_what_a_newer_version_added_is_ignored(path: Path) -> None:
     path.parent.mkdir()
     path.write_text('{"version": 1, "theme": "light", "hologram": true}')
     memory = Memory(path)
-    assert memory.current == Remembered(theme="light")
+    assert memory.current == Remembered(theme=Theme.LIGHT)
     assert memory.note == ""
 
 
@@ -177,8 +171,8 @@ def test_the_command_line_wins() -> None:
 
 def test_preferences_are_a_part_of_it() -> None:
     preferences = EVERYTHING.preferences
-    assert preferences == Preferences("light", True, EVERYTHING.recording, True, 3, EVERYTHING.folder)
-    changed = replace(preferences, theme="dark", max_faces=5, mirror=None)
+    assert preferences == Preferences(Theme.LIGHT, True, EVERYTHING.recording, True, 3, EVERYTHING.folder)
+    changed = replace(preferences, theme=Theme.DARK, max_faces=5, mirror=None)
     assert EVERYTHING.with_preferences(changed).preferences == changed
     assert EVERYTHING.with_preferences(changed).tracking.baseline == "ema"
     crowd = Remembered(tracking=TrackingSettings(max_faces=64))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +18,17 @@ from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan, SessionState
 from app.gui.presenters.actions import ActionName
-from app.sources.spec import SourceSpec, parse_source
+from app.sources.spec import CameraSpec, SourceSpec, parse_source
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
+from tests.waiting import wait_until
 
 WAIT = 20.0
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
 
 
 class Bench:
     """A session whose pipelines and recorders are remembered."""
 
-    def __init__(self, cameras: Sequence[str] = ("camera:0",)) -> None:
+    def __init__(self, cameras: Sequence[SourceSpec] = (CameraSpec("0"),)) -> None:
         self.lives: list[FakeLive] = []
         self.recorders: list[FakeRecorder] = []
         self.emptied = 0
@@ -60,11 +54,11 @@ class Bench:
         return self.session.state
 
     def reach(self, stage: str) -> None:
-        wait_for(lambda: self.state.stage == stage)
+        wait_until(lambda: self.state.stage == stage)
 
     def record(self, path: Path) -> FakeRecorder:
         self.session.record(path)
-        wait_for(lambda: self.state.recording is not None and self.recorders[-1].frames > 0)
+        wait_until(lambda: self.state.recording is not None and self.recorders[-1].frames > 0)
         return self.recorders[-1]
 
 
@@ -85,7 +79,7 @@ def test_plays_stops_and_starts_again(bench: Bench) -> None:
     assert bench.state.info.demo
     bench.session.stop()
     assert bench.state.stage == "stopped"
-    wait_for(lambda: not bench.lives[0]._thread.is_alive())
+    wait_until(lambda: not bench.lives[0]._thread.is_alive())
     bench.session.play(parse_source("demo"))
     bench.reach("running")
     assert len(bench.lives) == 2
@@ -96,7 +90,7 @@ def test_another_source_replaces_the_first(bench: Bench) -> None:
     bench.reach("running")
     bench.session.play(parse_source("two.mp4"))
     assert bench.state.stage == "opening"
-    wait_for(lambda: str(bench.state.source) == "two.mp4" and bench.state.stage == "running")
+    wait_until(lambda: str(bench.state.source) == "two.mp4" and bench.state.stage == "running")
     assert not bench.lives[0]._thread.is_alive()
     assert bench.emptied == 1
 
@@ -110,22 +104,22 @@ def test_without_a_choice_the_first_camera_that_opens(bench: Bench) -> None:
 
 @pytest.mark.parametrize("cameras", [(), ("camera:9",), ("camera:9", "camera:9")])
 def test_no_camera_plays_the_demo_and_says_so(cameras: tuple[str, ...]) -> None:
-    bench = Bench(cameras)
+    bench = Bench(cameras)  # type: ignore[arg-type]
     bench.session.play(None)
-    wait_for(lambda: bench.state.stage == "running")
+    wait_until(lambda: bench.state.stage == "running")
     assert str(bench.state.source) == "demo"
     assert bench.state.no_camera
     bench.session.play(parse_source("camera:0"))
-    wait_for(lambda: str(bench.state.source) == "camera:0")
+    wait_until(lambda: str(bench.state.source) == "camera:0")
     assert not bench.state.no_camera
     bench.session.close()
     assert bench.session.join(WAIT)
 
 
 def test_a_second_camera_is_tried_before_the_demo() -> None:
-    bench = Bench(("camera:9", "camera:1"))
+    bench = Bench((CameraSpec("9"), CameraSpec("1")))  # type: ignore[arg-type]
     bench.session.play(None)
-    wait_for(lambda: bench.state.stage == "running")
+    wait_until(lambda: bench.state.stage == "running")
     assert str(bench.state.source) == "camera:1"
     bench.session.close()
     assert bench.session.join(WAIT)
@@ -143,7 +137,7 @@ def test_switching_rwr_does_not_restart(bench: Bench) -> None:
     bench.reach("running")
     bench.session.configure(TrackingSettings(rwr=False, compare=True))
     assert bench.state.tracking.compare
-    wait_for(lambda: bench.lives[0].tracking == TrackingSettings(rwr=False, compare=True))
+    wait_until(lambda: bench.lives[0].tracking == TrackingSettings(rwr=False, compare=True))
     assert len(bench.lives) == 1
 
 
@@ -159,12 +153,12 @@ def test_records_and_finishes(bench: Bench, tmp_path: Path) -> None:
     bench.reach("running")
     recorder = bench.record(tmp_path / "new" / "a.mp4")
     bench.session.finish_recording()
-    wait_for(lambda: bench.state.finished is not None)
+    wait_until(lambda: bench.state.finished is not None)
     assert recorder.stopped
     assert bench.state.recording is None
     assert (tmp_path / "new").is_dir()
     frames = recorder.frames
-    wait_for(lambda: bench.lives[0].status.processed > 2 * frames)
+    wait_until(lambda: bench.lives[0].status.processed > 2 * frames)
     assert recorder.frames == frames
 
 
@@ -178,7 +172,7 @@ def test_whatever_ends_the_source_finishes_the_file(bench: Bench, tmp_path: Path
         "change": lambda: bench.session.play(parse_source("two.mp4")),
         "close": bench.session.close,
     }[end]()
-    wait_for(lambda: bench.state.finished is not None)
+    wait_until(lambda: bench.state.finished is not None)
     assert recorder.stopped
     assert bench.state.finished is not None
     assert bench.state.finished.frames == recorder.frames
@@ -189,29 +183,31 @@ def test_a_source_that_ends_by_itself_finishes_the_file(bench: Bench, tmp_path: 
     bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.session.play(parse_source(source))
-    wait_for(lambda: str(bench.state.source) == source and bench.state.stage in ("running", stage))
+    wait_until(lambda: str(bench.state.source) == source and bench.state.stage in ("running", stage))
     bench.session.record(tmp_path / "a.mp4")
     bench.reach(stage)
-    wait_for(lambda: bench.state.recording is None)
+    wait_until(lambda: bench.state.recording is None)
     assert all(recorder.stopped for recorder in bench.recorders)
-    bench.session.play(parse_source("demo"))  # the wish to record does not outlive its source
-    bench.reach("running")
-    time.sleep(0.3)
-    assert bench.state.recording is None
+    recorders = len(bench.recorders)
+    for again in ("demo", "camera:0"):  # the wish to record does not outlive its source
+        bench.session.play(parse_source(again))
+        wait_until(lambda again=again: str(bench.state.source) == again and bench.state.stage == "running")  # type: ignore[misc]
+        assert bench.state.recording is None
+    assert len(bench.recorders) == recorders
 
 
 def test_dropped_frames_are_shown(bench: Bench, tmp_path: Path) -> None:
     bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.record(tmp_path / "a.mp4").dropped = 7
-    wait_for(lambda: bench.state.recording is not None and bench.state.recording.dropped == 7)
+    wait_until(lambda: bench.state.recording is not None and bench.state.recording.dropped == 7)
 
 
 def test_a_recording_that_breaks_is_ended_and_told(bench: Bench, tmp_path: Path) -> None:
     bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.record(tmp_path / "a.mp4").error = "The disk is full; free some space."
-    wait_for(lambda: bench.state.finished is not None)
+    wait_until(lambda: bench.state.finished is not None)
     assert bench.state.finished is not None
     assert bench.state.finished.error == "The disk is full; free some space."
     assert bench.state.stage == "running"
@@ -222,12 +218,12 @@ def test_a_recording_that_cannot_begin_is_told(bench: Bench, tmp_path: Path) -> 
     bench.session.play(parse_source("demo"))
     bench.reach("running")
     bench.session.record(tmp_path / "forbidden.mp4")
-    wait_for(lambda: bench.state.finished is not None)
+    wait_until(lambda: bench.state.finished is not None)
     assert bench.state.finished is not None
     assert "choose another one" in (bench.state.finished.error or "")
     (tmp_path / "file").write_text("in the way")
     bench.session.record(tmp_path / "file" / "a.mp4")
-    wait_for(lambda: bench.state.finished is not None and bench.state.finished.path.name == "a.mp4")
+    wait_until(lambda: bench.state.finished is not None and bench.state.finished.path.name == "a.mp4")
     assert bench.state.stage == "running"
 
 
@@ -241,10 +237,10 @@ def test_a_driver_that_throws_leaves_the_session_alive() -> None:
 
     session = LiveSession(SessionParts(live, FakeRecorder, tuple), TrackingSettings())
     session.play(parse_source("demo"))
-    wait_for(lambda: session.state.stage == "failed")
+    wait_until(lambda: session.state.stage == "failed")
     assert "choose another one" in session.state.problem
     session.play(parse_source("demo"))
-    wait_for(lambda: session.state.stage == "running")
+    wait_until(lambda: session.state.stage == "running")
     session.close()
     assert session.join(WAIT)
 
@@ -261,9 +257,9 @@ def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> No
     parts = SessionParts(lambda source, tracking: lives.pop(0), FakeRecorder, tuple)
     session = LiveSession(parts, TrackingSettings(), [lambda result: heard.append(result.frame.index)])
     session.play(parse_source("camera:0"))
-    wait_for(lambda: len(heard) > 3)
+    wait_until(lambda: len(heard) > 3)
     session.play(parse_source("demo"))
-    wait_for(lambda: str(session.state.source) == "demo" and session.state.stage == "running")
+    wait_until(lambda: str(session.state.source) == "demo" and session.state.stage == "running")
     assert session.left_behind
     assert stuck._consumers == ()
     session.close()
@@ -300,7 +296,7 @@ class TestPresenter:
 
         presenter = LivePresenter(LiveSettings(Remembered(folder=tmp_path / "out")), make, lambda: None)
         presenter.begin()
-        wait_for(lambda: presenter.session.state.stage == "running")
+        wait_until(lambda: presenter.session.state.stage == "running")
         yield presenter
         presenter.session.close()
         assert presenter.session.join(WAIT)
@@ -331,7 +327,7 @@ class TestPresenter:
     def test_cameras_are_mirrored_until_the_person_decides(self, presenter: LivePresenter) -> None:
         assert presenter.mirrored
         presenter.open("talk.mp4")
-        wait_for(lambda: str(presenter.session.state.source) == "talk.mp4")
+        wait_until(lambda: str(presenter.session.state.source) == "talk.mp4")
         assert not presenter.mirrored
         presenter.toggle(ActionName.MIRROR)
         assert presenter.mirrored
@@ -340,14 +336,14 @@ class TestPresenter:
         presenter.toggle(ActionName.PLAY)
         assert presenter.session.state.stage == "stopped"
         presenter.toggle(ActionName.PLAY)
-        wait_for(lambda: presenter.session.state.stage == "running")
+        wait_until(lambda: presenter.session.state.stage == "running")
         assert str(presenter.session.state.source) == "camera:0"
 
     def test_every_frame_counts_and_a_new_source_starts_afresh(self, presenter: LivePresenter) -> None:
-        wait_for(lambda: len(presenter.facts(None).flicker.times) > 10)
+        wait_until(lambda: len(presenter.facts(None).flicker.times) > 10)
         assert presenter.facts(None).fps is not None
         presenter.open("missing.mp4")
-        wait_for(lambda: presenter.session.state.stage == "failed")
+        wait_until(lambda: presenter.session.state.stage == "failed")
         assert not len(presenter.facts(None).flicker.times)
         assert presenter.facts(None).fps is None
         banner = presenter.banner(presenter.session.state)
@@ -355,16 +351,17 @@ class TestPresenter:
         presenter.dismiss(banner)
         assert presenter.banner(presenter.session.state) is None
         presenter.toggle(ActionName.RETRY)
-        wait_for(lambda: presenter.banner(presenter.session.state) is not None)
+        wait_until(lambda: presenter.banner(presenter.session.state) is not None)
 
     def test_record_needs_a_running_source(self, presenter: LivePresenter) -> None:
         presenter.toggle(ActionName.RECORD)
-        wait_for(lambda: presenter.session.state.recording is not None)
+        wait_until(lambda: presenter.session.state.recording is not None)
         presenter.toggle(ActionName.RECORD)
-        wait_for(lambda: presenter.session.state.finished is not None)
+        wait_until(lambda: presenter.session.state.finished is not None)
         presenter.toggle(ActionName.PLAY)
         presenter.toggle(ActionName.RECORD)
-        time.sleep(0.25)
+        presenter.toggle(ActionName.PLAY)
+        wait_until(lambda: presenter.session.state.stage == "running")
         assert presenter.session.state.recording is None
 
     def test_latency_is_from_capture_to_paint(self, presenter: LivePresenter) -> None:

@@ -20,7 +20,7 @@ from app.gui.live.views.keys import KeyList
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.tour import TourCard
-from app.gui.presenters.palettes import DARK, LIGHT
+from app.gui.presenters.palettes import DARK, LIGHT, Theme
 from app.gui.theme import theme
 from app.gui.widgets.sheet import MARGIN, Sheet, Sheets, rounded
 from app.gui.widgets.toggle import ToggleRow
@@ -127,7 +127,7 @@ def test_keys_of_controls_are_not_the_windows_while_the_keyboard_is_in_a_sheet(w
 def test_tab_visits_every_control_and_stays(window: Window, qtbot: QtBot, kind: type[Sheet]) -> None:
     outside = QPushButton("outside", window)
     outside.show()
-    sheet = kind(window)
+    sheet = kind(window)  # type: ignore[call-arg]
     sheet.show()
     visited = []
     for _ in range(40):
@@ -160,7 +160,7 @@ def test_tab_goes_from_top_to_bottom(window: Window) -> None:
 
 @pytest.mark.parametrize("kind", [PreferencesSheet, ShareSheet, KeyList])
 def test_everything_in_a_sheet_has_a_name(window: Window, kind: type[Sheet]) -> None:
-    sheet = kind(window)
+    sheet = kind(window)  # type: ignore[call-arg]
     sheet.show()
     for widget in sheet._chain():
         spoken = QAccessible.queryAccessibleInterface(widget)
@@ -204,7 +204,7 @@ def test_preferences_tell_every_change(window: Window, qtbot: QtBot) -> None:
     sheet.faces.segments.chosen.emit("8")
     qtbot.mouseClick(sheet.switches[RecordingPart.ANNOTATED], Qt.MouseButton.LeftButton)
     qtbot.mouseClick(sheet.switches[RecordingPart.EXACT].toggle, Qt.MouseButton.LeftButton)
-    assert told[-1] == Preferences("light", False, RecordingChoices(annotated=True), False, 8)
+    assert told[-1] == Preferences(Theme.LIGHT, False, RecordingChoices(annotated=True), False, 8)
     assert len(told) == 5
     count = len(told)
     sheet.show_preferences(told[-1], USUAL)
@@ -213,7 +213,7 @@ def test_preferences_tell_every_change(window: Window, qtbot: QtBot) -> None:
 
 def test_preferences_open_at_the_option_in_force(window: Window) -> None:
     sheet = PreferencesSheet(window)
-    sheet.show_preferences(Preferences(theme="light"), USUAL)
+    sheet.show_preferences(Preferences(theme=Theme.LIGHT), USUAL)
     sheet.show()
     focused = QApplication.focusWidget()
     assert isinstance(focused, QAbstractButton)
@@ -390,12 +390,12 @@ def test_a_sheet_that_nobody_touches_is_not_laid_out_again(
     sheet = ShareSheet(window)
     sheet.show()
     lines = {ShareField.JSON: (StatusLine("Sent 30/s to a:1", StatusTone.GOOD),)}
-    sheet.show_status(lines)
+    sheet.show_status(lines)  # type: ignore[arg-type]
     for _ in range(5):
         QApplication.processEvents()
     fitted: list[None] = []
     monkeypatch.setattr(ShareSheet, "fit", lambda self: fitted.append(None))
     for _ in range(5):
-        sheet.show_status(lines)
+        sheet.show_status(lines)  # type: ignore[arg-type]
         QApplication.processEvents()
     assert fitted == []

@@ -69,13 +69,13 @@ def test_the_system_is_followed_only_when_asked_to_be() -> None:
     assert palette_for(Theme.SYSTEM, Qt.ColorScheme.Light) is LIGHT
     assert palette_for(Theme.SYSTEM, Qt.ColorScheme.Dark) is DARK
     assert palette_for(Theme.SYSTEM, Qt.ColorScheme.Unknown) is DARK
-    assert palette_for("dark", Qt.ColorScheme.Light) is DARK
-    assert palette_for("light", Qt.ColorScheme.Dark) is LIGHT
+    assert palette_for(Theme.DARK, Qt.ColorScheme.Light) is DARK
+    assert palette_for(Theme.LIGHT, Qt.ColorScheme.Dark) is LIGHT
 
 
 def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot) -> None:
     theme.apply(qapp, DARK)
-    manager = ThemeManager(qapp, "dark")
+    manager = ThemeManager(qapp, Theme.DARK)
     window = QWidget()
     label = QLabel("text", window)
     label.setObjectName("dim")
@@ -83,7 +83,7 @@ def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot
     window.show()
     assert label.palette().color(label.foregroundRole()).name() == DARK.dim
     with qtbot.waitSignal(manager.changed):
-        manager.choose("light")
+        manager.choose(Theme.LIGHT)
     assert theme.palette() is LIGHT
     assert label.palette().color(label.foregroundRole()).name() == LIGHT.dim
     assert qapp.palette().window().color().name() == LIGHT.ground
@@ -91,14 +91,14 @@ def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot
         manager.swap()
     assert (manager.choice, theme.palette()) == ("dark", DARK)
     with qtbot.assertNotEmitted(manager.changed):
-        manager.choose("dark")
+        manager.choose(Theme.DARK)
 
 
 def test_a_window_that_is_made_later_wears_the_same(qapp: QApplication, qtbot: QtBot) -> None:
     theme.apply(qapp, DARK)
     window = QWidget()
     qtbot.addWidget(window)
-    ThemeManager(qapp, "light")
+    ThemeManager(qapp, Theme.LIGHT)
     dialog = QDialog(window)
     label = QLabel("text", dialog)
     label.setObjectName("dim")
@@ -113,7 +113,7 @@ def test_a_change_of_the_systems_colours_is_followed(qapp: QApplication, qtbot: 
         with qtbot.waitSignal(manager.changed):
             system.emit(scheme)
         assert theme.palette() is colours
-    manager.choose("dark")
+    manager.choose(Theme.DARK)
     with qtbot.assertNotEmitted(manager.changed):
         system.emit(Qt.ColorScheme.Light)
     assert theme.palette() is DARK

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from app.sessions.form import SessionState
+
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import shutil
@@ -118,7 +120,7 @@ def newest(player: SessionPlayer) -> FrameResult:
 
 
 def entry(**changes: object) -> SessionEntry:
-    plain = SessionEntry(Path("walk"), "walk", NOW, 63.0, "Camera", "complete")
+    plain = SessionEntry(Path("walk"), "walk", NOW, 63.0, "Camera", SessionState.COMPLETE)
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 

@@ -19,7 +19,7 @@ from app.gui.live.presenters.session import LiveSession
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.main_window import MainWindow
 from app.gui.presenters.actions import ActionName
-from app.gui.presenters.palettes import DARK, LIGHT, Palette
+from app.gui.presenters.palettes import DARK, LIGHT, Palette, Theme
 from app.gui.theme import theme
 from tests.fakes import portrait
 from tests.gui_fakes import SIZE, FakeLive, fake_parts
@@ -40,10 +40,10 @@ Open = Callable[..., MainWindow]
 @pytest.fixture
 def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
     windows: list[MainWindow] = []
-    face = cv2.resize(portrait(), SIZE)
+    face = np.asarray(cv2.resize(portrait(), SIZE), np.uint8)
 
     def open_one(source: str | None, palette: Palette = DARK, faces: int = 1) -> MainWindow:
-        name = "dark" if palette is DARK else "light"
+        name = Theme.DARK if palette is DARK else Theme.LIGHT
         chosen = Remembered(source=source, folder=tmp_path / "sessions", theme=name, tour_seen=True)
         parts = replace(
             fake_parts(cameras=()), live=lambda source, tracking: FakeLive(source, tracking, faces, image=face)
@@ -58,7 +58,7 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Op
     yield open_one
     for window in windows:
         window.close()
-        qtbot.waitUntil(lambda window=window: window.presenter.session.state.closed, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda window=window: window.presenter.session.state.closed, timeout=WAIT_MS)  # type: ignore[misc]
         window.deleteLater()
     theme.apply(qapp, DARK)
 

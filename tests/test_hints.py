@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import cv2
@@ -21,7 +20,9 @@ from app.tracking.conditions import Edge
 from app.tracking.pipeline import Pipeline, build_pipeline
 from model.geometry import Crop
 from model.solvers import SolveReport
+from model.solvers.report import StopReason
 from tests.fakes import face_points
+from tests.waiting import wait_until
 
 Image = NDArray[np.uint8]
 Spoil = Callable[[Image], Image]
@@ -119,7 +120,7 @@ def test_a_good_picture_gets_no_hint(pipeline: Pipeline, pictures: list[Image]) 
     ids=["darkened", "backlit", "glaring", "blurred", "shifted"],
 )
 def test_a_tracked_face_that_could_be_better(
-    pipeline: Pipeline, pictures: list[Image], spoil: Spoil, kind: str
+    pipeline: Pipeline, pictures: list[Image], spoil: Spoil, kind: HintKind
 ) -> None:
     # The face is brought there gently, so that the tracker does not lose it on the way.
     way = [shift(-300 * k / 12)(pictures[0]) for k in range(12)] if kind == HintKind.CUT_OFF else pictures[:GOOD]
@@ -152,7 +153,7 @@ def test_a_face_far_away_is_too_small(pipeline: Pipeline, pictures: list[Image])
     ],
     ids=["switched off", "covered", "out of focus", "glaring"],
 )
-def test_a_face_that_is_lost(pipeline: Pipeline, pictures: list[Image], spoil: Spoil, kind: str) -> None:
+def test_a_face_that_is_lost(pipeline: Pipeline, pictures: list[Image], spoil: Spoil, kind: HintKind) -> None:
     spoilt = [spoil(image) for image in pictures[GOOD:]]
     hints = hints_for(pipeline, [*pictures[:GOOD], *spoilt, *spoilt[-1:] * 14])
     assert {hint.kind for hint in hints if hint is not None and hint.lost} == {kind}
@@ -173,7 +174,7 @@ def result(captured: float, image: Image, points: NDArray[np.float32] | None) ->
     """A result as the pipeline would give it, with a face at ``points`` or without."""
     faces: tuple[FaceResult, ...] = ()
     if points is not None:
-        report = SolveReport(1, (0.1,), 0, "budget spent", False, "first frame")
+        report = SolveReport(1, (0.1,), 0, StopReason.BUDGET, False, "first frame")
         estimate = Estimate(Mode.COLD, points, np.ones(98, np.float32), report)
         faces = (FaceResult(0, Crop.around_points(points, 1.25), estimate),)
     return FrameResult(Frame(0, captured, image, captured), faces)
@@ -242,13 +243,6 @@ def test_every_text_is_one_sentence() -> None:
         assert text.count(".") == 1
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.002)
-
-
 def test_watcher_looks_on_its_own_thread_and_tells_of_changes(textured: Image) -> None:
     told: list[str] = []
     watcher = HintWatcher(lambda: told.append(threading.current_thread().name), pause=0.002)
@@ -258,11 +252,11 @@ def test_watcher_looks_on_its_own_thread_and_tells_of_changes(textured: Image) -
     small = [result(10.0 + k, textured, face_points(320, 180, 30)) for k in range(3)]
     for each in small:
         watcher.consume(each)
-        wait_for(lambda each=each: watcher._looked_at is each)  # type: ignore[misc]
+        wait_until(lambda each=each: watcher._looked_at is each)  # type: ignore[misc]
     assert watcher.hint == Hint(HintKind.SMALL, False)
     assert told == ["hints"]
     watcher.consume(result(14.0, textured, None))
-    wait_for(lambda: watcher.hint is not None and watcher.hint.lost)
+    wait_until(lambda: watcher.hint is not None and watcher.hint.lost)
     watcher.clear()
     assert watcher.hint is None
     assert watcher.stop()
@@ -273,8 +267,8 @@ def test_watcher_survives_a_picture_it_cannot_cope_with(textured: Image) -> None
     watcher.start()
     broken = result(10.0, textured[:0], face_points(320, 180, 30))
     watcher.consume(broken)
-    wait_for(lambda: watcher._looked_at is broken)
+    wait_until(lambda: watcher._looked_at is broken)
     good = result(11.0, textured, None)
     watcher.consume(good)
-    wait_for(lambda: watcher._looked_at is good)
+    wait_until(lambda: watcher._looked_at is good)
     assert watcher.stop()

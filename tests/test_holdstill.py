@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -196,7 +197,7 @@ def test_real_conditions_are_measured() -> None:
 
 def test_smoothing_leaves_lines_alone() -> None:
     times = np.sort(np.random.default_rng(0).uniform(0, 10, 200))
-    level, slope = smooth(times, (3 + 2j * times)[:, None], 0.5)
+    level, slope = smooth(times, (3 + 2j * times)[:, None], 0.5)  # type: ignore[arg-type]
     np.testing.assert_allclose(level[:, 0], 3 + 2j * times, atol=1e-9)
     np.testing.assert_allclose(slope[:, 0], 2j, atol=1e-6)
 
@@ -249,7 +250,7 @@ def test_weights_that_are_gone_are_said(tmp_path: Path) -> None:
         (lambda v: v["figures"]["light"].update(light=True), "got bool at figures.light.light"),
     ],
 )
-def test_damaged_and_foreign_cards_are_refused_in_one_sentence(tmp_path: Path, change, sentence: str) -> None:  # type: ignore[no-untyped-def]
+def test_damaged_and_foreign_cards_are_refused_in_one_sentence(tmp_path: Path, change: Any, sentence: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "card.json"
     write_card(path, card())
     values = json.loads(path.read_text())

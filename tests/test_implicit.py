@@ -9,23 +9,28 @@ import torch
 from torch import Tensor
 
 from app.lab.speed import training_memory
-from model.config import LANDMARKS, LdeqConfig
+from model.config import LANDMARKS, LdeqConfig, SolverName
 from model.errors import ModelError
 from model.network import Ldeq
 from model.solvers import SOLVER_FUNCTIONS, SolveReport, StopReason
 from model.training.implicit import Solve, implicit_gradient, implicit_state, jacobian_free_state
+
+pytestmark = pytest.mark.slow
 
 EXACT = 1e-6
 UNROLLED = 45
 TINY = LdeqConfig(name="tiny", input_size=64, injection=8, width=8, increment=8, max_steps=3)
 
 
-def exactly(solver: str) -> Solve:
+def exactly(solver: SolverName) -> Solve:
     return Solve(solver, 300, 1e-12)
 
 
 class Map(torch.nn.Module):
     """f(z, u) = tanh(A z + B u + c), a contraction; two samples of 7 numbers."""
+
+    u: Tensor
+    start: Tensor
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,6 +84,7 @@ def gradients(problem: Problem, state: Callable[[Tensor], Tensor]) -> Gradients:
     u = problem.u.clone().requires_grad_()
     loss(state(u)).backward()
     found = {name: p.grad for name, p in problem.named_parameters() if p.grad is not None}
+    assert u.grad is not None
     return {**{name: grad.clone() for name, grad in found.items()}, "u": u.grad}
 
 
@@ -94,7 +100,7 @@ def unrolled(problem: Problem) -> Gradients:
 
 def through_fixed_point(problem: Problem, adjoint: Solve) -> Gradients:
     def state(u: Tensor) -> Tensor:
-        z, report = exactly("fpi")(lambda z: problem.cell(z, u), problem.start)
+        z, report = exactly(SolverName.FPI)(lambda z: problem.cell(z, u), problem.start)
         assert report.stopped == StopReason.CONVERGED
         return implicit_gradient(lambda z: problem.cell(z, u), z, adjoint)
 
@@ -120,7 +126,7 @@ def case(request: pytest.FixtureRequest) -> tuple[Problem, Gradients]:
 
 
 @pytest.mark.parametrize("solver", SOLVER_FUNCTIONS)
-def test_implicit_gradient_is_the_unrolled_one(case: tuple[Problem, Gradients], solver: str) -> None:
+def test_implicit_gradient_is_the_unrolled_one(case: tuple[Problem, Gradients], solver: SolverName) -> None:
     problem, expected = case
     found = distance(through_fixed_point(problem, exactly(solver)), expected)
     assert {"all", "u"} <= found.keys()
@@ -130,16 +136,16 @@ def test_implicit_gradient_is_the_unrolled_one(case: tuple[Problem, Gradients], 
 def test_jfb_is_another_gradient_that_points_the_same_way(case: tuple[Problem, Gradients]) -> None:
     """JFB is the adjoint of one step from y = 0: y = g."""
     problem, expected = case
-    free = through_fixed_point(problem, Solve("fpi", 1, 0.0))
+    free = through_fixed_point(problem, Solve(SolverName.FPI, 1, 0.0))
     assert distance(free, expected)["all"] > 0.1
 
     def last_evaluation(u: Tensor) -> Tensor:
-        z, _ = exactly("fpi")(lambda z: problem.cell(z, u), problem.start)
+        z, _ = exactly(SolverName.FPI)(lambda z: problem.cell(z, u), problem.start)
         return problem.cell(z, u)
 
     assert distance(free, gradients(problem, last_evaluation))["all"] < 1e-12
     flat = [torch.cat([grad.flatten() for grad in each.values()]) for each in (free, expected)]
-    assert torch.nn.functional.cosine_similarity(*flat, dim=0) > 0.5
+    assert torch.nn.functional.cosine_similarity(flat[0], flat[1], dim=0) > 0.5
 
 
 @pytest.fixture
@@ -179,7 +185,7 @@ def test_a_start_and_other_solves_are_used(model: Ldeq, picture: Tensor) -> None
     u = model.stem(picture)
     start = torch.rand(2, LANDMARKS, 16, 16)
     seen: list[SolveReport] = []
-    how = {"forward": Solve("fpi", 0, 0.0), "backward": Solve("anderson", 2, 0.0)}
+    how = {"forward": Solve(SolverName.FPI, 0, 0.0), "backward": Solve(SolverName.ANDERSON, 2, 0.0)}
     state, report = implicit_state(model, u, start, **how, on_adjoint=seen.append)
     assert report.evaluations == 0
     torch.testing.assert_close(state, model.cell(start, u))
@@ -188,7 +194,7 @@ def test_a_start_and_other_solves_are_used(model: Ldeq, picture: Tensor) -> None
 
 
 @pytest.mark.parametrize("solver", SOLVER_FUNCTIONS)
-def test_trains_under_bfloat16_autocast(model: Ldeq, picture: Tensor, solver: str) -> None:
+def test_trains_under_bfloat16_autocast(model: Ldeq, picture: Tensor, solver: SolverName) -> None:
     how = Solve(solver, 3, 1e-3)
     with torch.autocast("cpu", torch.bfloat16):
         state, report = implicit_state(model, model.stem(picture), forward=how, backward=how)
@@ -201,17 +207,19 @@ def test_trains_under_bfloat16_autocast(model: Ldeq, picture: Tensor, solver: st
 def test_bfloat16_keeps_the_gradient_of_a_contraction() -> None:
     problem = Map().float()
     with torch.no_grad():
-        problem.c += 0.2
+        problem.c += 0.2  # type: ignore[misc]
     found = []
     for enabled in (False, True):
         problem.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
-            z, _ = Solve("fpi", 12, 1e-3)(lambda z: problem.cell(z, problem.u).float(), problem.start)
-            state = implicit_gradient(lambda z: problem.cell(z, problem.u).float(), z, Solve("anderson", 6, 1e-3))
+            z, _ = Solve(SolverName.FPI, 12, 1e-3)(lambda z: problem.cell(z, problem.u).float(), problem.start)
+            state = implicit_gradient(
+                lambda z: problem.cell(z, problem.u).float(), z, Solve(SolverName.ANDERSON, 6, 1e-3)
+            )
         loss(state).backward()
         found.append(torch.cat([p.grad.flatten() for p in problem.parameters()]))
     assert not torch.equal(*found)
-    assert torch.nn.functional.cosine_similarity(*found, dim=0) > 0.99
+    assert torch.nn.functional.cosine_similarity(found[0], found[1], dim=0) > 0.99
 
 
 def test_autocast_reaches_the_function_and_not_the_solver() -> None:
@@ -223,9 +231,9 @@ def test_autocast_reaches_the_function_and_not_the_solver() -> None:
         return torch.cos(z) * 0.7
 
     start = torch.linspace(0, 3, 40).reshape(2, 20)
-    expected, _ = Solve("anderson", 5, 0.0)(f, start)
+    expected, _ = Solve(SolverName.ANDERSON, 5, 0.0)(f, start)
     with torch.autocast("cpu", torch.bfloat16):
-        found, _ = Solve("anderson", 5, 0.0)(f, start)
+        found, _ = Solve(SolverName.ANDERSON, 5, 0.0)(f, start)
     assert inside == [False] * 7 + [True] * 7
     torch.testing.assert_close(found, expected, rtol=0, atol=0)
 
@@ -235,7 +243,7 @@ def test_a_sample_whose_adjoint_is_lost_takes_the_jacobian_free_gradient() -> No
     c = torch.zeros(2, 1, dtype=torch.float64, requires_grad=True)
     z = torch.tensor([[4.0], [0.0]], dtype=torch.float64)
     reports: list[SolveReport] = []
-    state = implicit_gradient(lambda z: 2 * z.sqrt() + c, z, Solve("fpi", 60, 1e-12), reports.append)
+    state = implicit_gradient(lambda z: 2 * z.sqrt() + c, z, Solve(SolverName.FPI, 60, 1e-12), reports.append)
     (3 * state).sum().backward()
     assert reports[0].stopped == StopReason.NOT_FINITE
     assert reports[0].not_finite == (1,)
@@ -247,20 +255,21 @@ def test_a_sample_whose_adjoint_runs_away_takes_the_jacobian_free_gradient() -> 
     """f(z) = c + s z: the first sample's series 1 + s + s^2 ... converges, the second's does not."""
     slope = torch.tensor([[0.5], [1.5]], dtype=torch.float64)
     c = torch.ones(2, 1, dtype=torch.float64, requires_grad=True)
-    implicit_gradient(lambda z: c + slope * z, 1 / (1 - slope), Solve("fpi", 60, 1e-12)).sum().backward()
+    implicit_gradient(lambda z: c + slope * z, 1 / (1 - slope), Solve(SolverName.FPI, 60, 1e-12)).sum().backward()
     torch.testing.assert_close(c.grad, torch.tensor([[2.0], [1.0]], dtype=torch.float64))
 
 
 @pytest.mark.parametrize("solver", SOLVER_FUNCTIONS)
-def test_the_size_of_the_loss_does_not_matter(solver: str) -> None:
+def test_the_size_of_the_loss_does_not_matter(solver: SolverName) -> None:
     """Residual floor and ridge are absolute numbers; a loss in other units must not run into them."""
     problem = Map()
     found = []
     for factor in (1.0, 1e-9):
         u = problem.u.clone().requires_grad_()
-        z, _ = exactly("fpi")(lambda z, u=u: problem.cell(z, u), problem.start)
-        state = implicit_gradient(lambda z, u=u: problem.cell(z, u), z, Solve(solver, 4, 1e-3))
+        z, _ = exactly(SolverName.FPI)(lambda z, u=u: problem.cell(z, u), problem.start)  # type: ignore[misc]
+        state = implicit_gradient(lambda z, u=u: problem.cell(z, u), z, Solve(solver, 4, 1e-3))  # type: ignore[misc]
         (factor * loss(state)).backward()
+        assert u.grad is not None
         found.append(u.grad / factor)
     torch.testing.assert_close(found[0], found[1])
 
@@ -273,9 +282,9 @@ def test_without_a_graph_nothing_is_tracked(model: Ldeq, picture: Tensor) -> Non
 
 def test_a_solve_refuses_what_it_cannot_do() -> None:
     with pytest.raises(ModelError, match="solver must be one of fpi, anderson, broyden, not 'newton'"):
-        Solve("newton", 3, 0.1)
+        Solve("newton", 3, 0.1)  # type: ignore[arg-type]
     with pytest.raises(ModelError, match="must not be negative"):
-        Solve("fpi", -1, 0.1)
+        Solve(SolverName.FPI, -1, 0.1)
 
 
 @pytest.mark.parametrize("way", training_memory.WAYS)

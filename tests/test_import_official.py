@@ -104,7 +104,7 @@ def released_forward(state: dict[str, torch.Tensor], image: torch.Tensor) -> tor
         x = torch.nn.functional.conv2d(x, weight, bias, stride, weight.shape[-1] // 2)
         x = torch.nn.functional.leaky_relu(x, 0.01)
         norm = [state[f"{name}.norm.{entry}"] for entry in ("running_mean", "running_var", "weight", "bias")]
-        x = torch.nn.functional.batch_norm(x, *norm)
+        x = torch.nn.functional.batch_norm(x, norm[0], norm[1], norm[2], norm[3])
     return x
 
 
@@ -149,6 +149,7 @@ def write_video(path: Path, frames: int) -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.slow
 def test_track_follows_a_face_with_imported_weights(imported: Path, engine: str, tmp_path: Path) -> None:
     write_video(tmp_path / "in.mp4", 4)
     table = tmp_path / "out.csv"
@@ -160,6 +161,7 @@ def test_track_follows_a_face_with_imported_weights(imported: Path, engine: str,
     assert all(np.isfinite(float(row["x97"])) and float(row["x97"]) > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_evaluate_measures_imported_weights(imported: Path, tmp_path: Path) -> None:
     engine = {"wflw": "onnx", "wflw-v": "torch"}[imported.stem]
     for folder in ("videos", "landmarks", "bboxes"):

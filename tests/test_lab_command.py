@@ -21,6 +21,8 @@ from model.weights import WeightsCard, write_card
 from tests.fakes import SquareEngine
 from tests.lab_fakes import RWR, experiment, result, square_clip
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clips(tmp_path: Path) -> Path:

@@ -21,6 +21,7 @@ from app.tracking.pipeline import Pipeline
 from model.errors import ModelError
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.sources_fakes import write_video
+from tests.waiting import wait_until
 
 DEADLINE = 20.0
 
@@ -57,19 +58,12 @@ def build(settings: TrackingSettings | None = None) -> Pipeline:
     return Pipeline(SquareEngine(), SquareDetector(), settings or TrackingSettings())
 
 
-def wait_for(condition: Callable[[], bool]) -> None:
-    end = time.monotonic() + DEADLINE
-    while not condition():
-        assert time.monotonic() < end, "nothing happened in time"
-        time.sleep(0.005)
-
-
 def test_results_flow_until_stopped() -> None:
     source, seen = FakeSource(), list[FrameResult]()
     live = LivePipeline(lambda: source, build, TrackingSettings())
     live.add_consumer(seen.append)
     live.start()
-    wait_for(lambda: len(seen) >= 5)
+    wait_until(lambda: len(seen) >= 5)
     assert live.status.state == LiveState.RUNNING
     assert live.status.engine == "fake, CPU"
     assert live.status.info == source.info
@@ -85,7 +79,7 @@ def test_every_frame_of_a_file_is_solved_once() -> None:
     live = LivePipeline(lambda: FakeSource(60, live=False), build, TrackingSettings())
     live.add_consumer(lambda result: seen.append(result.frame.index))
     live.start()
-    wait_for(lambda: live.status.state == LiveState.ENDED)
+    wait_until(lambda: live.status.state == LiveState.ENDED)
     assert seen == list(range(60))
     assert (live.status.captured, live.status.processed, live.status.skipped) == (60, 60, 0)
     live.stop()
@@ -93,9 +87,14 @@ def test_every_frame_of_a_file_is_solved_once() -> None:
 
 def test_skipped_frames_are_counted() -> None:
     live = LivePipeline(lambda: FakeSource(200), build, TrackingSettings())
-    live.add_consumer(lambda result: time.sleep(0.02))
+
+    def wait_for_two_more(result: FrameResult) -> None:
+        if result.frame.index == 0:
+            wait_until(lambda: live.status.captured >= 3)
+
+    live.add_consumer(wait_for_two_more)
     live.start()
-    wait_for(lambda: live.status.state == LiveState.ENDED)
+    wait_until(lambda: live.status.state == LiveState.ENDED)
     status = live.status
     assert status.skipped > 0
     assert status.processed + status.skipped == status.captured == 200
@@ -107,13 +106,13 @@ def test_a_live_source_rests_and_goes_on() -> None:
     live = LivePipeline(FakeSource, build, TrackingSettings())
     live.add_consumer(lambda result: seen.append(result.frame.index))
     live.start()
-    wait_for(lambda: len(seen) > 2)
+    wait_until(lambda: len(seen) > 2)
     live.rest(True)
     captured, solved = live.status.captured, len(seen)
-    wait_for(lambda: live.status.captured > captured + 10)
+    wait_until(lambda: live.status.captured > captured + 10)
     assert len(seen) <= solved + 1  # one may have been under way
     live.rest(False)
-    wait_for(lambda: len(seen) > solved + 3)
+    wait_until(lambda: len(seen) > solved + 3)
     status = live.status
     assert status.skipped >= 9
     assert status.captured - status.processed - status.skipped <= 2  # under way
@@ -124,7 +123,7 @@ def test_every_frame_of_a_file_is_solved_though_nobody_looks() -> None:
     live = LivePipeline(lambda: FakeSource(30, live=False), build, TrackingSettings())
     live.rest(True)
     live.start()
-    wait_for(lambda: live.status.state == LiveState.ENDED)
+    wait_until(lambda: live.status.state == LiveState.ENDED)
     assert (live.status.processed, live.status.skipped) == (30, 0)
     live.stop()
 
@@ -134,9 +133,9 @@ def test_settings_take_effect_without_a_restart() -> None:
     live = LivePipeline(FakeSource, build, TrackingSettings())
     live.add_consumer(lambda result: modes.extend(face.estimate.mode for face in result.faces))
     live.start()
-    wait_for(lambda: "rwr" in modes)
+    wait_until(lambda: "rwr" in modes)
     live.configure(TrackingSettings(rwr=False))
-    wait_for(lambda: "cold" in modes)
+    wait_until(lambda: "cold" in modes)
     live.stop()
 
 
@@ -151,7 +150,7 @@ def test_settings_take_effect_without_a_restart() -> None:
 def test_a_source_that_fails_ends_with_its_sentence(source: Callable[[], FakeSource], message: str) -> None:
     live = LivePipeline(source, build, TrackingSettings())
     live.start()
-    wait_for(lambda: live.status.state == LiveState.FAILED)
+    wait_until(lambda: live.status.state == LiveState.FAILED)
     assert message in live.status.error
     assert live.stop()
 
@@ -160,7 +159,7 @@ def test_what_the_source_says_of_itself_is_passed_on() -> None:
     source = FakeSource()
     live = LivePipeline(lambda: source, build, TrackingSettings())
     live.start()
-    wait_for(lambda: live.status.state == LiveState.RUNNING)
+    wait_until(lambda: live.status.state == LiveState.RUNNING)
     assert live.status.note == ""
     source.note = "The connection was lost; attempt 1 of 3 to restore it."  # type: ignore[attr-defined]
     assert live.status.note == "The connection was lost; attempt 1 of 3 to restore it."
@@ -179,7 +178,7 @@ def test_what_cannot_be_opened_is_reported(error: Exception) -> None:
     for opener, builder in ((refuse(error), build), (FakeSource, refuse(error))):
         live = LivePipeline(opener, builder, TrackingSettings())  # type: ignore[arg-type]
         live.start()
-        wait_for(lambda live=live: live.status.state == LiveState.FAILED)  # type: ignore[misc]
+        wait_until(lambda live=live: live.status.state == LiveState.FAILED)  # type: ignore[misc]
         assert str(error) in live.status.error
         assert live.stop()
 
@@ -188,17 +187,17 @@ def test_source_is_closed_when_the_engine_fails() -> None:
     source = FakeSource()
     live = LivePipeline(lambda: source, refuse(ModelError("wrong weights")), TrackingSettings())  # type: ignore[arg-type]
     live.start()
-    wait_for(lambda: live.status.state == LiveState.FAILED)
+    wait_until(lambda: live.status.state == LiveState.FAILED)
     assert source.closed.wait(DEADLINE)
 
 
 def test_a_failing_consumer_stops_nobody() -> None:
     seen: list[int] = []
     live = LivePipeline(FakeSource, build, TrackingSettings())
-    live.add_consumer(lambda result: 1 // 0)
+    live.add_consumer(lambda result: 1 // 0)  # type: ignore[arg-type]
     live.add_consumer(lambda result: seen.append(1))
     live.start()
-    wait_for(lambda: len(seen) > 3)
+    wait_until(lambda: len(seen) > 3)
     assert live.status.state == LiveState.RUNNING
     live.stop()
 
@@ -210,7 +209,7 @@ def test_threads_end_with_every_run() -> None:
         live.start()
         assert live.stop()
         assert live.stop()
-    wait_for(lambda: threading.active_count() <= before)
+    wait_until(lambda: threading.active_count() <= before)
 
 
 class CountingPipeline(Pipeline):
@@ -246,25 +245,25 @@ def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -
     assert live.playable is None  # nothing is open yet
     live.add_consumer(seen.append)
     live.start()
-    wait_for(lambda: len(seen) > 3)
+    wait_until(lambda: len(seen) > 3)
     source = live.playable
     assert source is not None
     source.pause(True)
-    wait_for(lambda: live.status.playback is not None and live.status.playback.paused)
+    wait_until(lambda: live.status.playback is not None and live.status.playback.paused)
     source.seek_to(1.5)
-    wait_for(lambda: live.status.playback == Playback(pytest.approx(1.5), pytest.approx(2.0), True, 1.0))
-    wait_for(lambda: abs(centre(seen[-1]) - (100 + 45)) < 1)
+    wait_until(lambda: live.status.playback == Playback(pytest.approx(1.5), pytest.approx(2.0), True, 1.0))
+    wait_until(lambda: abs(centre(seen[-1]) - (100 + 45)) < 1)
     sought = seen[-1]
     assert sought.faces[0].estimate.report.reason == "first frame"
     assert sought.faces[0].estimate.flicker is None
     assert pipeline.fresh == [sought.frame.index]
     source.step(1)
-    wait_for(lambda: seen[-1] is not sought)
+    wait_until(lambda: seen[-1] is not sought)
     assert seen[-1].faces[0].estimate.report.warm
     assert seen[-1].faces[0].estimate.flicker is not None
     source.set_speed(2.0)
     source.pause(False)
-    wait_for(lambda: len(pipeline.fresh) > 1)  # the loop's seam
+    wait_until(lambda: len(pipeline.fresh) > 1)  # the loop's seam
     indices = [result.frame.index for result in seen]
     times = [result.frame.timestamp for result in seen]
     assert indices == sorted(set(indices))
@@ -281,15 +280,15 @@ def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path) -
     live = LivePipeline(partial(open_source, PathSpec(str(clip)), realtime=True, loop=True), build, TrackingSettings())
     live.add_consumer(seen.append)
     live.start()
-    wait_for(lambda: len(seen) > 3)
+    wait_until(lambda: len(seen) > 3)
     assert live.playable is not None
     live.playable.pause(True)
     live.playable.seek_to(1.0)
-    wait_for(lambda: abs(centre(seen[-1]) - (100 + 30)) < 1)
+    wait_until(lambda: abs(centre(seen[-1]) - (100 + 30)) < 1)
     count = len(seen)
     live.configure(TrackingSettings())  # nothing new, so nothing happens
     live.configure(TrackingSettings(rwr=False))
-    wait_for(lambda: len(seen) > count)
+    wait_until(lambda: len(seen) > count)
     assert seen[-1].faces[0].estimate.mode == "cold"
     assert abs(centre(seen[-1]) - (100 + 30)) < 1
     assert len(seen) == count + 1
@@ -304,7 +303,7 @@ def centre(result: FrameResult) -> float:
 def test_paused_source_can_be_stopped(clip: Path) -> None:
     live = LivePipeline(partial(open_source, PathSpec(str(clip)), realtime=True, loop=True), build, TrackingSettings())
     live.start()
-    wait_for(lambda: live.playable is not None)
+    wait_until(lambda: live.playable is not None)
     assert live.playable is not None
     live.playable.pause(True)
     assert live.stop()
@@ -316,12 +315,12 @@ def test_tracking_restarts_on_demand_for_any_source() -> None:
     live = LivePipeline(FakeSource, lambda: pipeline, TrackingSettings())
     live.add_consumer(seen.append)
     live.start()
-    wait_for(lambda: len(seen) > 2)
+    wait_until(lambda: len(seen) > 2)
     assert live.status.playback is None
     live.restart_tracking()
-    wait_for(lambda: bool(pipeline.fresh))
+    wait_until(lambda: bool(pipeline.fresh))
     first = pipeline.fresh[0]
-    wait_for(lambda: seen[-1].frame.index > first)
+    wait_until(lambda: seen[-1].frame.index > first)
     cold = [result.frame.index for result in seen if not result.faces[0].estimate.report.warm]
     assert cold == [seen[0].frame.index, first]
     assert live.stop()

@@ -11,6 +11,8 @@ import pytest
 from app.core import memory
 from app.core.places import ROOT
 
+pytestmark = pytest.mark.process
+
 HOARD = """
 import sys, threading
 from app.core.memory import give_back, share_one_heap

@@ -33,6 +33,8 @@ from model.rwr.settings import RELEASED
 from model.solvers import SOLVER_FUNCTIONS
 from tests.official_fakes import WFLW_ARGUMENTS, deterministic_state, released_shapes, write_checkpoint
 
+pytestmark = pytest.mark.slow
+
 FIXTURE = Path(__file__).with_name("data") / "official_parity_small.json"
 UNIT = Crop(0.5, 0.5, 1.0)
 """The crop whose frame coordinates are crop units."""
@@ -85,7 +87,7 @@ class FixtureEngine(TorchEngine):
     def __init__(self, weights: Path, dtype: torch.dtype, **solver: Any) -> None:
         super().__init__(weights, "cpu", threads=1)
         # Contiguous as in the release; another memory format sums in another order
-        self._model.to(memory_format=torch.contiguous_format, dtype=dtype)
+        self._model.to(dtype=dtype, memory_format=torch.contiguous_format)  # type: ignore[call-overload]
         self._dtype = dtype
         self._config = replace(super().config, **solver)
 
@@ -157,13 +159,13 @@ def test_rwr_with_one_step_of_the_solver(fixture: dict[str, Any], imported: Path
         z, found = engine.zero_state(1), []
         for t in range(len(expected)):
             u = engine.encode(image(t))
-            state, _ = solve(lambda z, u=u: engine.evaluate(z, u), z, 1, settings["rel"])
+            state, _ = solve(lambda z, u=u: engine.evaluate(z, u), z, 1, settings["rel"])  # type: ignore[misc]
             z = engine.evaluate(state, u)
             found.append(engine.decode(z)[0][0])
         return found
 
     for t, keypoints in enumerate(expected):
-        assert agrees(lambda dtype, t=t: follow(dtype)[t], keypoints)
+        assert agrees(lambda dtype, t=t: follow(dtype)[t], keypoints)  # type: ignore[misc]
     assert not agrees(lambda dtype: follow(dtype)[0], expected[1]), "the judge sees no difference between frames"
 
 
@@ -181,4 +183,4 @@ def test_released_rwr_by_the_recurrence_of_the_live_window(fixture: dict[str, An
         return found
 
     for t, keypoints in enumerate(expected):
-        assert agrees(lambda dtype, t=t: follow(dtype)[t], keypoints)
+        assert agrees(lambda dtype, t=t: follow(dtype)[t], keypoints)  # type: ignore[misc]

@@ -27,7 +27,7 @@ def test_a_blurred_portrait_shows_no_face() -> None:
         assert len(detector.detect(face)) == 1
         found = detector.detect(face)[0]
         close = face[int(found.y1) - 30 : int(found.y2) + 30, int(found.x1) - 30 : int(found.x2) + 30]
-        for picture in (face, cv2.resize(face, (1280, 720)), np.ascontiguousarray(close)):
+        for picture in (face, np.asarray(cv2.resize(face, (1280, 720)), np.uint8), np.ascontiguousarray(close)):
             assert detector.detect(blurred(picture)) == []
     finally:
         detector.close()

@@ -18,7 +18,7 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.network import Ldeq, normalise_image
 from model.topology import POINTS
-from model.training import loop, whole
+from model.training import whole
 from model.training.augment import Augmentation
 from model.training.data import SEEN_ELSEWHERE, WFLW_SHIFT, Faces, load_faces
 from model.training.face_mesh import published_encoder
@@ -27,6 +27,8 @@ from model.training.relabel import LIFTED, relabelled
 from model.training.whole import RELABELLED, recipes_for, train_whole
 from model.weights import load_weights, read_card, save_weights
 from tests.test_training import GEOMETRY_ONLY, StepClock, face, write_faces
+
+pytestmark = pytest.mark.slow
 
 CONFIG = LdeqConfig(
     name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2, face_mesh=True, half_pixel=True
@@ -118,7 +120,7 @@ def tiny_recipe(steps: int) -> Recipe:
 def test_weights_are_made_in_two_runs_that_go_on_where_they_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop.time, "perf_counter", StepClock())
+    monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
     faces = faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
     lines: list[str] = []
     recipes = tiny_recipe(2), tiny_recipe(2)

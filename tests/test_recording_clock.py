@@ -7,6 +7,7 @@ import sys
 import threading
 from datetime import datetime
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,32 +18,32 @@ from app.core.priority import NICENESS, yield_to_others
 from app.media.clock import RecordingClock
 
 
-def clock_times(*pairs):
+def clock_times(*pairs: tuple[float, float]) -> list[float]:
     clock = RecordingClock()
     image = np.zeros((1, 1, 3), np.uint8)
     return [clock.time(Frame(i, stamp, image, captured)) for i, (stamp, captured) in enumerate(pairs)]
 
 
-def test_the_clock_prefers_regular_stamps_to_jittery_captures():
+def test_the_clock_prefers_regular_stamps_to_jittery_captures() -> None:
     assert clock_times((5.0, 100.0), (5.1, 100.13), (5.2, 100.18)) == pytest.approx([0, 0.1, 0.2])
 
 
-def test_the_clock_goes_on_where_a_clip_starts_over():
+def test_the_clock_goes_on_where_a_clip_starts_over() -> None:
     assert clock_times((0.0, 9.0), (0.1, 9.1), (0.0, 9.2), (0.1, 9.3)) == pytest.approx([0, 0.1, 0.2, 0.3])
 
 
-def test_the_clock_follows_the_wall_where_stamps_run_away():
+def test_the_clock_follows_the_wall_where_stamps_run_away() -> None:
     slow = clock_times(*[(k * 0.05, 1 + k * 0.1) for k in range(40)])
     assert slow[-1] == pytest.approx(3.9, abs=RecordingClock.TOLERANCE)
     assert all(b > a for a, b in pairwise(slow))
 
 
-def test_the_clock_always_advances():
+def test_the_clock_always_advances() -> None:
     times = clock_times((1.0, 1.0), (1.0, 1.0), (1.0, 0.5), (0.2, 0.2))
     assert all(b > a for a, b in pairwise(times))
 
 
-def test_names_are_never_used_twice(tmp_path):
+def test_names_are_never_used_twice(tmp_path: Path) -> None:
     now = datetime(2026, 1, 31, 14, 25, 1)
     first = unique_path(tmp_path, "face", ".mp4", now)
     assert first.name == "face-20260131-142501.mp4"

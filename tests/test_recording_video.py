@@ -8,6 +8,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -60,7 +61,7 @@ VARIABLE = np.cumsum(np.random.default_rng(3).integers(200, 4000, 40)).tolist()
         ("screen.mkv", [0, 40, 41, 90, 400, 1700, 1733], Fraction(1, 1000), Fraction(30)),
     ],
 )
-def test_times_and_audio_are_exactly_the_sources(tmp_path, name, pts, base, rate):
+def test_times_and_audio_are_exactly_the_sources(tmp_path: Path, name: str, pts: Any, base: Any, rate: Any) -> None:
     source, target = tmp_path / name, tmp_path / "out.mp4"
     make_video(source, pts, base, rate)
     copy(source, target)
@@ -76,13 +77,13 @@ def test_times_and_audio_are_exactly_the_sources(tmp_path, name, pts, base, rate
     assert max(drift) <= Fraction(1, 48000)
 
 
-def test_29_97_stays_29_97(tmp_path):
+def test_29_97_stays_29_97(tmp_path: Path) -> None:
     make_video(tmp_path / "in.mp4", [1001 * k for k in range(30)], Fraction(1, 30000), NTSC)
     copy(tmp_path / "in.mp4", tmp_path / "out.mp4")
     assert read_video(tmp_path / "out.mp4").rate == NTSC
 
 
-def test_audio_ends_with_the_pictures_where_tracking_stopped_early(tmp_path):
+def test_audio_ends_with_the_pictures_where_tracking_stopped_early(tmp_path: Path) -> None:
     source = tmp_path / "in.mp4"
     make_video(source, list(range(100)), Fraction(1, 25), Fraction(25))
     copy(source, tmp_path / "out.mp4", frames=25)
@@ -91,7 +92,7 @@ def test_audio_ends_with_the_pictures_where_tracking_stopped_early(tmp_path):
     assert 0.9 < video.audio[-1][0] <= 1.0
 
 
-def test_audio_that_the_format_cannot_hold_is_named(tmp_path):
+def test_audio_that_the_format_cannot_hold_is_named(tmp_path: Path) -> None:
     source = tmp_path / "in.mov"
     make_video(source, list(range(10)), Fraction(1, 25), Fraction(25), audio="pcm_mulaw")
     audio = StreamCopy(source)
@@ -102,7 +103,7 @@ def test_audio_that_the_format_cannot_hold_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(17, 9), (65, 48), (64, 49), (1, 1)])
-def test_odd_sizes_lose_nothing(tmp_path, size):
+def test_odd_sizes_lose_nothing(tmp_path: Path, size: tuple[int, int]) -> None:
     width, height = size
     image = np.full((height, width, 3), 40, np.uint8)
     image[-1], image[:, -1] = 200, 200
@@ -116,7 +117,7 @@ def test_odd_sizes_lose_nothing(tmp_path, size):
         assert shown[2, 2].mean() < 90
 
 
-def test_colours_survive(tmp_path):
+def test_colours_survive(tmp_path: Path) -> None:
     image = np.zeros((64, 96, 3), np.uint8)
     image[:, :32], image[:, 32:64], image[:, 64:] = (220, 40, 40), (40, 200, 60), (50, 70, 210)
     with VideoWriter(tmp_path / "out.mp4", 96, 64) as writer:
@@ -126,7 +127,7 @@ def test_colours_survive(tmp_path):
         assert np.abs(shown[32, column] - image[32, column]).max() < 12
 
 
-def test_times_that_stand_still_move_on(tmp_path):
+def test_times_that_stand_still_move_on(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "out.mp4", 64, 48) as writer:
         for k, time in enumerate((0.0, 0.0, -1.0, 0.5)):
             writer.write(picture(k), time)
@@ -137,7 +138,7 @@ def test_times_that_stand_still_move_on(tmp_path):
 
 
 @pytest.mark.parametrize("time", [float("nan"), float("inf")])
-def test_bad_frames_are_refused_and_the_file_goes_on(tmp_path, time):
+def test_bad_frames_are_refused_and_the_file_goes_on(tmp_path: Path, time: Any) -> None:
     with VideoWriter(tmp_path / "out.mp4", 64, 48) as writer:
         writer.write(picture(0), 0.0)
         with pytest.raises(ValueError, match="time"):
@@ -159,7 +160,7 @@ def test_bad_frames_are_refused_and_the_file_goes_on(tmp_path, time):
         ("out.mp4", (20000, 48), "smaller pictures"),
     ],
 )
-def test_outputs_that_cannot_be(tmp_path, name, size, words):
+def test_outputs_that_cannot_be(tmp_path: Path, name: str, size: tuple[int, int], words: str) -> None:
     (tmp_path / "file").write_text("x")
     (tmp_path / "folder.mp4").mkdir()
     (tmp_path / "there.mp4").write_text("precious")
@@ -169,7 +170,7 @@ def test_outputs_that_cannot_be(tmp_path, name, size, words):
 
 
 @posix_only
-def test_a_folder_that_vanishes_is_told(tmp_path):
+def test_a_folder_that_vanishes_is_told(tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     writer = VideoWriter(folder / "out.mp4", 64, 48)
@@ -209,7 +210,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 @pytest.mark.parametrize(
     ("suffix", "sound"), [(".mp4", "silent"), (".mp4", "audio"), (".mov", "audio"), (".mkv", "audio")]
 )
-def test_a_killed_recording_plays_up_to_its_last_second(tmp_path, suffix, sound):
+@pytest.mark.process
+def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path, suffix: str, sound: str) -> None:
     source, target = tmp_path / "in.mp4", tmp_path / f"out{suffix}"
     make_video(source, list(range(100)), Fraction(1, 25), Fraction(25))
     done = run_child(KILLED, str(source), str(target), sound)
@@ -249,7 +251,8 @@ except RecordingError as error:
 
 
 @posix_only
-def test_a_full_disk_ends_with_one_sentence_and_a_playable_file(tmp_path):
+@pytest.mark.process
+def test_a_full_disk_ends_with_one_sentence_and_a_playable_file(tmp_path: Path) -> None:
     done = run_child(FULL, str(tmp_path / "out.mp4"))
     assert done.returncode == 0, done.stderr
     first, second = done.stdout.strip().splitlines()
@@ -262,13 +265,15 @@ def test_a_full_disk_ends_with_one_sentence_and_a_playable_file(tmp_path):
     assert frames >= int(written) - 20
 
 
-def test_a_disk_that_fills_while_the_index_is_written_loses_nothing(tmp_path, monkeypatch):
+def test_a_disk_that_fills_while_the_index_is_written_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = VideoWriter(tmp_path / "out.mp4", 64, 48)
     for k in range(20):
         writer.write(picture(k), k / 30)
-    put, failed = SafeFile._put, []
+    put, failed = SafeFile._put, list[int]()
 
-    def fail_once(self, position, data):
+    def fail_once(self: Any, position: int, data: bytes) -> None:
         if b"moov" in data and not failed:
             failed.append(position)
             raise OSError(errno.ENOSPC, "No space left on device")
@@ -283,7 +288,7 @@ def test_a_disk_that_fills_while_the_index_is_written_loses_nothing(tmp_path, mo
     assert video.times[-1] > Fraction(1, 3)
 
 
-def test_a_failed_write_takes_back_what_was_not_whole(tmp_path, monkeypatch):
+def test_a_failed_write_takes_back_what_was_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "file"
     file = SafeFile(path)
     file.write(b"0123456789")
@@ -294,7 +299,7 @@ def test_a_failed_write_takes_back_what_was_not_whole(tmp_path, monkeypatch):
     file.write(b"half")
     put, failures = SafeFile._put, [OSError(errno.ENOSPC, "full")]
 
-    def fail(self, position, data):
+    def fail(self: Any, position: int, data: bytes) -> None:
         if failures:
             raise failures.pop()
         put(self, position, data)
@@ -309,7 +314,7 @@ def test_a_failed_write_takes_back_what_was_not_whole(tmp_path, monkeypatch):
     assert path.read_bytes() == b"0123456789"
 
 
-def test_letterbox_keeps_the_shape_of_things():
+def test_letterbox_keeps_the_shape_of_things() -> None:
     boxed = letterbox(np.full((50, 100, 3), 255, np.uint8), 100, 100)
     assert boxed.shape == (100, 100, 3)
     assert (boxed[25:75] == 255).all()
@@ -327,7 +332,7 @@ def test_key_frames_come_by_time_whatever_rate_was_declared(tmp_path: Path) -> N
         for index in range(60):
             writer.write(np.full((48, 64, 3), index, np.uint8), index / 20)
     with av.open(str(path)) as container:
-        keys = [float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.is_keyframe]
+        keys = [float(packet.pts * packet.time_base) for packet in container.demux(video=0) if packet.is_keyframe]  # type: ignore[operator]
     assert keys[0] == 0
     assert np.diff([*keys, 3.0]).max() <= 0.5 + 1e-6
     assert len(keys) <= 7

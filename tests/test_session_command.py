@@ -8,6 +8,7 @@ import shutil
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import pytest
@@ -18,28 +19,30 @@ from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.core.modes import Baseline
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
-from app.sessions.session import open_session
+from app.sessions.session import Session, open_session
 from tests.recording_fakes import read_video, result
 from tests.session_fakes import EXACT, record, square_pipeline, told, tracked
 
 
-def run(*words, stop=None):
+def run(*words: object, stop: threading.Event | None = None) -> int:
     parser = argparse.ArgumentParser()
     command.add_parser(parser.add_subparsers())
     return command.run(parser.parse_args(["session", *map(str, words)]), build=square_pipeline, stop=stop)
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Session:
     return record(tmp_path_factory.mktemp("recorded") / "talk", tracked(8, {4: TrackingSettings(rwr=False)}), EXACT)
 
 
 @pytest.fixture
-def folder(recorded, tmp_path):
+def folder(recorded: Session, tmp_path: Path) -> Path:
     return Path(shutil.copytree(recorded.folder, tmp_path / "talk"))
 
 
-def test_list_shows_sessions_newest_first(tmp_path, capsys, monkeypatch):
+def test_list_shows_sessions_newest_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("one", "two"):
         record(tmp_path / "LDEQ Live" / name, [result(0), result(1)])
     (tmp_path / "LDEQ Live" / "bad").mkdir()
@@ -56,7 +59,7 @@ def test_list_shows_sessions_newest_first(tmp_path, capsys, monkeypatch):
     assert "no sessions" in capsys.readouterr().out
 
 
-def test_info_says_what_is_there(folder, capsys):
+def test_info_says_what_is_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("info", folder) == EXIT_OK
     out = capsys.readouterr().out
     assert "talk: complete, 0.27 s, 8 frames" in out
@@ -65,7 +68,7 @@ def test_info_says_what_is_there(folder, capsys):
     assert "change 1" in out
 
 
-def test_info_checks_every_file(folder, capsys):
+def test_info_checks_every_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("info", folder, "--verify") == EXIT_OK
     assert "every file matches" in capsys.readouterr().out
     (folder / "video.nut").write_bytes(b"x")
@@ -78,13 +81,13 @@ def test_info_checks_every_file(folder, capsys):
     assert "damaged or missing: replays/mine/frames.csv" in capsys.readouterr().out
 
 
-def test_a_replay_as_recorded_is_the_same_bit_for_bit(folder, capsys):
+def test_a_replay_as_recorded_is_the_same_bit_for_bit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("replay", folder, "--as-recorded") == EXIT_OK
     assert "the same, bit for bit, in all 8 common frames" in capsys.readouterr().out
     assert open_session(folder).take_names == ("recorded", "as-recorded")
 
 
-def test_options_of_a_replay_reach_its_settings(folder, capsys):
+def test_options_of_a_replay_reach_its_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ("--rwr", "on", "--rival", "ema", "--preset", "fast", "--weight", "3", "--max-faces", "2", "--name", "mine")
     assert run("replay", folder, *words) == EXIT_OK
     take = open_session(folder).take("mine")
@@ -107,12 +110,12 @@ def test_options_of_a_replay_reach_its_settings(folder, capsys):
         (("--name", "../x"), "cannot name a replay"),
     ],
 )
-def test_options_that_cannot_be_are_one_sentence(folder, words, sentence):
+def test_options_that_cannot_be_are_one_sentence(folder: Path, words: Any, sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         run("replay", folder, *words)
 
 
-def test_a_wrong_budget_is_one_sentence_with_an_exit_code(folder, capsys):
+def test_a_wrong_budget_is_one_sentence_with_an_exit_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["session", "replay", str(folder), "--evaluations", "0"]) == 2
     err = capsys.readouterr().err
     assert "at least 1 evaluation" in err
@@ -120,7 +123,7 @@ def test_a_wrong_budget_is_one_sentence_with_an_exit_code(folder, capsys):
 
 
 @pytest.mark.parametrize("words", [("replay",), ("export", "OUT")])
-def test_a_stop_keeps_nothing(folder, tmp_path, words, capsys):
+def test_a_stop_keeps_nothing(folder: Path, tmp_path: Path, words: Any, capsys: pytest.CaptureFixture[str]) -> None:
     stop = threading.Event()
     stop.set()
     name, *rest = words
@@ -130,7 +133,7 @@ def test_a_stop_keeps_nothing(folder, tmp_path, words, capsys):
     assert not (tmp_path / "cut").exists()
 
 
-def test_exports(folder, tmp_path, capsys):
+def test_exports(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("export", folder, tmp_path / "clip.mp4", "--from", "0.1", "--to", "0.2", "--annotated") == EXIT_OK
     assert len(read_video(tmp_path / "clip.mp4").times) == 3
     run("replay", folder, "--rwr", "off")
@@ -143,7 +146,7 @@ def test_exports(folder, tmp_path, capsys):
             run("export", folder, tmp_path / "x.mp4", "--from", bad)
 
 
-def test_comparisons(folder, tmp_path, capsys):
+def test_comparisons(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="no replay to compare with"):
         run("compare", folder)
     run("replay", folder, "--rwr", "off")
@@ -161,7 +164,9 @@ def test_comparisons(folder, tmp_path, capsys):
         run("compare", folder, "--json", tmp_path / "missing" / "x.json")
 
 
-def test_what_is_no_session_is_one_sentence_with_an_exit_code(tmp_path, capsys):
+def test_what_is_no_session_is_one_sentence_with_an_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     for words in (("info", tmp_path), ("replay", tmp_path), ("export", tmp_path, "x.mp4"), ("compare", tmp_path)):
         assert main(["session", *map(str, words)]) == 2
         err = capsys.readouterr().err

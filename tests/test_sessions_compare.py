@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 import threading
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from app.core.errors import RecordingError
 from app.core.events import FaceFound
-from app.core.frame import Estimate
+from app.core.frame import Estimate, FrameResult
 from app.core.settings import TrackingSettings
 from app.sessions.compare import compare_takes
 from app.sessions.export import export_clip
 from app.sessions.form import SessionError
 from app.sessions.plain import to_plain
 from app.sessions.plan import RecordingChoices
-from app.sessions.session import open_session
+from app.sessions.session import Session, open_session
 from model.metrics.flicker_meter import FlickerReading
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, index_of, landmarks, read_video, result
@@ -26,28 +28,28 @@ from tests.session_fakes import EXACT, record, told, tracked
 from tests.test_sessions_replay import again
 
 
-def shifted(pixels, flicker=None):
-    base = estimate(points=landmarks() + np.float32([pixels, 0]))
+def shifted(pixels: float, flicker: float | None = None) -> Estimate:
+    base = estimate(points=landmarks() + np.array([pixels, 0], np.float32))
     reading = None if flicker is None else FlickerReading(flicker, (flicker,) * len(REGIONS))
     return Estimate(base.mode, base.landmarks, base.uncertainty, base.report, reading)
 
 
-def at(index, *estimates, other=None):
+def at(index: int, *estimates: Estimate, other: Estimate | None = None) -> FrameResult:
     return result(index, faces=list(estimates), other=other)
 
 
 @pytest.fixture
-def session(tmp_path):
+def session(tmp_path: Path) -> Session:
     return record(tmp_path / "talk", [at(k, estimate(), other=COLD_ESTIMATE) for k in range(6)])
 
 
-def as_take(tmp_path, session, items, name="other"):
+def as_take(tmp_path: Path, session: Session, items: list[FrameResult], name: str = "other") -> Any:
     """Return what ``items`` are as a take of the same session."""
     take = record(tmp_path / name, items).recorded
     return replace(take, session=session.metadata.session, name=name)
 
 
-def test_two_modes_of_one_take(session):
+def test_two_modes_of_one_take(session: Session) -> None:
     take = session.recorded
     found = compare_takes(take, take, mode_b="cold")
     assert found.same_session
@@ -59,7 +61,7 @@ def test_two_modes_of_one_take(session):
     assert (found.a.evaluations, found.b.evaluations) == (2, 5)
 
 
-def test_distances_are_means_in_pixels_and_percent(session, tmp_path):
+def test_distances_are_means_in_pixels_and_percent(session: Session, tmp_path: Path) -> None:
     take = as_take(tmp_path, session, [at(k, shifted(2.0 if k % 2 else 0.0, 1.0)) for k in range(6)])
     found = compare_takes(session.recorded, take)
     eyes = float(np.linalg.norm(landmarks()[72] - landmarks()[60]))
@@ -68,7 +70,7 @@ def test_distances_are_means_in_pixels_and_percent(session, tmp_path):
     assert not found.identical
 
 
-def test_only_what_both_measured_counts(session, tmp_path):
+def test_only_what_both_measured_counts(session: Session, tmp_path: Path) -> None:
     readings = [None, 3.0, 4.0, 3.0, 4.0]
     items = [at(k, shifted(0, readings[k])) for k in range(5)] + [at(5)]
     take = as_take(tmp_path, session, items)
@@ -79,7 +81,7 @@ def test_only_what_both_measured_counts(session, tmp_path):
     assert found.b.regions == pytest.approx((np.sqrt(12.5),) * len(REGIONS))
 
 
-def test_faces_are_matched_by_where_they_are(session, tmp_path):
+def test_faces_are_matched_by_where_they_are(session: Session, tmp_path: Path) -> None:
     two = [at(k, shifted(0), shifted(200)) for k in range(6)]
     swapped = [at(k, shifted(201), shifted(1)) for k in range(6)]
     a = as_take(tmp_path, session, two, "a")
@@ -89,14 +91,14 @@ def test_faces_are_matched_by_where_they_are(session, tmp_path):
     assert found.distance == pytest.approx(1.0, abs=1e-4)
 
 
-def test_faces_elsewhere_have_nothing_in_common(session, tmp_path):
+def test_faces_elsewhere_have_nothing_in_common(session: Session, tmp_path: Path) -> None:
     take = as_take(tmp_path, session, [at(k, shifted(300)) for k in range(6)])
     found = compare_takes(session.recorded, take)
     assert (found.common, found.distance, found.a.flicker) == (0, None, None)
     assert found.lines()[-1] == "The takes have no face in common."
 
 
-def test_two_sessions_are_judged_each_on_its_own(session, tmp_path):
+def test_two_sessions_are_judged_each_on_its_own(session: Session, tmp_path: Path) -> None:
     other = record(tmp_path / "other", [told(k) for k in range(3)]).recorded
     found = compare_takes(session.recorded, other)
     assert not found.same_session
@@ -106,7 +108,7 @@ def test_two_sessions_are_judged_each_on_its_own(session, tmp_path):
     assert json.loads(json.dumps(to_plain(found)))["b"]["frames"] == 3
 
 
-def test_lines_say_what_was_found(tmp_path):
+def test_lines_say_what_was_found(tmp_path: Path) -> None:
     session = record(tmp_path / "talk", tracked(8), EXACT)
     take = again(session, as_recorded=True)
     lines = compare_takes(session.recorded, take).lines()
@@ -115,7 +117,7 @@ def test_lines_say_what_was_found(tmp_path):
     assert any(region.name in line for line in lines for region in REGIONS)
 
 
-def test_a_clip_as_a_video(session, tmp_path):
+def test_a_clip_as_a_video(session: Session, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     assert export_clip(session, session.recorded, 2 / 30, 4.5 / 30, path) == path
     video = read_video(path)
@@ -128,7 +130,7 @@ def test_a_clip_as_a_video(session, tmp_path):
     assert np.ptp(images[0]) > 100
 
 
-def test_a_clip_as_a_session(tmp_path):
+def test_a_clip_as_a_session(tmp_path: Path) -> None:
     items = [told(k, *(() if k else (FaceFound(0),)), rwr=k < 4) for k in range(8)]
     session = record(tmp_path / "talk", items)
     assert export_clip(session, session.recorded, 3 / 30, 6 / 30, tmp_path / "cut") == tmp_path / "cut"
@@ -148,7 +150,7 @@ def test_a_clip_as_a_session(tmp_path):
 
 
 @pytest.mark.parametrize(("start", "exact"), [(0, True), (5, False)])
-def test_a_cut_of_an_exact_session(tmp_path, start, exact):
+def test_a_cut_of_an_exact_session(tmp_path: Path, start: int, exact: bool) -> None:
     session = record(tmp_path / "talk", tracked(12, {4: TrackingSettings(rwr=False)}), EXACT)
     export_clip(session, session.recorded, start / 30, 9 / 30, tmp_path / "cut")
     cut = open_session(tmp_path / "cut")
@@ -158,7 +160,7 @@ def test_a_cut_of_an_exact_session(tmp_path, start, exact):
     assert compare_takes(cut.recorded, take).identical == exact
 
 
-def test_a_replay_can_be_cut(tmp_path):
+def test_a_replay_can_be_cut(tmp_path: Path) -> None:
     session = record(tmp_path / "talk", tracked(6), EXACT)
     take = again(session, TrackingSettings(rwr=False))
     export_clip(session, take, 0, 9, tmp_path / "cut", annotated=True)
@@ -169,7 +171,7 @@ def test_a_replay_can_be_cut(tmp_path):
     assert len(read_video(tmp_path / "cut" / "annotated.mp4").times) == 6
 
 
-def test_a_cut_without_pictures_keeps_the_landmarks(tmp_path):
+def test_a_cut_without_pictures_keeps_the_landmarks(tmp_path: Path) -> None:
     session = record(tmp_path / "talk", [result(k) for k in range(4)], RecordingChoices(privacy=True))
     export_clip(session, session.recorded, 0, 0.05, tmp_path / "cut")
     cut = open_session(tmp_path / "cut")
@@ -180,7 +182,7 @@ def test_a_cut_without_pictures_keeps_the_landmarks(tmp_path):
         export_clip(session, session.recorded, 0, 1, tmp_path / "clip.mp4")
 
 
-def test_what_cannot_be_exported_is_one_sentence(session, tmp_path):
+def test_what_cannot_be_exported_is_one_sentence(session: Session, tmp_path: Path) -> None:
     take = session.recorded
     with pytest.raises(SessionError, match="no frames from 5 to 9"):
         export_clip(session, take, 5, 9, tmp_path / "clip.mp4")
@@ -194,10 +196,10 @@ def test_what_cannot_be_exported_is_one_sentence(session, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "cut"])
-def test_a_stopped_export_leaves_nothing(session, tmp_path, name):
+def test_a_stopped_export_leaves_nothing(session: Session, tmp_path: Path, name: str) -> None:
     stop, seen = threading.Event(), []
 
-    def progress(done, total):
+    def progress(done: int, total: int | None) -> None:
         seen.append((done, total))
         stop.set()
 

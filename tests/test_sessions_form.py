@@ -10,6 +10,7 @@ import textwrap
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.csv
@@ -30,6 +31,7 @@ from app.sessions.listing import list_sessions
 from app.sessions.metadata import SessionMetadata, read_metadata
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.session import open_session
+from model.engine.names import Device, EngineName
 from model.signals.track import NAMES, SignalTracker, signal_values
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
@@ -38,11 +40,11 @@ from tests.signals_fakes import face
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "talk"
 
 
-def rewrite(folder, **changes):
+def rewrite(folder: Path, **changes: Any) -> None:
     path = folder / "session.json"
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
 
@@ -55,39 +57,39 @@ def rewrite(folder, **changes):
             TrackingSettings(rwr=False, compare=True, baseline=Baseline.EMA, recurrence=preset.settings)
             for preset in PRESETS
         ),
-        EngineSettings(Path("some where/ä.safetensors"), "onnx", "cpu", 2),
+        EngineSettings(Path("some where/ä.safetensors"), EngineName.ONNX, Device.CPU, 2),
     ],
 )
-def test_settings_survive_json(settings):
+def test_settings_survive_json(settings: Any) -> None:
     assert from_plain(type(settings), json.loads(json.dumps(to_plain(settings)))) == settings
 
 
-def test_settings_of_a_newer_version_keep_what_is_known():
+def test_settings_of_a_newer_version_keep_what_is_known() -> None:
     assert from_plain(TrackingSettings, {"rwr": False, "later": 3}) == TrackingSettings(rwr=False)
 
 
 @pytest.mark.parametrize(
     "value", [None, 3, {"rwr": "yes"}, {"max_faces": 1.5}, {"max_faces": True}, {"recurrence": {"gains": []}}]
 )
-def test_settings_of_the_wrong_kind_are_refused(value):
+def test_settings_of_the_wrong_kind_are_refused(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^Expected .*, got "):
         from_plain(TrackingSettings, value)
 
 
-def test_the_baseline_keeps_its_first_name_in_files():
+def test_the_baseline_keeps_its_first_name_in_files() -> None:
     settings = TrackingSettings(baseline=Baseline.EMA)
     assert to_plain({"tracking": settings})["tracking"]["rival"] == "ema"
     assert from_plain(TrackingSettings, {"rival": "ema"}) == settings
 
 
-def test_what_has_no_plain_form_is_refused():
+def test_what_has_no_plain_form_is_refused() -> None:
     with pytest.raises(ValueError, match="float values"):
         to_plain(float("nan"))
     with pytest.raises(TypeError, match="no form in JSON"):
         to_plain(object())
 
 
-def test_metadata_comes_back(folder):
+def test_metadata_comes_back(folder: Path) -> None:
     session = record(folder, [told(k, *(() if k else (FaceFound(0),))) for k in range(3)], EXACT)
     facts = read_metadata(folder)
     assert facts == session.metadata
@@ -97,7 +99,7 @@ def test_metadata_comes_back(folder):
     assert {"python", "numpy", "av", "opencv-contrib-python"} <= set(facts.versions)
 
 
-def test_landmarks_come_back_bit_for_bit(folder):
+def test_landmarks_come_back_bit_for_bit(folder: Path) -> None:
     points = [landmarks() + np.float32(0.1234567 * k) for k in range(4)]
     items = [result(k, faces=[estimate(points=points[k])], other=COLD_ESTIMATE) for k in range(4)]
     items[2] = result(2, faces=[])
@@ -118,7 +120,7 @@ def test_landmarks_come_back_bit_for_bit(folder):
     assert take.main_face == 0
 
 
-def test_a_result_is_rebuilt_for_drawing(folder):
+def test_a_result_is_rebuilt_for_drawing(folder: Path) -> None:
     item = told(0, FaceFound(0), max_faces=3)
     session = record(folder, [item, result(1, faces=[estimate(), estimate()], other=COLD_ESTIMATE)])
     first, second = (session.recorded.result(row, item.frame.image) for row in (0, 1))
@@ -134,7 +136,7 @@ def test_a_result_is_rebuilt_for_drawing(folder):
     assert all(face.other is not None and face.other.mode == "cold" for face in second.faces)
 
 
-def test_without_parquet_the_csv_is_read(folder):
+def test_without_parquet_the_csv_is_read(folder: Path) -> None:
     points = landmarks() + np.float32(0.12345)
     exact = record(folder, [result(0, faces=[estimate(points=points)]), result(1, faces=[]), result(2)])
     (folder / "landmarks.parquet").unlink()
@@ -147,7 +149,7 @@ def test_without_parquet_the_csv_is_read(folder):
 
 
 @pytest.mark.parametrize("name", ["landmarks.csv", "landmarks.parquet"])
-def test_signals_come_back(folder, name):
+def test_signals_come_back(folder: Path, name: str) -> None:
     tracker = SignalTracker()
     found = [tracker.update(face(), (1280, 720), index / 30) for index in range(40)]
     items = [result(k, faces=[replace(estimate(points=face()), signals=found[i])]) for k, i in enumerate((0, 39))]
@@ -157,11 +159,11 @@ def test_signals_come_back(folder, name):
     take = open_session(folder).recorded
     for row, item in enumerate(items):
         back = take.result(row, item.frame.image).faces[0].estimate.signals
-        assert signal_values(back) == pytest.approx(signal_values(item.faces[0].estimate.signals), abs=0.01)
+        assert signal_values(back) == pytest.approx(signal_values(item.faces[0].estimate.signals), abs=0.01)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["landmarks.csv", "landmarks.parquet"])
-def test_recordings_by_versions_without_signals_are_read(folder, name):
+def test_recordings_by_versions_without_signals_are_read(folder: Path, name: str) -> None:
     record(folder, [result(0), result(1)])
     path = folder / "landmarks.parquet"
     old = pyarrow.parquet.read_table(path).drop_columns(list(NAMES))
@@ -176,7 +178,8 @@ def test_recordings_by_versions_without_signals_are_read(folder, name):
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")
 @pytest.mark.parametrize("exact", [False, True])
-def test_a_killed_recording_is_recovered(folder, exact):
+@pytest.mark.process
+def test_a_killed_recording_is_recovered(folder: Path, exact: bool) -> None:
     script = textwrap.dedent(f"""
         import os, signal, sys, time
         from dataclasses import replace
@@ -214,20 +217,20 @@ def test_a_killed_recording_is_recovered(folder, exact):
     assert [entry.state for entry in list_sessions(folder.parent)] == ["recovered"]
 
 
-def test_rows_are_found_by_time():
+def test_rows_are_found_by_time() -> None:
     times = np.array([0.0, 0.1, 0.25])
     table = FrameTable(np.arange(3), times, times, np.arange(3), times)
     assert [table.row_at(time) for time in (-1, 0, 0.05, 0.1, 0.2499999, 0.25, 9)] == [0, 0, 0, 1, 2, 2, 2]
     assert table.rows_of(np.array([0.1000002, 0.2, 0.25])).tolist() == [1, -1, 2]
     assert table.duration == pytest.approx(0.4)
-    empty = FrameTable(*[np.zeros(0)] * 5)
+    empty = FrameTable(*[np.zeros(0)] * 5)  # type: ignore[arg-type]
     assert empty.rows_of(times).tolist() == [-1, -1, -1]
     assert empty.duration == 0
     with pytest.raises(IndexError, match="no rows"):
         empty.row_at(0)
 
 
-def test_a_session_is_opened_although_its_events_are_damaged(folder):
+def test_a_session_is_opened_although_its_events_are_damaged(folder: Path) -> None:
     record(folder, [told(0, max_faces=2), told(1)])
     path = folder / "events.jsonl"
     path.write_bytes(b'not json\n{"kind": "odd"}\n[1, 2]\n' + path.read_bytes())
@@ -247,7 +250,7 @@ def test_a_session_is_opened_although_its_events_are_damaged(folder):
         ({"tracking": {"recurrence": {"evaluations": 0}}}, "at least 1 evaluation"),
     ],
 )
-def test_metadata_that_cannot_be_used_is_one_sentence(folder, changes, sentence):
+def test_metadata_that_cannot_be_used_is_one_sentence(folder: Path, changes: Any, sentence: str) -> None:
     record(folder, [result(0)])
     rewrite(folder, **changes)
     with pytest.raises(SessionError, match=sentence) as caught:
@@ -257,28 +260,28 @@ def test_metadata_that_cannot_be_used_is_one_sentence(folder, changes, sentence)
     assert sentence in entry.error
 
 
-def damage_json(folder):
+def damage_json(folder: Path) -> None:
     (folder / "session.json").write_text("{")
 
 
-def remove_json(folder):
+def remove_json(folder: Path) -> None:
     (folder / "session.json").unlink()
 
 
-def remove_frames(folder):
+def remove_frames(folder: Path) -> None:
     (folder / "frames.csv").unlink()
 
 
-def garble_frames(folder):
+def garble_frames(folder: Path) -> None:
     (folder / "frames.csv").write_text("frame,time,timestamp,picture,seconds\n1,2,three,4,5\n")
 
 
-def foreign_frames(folder):
+def foreign_frames(folder: Path) -> None:
     (folder / "frames.csv").write_text("a,b\n1,2\n")
 
 
 @pytest.mark.parametrize("damage", [damage_json, remove_json, remove_frames, garble_frames, foreign_frames])
-def test_a_damaged_session_is_one_sentence(folder, damage):
+def test_a_damaged_session_is_one_sentence(folder: Path, damage: Any) -> None:
     record(folder, [result(0)])
     damage(folder)
     with pytest.raises(SessionError, match=r"restore|choose") as caught:
@@ -287,7 +290,7 @@ def test_a_damaged_session_is_one_sentence(folder, damage):
 
 
 @pytest.mark.parametrize("name", ["landmarks.parquet", "landmarks.csv"])
-def test_damaged_landmarks_are_one_sentence(folder, name):
+def test_damaged_landmarks_are_one_sentence(folder: Path, name: str) -> None:
     record(folder, [result(0)])
     if name == "landmarks.csv":
         (folder / "landmarks.parquet").unlink()
@@ -297,7 +300,7 @@ def test_damaged_landmarks_are_one_sentence(folder, name):
         session.take("recorded")
 
 
-def test_settings_from_the_future_stop_only_who_needs_them(folder):
+def test_settings_from_the_future_stop_only_who_needs_them(folder: Path) -> None:
     session = record(folder, [told(0), told(1, max_faces=2)])
     path = folder / "events.jsonl"
     path.write_text(path.read_text(encoding="utf-8").replace("[1, 2]", "[1, 0]"), encoding="utf-8")
@@ -307,7 +310,7 @@ def test_settings_from_the_future_stop_only_who_needs_them(folder):
         session.settings_at(1)
 
 
-def test_sessions_are_listed_newest_first(folder, tmp_path):
+def test_sessions_are_listed_newest_first(folder: Path, tmp_path: Path) -> None:
     for place, name in enumerate(("first", "second", "third")):
         record(tmp_path / name, [result(0), result(1)])
         rewrite(tmp_path / name, started=f"2026-11-2{place}T10:00:00Z")
@@ -325,7 +328,7 @@ def test_sessions_are_listed_newest_first(folder, tmp_path):
     assert list_sessions(tmp_path / "missing") == []
 
 
-def test_folders_for_sessions_must_be_free(tmp_path):
+def test_folders_for_sessions_must_be_free(tmp_path: Path) -> None:
     create_folder(tmp_path / "a" / "b")
     create_folder(tmp_path / "a" / "b")
     (tmp_path / "a" / "b" / "file").touch()
@@ -334,7 +337,7 @@ def test_folders_for_sessions_must_be_free(tmp_path):
     assert not is_session(tmp_path / "a" / "b")
 
 
-def test_frame_times_survive_exactly(folder):
+def test_frame_times_survive_exactly(folder: Path) -> None:
     stamps = [1 / 3, 0.1 + 0.2 + 1, 1e9 / 7]
     items = [result(k) for k in range(3)]
     items = [replace(item, frame=replace(item.frame, timestamp=t)) for item, t in zip(items, stamps, strict=True)]
@@ -365,7 +368,8 @@ def use(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["session.json", "frames.csv", "landmarks.csv", "landmarks.parquet", "events.jsonl"])
-def test_random_damage_is_at_most_one_sentence(tmp_path, name):
+@pytest.mark.slow
+def test_random_damage_is_at_most_one_sentence(tmp_path: Path, name: str) -> None:
     whole = record(tmp_path / "whole", [told(k, max_faces=1 + k // 2) for k in range(4)])
     if name == "landmarks.csv":
         (whole.folder / "landmarks.parquet").unlink()

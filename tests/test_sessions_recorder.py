@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
 from app.core.events import FaceFound, FaceLost, LossReason, RecordedFault, SceneCut, TrackingRestarted
@@ -21,7 +25,7 @@ from app.sessions.events import read_events, tracking_event
 from app.sessions.form import SessionState
 from app.sessions.listing import list_sessions
 from app.sessions.plan import RecordingChoices
-from app.sessions.recorder import SessionRecorder
+from app.sessions.recorder import RecordingSummary, SessionRecorder
 from app.sessions.session import open_session
 from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
@@ -30,12 +34,12 @@ from tests.session_fakes import EXACT, plan, record, told
 BOTH = RecordingChoices(annotated=True)
 
 
-def alive():
+def alive() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "session-recorder"]
 
 
 @pytest.fixture(autouse=True)
-def _no_thread_is_left():
+def _no_thread_is_left() -> Iterator[None]:
     yield
     for thread in alive():
         thread.join(5)
@@ -43,23 +47,23 @@ def _no_thread_is_left():
 
 
 @pytest.fixture(autouse=True)
-def _a_busy_machine_drops_nothing(monkeypatch):
+def _a_busy_machine_drops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PICTURE_SECONDS", 3600.0)
     monkeypatch.setattr(module, "ANNOTATED_WAITING", 1000)
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     return tmp_path / "talk"
 
 
 @pytest.fixture
-def gate(monkeypatch):
+def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Hold every picture back until the event is set."""
     event = threading.Event()
     write = VideoWriter.write
 
-    def slow(self, image, time):
+    def slow(self: VideoWriter, image: NDArray[np.uint8], time: float) -> None:
         assert event.wait(30)
         write(self, image, time)
 
@@ -68,10 +72,10 @@ def gate(monkeypatch):
     event.set()
 
 
-def failing_after(monkeypatch, count, name="video.mp4"):
+def failing_after(monkeypatch: pytest.MonkeyPatch, count: int, name: str = "video.mp4") -> None:
     write = VideoWriter.write
 
-    def fail(self, image, time):
+    def fail(self: Any, image: Any, time: float) -> None:
         if self.path.name == name and self.frames == count:
             raise RecordingError("The disk is full.")
         write(self, image, time)
@@ -79,7 +83,7 @@ def failing_after(monkeypatch, count, name="video.mp4"):
     monkeypatch.setattr(VideoWriter, "write", fail)
 
 
-def finished(recorder):
+def finished(recorder: SessionRecorder) -> RecordingSummary:
     """Stop, and wait for the checksums, too."""
     summary = recorder.stop()
     for thread in alive():
@@ -87,7 +91,7 @@ def finished(recorder):
     return summary
 
 
-def test_records_what_it_is_offered(folder):
+def test_records_what_it_is_offered(folder: Path) -> None:
     recorder = SessionRecorder(folder, plan(BOTH))
     for index in range(20):
         recorder.offer(result(index, 7 + index / 30))
@@ -111,13 +115,13 @@ def test_records_what_it_is_offered(folder):
     assert set(facts.checksums) == {path.name for path in folder.iterdir()} - {"session.json"}
 
 
-def test_the_annotated_video_is_drawn_and_the_clean_one_is_not(folder):
+def test_the_annotated_video_is_drawn_and_the_clean_one_is_not(folder: Path) -> None:
     record(folder, [result(0), result(1)], BOTH)
     assert np.ptp(read_video(folder / "annotated.mp4").images[0]) > 100
     assert np.ptp(read_video(folder / "video.mp4").images[0]) < 8
 
 
-def test_an_exact_recording_keeps_every_value(folder):
+def test_an_exact_recording_keeps_every_value(folder: Path) -> None:
     noise = [np.random.default_rng(k).integers(0, 256, (47, 63, 3), np.uint8) for k in range(5)]
     found = (FaceFound(0),)
     items = [replace(result(k, image=noise[k]), events=() if k else found) for k in range(5)]
@@ -127,7 +131,7 @@ def test_an_exact_recording_keeps_every_value(folder):
         assert (image == noise[number]).all()
 
 
-def test_privacy_keeps_no_picture(folder):
+def test_privacy_keeps_no_picture(folder: Path) -> None:
     choices = RecordingChoices(video=True, annotated=True, exact=True, privacy=True)
     session = record(folder, [result(k) for k in range(3)], choices)
     names = {path.name for path in folder.iterdir()}
@@ -139,7 +143,9 @@ def test_privacy_keeps_no_picture(folder):
     assert session.metadata.counts.dropped == 0
 
 
-def test_offering_never_waits_and_drops_pictures_only(folder, gate, monkeypatch):
+def test_offering_never_waits_and_drops_pictures_only(
+    folder: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PICTURES_WAITING", 4)
     recorder = SessionRecorder(folder, plan())
     for index in range(20):
@@ -157,7 +163,9 @@ def test_offering_never_waits_and_drops_pictures_only(folder, gate, monkeypatch)
     assert [event.data["pictures"] for event in session.events if event.kind == "dropped"] == [16]
 
 
-def test_waiting_pictures_are_bounded_in_bytes_too(folder, gate, monkeypatch):
+def test_waiting_pictures_are_bounded_in_bytes_too(
+    folder: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PICTURE_BYTES", 3 * picture(0).nbytes)
     recorder = SessionRecorder(folder, plan())
     for index in range(10):
@@ -167,7 +175,9 @@ def test_waiting_pictures_are_bounded_in_bytes_too(folder, gate, monkeypatch):
     assert recorder.stop().frames == 10
 
 
-def test_a_late_encoder_keeps_new_pictures_out(folder, gate, monkeypatch):
+def test_a_late_encoder_keeps_new_pictures_out(
+    folder: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recorder = SessionRecorder(folder, plan())
     recorder.offer(result(0))
     monkeypatch.setattr(module, "PICTURE_SECONDS", -1.0)
@@ -177,7 +187,9 @@ def test_a_late_encoder_keeps_new_pictures_out(folder, gate, monkeypatch):
     assert recorder.stop().frames == 2
 
 
-def test_the_annotated_picture_is_the_first_to_be_left_out(folder, gate, monkeypatch):
+def test_the_annotated_picture_is_the_first_to_be_left_out(
+    folder: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "ANNOTATED_WAITING", 3)
     recorder = SessionRecorder(folder, plan(BOTH))
     for index in range(10):
@@ -190,30 +202,32 @@ def test_the_annotated_picture_is_the_first_to_be_left_out(folder, gate, monkeyp
     assert counts.annotated == 10 - counts.annotated_dropped >= 1
 
 
-def test_results_that_pile_up_without_end_are_an_error(folder, gate, monkeypatch):
+def test_results_that_pile_up_without_end_are_an_error(
+    folder: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "RESULTS_WAITING", 5)
     recorder = SessionRecorder(folder, plan())
     for index in range(7):
         recorder.offer(result(index))
-    assert "does not respond" in recorder.error
+    assert "does not respond" in str(recorder.error)
     gate.set()
     assert recorder.stop().frames == 5
 
 
-def test_dropped_frames_do_not_change_the_speed(folder):
+def test_dropped_frames_do_not_change_the_speed(folder: Path) -> None:
     session = record(folder, [result(index) for index in (0, 1, 2, 9, 10)])
     assert float(read_video(folder / "video.mp4").times[-1]) == pytest.approx(10 / 30, abs=1e-4)
     assert session.metadata.counts.skipped == 6
 
 
-def test_a_picture_that_cannot_be_encoded_does_not_cost_its_landmarks(folder):
+def test_a_picture_that_cannot_be_encoded_does_not_cost_its_landmarks(folder: Path) -> None:
     session = record(folder, [result(0), result(1, image=np.zeros((48, 64), np.uint8)), result(2)])
     assert session.frames.picture.tolist() == [0, -1, 1]
     assert session.recorded.estimates.row.tolist() == [0, 1, 2]
     assert read_video(folder / "video.mp4").indices == [0, 2]
 
 
-def test_a_frame_without_a_time_is_counted_as_damaged(folder):
+def test_a_frame_without_a_time_is_counted_as_damaged(folder: Path) -> None:
     recorder = SessionRecorder(folder, plan())
     for item in (result(0), result(1, time=float("nan")), result(2)):
         recorder.offer(item)
@@ -222,7 +236,7 @@ def test_a_frame_without_a_time_is_counted_as_damaged(folder):
     assert len(open_session(folder).frames) == 2
 
 
-def test_a_change_of_size_is_letterboxed_and_told(folder):
+def test_a_change_of_size_is_letterboxed_and_told(folder: Path) -> None:
     big = np.full((100, 40, 3), 255, np.uint8)
     items = [replace(result(0), events=(FaceFound(0),)), result(1, image=big), result(2)]
     session = record(folder, items, EXACT)
@@ -235,7 +249,7 @@ def test_a_change_of_size_is_letterboxed_and_told(folder):
     assert told_kinds == [("source", 1), ("inexact", 1), ("source", 2)]
 
 
-def test_an_exact_recording_begins_without_memory(folder):
+def test_an_exact_recording_begins_without_memory(folder: Path) -> None:
     items = [result(k) for k in range(6)]
     items[3] = replace(items[3], events=(TrackingRestarted(), FaceFound(0)))
     session = record(folder, items, EXACT)
@@ -243,7 +257,7 @@ def test_an_exact_recording_begins_without_memory(folder):
     assert session.metadata.exact
 
 
-def test_an_exact_recording_that_cannot_begin_so_begins_anyway(folder, monkeypatch):
+def test_an_exact_recording_that_cannot_begin_so_begins_anyway(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "FRESH_RESULTS", 2)
     session = record(folder, [result(k) for k in range(5)], EXACT)
     assert session.frames.index.tolist() == [2, 3, 4]
@@ -251,7 +265,7 @@ def test_an_exact_recording_that_cannot_begin_so_begins_anyway(folder, monkeypat
     assert "memory" in next(event.text for event in session.events if event.kind == "inexact")
 
 
-def test_a_dropped_picture_ends_exactness(folder, gate, monkeypatch):
+def test_a_dropped_picture_ends_exactness(folder: Path, gate: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PICTURES_WAITING", 1)  # times the patience of exact recordings
     recorder = SessionRecorder(folder, plan(EXACT))
     for index in range(6):
@@ -265,7 +279,9 @@ def test_a_dropped_picture_ends_exactness(folder, gate, monkeypatch):
     assert [event.row for event in session.events if event.kind == "inexact"] == [kept]
 
 
-def test_a_full_disk_is_kept_for_the_summary_and_costs_no_landmarks(folder, monkeypatch):
+def test_a_full_disk_is_kept_for_the_summary_and_costs_no_landmarks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failing_after(monkeypatch, 3)
     recorder = SessionRecorder(folder, plan())
     for index in range(6):
@@ -286,7 +302,7 @@ def test_a_full_disk_is_kept_for_the_summary_and_costs_no_landmarks(folder, monk
     assert read_video(folder / "video.mp4").indices == [0, 1, 2]
 
 
-def test_a_failing_annotated_video_ends_alone(folder, monkeypatch):
+def test_a_failing_annotated_video_ends_alone(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failing_after(monkeypatch, 2, "annotated.mp4")
     session = record(folder, [result(k) for k in range(5)], BOTH)
     assert session.metadata.counts.pictures == 5
@@ -294,10 +310,10 @@ def test_a_failing_annotated_video_ends_alone(folder, monkeypatch):
     assert [event.kind for event in session.events if event.kind == "annotated"] == ["annotated"]
 
 
-def test_tables_that_fail_leave_what_was_written(folder, monkeypatch):
+def test_tables_that_fail_leave_what_was_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = CsvTable.write
 
-    def fail(self, found, time):
+    def fail(self: Any, found: Any, time: float) -> None:
         if self.rows == 2:
             raise RecordingError("The disk is full.")
         write(self, found, time)
@@ -313,16 +329,16 @@ def test_tables_that_fail_leave_what_was_written(folder, monkeypatch):
     assert list_sessions(folder.parent)[0].seconds == session.metadata.seconds > 0
 
 
-def test_stopping_has_a_time_limit(folder, gate):
+def test_stopping_has_a_time_limit(folder: Path, gate: threading.Event) -> None:
     recorder = SessionRecorder(folder, plan())
     recorder.offer(result(0))
-    assert "not finished" in recorder.stop(timeout=0.05).error
+    assert "not finished" in str(recorder.stop(timeout=0.05).error)
     gate.set()
     assert recorder.stop().error is None
     assert open_session(folder).state == SessionState.COMPLETE
 
 
-def test_while_it_is_written_a_session_can_be_opened(folder, gate):
+def test_while_it_is_written_a_session_can_be_opened(folder: Path, gate: threading.Event) -> None:
     recorder = SessionRecorder(folder, plan(RecordingChoices(video=False)))
     for index in range(3):
         recorder.offer(result(index))
@@ -332,7 +348,7 @@ def test_while_it_is_written_a_session_can_be_opened(folder, gate):
     assert recorder.stop().error is None
 
 
-def test_stopping_twice_and_without_frames(folder):
+def test_stopping_twice_and_without_frames(folder: Path) -> None:
     recorder = SessionRecorder(folder, plan())
     summary = recorder.stop()
     assert (summary.frames, summary.seconds, summary.error) == (0, 0.0, None)
@@ -342,7 +358,7 @@ def test_stopping_twice_and_without_frames(folder):
     assert recorder.dropped == 0
 
 
-def test_what_cannot_be_written_is_refused_at_once(folder, tmp_path):
+def test_what_cannot_be_written_is_refused_at_once(folder: Path, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "precious").write_text("precious")
     with pytest.raises(RecordingError, match="holds files"):
@@ -353,7 +369,7 @@ def test_what_cannot_be_written_is_refused_at_once(folder, tmp_path):
     assert [path.name for path in folder.iterdir()] == ["precious"]
 
 
-def test_events_of_earlier_versions_are_read(tmp_path):
+def test_events_of_earlier_versions_are_read(tmp_path: Path) -> None:
     lines = [
         '{"time": 0.0, "row": 0, "frame": 3, "kind": "restart", "text": "tracking started anew"}',
         '{"time": 0.0, "row": 0, "frame": 3, "kind": "found", "face": 0, "reason": ""}',
@@ -377,9 +393,9 @@ def test_events_of_earlier_versions_are_read(tmp_path):
     ]
 
 
-def test_events_tell_what_happened(folder):
+def test_events_tell_what_happened(folder: Path) -> None:
     cold = Estimate(
-        Mode.RWR, *(lambda e: (e.landmarks, e.uncertainty))(estimate()), SolveReport(5, (0.1,), 0, "", False, "drift")
+        Mode.RWR, *(lambda e: (e.landmarks, e.uncertainty))(estimate()), SolveReport(5, (0.1,), 0, None, False, "drift")
     )
     items = [
         told(0, FaceFound(0)),
@@ -409,7 +425,7 @@ def test_events_tell_what_happened(folder):
     assert session.settings_at(5) == TrackingSettings(max_faces=2, rwr=False)
 
 
-def test_compared_modes_are_both_kept(folder):
+def test_compared_modes_are_both_kept(folder: Path) -> None:
     session = record(folder, [result(k, other=COLD_ESTIMATE) for k in range(3)])
     take = session.recorded
     assert take.modes == ("rwr", "cold")

@@ -7,11 +7,13 @@ import threading
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 
 from app.core.errors import UserError
+from app.core.frame import Frame
 from app.core.modes import Baseline, Mode
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.estimates import Estimates
@@ -20,7 +22,7 @@ from app.sessions.metadata import SourceFacts
 from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.recorder import SessionRecorder
 from app.sessions.replay import replay
-from app.sessions.session import open_session
+from app.sessions.session import Session, open_session
 from app.sessions.writer import open_tracked_session
 from app.sources.demo import DemoClip
 from app.sources.video import VideoSource
@@ -40,13 +42,13 @@ RESTARTS = (17,)
 
 
 @pytest.fixture(scope="module")
-def recorded(tmp_path_factory):
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of an exact session; tests work on copies."""
     return record(tmp_path_factory.mktemp("recorded") / "talk", tracked(24, CHANGES, RESTARTS), EXACT).folder
 
 
 @pytest.fixture
-def session(recorded, tmp_path):
+def session(recorded: Path, tmp_path: Path) -> Session:
     return open_session(Path(shutil.copytree(recorded, tmp_path / "talk")))
 
 
@@ -57,11 +59,11 @@ def same(a: Estimates, b: Estimates) -> bool:
     return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
 
 
-def again(session, tracking=None, **options):
+def again(session: Session, tracking: TrackingSettings | None = None, **options: Any) -> Any:
     return replay(session, tracking or TrackingSettings(), ENGINE, build=square_pipeline, **options)
 
 
-def test_an_exact_session_replays_bit_for_bit(session):
+def test_an_exact_session_replays_bit_for_bit(session: Session) -> None:
     assert session.frames.index.tolist() == list(range(2, 26))  # tracking had a memory in the one before
     assert session.metadata.exact
     take = again(session, as_recorded=True)
@@ -72,13 +74,13 @@ def test_an_exact_session_replays_bit_for_bit(session):
     assert all(take.settings_at(row) == session.settings_at(row) for row in range(24))
 
 
-def test_the_restart_counts(session):
+def test_the_restart_counts(session: Session) -> None:
     events = [event for event in session.events if not (event.kind == "restart" and event.row)]
     session.events = tuple(events)
     assert not same(again(session, as_recorded=True).estimates, session.recorded.estimates)
 
 
-def test_other_settings_hold_throughout(session):
+def test_other_settings_hold_throughout(session: Session) -> None:
     take = again(session, TrackingSettings(rwr=False))
     assert take.modes == (Mode.COLD,)
     assert take.name == "cold"
@@ -89,7 +91,7 @@ def test_other_settings_hold_throughout(session):
     assert np.isfinite(warm.frames.seconds).all()
 
 
-def test_the_same_replay_twice_is_the_same(session):
+def test_the_same_replay_twice_is_the_same(session: Session) -> None:
     first, second = again(session), again(session)
     assert (first.name, second.name) == ("rwr", "rwr-2")
     assert same(first.estimates, second.estimates)
@@ -100,7 +102,7 @@ def test_the_same_replay_twice_is_the_same(session):
     assert len(later.takes) == 3
 
 
-def test_a_replay_of_small_pictures_is_close(tmp_path):
+def test_a_replay_of_small_pictures_is_close(tmp_path: Path) -> None:
     session = record(tmp_path / "talk", tracked(10))
     assert not session.metadata.exact
     take = again(session, as_recorded=True)
@@ -108,7 +110,7 @@ def test_a_replay_of_small_pictures_is_close(tmp_path):
     assert 0 < apart.max() < 2
 
 
-def test_frames_without_a_picture_are_left_out(tmp_path):
+def test_frames_without_a_picture_are_left_out(tmp_path: Path) -> None:
     from tests.session_fakes import plan as plan_of
 
     recorder = SessionRecorder(tmp_path / "talk", plan_of(EXACT, size=SIZE))
@@ -126,10 +128,10 @@ def test_frames_without_a_picture_are_left_out(tmp_path):
     assert np.isnan(take.landmarks(0)[missing]).all()
 
 
-def test_progress_is_told_and_a_stopped_replay_leaves_nothing(session):
+def test_progress_is_told_and_a_stopped_replay_leaves_nothing(session: Session) -> None:
     seen, stop = [], threading.Event()
 
-    def progress(done, total):
+    def progress(done: int, total: int | None) -> None:
         seen.append((done, total))
         if done == 5:
             stop.set()
@@ -140,58 +142,58 @@ def test_progress_is_told_and_a_stopped_replay_leaves_nothing(session):
     assert not any((session.folder / "replays").iterdir())
 
 
-def test_a_failing_tracker_leaves_nothing(session):
+def test_a_failing_tracker_leaves_nothing(session: Session) -> None:
     class Broken:
         settings = TrackingSettings()
         engine_name = "broken"
         closed = False
 
-        def forget(self):
+        def forget(self) -> None:
             pass
 
-        def process(self, frame):
+        def process(self, frame: Frame) -> NoReturn:
             raise RuntimeError("out of memory")
 
-        def close(self):
+        def close(self) -> None:
             self.closed = True
 
     tracker = Broken()
     with pytest.raises(RuntimeError):
-        replay(session, TrackingSettings(), ENGINE, build=lambda engine, tracking: tracker)
+        replay(session, TrackingSettings(), ENGINE, build=lambda engine, tracking: tracker)  # type: ignore[arg-type, return-value]
     assert tracker.closed
     assert session.take_names == ("recorded",)
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "recorded", "taken"])
-def test_names_of_replays_are_checked(session, name):
+def test_names_of_replays_are_checked(session: Session, name: str) -> None:
     (session.folder / "replays" / "taken").mkdir(parents=True)
     with pytest.raises(SessionError, match=r"cannot name|already"):
         again(session, name=name)
 
 
-def test_a_model_that_cannot_be_used_is_one_sentence(session):
-    def build(engine, tracking):
+def test_a_model_that_cannot_be_used_is_one_sentence(session: Session) -> None:
+    def build(engine: EngineSettings, tracking: TrackingSettings) -> NoReturn:
         raise ModelError("no weights at x")
 
     with pytest.raises(UserError, match="model cannot be used"):
         replay(session, TrackingSettings(), ENGINE, build=build)
 
 
-def test_without_pictures_there_is_no_replay(tmp_path):
+def test_without_pictures_there_is_no_replay(tmp_path: Path) -> None:
     for choices, reason in ((RecordingChoices(privacy=True), "privacy"), (RecordingChoices(video=False), "without")):
         session = record(tmp_path / reason, [result(k) for k in range(3)], choices)
         with pytest.raises(SessionError, match=reason):
             again(session)
 
 
-def test_unknown_takes_are_one_sentence(session):
+def test_unknown_takes_are_one_sentence(session: Session) -> None:
     for name in ("nothing", "../recorded", ".."):
         with pytest.raises(SessionError, match="has no take"):
             session.take(name)
 
 
 @pytest.fixture
-def tracked_file(tmp_path):
+def tracked_file(tmp_path: Path) -> tuple[Session, Path]:
     """A session that refers to a video with uneven times, tracked by the fake engine."""
     path = tmp_path / "in.mp4"
     make_video(path, [0, 1000, 2001, 3700, 4000, 5200], Fraction(1, 30000), size=(64, 48))
@@ -206,7 +208,7 @@ def tracked_file(tmp_path):
     return open_session(tmp_path / "talk"), path
 
 
-def test_a_tracked_file_is_its_own_video(tracked_file):
+def test_a_tracked_file_is_its_own_video(tracked_file: tuple[Session, Path]) -> None:
     session, path = tracked_file
     assert session.metadata.exact
     assert not (session.folder / "video.mp4").exists()
@@ -221,7 +223,7 @@ def test_a_tracked_file_is_its_own_video(tracked_file):
             assert (video.read(number) == pictures[number][1]).all()
 
 
-def test_a_tracked_file_that_changed_is_not_replayed(tracked_file, tmp_path):
+def test_a_tracked_file_that_changed_is_not_replayed(tracked_file: tuple[Session, Path], tmp_path: Path) -> None:
     session, path = tracked_file
     make_video(path, [0, 1000], Fraction(1, 30000), size=(64, 48))
     with pytest.raises(SessionError, match="not the file that was tracked"):
@@ -232,7 +234,8 @@ def test_a_tracked_file_that_changed_is_not_replayed(tracked_file, tmp_path):
     assert len(open_session(session.folder).recorded.frames) == 6
 
 
-def test_the_shipped_model_replays_the_demo_bit_for_bit(tmp_path):
+@pytest.mark.slow
+def test_the_shipped_model_replays_the_demo_bit_for_bit(tmp_path: Path) -> None:
     engine = EngineSettings(threads=1)
     tracker = build_pipeline(engine, TrackingSettings())
     clip = DemoClip()
@@ -261,5 +264,5 @@ def test_the_shipped_model_replays_the_demo_bit_for_bit(tmp_path):
     assert take.estimates.landmarks.dtype == np.float32
 
 
-def test_the_scene_of_these_tests_moves():
+def test_the_scene_of_these_tests_moves() -> None:
     assert (scene(0) != scene(1)).mean() > 0.3

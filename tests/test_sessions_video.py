@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.media.encoding import EXACT, SCRUB
 from app.media.video import VideoWriter
@@ -18,19 +20,20 @@ COUNT = 100
 TIMES = np.cumsum(np.random.default_rng(3).uniform(0.01, 0.06, COUNT))
 
 
-def shown(number, width=64, height=48):
+def shown(number: int, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
     """A picture that tells its number by the place of a bright column and its brightness."""
     image = np.full((height, width, 3), 30, np.uint8)
     image[:, 8 * (number % 8) : 8 * (number % 8) + 8] = 60 + number
     return image
 
 
-def number_of(image):
+def number_of(image: NDArray[np.uint8] | None) -> int:
+    assert image is not None
     column = int(image.mean(axis=(0, 2)).argmax()) // 8
     return next(k for k in range(COUNT) if k % 8 == column and abs(float(image.max()) - 60 - k) < 4)
 
 
-def written(path):
+def written(path: Path) -> Path:
     with VideoWriter(path, 64, 48, encoding=SCRUB if path.suffix == ".mp4" else EXACT, threads=1) as writer:
         for number, time in enumerate(TIMES):
             writer.write(shown(number), float(time))
@@ -38,24 +41,24 @@ def written(path):
 
 
 @pytest.fixture(scope="module", params=["video.mp4", "video.nut"])
-def path(request, tmp_path_factory):
+def path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("video") / request.param)
 
 
-def test_any_order_gives_the_right_pictures(path):
+def test_any_order_gives_the_right_pictures(path: Path) -> None:
     order = [50, 3, 4, 5, 99, 0, 49, 48, 47, 20, 61, 10, 98, 1]
     with SessionVideo(path, TIMES) as video:
         assert len(video) == COUNT
         assert [number_of(video.read(k)) for k in order] == order
 
 
-def test_pictures_come_in_their_order(path):
+def test_pictures_come_in_their_order(path: Path) -> None:
     with SessionVideo(path, TIMES) as video:
         video.read(30)
         assert [(k, number_of(image)) for k, image in video.frames()] == [(k, k) for k in range(COUNT)]
 
 
-def test_little_memory_still_gives_the_right_pictures(path, monkeypatch):
+def test_little_memory_still_gives_the_right_pictures(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "CACHE_BYTES", 2 * 64 * 48 * 3)
     with SessionVideo(path, TIMES) as video:
         for number in range(40, 20, -1):
@@ -63,22 +66,22 @@ def test_little_memory_still_gives_the_right_pictures(path, monkeypatch):
         assert len(video._cache) <= 2
 
 
-def test_kept_pictures_are_read_only_and_not_decoded_again(path, monkeypatch):
+def test_kept_pictures_are_read_only_and_not_decoded_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with SessionVideo(path, TIMES) as video:
         image = video.read(5)
         assert not image.flags.writeable
-        monkeypatch.setattr(module.Presentation, "picture", None)
+        monkeypatch.setattr("app.sessions.video.Presentation.picture", None)
         assert video.read(5) is image
 
 
-def test_numbers_that_no_picture_has_are_an_error(path):
+def test_numbers_that_no_picture_has_are_an_error(path: Path) -> None:
     with SessionVideo(path, TIMES) as video:
         for number in (-1, COUNT):
             with pytest.raises(IndexError, match="no picture"):
                 video.read(number)
 
 
-def test_a_missing_tail_is_no_error(path):
+def test_a_missing_tail_is_no_error(path: Path) -> None:
     times = np.append(TIMES, TIMES[-1] + np.arange(1, 4))
     with SessionVideo(path, times) as video:
         assert video.read(COUNT + 1) is None
@@ -86,7 +89,7 @@ def test_a_missing_tail_is_no_error(path):
         assert len(list(video.frames())) == COUNT
 
 
-def test_a_cut_off_file_gives_its_whole_pictures(tmp_path):
+def test_a_cut_off_file_gives_its_whole_pictures(tmp_path: Path) -> None:
     short = written(tmp_path / "video.nut")
     short.write_bytes(short.read_bytes()[: short.stat().st_size * 2 // 3])
     with SessionVideo(short, TIMES, whole=False) as video:
@@ -97,7 +100,7 @@ def test_a_cut_off_file_gives_its_whole_pictures(tmp_path):
         assert number_of(video.read(12)) == 12
 
 
-def test_pictures_with_b_frames_are_found(tmp_path):
+def test_pictures_with_b_frames_are_found(tmp_path: Path) -> None:
     path = tmp_path / "other.mp4"
     stamps = [512 * k for k in range(30)]
     make_video(path, stamps, Fraction(1, 15360), audio=None)
@@ -107,7 +110,7 @@ def test_pictures_with_b_frames_are_found(tmp_path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a video at all"])
-def test_what_is_no_video_is_one_sentence(tmp_path, content):
+def test_what_is_no_video_is_one_sentence(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "video.mp4"
     if content is not None:
         path.write_bytes(content)

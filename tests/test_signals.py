@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from model.topology import MIRROR, POINTS
 from tests.signals_fakes import SIZE, centre, face, turned_face
 
 
-def signals(points, size=SIZE):
+def signals(points: Any, size: Any = SIZE) -> Any:
     found = face_signals(points, size)
     assert found is not None
     return found
@@ -26,14 +27,14 @@ def signals(points, size=SIZE):
     [(0, 0, 0), (25, 0, 0), (-40, 10, 0), (0, 20, 0), (0, -20, 30), (15, 12, -100), (30, -15, 170), (70, 30, 5)],
 )
 @pytest.mark.parametrize("place", [(0, 0, 60), (12, -8, 40), (-30, 20, 200)])
-def test_head_pose_comes_back(angles, place):
+def test_head_pose_comes_back(angles: tuple[int, int, int], place: tuple[int, int, int]) -> None:
     pose = head_pose(turned_face(angles, place), SIZE)
     assert pose is not None
     np.testing.assert_allclose((pose.yaw, pose.pitch, pose.roll), angles, atol=0.05)
     np.testing.assert_allclose((pose.x, pose.y, pose.z), place, rtol=2e-3, atol=0.02)
 
 
-def test_signs_of_the_head_angles_are_those_of_the_picture():
+def test_signs_of_the_head_angles_are_those_of_the_picture() -> None:
     ahead, right, up, tilted = (turned_face(a) for a in ((0, 0, 0), (20, 0, 0), (0, 20, 0), (0, 0, 20)))
     nose = 54
     assert right[nose, 0] > ahead[nose, 0]
@@ -41,7 +42,7 @@ def test_signs_of_the_head_angles_are_those_of_the_picture():
     assert tilted[72, 1] > tilted[60, 1]  # the right eye sinks: clockwise
 
 
-def test_a_little_noise_turns_the_head_only_a_little():
+def test_a_little_noise_turns_the_head_only_a_little() -> None:
     random = np.random.default_rng(0)
     clean = turned_face((10, -5, 3))
     poses = [head_pose(clean + random.normal(0, 0.5, clean.shape), SIZE) for _ in range(50)]
@@ -51,14 +52,14 @@ def test_a_little_noise_turns_the_head_only_a_little():
 
 
 @pytest.mark.parametrize("scale", [80.0, 400.0])
-def test_lengths_are_in_eye_distances(scale):
+def test_lengths_are_in_eye_distances(scale: float) -> None:
     found = signals(face(scale))
     gaps = (found.mouth, found.eye_left, found.eye_right, found.brow_left, found.brow_right, found.mouth_width)
     np.testing.assert_allclose(gaps, (0.2, 0.1, 0.1, 0.3, 0.3, 0.6), atol=1e-3)
     np.testing.assert_allclose((found.gaze_left, found.gaze_right), ((0.1, 0.05), (-0.1, 0.05)), atol=1e-3)
 
 
-def test_the_eye_aspect_ratio_is_the_published_one():
+def test_the_eye_aspect_ratio_is_the_published_one() -> None:
     points = face()
     points[[60, 64]] = (100, 200), (200, 200)
     points[[61, 67]] = (130, 185), (130, 205)  # 20 apart
@@ -67,7 +68,7 @@ def test_the_eye_aspect_ratio_is_the_published_one():
     assert signals(points).ear_left == pytest.approx((20 + 30) / (2 * 100))
 
 
-def test_signals_do_not_depend_on_the_tilt():
+def test_signals_do_not_depend_on_the_tilt() -> None:
     upright, angle = face(), math.radians(35)
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     tilted, level = signals((upright - centre()) @ turn.T + centre()), signals(upright)
@@ -76,7 +77,7 @@ def test_signals_do_not_depend_on_the_tilt():
     assert tilted.head.roll - level.head.roll == pytest.approx(35, abs=0.01)
 
 
-def test_a_mirrored_face_has_mirrored_signals():
+def test_a_mirrored_face_has_mirrored_signals() -> None:
     points = face()
     points[61:64, 1] += 10  # the left upper lid sinks
     points[33:42, 1] -= 8
@@ -90,14 +91,14 @@ def test_a_mirrored_face_has_mirrored_signals():
     assert abs(plain.head.yaw) > 1
 
 
-def test_impossible_faces_have_no_signals():
+def test_impossible_faces_have_no_signals() -> None:
     assert face_signals(np.full((POINTS, 2), 5.0), SIZE) is None
     points = face()
     points[54] = np.nan
     assert face_signals(points, SIZE) is None
 
 
-def watch(ears, rate=30.0, tracker=None):
+def watch(ears: Any, rate: Any = 30.0, tracker: Any = None) -> Any:
     tracker = tracker or EyeTracker()
     return [tracker.update(ear, index / rate) for index, ear in enumerate(ears)][-1]
 
@@ -106,7 +107,7 @@ OPEN = [0.30] * 60
 
 
 @pytest.mark.parametrize("rate", [15.0, 30.0, 60.0])
-def test_blinks_are_counted_once(rate):
+def test_blinks_are_counted_once(rate: float) -> None:
     second = [0.30] * int(rate)
     blink = [0.2, 0.1, 0.06, 0.12, 0.25]
     state = watch((second * 2 + blink) * 3 + second, rate)
@@ -114,22 +115,22 @@ def test_blinks_are_counted_once(rate):
     assert state.closure == pytest.approx(0)
 
 
-def test_a_closure_that_wavers_is_one_blink():
+def test_a_closure_that_wavers_is_one_blink() -> None:
     state = watch([*OPEN, 0.17, 0.18, 0.16, 0.19, 0.17, 0.3, 0.3])
     assert state.blinks == 1
 
 
-def test_narrowed_and_long_closed_eyes_are_no_blinks():
+def test_narrowed_and_long_closed_eyes_are_no_blinks() -> None:
     assert watch([*OPEN, *[0.2] * 5, *OPEN]).blinks == 0
     assert watch([*OPEN, *[0.05] * 30, *OPEN]).blinks == 0
 
 
-def test_narrow_eyes_have_their_own_open_state():
+def test_narrow_eyes_have_their_own_open_state() -> None:
     narrow = [0.15] * 60
     assert watch([*narrow, 0.08, 0.06, 0.1, *narrow]).blinks == 1
 
 
-def test_perclos_is_the_share_of_a_minute():
+def test_perclos_is_the_share_of_a_minute() -> None:
     cycle = [0.30] * 24 + [CLOSED_EAR] * 6
     state = watch(cycle * 60)
     assert state.perclos == pytest.approx(0.2, abs=0.01)
@@ -140,20 +141,20 @@ def test_perclos_is_the_share_of_a_minute():
     assert later.perclos == 0.0
 
 
-def test_closed_by_four_fifths_counts():
+def test_closed_by_four_fifths_counts() -> None:
     limit = CLOSED_EAR + 0.2 * (0.30 - CLOSED_EAR)
     assert watch(([0.30] * 24 + [limit - 0.001] * 6) * 20).perclos == pytest.approx(0.2, abs=0.02)
     assert watch(([0.30] * 24 + [limit + 0.001] * 6) * 20).perclos == 0.0
 
 
-def test_time_that_runs_back_starts_again():
+def test_time_that_runs_back_starts_again() -> None:
     tracker = EyeTracker()
     watch([*OPEN, 0.06, *OPEN] * 6, tracker=tracker)
     state = tracker.update(0.3, 0.0)
     assert (state.blinks, state.closure, state.perclos) == (6, None, None)
 
 
-def test_values_come_back():
+def test_values_come_back() -> None:
     tracker = SignalTracker()
     found = [tracker.update(face(), SIZE, index / 30) for index in range(90)][-1]
     assert found is not None

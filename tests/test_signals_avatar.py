@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,13 +46,13 @@ ARKIT = {
 }
 
 
-def shapes(**changes):
+def shapes(**changes: Any) -> Any:
     """The blendshapes of the average face with some of its measures changed, without zeros."""
     now = replace(AVERAGE, **{name: getattr(AVERAGE, name) + by for name, by in changes.items()})
     return {name: value for name, value in blendshapes(now).items() if value > 1e-9}
 
 
-def test_names_are_those_of_arkit_and_a_neutral_face_is_at_rest():
+def test_names_are_those_of_arkit_and_a_neutral_face_is_at_rest() -> None:
     assert set(blendshapes(AVERAGE)) == ARKIT
     assert shapes() == {}
 
@@ -78,37 +79,37 @@ def test_names_are_those_of_arkit_and_a_neutral_face_is_at_rest():
         ({"corner_right": -0.065}, {"mouthFrownLeft": 0.5}),
     ],
 )
-def test_a_measure_moves_its_shape(changes, found):
+def test_a_measure_moves_its_shape(changes: Any, found: Any) -> None:
     moved = shapes(**changes)
     assert {name: moved.get(name) for name in found} == pytest.approx(found, abs=0.01)
     others = set(moved) - set(found)
     assert others <= {f"mouth{name}{side}" for name in ("Stretch", "Frown") for side in ("Left", "Right")}, moved
 
 
-def test_an_open_mouth_lets_the_corners_sink():
+def test_an_open_mouth_lets_the_corners_sink() -> None:
     assert "mouthFrownLeft" not in shapes(lips=0.2, corner_left=-0.06, corner_right=-0.06)
 
 
-def test_a_funnel_is_an_open_pucker():
+def test_a_funnel_is_an_open_pucker() -> None:
     moved = shapes(lips=0.2, reach_left=-0.11, reach_right=-0.11)
     assert moved["mouthFunnel"] == pytest.approx(1)
     assert "mouthPucker" not in moved
 
 
-def test_every_shape_is_0_to_1():
+def test_every_shape_is_0_to_1() -> None:
     random = np.random.default_rng(1)
     for values in random.normal(0, 2, (100, 19)):
         found = blendshapes(type(AVERAGE)(*values.tolist()))
         assert all(0 <= value <= 1 for value in found.values())
 
 
-def test_the_own_neutral_face_is_at_rest():
+def test_the_own_neutral_face_is_at_rest() -> None:
     own = replace(AVERAGE, brow_inner_left=0.1, ear_left=0.15, ear_right=0.16, corner_left=-0.4)
     assert max(blendshapes(own, own).values()) == 0
     assert blendshapes(own)["eyeBlinkRight"] > 0.4
 
 
-def deep_face(angles):
+def deep_face(angles: Any) -> Any:
     """A face, turned by ``angles``, whose points lie in the depth that is assumed."""
     random = np.random.default_rng(3)
     model = np.zeros((POINTS, 3))
@@ -124,28 +125,28 @@ def deep_face(angles):
 
 
 @pytest.mark.parametrize("angles", [(25, 0, 0), (0, 20, 0), (0, 0, 40), (-20, -15, 10)])
-def test_turning_the_head_changes_no_expression(angles):
+def test_turning_the_head_changes_no_expression(angles: tuple[int, int, int]) -> None:
     ahead, turned = deep_face((0, 0, 0)), deep_face(angles)
     names = [name for name in type(ahead).__slots__ if not name.startswith(("ear", "gaze"))]
     for name in names:
         assert getattr(turned, name) == pytest.approx(getattr(ahead, name), abs=0.02), name
 
 
-def test_the_median_ignores_a_blink():
+def test_the_median_ignores_a_blink() -> None:
     blink = replace(AVERAGE, ear_left=0.05)
     assert median_expression([AVERAGE, blink, AVERAGE]) == AVERAGE
 
 
-def at(yaw=0.0, pitch=0.0, roll=0.0):
+def at(yaw: Any = 0.0, pitch: Any = 0.0, roll: Any = 0.0) -> Any:
     return HeadPose(yaw, pitch, roll, 0, 0, 60)
 
 
-def turn(head, vector):
+def turn(head: Any, vector: Any) -> Any:
     """Turn a vector as Unity does."""
     return Rotation.from_quat(unity_rotation(head)).apply(vector)
 
 
-def test_the_avatar_turns_as_the_person():
+def test_the_avatar_turns_as_the_person() -> None:
     right, up, ahead = np.eye(3)
     assert unity_rotation(at()) == (0, 0, 0, 1)
     # To the right of the picture is to the person's left; x is to the person's right.
@@ -155,7 +156,7 @@ def test_the_avatar_turns_as_the_person():
     np.testing.assert_allclose(turn(at(roll=90), up), -right, atol=1e-9)
 
 
-def result_with(points):
+def result_with(points: Any) -> Any:
     known = frame_result(index=30)
     signals = SignalTracker().update(points, SIZE, 0.0)
     image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
@@ -163,7 +164,7 @@ def result_with(points):
     return replace(known, frame=replace(known.frame, image=image), faces=(replace(known.faces[0], estimate=estimate),))
 
 
-def test_vmc_reads_back():
+def test_vmc_reads_back() -> None:
     datagrams = VmcEncoder()(result_with(face()))
     assert max(map(len, datagrams)) <= LARGEST
     messages = [(message.address, message.params) for datagram in datagrams for message in OscBundle(datagram)]
@@ -182,14 +183,14 @@ def test_vmc_reads_back():
     assert facts[-1] == []
 
 
-def test_vmc_without_a_face_tells_that_it_is_there():
+def test_vmc_without_a_face_tells_that_it_is_there() -> None:
     (bundle,) = VmcEncoder()(frame_result(faces=0))
     assert [message.address for message in OscBundle(bundle)] == ["/VMC/Ext/OK", "/VMC/Ext/T", "/VMC/Ext/Root/Pos"]
 
 
-def test_opentrack_takes_six_doubles():
+def test_opentrack_takes_six_doubles() -> None:
     points = face()
-    (datagram,) = opentrack_datagrams(result_with(points + np.float32([128, 64])))
+    (datagram,) = opentrack_datagrams(result_with(points + np.array([128, 64], np.float32)))
     assert len(datagram) == 48
     x, y, z, yaw, pitch, roll = struct.unpack("<dddddd", datagram)
     # 200 pixels are 9 cm.

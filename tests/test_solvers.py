@@ -10,6 +10,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from model.config import SolverName
 from model.solvers import (
     SOLVER_FUNCTIONS,
     StopReason,
@@ -36,7 +37,7 @@ def linear_problem(backend: str) -> tuple[Any, Any, Any]:
 
 @pytest.mark.parametrize("backend", ["numpy", "torch"])
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_finds_the_fixed_point(name: str, backend: str) -> None:
+def test_finds_the_fixed_point(name: SolverName, backend: str) -> None:
     f, solution, z0 = linear_problem(backend)
     z, report = SOLVER_FUNCTIONS[name](f, z0, 200, 1e-6)
     assert report.stopped == StopReason.CONVERGED
@@ -48,11 +49,11 @@ def test_accelerated_solvers_need_fewer_evaluations() -> None:
     f, _, z0 = linear_problem("numpy")
     plain = fixed_point_iteration(f, z0, 500, 1e-5)[1].evaluations
     for name in ("anderson", "broyden"):
-        assert SOLVER_FUNCTIONS[name](f, z0, 500, 1e-5)[1].evaluations < plain
+        assert SOLVER_FUNCTIONS[name](f, z0, 500, 1e-5)[1].evaluations < plain  # type: ignore[index]
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_counts_every_evaluation(name: str) -> None:
+def test_counts_every_evaluation(name: SolverName) -> None:
     f, _, z0 = linear_problem("numpy")
     calls = 0
 
@@ -67,14 +68,14 @@ def test_counts_every_evaluation(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_stops_on_a_state_that_is_not_finite(name: str) -> None:
+def test_stops_on_a_state_that_is_not_finite(name: SolverName) -> None:
     _, report = SOLVER_FUNCTIONS[name](lambda z: z * np.nan, np.ones((1, 4)), 10, 1e-6)
     assert report.stopped == StopReason.NOT_FINITE
     assert report.evaluations < 5
 
 
 @pytest.mark.parametrize("name", ["anderson", "broyden"])
-def test_returns_the_state_of_lowest_residual(name: str) -> None:
+def test_returns_the_state_of_lowest_residual(name: SolverName) -> None:
     """On a map that does not converge the last iterate is not the best one."""
     generator = np.random.default_rng(0)
     matrix = generator.normal(size=(6, 6))
@@ -93,12 +94,13 @@ def test_residual_is_the_mean_over_samples_of_the_relative_change() -> None:
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_a_gradient_can_pass_the_whole_solve(name: str) -> None:
+def test_a_gradient_can_pass_the_whole_solve(name: SolverName) -> None:
     """Unrolling: with a graph in force nothing is cut off. d/dc of the fixed point c / (1 - 0.5) is 2."""
     c = torch.tensor([[1.0], [3.0]], dtype=torch.float64, requires_grad=True)
     z, report = SOLVER_FUNCTIONS[name](lambda z: 0.5 * z + c, torch.zeros_like(c), 60, 1e-9)
     assert report.stopped == StopReason.CONVERGED
     z.sum().backward()
+    assert c.grad is not None
     np.testing.assert_allclose(c.grad, 2.0, rtol=1e-4)
 
 
@@ -109,7 +111,7 @@ def batch_problem(backend: str, rates: list[float], dtype: Any = np.float64) -> 
     offsets = generator.normal(size=(len(rates), SIZE, 1)).astype(dtype)
     if backend != "numpy":
         where = "cuda" if backend == "cuda" else "cpu"
-        matrices, offsets = torch.from_numpy(matrices).to(where), torch.from_numpy(offsets).to(where)
+        matrices, offsets = torch.from_numpy(matrices).to(where), torch.from_numpy(offsets).to(where)  # type: ignore[assignment]
 
     def f(z: Any) -> Any:
         return matrices @ z + offsets
@@ -133,7 +135,7 @@ def backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_every_sample_of_a_batch_is_solved_as_if_alone(name: str, backend: str) -> None:
+def test_every_sample_of_a_batch_is_solved_as_if_alone(name: SolverName, backend: str) -> None:
     f, z0, alone = batch_problem(backend, RATES)
     z, report = SOLVER_FUNCTIONS[name](f, z0, 25, 1e-5)
     for index, sample in enumerate(report.per_sample):
@@ -152,7 +154,7 @@ def test_every_sample_of_a_batch_is_solved_as_if_alone(name: str, backend: str) 
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_a_sample_that_has_converged_no_longer_changes(name: str, backend: str) -> None:
+def test_a_sample_that_has_converged_no_longer_changes(name: SolverName, backend: str) -> None:
     f, z0, _ = batch_problem(backend, RATES)
     seen: list[Any] = []
 
@@ -180,7 +182,7 @@ def test_the_batch_report_sums_up_its_samples() -> None:
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_a_sample_that_is_lost_does_not_disturb_the_others(name: str, backend: str) -> None:
+def test_a_sample_that_is_lost_does_not_disturb_the_others(name: SolverName, backend: str) -> None:
     f, z0, alone = batch_problem(backend, [0.5, 0.5, 0.6])
     calls = 0
 
@@ -210,7 +212,7 @@ def test_a_sample_that_is_lost_does_not_disturb_the_others(name: str, backend: s
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_without_any_finite_state_the_start_is_returned(name: str, backend: str) -> None:
+def test_without_any_finite_state_the_start_is_returned(name: SolverName, backend: str) -> None:
     f, z0, _ = batch_problem(backend, [0.5, 0.5])
     start = z0 + 1
 
@@ -236,10 +238,10 @@ def test_anderson_survives_a_singular_system(backend: str) -> None:
         new[0] = z[0] + 2.0**20
         return new
 
-    z, report = SOLVER_FUNCTIONS["anderson"](stuck, z0, 10, 1e-3)
+    z, report = SOLVER_FUNCTIONS[SolverName.ANDERSON](stuck, z0, 10, 1e-3)
     assert report.not_finite == (0,)
     assert np.isfinite(np.asarray(z)).all()
-    own, _ = SOLVER_FUNCTIONS["anderson"](alone(1), z0[:1], 10, 1e-3)
+    own, _ = SOLVER_FUNCTIONS[SolverName.ANDERSON](alone(1), z0[:1], 10, 1e-3)
     assert report.per_sample[1].stopped == StopReason.CONVERGED
     np.testing.assert_allclose(np.asarray(z[1]), np.asarray(own[0]), rtol=1e-4, atol=1e-5)
 
@@ -264,7 +266,7 @@ class _NoReadingOperators(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_on_device_nothing_is_read_before_the_report(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_device_nothing_is_read_before_the_report(name: SolverName, monkeypatch: pytest.MonkeyPatch) -> None:
     f, z0, _ = batch_problem("torch", RATES)
     monkeypatch.setattr(progress, "reading_waits", lambda state: True)
     evaluations, reads = 0, []
@@ -294,7 +296,7 @@ def test_the_guards_against_reading_work(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_on_device_no_step_depends_on_a_value(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_device_no_step_depends_on_a_value(name: SolverName, monkeypatch: pytest.MonkeyPatch) -> None:
     """Meta tensors have no values at all: whatever asks for one fails."""
     monkeypatch.setattr(progress, "reading_waits", lambda state: True)
     monkeypatch.setattr(progress, "read", lambda values: [[0.5] * values.shape[1]] * values.shape[0])
@@ -304,9 +306,9 @@ def test_on_device_no_step_depends_on_a_value(name: str, monkeypatch: pytest.Mon
     assert len(report.residuals) == 8
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.cuda
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_on_cuda_the_processor_never_waits_inside_the_loop(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_on_cuda_the_processor_never_waits_inside_the_loop(name: SolverName, monkeypatch: pytest.MonkeyPatch) -> None:
     f, z0, _ = batch_problem("torch", RATES)
     expected, expected_report = SOLVER_FUNCTIONS[name](f, z0, 25, 1e-5)
     f, z0, _ = batch_problem("cuda", RATES)

@@ -105,7 +105,7 @@ def test_the_backend_that_lists_is_the_one_that_opens(
 
     monkeypatch.setattr(cv2, "VideoCapture", Capture)
     monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", enumerate_cameras)
-    monkeypatch.setattr(camera.sys, "platform", platform)
+    monkeypatch.setattr("app.sources.camera.sys.platform", platform)
     for name in ("Second", "1", "First"):
         open_camera(CameraSpec(name)).close()
     opened = [(capture.index, capture.backend) for capture in Capture.opened]

@@ -147,6 +147,7 @@ def test_stop_before_start_closes_the_source() -> None:
     assert slot.closed
 
 
+@pytest.mark.slow
 def test_fifty_starts_and_stops_leave_no_thread() -> None:
     before = threading.active_count()
     for number in range(50):

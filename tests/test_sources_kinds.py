@@ -211,7 +211,7 @@ def test_photos_do_not_continue_each_other(tmp_path: Path, case: str, reason: st
         if case == "sizes" and index == 5:
             image = image.resize((64, 96))
         turned = {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"}
-        image.save(tmp_path / name, **(turned if case == "turned" and index == 5 else {}))
+        image.save(tmp_path / name, **(turned if case == "turned" and index == 5 else {}))  # type: ignore[arg-type]
     source = open_folder(tmp_path)
     assert source.info.remark == f"The 12 pictures are taken as photos, each on its own, since {reason}."
     assert not any(frame.continues for frame in read_all(source))

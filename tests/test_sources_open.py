@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from pathlib import Path
 from subprocess import run
 
@@ -13,7 +14,6 @@ import pytest
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources import paced
 from app.sources.images import ImageSource
 from app.sources.open import open_source
 from app.sources.paced import PacedSource
@@ -129,13 +129,13 @@ def test_late_reader_catches_up_and_a_long_pause_is_forgotten(
 ) -> None:
     source = open_source(PathSpec(str(clip)), realtime=True, loop=True)
     source.read()
-    clock = paced.time.perf_counter
-    monkeypatch.setattr(paced.time, "perf_counter", lambda: clock() + 0.1)
+    clock = time.perf_counter
+    monkeypatch.setattr("app.sources.paced.time.perf_counter", lambda: clock() + 0.1)
     no_waiting.clear()
     for _ in range(4):
         source.read()
     assert no_waiting == pytest.approx([1 / 30])  # the three late frames come at once
-    monkeypatch.setattr(paced.time, "perf_counter", lambda: clock() + 60.0)
+    monkeypatch.setattr("app.sources.paced.time.perf_counter", lambda: clock() + 60.0)
     no_waiting.clear()
     for _ in range(3):
         source.read()
@@ -164,6 +164,7 @@ def test_close_interrupts_the_wait(tmp_path: Path) -> None:
     timer.join()
 
 
+@pytest.mark.process
 def test_importing_and_playing_needs_neither_torch_nor_qt() -> None:
     code = (
         "import sys; from app.sources.open import open_source; import app.sources.capture; "

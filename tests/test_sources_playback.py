@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def paced(path: Path) -> PacedSource:
     return source
 
 
-def check_growing(frames: list[Frame]) -> None:
+def check_growing(frames: Sequence[Frame | None]) -> None:
     assert [f.index for f in frames] == list(range(frames[0].index, frames[0].index + len(frames)))
     assert all(b.timestamp > a.timestamp for a, b in itertools.pairwise(frames))
 
@@ -160,7 +161,7 @@ def test_paused_source_waits_and_plays_on_at_once(clip: Path, clock: FakeClock) 
     assert isinstance(source, Playable)
     frames = [source.read() for _ in range(5)]
     source.pause(True)
-    assert source.playback == Playback(pytest.approx(4 / 30), pytest.approx(3.0), True, 1.0)
+    assert source.playback == Playback(pytest.approx(4 / 30), pytest.approx(3.0), True, 1.0)  # type: ignore[arg-type]
     clock.doings = [60.0, lambda: source.pause(False)]
     clock.waits.clear()
     frames += [source.read() for _ in range(5)]
@@ -184,7 +185,7 @@ def test_seek_while_playing_goes_on_there(clip: Path, clock: FakeClock) -> None:
     frames = [source.read() for _ in range(4)]
     source.seek_to(0.5)
     source.seek_to(2.0)  # the newest wins
-    assert source.playback == Playback(2.0, pytest.approx(3.0), False, 1.0)
+    assert source.playback == Playback(2.0, pytest.approx(3.0), False, 1.0)  # type: ignore[arg-type]
     clock.waits.clear()
     frames += [source.read() for _ in range(3)]
     assert [number(f) for f in frames] == [0, 1, 2, 3, 60, 61, 62]

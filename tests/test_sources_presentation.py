@@ -24,7 +24,7 @@ def write_frames(path: Path, frames: list[av.VideoFrame], codec: str = "ffv1", *
             setattr(stream.codec_context, name, value)
         for index, frame in enumerate(frames):
             frame.pts, frame.time_base = index, Fraction(1, 25)
-            container.mux(stream.encode(frame))
+            container.mux(stream.encode(frame))  # type: ignore[arg-type]
         container.mux(stream.encode(None))
     return path
 
@@ -33,7 +33,7 @@ def circle(width: int, height: int) -> np.ndarray:
     """Return a white disc that fills the picture."""
     rows, columns = np.mgrid[0:height, 0:width]
     inside = ((columns + 0.5) / width - 0.5) ** 2 + ((rows + 0.5) / height - 0.5) ** 2 < 0.2
-    return np.repeat(np.uint8(255 * inside)[..., None], 3, axis=2)
+    return np.repeat(np.uint8(255 * inside)[..., None], 3, axis=2)  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -125,8 +125,8 @@ def test_interlaced_pictures_have_no_comb(tmp_path: Path) -> None:
     shown = read_all(source)
     assert Adaptation.DEINTERLACED in source.info.adaptations
     assert len(shown) == 6
-    for index, frame in enumerate(shown):
-        grey = frame.image[..., 1].astype(int)
+    for index, frame in enumerate(shown):  # type: ignore[assignment]
+        grey = frame.image[..., 1].astype(int)  # type: ignore[attr-defined]
         assert np.abs(grey[1:] - grey[:-1]).mean() < 1.0
         # The encoder marks the lower field as the first one.
         assert abs(np.flatnonzero(grey[32] > 130).mean() - (18 + 16 * index + 7.5)) < 1
@@ -154,7 +154,7 @@ def test_hdr_looks_as_the_same_scene_in_sdr(tmp_path: Path, curve: str, trc: int
         plane.update(rows.tobytes())
     frame.colorspace, frame.color_range = 9, 1
     properties = {"color_trc": trc, "color_primaries": 9, "colorspace": 9, "color_range": 1}
-    source = VideoSource(write_frames(tmp_path / "a.mkv", [frame], **properties))
+    source = VideoSource(write_frames(tmp_path / "a.mkv", [frame], **properties))  # type: ignore[arg-type]
     image = read_all(source)[0].image
     assert source.info.adaptations == (Adaptation.TONE_MAPPED,)
     shown = image[16, 4::8].astype(float)

@@ -130,6 +130,7 @@ def test_state_is_visible_while_reconnecting(serve: type[Server], live: bytes) -
     assert source.note == ""
 
 
+@pytest.mark.slow
 def test_silent_server_runs_into_the_time_limit(serve: type[Server], live: bytes) -> None:
     server = serve(live + b"STALL", live)
     source = StreamSource(StreamSpec(server.url), FAST)

@@ -173,6 +173,7 @@ def living_frames() -> int:
     return sum(type(thing) is av.VideoFrame for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_a_picture_is_freed_at_once_and_not_by_the_garbage_collector(tmp_path: Path) -> None:
     """A decoded frame that hangs in a ring of references costs megabytes until the collector comes by."""
     path = write_video(tmp_path / "a.mp4", [numbered(i) for i in range(5)], rotation=90)

@@ -239,6 +239,7 @@ def test_the_demo_says_where_its_motion_does_not_hold() -> None:
     assert next(clip.frames()).image.shape == (720, 1280, 3)
 
 
+@pytest.mark.slow
 def test_pictures_are_moved_as_is_said(tmp_path: Path) -> None:
     image = np.full((200, 200, 3), 30, np.uint8)
     for y, x in ((80, 60), (80, 140), (150, 100)):

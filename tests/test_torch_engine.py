@@ -23,7 +23,7 @@ def test_a_model_in_memory_runs_as_its_file_does(tmp_path: Path) -> None:
     crops = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), np.uint8)
     answers = []
     # The same layout, so that convolutions add up in the same order.
-    held_model = load_weights(path).to(memory_format=torch.channels_last)
+    held_model = load_weights(path).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     for engine in (TorchEngine(path), TorchEngine.from_model(held_model)):
         z, _ = cold_state(engine, engine.encode(crops))
         answers.append(engine.decode(z))

@@ -6,7 +6,10 @@ import argparse
 import csv
 import signal
 import threading
+from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
+from typing import Any, NoReturn
 
 import av
 import cv2
@@ -19,10 +22,12 @@ import pytest
 from app.batch.track import EVERY_FACE
 from app.cli import track
 from app.core.errors import RecordingError, SourceError, UserError
+from app.core.frame import Frame, FrameResult
+from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.session import open_session
 from app.sessions.video import SessionVideo
 from app.sources.open import open_source
-from app.sources.spec import StreamSpec
+from app.sources.spec import SourceSpec, StreamSpec
 from model.errors import ModelError
 from model.weights import sha256
 from tests.recording_fakes import (
@@ -38,36 +43,38 @@ from tests.recording_fakes import (
 )
 
 
-def parse(*words):
+def parse(*words: object) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     track.add_parser(parser.add_subparsers())
     return parser.parse_args(["track", *map(str, words)])
 
 
-def run(*words, source=None, pipeline=None, stop=None, tracked=None):
+def run(
+    *words: object, source: Any = None, pipeline: Any = None, stop: Any = None, tracked: list[Any] | None = None
+) -> int:
     """Run the command; ``tracked`` collects the settings that the pipeline was built with."""
 
-    def build(engine, tracking):
+    def build(engine: EngineSettings, tracking: TrackingSettings) -> Any:
         if tracked is not None:
             tracked.append((engine, tracking))
         return pipeline or FakePipeline()
 
-    return track.run(parse(*words), open_source=source or FileSource, build_pipeline=build, stop=stop)
+    return track.run(parse(*words), open_source=source or FileSource, build_pipeline=build, stop=stop)  # type: ignore[arg-type]
 
 
-def rows(path):
+def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 @pytest.fixture
-def video(tmp_path):
+def video(tmp_path: Path) -> Path:
     path = tmp_path / "in.mp4"
     make_video(path, [1001 * k for k in range(20)], Fraction(1, 30000), NTSC)
     return path
 
 
-def test_writes_video_audio_and_tables(video, tmp_path, capsys):
+def test_writes_video_audio_and_tables(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, table, columns = tmp_path / "out.mp4", tmp_path / "out.csv", tmp_path / "out.parquet"
     pipeline = FakePipeline()
     assert run(video, "-o", out, "--csv", table, "--parquet", columns, pipeline=pipeline) == 0
@@ -87,15 +94,15 @@ def test_writes_video_audio_and_tables(video, tmp_path, capsys):
     assert str(columns) in summary
 
 
-def test_tables_alone_and_no_audio(video, tmp_path):
+def test_tables_alone_and_no_audio(video: Path, tmp_path: Path) -> None:
     assert run(video, "--csv", tmp_path / "only.csv") == 0
     assert len(rows(tmp_path / "only.csv")) == 20
     assert run(video, "-o", tmp_path / "mute.mp4", "--no-audio") == 0
     assert read_video(tmp_path / "mute.mp4").audio == []
 
 
-def test_options_reach_the_settings(video, tmp_path):
-    tracked = []
+def test_options_reach_the_settings(video: Path, tmp_path: Path) -> None:
+    tracked: list[Any] = []
     run(video, "--csv", tmp_path / "a.csv", tracked=tracked)
     run(video, "--csv", tmp_path / "b.csv", "--rwr", "off", "--every-face", "--ghcu", tracked=tracked)
     words = (
@@ -118,7 +125,9 @@ def test_options_reach_the_settings(video, tmp_path):
     assert engine.weights == tmp_path / "w.safetensors"
 
 
-def test_no_face_anywhere_is_said_and_the_video_is_written(video, tmp_path, capsys):
+def test_no_face_anywhere_is_said_and_the_video_is_written(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(video, "-o", tmp_path / "out.mp4", "--csv", tmp_path / "o.csv", pipeline=FakePipeline(blind=True)) == 0
     assert "No face was found in 20 frames" in capsys.readouterr().out
     assert len(read_video(tmp_path / "out.mp4").times) == 20
@@ -128,17 +137,17 @@ def test_no_face_anywhere_is_said_and_the_video_is_written(video, tmp_path, caps
 class Interrupting(FakePipeline):
     """Behaves as if Ctrl-C were pressed while frame ``at`` is solved."""
 
-    def __init__(self, interrupt, at=8):
+    def __init__(self, interrupt: Callable[[], object], at: int = 8) -> None:
         super().__init__()
         self.interrupt, self.at = interrupt, at
 
-    def process(self, frame):
+    def process(self, frame: Frame) -> FrameResult:
         if frame.index == self.at:
             self.interrupt()
         return super().process(frame)
 
 
-def test_ctrl_c_finishes_the_files(video, tmp_path, capsys):
+def test_ctrl_c_finishes_the_files(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.mp4"
     before = signal.getsignal(signal.SIGINT)
     pipeline = Interrupting(lambda: signal.raise_signal(signal.SIGINT))
@@ -150,8 +159,8 @@ def test_ctrl_c_finishes_the_files(video, tmp_path, capsys):
     assert "Interrupted after 9 frames" in capsys.readouterr().out
 
 
-def test_a_second_ctrl_c_breaks_off(video, tmp_path):
-    def twice():
+def test_a_second_ctrl_c_breaks_off(video: Path, tmp_path: Path) -> None:
+    def twice() -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
@@ -160,7 +169,7 @@ def test_a_second_ctrl_c_breaks_off(video, tmp_path):
     assert len(read_video(tmp_path / "out.mp4").times) == 8
 
 
-def test_stopping_from_another_thread(video, tmp_path):
+def test_stopping_from_another_thread(video: Path, tmp_path: Path) -> None:
     stop = threading.Event()
     codes = []
     pipeline = Interrupting(stop.set, at=2)
@@ -173,7 +182,9 @@ def test_stopping_from_another_thread(video, tmp_path):
     assert len(rows(tmp_path / "o.csv")) == 3
 
 
-def test_a_source_that_breaks_leaves_what_was_tracked(video, tmp_path, capsys):
+def test_a_source_that_breaks_leaves_what_was_tracked(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     out = tmp_path / "out.mp4"
     with pytest.raises(SourceError, match="damaged"):
         run(video, "-o", out, "--csv", tmp_path / "o.csv", source=lambda spec: FileSource(video, breaks_after=12))
@@ -181,8 +192,8 @@ def test_a_source_that_breaks_leaves_what_was_tracked(video, tmp_path, capsys):
     assert "Tracked 12 frames" in capsys.readouterr().out
 
 
-def test_a_pipeline_that_breaks_leaves_what_was_tracked(video, tmp_path):
-    def broken():
+def test_a_pipeline_that_breaks_leaves_what_was_tracked(video: Path, tmp_path: Path) -> None:
+    def broken() -> NoReturn:
         raise ZeroDivisionError
 
     pipeline = Interrupting(broken, at=5)
@@ -192,22 +203,22 @@ def test_a_pipeline_that_breaks_leaves_what_was_tracked(video, tmp_path):
     assert len(read_video(tmp_path / "out.mp4").times) == 5
 
 
-def test_an_empty_source_is_an_error(video, tmp_path):
+def test_an_empty_source_is_an_error(video: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no pictures"):
         run(video, "-o", tmp_path / "out.mp4", source=lambda spec: PictureSource([]))
     assert not (tmp_path / "out.mp4").exists()
 
 
-def test_unusable_weights_are_a_user_error(video, tmp_path):
-    def build(engine, tracking):
+def test_unusable_weights_are_a_user_error(video: Path, tmp_path: Path) -> None:
+    def build(engine: EngineSettings, tracking: TrackingSettings) -> Any:
         raise ModelError("no weights there")
 
     with pytest.raises(UserError, match="no weights there"):
-        track.run(parse(video, "-o", tmp_path / "out.mp4"), open_source=FileSource, build_pipeline=build)
+        track.run(parse(video, "-o", tmp_path / "out.mp4"), open_source=FileSource, build_pipeline=build)  # type: ignore[arg-type]
     assert not (tmp_path / "out.mp4").exists()
 
 
-def never(*_):
+def never(*_: object) -> NoReturn:
     raise AssertionError("work began before the outputs were checked")
 
 
@@ -230,7 +241,9 @@ def never(*_):
         (("--csv", "out.csv", "--threads", "0"), "threads"),
     ],
 )
-def test_bad_outputs_are_found_before_any_work(video, tmp_path, monkeypatch, words, message):
+def test_bad_outputs_are_found_before_any_work(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Any, message: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.mp4").write_text("precious")
     (tmp_path / "folder.csv").mkdir()
@@ -244,7 +257,7 @@ def test_bad_outputs_are_found_before_any_work(video, tmp_path, monkeypatch, wor
     assert sorted(path.name for path in tmp_path.iterdir()) == listing
 
 
-def test_overwriting_when_told_to(video, tmp_path):
+def test_overwriting_when_told_to(video: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     out.write_text("old")
     assert run(video, "-o", out, "--overwrite") == 0
@@ -252,7 +265,7 @@ def test_overwriting_when_told_to(video, tmp_path):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Path:
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for name in ("2.png", "10.png", "1.png"):
@@ -260,15 +273,15 @@ def folder(tmp_path):
     return pictures
 
 
-def folder_source(spec):
+def folder_source(spec: SourceSpec) -> PictureSource:
     return PictureSource([picture(1), picture(2), picture(10)])
 
 
-def brightness(path):
-    return int(np.median(cv2.imread(str(path))))
+def brightness(path: Path) -> int:
+    return int(np.median(np.asarray(cv2.imread(str(path)), np.float64)))
 
 
-def test_a_folder_becomes_a_folder_under_the_same_names(folder, tmp_path):
+def test_a_folder_becomes_a_folder_under_the_same_names(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "new" / "annotated"
     assert run(folder, "-o", out, source=folder_source) == 0
     assert sorted(path.name for path in out.iterdir()) == ["1.png", "10.png", "2.png"]
@@ -276,36 +289,36 @@ def test_a_folder_becomes_a_folder_under_the_same_names(folder, tmp_path):
     assert (cv2.imread(str(out / "1.png")) != cv2.imread(str(folder / "1.png"))).any()
 
 
-def test_a_folder_becomes_a_video(folder, tmp_path):
+def test_a_folder_becomes_a_video(folder: Path, tmp_path: Path) -> None:
     assert run(folder, "-o", tmp_path / "out.mp4", source=folder_source) == 0
     assert [float(time) for time in read_video(tmp_path / "out.mp4").times] == pytest.approx([0, 0.04, 0.08], abs=1e-4)
 
 
 @pytest.mark.parametrize("name", ["out.png", "out.jpg", "new"])
-def test_a_picture_becomes_a_picture(folder, tmp_path, name):
+def test_a_picture_becomes_a_picture(folder: Path, tmp_path: Path, name: str) -> None:
     assert run(folder / "2.png", "-o", tmp_path / name, source=lambda spec: PictureSource([picture(2)])) == 0
     written = tmp_path / name / "2.png" if name == "new" else tmp_path / name
     assert cv2.imread(str(written)).shape == (48, 64, 3)
 
 
 @pytest.mark.parametrize(("given", "output"), [(".", "."), ("1.png", "1.png"), ("1.png", ".")])
-def test_pictures_are_never_written_over_the_input(folder, given, output):
+def test_pictures_are_never_written_over_the_input(folder: Path, given: str, output: str) -> None:
     with pytest.raises(RecordingError, match="input itself"):
         run(folder / given, "-o", folder / output, "--overwrite", source=never)
 
 
-def real(*words):
+def real(*words: object) -> int:
     """Run the command with the application's own sources."""
     return track.run(parse(*words), build_pipeline=lambda engine, tracking: FakePipeline())
 
 
-def test_the_applications_own_video_source(video, tmp_path):
+def test_the_applications_own_video_source(video: Path, tmp_path: Path) -> None:
     assert real(video, "-o", tmp_path / "out.mp4") == 0
     before, after = read_video(video), read_video(tmp_path / "out.mp4")
     assert (after.times, after.rate, after.audio) == (before.times, NTSC, before.audio)
 
 
-def test_variable_times_and_late_starts_with_the_applications_own_source(tmp_path):
+def test_variable_times_and_late_starts_with_the_applications_own_source(tmp_path: Path) -> None:
     path = tmp_path / "in.mkv"
     make_video(path, [250, 283, 400, 1000, 1017, 2000], Fraction(1, 1000))
     assert real(path, "-o", tmp_path / "out.mp4", "--csv", tmp_path / "out.csv") == 0
@@ -315,7 +328,9 @@ def test_variable_times_and_late_starts_with_the_applications_own_source(tmp_pat
     assert [float(row["time"]) for row in rows(tmp_path / "out.csv")] == [float(time) for time in after.times]
 
 
-def test_an_unreadable_picture_does_not_shift_the_names(folder, tmp_path, capsys):
+def test_an_unreadable_picture_does_not_shift_the_names(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (folder / "2.png").write_bytes(b"no picture")
     assert real(folder, "-o", tmp_path / "out") == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["1.png", "10.png"]
@@ -325,7 +340,7 @@ def test_an_unreadable_picture_does_not_shift_the_names(folder, tmp_path, capsys
 
 @pytest.mark.parametrize("size", [(17, 9), (10_000, 200)])
 @pytest.mark.parametrize("name", ["out.png", "out.mp4"])
-def test_tiny_and_huge_pictures(tmp_path, size, name):
+def test_tiny_and_huge_pictures(tmp_path: Path, size: tuple[int, int], name: str) -> None:
     cv2.imwrite(str(tmp_path / "in.png"), picture(2, *size))
     assert real(tmp_path / "in.png", "-o", tmp_path / name) == 0
     out = tmp_path / name
@@ -334,7 +349,7 @@ def test_tiny_and_huge_pictures(tmp_path, size, name):
     assert shape[:2] == (size[::-1] if name.endswith("png") else even)
 
 
-def test_missing_and_broken_inputs_leave_nothing_behind(tmp_path):
+def test_missing_and_broken_inputs_leave_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "broken.mp4").write_bytes(b"nothing")
     for name in ("missing.mp4", "broken.mp4"):
         with pytest.raises(SourceError):
@@ -342,8 +357,8 @@ def test_missing_and_broken_inputs_leave_nothing_behind(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["broken.mp4"]
 
 
-def test_a_live_source_starts_at_zero_and_takes_the_pictures_it_gets(tmp_path):
-    def stream(spec):
+def test_a_live_source_starts_at_zero_and_takes_the_pictures_it_gets(tmp_path: Path) -> None:
+    def stream(spec: SourceSpec) -> PictureSource:
         assert spec == StreamSpec("rtsp://camera/1")
         return PictureSource([picture(k) for k in range(6)], live=True)
 
@@ -352,9 +367,11 @@ def test_a_live_source_starts_at_zero_and_takes_the_pictures_it_gets(tmp_path):
     assert [float(time) for time in video.times] == pytest.approx([k / 25 for k in range(6)], abs=1e-4)
 
 
-def test_cold_solves_are_no_resets_where_rwr_is_off(tmp_path, video, capsys):
+def test_cold_solves_are_no_resets_where_rwr_is_off(
+    tmp_path: Path, video: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Cold(FakePipeline):
-        def process(self, frame):
+        def process(self, frame: Frame) -> FrameResult:
             return result(frame.index, frame.timestamp, faces=[COLD_ESTIMATE], image=frame.image)
 
     run(video, "--csv", tmp_path / "o.csv", "--rwr", "off", pipeline=Cold())
@@ -363,7 +380,7 @@ def test_cold_solves_are_no_resets_where_rwr_is_off(tmp_path, video, capsys):
     assert "cold start" not in summary
 
 
-def test_a_session_refers_to_the_input(video, tmp_path, capsys):
+def test_a_session_refers_to_the_input(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(video, "--session", tmp_path / "talk") == 0
     assert str(tmp_path / "talk") in capsys.readouterr().out
     session = open_session(tmp_path / "talk")
@@ -377,7 +394,7 @@ def test_a_session_refers_to_the_input(video, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("words", "name"), [((), "video.mp4"), (("exact",), "video.nut")])
-def test_a_session_with_a_copy_of_the_video(video, tmp_path, words, name):
+def test_a_session_with_a_copy_of_the_video(video: Path, tmp_path: Path, words: Any, name: str) -> None:
     assert run("--session", tmp_path / "talk", video, "--copy-video", *words) == 0
     session = open_session(tmp_path / "talk")
     assert session.video_path == tmp_path / "talk" / name
@@ -385,7 +402,7 @@ def test_a_session_with_a_copy_of_the_video(video, tmp_path, words, name):
     assert len(list(session.pictures())) == 20
 
 
-def test_pictures_and_live_sources_are_copied_into_a_session(folder, tmp_path):
+def test_pictures_and_live_sources_are_copied_into_a_session(folder: Path, tmp_path: Path) -> None:
     images = [picture(index) for index in range(4)]
     for live, name in ((False, "still"), (True, "live")):
         run("input", "--session", tmp_path / name, source=lambda spec, live=live: PictureSource(images, live))
@@ -394,11 +411,11 @@ def test_pictures_and_live_sources_are_copied_into_a_session(folder, tmp_path):
         assert session.frames.time.tolist() == pytest.approx([0, 0.04, 0.08, 0.12])
 
 
-def test_ctrl_c_finishes_a_session(video, tmp_path):
+def test_ctrl_c_finishes_a_session(video: Path, tmp_path: Path) -> None:
     stop = threading.Event()
 
     class Stopping(FakePipeline):
-        def process(self, frame):
+        def process(self, frame: Frame) -> FrameResult:
             if self.processed == 4:
                 stop.set()
             return super().process(frame)
@@ -409,7 +426,7 @@ def test_ctrl_c_finishes_a_session(video, tmp_path):
     assert session.events[-1].text == "interrupted"
 
 
-def test_a_source_that_breaks_leaves_a_session(video, tmp_path):
+def test_a_source_that_breaks_leaves_a_session(video: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="damaged"):
         run(video, "--session", tmp_path / "talk", source=lambda spec: FileSource(spec, breaks_after=6))
     session = open_session(tmp_path / "talk")
@@ -417,7 +434,7 @@ def test_a_source_that_breaks_leaves_a_session(video, tmp_path):
     assert "damaged" in session.events[-1].text
 
 
-def test_sessions_that_cannot_be_are_refused_before_any_work(video, tmp_path):
+def test_sessions_that_cannot_be_are_refused_before_any_work(video: Path, tmp_path: Path) -> None:
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "file").touch()
     with pytest.raises(RecordingError, match="holds files"):

@@ -8,6 +8,7 @@ import json
 import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,6 +33,8 @@ from model.training.objective import LossWeights, Moves, landmark_loss, moved_st
 from model.training.recipe import ALIGNMENTS, GRADIENTS, IMPLICIT, Recipe, Stage, recipe_for
 from model.training.semantic import ALIGNED
 from model.weights import load_weights, read_card, save_weights
+
+pytestmark = pytest.mark.slow
 
 CONFIG = LdeqConfig(name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2)
 GEOMETRY_ONLY = Augmentation(
@@ -96,7 +99,7 @@ def faces(folder: Path) -> Faces:
     return load_faces(folder, torch.device("cpu"))
 
 
-def recipe(seconds: float, **changes: object) -> Recipe:
+def recipe(seconds: float, **changes: Any) -> Recipe:
     stage = Stage(1.0, CONFIG.input_size, 4, {})
     plain = Recipe(
         CONFIG, seconds / 60, (stage,), learning_rate=5e-3, warmup=0.0, ema_decay=0.9, augmentation=GEOMETRY_ONLY
@@ -127,7 +130,7 @@ class StepClock:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make a second of budget two training steps."""
-    monkeypatch.setattr(loop.time, "perf_counter", StepClock())
+    monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
 
 
 def test_faces_are_read_in_the_labels_order(faces: Faces) -> None:

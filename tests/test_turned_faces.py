@@ -17,6 +17,7 @@ from app.tracking.detector import Detection, MediaPipeDetector, turned_back, wit
 from app.tracking.parts import Part, parts_of
 from app.tracking.pipeline import Pipeline, build_pipeline
 from app.tracking.tracker import Policy, crop_angle, next_crop, roll_of
+from model.engine.names import Device, EngineName
 from model.geometry import Crop
 from model.topology import inter_ocular
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points, portrait
@@ -27,7 +28,7 @@ SIZE = 640
 @pytest.fixture(scope="module")
 def pipeline() -> Iterator[Pipeline]:
     """The real detector and engine."""
-    built = build_pipeline(EngineSettings(DEFAULT_WEIGHTS, "onnx", "cpu", 1), TrackingSettings())
+    built = build_pipeline(EngineSettings(DEFAULT_WEIGHTS, EngineName.ONNX, Device.CPU, 1), TrackingSettings())
     yield built
     built.close()
 
@@ -35,8 +36,9 @@ def pipeline() -> Iterator[Pipeline]:
 def turned(degrees: float) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Return the portrait turned clockwise about the middle of a larger picture, and the 2x3 matrix that does it."""
     picture = portrait()
-    matrix = cv2.getRotationMatrix2D((picture.shape[1] / 2, picture.shape[0] / 2), -degrees, 0.8)
-    matrix[:, 2] += SIZE / 2 - np.array(picture.shape[1::-1]) / 2
+    centre = (picture.shape[1] / 2, picture.shape[0] / 2)
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, -degrees, 0.8), np.float64)
+    matrix[:, 2] += np.array((SIZE - picture.shape[1], SIZE - picture.shape[0])) / 2
     image = cv2.warpAffine(picture, matrix, (SIZE, SIZE), borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(image, np.uint8), np.asarray(matrix, np.float64)
 

@@ -62,7 +62,7 @@ class Shifted:
         self.boxes.append(box)
         if index == self.missed:
             return None
-        return Prediction(self.truths[index] + np.float32([self.shift, 0.0]), 4)
+        return Prediction(self.truths[index] + np.array([self.shift, 0.0], np.float32), 4)
 
     def close(self) -> None: ...
 

@@ -98,6 +98,7 @@ def test_engines_agree(weights: Path, count: int) -> None:
 
 
 @pytest.mark.parametrize("name", ["onnx", "openvino", "bf16"])
+@pytest.mark.slow
 def test_engines_agree_on_face_mesh_features(with_face_mesh: Path, name: str) -> None:
     exact = open_engine(with_face_mesh, "torch", "cpu", threads=1)
     other = (
@@ -172,6 +173,7 @@ def test_missing_files_are_named(weights: Path) -> None:
         read_card(weights)
 
 
+@pytest.mark.process
 def test_onnx_engine_needs_no_torch(weights: Path) -> None:
     code = (
         "import sys\nfrom pathlib import Path\nfrom model.engine.open import open_engine\n"

@@ -25,6 +25,8 @@ COMMANDS = (
     *("train", "align", "train-ghcu", "train-uncertainty", "import-official", "doctor", "test"),
 )
 DEFAULT_COMMAND = "live"
+TEST_OPTIONS = ("--fast", "--coverage")
+"""Options of ``test`` that are not pytest's."""
 ANSWERED_HERE = ("-h", "--help", "--version")
 
 DESCRIPTION = "LDEQ Live: 98 steady facial landmarks from a camera or video. Without a command the live window opens."
@@ -75,7 +77,8 @@ def _run(argv: Sequence[str]) -> int:
     rest: list[str] = []
     if command == "test" and not {"-h", "--help"} & set(after[1:2]):
         # pytest's options are its own; argparse would take some of them for ours.
-        after, rest = after[:1], after[1:]
+        own = [word for word in after[1:] if word in TEST_OPTIONS]
+        after, rest = [*after[:1], *own], [word for word in after[1:] if word not in TEST_OPTIONS]
     args = _parser(command).parse_args([*before, *after])
     args.rest = rest
     code: int = _module(args.command).run(args)
