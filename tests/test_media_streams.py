@@ -39,18 +39,18 @@ def make_rich_video(path: Path, folder: Path) -> Path:
         subtitles = container.add_stream_from_template(text.streams[0])
         subtitles.metadata["language"] = "deu"
         container.metadata.update(title="Talk", artist="Someone", camera="X100")
-        container.set_chapters(CHAPTERS)
+        container.set_chapters(CHAPTERS)  # type: ignore[arg-type]
         for index in range(50):
             for video in videos:
-                frame = av.VideoFrame.from_ndarray(picture(index % 20, video.width), format="rgb24")
+                frame = av.VideoFrame.from_ndarray(picture(index % 20, video.width), format="rgb24")  # type: ignore[attr-defined]
                 frame.pts, frame.time_base = index, Fraction(1, 25)
-                container.mux(video.encode(frame))
+                container.mux(video.encode(frame))  # type: ignore[attr-defined]
             for tone in tones:
                 block = av.AudioFrame.from_ndarray(np.zeros((1, 1920), np.float32), format="fltp", layout="mono")
                 block.sample_rate, block.pts, block.time_base = 48000, 1920 * index, Fraction(1, 48000)
                 container.mux(tone.encode(block))
         for stream in (*videos, *tones):
-            container.mux(stream.encode(None))
+            container.mux(stream.encode(None))  # type: ignore[attr-defined]
         for packet in text.demux():
             if packet.size:
                 packet.stream = subtitles
@@ -59,7 +59,7 @@ def make_rich_video(path: Path, folder: Path) -> Path:
 
 
 def copied(source: Path, target: Path, **options: object) -> StreamCopy:
-    copy = StreamCopy(source, **options)
+    copy = StreamCopy(source, **options)  # type: ignore[arg-type]
     with VideoWriter(target, 64, 48, copy=copy) as writer:
         for index in range(50):
             writer.write(picture(index % 20), index / 25)
@@ -111,7 +111,7 @@ def test_what_mp4_cannot_hold_is_named(rich: Path, tmp_path: Path, suffix: str) 
     with av.open(str(target)) as container:
         assert (container.metadata["title"], container.metadata["artist"]) == ("Talk", "Someone")
         assert [chapter["metadata"]["title"] for chapter in container.chapters()] == ["Hello", "Questions"]
-        frames = [frame.pts * frame.time_base for frame in container.decode(container.streams.video[1])]
+        frames = [frame.pts * frame.time_base for frame in container.decode(container.streams.video[1])]  # type: ignore[operator]
     assert frames == pytest.approx([index / 25 for index in range(50)])
 
 
@@ -123,7 +123,7 @@ def test_without_audio_the_rest_stays(rich: Path, tmp_path: Path) -> None:
 def test_chapters_begin_where_the_pictures_do(rich: Path, tmp_path: Path) -> None:
     copied(rich, tmp_path / "out.mkv", start=Fraction(1, 2))
     with av.open(str(tmp_path / "out.mkv")) as container:
-        spans = [float(c[side] * c["time_base"]) for c in container.chapters() for side in ("start", "end")]
+        spans = [float(c[side] * c["time_base"]) for c in container.chapters() for side in ("start", "end")]  # type: ignore[operator]
     assert spans == pytest.approx([0, 0.5, 0.5, 1.5])
 
 

@@ -98,7 +98,7 @@ def test_a_frame_without_faces_keeps_its_row(path: Path) -> None:
     assert {name for name, value in rows[1].items() if value is not None} == {"frame", "time", "width", "height"}
 
 
-def test_the_size_of_each_frame_is_written(path):
+def test_the_size_of_each_frame_is_written(path: Path) -> None:
     write(path, result(0), result(1, image=np.zeros((96, 128, 3), np.uint8)), result(2, faces=[]))
     assert [(int(row["width"]), int(row["height"])) for row in read(path)] == [(64, 48), (128, 96), (64, 48)]
 

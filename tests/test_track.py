@@ -449,7 +449,7 @@ def test_sessions_that_cannot_be_are_refused_before_any_work(video: Path, tmp_pa
     assert not (tmp_path / "out.csv").exists()
 
 
-def disc(index, size=(64, 48)):
+def disc(index: Any, size: Any = (64, 48)) -> Any:
     """Return a picture of a disc that moves slowly."""
     rows, columns = np.mgrid[0 : size[1], 0 : size[0]]
     inside = (columns - 20 - index) ** 2 + (rows - 20) ** 2 < 100
@@ -459,14 +459,14 @@ def disc(index, size=(64, 48)):
 @pytest.mark.parametrize(
     ("name", "kind"), [("in.jfif", "JPEG"), ("in.heic", "HEIF"), ("in.avif", "AVIF"), ("in", "PNG")]
 )
-def test_a_picture_of_any_name_gives_a_picture(tmp_path, name, kind):
+def test_a_picture_of_any_name_gives_a_picture(tmp_path: Path, name: str, kind: str) -> None:
     pillow_heif.register_heif_opener()
     disc(0).save(tmp_path / name, kind)
     assert run(tmp_path / name, "-o", tmp_path / "out.jpg", source=open_source) == 0
     assert cv2.imread(str(tmp_path / "out.jpg")).shape == (48, 64, 3)
 
 
-def test_an_animation_is_a_video(tmp_path):
+def test_an_animation_is_a_video(tmp_path: Path) -> None:
     path = tmp_path / "in.png"
     disc(0).save(path, save_all=True, append_images=[disc(i) for i in (2, 4, 6)], duration=[50, 100, 150, 50])
     assert run(path, "-o", tmp_path / "out.mp4", "--session", tmp_path / "s", source=open_source) == 0
@@ -478,7 +478,7 @@ def test_an_animation_is_a_video(tmp_path):
         run(path, "-o", tmp_path / "out.png", source=open_source)
 
 
-def test_photos_are_said_and_of_any_size(tmp_path, capsys):
+def test_photos_are_said_and_of_any_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for index, size in enumerate([(64, 48), (48, 64), (80, 48)]):
@@ -493,7 +493,7 @@ def test_photos_are_said_and_of_any_size(tmp_path, capsys):
     assert sizes == [("64", "48"), ("48", "64"), ("80", "48")]
 
 
-def test_adaptations_are_said_and_kept_in_the_session(tmp_path, capsys):
+def test_adaptations_are_said_and_kept_in_the_session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "in.mkv"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=25)
@@ -511,7 +511,7 @@ def test_adaptations_are_said_and_kept_in_the_session(tmp_path, capsys):
         assert video.read(0).shape == (48, 64, 3)
 
 
-def test_what_the_format_cannot_hold_is_said(tmp_path, capsys):
+def test_what_the_format_cannot_hold_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = tmp_path / "speech.mov"
     make_video(source, range(10), Fraction(1, 25), Fraction(25), audio="pcm_mulaw")
     assert run(source, "-o", tmp_path / "out.mp4") == 0
