@@ -27,7 +27,11 @@ def portrait() -> NDArray[np.uint8]:
 def face_points(centre_x: float, centre_y: float, side: float) -> NDArray[np.float32]:
     """Return 98 points on a circle in a square, upright: eyes above, mouth below, eye corners half a side apart."""
     angle = np.arange(LANDMARKS) / LANDMARKS * 2 * np.pi
-    angle[EYES], angle[MOUTH] = np.linspace(np.pi, 2 * np.pi, len(EYES)), np.linspace(0, np.pi, len(MOUTH))
+    angle[:33] = np.linspace(0, 2 * np.pi, 33)  # the contour reaches all four sides of the square
+    for upper in (slice(33, 51), EYES):
+        angle[upper] = np.linspace(np.pi, 2 * np.pi, len(angle[upper]))
+    for lower in (slice(51, 60), MOUTH):
+        angle[lower] = np.linspace(0, np.pi, len(angle[lower]))
     points = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * side / 2
     points[60], points[72] = (-side / 4, -side / 8), (side / 4, -side / 8)
     return (points + np.array([centre_x, centre_y])).astype(np.float32)

@@ -28,15 +28,15 @@ def test_crop_follows_a_face_that_moves_or_grows() -> None:
 
 
 def test_loss_names_its_reason() -> None:
-    assert loss(FACE, 640, 480, POLICY) == ""
+    assert loss(FACE, 640, 480, POLICY) is None
     assert loss(FACE + np.float32(500), 640, 480, POLICY) == "face left the picture"
     assert loss(face_points(300, 200, 8), 640, 480, POLICY) == "face too small"
     assert loss(np.full((98, 2), np.nan, np.float32), 640, 480, POLICY) == "landmarks not finite"
 
 
 def test_doubt_names_its_reason() -> None:
-    assert doubt(None, FACE, CERTAIN, POLICY) == ""
-    assert doubt(FACE, FACE + np.float32(5), CERTAIN, POLICY) == ""
+    assert doubt(None, FACE, CERTAIN, POLICY) is None
+    assert doubt(FACE, FACE + np.float32(5), CERTAIN, POLICY) is None
     assert doubt(FACE, FACE, CERTAIN * 10, POLICY) == "uncertain landmarks"
     assert doubt(FACE, FACE + np.float32(80), CERTAIN, POLICY) == "face jumped"
     assert doubt(FACE, face_points(300, 200, 170), CERTAIN, POLICY) == "face changed size"

@@ -230,7 +230,7 @@ class MediaPipeDetector:
         return [face for face in found if self.sees(image, face.crop(1.0))]
 
     def sees(self, image: NDArray[np.uint8], box: Crop) -> bool:
-        """Return whether one of the models sees a face at ``box`` of an RGB image (h, w, 3) when it looks from near.
+        """Return whether one of the models is sure of a face at ``box`` of an RGB image (h, w, 3), seen from near.
 
         ``box`` is the square of the landmarks' box, turned with the face.
         """
@@ -241,7 +241,10 @@ class MediaPipeDetector:
             low, high = VIEW_SIZE / 2 * (1 - 1 / scale), VIEW_SIZE / 2 * (1 + 1 / scale)
             expected = Detection(low, low, high, high, 1.0)
             seen = model.look(_view(box, scale, box.angle).extract(image, VIEW_SIZE))
-            if any(sighting.expected(box_model).overlap(expected) > SAME_FACE for sighting in seen):
+            if any(
+                sighting.confidence >= SURE and sighting.expected(box_model).overlap(expected) > SAME_FACE
+                for sighting in seen
+            ):
                 return True
         return False
 

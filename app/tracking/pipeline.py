@@ -123,8 +123,10 @@ class Pipeline:
         events: list[TrackingEvent] = [TrackingRestarted()] if self._anew else []
         self._anew = False
         self._begin(frame, events)
-        self._faces += self._look(frame, events)
-        self._faces += self._search(frame, events)
+        newcomers = self._look(frame, events)
+        self._faces += newcomers
+        newcomers = self._search(frame, events)
+        self._faces += newcomers
         solved, replaced = self._solver.solve(frame, self._faces, self._settings, self._times)
         events += replaced
         results = []

@@ -57,7 +57,7 @@ class Policy:
     upright: float = 15.0
     min_side: float = 12.0
     misses: int = 15
-    doubted_misses: int = 3
+    doubted_misses: int = 2
     trust: int = 10
     match_distance: float = 0.5
     agree_distance: float = 0.25
