@@ -146,6 +146,7 @@ def test_status_in_words() -> None:
         ),
         ShareField.VMC: (),
         ShareField.OPENTRACK: (),
+        ShareField.LSL: (),
     }
     fresh = status_lines(ShareReading(SharingSettings()), (ChannelStatus(ChannelKind.OSC, "x:1"),))
     assert fresh[ShareField.OSC] == (StatusLine("Ready; nothing tracked yet", StatusTone.WAITING),)

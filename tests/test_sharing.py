@@ -18,7 +18,7 @@ from app.core.errors import UserError
 from app.core.frame import FrameResult
 from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import FORGET_FRAMES, FaceNumbers, OscEncoder
-from app.sharing.settings import Address, CameraPicture, SharingError, SharingSettings, parse_address
+from app.sharing.settings import Address, CameraPicture, LslReach, SharingError, SharingSettings, parse_address
 from app.sharing.udp import LARGEST, pack
 from model.signals.track import NAMES, Signals, SignalTracker
 from model.topology import POINTS
@@ -96,6 +96,8 @@ def test_options_fill_the_settings() -> None:
     )
     avatars = sharing_settings(parser.parse_args(["--vmc", "39539", "--opentrack", "10.0.0.2:4242"]))
     assert avatars == SharingSettings(vmc=(Address("127.0.0.1", 39539),), opentrack=(Address("10.0.0.2", 4242),))
+    assert sharing_settings(parser.parse_args(["--lsl"])) == SharingSettings(lsl=LslReach.MACHINE)
+    assert sharing_settings(parser.parse_args(["--lsl", "network"])) == SharingSettings(lsl=LslReach.NETWORK)
     chosen = sharing_settings(parser.parse_args(["--virtual-camera", "landmarks"]))
     assert chosen is not None
     assert chosen.virtual_camera is CameraPicture.LANDMARKS

@@ -121,7 +121,7 @@ def test_a_closure_that_wavers_is_one_blink() -> None:
 
 
 def test_narrowed_and_long_closed_eyes_are_no_blinks() -> None:
-    assert watch([*OPEN, *[0.2] * 5, *OPEN]).blinks == 0
+    assert watch([*OPEN, *[0.22] * 5, *OPEN]).blinks == 0
     assert watch([*OPEN, *[0.05] * 30, *OPEN]).blinks == 0
 
 

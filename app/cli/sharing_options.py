@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from app.sharing.settings import CameraPicture, SharingSettings, parse_address
+from app.sharing.settings import CameraPicture, LslReach, SharingSettings, parse_address
 
 
 def add_sharing_options(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +26,14 @@ def add_sharing_options(parser: argparse.ArgumentParser) -> None:
         help=f"send the head's pose to opentrack, whose input UDP over network listens on 4242{where}",
     )
     group.add_argument(
+        "--lsl",
+        nargs="?",
+        const=LslReach.MACHINE,
+        choices=tuple(LslReach),
+        help="open streams of Lab Streaming Layer for programs on this machine (default) or in the network; needs "
+        "the package pylsl",
+    )
+    group.add_argument(
         "--virtual-camera",
         nargs="?",
         const=CameraPicture.ANNOTATED,
@@ -41,7 +49,7 @@ def sharing_settings(args: argparse.Namespace) -> SharingSettings | None:
     Raises:
         UserError: for addresses that cannot be used.
     """
-    if all(given is None for given in (args.udp, args.osc, args.vmc, args.opentrack, args.virtual_camera)):
+    if all(given is None for given in (args.udp, args.osc, args.vmc, args.opentrack, args.lsl, args.virtual_camera)):
         return None
     return SharingSettings(
         udp=tuple(parse_address(text) for text in args.udp or ()),
@@ -49,4 +57,5 @@ def sharing_settings(args: argparse.Namespace) -> SharingSettings | None:
         vmc=tuple(parse_address(text) for text in args.vmc or ()),
         opentrack=tuple(parse_address(text) for text in args.opentrack or ()),
         virtual_camera=CameraPicture(args.virtual_camera) if args.virtual_camera else None,
+        lsl=LslReach(args.lsl) if args.lsl else None,
     )

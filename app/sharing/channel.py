@@ -31,6 +31,7 @@ class ChannelKind(StrEnum):
     OSC = "osc"
     VMC = "vmc"
     OPENTRACK = "opentrack"
+    LSL = "lsl"
     VIRTUAL_CAMERA = "virtual camera"
 
 

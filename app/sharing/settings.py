@@ -23,6 +23,15 @@ class CameraPicture(StrEnum):
     """The landmarks alone on black."""
 
 
+class LslReach(StrEnum):
+    """Who can find the streams of Lab Streaming Layer."""
+
+    MACHINE = "machine"
+    """Programs on this computer."""
+    NETWORK = "network"
+    """Programs in the local network, too."""
+
+
 class SharingError(UserError):
     """Something that cannot be shared, or not yet.
 
@@ -89,6 +98,7 @@ class SharingSettings:
         privacy: pictures that are shared are blurred beyond recognition.
         vmc: where the head and blendshapes go as VMC messages, for avatars.
         opentrack: where the head's pose goes as opentrack's datagrams.
+        lsl: who can find landmarks and signals as streams of Lab Streaming Layer; None opens none.
         neutral: the person's neutral expression, for blendshapes; None for an average one.
     """
 
@@ -98,6 +108,7 @@ class SharingSettings:
     privacy: bool = False
     vmc: tuple[Address, ...] = ()
     opentrack: tuple[Address, ...] = ()
+    lsl: LslReach | None = None
     neutral: Expression | None = None
 
     def __post_init__(self) -> None:

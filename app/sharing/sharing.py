@@ -9,6 +9,7 @@ from functools import partial
 from app.core.frame import FrameResult
 from app.sharing.channel import Channel, ChannelKind, ChannelStatus
 from app.sharing.json_message import json_datagrams
+from app.sharing.lsl import LslOutlet
 from app.sharing.opentrack_message import opentrack_datagrams
 from app.sharing.osc_message import OscEncoder
 from app.sharing.settings import Address, CameraPicture, SharingSettings
@@ -98,6 +99,10 @@ def _channel_makers(settings: SharingSettings, open_camera: OpenCamera) -> dict[
         variant = settings.neutral if kind is ChannelKind.VMC else None
         for address in addresses:
             makers[kind, str(address), variant] = partial(datagrams, kind, address, make_encoder)
+    if settings.lsl is not None:
+        makers[ChannelKind.LSL, settings.lsl, None] = partial(
+            Channel, ChannelKind.LSL, settings.lsl, LslOutlet(settings.lsl)
+        )
     if picture is not None:
         outlet = VirtualCameraOutlet(picture, privacy, open_camera)
         makers[ChannelKind.VIRTUAL_CAMERA, picture, privacy] = partial(

@@ -19,8 +19,8 @@ GAP_SECONDS = 0.5
 
 OPEN_PERCENTILE = 90
 """A person's open state is this percentile of the eye aspect ratio over the window."""
-CLOSED_EAR = 0.05
-"""Eye aspect ratio of closed eyes: landmarks of two lids that touch do not coincide."""
+CLOSED_EAR = 0.12
+"""Eye aspect ratio of closed eyes: the median that the shipped weights give where people labelled lids that touch."""
 LEAST_RANGE = 0.05
 """The open state is taken to be at least so much above :data:`CLOSED_EAR`."""
 
@@ -54,7 +54,7 @@ class EyeState:
 class EyeTracker:
     """Follows the eyes of one face from frame to frame, at any frame rate.
 
-    The closure is (open - EAR) / (open - 0.05), limited to 0 to 1, with EAR the mean of both eyes and open this
+    The closure is (open - EAR) / (open - 0.12), limited to 0 to 1, with EAR the mean of both eyes and open this
     person's 90th percentile of it over the last 60 s. Turning away and looking down narrow the eyes in the picture and
     so raise it.
     """
@@ -64,7 +64,7 @@ class EyeTracker:
         """Time, eye aspect ratio and the seconds that it stands for."""
         self._blinks = 0
         self._seen = 0.0
-        self._range = LEAST_RANGE
+        self._open, self._range = CLOSED_EAR + LEAST_RANGE, LEAST_RANGE
         self._learned = -math.inf
         self._closed_at: float | None = None
         self._perclos: float | None = None
@@ -89,12 +89,12 @@ class EyeTracker:
             return EyeState(None, self._blinks, None)
         if seconds - self._learned >= _OPEN_EVERY:
             self._learned = seconds
-            usual = float(np.percentile([sample[1] for sample in self._samples], OPEN_PERCENTILE))
-            self._range = max(usual - CLOSED_EAR, LEAST_RANGE)
-            limit = CLOSED_EAR + (1 - PERCLOS_CLOSURE) * self._range
+            self._open = float(np.percentile([sample[1] for sample in self._samples], OPEN_PERCENTILE))
+            self._range = max(self._open - CLOSED_EAR, LEAST_RANGE)
+            limit = self._open - PERCLOS_CLOSURE * self._range
             closed = sum(sample[2] for sample in self._samples if sample[1] <= limit)
             self._perclos = closed / self._seen if self._seen >= LEAST_SECONDS else None
-        closure = min(1.0, max(0.0, 1 - (ear - CLOSED_EAR) / self._range))
+        closure = min(1.0, max(0.0, (self._open - ear) / self._range))
         self._count(closure, seconds)
         return EyeState(closure, self._blinks, self._perclos)
 
@@ -108,6 +108,5 @@ class EyeTracker:
     def _forget(self) -> None:
         self._samples.clear()
         self._seen = 0.0
-        self._range = LEAST_RANGE
         self._learned = -math.inf
         self._closed_at = self._perclos = None

@@ -11,7 +11,7 @@ from typing import Any
 from app.core.errors import UserError
 from app.gui.presenters.options import Option
 from app.sharing.channel import ChannelKind, ChannelStatus
-from app.sharing.settings import Address, CameraPicture, SharingSettings, parse_address
+from app.sharing.settings import Address, CameraPicture, LslReach, SharingSettings, parse_address
 from model.signals.expression import Expression
 
 
@@ -22,6 +22,7 @@ class ShareField(StrEnum):
     OSC = "osc"
     VMC = "vmc"
     OPENTRACK = "opentrack"
+    LSL = "lsl"
     CAMERA = "camera"
 
 
@@ -39,6 +40,7 @@ FIELD_OF_KIND = {
     ChannelKind.OSC: ShareField.OSC,
     ChannelKind.VMC: ShareField.VMC,
     ChannelKind.OPENTRACK: ShareField.OPENTRACK,
+    ChannelKind.LSL: ShareField.LSL,
     ChannelKind.VIRTUAL_CAMERA: ShareField.CAMERA,
 }
 SETTING_OF_FIELD = {
@@ -48,6 +50,10 @@ SETTING_OF_FIELD = {
     ShareField.OPENTRACK: "opentrack",
 }
 """The field of :class:`SharingSettings` that each address goes to."""
+REACH_OPTIONS = (
+    Option(LslReach.MACHINE, "This computer", "Programs on this computer find the streams"),
+    Option(LslReach.NETWORK, "Network", "Programs in the local network find them, too; in force at the next start"),
+)
 PICTURE_OPTIONS = (
     Option(CameraPicture.ANNOTATED, "Picture", "The picture with landmarks"),
     Option(CameraPicture.LANDMARKS, "Landmarks", "The landmarks alone on black, for a key filter"),
@@ -69,6 +75,8 @@ class ShareForm:
         vmc_to: where to.
         opentrack_on: send the head's pose to opentrack.
         opentrack_to: where to.
+        lsl_on: open streams of Lab Streaming Layer.
+        lsl_reach: who can find them.
     """
 
     json_on: bool = False
@@ -81,6 +89,8 @@ class ShareForm:
     vmc_to: str = "127.0.0.1:39539"
     opentrack_on: bool = False
     opentrack_to: str = "127.0.0.1:4242"
+    lsl_on: bool = False
+    lsl_reach: LslReach = LslReach.MACHINE
 
     @classmethod
     def of(cls, settings: SharingSettings) -> ShareForm:
@@ -97,6 +107,8 @@ class ShareForm:
             vmc_to=", ".join(map(str, settings.vmc)) or form.vmc_to,
             opentrack_on=bool(settings.opentrack),
             opentrack_to=", ".join(map(str, settings.opentrack)) or form.opentrack_to,
+            lsl_on=settings.lsl is not None,
+            lsl_reach=settings.lsl or form.lsl_reach,
         )
 
     def addressed(self) -> dict[ShareField, tuple[bool, str]]:
@@ -132,7 +144,8 @@ def read_form(form: ShareForm, privacy: bool, neutral: Expression | None = None)
     """
     wrong: dict[str, str] = {}
     picture = form.camera_picture if form.camera_on else None
-    settings = SharingSettings(virtual_camera=picture, privacy=privacy, neutral=neutral)
+    reach = form.lsl_reach if form.lsl_on else None
+    settings = SharingSettings(virtual_camera=picture, privacy=privacy, lsl=reach, neutral=neutral)
     for name, (on, typed) in form.addressed().items():
         if not on:
             continue
@@ -186,7 +199,8 @@ def summary(statuses: Sequence[ChannelStatus]) -> str:
 def _line(status: ChannelStatus) -> StatusLine:
     if status.error:
         return StatusLine(status.error, StatusTone.ERROR)
-    where = f"to {status.target}" if status.kind != ChannelKind.VIRTUAL_CAMERA else "to connected programs"
+    anyone = status.kind in (ChannelKind.VIRTUAL_CAMERA, ChannelKind.LSL)
+    where = "to connected programs" if anyone else f"to {status.target}"
     if status.rate:
         return StatusLine(f"Sent {status.rate:.0f}/s {where}", StatusTone.GOOD)
     if status.sent:

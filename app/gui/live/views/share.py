@@ -8,12 +8,12 @@ from dataclasses import replace
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
 
-from app.gui.live.presenters.share import PICTURE_OPTIONS, ShareField, ShareForm, StatusLine, StatusTone
+from app.gui.live.presenters.share import PICTURE_OPTIONS, REACH_OPTIONS, ShareField, ShareForm, StatusLine, StatusTone
 from app.gui.live.views.preferences import mark_wrong
 from app.gui.widgets.controls import ChoiceRow, small_label
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
-from app.sharing.settings import CameraPicture
+from app.sharing.settings import CameraPicture, LslReach
 
 WIDTH = 500
 _LABELS = {StatusTone.GOOD: "fine", StatusTone.ERROR: "wrong", StatusTone.WRONG: "wrong"}
@@ -53,6 +53,12 @@ class ShareSheet(Sheet):
         self.switches[ShareField.CAMERA] = ToggleRow(
             "Virtual camera", "Other programs can choose LDEQ Live as their camera; needs pyvirtualcam"
         )
+        self.switches[ShareField.LSL] = ToggleRow(
+            "Lab Streaming Layer", "Landmarks and signals for laboratories; needs pylsl"
+        )
+        self.reach = ChoiceRow("Found by", REACH_OPTIONS)
+        self.reach.changed.connect(lambda name: self._tell(replace(self._form, lsl_reach=LslReach(name))))
+        self._add(ShareField.LSL, self.reach)
         self.picture = ChoiceRow("It shows", PICTURE_OPTIONS)
         self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=CameraPicture(name))))
         self._add(ShareField.CAMERA, self.picture)
@@ -61,6 +67,7 @@ class ShareSheet(Sheet):
         )
         self.switches[ShareField.JSON].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
         self.switches[ShareField.OSC].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
+        self.switches[ShareField.LSL].changed.connect(lambda on: self._tell(replace(self._form, lsl_on=on)))
         self.switches[ShareField.VMC].changed.connect(lambda on: self._tell(replace(self._form, vmc_on=on)))
         self.switches[ShareField.OPENTRACK].changed.connect(lambda on: self._tell(replace(self._form, opentrack_on=on)))
         self.switches[ShareField.CAMERA].changed.connect(lambda on: self._tell(replace(self._form, camera_on=on)))
@@ -70,12 +77,14 @@ class ShareSheet(Sheet):
         """Show what is in force; a line that the user is editing is left alone."""
         self._form = form
         self.switches[ShareField.CAMERA].show_state(form.camera_on)
+        self.switches[ShareField.LSL].show_state(form.lsl_on)
         for field, (on, text) in form.addressed().items():
             self.switches[field].show_state(on)
             line = self.addresses[field]
             if not line.hasFocus() and line.text() != text:
                 line.setText(text)
         self.picture.show_choice(form.camera_picture)
+        self.reach.show_choice(form.lsl_reach)
 
     def show_status(self, lines: Mapping[str, Sequence[StatusLine]]) -> None:
         """Show the status of each channel; cheap where nothing changed."""

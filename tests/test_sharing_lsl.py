@@ -1,0 +1,92 @@
+"""Lab Streaming Layer: what is pushed and when, and a real inlet where pylsl is installed."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from app.core.frame import FrameResult
+from app.sharing.lsl import LANDMARK_CHANNELS, SIGNAL_CHANNELS, LslOutlet, LslStreams, lsl_samples, open_lsl_streams
+from app.sharing.settings import LslReach, SharingError
+from model.signals.track import SignalTracker
+from tests.gui_fakes import frame_result
+from tests.signals_fakes import SIZE, face
+
+
+def result(captured: float | None = None, faces: int = 1) -> FrameResult:
+    known = frame_result(index=12, captured=captured, faces=faces)
+    estimate = replace(known.faces[0].estimate, landmarks=face(), signals=SignalTracker().update(face(), SIZE, 0.0))
+    return replace(known, faces=tuple(replace(each, estimate=estimate) for each in known.faces))
+
+
+class Recorded:
+    def __init__(self) -> None:
+        self.samples: list[tuple[list[float], float]] = []
+
+    def push_sample(self, x: Sequence[float], timestamp: float) -> None:
+        self.samples.append((list(x), timestamp))
+
+
+def test_each_face_is_a_sample_of_every_channel() -> None:
+    first, second = lsl_samples(result(faces=2))
+    assert [first[0][1], second[0][1]] == [0, 1]
+    landmarks, signals = first
+    assert (len(landmarks), len(signals)) == (len(LANDMARK_CHANNELS), len(SIGNAL_CHANNELS))
+    assert landmarks[:2] == signals[:2] == [12, 0]
+    np.testing.assert_array_equal(np.reshape(landmarks[2:], (98, 2)), face())
+    labels = [channel.label for channel in SIGNAL_CHANNELS]
+    assert signals[labels.index("mouth")] == pytest.approx(0.2, abs=1e-3)
+    assert math.isnan(signals[labels.index("perclos")])
+
+
+def test_no_face_is_a_sample_of_nothing() -> None:
+    ((landmarks, signals),) = lsl_samples(frame_result(index=3, faces=0))
+    assert landmarks[0] == signals[0] == 3
+    assert all(map(math.isnan, landmarks[1:] + signals[1:]))
+    assert (len(landmarks), len(signals)) == (len(LANDMARK_CHANNELS), len(SIGNAL_CHANNELS))
+
+
+def test_samples_are_stamped_with_the_time_of_capture() -> None:
+    landmarks, signals, ahead = Recorded(), Recorded(), 1000.0
+    streams = LslStreams(landmarks, signals, lambda: time.perf_counter() + ahead)
+    outlet = LslOutlet(LslReach.MACHINE, lambda reach: streams)
+    captured = time.perf_counter() - 0.25
+    outlet.send(result(captured))
+    (_, stamp), (_, same) = landmarks.samples[0], signals.samples[0]
+    assert stamp == same == pytest.approx(captured + ahead, abs=0.01)
+    outlet.close()
+
+
+def test_without_the_package_the_sentence_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pylsl", None)
+    with pytest.raises(SharingError, match=r"-m pip install pylsl=="):
+        open_lsl_streams(LslReach.MACHINE)
+
+
+def test_a_real_inlet_receives_it() -> None:
+    pylsl = pytest.importorskip("pylsl")
+    outlet = LslOutlet(LslReach.MACHINE)
+    outlet.send(result())  # opens the streams
+    inlets = {}
+    for kind in ("Landmarks", "Signals"):
+        (found,) = pylsl.resolve_byprop("type", kind, 1, 20.0)
+        inlets[kind] = pylsl.StreamInlet(found)
+        inlets[kind].open_stream(20.0)
+    offset = pylsl.local_clock() - time.perf_counter()
+    shown = result(time.perf_counter() - 0.1)
+    outlet.send(shown)
+    for kind, channels, position in (("Landmarks", LANDMARK_CHANNELS, 0), ("Signals", SIGNAL_CHANNELS, 1)):
+        sample, stamp = inlets[kind].pull_sample(20.0)
+        np.testing.assert_array_equal(np.float32(sample), np.float32(lsl_samples(shown)[0][position]))
+        assert stamp == pytest.approx(shown.frame.captured + offset, abs=0.01)
+        info = inlets[kind].info(20.0)
+        assert info.get_channel_labels() == [channel.label for channel in channels]
+        assert info.nominal_srate() == pylsl.IRREGULAR_RATE
+        inlets[kind].close_stream()
+    outlet.close()
