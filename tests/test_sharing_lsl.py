@@ -83,7 +83,7 @@ def test_a_real_inlet_receives_it() -> None:
     outlet.send(shown)
     for kind, channels, position in (("Landmarks", LANDMARK_CHANNELS, 0), ("Signals", SIGNAL_CHANNELS, 1)):
         sample, stamp = inlets[kind].pull_sample(20.0)
-        np.testing.assert_array_equal(np.float32(sample), np.float32(lsl_samples(shown)[0][position]))
+        np.testing.assert_array_equal(sample, np.asarray(lsl_samples(shown)[0][position], np.float32))
         assert stamp == pytest.approx(shown.frame.captured + offset, abs=0.01)
         info = inlets[kind].info(20.0)
         assert info.get_channel_labels() == [channel.label for channel in channels]
