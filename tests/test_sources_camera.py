@@ -11,6 +11,7 @@ import pytest
 
 from app.core.errors import SourceError, UserError
 from app.sources import camera
+from app.sources.base import Adaptation
 from app.sources.camera import find_camera, list_cameras, open_camera
 from app.sources.open import open_source
 from app.sources.spec import CameraFormat, CameraSpec, parse_source
@@ -248,3 +249,12 @@ def test_formats_validate_themselves() -> None:
         CameraFormat(width=0)
     with pytest.raises(UserError, match="four letters"):
         CameraFormat(fourcc="H")
+
+
+def test_a_sensor_of_ten_bits_is_not_dark(capture: type[FakeCapture]) -> None:
+    capture.image = np.full((72, 128), 512, np.uint16)
+    source = open_camera(CameraSpec())
+    assert np.abs(source.read().image.astype(int) - 128).max() <= 1
+    assert source.info.adaptations == (Adaptation.STRETCHED,)
+    capture.image = np.full((72, 128), 100, np.uint16)
+    assert source.read().image.max() == 25

@@ -227,6 +227,16 @@ def test_a_single_picture_is_a_photo_that_continues_while_it_is_shown(tmp_path: 
     played.close()
 
 
+def test_what_only_later_pictures_need_is_said_at_the_end(tmp_path: Path) -> None:
+    for index in range(3):
+        (tmp_path / f"{index}.jpg").write_bytes(encoded(scene(), "JPEG", 3 if index == 2 else 1))
+    source = open_folder(tmp_path)
+    assert source.info.adaptations == ()
+    assert source.note == ""
+    read_all(source)
+    assert source.note == "Some pictures were turned upright."
+
+
 def test_bits_are_decided_once_for_a_sequence(tmp_path: Path) -> None:
     for index, value in enumerate((900, 300, 900)):
         PIL.Image.fromarray(np.full((16, 16), value, np.uint16)).save(tmp_path / f"{index}.png")

@@ -483,12 +483,13 @@ def test_photos_are_said_and_of_any_size(tmp_path: Path, capsys: pytest.CaptureF
     folder.mkdir()
     for index, size in enumerate([(64, 48), (48, 64), (80, 48)]):
         disc(index, size).save(folder / f"{index}.jpg")
-    words = ("-o", tmp_path / "out.mp4", "--csv", tmp_path / "out.csv")
+    words = ("-o", tmp_path / "out.mp4", "--csv", tmp_path / "out.csv", "--session", tmp_path / "s")
     assert run(folder, *words, source=open_source) == 0
     said = capsys.readouterr().out.splitlines()
     assert "The 3 pictures are taken as photos, each on its own, since their sizes differ." in said
     assert "The size of the pictures changes; the video shows all of them scaled into 64x48." in said
     assert [image.shape for image in read_video(tmp_path / "out.mp4").images] == [(48, 64, 3)] * 3
+    assert open_session(tmp_path / "s").metadata.source.photos
     sizes = [(row["width"], row["height"]) for row in rows(tmp_path / "out.csv")]
     assert sizes == [("64", "48"), ("48", "64"), ("80", "48")]
 

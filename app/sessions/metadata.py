@@ -21,7 +21,7 @@ from model.weights import sha256
 
 PACKAGES = (
     *("numpy", "opencv-contrib-python", "mediapipe", "onnxruntime", "onnxruntime-gpu"),
-    *("torch", "scipy", "av", "pyarrow", "safetensors", "array-api-compat"),
+    *("torch", "scipy", "av", "pillow", "pillow-heif", "pyarrow", "safetensors", "array-api-compat"),
 )
 """Packages whose versions may change what is computed or stored."""
 
@@ -32,6 +32,7 @@ class SourceFacts:
 
     Attributes:
         spec: what the person named, such as "camera:1".
+        photos: the pictures do not continue each other, so each was solved on its own.
         adaptations: what was done to the stored pictures, so that they are seen as they are meant to be.
     """
 
@@ -43,13 +44,23 @@ class SourceFacts:
     frames: int | None
     live: bool
     demo: bool = False
+    photos: bool = False
     adaptations: tuple[Adaptation, ...] = ()
 
     @classmethod
     def of(cls, spec: str, info: SourceInfo) -> SourceFacts:
         """Return the facts of an open source."""
         return cls(
-            spec, info.name, info.width, info.height, info.fps, info.frames, info.live, info.demo, info.adaptations
+            spec,
+            info.name,
+            info.width,
+            info.height,
+            info.fps,
+            info.frames,
+            info.live,
+            info.demo,
+            info.photos,
+            info.adaptations,
         )
 
 

@@ -180,7 +180,8 @@ def _track(
             settings = session.settings_at(row) if tracking is None else tracking
             if settings != tracker.settings:
                 tracker.configure(settings)
-            frame = Frame(int(table.index[row]), float(table.timestamp[row]), image, clock.perf_counter())
+            index, timestamp = int(table.index[row]), float(table.timestamp[row])
+            frame = Frame(index, timestamp, image, clock.perf_counter(), continues=not session.metadata.source.photos)
             result = tracker.process(frame)
             writer.write(result, float(table.time[row]), int(table.picture[row]), row)
             done += 1

@@ -32,12 +32,12 @@ ADAPTATION_TEXTS = {
 }
 
 
-def adaptation_remark(adaptations: Sequence[Adaptation]) -> str:
-    """Return one sentence about what was done to the pictures; "" for nothing."""
+def adaptation_remark(adaptations: Sequence[Adaptation], subject: str = "Pictures") -> str:
+    """Return one sentence about what was done to the pictures that ``subject`` names; "" for nothing."""
     texts = [ADAPTATION_TEXTS[adaptation] for adaptation in adaptations]
     if not texts:
         return ""
-    return f"Pictures were {', '.join(texts[:-1]) + ' and ' if texts[1:] else ''}{texts[-1]}."
+    return f"{subject} were {', '.join(texts[:-1]) + ' and ' if texts[1:] else ''}{texts[-1]}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class SourceInfo:
             reconnect or wait on purpose.
         requested: the format requested from a camera, which may differ from the delivered one above; None for other
             sources and for a camera that keeps its own format.
+        photos: the pictures do not continue each other.
         adaptations: what is done to the pictures, as far as the first one tells.
         remark: what a person should be told once about how the pictures are taken; "" for nothing.
     """
@@ -69,6 +70,7 @@ class SourceInfo:
     demo: bool = False
     patience: float = 5.0
     requested: CameraFormat | None = None
+    photos: bool = False
     adaptations: tuple[Adaptation, ...] = ()
     remark: str = ""
 

@@ -59,7 +59,7 @@ class ImageSource:
         reason = why_photos(self._paths)
         self._photos = bool(reason) or len(self._paths) == 1
         self._bits = None if self._photos else UsedBits()
-        self._adaptations: tuple[Adaptation, ...] = ()
+        self._done: set[Adaptation] = set()
         self._first = self._advance()
         if self._first is None:
             raise SourceError(
@@ -68,6 +68,7 @@ class ImageSource:
                 else f"None of the {len(self._paths)} pictures in {name} can be read; they may be damaged."
             )
         height, width = self._first.image.shape[:2]
+        adaptations = tuple(done for done in Adaptation if done in self._done)
         self._info = SourceInfo(
             name=name,
             width=width,
@@ -75,8 +76,9 @@ class ImageSource:
             fps=SEQUENCE_FPS,
             frames=len(self._paths),
             live=False,
-            adaptations=self._adaptations,
-            remark=" ".join(filter(None, (self._kind(reason), adaptation_remark(self._adaptations)))),
+            photos=self._photos,
+            adaptations=adaptations,
+            remark=" ".join(filter(None, (self._kind(reason), self._adapted(adaptations)))),
         )
 
     @property
@@ -91,7 +93,7 @@ class ImageSource:
 
     @property
     def note(self) -> str:
-        """What was left out, "" if nothing was."""
+        """What was left out, or was not foreseen in ``info.remark``; "" for nothing."""
         sentences = []
         if self.skipped:
             plural = "picture" if len(self.skipped) == 1 else "pictures"
@@ -103,7 +105,8 @@ class ImageSource:
             sentences.append(
                 f"{pages} further {'page was' if pages == 1 else 'pages were'} left out of {_listed(list(self._more))}."
             )
-        return " ".join(sentences)
+        later = tuple(done for done in Adaptation if done in self._done and done not in self._info.adaptations)
+        return " ".join(filter(None, (*sentences, self._adapted(later))))
 
     @property
     def start(self) -> float:
@@ -146,10 +149,13 @@ class ImageSource:
                 continue
             if picture.more:
                 self._more[path] = picture.more
-            self._adaptations = picture.adaptations
+            self._done.update(picture.adaptations)
             captured = time.perf_counter()
             return Frame(index, index / SEQUENCE_FPS, picture.image, captured, continues=not self._photos)
         return None
+
+    def _adapted(self, adaptations: Sequence[Adaptation]) -> str:
+        return adaptation_remark(adaptations, "Some pictures" if len(self._paths) > 1 else "Pictures")
 
     def _kind(self, reason: str) -> str:
         """Return as what the pictures of a folder are taken."""

@@ -103,7 +103,7 @@ class Presentation:
         frame = self._use_bits(frame)
         if frame.color_trc in (_PQ, _HLG):
             name = "pq" if frame.color_trc == _PQ else "hlg"
-            frame = self._filtered(name, frame.reformat(format="rgb48le", threads=1))
+            frame = self._filtered(name, frame.reformat(format="gbrp10le", threads=1))
             self._done.add(Adaptation.TONE_MAPPED)
         image = _square(_rgb(frame), self._aspect)
         if image.shape[:2] != (frame.height, frame.width):

@@ -142,13 +142,14 @@ class VideoSource:
 
     @property
     def note(self) -> str:
-        """One sentence about what could not be read, "" if everything could."""
+        """One sentence about what could not be read, or was not foreseen in ``info.remark``; "" for nothing."""
         if self.truncated:
             known = f" of {self._declared}" if self._declared else ""
             return f"{self.path.name} ends too early, it was cut off: {self._index}{known} frames could be read."
         if self.damaged:
             return f"{self.path.name} is damaged: {self.damaged} parts of it could not be decoded and were left out."
-        return ""
+        later = [done for done in self._presentation.adaptations if done not in self._info.adaptations]
+        return adaptation_remark(later, "Some pictures")
 
     def read(self) -> Frame | None:
         """Return the next frame; None at the end or once closed."""
