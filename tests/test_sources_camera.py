@@ -251,7 +251,7 @@ def test_formats_validate_themselves() -> None:
         CameraFormat(fourcc="H")
 
 
-def test_a_sensor_of_ten_bits_is_not_dark(capture: type[FakeCapture]) -> None:
+def test_a_sensor_of_ten_bits_is_not_dark(devices: list[SimpleNamespace], capture: type[FakeCapture]) -> None:
     capture.image = np.full((72, 128), 512, np.uint16)
     source = open_camera(CameraSpec())
     assert np.abs(source.read().image.astype(int) - 128).max() <= 1
