@@ -17,6 +17,8 @@ from app.sources.video import VideoSource
 from model.geometry import similarity
 from tests.fakes import portrait
 
+pytestmark = pytest.mark.slow
+
 FRAMES, WIDTH, HEIGHT = 330, 1280, 720
 FACE = (slice(88, 180), slice(184, 268))
 """Rows and columns of the face in the portrait."""

@@ -42,6 +42,8 @@ from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 from tests.test_training import write_faces
 from tests.test_w300 import write_pts
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32
 SHAPE = GhcuConfig(POINTS, SIZE, True, pool=4, channels=(8, 8), hidden=24, low=0.05, high=0.10)
 TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8, max_steps=2)

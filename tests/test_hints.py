@@ -24,6 +24,8 @@ from model.solvers.report import StopReason
 from tests.fakes import face_points
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.slow
+
 Image = NDArray[np.uint8]
 Spoil = Callable[[Image], Image]
 SIZE = (640, 360)

@@ -24,6 +24,8 @@ from model.geometry import Crop
 from tests.fakes import SquareEngine, face_image, face_points
 from tests.lab_fakes import square_clip
 
+pytestmark = pytest.mark.slow
+
 
 class BlindEngine(SquareEngine):
     """Finds the face at the same place of every crop: all its flicker is the crop's."""

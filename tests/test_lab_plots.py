@@ -13,6 +13,8 @@ from app.lab.flicker.grid import FAMILIES, RWR_NAME
 from app.lab.flicker.plots import LOOKS, draw, frontier, scatter
 from tests.lab_fakes import RWR, experiment, result
 
+pytestmark = pytest.mark.slow
+
 
 def nme(own: GroupFigures) -> float:
     return own.nme_ratio

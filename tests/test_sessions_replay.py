@@ -32,6 +32,8 @@ from model.rwr.settings import RwrSettings
 from tests.recording_fakes import make_video, result
 from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipeline, tracked
 
+pytestmark = pytest.mark.slow
+
 ENGINE = EngineSettings()
 CHANGES = {
     4: TrackingSettings(compare=True),

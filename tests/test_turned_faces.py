@@ -22,6 +22,8 @@ from model.geometry import Crop
 from model.topology import inter_ocular
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points, portrait
 
+pytestmark = pytest.mark.slow
+
 SIZE = 640
 
 
