@@ -126,11 +126,13 @@ def test_a_video_named_as_a_picture(tmp_path: Path) -> None:
 TIMES = (40, 120, 33, 500)
 
 
-@pytest.mark.parametrize(("kind", "name"), [("WEBP", "a.webp"), ("PNG", "a.png"), ("PNG", "a.apng"), ("WEBP", "a.png")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("WEBP", "a.webp"), ("PNG", "a.png"), ("PNG", "a.apng"), ("WEBP", "a.png"), ("AVIF", "a.avif")]
+)
 def test_every_picture_of_an_animation_with_its_time(tmp_path: Path, kind: str, name: str) -> None:
     path = tmp_path / name
     pictures = [PIL.Image.fromarray(numbered(10 * index)) for index in range(4)]
-    options = {"lossless": True} if kind == "WEBP" else {}
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 100} if kind == "AVIF" else {}
     with path.open("wb") as file:
         pictures[0].save(file, kind, save_all=True, append_images=pictures[1:], duration=list(TIMES), **options)
     source = open_source(PathSpec(str(path)))

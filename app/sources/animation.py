@@ -1,5 +1,5 @@
-"""Animated WebP and APNG, picture by picture with their times; FFmpeg reads the one not at all, the other without
-its transparency."""
+"""Animated WebP, AVIF and APNG, picture by picture with their times; of these FFmpeg reads APNG only, without its
+transparency."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import bisect
 import itertools
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from app.core.frame import Frame
 from app.sources.base import Adaptation, SourceInfo, adaptation_remark
 from app.sources.content import PNG
 from app.sources.picture_files import flatten, open_image, orientation_of, turn
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 SHORTEST = 0.01
 """Pictures of this length or shorter are shown for :data:`INSTEAD`, as browsers do."""
@@ -40,7 +44,7 @@ class AnimationSource:
         try:
             self._data = data = path.read_bytes()
             self._image = open_image(data)
-            durations = _apng_durations(data) if data.startswith(PNG) else _webp_durations(data)
+            durations = _durations(data, self._image)
             # The still picture for programs that cannot show the animation, where it is not part of it.
             self._skipped = int(bool(self._image.info.get("default_image")))
             self._orientation = orientation_of(self._image, data)
@@ -116,6 +120,20 @@ class AnimationSource:
         if transparent:
             self._done.add(Adaptation.FLATTENED)
         return np.ascontiguousarray(turn(image, self._orientation))
+
+
+def _durations(data: bytes, image: Image) -> list[float]:
+    """Return the seconds of each picture."""
+    if data.startswith(PNG):
+        return _apng_durations(data)
+    if data.startswith(b"RIFF"):
+        return _webp_durations(data)
+    seconds = []  # Pillow tells them as it decodes
+    for index in range(int(getattr(image, "n_frames", 1))):
+        image.seek(index)
+        image.load()
+        seconds.append(_shown(float(image.info.get("duration", 0)) / 1000))
+    return seconds
 
 
 def _apng_durations(data: bytes) -> list[float]:

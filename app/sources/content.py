@@ -11,7 +11,8 @@ _JPEG = b"\xff\xd8\xff"
 _JPEG_2000 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
 _NETPBM = tuple(f"P{number}{space}".encode() for number in range(1, 8) for space in " \n\r\t#")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif"})
-"""Brands of still pictures; those of sequences ("hevc", "avis", ...) are videos to FFmpeg."""
+"""Brands of still pictures; a sequence of HEVC is a video to FFmpeg."""
+_AVIF_SEQUENCE = b"avis"
 _MOTION_JPEG_SUFFIXES = frozenset({".mjpeg", ".mjpg"})
 _HEAD = 64
 _WEBP_ANIMATION = 0x02
@@ -30,7 +31,7 @@ class Content(StrEnum):
 def content_of(path: Path) -> Content | None:
     """Return what the file holds; None if its first bytes do not tell or cannot be read.
 
-    An animation is a picture format with several pictures and their durations: APNG or animated WebP.
+    An animation is a picture format with several pictures and their durations: APNG, animated WebP or AVIF.
     """
     try:
         with path.open("rb") as file:
@@ -44,6 +45,8 @@ def content_of(path: Path) -> Content | None:
         return Content.ANIMATION if animated else Content.PICTURE
     if head.startswith(_JPEG):
         return Content.VIDEO if path.suffix.lower() in _MOTION_JPEG_SUFFIXES else Content.PICTURE
+    if head[4:8] == b"ftyp" and _AVIF_SEQUENCE in head[8 : int.from_bytes(head[:4])]:
+        return Content.ANIMATION
     if is_heif(head) or head.startswith((*TIFF, *_JPEG_2000, *_NETPBM)) or (head[:2] == b"BM" and not any(head[6:10])):
         return Content.PICTURE
     known_video = head[4:8] == b"ftyp" or head.startswith((b"\x1aE\xdf\xa3", b"GIF8", b"OggS", b"FLV\x01"))
