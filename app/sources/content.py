@@ -9,6 +9,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _JPEG = b"\xff\xd8\xff"
 _JPEG_2000 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
+_ICON = b"\x00\x00\x01\x00"
 _NETPBM = tuple(f"P{number}{space}".encode() for number in range(1, 8) for space in " \n\r\t#")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif"})
 """Brands of still pictures; a sequence of HEVC is a video to FFmpeg."""
@@ -47,7 +48,11 @@ def content_of(path: Path) -> Content | None:
         return Content.VIDEO if path.suffix.lower() in _MOTION_JPEG_SUFFIXES else Content.PICTURE
     if head[4:8] == b"ftyp" and _AVIF_SEQUENCE in head[8 : int.from_bytes(head[:4])]:
         return Content.ANIMATION
-    if is_heif(head) or head.startswith((*TIFF, *_JPEG_2000, *_NETPBM)) or (head[:2] == b"BM" and not any(head[6:10])):
+    if (
+        is_heif(head)
+        or head.startswith((*TIFF, *_JPEG_2000, *_NETPBM, _ICON))
+        or (head[:2] == b"BM" and not any(head[6:10]))
+    ):
         return Content.PICTURE
     known_video = head[4:8] == b"ftyp" or head.startswith((b"\x1aE\xdf\xa3", b"GIF8", b"OggS", b"FLV\x01"))
     return Content.VIDEO if known_video or (head[:4] == b"RIFF" and head[8:12] == b"AVI ") else None
