@@ -1,13 +1,15 @@
 """How right and how steady the signals are.
 
-    python -m benchmarks.signals [--pose | --clip]
+    python -m benchmarks.signals [--pose | --clip | --faces LIST IMAGES]
 
 1. Faces turned by known angles: the face model seen by a pinhole camera, its points with noise, by cameras whose focal
    length is not the assumed one, and with other noses than the model's.
 2. The demo clip, RwR and cold on the same frames: the standard deviation of every signal while the head is nearly
-   still and no folder hides it, after a straight line is taken off; roll against the true rotation; blinks and PERCLOS
-   against the true ones.
+   still and no folder hides it, after a straight line is taken off, and its change from frame to frame; roll against
+   the true rotation; blinks and PERCLOS against the true ones.
 3. The time that the signals of one face take.
+4. With ``--faces``, a list in WFLW's format and its pictures: signals from the network's landmarks against those from
+   people's, and how far the labelled faces are turned.
 """
 
 from __future__ import annotations
@@ -15,14 +17,18 @@ from __future__ import annotations
 import argparse
 import itertools
 import time
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
+from app.lab.accuracy.predict import RectPredictor
+from app.lab.accuracy.wflw import read_image, read_list
 from app.sources.demo import DemoClip, demo_truth
 from app.tracking.pipeline import build_pipeline
+from model.engine.open import open_engine
 from model.signals.head import FACE_MODEL, RIGID, head_pose, rotation
 from model.signals.track import NAMES, SIGNALS, Signals, SignalTracker, signal_values
 from model.topology import POINTS
@@ -42,7 +48,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pose", action="store_true", help="the first and the last part alone")
     parser.add_argument("--clip", action="store_true", help="the second part alone")
+    parser.add_argument("--faces", type=Path, nargs=2, metavar=("LIST", "IMAGES"), help="the fourth part alone")
     arguments = parser.parse_args()
+    if arguments.faces is not None:
+        print_faces(*arguments.faces)
+        return
     if not arguments.clip:
         print_pose()
         print_time()
@@ -112,10 +122,16 @@ def print_clip() -> None:
     clip.close()
     pipeline.close()
     still = truth.still & ~truth.occluded & (truth.blink <= 0) & (truth.mouth <= 0)
-    print(f"\n{int(still.sum())} still frames, standard deviation: signal, unit, RwR, cold, ratio")
+    print(
+        f"\n{int(still.sum())} still frames: signal, unit; standard deviation; from frame to frame (RwR, cold, ratio each)"
+    )
     for index, signal in enumerate(SIGNALS[:-3]):
-        rwr, cold = (steadiness(stamps[still], values[mode][still, index]) for mode in (Mode.RWR, Mode.COLD))
-        print(f"{signal.name}, {signal.unit}, {rwr:.4f}, {cold:.4f}, {rwr / cold:.2f}")
+        columns = [np.where(still, values[mode][:, index], np.nan) for mode in (Mode.RWR, Mode.COLD)]
+        figures = []
+        for measure in (steadiness, jitter):
+            rwr, cold = (measure(stamps, column) for column in columns)
+            figures.append(f"{rwr:.4f}, {cold:.4f}, {rwr / cold:.2f}")
+        print(f"{signal.name}, {signal.unit}; {'; '.join(figures)}")
     true_roll = np.degrees(np.arctan2(truth.matrix[:, 1, 0], truth.matrix[:, 0, 0]))
     clear = ~truth.occluded
     true_blinks = int(np.count_nonzero(np.diff((truth.blink > 0.5).astype(int)) == 1))
@@ -128,6 +144,29 @@ def print_clip() -> None:
         print(f"{blinks:.0f} blinks, PERCLOS {perclos:.3f}")
 
 
+def print_faces(faces: Path, images: Path) -> None:
+    """Print the difference of the signals of the network's landmarks from those of the labels."""
+    settings = EngineSettings()
+    engine = open_engine(settings.weights, settings.engine, settings.device, settings.threads)
+    predictor = RectPredictor(engine, engine.config.crop_scale, None)
+    labelled, found = [], []
+    for face in read_list(faces):
+        image = read_image(images, face)
+        size = (image.shape[1], image.shape[0])
+        prediction = predictor.predict(image, 0.0, face.box)
+        assert prediction is not None
+        pair = [SignalTracker().update(points, size, 0.0) for points in (face.landmarks, prediction.landmarks)]
+        if pair[0] is not None and pair[1] is not None:
+            labelled.append(row(pair[0]))
+            found.append(row(pair[1]))
+    truth, off = np.array(labelled), np.abs(np.subtract(found, labelled))
+    print(f"{len(truth)} faces: signal, unit, labels' 5th percentile, median, 95th; absolute difference's median, 90th")
+    for index, signal in enumerate(SIGNALS[:-3]):
+        low, middle, high = np.percentile(truth[:, index], (5, 50, 95))
+        usual, most = np.percentile(off[:, index], (50, 90))
+        print(f"{signal.name}, {signal.unit}, {low:.2f}, {middle:.2f}, {high:.2f}; {usual:.3f}, {most:.3f}")
+
+
 def row(signals: Signals) -> list[float]:
     """Return the values of all signals, NaN for what is not known."""
     return [np.nan if value is None else float(value) for value in signal_values(signals)]
@@ -138,6 +177,14 @@ def steadiness(seconds: Array, values: Array) -> float:
     known = np.isfinite(values)
     line = np.polyfit(seconds[known], values[known], 1)
     return float(np.std(values[known] - np.polyval(line, seconds[known])))
+
+
+def jitter(seconds: Array, values: Array) -> float:
+    """Return the root mean square change from one frame to the next over the square root of two.
+
+    That is the standard deviation of noise that differs from frame to frame; slow motion of the head hardly adds to it.
+    """
+    return float(np.sqrt(np.nanmean(np.diff(values) ** 2) / 2))
 
 
 if __name__ == "__main__":

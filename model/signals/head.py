@@ -106,7 +106,8 @@ def head_pose(landmarks: NDArray[np.floating], size: tuple[int, int]) -> HeadPos
     if scales[0] <= 1e-9:
         return None
     rows = left @ right
-    turned = np.vstack([rows, np.cross(rows[0], rows[1])])
+    (a, b, c), (d, e, f) = rows.tolist()
+    turned = np.array([(a, b, c), (d, e, f), (b * f - c * e, c * d - a * f, a * e - b * d)])
     focal = FOCAL_LENGTH * max(size)
     centre = np.array([(size[0] - 1) / 2, (size[1] - 1) / 2])
     # Of the middle of the eyes: the model's origin, from the centre of its points.

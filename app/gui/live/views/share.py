@@ -63,7 +63,10 @@ class ShareSheet(Sheet):
         self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=CameraPicture(name))))
         self._add(ShareField.CAMERA, self.picture)
         self.body.addWidget(
-            small_label("Nothing leaves this computer unless you name another one. Formats: docs/guide/sharing.md.")
+            small_label(
+                "Nothing leaves this computer unless you name another one or the network. Formats: "
+                "docs/guide/sharing.md."
+            )
         )
         self.switches[ShareField.JSON].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
         self.switches[ShareField.OSC].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
