@@ -123,7 +123,7 @@ def print_clip() -> None:
     pipeline.close()
     still = truth.still & ~truth.occluded & (truth.blink <= 0) & (truth.mouth <= 0)
     print(
-        f"\n{int(still.sum())} still frames: signal, unit; standard deviation; from frame to frame (RwR, cold, ratio each)"
+        f"\n{int(still.sum())} still frames: signal, unit; standard deviation; frame to frame (RwR, cold, ratio each)"
     )
     for index, signal in enumerate(SIGNALS[:-3]):
         columns = [np.where(still, values[mode][:, index], np.nan) for mode in (Mode.RWR, Mode.COLD)]
