@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -170,7 +171,25 @@ def test_further_pages_are_said(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     scene().save(path, save_all=True, append_images=[scene(), scene()])
     source = open_picture(path)
-    assert source.note == "2 further pages were left out of a.tif."
+    assert source.note == "2 further pictures were left out of a.tif."
+
+
+@pytest.mark.parametrize(("name", "kind"), [("a.webp", "WEBP"), ("a.png", "PNG"), ("a.avif", "AVIF")])
+def test_an_animation_among_photos_gives_its_first_picture_and_says_so(tmp_path: Path, name: str, kind: str) -> None:
+    pictures = [PIL.Image.fromarray(numbered(10 * index)) for index in range(4)]
+    pictures[0].save(tmp_path / name, kind, save_all=True, append_images=pictures[1:], duration=100)
+    scene().save(tmp_path / "b.png")
+    source = open_folder(tmp_path)
+    frames = read_all(source)
+    assert len(frames) == 2
+    assert abs(int(frames[0].image[5, 5, 0]) - int(numbered(0)[0, 0, 0])) <= 2
+    assert source.note == f"3 further pictures were left out of {name}."
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes")
+def test_a_pipe_is_not_opened_to_learn_its_kind(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    assert PathSpec(str(tmp_path / "a.png")).kind is SourceKind.PICTURE
 
 
 def moving(index: int, width: int = 96, height: int = 64) -> PIL.Image.Image:

@@ -35,6 +35,8 @@ def content_of(path: Path) -> Content | None:
     An animation is a picture format with several pictures and their durations: APNG, animated WebP or AVIF.
     """
     try:
+        if not path.is_file():  # opening a pipe would wait for its other end
+            return None
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except (OSError, ValueError):

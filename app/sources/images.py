@@ -101,10 +101,8 @@ class ImageSource:
                 f"{len(self.skipped)} {plural} could not be read and were left out: {_listed(self.skipped)}."
             )
         if self._more:
-            pages = sum(self._more.values())
-            sentences.append(
-                f"{pages} further {'page was' if pages == 1 else 'pages were'} left out of {_listed(list(self._more))}."
-            )
+            count, files = sum(self._more.values()), _listed(list(self._more))
+            sentences.append(f"{count} further {'picture was' if count == 1 else 'pictures were'} left out of {files}.")
         later = tuple(done for done in Adaptation if done in self._done and done not in self._info.adaptations)
         return " ".join(filter(None, (*sentences, self._adapted(later))))
 

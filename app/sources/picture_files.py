@@ -32,7 +32,7 @@ class Picture:
     Attributes:
         image: (h, w, 3) uint8 RGB.
         adaptations: what was done to what is stored.
-        more: further pages or pictures in the file, which are left out.
+        more: further pages or pictures of an animation in the file, which are left out.
     """
 
     image: NDArray[np.uint8]
@@ -176,11 +176,12 @@ def _is_turned_by_heif(data: bytes) -> bool:
 
 def _facts(data: bytes) -> tuple[int, int]:
     """Return the EXIF orientation and the number of pages."""
-    if data.startswith(PNG) and b"eXIf" not in data and b"XML:com.adobe.xmp" not in data:
+    if data.startswith(PNG) and not any(chunk in data for chunk in (b"eXIf", b"XML:com.adobe.xmp", b"acTL")):
         return 1, 1  # Pillow would decode all of it, since EXIF data may follow the pixels
     try:
         with open_image(data) as opened:
-            pages = int(getattr(opened, "n_frames", 1)) if data.startswith(TIFF) else 1
+            # Further pictures of a JPEG are previews and the like.
+            pages = 1 if opened.format in ("JPEG", "MPO") else int(getattr(opened, "n_frames", 1))
             return orientation_of(opened, data), pages
     except Exception:  # damaged metadata, in whatever way; OpenCV has read the picture
         return 1, 1
