@@ -358,3 +358,18 @@ def test_age_counts_frames_since_the_cold_start() -> None:
     pipeline.configure(TrackingSettings())
     ages += [pipeline.process(Frame(4 + t, 0.2 + t / 30, image(300), 0.0)).faces[0].estimate.report.age for t in (0, 1)]
     assert ages == [0, 1, 2, 0, 1]
+
+
+def no_faces(picture: NDArray[np.uint8]) -> list[Detection]:
+    return []
+
+
+def test_a_face_that_the_detector_misses_for_long_is_lost_once_and_for_all() -> None:
+    detector = SquareDetector()
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=1))
+    first = play(pipeline, [image(300)] * 3)
+    detector.detect = no_faces  # type: ignore[method-assign]
+    later = [pipeline.process(Frame(3 + t, (3 + t) / 30, image(300), 0.0)) for t in range(20)]
+    assert first[-1].faces
+    assert [event for result in later for event in result.events] == [FaceLost(0, LossReason.NOT_SEEN)]
+    assert not later[-1].faces
