@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QPushButton
 from pytestqt.qtbot import QtBot
@@ -28,6 +29,8 @@ from app.gui.live.presenters.chooser import Ask, CameraChoice
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
+from app.gui.live.views.bar import SIGN_WIDTH
+from app.gui.live.views.page import LivePage, PagePart
 from app.gui.main_window import MainWindow
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.picture import Placement, prepare
@@ -36,6 +39,7 @@ from app.gui.theme import theme
 from app.gui.widgets.overlay import draw_faces
 from app.gui.widgets.video import VideoView
 from app.gui.window import run_window
+from app.gui.window_state import LEAST_SIZE, fitted
 from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec
 from model.topology import REGIONS
@@ -133,14 +137,14 @@ def test_start_and_stop(open_window: Open, qtbot: QtBot) -> None:
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_S)
     assert window.view.picture is None
-    assert window.page.bar.play.text().strip() == "Start"
+    assert window.page.bar.play.accessibleName() == "Start"
     assert not window.page.bar.record.isEnabled()
     assert not window.page.bar.snapshot.isEnabled()
     qtbot.wait(150)
     assert window.view.picture is None
     press(window, qtbot, Qt.Key.Key_S)
     wait_for_picture(window, qtbot)
-    assert window.page.bar.play.text().strip() == "Stop"
+    assert window.page.bar.play.accessibleName() == "Stop"
 
 
 def test_mirror_flips_the_picture(open_window: Open, qtbot: QtBot) -> None:
@@ -395,3 +399,46 @@ def test_tracking_rests_behind_the_session_pages(open_window: Open, qtbot: QtBot
     qtbot.waitUntil(lambda: live.resting, timeout=WAIT_MS)
     press(window, qtbot, Qt.Key.Key_L)
     qtbot.waitUntil(lambda: not live.resting, timeout=WAIT_MS)
+
+
+TITLE_BAR, BORDER = 20, 1
+SMALL = QRect(0, 0, 1366, 768)
+
+
+@pytest.mark.parametrize(
+    ("client", "available", "expected"),
+    [
+        (QRect(1, 20, 1366, 768), SMALL, QRect(1, 20, 1364, 747)),
+        (QRect(101, 120, 800, 600), SMALL, QRect(101, 120, 800, 600)),
+        (QRect(900, 400, 800, 600), SMALL, QRect(565, 167, 800, 600)),
+        (QRect(-300, -50, 800, 600), SMALL, QRect(1, 20, 800, 600)),
+        (QRect(1, 20, 1440, 900), QRect(0, 30, 1280, 690), QRect(1, 50, 1278, 669)),
+        (QRect(1, 20, 640, 360), QRect(0, 0, 640, 360), QRect(1, 20, 638, 339)),
+    ],
+)
+def test_the_whole_frame_of_a_window_fits_on_the_screen(client: QRect, available: QRect, expected: QRect) -> None:
+    frame = client.adjusted(-BORDER, -TITLE_BAR, BORDER, BORDER)
+    assert fitted(client, frame, available) == expected
+    assert available.contains(expected.adjusted(-BORDER, -TITLE_BAR, BORDER, BORDER))
+
+
+@pytest.mark.parametrize(("width", "height"), [(LEAST_SIZE[0], LEAST_SIZE[1]), (683, 364), (1000, 620), (1366, 740)])
+def test_every_button_of_the_bar_is_on_a_small_window(
+    width: int, height: int, application: QApplication, qtbot: QtBot
+) -> None:
+    page = LivePage()
+    qtbot.addWidget(page)
+    page.open_parts((PagePart.PANEL, PagePart.DRAWER))
+    page.resize(width, height)
+    page.show()
+    qtbot.waitExposed(page)
+    QApplication.processEvents()
+    assert page.size().toTuple() == (width, height)
+    edges = []
+    for button in page.bar.findChildren(QPushButton):
+        place = QRect(button.mapTo(page, QPoint(0, 0)), button.size())
+        assert page.rect().contains(place), button.objectName()
+        assert button.width() >= min(button.sizeHint().width(), SIGN_WIDTH)
+        edges.append((place.left(), place.right()))
+    edges.sort()
+    assert [(one, other) for one, other in itertools.pairwise(edges) if one[1] >= other[0]] == []

@@ -368,8 +368,42 @@ def test_a_face_that_the_detector_misses_for_long_is_lost_once_and_for_all() -> 
     detector = SquareDetector()
     pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=1))
     first = play(pipeline, [image(300)] * 3)
-    detector.detect = no_faces  # type: ignore[method-assign]
+    detector.detect = no_faces  # type: ignore[method-assign, assignment]
     later = [pipeline.process(Frame(3 + t, (3 + t) / 30, image(300), 0.0)) for t in range(20)]
     assert first[-1].faces
     assert [event for result in later for event in result.events] == [FaceLost(0, LossReason.NOT_SEEN)]
     assert not later[-1].faces
+
+
+class CoveringEngine(SquareEngine):
+    """Sees only the brighter of two squares in a crop: the face in front."""
+
+    def _target(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        front = np.where(crop > FRONT, crop, 0) if np.count_nonzero(crop[:, :, 0] > FRONT) > 500 else crop
+        return super()._target(front.astype(np.uint8))
+
+
+FRONT = 245
+
+
+@pytest.mark.parametrize("walker", [0, 1])
+def test_of_two_faces_that_cross_the_one_in_front_keeps_its_number_and_the_other_is_lost(walker: int) -> None:
+    begin, end, other = (120, 520, 340) if walker == 0 else (520, 120, 340)
+    pictures = []
+    for x in np.linspace(begin, end, 50):
+        picture = np.minimum(face_image(640, 360, other, 180, SIDE), 235)
+        left = round(float(x) - SIDE / 2)
+        picture[120:240, left : left + 120] = 255
+        pictures.append(picture)
+    pipeline = Pipeline(CoveringEngine(), SquareDetector(), TrackingSettings(rwr=False, max_faces=2, detect_every=5))
+    results = play(pipeline, pictures)
+    number = next(face.face for face in results[3].faces if abs(face.crop.centre_x - begin) < 80)
+    for result, x in zip(results, np.linspace(begin, end, 50), strict=True):
+        in_front = next(face for face in result.faces if face.face == number)
+        assert abs(float(in_front.estimate.landmarks[:, 0].mean()) - x) < 30
+    before: set[int] = set()
+    for result in results:
+        now = {face.face for face in result.faces}
+        lost = {event.face for event in result.events if isinstance(event, FaceLost)}
+        assert before - now == lost
+        before = now

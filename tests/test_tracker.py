@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from app.core.events import LossReason
 from app.tracking.detector import Detection
-from app.tracking.tracker import Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
+from app.tracking.tracker import Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop, watch_motion
 from model.geometry import Crop
 from tests.fakes import face_points
 
@@ -66,6 +67,19 @@ def test_a_track_far_from_every_detection_gets_none() -> None:
 def test_the_younger_of_two_tracks_on_one_face_is_dropped() -> None:
     kept = drop_overlapping([track(3, 205), track(1, 200), track(2, 400)], POLICY)
     assert [track.face for track in kept] == [1, 2]
+
+
+def test_of_two_tracks_on_one_face_the_disturbed_one_is_dropped() -> None:
+    covered, walker = track(0, 300), track(1, 200)
+    for x in (200, 210, 220, 230):
+        for one, place in ((covered, 300 if x < 230 else 235), (walker, x)):
+            landmarks = face_points(place, 200, 100)
+            watch_motion(one, landmarks, POLICY)
+            one.landmarks, one.crop = landmarks, detection(place).crop(POLICY.crop_scale)
+    assert walker.unrest < 0.01 < 0.5 < covered.unrest
+    assert [each.face for each in drop_overlapping([covered, walker], POLICY)] == [1]
+    walker.doubt = LossReason.UNCERTAIN
+    assert [each.face for each in drop_overlapping([covered, walker], POLICY)] == [0]
 
 
 def test_the_first_crop_is_the_expected_landmark_box_scaled() -> None:

@@ -16,6 +16,7 @@ class LossReason(StrEnum):
     UNCERTAIN = "uncertain landmarks"
     JUMPED = "face jumped"
     CHANGED_SIZE = "face changed size"
+    COVERED = "covered by another face"
 
 
 class ResetReason(StrEnum):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from app.gui.holdstill.presenters.hold_still import HoldStill
@@ -159,6 +159,11 @@ class MainWindow(QMainWindow):
             self.page.share.show_status(status_lines(self.presenter.share_reading, facts.sharing))
         self.page.place()
         self._tell_bridge()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Fit the window's frame to the screen."""
+        super().showEvent(event)
+        self.window_state.fit_when_framed()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Finish the recording and release the source first, without blocking; then close for good."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray
+from PySide6.QtCore import QByteArray, QRect, QTimer
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from app.gui.live.presenters.flicker import FlickerView
@@ -12,7 +12,28 @@ from app.gui.live.views.page import LivePage
 from app.gui.theme.manager import ThemeManager
 
 START_SIZE = (1440, 900)
-LEAST_SIZE = (1170, 620)
+LEAST_SIZE = (640, 330)
+"""Fits a screen of 1280 x 720 pixels at twice the scale, with the title bar."""
+FRAME_MS = (0, 250, 1000)
+"""When to look after a window was shown: window managers add the title bar a little later."""
+
+
+def fitted(client: QRect, frame: QRect, available: QRect) -> QRect:
+    """Return where a window belongs so that its whole frame is on the screen; it is moved first and shrunk if it must.
+
+    Args:
+        client: the window without its frame.
+        frame: with its title bar and borders.
+        available: the part of the screen that windows may cover.
+    """
+    left, top = client.left() - frame.left(), client.top() - frame.top()
+    width = min(client.width(), available.width() - (frame.width() - client.width()))
+    height = min(client.height(), available.height() - (frame.height() - client.height()))
+    right_most = available.right() + 1 - (frame.width() - client.width()) + left - width
+    lowest = available.bottom() + 1 - (frame.height() - client.height()) + top - height
+    x = max(available.left() + left, min(client.left(), right_most))
+    y = max(available.top() + top, min(client.top(), lowest))
+    return QRect(x, y, width, height)
 
 
 class WindowState:
@@ -41,6 +62,19 @@ class WindowState:
         page.view.set_divider(presenter.chosen.divider)
         page.view.divider_moved.connect(lambda share: presenter.choose(divider=share))
         page.panel.compare_view.chosen.connect(self.show_both)
+
+    def fit_when_framed(self) -> None:
+        """Keep the window, title bar included, on the screen once it is shown."""
+        for milliseconds in FRAME_MS:
+            QTimer.singleShot(milliseconds, self._window, self._fit)
+
+    def _fit(self) -> None:
+        window = self._window
+        if window.isMaximized() or window.isFullScreen() or not window.isVisible():
+            return
+        wanted = fitted(window.geometry(), window.frameGeometry(), window.screen().availableGeometry())
+        if wanted != window.geometry():
+            window.setGeometry(wanted)
 
     def remember(self) -> None:
         """Have the presenter remember the window's geometry and open parts."""

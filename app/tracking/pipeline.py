@@ -29,7 +29,18 @@ from app.tracking.face_solver import FaceSolver, FollowedFace, SolvedFace
 from app.tracking.parts import Part, parts_of
 from app.tracking.scene import CutDetector
 from app.tracking.stages import StageTimes
-from app.tracking.tracker import Identities, Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop
+from app.tracking.tracker import (
+    Identities,
+    Policy,
+    Track,
+    agrees,
+    doubt,
+    drop_overlapping,
+    loss,
+    match,
+    next_crop,
+    watch_motion,
+)
 from model.config import LANDMARKS
 from model.engine.base import Engine
 from model.engine.fallback import open_plainest
@@ -134,7 +145,7 @@ class Pipeline:
             result = self._accept(frame, face, answers, events)
             if result is not None:
                 results.append(result)
-        self._remove_twins()
+        self._remove_twins(frame, events)
         alive = {face.track.face for face in self._faces}
         results = [result for result in results if result.face in alive]
         results.sort(key=lambda result: result.crop.side, reverse=True)
@@ -288,6 +299,7 @@ class Pipeline:
             track.sure = crop
         track.doubt = None if track.trust and reason is LossReason.UNCERTAIN else reason
         track.trust = max(0, track.trust - 1)
+        watch_motion(track, main.landmarks, self._policy)
         track.landmarks = main.landmarks
         track.crop = next_crop(crop, main.landmarks, self._policy)
         with self._times.timed("signals"):
@@ -301,10 +313,15 @@ class Pipeline:
         other = next((estimate for name, estimate in estimates.items() if name != mode), None)
         return FaceResult(track.face, crop, estimates[mode], other)
 
-    def _remove_twins(self) -> None:
-        if len(self._faces) > 1:
-            kept = {track.face for track in drop_overlapping([face.track for face in self._faces], self._policy)}
-            self._faces = [face for face in self._faces if face.track.face in kept]
+    def _remove_twins(self, frame: Frame, events: list[TrackingEvent]) -> None:
+        """Drop the tracks whose face another one covers, and report them as lost."""
+        if len(self._faces) < 2:
+            return
+        kept = {track.face for track in drop_overlapping([face.track for face in self._faces], self._policy)}
+        for face in self._faces:
+            if face.track.face not in kept:
+                self._lose(face, frame, LossReason.COVERED, events)
+        self._faces = [face for face in self._faces if face.track.face in kept]
 
 
 def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeline:

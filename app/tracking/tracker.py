@@ -45,6 +45,7 @@ class Policy:
         disputes: detections in a row that do not confirm the crop after which the track moves to the
             detection; a hand in front of the face moves the detector's box for a frame or two. A track in doubt
             moves at the first.
+        calming: share of a track's unrest that is left after a frame.
     """
 
     crop_scale: float = 1.25
@@ -63,6 +64,7 @@ class Policy:
     agree_distance: float = 0.25
     agree_growth: float = 1.5
     disputes: int = 3
+    calming: float = 0.9
 
 
 @dataclass(slots=True)
@@ -79,6 +81,8 @@ class Track:
         doubt: why the last result is doubted, None if it is not.
         trust: frames left in which uncertain landmarks raise no doubt.
         sure: the crop of the last frame whose landmarks were not in doubt.
+        velocity: movement of the landmark box in the last frame, box sides.
+        unrest: how abruptly it moved lately, see :func:`unrest`; 0 is at rest or in even motion.
     """
 
     face: int
@@ -90,6 +94,8 @@ class Track:
     doubt: LossReason | None = None
     trust: int = 0
     sure: Crop | None = None
+    velocity: NDArray[np.floating] | None = None
+    unrest: float = 0.0
 
 
 def box_side(landmarks: NDArray[np.floating]) -> float:
@@ -202,10 +208,31 @@ def agrees(crop: Crop, detection: Detection, policy: Policy) -> bool:
     return near and 1 / policy.agree_growth < seen.side / crop.side < policy.agree_growth
 
 
+def watch_motion(track: Track, landmarks: NDArray[np.floating], policy: Policy) -> None:
+    """Bring ``track.velocity`` and ``track.unrest`` up to date with its next landmarks, before it takes them.
+
+    Unrest is the change of velocity and of the box's size in one frame, in box sides; it fades by ``policy.calming``
+    a frame. A face that is covered by another loses its landmarks to that one at once, while the one in front moves on
+    as before.
+    """
+    if track.landmarks is None:
+        return
+    before = box_side(track.landmarks)
+    velocity = (box_centre(landmarks) - box_centre(track.landmarks)) / before
+    jerk = abs(math.log(max(box_side(landmarks), 1e-6) / before))
+    if track.velocity is not None:
+        jerk += float(np.linalg.norm(velocity - track.velocity))
+    track.velocity, track.unrest = velocity, max(policy.calming * track.unrest, jerk)
+
+
 def drop_overlapping(tracks: Sequence[Track], policy: Policy) -> list[Track]:
-    """Return the tracks without those that have drifted onto the face of an older track."""
+    """Return the tracks without those that have drifted onto another one's face.
+
+    Of two on one face the one whose landmarks are not in doubt is kept, then the one that moved more evenly, then the
+    older one.
+    """
     kept: list[Track] = []
-    for track in sorted(tracks, key=lambda track: track.face):
+    for track in sorted(tracks, key=lambda track: (track.doubt is not None, track.unrest, track.face)):
         twin = any(
             np.hypot(track.crop.centre_x - other.crop.centre_x, track.crop.centre_y - other.crop.centre_y)
             < policy.match_distance / 2 * min(track.crop.side, other.crop.side)

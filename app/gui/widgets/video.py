@@ -59,7 +59,7 @@ class VideoView(QWidget):
         self._dragging = False
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(320, 240)
+        self.setMinimumSize(240, 120)
         self.setMouseTracking(True)
         self.setAccessibleName("Video with landmarks")
 

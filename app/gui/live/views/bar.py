@@ -15,10 +15,11 @@ from app.gui.theme import theme
 from app.gui.widgets.icons import SIZE, icon
 from app.sources.spec import SourceSpec
 
-SOURCE_WIDTH = 190
+SOURCE_WIDTH, NARROW_SOURCE_WIDTH = 190, 110
 SIGN_WIDTH = 40
 ROOM_FOR_WORDS = 1100
-LEAST_WIDTH = 836
+ROOM_FOR_STATES = 836
+LEAST_WIDTH = 632
 
 SHAPES_OF_ACTIONS: dict[str, str] = {
     ActionName.SNAPSHOT: "camera",
@@ -124,6 +125,7 @@ class ControlBar(QWidget):
         self._active = False
         self._recording = False
         self._narrow = False
+        self._tight = False
         self.refresh_icons()
 
     def minimumSizeHint(self) -> QSize:
@@ -137,11 +139,25 @@ class ControlBar(QWidget):
             self._narrow = narrow
             for button in (self.snapshot, self.sessions, self.lab, self.hold_still):
                 button.setText("" if narrow else f"  {BY_NAME[ActionName(button.objectName())].label}")
-                button.setProperty("sign", narrow)
-                button.setMinimumWidth(SIGN_WIDTH if narrow else 0)
-                button.style().unpolish(button)
-                button.style().polish(button)
+                _show_as_sign(button, narrow)
+        tight = self.width() < ROOM_FOR_STATES
+        if tight != self._tight:
+            self._tight = tight
+            self.source.setFixedWidth(NARROW_SOURCE_WIDTH if tight else SOURCE_WIDTH)
+            self._label_states()
+            for button in (self.play, self.record):
+                _show_as_sign(button, tight)
         super().resizeEvent(event)
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+
+    def _label_states(self) -> None:
+        """Label the buttons that start and stop, where there is room for words."""
+        starts, records = "Stop" if self._active else "Start", "Finish" if self._recording else "Record"
+        for button, word in ((self.play, starts), (self.record, records)):
+            button.setText("" if self._tight else f"  {word}")
+            button.setAccessibleName(word)
 
     def refresh_icons(self) -> None:
         """Redraw the icons in the current colours."""
@@ -166,8 +182,7 @@ class ControlBar(QWidget):
         recording = state.recording is not None
         if (state.active, recording) != (self._active, self._recording):
             self._active, self._recording = state.active, recording
-            self.play.setText("  Stop" if state.active else "  Start")
-            self.record.setText("  Finish" if recording else "  Record")
+            self._label_states()
             self.refresh_icons()
         self.record.setChecked(recording)
         self.record.setEnabled(recording or state.can_record)
@@ -196,6 +211,14 @@ class ControlBar(QWidget):
         button.setFixedWidth(SIGN_WIDTH)
         button.setProperty("sign", True)
         return button
+
+
+def _show_as_sign(button: QPushButton, alone: bool) -> None:
+    """Style a button for its icon alone, or for its icon and a word."""
+    button.setProperty("sign", alone)
+    button.setMinimumWidth(SIGN_WIDTH if alone else 0)
+    button.style().unpolish(button)
+    button.style().polish(button)
 
 
 def fill_source_menu(menu: QMenu, choices: Sequence[Choice], chosen: Callable[[SourceSpec | Ask], object]) -> None:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from PySide6.QtCore import QRect
-from PySide6.QtGui import QHideEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.core.modes import Baseline
@@ -33,6 +33,8 @@ from app.sources.base import Playback
 
 BANNER_WIDTH = 720
 BANNER_TOP = 50
+ROOM_BESIDE_PANEL = 1170
+"""Width of the page from which the bar with all its labels of states fits beside the panel."""
 
 
 class PagePart(StrEnum):
@@ -78,17 +80,23 @@ class LivePage(QWidget):
         }
         self.tour = TourCard(self, targets)
         self.sheets = Sheets(self.keys, self.preferences, self.share)
-        left = QVBoxLayout()
-        left.setContentsMargins(0, 0, 0, 0)
-        left.setSpacing(0)
-        left.addWidget(self.view, 1)
+        self._left = QVBoxLayout()
+        self._left.setContentsMargins(0, 0, 0, 0)
+        self._left.setSpacing(0)
+        self._left.addWidget(self.view, 1)
         for widget in (self.scrub, self.drawer, self.bar):
-            left.addWidget(widget)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addLayout(left, 1)
-        layout.addWidget(self.panel)
+            self._left.addWidget(widget)
+        body = QWidget()  # clips the drawer where there is no room for all of it
+        body.setMinimumSize(1, 1)
+        row = QHBoxLayout(body)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addLayout(self._left, 1)
+        row.addWidget(self.panel)
+        self._rows = QVBoxLayout(self)
+        self._rows.setContentsMargins(0, 0, 0, 0)
+        self._rows.setSpacing(0)
+        self._rows.addWidget(body, 1)
         self.open_parts((PagePart.PANEL,))
         self.view.resized.connect(self.place)
 
@@ -117,6 +125,13 @@ class LivePage(QWidget):
         self.panel.signals.setVisible(not shown)
         if not shown:
             self.panel.show()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the bar the whole width where it does not fit beside the panel."""
+        rows = self._rows if self.width() < ROOM_BESIDE_PANEL else self._left
+        if rows.indexOf(self.bar) < 0:
+            rows.addWidget(self.bar)
+        super().resizeEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Ask for pictures."""
