@@ -114,10 +114,18 @@ def test_what_is_seen_in_a_turned_picture_is_put_back(quarters: int) -> None:
 
 def test_a_face_seen_upright_and_turned_is_one_face() -> None:
     upright = Detection(0, 0, 100, 100, 0.8)
-    same, other = Detection(5, 5, 105, 105, 0.9, 180.0), Detection(300, 0, 400, 100, 0.7, 90.0)
+    same, other = Detection(5, 5, 105, 105, 0.9, 180.0), Detection(300, 0, 400, 100, 0.85, 90.0)
     first, second = with_turned([upright], [same, other])
     assert (first.confidence, first.others) == (0.8, (same,))
     assert second == other
+
+
+def test_a_face_seen_in_a_turned_picture_only_must_be_seen_better_than_upright_ones_at_its_place() -> None:
+    upright = Detection(0, 0, 100, 100, 0.9)
+    beside = Detection(70, 70, 170, 170, 0.85, 180.0)
+    assert with_turned([upright], [beside]) == [upright]
+    assert with_turned([], [Detection(300, 0, 400, 100, 0.65, 90.0)]) == []
+    assert with_turned([], [Detection(300, 0, 400, 100, 0.75, 90.0)])[0].angle == 90
 
 
 class SearchingDetector(SquareDetector):

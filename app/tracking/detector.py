@@ -35,6 +35,8 @@ SAME_FACE = 0.3
 """Boxes whose intersection over union exceeds this are one face; the models themselves use the same threshold."""
 NESTED = 0.9
 """A box that lies by more than this share inside a larger one is not a face of its own."""
+SURE_BESIDE_UPRIGHT = 0.8
+"""Confidence asked of a face that is seen in a turned picture only, where upright ones are seen."""
 SURE_IN_PART = 0.6
 """Confidence asked of a face found in a part of the picture: many parts are many chances to be wrong."""
 PART_MARGIN = 0.02
@@ -303,13 +305,22 @@ def with_turned(upright: Sequence[Detection], turned: Sequence[Detection]) -> li
     """Return the faces seen in a picture as it is and turned, those seen for sure first, then the largest.
 
     Upside down, a face is often taken for one that hangs; so where one is seen in several positions, the upright one is
-    returned and keeps the others in mind. Seen in a turned picture only, a face must be seen for sure.
+    returned and keeps the others in mind. A face seen in a turned picture only must be seen for sure, the more so
+    beside upright ones, and must not share any place with one that is seen better.
     """
     faces = [
         replace(face, others=tuple(other for other in turned if other.overlap(face) > SAME_FACE)) for face in upright
     ]
     known = [other for face in faces for other in face.others]
-    faces += largest_first([face for face in turned if face.confidence >= SURE and face not in known])
+    least = SURE_BESIDE_UPRIGHT if upright else SURE
+    faces += [
+        face
+        for face in largest_first(turned)
+        if face not in known
+        and face.confidence >= least
+        and face.x2 - face.x1 >= SMALLEST_FACE
+        and all(face.confidence > other.confidence for other in upright if face.overlap(other) > 0)
+    ]
 
     def rank(face: Detection) -> tuple[bool, float]:
         return max(each.confidence for each in (face, *face.others)) >= SURE, face.area
