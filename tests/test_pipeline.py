@@ -407,3 +407,19 @@ def test_of_two_faces_that_cross_the_one_in_front_keeps_its_number_and_the_other
         lost = {event.face for event in result.events if isinstance(event, FaceLost)}
         assert before - now == lost
         before = now
+
+
+def test_the_most_central_face_is_followed_where_that_is_asked_for() -> None:
+    pictures = [np.maximum(face_image(640, 360, 110, 180, 140), face_image(640, 360, 340, 180, 100))] * 2
+    for follow, x in (("largest", 110), ("centre", 340)):
+        (face,) = play(build(follow=follow), pictures)[-1].faces
+        assert abs(face.crop.centre_x - x) < 20
+
+
+def test_the_face_with_the_number_asked_for_comes_first() -> None:
+    pictures = [np.maximum(face_image(640, 360, 110, 180, 140), face_image(640, 360, 340, 180, 100))] * 2
+    orders = {
+        follow: [face.face for face in play(build(max_faces=2, follow=follow), pictures)[-1].faces]
+        for follow in ("largest", "first", "1")
+    }
+    assert orders == {"largest": [0, 1], "first": [0, 1], "1": [1, 0]}

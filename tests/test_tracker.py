@@ -3,10 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from app.core.events import LossReason
 from app.tracking.detector import Detection
-from app.tracking.tracker import Policy, Track, agrees, doubt, drop_overlapping, loss, match, next_crop, watch_motion
+from app.tracking.tracker import (
+    Policy,
+    Track,
+    agrees,
+    doubt,
+    drop_overlapping,
+    in_order,
+    loss,
+    match,
+    next_crop,
+    watch_motion,
+)
 from model.geometry import Crop
 from tests.fakes import face_points
 
@@ -80,6 +92,14 @@ def test_of_two_tracks_on_one_face_the_disturbed_one_is_dropped() -> None:
     assert [each.face for each in drop_overlapping([covered, walker], POLICY)] == [1]
     walker.doubt = LossReason.UNCERTAIN
     assert [each.face for each in drop_overlapping([covered, walker], POLICY)] == [0]
+
+
+@pytest.mark.parametrize(
+    ("follow", "expected"), [("largest", [1, 0, 2]), ("centre", [2, 1, 0]), ("first", [2, 0, 1]), ("7", [1, 0, 2])]
+)
+def test_which_face_comes_first(follow: str, expected: list[int]) -> None:
+    places = [(4, Crop(100, 100, 80)), (7, Crop(220, 100, 120)), (2, Crop(160, 120, 60))]
+    assert in_order(follow, places, 320, 240) == expected
 
 
 def test_the_first_crop_is_the_expected_landmark_box_scaled() -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.engine_options import add_engine_options, engine_settings
+from app.cli.follow_option import add_follow_option
 from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import SourceError, UserError
 from app.core.modes import Baseline
 from app.core.presets import PRESETS
+from app.core.settings import parse_follow
 from app.gui.presenters.palettes import Theme
 from app.sources.spec import PathSpec, parse_source
 
@@ -52,6 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
     parser.add_argument("--ghcu", action=switch, help="repair covered landmarks from all the others")
     parser.add_argument("--max-faces", type=int, metavar="N", help="follow the N largest faces (default: 1)")
+    add_follow_option(parser, None)
     parser.add_argument(
         "--theme", choices=[theme.value for theme in Theme], help="colours of the window (default: as the system)"
     )
@@ -123,6 +126,7 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
         recurrence=preset,
         ghcu=args.ghcu,
         max_faces=args.max_faces,
+        follow=None if args.follow is None else parse_follow(args.follow),
         theme=None if args.theme is None else Theme(args.theme),
         privacy=args.privacy,
         mirror=args.mirror,

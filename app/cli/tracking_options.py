@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 
 from app.batch.track import EVERY_FACE
-from app.core.settings import TrackingSettings
+from app.cli.follow_option import add_follow_option
+from app.core.settings import FollowChoice, TrackingSettings, parse_follow
 
 
 def add_tracking_options(parser: argparse.ArgumentParser) -> None:
-    """Add ``--rwr``, ``--ghcu``, ``--every-face`` and ``--max-faces``; :func:`tracking_settings` reads them."""
+    """Add how faces are followed, and how many; :func:`tracking_settings` reads it."""
     parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
     parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
     faces = parser.add_mutually_exclusive_group()
     faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
     faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")
+    add_follow_option(parser, FollowChoice.LARGEST)
 
 
 def tracking_settings(args: argparse.Namespace) -> TrackingSettings:
@@ -24,4 +26,10 @@ def tracking_settings(args: argparse.Namespace) -> TrackingSettings:
         UserError: for values that cannot be used.
     """
     max_faces = EVERY_FACE if args.every_face else args.max_faces
-    return TrackingSettings(rwr=args.rwr == "on", max_faces=max_faces, search_at_once=True, ghcu=args.ghcu)
+    return TrackingSettings(
+        rwr=args.rwr == "on",
+        max_faces=max_faces,
+        follow=parse_follow(args.follow),
+        search_at_once=True,
+        ghcu=args.ghcu,
+    )

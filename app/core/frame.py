@@ -80,7 +80,7 @@ class FrameResult:
 
     Attributes:
         frame: the frame itself.
-        faces: the largest face first; empty if none is in view.
+        faces: in the order that the settings ask for, the largest first by default; empty if none is in view.
         seconds: time spent by stage on the tracker's thread: detect, crop, encode, solve, flicker, signals, total.
         events: what happened while tracking this frame, in order.
         settings: those in force for this frame.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,28 @@ class EngineSettings:
             raise UserError(f"The number of threads must be at least 1, not {self.threads}.")
 
 
+class FollowChoice(StrEnum):
+    """Which face comes first: it is followed where there is room for one only, and shown and shared before others."""
+
+    LARGEST = "largest"
+    CENTRE = "centre"
+    FIRST = "first"
+
+
+def parse_follow(text: str) -> str:
+    """Return a choice of the face as a person typed it: a :class:`FollowChoice`, or the number of a face.
+
+    Raises:
+        UserError: it is neither.
+    """
+    word = text.strip().lower()
+    if word in tuple(FollowChoice):
+        return FollowChoice(word)
+    if word.isascii() and word.isdigit() and len(word) <= 9:
+        return str(int(word))
+    raise UserError(f"The face to follow must be {', '.join(FollowChoice)} or a face's number, not {text!r}.")
+
+
 @dataclass(frozen=True, slots=True)
 class TrackingSettings:
     """How faces are followed; may change from frame to frame.
@@ -52,6 +75,7 @@ class TrackingSettings:
         compare: also answer in the baseline's mode on every frame, with a state of its own.
         baseline: what to compare with; its name in files and on the command line is "rival".
         max_faces: maximum number of faces followed at once.
+        follow: which face comes first, a :class:`FollowChoice` or the number of a face in digits.
         measure_flicker: run the live flicker meter.
         detect_every: frames between two runs of the detector, which finds new faces and misses those that left.
         search_at_once: with several faces wanted, search the whole first frame for small faces instead of one part a
@@ -64,6 +88,7 @@ class TrackingSettings:
     compare: bool = False
     baseline: Baseline = Baseline.OPPOSITE
     max_faces: int = 1
+    follow: str = FollowChoice.LARGEST
     measure_flicker: bool = True
     detect_every: int = 15
     search_at_once: bool = False
@@ -75,6 +100,8 @@ class TrackingSettings:
             raise UserError(f"At least 1 face must be followed, not {self.max_faces}.")
         if self.baseline not in tuple(Baseline):
             raise UserError(f"The baseline must be one of {', '.join(Baseline)}, not {self.baseline!r}.")
+        if parse_follow(self.follow) != self.follow:
+            raise UserError(f"The face to follow must be a plain word or number, not {self.follow!r}.")
         if self.detect_every < 1:
             raise UserError(f"detect_every must be at least 1 frame, not {self.detect_every}.")
 

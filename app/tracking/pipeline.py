@@ -23,7 +23,7 @@ from app.core.events import (
     TrackingRestarted,
 )
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
-from app.core.settings import EngineSettings, TrackingSettings
+from app.core.settings import EngineSettings, FollowChoice, TrackingSettings
 from app.tracking.detector import Detection, Detector, FaultTolerantDetector, MediaPipeDetector, with_turned
 from app.tracking.face_solver import FaceSolver, FollowedFace, SolvedFace
 from app.tracking.parts import Part, parts_of
@@ -36,6 +36,7 @@ from app.tracking.tracker import (
     agrees,
     doubt,
     drop_overlapping,
+    in_order,
     loss,
     match,
     next_crop,
@@ -148,7 +149,9 @@ class Pipeline:
         self._remove_twins(frame, events)
         alive = {face.track.face for face in self._faces}
         results = [result for result in results if result.face in alive]
-        results.sort(key=lambda result: result.crop.side, reverse=True)
+        height, width = frame.image.shape[:2]
+        places = [(result.face, result.crop) for result in results]
+        results = [results[index] for index in in_order(self._settings.follow, places, width, height)]
         return FrameResult(frame, tuple(results), self._times.finish(), tuple(events), self._settings)
 
     def _begin(self, frame: Frame, events: list[TrackingEvent]) -> None:
@@ -192,7 +195,7 @@ class Pipeline:
             events.append(DetectorFailed())
             return []
         _, strangers = match([face.track for face in self._faces], detections, self._policy)
-        return [self._newcomer(frame, detection, events) for detection in strangers[:room]]
+        return self._newcomers(frame, strangers, room, events)
 
     def _look(self, frame: Frame, events: list[TrackingEvent]) -> list[FollowedFace]:
         """Run the detector if a track needs it, drop the faces it no longer finds, and return new ones."""
@@ -217,7 +220,7 @@ class Pipeline:
                 kept.append(face)
         self._faces = kept
         room = self._settings.max_faces - len(self._faces)
-        return [self._newcomer(frame, detection, events) for detection in strangers[: max(0, room)]]
+        return self._newcomers(frame, strangers, max(0, room), events)
 
     def _detect(self, frame: Frame) -> list[Detection] | None:
         """Return the faces in the whole picture; where there are none, also those that lie or hang.
@@ -263,6 +266,16 @@ class Pipeline:
         with self._times.timed("detect"):
             seen = self._detector.sees(frame.image, Crop.around_points(track.landmarks, 1.0, track.crop.angle))
         return seen is not False
+
+    def _newcomers(
+        self, frame: Frame, strangers: list[Detection], room: int, events: list[TrackingEvent]
+    ) -> list[FollowedFace]:
+        """Follow as many of the faces without a track as there is room for: the largest, or the most central."""
+        if self._settings.follow == FollowChoice.CENTRE:
+            height, width = frame.image.shape[:2]
+            places = [(0, detection.crop(1.0)) for detection in strangers]
+            strangers = [strangers[index] for index in in_order(FollowChoice.CENTRE, places, width, height)]
+        return [self._newcomer(frame, detection, events) for detection in strangers[:room]]
 
     def _newcomer(self, frame: Frame, detection: Detection, events: list[TrackingEvent]) -> FollowedFace:
         crops = [face.crop(self._policy.crop_scale) for face in (detection, *detection.others)]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.events import LossReason
+from app.core.settings import FollowChoice
 from app.tracking.detector import Detection
 from model.geometry import Crop
 from model.topology import EYES, LEFT_EYE_OUTER, MOUTH, RIGHT_EYE_OUTER
@@ -198,6 +199,30 @@ def match(
             owned[face] = detections[index]
             taken.add(index)
     return owned, [detection for index, detection in enumerate(detections) if index not in taken]
+
+
+def in_order(follow: str, places: Sequence[tuple[int, Crop]], width: int, height: int) -> list[int]:
+    """Return the indices of faces in the order in which ``follow`` prefers them; the larger one where it does not say.
+
+    Args:
+        follow: see :class:`app.core.settings.TrackingSettings`.
+        places: each face's number, and where it is.
+        width: of the frame, pixels.
+        height: of the frame, pixels.
+    """
+
+    def rank(index: int) -> tuple[float, float]:
+        face, crop = places[index]
+        match follow:
+            case FollowChoice.LARGEST:
+                return 0.0, -crop.side
+            case FollowChoice.CENTRE:
+                return math.hypot(crop.centre_x - width / 2, crop.centre_y - height / 2), -crop.side
+            case FollowChoice.FIRST:
+                return float(face), -crop.side
+        return float(face != int(follow)), -crop.side
+
+    return sorted(range(len(places)), key=rank)
 
 
 def agrees(crop: Crop, detection: Detection, policy: Policy) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from app.core.frame import FaceResult, FrameResult
+from app.core.settings import FollowChoice
 from app.gui.presenters.picture import Placement
 
 IDENTITY_COLOURS: tuple[str, ...] = (
@@ -77,13 +78,16 @@ class FaceChoice:
         """Return the face to show of this frame, None where there is none.
 
         A chosen face that is not in view gives way to the largest one until it is back. Without a choice the face
-        followed so far stays until another is clearly larger.
+        followed so far stays until another is clearly larger; where the settings prefer another than the largest face,
+        it is the first of the result.
         """
         if not result.faces:
             return None
         with self._lock:
             chosen = _find(result.faces, self._chosen)
-            if chosen is None:
+            if chosen is None and result.settings.follow != FollowChoice.LARGEST:
+                chosen = result.faces[0]
+            elif chosen is None:
                 largest = result.faces[0]
                 chosen = _find(result.faces, self._followed) or largest
                 if largest.crop.side > LARGER * chosen.crop.side:

@@ -159,6 +159,7 @@ def replay_settings(recorded: TrackingSettings, way: str, baseline: str) -> Trac
         compare=compare,
         baseline=Baseline(baseline) if compare else recorded.baseline,
         max_faces=recorded.max_faces,
+        follow=recorded.follow,
         measure_flicker=True,
         detect_every=recorded.detect_every,
         recurrence=recurrence,
