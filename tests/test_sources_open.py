@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from pathlib import Path
 from subprocess import run
 
@@ -124,22 +123,19 @@ def test_loops_without_a_seam(clip: Path, no_waiting: list[float]) -> None:
     assert source.read() is None
 
 
-def test_late_reader_catches_up_and_a_long_pause_is_forgotten(
-    clip: Path, no_waiting: list[float], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_late_reader_catches_up_and_a_long_pause_is_forgotten(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = fake_clock(monkeypatch)
     source = open_source(PathSpec(str(clip)), realtime=True, loop=True)
     source.read()
-    clock = time.perf_counter
-    monkeypatch.setattr("app.sources.paced.time.perf_counter", lambda: clock() + 0.1)
-    no_waiting.clear()
+    clock.now += 0.1
     for _ in range(4):
         source.read()
-    assert no_waiting == pytest.approx([1 / 30])  # the three late frames come at once
-    monkeypatch.setattr("app.sources.paced.time.perf_counter", lambda: clock() + 60.0)
-    no_waiting.clear()
+    assert clock.waits == pytest.approx([1 / 30])  # the three late frames come at once
+    clock.now += 60.0
+    clock.waits.clear()
     for _ in range(3):
         source.read()
-    assert no_waiting == pytest.approx([1 / 30, 1 / 30])
+    assert clock.waits == pytest.approx([1 / 30, 1 / 30])
 
 
 def test_one_picture_plays_on_and_on(tmp_path: Path, no_waiting: list[float]) -> None:
