@@ -34,6 +34,7 @@ from app.tracking.tracker import (
     Policy,
     Track,
     agrees,
+    crop_angle,
     doubt,
     drop_overlapping,
     in_order,
@@ -281,8 +282,9 @@ class Pipeline:
         crops = [face.crop(self._policy.crop_scale) for face in (detection, *detection.others)]
         with self._times.timed("detect"):
             box = self._detector.turned_box(frame.image, detection.crop(1.0))
-        if box is not None and abs(box.angle) > self._policy.turn_slack:
-            crops.insert(0, replace(box, side=box.side * self._policy.crop_scale))
+        if box is not None and (detection.angle or abs(box.angle) > self._policy.turn_slack):
+            angle = crop_angle(0.0, box.angle, self._policy)
+            crops.insert(0, replace(box, side=box.side * self._policy.crop_scale, angle=angle))
         track = Track(self._identities.of(crops[0], frame.timestamp), crops[0], tuple(crops[1:]))
         events.append(FaceFound(track.face))
         return FollowedFace(track, self._solver.engine, self._settings)
