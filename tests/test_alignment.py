@@ -24,6 +24,8 @@ from model.training.semantic import ALIGNED, LabelSearch, movements, search_labe
 from model.weights import save_weights
 from tests.test_training import write_faces
 
+pytestmark = pytest.mark.slow
+
 SIZE = 32
 TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
 

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def is_within(name: str, package: str) -> bool:
     return name == package or name.startswith(f"{package}.")
 
 
+@cache
 def parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -68,8 +70,7 @@ def test_the_bootstrap_needs_the_standard_library_only() -> None:
 
 @pytest.mark.parametrize("path", [*sources("app", "model"), ROOT / "main.py"], ids=lambda path: str(path.name))
 def test_files_keep_the_house_rules(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    tree = ast.parse(text)
+    tree = parse(path)
     assert path.name not in ("utils.py", "helpers.py", "misc.py", "common.py")
     if tree.body:
         assert ast.get_docstring(tree), "say in a docstring what the file is for"

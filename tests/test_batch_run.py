@@ -18,6 +18,8 @@ from app.core.settings import TrackingSettings
 from model.engine.names import Device
 from tests.batch_fakes import FRAMES, Diary, InlineRunner, never, plan, videos, weights
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def settings(tmp_path: Path) -> BatchSettings:

@@ -32,6 +32,7 @@ Capture = pytest.CaptureFixture[str]
 TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
 
 
+@pytest.mark.slow
 def test_the_work_of_a_stem_is_what_a_pencil_says() -> None:
     # 7 x 7 from 3 to 4 channels and 3 x 3 from 4 to 8, both at 32 x 32, then 3 x 3 from 8 to 16 at 16 x 16
     assert stage_work(TINY)["stem"].multiplications == 32**2 * (49 * 3 * 4 + 9 * 4 * 8) + 16**2 * 9 * 8 * 16

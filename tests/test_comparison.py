@@ -15,6 +15,8 @@ from app.core.errors import EXIT_OK, UserError
 from app.lab.accuracy.comparison import compare, read_evaluation
 from model.metrics.accuracy import accuracy
 
+pytestmark = pytest.mark.slow
+
 FACES = 60
 
 

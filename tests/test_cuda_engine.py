@@ -43,6 +43,8 @@ from tests.fakes import SquareDetector
 from tests.test_faults_engine import play, replacements
 from tests.test_torch_engine import CONFIG
 
+pytestmark = pytest.mark.slow
+
 NEEDS_CUDA = pytest.mark.cuda
 SIDE = CONFIG.input_size
 

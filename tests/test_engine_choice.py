@@ -30,6 +30,8 @@ from model.rwr.recurrence import Recurrence
 from model.weights import read_card
 from tests.fakes import portrait
 
+pytestmark = pytest.mark.slow
+
 HAS_OPENVINO = importlib.util.find_spec("openvino") is not None
 SIZE = 192
 

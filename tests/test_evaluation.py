@@ -35,6 +35,8 @@ from model.rwr.settings import RELEASED, RwrSettings
 from model.weights import WeightsCard, write_card
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 
+pytestmark = pytest.mark.slow
+
 SIDE = 100.0
 Points = NDArray[np.float32]
 

@@ -83,6 +83,7 @@ class TestFlickerHistory:
         history.add(compared(2.5, 1.0, 2.0))
         assert history.view(2.5).modes[Mode.RWR].trace == pytest.approx([1.0, math.nan, 1.0], nan_ok=True)
 
+    @pytest.mark.slow
     def test_forgets_after_ten_seconds_and_on_request(self) -> None:
         history = FlickerHistory()
         for i in range(3000):
@@ -94,6 +95,7 @@ class TestFlickerHistory:
         assert history.view(30.0).times.size == 0
         assert history.view(30.0).modes[Mode.RWR].recent is None
 
+    @pytest.mark.slow
     def test_keeps_no_more_than_its_memory(self) -> None:
         history = FlickerHistory()
         for i in range(TRACE_CAPACITY + 500):
@@ -108,6 +110,7 @@ class TestFlickerHistory:
         history.add(compared(0.0, 1.0, 2.0))
         assert history.view(8.0).modes[Mode.RWR].now is None
 
+    @pytest.mark.slow
     def test_what_the_window_got_does_not_change_any_more(self) -> None:
         history = FlickerHistory()
         history.add(compared(0.0, 1.0, 2.0))

@@ -138,6 +138,7 @@ def test_the_list_says_what_is_special_about_a_session() -> None:
     assert "restore it" in broken.tooltip
 
 
+@pytest.mark.slow
 def test_the_library_reads_a_folder_and_says_so_where_there_is_nothing(folder: Path, tmp_path: Path) -> None:
     library = Library(tmp_path / "nowhere", lambda job: job())
     library.refresh()

@@ -39,6 +39,8 @@ from tests.official_fakes import (
     write_checkpoint,
 )
 
+pytestmark = pytest.mark.slow
+
 ENGINES = ("onnx", "torch")
 Capture = pytest.CaptureFixture[str]
 

@@ -24,6 +24,8 @@ from tests.fakes import SquareEngine
 from tests.lab_fakes import clip_of, swinging
 from tests.test_evaluation import add_video
 
+pytestmark = pytest.mark.slow
+
 Points = NDArray[np.float32]
 
 

@@ -387,6 +387,7 @@ FRONT = 245
 
 
 @pytest.mark.parametrize("walker", [0, 1])
+@pytest.mark.slow
 def test_of_two_faces_that_cross_the_one_in_front_keeps_its_number_and_the_other_is_lost(walker: int) -> None:
     begin, end, other = (120, 520, 340) if walker == 0 else (520, 120, 340)
     pictures = []

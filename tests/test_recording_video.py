@@ -23,6 +23,8 @@ from app.media.streams import StreamCopy
 from app.media.video import VideoWriter, letterbox
 from tests.recording_fakes import NTSC, make_video, picture, read_video
 
+pytestmark = pytest.mark.slow
+
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals and limits")
 
 

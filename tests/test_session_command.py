@@ -23,6 +23,8 @@ from app.sessions.session import Session, open_session
 from tests.recording_fakes import read_video, result
 from tests.session_fakes import EXACT, record, square_pipeline, told, tracked
 
+pytestmark = pytest.mark.slow
+
 
 def run(*words: object, stop: threading.Event | None = None) -> int:
     parser = argparse.ArgumentParser()

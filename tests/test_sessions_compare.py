@@ -27,6 +27,8 @@ from tests.recording_fakes import COLD_ESTIMATE, estimate, index_of, landmarks, 
 from tests.session_fakes import EXACT, record, told, tracked
 from tests.test_sessions_replay import again
 
+pytestmark = pytest.mark.slow
+
 
 def shifted(pixels: float, flicker: float | None = None) -> Estimate:
     base = estimate(points=landmarks() + np.array([pixels, 0], np.float32))

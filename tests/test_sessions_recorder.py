@@ -31,6 +31,8 @@ from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
 from tests.session_fakes import EXACT, plan, record, told
 
+pytestmark = pytest.mark.slow
+
 BOTH = RecordingChoices(annotated=True)
 
 

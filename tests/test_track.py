@@ -42,6 +42,8 @@ from tests.recording_fakes import (
     result,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def parse(*words: object) -> argparse.Namespace:
     parser = argparse.ArgumentParser()

@@ -24,6 +24,8 @@ from tests.fakes import face_image, face_points
 from tests.test_evaluation import list_line
 from tests.test_training import write_faces
 
+pytestmark = pytest.mark.slow
+
 
 def drawn(count: int, factor: float, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return errors and spreads whose law is known: the error grows with the spread to the power of 1.2."""
