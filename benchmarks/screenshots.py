@@ -219,6 +219,9 @@ class Photographer:
             self.play(0.05)
 
     def _open(self, name: str | None, source: Callable[[], object] | None = None, **tracking: object) -> MainWindow:
+        from app.gui import window_state
+
+        window_state.FRAME_MS = ()  # the platform without a screen claims one that is smaller than the pictures
         from app.core.settings import TrackingSettings
         from app.gui.live.presenters.remembered import Remembered
         from app.gui.live.presenters.session import LiveSession
@@ -237,9 +240,9 @@ class Photographer:
         settings = LiveSettings(chosen)
         parts = replace(live_parts(settings), cameras=list) if source is None else playing(source, settings)
         window = MainWindow(settings, partial(LiveSession, parts), list)
-        window.resize(*SIZE)
         window.show()
         window.begin()
+        window.resize(*SIZE)
         self.wait(lambda: window.view.picture is not None)
         return window
 

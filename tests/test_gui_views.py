@@ -38,7 +38,8 @@ Open = Callable[..., MainWindow]
 
 
 @pytest.fixture
-def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Open]:
+def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    monkeypatch.setattr("app.gui.window_state.FRAME_MS", ())  # the offscreen platform's screen is smaller than WINDOW
     windows: list[MainWindow] = []
     face = np.asarray(cv2.resize(portrait(), SIZE), np.uint8)
 
@@ -50,9 +51,9 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Op
         )
         window = MainWindow(LiveSettings(chosen), lambda *args: LiveSession(parts, *args), list)
         windows.append(window)
-        window.resize(*WINDOW)
         window.show()
         window.begin()
+        window.resize(*WINDOW)
         return window
 
     yield open_one

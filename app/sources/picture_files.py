@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,6 +118,8 @@ def open_image(data: bytes) -> Image:
     import pillow_heif
 
     pillow_heif.register_heif_opener()
+    # Of damaged files Pillow tells with warnings what it could not read; they are none of the person's business.
+    warnings.filterwarnings("ignore", module=r"PIL\.")
     return PIL.Image.open(io.BytesIO(data))
 
 
