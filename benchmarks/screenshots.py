@@ -219,10 +219,8 @@ class Photographer:
             self.play(0.05)
 
     def _open(self, name: str | None, source: Callable[[], object] | None = None, **tracking: object) -> MainWindow:
-        from app.gui import window_state
-
-        window_state.FRAME_MS = ()  # the platform without a screen claims one that is smaller than the pictures
         from app.core.settings import TrackingSettings
+        from app.gui import window_state
         from app.gui.live.presenters.remembered import Remembered
         from app.gui.live.presenters.session import LiveSession
         from app.gui.live.presenters.settings import LiveSettings
@@ -230,6 +228,7 @@ class Photographer:
         from app.gui.presenters.palettes import Theme
         from app.gui.window import live_parts
 
+        window_state.FRAME_MS = ()  # the screen that the offscreen platform claims is smaller than the pictures
         chosen = Remembered(
             source=name,
             folder=self._recordings,

@@ -14,7 +14,7 @@ from app.gui.theme.manager import ThemeManager
 START_SIZE = (1440, 900)
 LEAST_SIZE = (640, 330)
 """Fits a screen of 1280 x 720 pixels at twice the scale, with the title bar."""
-FRAME_MS = (0, 250, 1000)
+FRAME_MS: tuple[int, ...] = (0, 250, 1000)
 """When to look after a window was shown: window managers add the title bar a little later."""
 
 
