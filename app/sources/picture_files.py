@@ -65,8 +65,10 @@ def load_picture(path: Path, bits: UsedBits | None = None) -> Picture:
     except OSError as error:
         raise SourceError(f"{path} cannot be opened: {error.strerror or error}.") from error
     try:
-        picture = None if is_heif(data[:64]) else _by_opencv(data, bits or UsedBits())
-        picture = picture or _by_pillow(data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of damaged tags that the picture does without
+            picture = None if is_heif(data[:64]) else _by_opencv(data, bits or UsedBits())
+            picture = picture or _by_pillow(data)
     except (cv2.error, MemoryError, OSError, ValueError, SyntaxError, EOFError):
         picture = None
     if picture is None or picture.image.size == 0:
@@ -78,7 +80,8 @@ def picture_size(path: Path) -> tuple[int, int] | None:
     """Return width and height as a picture is shown, without decoding it; None if it cannot be read."""
     try:
         data = path.read_bytes()
-        with open_image(data) as image:
+        with warnings.catch_warnings(), open_image(data) as image:
+            warnings.simplefilter("ignore")
             if image.format == "PNG":  # Pillow would decode all of it, since EXIF data may follow the pixels
                 return image.size
             width, height = image.size
