@@ -53,6 +53,7 @@ def test_it_keeps_one_thread_and_leaves_none() -> None:
         worker.submit(threading.get_ident)  # rather than wait for ever
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_never_closed_leaves_no_thread() -> None:
     worker = BackgroundWorker("forgotten")
     worker.submit(lambda: None).result()
@@ -63,6 +64,7 @@ def test_a_worker_that_is_never_closed_leaves_no_thread() -> None:
     assert not thread.is_alive()
 
 
+@pytest.mark.slow
 def test_it_keeps_no_reference_to_finished_jobs() -> None:
     worker = BackgroundWorker("jobs")
     pictures = np.zeros((4, 4))

@@ -28,6 +28,8 @@ from model.engine.names import Device, EngineName, Precision
 from model.engine.onnx_engine import OnnxEngine
 from model.engine.open import open_engine
 
+pytestmark = pytest.mark.slow
+
 Capture = pytest.CaptureFixture[str]
 TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
 

@@ -26,6 +26,8 @@ from app.tracking.detector import (
 from app.tracking.face_box import BoxModel
 from tests.fakes import portrait
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def detector() -> Iterator[MediaPipeDetector]:

@@ -107,6 +107,7 @@ def test_two_opencv_packages_are_a_problem() -> None:
     assert "pip uninstall opencv-python opencv-contrib-python" in finding.advice
 
 
+@pytest.mark.slow
 def test_weights_are_verified_file_by_file(model_file: Path, tmp_path: Path) -> None:
     assert status(weights.check_weights(model_file, model_file.parent)) == [Status.OK]
     for file in model_file.parent.iterdir():

@@ -99,6 +99,7 @@ def test_a_frame_without_time_is_ignored(smoothing: LandmarkFilter) -> None:
 
 
 @pytest.mark.parametrize(("window", "degree", "latency"), [(5, 2, 2), (5, 2, 0), (9, 3, 4), (7, 1, 2), (6, 0, 5)])
+@pytest.mark.slow
 def test_savitzky_golay_weights_are_scipys(window: int, degree: int, latency: int) -> None:
     from scipy.signal import savgol_coeffs
 

@@ -40,6 +40,8 @@ from app.sources.spec import CameraFormat
 from app.tracking.live import LiveStatus
 from tests.holdstill_fakes import FPS, Points, card, noisy, results, still_face
 
+pytestmark = pytest.mark.slow
+
 INFO = SourceInfo("HD Webcam", 640, 360, 30.0, None, True, requested=CameraFormat(1280, 720, 30.0))
 NOTHING = SessionState()
 

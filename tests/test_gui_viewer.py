@@ -57,6 +57,8 @@ from app.sessions.replay import replay
 from app.sessions.session import Session, open_session
 from tests.session_fakes import EXACT, SIZE, record, square_pipeline, tracked
 
+pytestmark = pytest.mark.slow
+
 StartPlayer = Callable[..., SessionPlayer]
 
 WAIT = 10.0

@@ -35,6 +35,8 @@ from tests.holdstill_fakes import (
     still_face,
 )
 
+pytestmark = pytest.mark.slow
+
 COUNT = 300
 ROOT2 = 2**0.5
 

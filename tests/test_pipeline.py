@@ -90,6 +90,7 @@ class WatchedGpu(Watched):
 
 
 @pytest.mark.parametrize(("engine", "threads"), [(Watched(), 2), (WatchedGpu(), 1)])
+@pytest.mark.slow
 def test_crops_are_encoded_beside_the_tracker_and_never_at_once(engine: Watched, threads: int) -> None:
     before = threading.active_count()
     pipeline = Pipeline(engine, SquareDetector(), TrackingSettings(compare=True))

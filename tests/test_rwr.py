@@ -167,6 +167,7 @@ class JitteryEngine(SquareEngine):
         return moved
 
 
+@pytest.mark.slow
 def test_recurrence_weight_calms_jitter() -> None:
     flicker = []
     for weight in (0.0, 1.0):

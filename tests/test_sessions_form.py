@@ -38,6 +38,8 @@ from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
 from tests.session_fakes import EXACT, record, told
 from tests.signals_fakes import face
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

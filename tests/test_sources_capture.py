@@ -18,6 +18,8 @@ from app.sources.capture import FAILURES_IN_A_ROW, CaptureThread
 from app.sources.release import ReleaseGuard
 from tests.sources_fakes import ScriptedSource
 
+pytestmark = pytest.mark.slow
+
 WAIT = 10.0
 
 

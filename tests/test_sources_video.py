@@ -18,6 +18,8 @@ from app.sources.presentation import Presentation
 from app.sources.video import VideoSource
 from tests.sources_fakes import numbered, read_all, write_video
 
+pytestmark = pytest.mark.slow
+
 NTSC = Fraction(30000, 1001)
 
 

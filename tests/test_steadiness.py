@@ -22,6 +22,8 @@ from app.sources.demo import EYES, demo_truth
 from model.geometry import similarity
 from tests.lab_fakes import square_clip
 
+pytestmark = pytest.mark.slow
+
 Array = NDArray[np.float64]
 FRAMES = 240
 RULER = 50.0

@@ -25,6 +25,8 @@ from model.network import Ldeq
 from model.rwr.recurrence import Recurrence
 from model.weights import load_weights, read_card, save_weights, verify
 
+pytestmark = pytest.mark.slow
+
 TINY = LdeqConfig(name="tiny", input_size=128, injection=16, width=16, increment=16, max_steps=3)
 
 
