@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import tempfile
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from app.core.errors import RecordingError
 from model import files, json_files
@@ -76,6 +77,21 @@ def write_json(path: Path, values: Any) -> None:
     """
     try:
         json_files.write_json(path, values)
+    except OSError as error:
+        raise failure(path, error) from error
+
+
+def finish(file: IO[bytes] | IO[str] | io.FileIO, path: Path) -> None:
+    """Bring a file that grew to the disk and close it; does nothing to one that is closed.
+
+    Raises:
+        RecordingError: the disk does not take it.
+    """
+    if file.closed:
+        return
+    try:
+        with file:
+            files.sync(file)
     except OSError as error:
         raise failure(path, error) from error
 

@@ -28,9 +28,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from app.core.errors import RecordingError
-from app.core.files import check_writable, failure
+from app.core.files import check_writable, failure, finish
 from app.core.frame import Estimate, FrameResult
-from model.files import move_whole, sync
+from model.files import move_whole
 from model.signals.track import NAMES, SIGNALS, signal_values
 from model.topology import POINTS, REGIONS
 
@@ -144,13 +144,7 @@ class CsvTable:
 
     def close(self) -> None:
         """Finish the file; see :class:`LandmarkTable`."""
-        if self._file.closed:
-            return
-        try:
-            with self._file:
-                sync(self._file)
-        except OSError as error:
-            raise failure(self._path, error) from error
+        finish(self._file, self._path)
 
 
 class ParquetTable:

@@ -20,14 +20,13 @@ from app.core.events import (
     TrackingEvent,
     TrackingRestarted,
 )
-from app.core.files import failure
+from app.core.files import failure, finish
 from app.core.frame import FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.sessions.form import SessionError
 from app.sessions.plain import from_plain, to_plain
 from model.errors import ModelError
-from model.files import sync
 
 
 class EventKind(StrEnum):
@@ -214,13 +213,7 @@ class EventLog:
         Raises:
             RecordingError: where the disk does not take it.
         """
-        if self._file.closed:
-            return
-        try:
-            with self._file:
-                sync(self._file)
-        except OSError as error:
-            raise failure(self._path, error) from error
+        finish(self._file, self._path)
 
 
 def read_events(path: Path) -> tuple[Event, ...]:

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.files import failure
+from app.core.files import failure, finish
 from app.core.frame import FrameResult
 from app.sessions.form import SessionError
-from model.files import sync
 
 COLUMNS = ("frame", "time", "timestamp", "picture", "seconds")
 NO_PICTURE = -1
@@ -112,13 +111,7 @@ class FramesFile:
         Raises:
             RecordingError: if the end could not be written.
         """
-        if self._file.closed:
-            return
-        try:
-            with self._file:
-                sync(self._file)
-        except OSError as error:
-            raise failure(self._path, error) from error
+        finish(self._file, self._path)
 
 
 def read_frames(path: Path) -> FrameTable:
