@@ -165,16 +165,18 @@ class Pipeline:
         if (width, height) != self._size:
             if frame.continues and self._parts:
                 events.append(PictureSizeChanged(width, height))
-                self._faces.clear()
-                self._identities.forget_places()
                 self._cuts = CutDetector()
-                self._frames = 1
+                self._drop_faces()
             self._size, self._parts = (width, height), parts_of(width, height)
         if self._cuts.is_cut(frame.image):
             events.append(SceneCut())
-            self._faces.clear()
-            self._identities.forget_places()
-            self._frames = 1
+            self._drop_faces()
+
+    def _drop_faces(self) -> None:
+        """Begin with this frame: nobody in it is where anybody was before."""
+        self._faces.clear()
+        self._identities.forget_places()
+        self._frames = 1
 
     def _search(self, frame: Frame, events: list[TrackingEvent]) -> list[FollowedFace]:
         """Look at parts of the frame for faces that are too small for :meth:`_look`; return newcomers.
@@ -243,27 +245,25 @@ class Pipeline:
     def _verdict(self, frame: Frame, face: FollowedFace, detection: Detection | None) -> LossReason | None:
         """Return why a face is lost after a run of the detector, None if it is kept."""
         track = face.track
-        if detection is not None:
-            track.misses = 0
-            if not agrees(track.crop, detection, self._policy):
-                track.disputes += 1
-                if not track.doubt and track.disputes < self._policy.disputes:
-                    return None
-                track.crop = replace(detection.crop(self._policy.crop_scale), angle=track.crop.angle)
-                face.recurrence.reset(track.doubt or ResetReason.DRIFTED)
-            track.disputes, track.doubt, track.trust = 0, None, self._policy.trust
-            return None
-        if track.landmarks is not None and self._seen_from_near(frame, track):
-            track.misses, track.disputes, track.doubt, track.trust = 0, 0, None, self._policy.trust
-            return None
-        track.misses += 1
-        if track.doubt and track.misses >= self._policy.doubted_misses:
-            return track.doubt
-        return LossReason.NOT_SEEN if track.misses >= self._policy.misses else None
+        if detection is None and not self._seen_from_near(frame, track):
+            track.misses += 1
+            if track.doubt and track.misses >= self._policy.doubted_misses:
+                return track.doubt
+            return LossReason.NOT_SEEN if track.misses >= self._policy.misses else None
+        track.misses = 0
+        if detection is not None and not agrees(track.crop, detection, self._policy):
+            track.disputes += 1
+            if not track.doubt and track.disputes < self._policy.disputes:
+                return None
+            track.crop = replace(detection.crop(self._policy.crop_scale), angle=track.crop.angle)
+            face.recurrence.reset(track.doubt or ResetReason.DRIFTED)
+        track.disputes, track.doubt, track.trust = 0, None, self._policy.trust
+        return None
 
     def _seen_from_near(self, frame: Frame, track: Track) -> bool:
         """Return whether the detector, which does not see this face in the whole picture, sees it from near."""
-        assert track.landmarks is not None
+        if track.landmarks is None:
+            return False
         with self._times.timed("detect"):
             seen = self._detector.sees(frame.image, Crop.around_points(track.landmarks, 1.0, track.crop.angle))
         return seen is not False
