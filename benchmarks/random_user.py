@@ -126,7 +126,7 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
     from app.gui.live.presenters.remembered import Remembered
     from app.gui.live.presenters.settings import LiveSettings
     from app.gui.window import make_window
-    from benchmarks.soak import open_files, resident
+    from benchmarks.own_process import open_files, resident
     from benchmarks.watchdog import Watchdog
 
     application = QApplication([])

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.memory import share_one_heap
+from benchmarks.own_process import open_files, resident
 
 WARM_UP_SECONDS = 60.0
 EVERY_SECONDS = 5.0
@@ -122,16 +123,6 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         **watchdog.figures(),
         "samples": samples,
     }
-
-
-def resident() -> int:
-    """Return this process's resident memory in bytes (Linux)."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def open_files() -> int:
-    """Return how many files this process has open (Linux)."""
-    return len(os.listdir("/proc/self/fd"))
 
 
 if __name__ == "__main__":
