@@ -24,7 +24,7 @@ from model.training.data import SEEN_ELSEWHERE, WFLW_SHIFT, Faces, load_faces
 from model.training.face_mesh import published_encoder
 from model.training.recipe import Recipe, Stage, recipe_for
 from model.training.relabel import LIFTED, relabelled
-from model.training.whole import RELABELLED, recipes_for, train_whole
+from model.training.whole import FIRST, REFINED, RELABELLED, recipes_for, train_whole
 from model.weights import load_weights, read_card, save_weights
 from tests.test_training import GEOMETRY_ONLY, StepClock, face, write_faces
 
@@ -136,6 +136,32 @@ def test_weights_are_made_in_two_runs_that_go_on_where_they_stopped(
     assert not any(line.startswith("resumed") for line in lines)
 
 
+def test_finished_weights_take_the_place_of_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
+    init = tmp_path / "finished.safetensors"
+    save_weights(init, Ldeq(dataclasses.replace(CONFIG, face_mesh=False)).eval(), {})
+    faces = faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
+    recipe = dataclasses.replace(tiny_recipe(2), face_mesh_rate=5.0)
+    out = tmp_path / "run"
+    weights = train_whole(faces, (recipe, recipe), out, encoder=FACE_MESH, init=init)
+    assert weights.parent == out / REFINED
+    assert not (out / FIRST).exists()
+    before = read_card(weights).files
+    assert train_whole(faces, (recipe, recipe), out, encoder=FACE_MESH, init=weights) == weights
+    assert read_card(weights).files == before
+
+
+def test_new_face_mesh_features_learn_faster() -> None:
+    from model.training.loop import _set_learning_rate, _start
+
+    recipe = dataclasses.replace(tiny_recipe(1), face_mesh_rate=5.0)
+    run = _start(recipe, torch.device("cpu"), None)
+    _set_learning_rate(run.optimiser, recipe, 0.0)
+    own, mesh = run.optimiser.param_groups
+    assert mesh["lr"] == 5 * own["lr"] == 5 * recipe.learning_rate
+    assert len(own["params"]) + len(mesh["params"]) == len(list(run.model.parameters()))
+
+
 def test_a_first_model_begins_with_the_published_features(tmp_path: Path) -> None:
     from model.training.loop import _start
 
@@ -167,7 +193,7 @@ def test_both_runs_share_budget_and_model() -> None:
 
 def test_the_command_makes_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_faces(tmp_path / "faces", 4)
-    monkeypatch.setattr(whole, "recipes_for", lambda *_: (tiny_recipe(1), tiny_recipe(1)))
+    monkeypatch.setattr(whole, "recipes_for", lambda *_, **__: (tiny_recipe(1), tiny_recipe(1)))
     words = ["train", "--recipe", "ldeq-s", "--data", str(folder), "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert cli.main(words) == 0
     (card,) = (tmp_path / "run" / "refined").glob("tiny.json")
@@ -179,7 +205,7 @@ def test_the_command_makes_every_file(tmp_path: Path, monkeypatch: pytest.Monkey
     }
 
 
-@pytest.mark.parametrize("more", [["--init", "x"], ["--learning-rate", "1e-3"], ["--landmarks", "68"]])
+@pytest.mark.parametrize("more", [["--learning-rate", "1e-3"], ["--landmarks", "68"]])
 def test_a_recipe_takes_no_choices_that_it_makes_itself(
     more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,7 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what.add_argument(
         "--recipe",
         choices=RECIPES,
-        help="make weights as they are shipped: train, relabel what networks labelled, refine, export",
+        help="make weights as they are shipped: train (or take those of --init), relabel what networks labelled, "
+        "refine, export",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where weights and checkpoints go")
     beginning = parser.add_mutually_exclusive_group()
@@ -136,17 +137,22 @@ def make_weights(args: argparse.Namespace) -> int:
     from model.engine.quantise import quantise_cell
     from model.training.frozen import plain_pictures
     from model.training.loop import CHECKPOINT
-    from model.training.whole import FIRST, recipes_for, train_whole
+    from model.training.whole import FIRST, REFINED, recipes_for, train_whole
 
-    recipes = recipes_for(args.recipe, args.minutes)
-    checkpoint = args.out / FIRST / CHECKPOINT
-    faces, workers = _begin(args, checkpoint, recipes[0], sum(recipe.minutes for recipe in recipes))
+    finished = args.init
+    if args.resume and not (args.out / FIRST).exists():
+        finished = args.out / REFINED / f"{args.recipe}.safetensors"
+    recipes = recipes_for(args.recipe, args.minutes, finished=finished is not None)
+    runs = (FIRST, REFINED) if finished is None else (REFINED,)
+    checkpoint = args.out / runs[0] / CHECKPOINT
+    faces, workers = _begin(args, checkpoint, recipes[0], sum(recipe.minutes for recipe in recipes[-len(runs) :]))
     with _interrupted(checkpoint):
         weights = train_whole(
             faces,
             recipes,
             args.out,
             encoder=FACE_MESH,
+            init=finished,
             workers=workers,
             validate=_validation(args, recipes[0]),
             report=_say,
@@ -211,7 +217,6 @@ def _check(args: argparse.Namespace) -> None:
 def _check_recipe(args: argparse.Namespace) -> None:
     """Refuse what a recipe decides by itself."""
     chosen = {
-        "--init": args.init,
         "--labels": args.labels,
         "--sources": args.sources,
         "--learning-rate": args.learning_rate,

@@ -28,7 +28,7 @@ from model.training.implicit import Solve, implicit_state
 from model.training.objective import landmark_loss, moved_state, untracked_state
 from model.training.recipe import JFB, Recipe, Stage
 from model.training.semantic import LabelSearch
-from model.weights import load_initial, read_card, save_weights
+from model.weights import FACE_MESH, load_initial, read_card, save_weights
 
 CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_SECONDS = 180.0
@@ -147,11 +147,21 @@ def _start(
         model.stem.mesh.encoder = published_encoder(encoder)
     model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
-        model.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
+        _parameter_groups(model, recipe), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
     )
     average = copy.deepcopy(model).requires_grad_(False).eval()
     replicas = [_replica(model) for _ in range(workers - 1)]
     return _Run(model.train(), average, optimiser, [model, *replicas], ThreadPoolExecutor(workers))
+
+
+def _parameter_groups(model: Ldeq, recipe: Recipe) -> list[dict[str, Any]]:
+    """Return AdamW's groups, each with the factor ``rate`` of its learning rate."""
+    if recipe.face_mesh_rate == 1:
+        return [{"params": list(model.parameters()), "rate": 1.0}]
+    own, mesh = [], []
+    for name, value in model.named_parameters():
+        (mesh if name.startswith(FACE_MESH) else own).append(value)
+    return [{"params": own, "rate": 1.0}, {"params": mesh, "rate": recipe.face_mesh_rate}]
 
 
 def _replica(model: Ldeq) -> Ldeq:
@@ -168,7 +178,8 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, progres
         along = (progress - recipe.warmup) / (1 - recipe.warmup)
         factor = 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * along))
     for group in optimiser.param_groups:
-        group["lr"] = recipe.learning_rate * factor
+        rate = group.get("rate", 1.0)  # checkpoints from before there were rates have none
+        group["lr"] = recipe.learning_rate * factor * rate
 
 
 def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage) -> float:

@@ -43,6 +43,7 @@ class Recipe:
         minutes: time budget of training steps; the learning rate follows the share of it used.
         stages: resolution and sampling over time.
         learning_rate: peak, reached after ``warmup`` of the budget, then a cosine to 1 % of it.
+        face_mesh_rate: times the learning rate for the face-mesh features, which may be new to the rest.
         warmup: share of the budget.
         weight_decay: of AdamW.
         clip_norm: gradient norm limit.
@@ -64,6 +65,7 @@ class Recipe:
     minutes: float
     stages: tuple[Stage, ...]
     learning_rate: float = 1.5e-3
+    face_mesh_rate: float = 1.0
     warmup: float = 0.02
     weight_decay: float = 1e-2
     clip_norm: float = 10.0
@@ -140,6 +142,17 @@ def refinement_for(name: str, minutes: float | None = None) -> Recipe:
     size = model.input_size
     stages = (Stage(0.55, size, 32, WARM_UP_DRAW), Stage(0.45, size, 32, FINAL_DRAW, geometry=0.5))
     return Recipe(model, minutes or 52.0, stages, learning_rate=2e-4)
+
+
+def continuation_for(name: str, minutes: float | None = None) -> Recipe:
+    """Return the recipe that finished weights of a preset are taken further with, on relabelled faces.
+
+    Small batches take more steps in the same time. Fewer evaluations precede the one that learns, as in a video, where
+    a frame has one.
+    """
+    recipe = refinement_for(name, minutes or 120.0)
+    stages = tuple(replace(stage, batch=16) for stage in recipe.stages)
+    return replace(recipe, stages=stages, face_mesh_rate=5.0, ema_decay=0.999, untracked=(0.3, 0.4, 0.2, 0.1))
 
 
 def recipe_of_size(recipe: Recipe, input_size: int) -> Recipe:

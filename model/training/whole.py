@@ -1,4 +1,7 @@
-"""From labelled faces to weights that can be shipped: learn, relabel what networks labelled, refine."""
+"""From labelled faces to weights that can be shipped: learn, relabel what networks labelled, refine.
+
+Finished weights can take the place of the first run, and are then taken further.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import torch
 from model.files import open_whole
 from model.training.data import Faces
 from model.training.loop import CHECKPOINT, Validate, train
-from model.training.recipe import Recipe, recipe_for, refinement_for
+from model.training.recipe import Recipe, continuation_for, recipe_for, refinement_for
 from model.training.relabel import relabelled
 from model.weights import load_weights
 
@@ -27,16 +30,20 @@ WITH_FACE_MESH = "-mesh"
 """Ends the names of models with face-mesh features."""
 
 
-def recipes_for(name: str, minutes: float | None = None) -> tuple[Recipe, Recipe]:
+def recipes_for(name: str, minutes: float | None = None, *, finished: bool = False) -> tuple[Recipe, Recipe]:
     """Return the first run's recipe and the refinement's, for a budget.
 
     Args:
         name: of a preset, or with :data:`WITH_FACE_MESH` behind it.
-        minutes: of both runs together; the recipes' own if not given.
+        minutes: of all that is trained; the recipes' own if not given.
+        finished: weights take the place of the first run, and the second continues them.
     """
     plain = name.removesuffix(WITH_FACE_MESH)
     first = recipe_for(plain, minutes and minutes * SHARE_OF_FIRST)
-    refinement = refinement_for(plain, minutes and minutes * (1 - SHARE_OF_FIRST))
+    if finished:
+        refinement = continuation_for(plain, minutes)
+    else:
+        refinement = refinement_for(plain, minutes and minutes * (1 - SHARE_OF_FIRST))
     model = replace(first.model, name=name, face_mesh=plain != name)
     return replace(first, model=model), replace(refinement, model=model)
 
@@ -47,6 +54,7 @@ def train_whole(
     out: Path,
     *,
     encoder: Path,
+    init: Path | None = None,
     workers: int = 1,
     validate: Validate | None = None,
     report: Callable[[str], None] = print,
@@ -57,6 +65,7 @@ def train_whole(
         faces: training data with the labels as they are given.
         recipes: from :func:`recipes_for`.
         out: folder for both runs and the labels between them.
+        init: finished weights to go on from, in place of the first run.
         encoder: MediaPipe's face_landmark.tflite, for models with face-mesh features.
         workers: see :func:`model.training.loop.train`.
         validate: likewise.
@@ -68,32 +77,44 @@ def train_whole(
     Raises:
         ModelError: for checkpoints or an encoder that cannot be used.
     """
+    out.mkdir(parents=True, exist_ok=True)
     faces = faces.mirror_consistent()
     first, refinement = recipes
-
-    def run(recipe: Recipe, folder: Path, now: Faces, init: Path | None) -> Path:
-        resume = (folder / CHECKPOINT).is_file()
-        return train(
-            now,
-            recipe,
-            folder,
-            init=None if resume else init,
-            encoder=None if resume else encoder,
-            resume=resume,
-            workers=workers,
-            validate=validate,
-            report=report,
-        )
-
-    weights = run(first, out / FIRST, faces, None)
-    return run(refinement, out / REFINED, _relabelled(weights, faces, out / RELABELLED, first, report), weights)
+    if init is None:
+        init = _run(first, out / FIRST, faces, None, encoder, workers, validate, report)
+    faces = _relabelled(init, faces, out / RELABELLED, first.stages[-1].input_size, report)
+    return _run(refinement, out / REFINED, faces, init, encoder, workers, validate, report)
 
 
-def _relabelled(weights: Path, faces: Faces, path: Path, recipe: Recipe, report: Callable[[str], None]) -> Faces:
+def _run(
+    recipe: Recipe,
+    folder: Path,
+    faces: Faces,
+    init: Path | None,
+    encoder: Path,
+    workers: int,
+    validate: Validate | None,
+    report: Callable[[str], None],
+) -> Path:
+    resume = (folder / CHECKPOINT).is_file()
+    return train(
+        faces,
+        recipe,
+        folder,
+        init=None if resume else init,
+        encoder=None if resume else encoder,
+        resume=resume,
+        workers=workers,
+        validate=validate,
+        report=report,
+    )
+
+
+def _relabelled(weights: Path, faces: Faces, path: Path, input_size: int, report: Callable[[str], None]) -> Faces:
     if not path.is_file():
         model = load_weights(weights).to(device=faces.images.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         report("labels of networks are averaged with the model's points")
-        found = relabelled(model, faces, recipe.stages[-1].input_size)
+        found = relabelled(model, faces, input_size)
         with open_whole(path) as file:
             np.savez(file, landmarks=found.landmarks.cpu().numpy())
         return found
