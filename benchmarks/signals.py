@@ -102,7 +102,7 @@ def print_time() -> None:
     points += np.random.default_rng(0).normal(0, 0.3, points.shape)
     started = time.process_time()
     for frame in range(1000):
-        tracker.update(points, SIZE, frame / 30)
+        tracker.update(points, SIZE, frame / 30)()
     print(f"signals of one face: {time.process_time() - started:.2f} ms of processor time")
 
 
@@ -155,7 +155,7 @@ def print_faces(faces: Path, images: Path) -> None:
         size = (image.shape[1], image.shape[0])
         prediction = predictor.predict(image, 0.0, face.box)
         assert prediction is not None
-        pair = [SignalTracker().update(points, size, 0.0) for points in (face.landmarks, prediction.landmarks)]
+        pair = [SignalTracker().update(points, size, 0.0)() for points in (face.landmarks, prediction.landmarks)]
         if pair[0] is not None and pair[1] is not None:
             labelled.append(row(pair[0]))
             found.append(row(pair[1]))

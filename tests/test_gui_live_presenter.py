@@ -467,7 +467,7 @@ def test_a_neutral_face_needs_a_face(bench: Bench) -> None:
     points = face()
     shown = frame_result()
     estimate = replace(
-        shown.faces[0].estimate, landmarks=points, signals=SignalTracker().update(points, (320, 180), 0.0)
+        shown.faces[0].estimate, landmarks=points, read_signals=SignalTracker().update(points, (320, 180), 0.0)
     )
     bench.presenter._consume(replace(shown, faces=(replace(shown.faces[0], estimate=estimate),)))
     bench.presenter.toggle(ActionName.NEUTRAL)

@@ -23,7 +23,7 @@ from tests.signals_fakes import SIZE, face
 
 
 def signals_of_face() -> Signals:
-    found = SignalTracker().update(face(), SIZE, 0.0)
+    found = SignalTracker().update(face(), SIZE, 0.0)()
     assert found is not None
     return found
 
@@ -34,7 +34,7 @@ def result(captured: float, *, closed: bool = False) -> FrameResult:
         points[[61, 62, 63]] = points[[67, 66, 65]]
     known = frame_result(captured=captured, image=np.zeros((SIZE[1], SIZE[0], 3), np.uint8))
     estimate = replace(
-        known.faces[0].estimate, landmarks=points, signals=SignalTracker().update(points, SIZE, captured)
+        known.faces[0].estimate, landmarks=points, read_signals=SignalTracker().update(points, SIZE, captured)
     )
     return replace(known, faces=(replace(known.faces[0], estimate=estimate),))
 

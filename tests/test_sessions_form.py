@@ -154,7 +154,7 @@ def test_without_parquet_the_csv_is_read(folder: Path) -> None:
 def test_signals_come_back(folder: Path, name: str) -> None:
     tracker = SignalTracker()
     found = [tracker.update(face(), (1280, 720), index / 30) for index in range(40)]
-    items = [result(k, faces=[replace(estimate(points=face()), signals=found[i])]) for k, i in enumerate((0, 39))]
+    items = [result(k, faces=[replace(estimate(points=face()), read_signals=found[i])]) for k, i in enumerate((0, 39))]
     record(folder, items)
     for other in {"landmarks.csv", "landmarks.parquet"} - {name}:
         (folder / other).unlink()

@@ -20,7 +20,7 @@ from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import FORGET_FRAMES, FaceNumbers, OscEncoder
 from app.sharing.settings import Address, CameraPicture, LslReach, SharingError, SharingSettings, parse_address
 from app.sharing.udp import LARGEST, pack
-from model.signals.track import NAMES, Signals, SignalTracker
+from model.signals.track import NAMES, ReadSignals, SignalTracker
 from model.topology import POINTS
 from tests.gui_fakes import frame_result
 from tests.signals_fakes import face
@@ -28,14 +28,14 @@ from tests.signals_fakes import face
 Points = NDArray[np.float32]
 
 
-def signals_of(points: Points) -> Signals | None:
+def signals_of(points: Points) -> ReadSignals:
     return SignalTracker().update(points, (1280, 720), 0.0)
 
 
 def result_of(*faces: Points, **changes: Any) -> FrameResult:
     result = frame_result(index=7, faces=len(faces))
     found = tuple(
-        replace(known, estimate=replace(known.estimate, landmarks=points, signals=signals_of(points), **changes))
+        replace(known, estimate=replace(known.estimate, landmarks=points, read_signals=signals_of(points), **changes))
         for known, points in zip(result.faces, faces, strict=True)
     )
     return replace(result, faces=found)

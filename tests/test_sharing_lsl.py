@@ -21,7 +21,9 @@ from tests.signals_fakes import SIZE, face
 
 def result(captured: float | None = None, faces: int = 1) -> FrameResult:
     known = frame_result(index=12, captured=captured, faces=faces)
-    estimate = replace(known.faces[0].estimate, landmarks=face(), signals=SignalTracker().update(face(), SIZE, 0.0))
+    estimate = replace(
+        known.faces[0].estimate, landmarks=face(), read_signals=SignalTracker().update(face(), SIZE, 0.0)
+    )
     return replace(known, faces=tuple(replace(each, estimate=estimate) for each in known.faces))
 
 

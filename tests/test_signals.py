@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from model.signals import track
 from model.signals.eyes import CLOSED_EAR, EyeTracker
-from model.signals.face import face_signals
+from model.signals.face import eye_aspect_ratios, face_signals
 from model.signals.head import head_pose
 from model.signals.track import NAMES, SignalTracker, signal_values, signals_from
 from model.topology import MIRROR, POINTS
@@ -156,10 +157,24 @@ def test_time_that_runs_back_starts_again() -> None:
 
 def test_values_come_back() -> None:
     tracker = SignalTracker()
-    found = [tracker.update(face(), SIZE, index / 30) for index in range(90)][-1]
+    found = [tracker.update(face(), SIZE, index / 30) for index in range(90)][-1]()
     assert found is not None
     values = [math.nan if value is None else value for value in signal_values(found)]
     assert len(values) == len(NAMES)
     assert dict(zip(NAMES, values, strict=True))["gaze_right_x"] == found.face.gaze_right[0]
     assert signals_from(values) == found
     assert signals_from([math.nan] * len(NAMES)) is None
+
+
+def test_only_the_eyes_are_measured_before_signals_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+    whole = track.face_signals
+    monkeypatch.setattr(track, "face_signals", lambda *args: measured.append(args) or whole(*args))
+    read = [SignalTracker().update(face(), SIZE, index / 30) for index in range(3)]
+    assert not measured
+    first, again = read[1](), read[1]()
+    assert first is not None
+    assert first is again
+    assert len(measured) == 1
+    assert eye_aspect_ratios(face()) == (first.face.ear_left, first.face.ear_right)
+    assert SignalTracker().update(np.full((98, 2), np.nan), SIZE, 0.0)() is None

@@ -160,7 +160,7 @@ def result_with(points: Any) -> Any:
     known = frame_result(index=30)
     signals = SignalTracker().update(points, SIZE, 0.0)
     image = np.zeros((SIZE[1], SIZE[0], 3), np.uint8)
-    estimate = replace(known.faces[0].estimate, landmarks=points, signals=signals)
+    estimate = replace(known.faces[0].estimate, landmarks=points, read_signals=signals)
     return replace(known, frame=replace(known.frame, image=image), faces=(replace(known.faces[0], estimate=estimate),))
 
 

@@ -81,7 +81,9 @@ def test_age_and_flicker_have_columns(path: Path) -> None:
 def test_signals_have_columns(path: Path) -> None:
     tracker = SignalTracker()
     found = [tracker.update(face(), (1280, 720), index / 30) for index in range(90)]
-    write(path, *(result(k, faces=[replace(estimate(), signals=found[i])]) for k, i in enumerate((0, 89))), result(2))
+    write(
+        path, *(result(k, faces=[replace(estimate(), read_signals=found[i])]) for k, i in enumerate((0, 89))), result(2)
+    )
     early, late, without = read(path)
     assert {name: float(late[name]) for name in ("head_z", "mouth", "gaze_right_x", "closure")} == pytest.approx(
         {"head_z": 57.6, "mouth": 0.2, "gaze_right_x": -0.1, "closure": 0}, abs=2e-3

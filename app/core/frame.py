@@ -11,7 +11,7 @@ from app.core.events import TrackingEvent
 from app.core.settings import TrackingSettings
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
-from model.signals.track import Signals
+from model.signals.track import ReadSignals, Signals, no_signals
 from model.solvers import SolveReport
 
 
@@ -45,8 +45,7 @@ class Estimate:
         report: evaluations, residual per step, warm or cold and why.
         flicker: motion since the last frame that the image does not explain; None in a face's first
             frame and if the meter is off.
-        signals: head pose, eyes, mouth, brows and gaze; None if the landmarks have none, and in recordings by versions
-            without them.
+        read_signals: returns :attr:`signals`.
     """
 
     mode: str
@@ -54,7 +53,15 @@ class Estimate:
     uncertainty: NDArray[np.float32]
     report: SolveReport
     flicker: FlickerReading | None = None
-    signals: Signals | None = None
+    read_signals: ReadSignals = no_signals
+
+    @property
+    def signals(self) -> Signals | None:
+        """Head pose, eyes, mouth, brows and gaze, computed when first read.
+
+        None if the landmarks have none, and in recordings by versions without them.
+        """
+        return self.read_signals()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -145,4 +145,5 @@ def _estimate(found: Estimates, place: int) -> Estimate:
     flicker = float(found.flicker[place])
     reading = FlickerReading(flicker, tuple(found.regions[place].tolist())) if np.isfinite(flicker) else None
     signals = signals_from(found.signals[place].tolist())
-    return Estimate(str(found.mode[place]), found.landmarks[place], found.uncertainty[place], report, reading, signals)
+    mode, landmarks, uncertainty = str(found.mode[place]), found.landmarks[place], found.uncertainty[place]
+    return Estimate(mode, landmarks, uncertainty, report, reading, lambda: signals)

@@ -28,7 +28,7 @@ from model.rwr.batch import solve_batch
 from model.rwr.cold import cold_solutions
 from model.rwr.recurrence import Recurrence, calculated
 from model.rwr.solution import Solution
-from model.signals.track import Signals, SignalTracker
+from model.signals.track import ReadSignals, SignalTracker
 from model.solvers import StopReason
 
 SURER = 1.1
@@ -91,8 +91,8 @@ class FollowedFace:
             self._smoothers[mode] = FaceSmoother(smoothing)
         return replace(cold, landmarks=self._smoothers[mode].update(cold.landmarks, seconds))
 
-    def signals(self, mode: Mode, solution: Solution, frame: Frame) -> Signals | None:
-        """Return what the face does in ``frame`` according to a mode's answer."""
+    def signals(self, mode: Mode, solution: Solution, frame: Frame) -> ReadSignals:
+        """Return what tells, when it is read, what the face does in ``frame`` according to a mode's answer."""
         height, width = frame.image.shape[:2]
         tracker = self._signals.setdefault(mode, SignalTracker())
         return tracker.update(solution.landmarks, (width, height), frame.timestamp)

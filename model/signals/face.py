@@ -77,6 +77,27 @@ class FaceSignals:
     gaze_right: tuple[float, float]
 
 
+def eye_aspect_ratios(landmarks: NDArray[np.floating]) -> tuple[float, float] | None:
+    """Return ``ear_left`` and ``ear_right`` of :class:`FaceSignals`, without the rest, which takes 10 times as long.
+
+    Args:
+        landmarks: (98, 2) in pixels.
+
+    Returns:
+        None if corners of an eye coincide or points are not finite.
+    """
+    points = np.asarray(landmarks, np.float64)
+    if not np.isfinite(points).all():
+        return None
+    along = points[_CORNERS[1]] - points[_CORNERS[0]]
+    widths = np.hypot(along[:, 0], along[:, 1])
+    if widths.min() <= 0:
+        return None
+    apart = points[_UPPER[1:, ::2]] - points[_LOWER[1:, ::2]]
+    left, right = (np.hypot(apart[..., 0], apart[..., 1]).mean(axis=1) / widths).tolist()
+    return left, right
+
+
 def face_signals(landmarks: NDArray[np.floating], size: tuple[int, int]) -> FaceSignals | None:
     """Return the signals of one face; None if corners of an eye coincide, points are not finite, or no pose fits.
 
@@ -84,13 +105,12 @@ def face_signals(landmarks: NDArray[np.floating], size: tuple[int, int]) -> Face
         landmarks: (98, 2) in pixels.
         size: width and height of the picture in pixels, for the pose.
     """
-    points = np.asarray(landmarks, np.float64)
-    if not np.isfinite(points).all():
+    ears = eye_aspect_ratios(landmarks)
+    if ears is None:
         return None
+    points = np.asarray(landmarks, np.float64)
     scale = float(inter_ocular(points))
-    along = points[_CORNERS[1]] - points[_CORNERS[0]]
-    widths = np.hypot(along[:, 0], along[:, 1])
-    if scale <= 0 or widths.min() <= 0:
+    if scale <= 0:
         return None
     pose = head_pose(points, size)
     if pose is None:
@@ -100,8 +120,9 @@ def face_signals(landmarks: NDArray[np.floating], size: tuple[int, int]) -> Face
     apart = points[_UPPER] - points[_LOWER]
     gaps = np.hypot(apart[..., 0], apart[..., 1])
     mouth, eye_left, eye_right = (gaps.mean(axis=1) / scale).tolist()
-    ear_left, ear_right = (gaps[1:, ::2].mean(axis=1) / widths).tolist()
     brow_left, brow_right = (_BROWS @ points @ up / scale).tolist()
+    along = points[_CORNERS[1]] - points[_CORNERS[0]]
+    widths = np.hypot(along[:, 0], along[:, 1])
     offset = points[_PUPILS] - points[_CORNERS].mean(axis=0)
     gaze_x = (offset * along).sum(axis=1) / widths**2
     gaze_y = (offset[:, 0] * along[:, 1] - offset[:, 1] * along[:, 0]) / widths**2
@@ -112,8 +133,8 @@ def face_signals(landmarks: NDArray[np.floating], size: tuple[int, int]) -> Face
         mouth_width=float(np.hypot(*(points[MOUTH_CORNERS[1]] - points[MOUTH_CORNERS[0]]))) / scale,
         eye_left=eye_left,
         eye_right=eye_right,
-        ear_left=ear_left,
-        ear_right=ear_right,
+        ear_left=ears[0],
+        ear_right=ears[1],
         brow_left=brow_left,
         brow_right=brow_right,
         gaze_left=gaze_left,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.signals.eyes import EyeState, EyeTracker
-from model.signals.face import FaceSignals, face_signals
+from model.signals.face import FaceSignals, eye_aspect_ratios, face_signals
 from model.signals.head import HeadPose
 
 
@@ -58,24 +59,42 @@ class Signals:
     eyes: EyeState
 
 
+ReadSignals = Callable[[], Signals | None]
+"""Returns the signals of one frame, computed when it is first called."""
+
+
+def no_signals() -> None:
+    """Return the signals of landmarks that have none."""
+
+
 class SignalTracker:
-    """Computes the signals of one face under one mode, frame after frame."""
+    """Follows the signals of one face under one mode, frame after frame."""
 
     def __init__(self) -> None:
         self._eyes = EyeTracker()
 
-    def update(self, landmarks: NDArray[np.floating], size: tuple[int, int], seconds: float) -> Signals | None:
-        """Return the signals of the next frame, None if the landmarks have none; see :func:`face_signals`.
+    def update(self, landmarks: NDArray[np.floating], size: tuple[int, int], seconds: float) -> ReadSignals:
+        """Take the next frame.
+
+        Only what later frames depend on is computed at once. The rest, mostly the head pose, waits until somebody asks.
 
         Args:
             landmarks: (98, 2) in pixels.
             size: width and height of the picture in pixels.
             seconds: time of the frame.
+
+        Returns:
+            What returns its signals, None if the landmarks have none; see :func:`face_signals`.
         """
-        face = face_signals(landmarks, size)
-        if face is None:
-            return None
-        return Signals(face, self._eyes.update((face.ear_left + face.ear_right) / 2, seconds))
+        ears = eye_aspect_ratios(landmarks)
+        if ears is None:
+            return no_signals
+        return cache(partial(_signals, landmarks, size, self._eyes.update((ears[0] + ears[1]) / 2, seconds)))
+
+
+def _signals(landmarks: NDArray[np.floating], size: tuple[int, int], eyes: EyeState) -> Signals | None:
+    face = face_signals(landmarks, size)
+    return None if face is None else Signals(face, eyes)
 
 
 def signal_values(signals: Signals) -> tuple[float | None, ...]:
