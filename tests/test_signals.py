@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.signals import track
 from model.signals.eyes import CLOSED_EAR, EyeTracker
 from model.signals.face import eye_aspect_ratios, face_signals
 from model.signals.head import head_pose
@@ -168,8 +167,7 @@ def test_values_come_back() -> None:
 
 def test_only_the_eyes_are_measured_before_signals_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     measured = []
-    whole = track.face_signals
-    monkeypatch.setattr(track, "face_signals", lambda *args: measured.append(args) or whole(*args))
+    monkeypatch.setattr("model.signals.track.face_signals", lambda *args: measured.append(args) or face_signals(*args))
     read = [SignalTracker().update(face(), SIZE, index / 30) for index in range(3)]
     assert not measured
     first, again = read[1](), read[1]()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +42,7 @@ SIGNALS: tuple[Signal, ...] = (
     Signal("blinks", "", 0),
     Signal("perclos", "", 4),
 )
-"""Every signal in the order of :func:`signal_values`; :class:`FaceSignals` and :class:`EyeState` define them."""
+"""Every signal, in the order of the fields of :class:`FaceSignals` and :class:`EyeState`, which define them."""
 
 NAMES: tuple[str, ...] = tuple(signal.name for signal in SIGNALS)
 
@@ -99,13 +100,8 @@ def _signals(landmarks: NDArray[np.floating], size: tuple[int, int], eyes: EyeSt
 
 def signal_values(signals: Signals) -> tuple[float | None, ...]:
     """Return the values of :data:`SIGNALS`, None for what is not known yet."""
-    face, head, eyes = signals.face, signals.face.head, signals.eyes
-    return (
-        *(head.yaw, head.pitch, head.roll, head.x, head.y, head.z),
-        *(face.mouth, face.mouth_width, face.eye_left, face.eye_right, face.ear_left, face.ear_right),
-        *(face.brow_left, face.brow_right, *face.gaze_left, *face.gaze_right),
-        *(eyes.closure, eyes.blinks, eyes.perclos),
-    )
+    head, *numbers, gaze_left, gaze_right = astuple(signals.face)
+    return (*head, *numbers, *gaze_left, *gaze_right, *astuple(signals.eyes))
 
 
 def signals_from(values: Sequence[float]) -> Signals | None:
@@ -113,19 +109,7 @@ def signals_from(values: Sequence[float]) -> Signals | None:
     if not math.isfinite(values[0]):
         return None
     closure, blinks, perclos = (value if math.isfinite(value) else None for value in values[-3:])
-    yaw, pitch, roll, x, y, z, mouth, mouth_width, eye_left, eye_right = values[:10]
-    ear_left, ear_right, brow_left, brow_right, left_x, left_y, right_x, right_y = values[10:18]
-    face = FaceSignals(
-        head=HeadPose(yaw, pitch, roll, x, y, z),
-        mouth=mouth,
-        mouth_width=mouth_width,
-        eye_left=eye_left,
-        eye_right=eye_right,
-        ear_left=ear_left,
-        ear_right=ear_right,
-        brow_left=brow_left,
-        brow_right=brow_right,
-        gaze_left=(left_x, left_y),
-        gaze_right=(right_x, right_y),
-    )
+    left_x, left_y, right_x, right_y = values[-7:-3]
+    fields: list[Any] = [HeadPose(*values[:6]), *values[6:-7], (left_x, left_y), (right_x, right_y)]
+    face = FaceSignals(*fields)
     return Signals(face, EyeState(closure, int(blinks or 0), perclos))
