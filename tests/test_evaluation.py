@@ -20,6 +20,7 @@ from app.cli import evaluate
 from app.core.errors import EXIT_BAD_INPUT, EXIT_OK, UserError
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
+from app.lab.accuracy.groups import evaluate_groups
 from app.lab.accuracy.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor
 from app.lab.accuracy.settings import RWR_RELEASED, EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
@@ -261,6 +262,41 @@ def test_wflw_command(wflw: Path, command: Run, capsys: pytest.CaptureFixture[st
     printed = capsys.readouterr().out
     assert f"{values['nme']:.2f} [{low:.2f}, {high:.2f}]" in printed
     assert "pose" in printed
+
+
+def test_groups_of_faces_and_shrunk_photos(wflw: Path) -> None:
+    faces = read_list(wflw / "list.txt")
+    widths: list[float] = []
+
+    class Constant(Offset):
+        """Off by one pixel, whatever the size of the photo."""
+
+        def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+            face = faces[len(widths) // 4]
+            widths.append(box[2] - box[0])
+            scale = image.shape[1] / 320
+            return Prediction(((face.landmarks + 0.5) * scale - 0.5 + [1, 0]).astype(np.float32), 3)
+
+    groups = evaluate_groups(Constant([], []), faces, wflw / "images", np.array([1.0, 2.0, np.nan]))
+    size, light, sharpness = (
+        [group for group in groups if group.measure == name] for name in ("size", "light", "sharpness")
+    )
+    assert [len(size), len(light), len(sharpness)] == [3, 3, 3]
+    assert sum(group.figures.fr10.value for group in size) == 100, "the face that was missed"
+    shrunk = {group.values: group.figures.nme.value for group in groups if group.measure == "shrunk to"}
+    assert list(shrunk) == ["60 px", "45 px", "30 px", "24 px"], "nobody is made larger"
+    # Eye corners are half a side apart.
+    assert shrunk["60 px"] == pytest.approx(100 / 30, rel=0.02)
+    assert shrunk["24 px"] == pytest.approx(100 / 12, rel=0.02)
+    assert widths[:4] == pytest.approx([60, 45, 30, 24], rel=0.02)
+
+
+def test_groups_are_printed_and_written(wflw: Path, command: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    values = command("wflw", "--list", wflw / "list.txt", "--images", wflw / "images", "--groups")
+    measures = [group["measure"] for group in values["groups"]]
+    assert measures == ["size"] * 3 + ["light"] * 3 + ["sharpness"] * 3 + ["shrunk to"] * 4
+    assert all(group["nme"] < 20 for group in values["groups"])
+    assert "shrunk to" in capsys.readouterr().out
 
 
 def test_faces_of_one_picture_have_names_of_their_own(wflw: Path) -> None:
@@ -516,6 +552,7 @@ def test_bad_settings_are_one_sentence(clips: Path, extra: list[str], message: s
         (["--repeat", "2", "--noise", "-1"], "noise must be between 0 and 255"),
         (["--repeat", "2", "--jitter", "nan"], "jitter must be between 0 and 0.2"),
         (["--repeat", "2", "--jitter", "0.1", "--crop", "track"], "--jitter goes with --crop rect"),
+        (["--repeat", "2", "--mode", "rwr", "--groups"], "--groups goes with --mode off"),
     ],
 )
 def test_bad_stills_are_one_sentence(wflw: Path, weights: Path, extra: list[str], message: str) -> None:

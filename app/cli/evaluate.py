@@ -11,8 +11,11 @@ from app.cli.engine_options import add_engine_options, engine_settings
 from app.core.errors import EXIT_OK, UserError
 from app.core.files import check_writable, write_json
 from app.lab.accuracy.comparison import compare, comparison_table, comparison_values, read_evaluation
+from app.lab.accuracy.groups import evaluate_groups
 from app.lab.accuracy.predict import Predictor, open_predictor
 from app.lab.accuracy.report import (
+    groups_table,
+    groups_values,
     provenance,
     w300_table,
     w300_values,
@@ -66,6 +69,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     faces.add_argument(
         "--jitter", type=float, default=0.0, metavar="J", help="how far box edges jitter, as a share of the box's side"
+    )
+    faces.add_argument(
+        "--groups",
+        action="store_true",
+        help="also by size, light and sharpness of the face, and with photos shrunk until the face has 120 to 24 px",
     )
     _add_mode(faces)
     _add_shared(faces, "faces")
@@ -165,6 +173,8 @@ def _still(args: argparse.Namespace) -> StillVideo:
         raise UserError(f"Mode {args.mode} needs more than one frame of each still; add --repeat 8, for example.")
     if args.crop == TRACK and still.jitter:
         raise UserError("--jitter goes with --crop rect; the live tracker has its own boxes.")
+    if args.groups and args.mode != OFF:
+        raise UserError("--groups goes with --mode off.")
     return still
 
 
@@ -200,7 +210,12 @@ def _measure(
             source["list"] = args.list.name
             source["box"] = "landmarks" if faces[0].attributes is None else "list"
             print(wflw_table(still, shown))
-            return wflw_values(still, shown) | {"mode": settings.mode} | source
+            values = wflw_values(still, shown) | {"mode": settings.mode} | source
+            if args.groups:
+                groups = evaluate_groups(predictor, faces, args.images, still.faces.nme)
+                print(groups_table(groups))
+                values["groups"] = groups_values(groups)
+            return values
         if args.dataset == "300w":
             points_68 = evaluate_w300(predictor, faces_68)
             print(w300_table(points_68))

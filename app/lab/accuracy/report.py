@@ -12,6 +12,7 @@ import numpy as np
 from app.core.modes import FILTERS
 from app.core.text_table import table
 from app.lab.accuracy import settings as choices
+from app.lab.accuracy.groups import Group
 from app.lab.accuracy.settings import EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.w300 import W300Result
@@ -41,6 +42,17 @@ def wflw_table(result: WflwResult, still: StillVideo) -> str:
 
 def _figures_row(name: str, summary: AccuracyFigures) -> tuple[str, ...]:
     return (name, f"{summary.faces}", summary.nme.text(2), summary.fr10.text(2), summary.auc10.text(4))
+
+
+def groups_table(groups: Sequence[Group]) -> str:
+    """Return the table of the accuracy by group."""
+    rows = [(group.measure, group.values, *_figures_row("", group.figures)[1:]) for group in groups]
+    return table(("faces by", "", "faces", "NME", "FR@10", "AUC@10"), rows)
+
+
+def groups_values(groups: Sequence[Group]) -> list[dict[str, Any]]:
+    """Return the accuracy by group as JSON-ready values."""
+    return [{"measure": group.measure, "values": group.values, **_accuracy_values(group.figures)} for group in groups]
 
 
 def wflw_values(result: WflwResult, still: StillVideo) -> dict[str, Any]:

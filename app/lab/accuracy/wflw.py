@@ -195,9 +195,9 @@ def evaluate_wflw(
     for position, name in enumerate(ATTRIBUTES):
         chosen = [face.attributes is not None and face.attributes[position] for face in faces]
         if np.isfinite(errors[chosen]).any():
-            attributes[name] = _summary(errors[chosen])
+            attributes[name] = summary_of(errors[chosen])
     return WflwResult(
-        overall=_summary(errors),
+        overall=summary_of(errors),
         nme_eyes_mouth=mean_figure(eyes_and_mouth),
         nmf=mean_figure(flicker),
         attributes=attributes,
@@ -227,6 +227,6 @@ def _names(faces: Sequence[WflwFace]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _summary(percent: NDArray[np.float64]) -> AccuracyFigures:
+def summary_of(percent: NDArray[np.float64]) -> AccuracyFigures:
     """Summarise errors in percent; NaN stands for a missed face: a failure without an NME."""
     return accuracy_figures(np.where(np.isnan(percent), np.inf, percent / 100))
