@@ -1,4 +1,4 @@
-"""Shape and solver settings of an LDEQ model, and the two presets."""
+"""Shape and solver settings of an LDEQ model, and the presets."""
 
 from __future__ import annotations
 
@@ -134,6 +134,7 @@ class LdeqConfig:
 
 PRESETS: dict[str, LdeqConfig] = {
     "ldeq-s": LdeqConfig(),
+    "ldeq-xs": LdeqConfig(name="ldeq-xs", input_size=128, injection=48, width=56, increment=24),
     "ldeq-l": LdeqConfig(
         name="ldeq-l", input_size=256, injection=264, width=264, increment=24, kernel=5, beta=0.3, max_steps=5
     ),

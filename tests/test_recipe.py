@@ -24,7 +24,7 @@ from model.training.data import SEEN_ELSEWHERE, WFLW_SHIFT, Faces, load_faces
 from model.training.face_mesh import published_encoder
 from model.training.recipe import Recipe, Stage, recipe_for
 from model.training.relabel import LIFTED, relabelled
-from model.training.whole import FIRST, REFINED, RELABELLED, recipes_for, train_whole
+from model.training.whole import FIRST, REFINED, RELABELLED, recipes_for, train_narrowed, train_whole
 from model.weights import load_weights, read_card, save_weights
 from tests.test_training import GEOMETRY_ONLY, StepClock, face, write_faces
 
@@ -149,6 +149,25 @@ def test_finished_weights_take_the_place_of_the_first_run(tmp_path: Path, monkey
     before = read_card(weights).files
     assert train_whole(faces, (recipe, recipe), out, encoder=FACE_MESH, init=weights) == weights
     assert read_card(weights).files == before
+
+
+def test_a_narrowed_model_begins_with_its_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
+    teacher = tmp_path / "teacher.safetensors"
+    wide = dataclasses.replace(CONFIG, injection=16, width=32, increment=16, input_size=128)
+    save_weights(teacher, Ldeq(wide).eval(), {})
+    faces = faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
+    recipe = tiny_recipe(2)
+    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, face_mesh=False))
+    lines: list[str] = []
+    weights = train_narrowed(faces, recipe, tmp_path / "run", teacher=teacher, report=lines.append)
+    assert read_card(weights).config == recipe.model
+    with np.load(tmp_path / "run" / RELABELLED) as found:
+        assert not np.allclose(found["landmarks"][1], faces.landmarks[1])
+    before = read_card(weights).files
+    again = train_narrowed(faces, recipe, tmp_path / "run", teacher=teacher, report=lines.append)
+    assert read_card(again).files == before
+    assert lines[-1].startswith("resumed")
 
 
 def test_new_face_mesh_features_learn_faster() -> None:

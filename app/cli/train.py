@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from model.training.loop import Validate
     from model.training.recipe import Recipe
 
-CONFIGS = ("ldeq-s", "ldeq-l")
-RECIPES = ("ldeq-s", "ldeq-s-mesh")
+CONFIGS = ("ldeq-s", "ldeq-xs", "ldeq-l")
+NARROWED = "ldeq-xs"
+"""The recipe that begins with a teacher's strongest channels."""
+RECIPES = ("ldeq-s", "ldeq-s-mesh", NARROWED)
 CALIBRATION_FACES = 48
 """Solved to measure the ranges of the int8 cell; more change nothing."""
 GRADIENTS = ("jfb", "implicit")
@@ -42,7 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--recipe",
         choices=RECIPES,
         help="make weights as they are shipped: train (or take those of --init), relabel what networks labelled, "
-        "refine, export",
+        f"refine, export; {NARROWED} is narrowed from a teacher, --init or the shipped ldeq-s",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where weights and checkpoints go")
     beginning = parser.add_mutually_exclusive_group()
@@ -132,10 +134,22 @@ def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
 
 def make_weights(args: argparse.Namespace) -> int:
     """Make the weights of ``--recipe`` and every graph of them."""
-    from app.core.places import FACE_MESH
     from model.engine.export import export_onnx
     from model.engine.quantise import quantise_cell
     from model.training.frozen import plain_pictures
+    from model.weights import read_card
+
+    weights, faces = (_train_narrowed if args.recipe == NARROWED else _train_whole)(args)
+    graphs = export_onnx(weights)
+    some = faces.spread(CALIBRATION_FACES)
+    int8 = quantise_cell(weights, plain_pictures(some, read_card(weights).config))
+    print(f"written: {weights}, {', '.join(path.name for path in (*graphs, int8))}")
+    print(f"for --ghcu: python3 main.py train-ghcu --data {args.data} --weights {weights}")
+    return EXIT_OK
+
+
+def _train_whole(args: argparse.Namespace) -> tuple[Path, Faces]:
+    from app.core.places import FACE_MESH
     from model.training.loop import CHECKPOINT
     from model.training.whole import FIRST, REFINED, recipes_for, train_whole
 
@@ -157,12 +171,29 @@ def make_weights(args: argparse.Namespace) -> int:
             validate=_validation(args, recipes[0]),
             report=_say,
         )
-    graphs = export_onnx(weights)
-    some = faces.spread(CALIBRATION_FACES)
-    int8 = quantise_cell(weights, plain_pictures(some, recipes[0].model))
-    print(f"written: {weights}, {', '.join(path.name for path in (*graphs, int8))}")
-    print(f"for --ghcu: python3 main.py train-ghcu --data {args.data} --weights {weights}")
-    return EXIT_OK
+    return weights, faces
+
+
+def _train_narrowed(args: argparse.Namespace) -> tuple[Path, Faces]:
+    from app.core.places import DEFAULT_WEIGHTS
+    from model.training.loop import CHECKPOINT
+    from model.training.recipe import narrowing_for
+    from model.training.whole import REFINED, train_narrowed
+
+    recipe = narrowing_for(args.recipe, args.minutes)
+    checkpoint = args.out / REFINED / CHECKPOINT
+    faces, workers = _begin(args, checkpoint, recipe, recipe.minutes)
+    with _interrupted(checkpoint):
+        weights = train_narrowed(
+            faces,
+            recipe,
+            args.out,
+            teacher=args.init or DEFAULT_WEIGHTS,
+            workers=workers,
+            validate=_validation(args, recipe),
+            report=_say,
+        )
+    return weights, faces
 
 
 def _begin(args: argparse.Namespace, checkpoint: Path, recipe: Recipe, minutes: float) -> tuple[Faces, int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.config import SolverName
 from model.errors import ModelError
@@ -158,7 +158,8 @@ def _parameter_groups(model: Ldeq, recipe: Recipe) -> list[dict[str, Any]]:
     """Return AdamW's groups, each with the factor ``rate`` of its learning rate."""
     if recipe.face_mesh_rate == 1:
         return [{"params": list(model.parameters()), "rate": 1.0}]
-    own, mesh = [], []
+    own: list[nn.Parameter] = []
+    mesh: list[nn.Parameter] = []
     for name, value in model.named_parameters():
         (mesh if name.startswith(FACE_MESH) else own).append(value)
     return [{"params": own, "rate": 1.0}, {"params": mesh, "rate": recipe.face_mesh_rate}]

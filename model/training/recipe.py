@@ -155,6 +155,18 @@ def continuation_for(name: str, minutes: float | None = None) -> Recipe:
     return replace(recipe, stages=stages, face_mesh_rate=5.0, ema_decay=0.999, untracked=(0.3, 0.4, 0.2, 0.1))
 
 
+def narrowing_for(name: str, minutes: float | None = None) -> Recipe:
+    """Return the recipe of a preset that begins narrowed from a teacher, see :mod:`model.training.narrow`.
+
+    Fewer evaluations precede the one that learns, as in a video, where a frame has one. The last part is that of
+    :func:`refinement_for`.
+    """
+    model = preset(name)
+    size = model.input_size
+    stages = (Stage(0.6, size, 16, WARM_UP_DRAW), Stage(0.4, size, 16, FINAL_DRAW, geometry=0.5))
+    return Recipe(model, minutes or 45.0, stages, learning_rate=8e-4, ema_decay=0.998, untracked=(0.3, 0.4, 0.2, 0.1))
+
+
 def recipe_of_size(recipe: Recipe, input_size: int) -> Recipe:
     """Return a recipe for crops of another size; stages at more pixels come down to it."""
     stages = tuple(replace(stage, input_size=min(stage.input_size, input_size)) for stage in recipe.stages)

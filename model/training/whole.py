@@ -15,12 +15,15 @@ import torch
 from model.files import open_whole
 from model.training.data import Faces
 from model.training.loop import CHECKPOINT, Validate, train
+from model.training.narrow import narrowed
 from model.training.recipe import Recipe, continuation_for, recipe_for, refinement_for
 from model.training.relabel import relabelled
-from model.weights import load_weights
+from model.weights import load_weights, read_card, save_weights
 
 FIRST, REFINED = "first", "refined"
 """Folders of the two runs."""
+NARROWED = "narrowed"
+"""Folder of the weights that a narrowed model begins with."""
 RELABELLED = "relabelled.npz"
 SHARE_OF_FIRST = 2 / 3
 """Of the whole budget."""
@@ -86,12 +89,48 @@ def train_whole(
     return _run(refinement, out / REFINED, faces, init, encoder, workers, validate, report)
 
 
+def train_narrowed(
+    faces: Faces,
+    recipe: Recipe,
+    out: Path,
+    *,
+    teacher: Path,
+    workers: int = 1,
+    validate: Validate | None = None,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Make the weights of a model that is narrower than its teacher; where ``out`` holds parts of them, go on there.
+
+    Args:
+        faces: training data with the labels as they are given.
+        recipe: from :func:`model.training.recipe.narrowing_for`.
+        out: folder for the labels and the run.
+        teacher: weights that relabel the faces and whose strongest channels the model begins with.
+        workers: see :func:`model.training.loop.train`.
+        validate: likewise.
+        report: likewise.
+
+    Returns:
+        Path of the weights.
+
+    Raises:
+        ModelError: for a checkpoint or a teacher that cannot be used.
+    """
+    init = out / NARROWED / f"{recipe.model.name}.safetensors"
+    if not init.is_file():
+        init.parent.mkdir(parents=True, exist_ok=True)
+        save_weights(init, narrowed(load_weights(teacher), recipe.model), {"teacher": teacher.name})
+    size = read_card(teacher).config.input_size
+    faces = _relabelled(teacher, faces.mirror_consistent(), out / RELABELLED, size, report)
+    return _run(recipe, out / REFINED, faces, init, None, workers, validate, report)
+
+
 def _run(
     recipe: Recipe,
     folder: Path,
     faces: Faces,
     init: Path | None,
-    encoder: Path,
+    encoder: Path | None,
     workers: int,
     validate: Validate | None,
     report: Callable[[str], None],
