@@ -130,10 +130,11 @@ def test_a_damaged_memory_of_the_fastest_engine_is_none(tmp_path: Path, monkeypa
     kept = choice.Choice(EngineName.ONNX, {EngineName.ONNX: 12.5})
     choice._remember(card, 1, kept)
     assert choice.remembered(card, 1) == kept
-    data = choice._file().read_bytes()
+    (file,) = tmp_path.glob(choice.FILE_NAME)
+    data = file.read_bytes()
     dice = random.Random(0)
     for way in [damaged_json] * 150 + [damaged] * 50:
-        choice._file().write_bytes(way(data, dice))
+        file.write_bytes(way(data, dice))
         found = choice.remembered(card, 1)
         assert found is None or found.engine in choice.candidates()
         choice._remember(card, 1, kept)

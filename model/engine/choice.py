@@ -6,31 +6,26 @@ user's cache folder until a library, the weights, the number of threads, the car
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import logging
-import os
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-import platformdirs
 
 from model.engine import nvidia
 from model.engine.agreement import landmarks_on_noise, mean_distance
 from model.engine.base import Engine
+from model.engine.measured import circumstances, recall, remember
 from model.engine.names import EngineName
 from model.errors import ModelError, in_short
-from model.json_files import JsonError, from_plain, read_object, write_json
+from model.json_files import JsonError, from_plain
 from model.weights import WeightsCard
 
 log = logging.getLogger(__name__)
 
 PACKAGES = ("onnxruntime", "onnxruntime-gpu", "openvino")
 CUDA_PACKAGES = ("onnxruntime-gpu", "torch")
-FOLDER_NAME, FILE_NAME = "ldeq-live", "engines.json"
+FILE_NAME = "engines.json"
 RUNS = 12
 WORTH = 0.9
 """Another engine must take less than this share of the first one's time to take its place."""
@@ -156,43 +151,17 @@ def fastest(engines: Mapping[EngineName, Engine]) -> Choice:
 def remembered(card: WeightsCard, threads: int, cuda: Cuda | None = None) -> Choice | None:
     """Return what was chosen before for what :func:`open_fastest` would be given, None if nothing was."""
     try:
-        choice = from_plain(Choice, read_object(_file()).get(_key(card, threads, cuda)))
-    except (OSError, JsonError):
+        choice = from_plain(Choice, recall(FILE_NAME, _key(card, threads, cuda)))
+    except JsonError:
         return None
     return choice if choice.engine in (candidates() if cuda is None else cuda.engines) else None
 
 
 def _remember(card: WeightsCard, threads: int, choice: Choice, cuda: Cuda | None = None) -> None:
-    """Write down a choice; where that fails the next start measures again."""
-    path = _file()
-    try:
-        known = read_object(path)
-    except (OSError, JsonError):
-        known = {}
-    known[_key(card, threads, cuda)] = choice
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_json(path, known)
-    except (OSError, ValueError) as error:
-        log.info("which engine is fastest could not be remembered: %s", error)
-
-
-def _file() -> Path:
-    return Path(platformdirs.user_cache_dir(FOLDER_NAME, appauthor=False)) / FILE_NAME
+    remember(FILE_NAME, _key(card, threads, cuda), choice)
 
 
 def _key(card: WeightsCard, threads: int, cuda: Cuda | None) -> str:
     """Return what a choice holds for: the computer, the libraries, the weights, and the threads or the card."""
-    packages = PACKAGES if cuda is None else CUDA_PACKAGES
-    versions = [f"{name} {version}" for name in packages if (version := _version(name))]
     place = f"{threads} threads" if cuda is None else cuda.card
-    computer = f"{platform.node()}, {platform.machine()}, {os.cpu_count()} processors"
-    weights = card.files.get(card.path.name, card.path.name)[:16]
-    return "; ".join([computer, *versions, f"weights {weights}", place])
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
+    return circumstances(PACKAGES if cuda is None else CUDA_PACKAGES, card, place)
