@@ -179,13 +179,12 @@ def open_window(settings: LiveSettings, fps: float) -> MainWindow:
     from app.sources.spec import SourceSpec
     from app.sources.video import VideoSource
     from app.tracking.live import LivePipeline
-    from app.tracking.pipeline import build_pipeline
 
     def live(source: SourceSpec, tracking: TrackingSettings) -> LivePipeline:
         def reopen() -> Source:
             return Retimed(VideoSource(Path(str(source))), fps)
 
-        build = partial(build_pipeline, settings.engine, tracking)
+        build = partial(settings.model.build, tracking)
         return LivePipeline(lambda: PacedSource(reopen, loop=True), build, tracking)
 
     parts = replace(live_parts(settings), live=live)
@@ -195,12 +194,13 @@ def open_window(settings: LiveSettings, fps: float) -> MainWindow:
 def stream_settings(folder: Path, video: Path = DEMO_CLIP, **engine: Any) -> LiveSettings:
     """Return settings that play ``video`` and record into ``folder``, with the panels closed."""
     from app.core.settings import EngineSettings
+    from app.gui.live.presenters.model import ModelInUse
     from app.gui.live.presenters.remembered import Remembered
     from app.gui.live.presenters.settings import LiveSettings
     from app.gui.presenters.palettes import Theme
 
     chosen = Remembered(source=str(video), folder=folder, panels=(), theme=Theme.DARK, tour_seen=True)
-    return LiveSettings(chosen, engine=EngineSettings(**engine))
+    return LiveSettings(chosen, model=ModelInUse(EngineSettings(**engine)))
 
 
 def toggle_panels(window: MainWindow) -> None:

@@ -262,10 +262,9 @@ def playing(source: Callable[[], object], settings: LiveSettings) -> SessionPart
     from app.sources.paced import PacedSource
     from app.sources.spec import SourceSpec
     from app.tracking.live import LivePipeline
-    from app.tracking.pipeline import build_pipeline
 
     def live(spec: SourceSpec, tracking: TrackingSettings) -> LivePipeline:
-        build = partial(build_pipeline, settings.engine, tracking)
+        build = partial(settings.model.build, tracking)
         return LivePipeline(lambda: PacedSource(source, loop=True), build, tracking)  # type: ignore[arg-type]
 
     return replace(live_parts(settings), live=live)

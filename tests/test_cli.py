@@ -203,7 +203,7 @@ def test_live_fills_the_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert (chosen.source, settings.realtime_loop, chosen.mirror) == ("camera:1", False, False)
     assert chosen.folder == tmp_path
     assert (chosen.tracking.rwr, chosen.tracking.compare, chosen.tracking.max_faces) == (False, True, 3)
-    engine = settings.engine
+    engine = settings.model.engine
     assert (engine.weights, engine.engine, engine.device, engine.threads) == (weights, "onnx", "cpu", 2)
 
 

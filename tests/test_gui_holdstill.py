@@ -77,7 +77,7 @@ class Bench:
         self.folder = folder / "cards"
         self.test = HoldStill(
             self.session,
-            weights,
+            lambda: weights,
             lambda: self.folder,
             lambda sheet, path: self.pictures.append((sheet, path)),
             self._changed,

@@ -29,6 +29,7 @@ from app.gui.holdstill.presenters import hold_still as holdstill_module
 from app.gui.holdstill.views.card_drawing import FINE, HEIGHT, WIDTH
 from app.gui.live.presenters.banners import NO_CAMERA
 from app.gui.live.presenters.chooser import CameraChoice
+from app.gui.live.presenters.model import ModelInUse
 from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession
 from app.gui.live.presenters.settings import LiveSettings
@@ -192,7 +193,7 @@ def begin(
             monkeypatch.setattr("app.sources.open.open_source", lambda *args, **options: plays())
         usual = {"source": "demo", "folder": tmp_path / "out", "theme": "dark", "tour_seen": True}
         remembered = memory.current if memory is not None else Remembered(**{**usual, **chosen})
-        settings = LiveSettings(remembered, engine=EngineSettings(threads=1))
+        settings = LiveSettings(remembered, model=ModelInUse(EngineSettings(threads=1)))
         window = MainWindow(
             settings,
             lambda *args: LiveSession(live_parts(settings), *args),

@@ -13,11 +13,12 @@ import pytest
 
 from app.core.modes import Baseline
 from app.core.presets import PRESETS
-from app.core.settings import TrackingSettings
+from app.core.settings import SHIPPED, ModelChoice, TrackingSettings
 from app.gui.holdstill.presenters.hold_still import HoldStill
 from app.gui.live.presenters import page as desk_module
 from app.gui.live.presenters.chooser import CameraChoice
 from app.gui.live.presenters.hotplug import WAITING
+from app.gui.live.presenters.model import ModelInUse
 from app.gui.live.presenters.page import LivePresenter
 from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.remembered import Remembered
@@ -106,13 +107,16 @@ class Bench:
         self._faces = faces
         parts = SessionParts(self._live, self._recorder, lambda: [CameraSpec("0")])
         self.presenter = LivePresenter(
-            LiveSettings(Remembered(**chosen)),
+            LiveSettings(Remembered(**chosen), model=ModelInUse(choice=ModelChoice.LDEQ_S)),
             lambda *args: LiveSession(parts, *args),
             lambda: None,
             lambda **changes: self.kept.update(changes),
         )
         self.hold_still = HoldStill(
-            self.presenter.session, Path("own.safetensors"), lambda: self.presenter.folder, lambda sheet, path: None
+            self.presenter.session,
+            lambda: Path("own.safetensors"),
+            lambda: self.presenter.folder,
+            lambda sheet, path: None,
         )
         self.presenter.attach(self.hold_still)
 
@@ -473,3 +477,50 @@ def test_a_neutral_face_needs_a_face(bench: Bench) -> None:
     bench.presenter.toggle(ActionName.NEUTRAL)
     assert "your neutral face" in bench.text
     assert bench.presenter.sharing.settings.neutral == bench.kept["neutral"]
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    weights = tmp_path / "ldeq-xs.safetensors"
+    weights.touch()
+    monkeypatch.setitem(SHIPPED, ModelChoice.LDEQ_XS, weights)
+    return weights
+
+
+def test_models_are_offered_where_there_are_several(bench: Bench, small: Path) -> None:
+    assert bench.presenter.preferences.model == ModelChoice.LDEQ_S
+    small.unlink()
+    assert bench.presenter.preferences.model is None
+
+
+def test_another_model_runs_at_once_and_is_remembered(bench: Bench, small: Path) -> None:
+    bench.play("talk.mp4")
+    runs = len(bench.lives)
+    bench.presenter.set_preferences(replace(bench.presenter.preferences, model=ModelChoice.LDEQ_XS))
+    wait_until(lambda: len(bench.lives) == runs + 1)
+    bench.run("talk.mp4")
+    assert bench.presenter.model.engine.weights == small
+    assert bench.presenter.facts(None).model == "ldeq-xs"
+    assert bench.kept["model"] == ModelChoice.LDEQ_XS
+    bench.presenter.set_preferences(bench.presenter.preferences)
+    assert len(bench.lives) == runs + 1
+
+
+def test_a_recording_keeps_its_model(bench: Bench, small: Path) -> None:
+    bench.play("talk.mp4")
+    bench.record()
+    runs = len(bench.lives)
+    bench.presenter.set_preferences(replace(bench.presenter.preferences, model=ModelChoice.LDEQ_XS))
+    assert "finish it first" in bench.text
+    assert bench.presenter.model.name == "ldeq-s"
+    assert bench.presenter.session.state.recording is not None
+    assert len(bench.lives) == runs
+
+
+def test_a_model_without_ghcu_ends_the_repair_and_says_so(bench: Bench, small: Path) -> None:
+    bench.play("talk.mp4")
+    bench.presenter.toggle(ActionName.GHCU)
+    assert bench.presenter.session.state.tracking.ghcu
+    bench.presenter.set_preferences(replace(bench.presenter.preferences, model=ModelChoice.LDEQ_XS))
+    assert not bench.presenter.session.state.tracking.ghcu
+    assert "no GHCU for ldeq-xs" in bench.text

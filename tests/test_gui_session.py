@@ -12,6 +12,7 @@ import pytest
 
 from app.core.errors import RecordingError
 from app.core.settings import EngineSettings, TrackingSettings
+from app.gui.live.presenters.model import ModelInUse
 from app.gui.live.presenters.page import LivePresenter
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
@@ -311,7 +312,7 @@ class TestPresenter:
 
     def test_repair_needs_what_lies_beside_the_weights(self, tmp_path: Path) -> None:
         weights = tmp_path / "own.safetensors"
-        settings = LiveSettings(engine=EngineSettings(weights))
+        settings = LiveSettings(model=ModelInUse(EngineSettings(weights)))
         presenter = LivePresenter(settings, lambda *args: LiveSession(fake_parts(), *args), lambda: None)
         presenter.toggle(ActionName.GHCU)
         assert not presenter.session.state.tracking.ghcu

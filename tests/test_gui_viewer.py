@@ -89,7 +89,7 @@ def session(made: Path) -> Session:
 
 @pytest.fixture
 def viewer() -> Iterator[Viewer]:
-    shown = Viewer(ENGINE, lambda job: job(), partial(replay, build=square_pipeline))
+    shown = Viewer(lambda: ENGINE, lambda job: job(), partial(replay, build=square_pipeline))
     yield shown
     shown.close()
 
@@ -418,7 +418,7 @@ def test_a_session_killed_before_its_first_frame_says_so(viewer: Viewer, folder:
 
 def test_a_session_closed_while_it_opens_stays_closed(made: Path) -> None:
     jobs: list[Callable[[], None]] = []
-    viewer = Viewer(ENGINE, jobs.append)
+    viewer = Viewer(lambda: ENGINE, jobs.append)
     viewer.open(made)
     assert viewer.view().stage == ViewerStage.OPENING
     viewer.close()
@@ -518,7 +518,7 @@ def test_clips_lie_beside_the_session(viewer: Viewer, folder: Path, kind: str) -
 
 def test_work_can_be_stopped_and_keeps_nothing(folder: Path) -> None:
     jobs: list[Callable[[], None]] = []
-    viewer = Viewer(ENGINE, jobs.append, partial(replay, build=square_pipeline))
+    viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
     viewer.open(folder)
     jobs.pop()()
     viewer.replay(SOLVED_COLD, NO_BASELINE)
@@ -540,7 +540,7 @@ def test_work_that_fails_is_a_sentence(folder: Path) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    viewer = Viewer(ENGINE, lambda job: job(), broken)
+    viewer = Viewer(lambda: ENGINE, lambda job: job(), broken)
     viewer.open(folder)
     viewer.replay(AS_RECORDED, NO_BASELINE)
     message = viewer.view().message
@@ -571,7 +571,7 @@ def test_another_session_is_set_beside(viewer: Viewer, folder: Path, tmp_path: P
 def page(application: QApplication, qtbot: QtBot, folder: Path) -> Iterator[ViewerView]:
     library = Library(folder.parent, lambda job: job())
     library.refresh()
-    made = ViewerView(Viewer(ENGINE, lambda job: job(), partial(replay, build=square_pipeline)), library)
+    made = ViewerView(Viewer(lambda: ENGINE, lambda job: job(), partial(replay, build=square_pipeline)), library)
     qtbot.addWidget(made)
     made.resize(1280, 800)
     made.show()

@@ -7,8 +7,9 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.engine_options import add_weights_options, weights_of
 from app.core.errors import EXIT_OK, UserError
-from app.core.places import DEFAULT_WEIGHTS, DEMO_CLIP
+from app.core.places import DEMO_CLIP
 from app.core.settings import ENGINES
 from model.engine.names import Device, EngineName
 
@@ -29,7 +30,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--video", type=Path, default=DEMO_CLIP, metavar="FILE", help="with one face (default: the demo)"
     )
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
+    add_weights_options(parser)
     parser.add_argument(
         "--engine", action="append", choices=[name for name in ENGINES if name != "auto"], help="only this; repeatable"
     )
@@ -82,9 +83,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     from app.sources.video import VideoSource
     from model.engine.open import default_threads
 
+    weights = weights_of(args)
     installed = [each for python in args.baseline or [] for each in find_baselines(python)]
     threads = default_threads() if args.threads is None else args.threads
-    engines = open_engines(args.weights, args.engine, threads, args.device)
+    engines = open_engines(weights, args.engine, threads, args.device)
     config = next(iter(engines.values())).config
     work, ceiling = stage_work(config), measure_ceiling(threads)
     source = VideoSource(args.video)
@@ -98,11 +100,11 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     with BaselineTurns(installed, args.video, args.frames) as baselines:
         turns(args, figures, threads, baselines)
     for name, each in figures.items():
-        each.start = run_start(args.video, args.weights, name, args.threads, args.device)
+        each.start = run_start(args.video, weights, name, args.threads, args.device)
     return {
         "computer": f"{platform.platform()}, {platform.processor() or platform.machine()}",
         "video": f"{args.video.name}, {source.info.width}x{source.info.height}",
-        "weights": args.weights.name,
+        "weights": weights.name,
         "threads": threads,
         "device": args.device,
         "floor": floor_values(work, ceiling),
@@ -120,7 +122,7 @@ def turns(args: argparse.Namespace, figures: dict[str, EngineFigures], threads: 
 
     for _ in range(args.rounds):
         for name, each in figures.items():
-            settings = EngineSettings(args.weights, EngineName(name), Device(args.device), threads)
+            settings = EngineSettings(weights_of(args), EngineName(name), Device(args.device), threads)
 
             def build(settings: EngineSettings = settings) -> Any:
                 return build_pipeline(settings, TrackingSettings())

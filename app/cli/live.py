@@ -9,17 +9,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli.engine_options import add_engine_options, engine_settings
+from app.cli.engine_options import add_engine_options, unresolved_settings
 from app.cli.follow_option import add_follow_option
 from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import SourceError, UserError
 from app.core.modes import Baseline
 from app.core.presets import PRESETS
-from app.core.settings import parse_follow
+from app.core.settings import ModelChoice, parse_follow
 from app.gui.presenters.palettes import Theme
 from app.sources.spec import PathSpec, parse_source
 
 if TYPE_CHECKING:
+    from app.gui.live.presenters.model import ModelInUse
     from app.gui.live.presenters.remembered import Remembered
 
 
@@ -65,7 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--record-dir", type=Path, metavar="DIR", help="where recordings and snapshots go")
     parser.add_argument("--forget", action="store_true", help="start as the first time, and remember nothing of it")
     add_sharing_options(parser)
-    add_engine_options(parser)
+    add_engine_options(parser, model=None)
     return parser
 
 
@@ -89,18 +90,33 @@ def run(args: argparse.Namespace) -> int:
     settings = LiveSettings(
         chosen=with_options(chosen, args),
         realtime_loop=args.loop,
-        engine=engine_settings(args),
+        model=model_in_use(args, chosen),
         note=memory.note if memory is not None else "",
     )
     if args.source is not None:
         check_source(args.source)
-    read_card(args.weights)
+    read_card(settings.model.engine.weights)
     problem = window_problem(sys.platform, os.environ)
     if problem is not None:
         raise UserError(problem)
     from app.gui.window import run_window
 
     return run_window(settings, memory)
+
+
+def model_in_use(args: argparse.Namespace, chosen: Remembered) -> ModelInUse:
+    """Return the weights of the command line, otherwise the chosen model, as long as its weights are there.
+
+    Raises:
+        UserError: for values that cannot be used.
+    """
+    from app.gui.live.presenters.model import ModelInUse, smaller_shipped
+
+    settings = unresolved_settings(args)
+    if args.weights is not None:
+        return ModelInUse(settings)
+    known = args.model is not None or smaller_shipped()
+    return ModelInUse(settings, chosen.model if known else ModelChoice.AUTO)
 
 
 def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
@@ -129,6 +145,7 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
         follow=None if args.follow is None else parse_follow(args.follow),
         theme=None if args.theme is None else Theme(args.theme),
         privacy=args.privacy,
+        model=None if args.model is None else ModelChoice(args.model),
         mirror=args.mirror,
         folder=None if args.record_dir is None else args.record_dir.expanduser().absolute(),
         share=None if sharing is None else ShareForm.of(sharing),

@@ -10,6 +10,7 @@ REQUIREMENTS = ROOT / "requirements.txt"
 
 WEIGHTS = ROOT / "weights"
 DEFAULT_WEIGHTS = WEIGHTS / "ldeq-s.safetensors"
+SMALL_WEIGHTS = WEIGHTS / "ldeq-xs.safetensors"
 SHORT_RANGE_DETECTOR = WEIGHTS / "face_detection_short_range.tflite"
 FULL_RANGE_DETECTOR = WEIGHTS / "face_detection_full_range_sparse.tflite"
 FACE_MESH = WEIGHTS / "face_landmark.tflite"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.core.errors import UserError
 from app.core.modes import Baseline, Mode
-from app.core.places import DEFAULT_WEIGHTS
+from app.core.places import DEFAULT_WEIGHTS, SMALL_WEIGHTS
 from model.engine.names import Device, EngineName
 
 if TYPE_CHECKING:
@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 
 ENGINES = tuple(name.value for name in EngineName)
 DEVICES = tuple(device.value for device in Device)
+
+
+class ModelChoice(StrEnum):
+    """The shipped models. AUTO is LDEQ_S, or LDEQ_XS on computers on which that cannot keep up with a camera."""
+
+    AUTO = "auto"
+    LDEQ_S = "ldeq-s"
+    LDEQ_XS = "ldeq-xs"
+
+
+SHIPPED = {ModelChoice.LDEQ_S: DEFAULT_WEIGHTS, ModelChoice.LDEQ_XS: SMALL_WEIGHTS}
+"""The weights of each model."""
 
 
 @dataclass(frozen=True, slots=True)

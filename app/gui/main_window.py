@@ -81,7 +81,7 @@ class MainWindow(QMainWindow):
         self.presenter = LivePresenter(settings, make_session, self._signals.changed.emit, remember)
         self.hold_still = HoldStill(
             self.presenter.session,
-            settings.engine.weights,
+            lambda: settings.model.engine.weights,
             lambda: self.presenter.folder,
             save_sheet,
             self._signals.changed.emit,
@@ -95,7 +95,7 @@ class MainWindow(QMainWindow):
         for page in (self.page, self.card):
             self.pages.addWidget(page)
         self.sessions = SessionPages(
-            self.pages, settings.engine, lambda: self.presenter.folder, self._go_live, _open_folder
+            self.pages, lambda: settings.model.engine, lambda: self.presenter.folder, self._go_live, _open_folder
         )
         self.setCentralWidget(self.pages)
         self._sources = SourceMenu(
@@ -305,7 +305,7 @@ class MainWindow(QMainWindow):
         self.page.sheets.toggle(sheet)
 
     def _show_preferences(self) -> None:
-        self.page.preferences.show_preferences(self.presenter.chosen.preferences, recordings_folder(Remembered()))
+        self.page.preferences.show_preferences(self.presenter.preferences, recordings_folder(Remembered()))
 
     def _begin_tour(self) -> None:
         self._go_live()

@@ -21,7 +21,6 @@ from app.sessions.recorder import SessionRecorder
 from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec, ScreenSpec, SourceSpec, public_text
 from app.tracking.live import LivePipeline
-from app.tracking.pipeline import build_pipeline
 
 if TYPE_CHECKING:
     from app.gui.main_window import MainWindow
@@ -88,14 +87,14 @@ def live_parts(settings: LiveSettings) -> SessionParts:
         loop = settings.realtime_loop
         return LivePipeline(
             partial(open_source, source, realtime=loop, loop=loop),
-            partial(build_pipeline, settings.engine, tracking),
+            partial(settings.model.build, tracking),
             tracking,
         )
 
     def cameras() -> list[SourceSpec]:
         return [camera.spec for camera in find_cameras()]
 
-    return SessionParts(live, partial(make_recorder, settings.engine), cameras)
+    return SessionParts(live, lambda plan: make_recorder(settings.model.engine, plan), cameras)
 
 
 def make_recorder(engine: EngineSettings, plan: RecordingPlan) -> SessionRecorder:

@@ -20,7 +20,7 @@ class SessionPages:
 
     Args:
         pages: the window's pages.
-        engine: what computes replays.
+        engine: returns what computes replays.
         folder: returns where recordings go.
         go_live: goes back to the live page.
         show_folder: opens a folder in the system's file manager.
@@ -29,7 +29,7 @@ class SessionPages:
     def __init__(
         self,
         pages: QStackedWidget,
-        engine: EngineSettings,
+        engine: Callable[[], EngineSettings],
         folder: Callable[[], Path],
         go_live: Callable[[], None],
         show_folder: Callable[[Path], None],

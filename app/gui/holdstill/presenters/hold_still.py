@@ -138,7 +138,7 @@ class HoldStill:
 
     Args:
         session: what plays, and how it tracks.
-        weights: the weights' file in use.
+        weights: returns the weights' file in use.
         folder: where cards are kept, asked when one is saved.
         save_picture: writes a sheet as PNG; called in the background.
         changed: called on any thread when the view is another one.
@@ -149,7 +149,7 @@ class HoldStill:
     def __init__(
         self,
         session: Session,
-        weights: Path,
+        weights: Callable[[], Path],
         folder: Callable[[], Path],
         save_picture: SavePicture,
         changed: Callable[[], None] = lambda: None,
@@ -308,7 +308,7 @@ class HoldStill:
         info, status = state.info, state.status
         if info is None or status is None:
             raise UserError("The source is gone; start it again and repeat the test.")
-        return Circumstances(camera_of(info), status.engine, self._weights, state.tracking)
+        return Circumstances(camera_of(info), status.engine, self._weights(), state.tracking)
 
     def _keep(self, sheet: CardSheet, path: Path | None, run: int) -> None:
         """Write the card and its picture; a card that cannot be written is shown all the same."""

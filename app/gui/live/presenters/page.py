@@ -12,13 +12,14 @@ from typing import Any, Protocol
 from app.core.errors import UserError
 from app.core.files import unique_path
 from app.core.frame import FrameResult
-from app.core.settings import TrackingSettings
+from app.core.settings import ModelChoice, TrackingSettings
 from app.gui.live.presenters.banners import Banners
 from app.gui.live.presenters.choices import CHANGES, Change
 from app.gui.live.presenters.chooser import CameraChoice
 from app.gui.live.presenters.flicker import FlickerHistory, FlickerView
 from app.gui.live.presenters.hint_watcher import HintWatcher
 from app.gui.live.presenters.hotplug import WAITING, CameraHotplug
+from app.gui.live.presenters.model import smaller_shipped
 from app.gui.live.presenters.player import Player
 from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.readouts import Facts
@@ -73,6 +74,7 @@ class LivePresenter:
         self._settings = settings
         self._remember = remember
         self._chosen = settings.chosen
+        self.model = settings.model
         self._faces = FaceChoice()
         self._flicker = FlickerHistory(self._faces)
         self._solver = SolverHistory(self._faces)
@@ -217,6 +219,12 @@ class LivePresenter:
             text = "The recording was finished, because privacy was switched; start another one to go on."
             self._banners.post(Banner(("privacy", time.perf_counter()), Tone.INFO, text, (), NOTICE_SECONDS))
 
+    @property
+    def preferences(self) -> Preferences:
+        """What the preferences card shows."""
+        choice = self.model.choice if smaller_shipped() else None
+        return replace(self._chosen.preferences, model=choice)
+
     def set_preferences(self, preferences: Preferences) -> None:
         """Take what the preferences card says."""
         self.set_privacy(preferences.privacy)
@@ -224,6 +232,8 @@ class LivePresenter:
         self.choose(theme=changed.theme, recording=changed.recording, mirror=changed.mirror, folder=changed.folder)
         if preferences.max_faces != self.session.state.tracking.max_faces:
             self.change_tracking(lambda tracking: replace(tracking, max_faces=preferences.max_faces))
+        if preferences.model is not None and preferences.model != self.model.choice:
+            self._choose_model(preferences.model)
 
     @property
     def share_reading(self) -> ShareReading:
@@ -292,6 +302,7 @@ class LivePresenter:
             chosen_face=self._faces.chosen,
             private=self._chosen.privacy,
             sharing=self.sharing.status(),
+            model=self.model.name,
         )
 
     def _consume(self, result: FrameResult) -> None:
@@ -314,11 +325,25 @@ class LivePresenter:
         self._faces.choose(None)
 
     def _toggle_ghcu(self) -> None:
-        if self.session.state.tracking.ghcu or self._settings.ghcu_found:
+        if self.session.state.tracking.ghcu or self.model.ghcu_found:
             self.change_tracking(lambda tracking: replace(tracking, ghcu=not tracking.ghcu))
         else:
-            text = f"There is no GHCU beside {self._settings.engine.weights.name}; "
+            text = f"There is no GHCU beside {self.model.engine.weights.name}; "
             self.say(f"{text}main.py train-ghcu makes it.")
+
+    def _choose_model(self, model: ModelChoice) -> None:
+        """Run another model; what plays starts again with it."""
+        state = self.session.state
+        if state.recording is not None:
+            self.say("A recording has one model; finish it first, and then choose another one.")
+            return
+        self.choose(model=model)
+        self.model.choose(model)
+        if state.tracking.ghcu and not self.model.ghcu_found:
+            self.change_tracking(lambda tracking: replace(tracking, ghcu=False))
+            self.say(f"Covered points are not repaired any more: there is no GHCU for {self.model.name}.")
+        if state.active:
+            self.session.play(state.source)
 
     def _take_neutral(self) -> None:
         neutral = self._neutral.take(time.perf_counter())

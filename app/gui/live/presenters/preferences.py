@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from app.core.errors import UserError
+from app.core.settings import ModelChoice
 from app.gui.presenters.options import Option
 from app.gui.presenters.palettes import Theme
 from app.sessions.plan import RecordingChoices
@@ -54,6 +55,7 @@ class Preferences:
         mirror: flip the picture; None for cameras only.
         max_faces: most faces followed at once.
         folder: where recordings and snapshots go; None is the usual place.
+        model: which model runs; None where there is nothing to choose.
     """
 
     theme: Theme = Theme.SYSTEM
@@ -62,6 +64,7 @@ class Preferences:
     mirror: bool | None = None
     max_faces: int = 1
     folder: Path | None = None
+    model: ModelChoice | None = None
 
     def __post_init__(self) -> None:
         if self.theme not in tuple(Theme):

@@ -34,6 +34,7 @@ class Facts:
         chosen_face: the identity that the user chose to read; None for the largest face.
         private: the picture is blurred and recordings hold no pictures.
         sharing: the status of each channel to other programs.
+        model: name of the model that runs.
     """
 
     state: SessionState
@@ -47,6 +48,7 @@ class Facts:
     chosen_face: int | None = None
     private: bool = False
     sharing: tuple[ChannelStatus, ...] = ()
+    model: str = ""
 
     @property
     def face(self) -> FaceResult | None:
@@ -139,6 +141,7 @@ def rows(facts: Facts) -> tuple[Row, ...]:
         ),
         Row("Residual", residual, "Relative residual of the fixed point: how far f(z) is from z"),
         Row("Start", start, "Warm: from the last frame's fixed point (RwR). Cold: from zero, and why"),
+        Row("Model", facts.model if engine != NOTHING else NOTHING, "ldeq-s, the smaller ldeq-xs, or your own weights"),
         Row("Engine", engine, f"What the network really runs on: {engine}"),
         Row("Source", size, "Size and rate the source delivers" if info is None else f"What {info.name} delivers"),
         Row("Skipped", skipped, "Frames that were too old when the tracker became free"),

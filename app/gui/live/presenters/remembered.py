@@ -16,7 +16,7 @@ from typing import Any
 import platformdirs
 
 from app.core.errors import UserError
-from app.core.settings import TrackingSettings
+from app.core.settings import ModelChoice, TrackingSettings
 from app.gui.live.presenters.preferences import MOST_FACES, USUAL_RECORDING, Preferences
 from app.gui.live.presenters.share import ShareForm
 from app.gui.presenters.palettes import Theme
@@ -53,6 +53,7 @@ class Remembered:
         share: what stands in the share card.
         tour_seen: the tour was shown.
         neutral: the person's neutral expression, for avatars; None for an average one.
+        model: which of the shipped models runs.
     """
 
     geometry: str = ""
@@ -69,6 +70,7 @@ class Remembered:
     share: ShareForm = field(default_factory=ShareForm)
     tour_seen: bool = False
     neutral: Expression | None = None
+    model: ModelChoice = ModelChoice.AUTO
 
     def __post_init__(self) -> None:
         if self.theme not in tuple(Theme):

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
-from app.core.settings import EngineSettings
+from app.gui.live.presenters.model import ModelInUse
 from app.gui.live.presenters.remembered import Remembered
-from model.repair.ghcu import ghcu_path
 
 FOLDER_NAME = "LDEQ Live"
 
@@ -23,19 +22,14 @@ class LiveSettings:
             that opens and otherwise plays the demo clip.
         realtime_loop: files play at their own speed and start again at the end; False shows every frame
             once, as fast as it is solved.
-        engine: which model runs, and on what.
+        model: which model runs, and on what.
         note: one sentence to begin with, such as that the remembered choices could not be read; "" normally.
     """
 
     chosen: Remembered = field(default_factory=Remembered)
     realtime_loop: bool = True
-    engine: EngineSettings = field(default_factory=EngineSettings)
+    model: ModelInUse = field(default_factory=ModelInUse)
     note: str = ""
-
-    @property
-    def ghcu_found(self) -> bool:
-        """Whether there is a GHCU beside the weights."""
-        return ghcu_path(self.engine.weights).is_file()
 
 
 def recordings_folder(chosen: Remembered) -> Path:

@@ -9,6 +9,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.core.errors import UserError
+from app.core.settings import ModelChoice
+from app.gui.live.presenters.model import MODEL_OPTIONS
 from app.gui.live.presenters.preferences import (
     FACES_OPTIONS,
     MIRROR_OPTIONS,
@@ -49,6 +51,7 @@ class PreferencesSheet(Sheet):
         self.theme = ChoiceRow("Theme", THEME_OPTIONS)
         self.mirror = ChoiceRow("Mirror", MIRROR_OPTIONS)
         self.faces = ChoiceRow("Faces followed", FACES_OPTIONS)
+        self.model = ChoiceRow("Model", MODEL_OPTIONS)
         self.privacy = ToggleRow("Privacy", "Blur the picture beyond recognition; recordings hold landmarks only")
         self.switches = {name: ToggleRow(label) for name, label in SWITCH_NAMES.items()}
         self.folder = QLineEdit()
@@ -59,6 +62,7 @@ class PreferencesSheet(Sheet):
         self.theme.changed.connect(lambda name: self._change(theme=Theme(name)))
         self.mirror.changed.connect(lambda name: self._change(mirror=MIRRORED[name]))
         self.faces.changed.connect(lambda count: self._change(max_faces=int(count)))
+        self.model.changed.connect(lambda name: self._change(model=ModelChoice(name)))
         self.privacy.changed.connect(lambda on: self._change(privacy=on))
         for name, row in self.switches.items():
             row.changed.connect(lambda on, name=name: self._tell(with_switch(self._shown, name, on)))
@@ -72,6 +76,9 @@ class PreferencesSheet(Sheet):
         self.theme.show_choice(preferences.theme)
         self.mirror.show_choice(preferences.mirror_option)
         self.faces.show_choice(str(preferences.max_faces))
+        self.model.setVisible(preferences.model is not None)
+        if preferences.model is not None:
+            self.model.show_choice(preferences.model)
         self.privacy.show_state(preferences.privacy)
         for name, state in recording_switches(preferences).items():
             self.switches[name].show_state(state.on, state.free, state.note)
@@ -94,6 +101,7 @@ class PreferencesSheet(Sheet):
         self.body.addWidget(self.theme)
         self.body.addWidget(self.mirror)
         self.body.addWidget(self.faces)
+        self.body.addWidget(self.model)
         self.body.addWidget(self.privacy)
         self.body.addSpacing(6)
         self.body.addWidget(heading("A recording holds"))

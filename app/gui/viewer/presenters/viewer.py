@@ -41,13 +41,16 @@ class Viewer:
     """Shows one session at a time.
 
     Args:
-        engine: what computes replays.
+        engine: returns what computes replays.
         background: runs work in the background.
         track_again: computes them; tests pass their own.
     """
 
     def __init__(
-        self, engine: EngineSettings, background: Background = in_background, track_again: TrackAgain = replay
+        self,
+        engine: Callable[[], EngineSettings],
+        background: Background = in_background,
+        track_again: TrackAgain = replay,
     ) -> None:
         self._engine, self._track_again = engine, track_again
         self._changed: Callable[[], None] = lambda: None
@@ -173,7 +176,7 @@ class Viewer:
             opened, run = self._opened, self._run
         if opened is not None and self._job is None:
             ended = partial(self._ended, run)
-            self._begin(replay_job(opened.session, self._engine, way, baseline, ended, self._track_again))
+            self._begin(replay_job(opened.session, self._engine(), way, baseline, ended, self._track_again))
 
     def export(self, kind: str) -> None:
         """Write the chosen part beside the session, as one of ``viewer_jobs.CLIPS``."""

@@ -1,0 +1,103 @@
+"""Which of the shipped models a computer runs: ``ldeq-s`` where it keeps up with a camera, otherwise ``ldeq-xs``.
+
+It is measured once, on whole frames. The result is kept in the user's cache folder until the engine, the device, the
+threads, a library or the weights change.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.core.frame import Frame
+from app.core.places import DEFAULT_WEIGHTS, PORTRAIT, SMALL_WEIGHTS
+from app.core.settings import EngineSettings, TrackingSettings
+from app.sources.picture_files import read_picture
+from app.tracking.pipeline import build_pipeline
+from model.engine.measured import circumstances, recall, remember
+from model.engine.names import Device
+from model.engine.nvidia import card_name
+from model.engine.open import default_threads
+from model.json_files import JsonError, from_plain
+from model.repair.ghcu import ghcu_path
+from model.weights import read_card
+
+log = logging.getLogger(__name__)
+
+FILE_NAME = "models.json"
+CAMERA_MILLISECONDS = 1e3 / 30
+"""What a frame may take at the rate that most cameras have."""
+COLD, WARM = 4, 20
+"""Frames at first that are not measured, and frames that are."""
+PACKAGES = ("onnxruntime", "onnxruntime-gpu", "openvino", "torch")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpeed:
+    """How long the larger model takes here.
+
+    Attributes:
+        milliseconds: of a whole warm frame; three quarters of the frames took longer, since other programs may have
+            slowed them down.
+    """
+
+    milliseconds: float
+
+    @property
+    def keeps_up(self) -> bool:
+        """Whether it does as many frames as a camera gives."""
+        return self.milliseconds <= CAMERA_MILLISECONDS
+
+
+def automatic_model(settings: EngineSettings, *, ghcu: bool = False) -> EngineSettings:
+    """Return the settings with the weights of the model that suits this computer; may measure, which takes seconds.
+
+    Args:
+        settings: whose weights are replaced.
+        ghcu: the GHCU is wanted; a model that has none is not taken.
+
+    Raises:
+        UserError: where something is wrong with the application's files.
+        ModelError: likewise, or the engine or device does not work.
+    """
+    settings = replace(settings, weights=DEFAULT_WEIGHTS)
+    if not SMALL_WEIGHTS.is_file() or (ghcu and not ghcu_path(SMALL_WEIGHTS).is_file()):
+        return settings
+    return settings if speed_of_larger(settings).keeps_up else replace(settings, weights=SMALL_WEIGHTS)
+
+
+def speed_of_larger(settings: EngineSettings) -> ModelSpeed:
+    """Return what was measured with ``settings`` before, or measure and remember it."""
+    key = _key(settings)
+    try:
+        return from_plain(ModelSpeed, recall(FILE_NAME, key))
+    except JsonError:
+        speed = ModelSpeed(round(float(np.quantile(warm_frames(settings), 0.25)), 2))
+    log.info("a frame of %s takes %.1f ms here", settings.weights.stem, speed.milliseconds)
+    remember(FILE_NAME, key, speed)
+    return speed
+
+
+def warm_frames(settings: EngineSettings) -> list[float]:
+    """Return the milliseconds that whole warm frames take; the picture stands still, as a person may."""
+    picture = read_picture(PORTRAIT)
+    pipeline = build_pipeline(settings, TrackingSettings())
+    milliseconds = []
+    try:
+        for index in range(COLD + WARM):
+            started = time.perf_counter()
+            pipeline.process(Frame(index, index / 30, picture, started))
+            milliseconds.append(1e3 * (time.perf_counter() - started))
+    finally:
+        pipeline.close()
+    return milliseconds[COLD:]
+
+
+def _key(settings: EngineSettings) -> str:
+    threads = default_threads() if settings.threads is None else settings.threads
+    card = None if settings.device == Device.CPU else card_name()
+    place = f"{settings.engine} on {settings.device} ({card or 'no card'})"
+    return circumstances(PACKAGES, read_card(settings.weights), place, f"{threads} threads")
