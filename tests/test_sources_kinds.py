@@ -15,7 +15,7 @@ import pytest
 
 from app.sources.animation import AnimationSource
 from app.sources.base import Adaptation
-from app.sources.images import ImageSource, open_folder, open_picture
+from app.sources.images import PHOTO_SECONDS, ImageSource, open_folder, open_picture
 from app.sources.open import open_source
 from app.sources.picture_files import load_picture, picture_size
 from app.sources.spec import PathSpec, SourceKind
@@ -235,7 +235,10 @@ def test_photos_do_not_continue_each_other(tmp_path: Path, case: str, reason: st
         image.save(tmp_path / name, **(turned if case == "turned" and index == 5 else {}))  # type: ignore[arg-type]
     source = open_folder(tmp_path)
     assert source.info.remark == f"The 12 pictures are taken as photos, each on its own, since {reason}."
-    assert not any(frame.continues for frame in read_all(source))
+    frames = read_all(source)
+    assert not any(frame.continues for frame in frames)
+    assert [frame.timestamp for frame in frames[:3]] == [0, PHOTO_SECONDS, 2 * PHOTO_SECONDS]
+    assert source.duration == 12 * PHOTO_SECONDS
 
 
 def test_a_single_picture_is_a_photo_that_continues_while_it_is_shown(tmp_path: Path) -> None:

@@ -17,6 +17,8 @@ from app.sources.spec import PICTURE_SUFFIXES
 
 SEQUENCE_FPS = 30.0
 """Frame rate assumed for a folder, which has none of its own."""
+PHOTO_SECONDS = 2.0
+"""How long each of several photos is shown: long enough to look at it."""
 
 
 def list_pictures(folder: Path) -> tuple[Path, ...]:
@@ -35,7 +37,8 @@ class ImageSource:
     ``index`` is the position in the list of all pictures, so an unreadable one leaves a gap; ``timestamp`` is
     ``index / fps``. Pictures may differ in size; ``info`` has the size of the first readable one.
 
-    Photos, which do not continue each other (:func:`app.sources.continuity.why_photos`), say so in every frame.
+    Photos, which do not continue each other (:func:`app.sources.continuity.why_photos`), say so in every frame and
+    follow each other every :data:`PHOTO_SECONDS`.
 
     Args:
         paths: the pictures in order.
@@ -58,6 +61,7 @@ class ImageSource:
             raise SourceError(f"{name} holds no pictures; choose another folder.")
         reason = why_photos(self._paths)
         self._photos = bool(reason) or len(self._paths) == 1
+        self._fps = 1 / PHOTO_SECONDS if reason else SEQUENCE_FPS
         self._bits = None if self._photos else UsedBits()
         self._done: set[Adaptation] = set()
         self._first = self._advance()
@@ -73,7 +77,7 @@ class ImageSource:
             name=name,
             width=width,
             height=height,
-            fps=SEQUENCE_FPS,
+            fps=self._fps,
             frames=len(self._paths),
             live=False,
             photos=self._photos,
@@ -114,12 +118,12 @@ class ImageSource:
     @property
     def duration(self) -> float:
         """Duration of all pictures in seconds."""
-        return len(self._paths) / SEQUENCE_FPS
+        return len(self._paths) / self._fps
 
     def seek(self, timestamp: float) -> None:
         """Let the next :meth:`read` return the picture shown at ``timestamp``, or the next readable one."""
         # Timestamps are index / fps, rounded; a millionth of a picture compensates for that.
-        index = int(max(0.0, timestamp) * SEQUENCE_FPS + 1e-6)
+        index = int(max(0.0, timestamp) * self._fps + 1e-6)
         self._next_index = min(index, len(self._paths) - 1)
         self._first = None
 
@@ -149,7 +153,7 @@ class ImageSource:
                 self._more[path] = picture.more
             self._done.update(picture.adaptations)
             captured = time.perf_counter()
-            return Frame(index, index / SEQUENCE_FPS, picture.image, captured, continues=not self._photos)
+            return Frame(index, index / self._fps, picture.image, captured, continues=not self._photos)
         return None
 
     def _adapted(self, adaptations: Sequence[Adaptation]) -> str:
