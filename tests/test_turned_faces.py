@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.core.events import FaceFound, PictureSizeChanged
+from app.core.events import FaceFound, FaceLost, LossReason, PictureSizeChanged
 from app.core.frame import Frame, FrameResult
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
@@ -193,7 +193,9 @@ def test_a_picture_that_changes_its_size_starts_anew_and_says_so() -> None:
     small, large = face_image(320, 240, 120, 120, 80), face_image(640, 480, 240, 240, 160)
     pipeline.process(Frame(0, 0.0, small, 0.0))
     result = pipeline.process(Frame(1, 1 / 30, large, 0.0))
-    assert PictureSizeChanged(640, 480) in result.events
+    assert result.events == (
+        PictureSizeChanged(640, 480), FaceLost(0, LossReason.PICTURE_REPLACED), FaceFound(result.faces[0].face)
+    )  # fmt: skip
     (face,) = result.faces
     assert not face.estimate.report.warm
     assert np.abs(face.estimate.landmarks - face_points(240, 240, 160)).mean() < 6

@@ -7,7 +7,10 @@ from enum import StrEnum
 
 
 class LossReason(StrEnum):
-    """Why a face is no longer followed, or its landmarks are doubted; the words are those in sessions' files."""
+    """Why a face is no longer followed, or its landmarks are doubted; the words are those in sessions' files.
+
+    ``PICTURE_REPLACED``: after a scene cut or with another size of the picture.
+    """
 
     NOT_FINITE = "landmarks not finite"
     TOO_SMALL = "face too small"
@@ -17,6 +20,7 @@ class LossReason(StrEnum):
     JUMPED = "face jumped"
     CHANGED_SIZE = "face changed size"
     COVERED = "covered by another face"
+    PICTURE_REPLACED = "another picture"
 
 
 class ResetReason(StrEnum):

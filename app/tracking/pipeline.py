@@ -166,14 +166,15 @@ class Pipeline:
             if frame.continues and self._parts:
                 events.append(PictureSizeChanged(width, height))
                 self._cuts = CutDetector()
-                self._drop_faces()
+                self._drop_faces(events)
             self._size, self._parts = (width, height), parts_of(width, height)
         if self._cuts.is_cut(frame.image):
             events.append(SceneCut())
-            self._drop_faces()
+            self._drop_faces(events)
 
-    def _drop_faces(self) -> None:
+    def _drop_faces(self, events: list[TrackingEvent]) -> None:
         """Begin with this frame: nobody in it is where anybody was before."""
+        events += [FaceLost(face.track.face, LossReason.PICTURE_REPLACED) for face in self._faces]
         self._faces.clear()
         self._identities.forget_places()
         self._frames = 1
