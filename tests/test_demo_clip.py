@@ -33,7 +33,8 @@ def frames(*indices: int) -> dict[int, NDArray[np.uint8]]:
         return {index: np.asarray(frame.to_ndarray(format="rgb24")) for index, frame in decoded if index in indices}
 
 
-SAMPLES = (0, 60, 75, 140, 165, 190, 329)
+SAMPLES = (72, 80, 90, 112, 140, 165, 190)
+"""Frames in which the face is as in the portrait."""
 
 
 def agreement(image: NDArray[np.uint8], matrix: NDArray[np.float64]) -> float:
@@ -62,6 +63,45 @@ def test_true_motion_is_where_the_face_is(index: int) -> None:
 
 def test_motion_file_belongs_to_the_clip() -> None:
     assert len(demo_truth().matrix) == FRAMES == VideoSource(DEMO_CLIP).info.frames
+
+
+def test_the_clip_continues_across_its_seam() -> None:
+    """Landmarks step no further from the last frame to the first than elsewhere, and the picture changes no more."""
+    points = demo_truth().landmarks
+    steps = np.linalg.norm(points - np.roll(points, 1, axis=0), axis=-1)
+    assert steps[0].max() < np.median(steps[1:].max(axis=1)) * 2
+    assert steps[0].mean() < np.percentile(steps[1:].mean(axis=1), 90)
+    speeds = np.diff(np.concatenate([points[-2:], points[:2]]), axis=0)
+    assert np.linalg.norm(np.diff(speeds, axis=0), axis=-1).max() < 3  # nothing starts or stops there
+    seen = frames(FRAMES - 2, FRAMES - 1, 0, 1)
+    changes = [
+        float(np.abs(seen[last].astype(int) - seen[first]).mean())
+        for last, first in ((FRAMES - 2, FRAMES - 1), (FRAMES - 1, 0), (0, 1))
+    ]
+    assert changes[1] < 1.3 * max(changes[0], changes[2])
+
+
+def test_landmarks_lie_on_what_they_name() -> None:
+    """Brows, lids and lips are darker than the skin beside them, wherever an expression puts them."""
+    truth = demo_truth()
+    lips = np.linalg.norm(truth.landmarks[:, 90] - truth.landmarks[:, 94], axis=-1)
+    raised, shut, wide = (int(values.argmax()) for values in (truth.brows, truth.blink, lips))
+    seen = frames(raised, shut, wide)
+
+    def grey(index: int, points: NDArray[np.float64]) -> float:
+        smooth = cv2.GaussianBlur(cv2.cvtColor(seen[index], cv2.COLOR_RGB2GRAY), (0, 0), 1.5)
+        x, y = np.rint(points).astype(int).T
+        return float(smooth[y, x].mean())
+
+    def middle(index: int, *points: int) -> NDArray[np.float64]:
+        return truth.landmarks[index][list(points)].astype(float).mean(axis=0)[None]
+
+    brow = np.concatenate([middle(raised, upper, lower) for upper, lower in ((35, 40), (36, 39), (43, 49), (44, 48))])
+    assert grey(raised, brow) < grey(raised, brow + (0, 14)) - 20
+    lids = truth.landmarks[shut].astype(float)[[61, 62, 63, 69, 70, 71]]
+    assert grey(shut, lids) < grey(shut, lids + (0, 14)) - 20
+    assert np.linalg.norm(truth.landmarks[shut][62] - truth.landmarks[shut][66]) < 3
+    assert grey(wide, 0.3 * middle(wide, 90) + 0.7 * middle(wide, 94)) < 80
 
 
 def test_motion_is_a_similarity_that_loops_smoothly() -> None:

@@ -228,12 +228,20 @@ def test_a_baseline_gets_the_filter_that_calms_it_most_in_the_time_it_has() -> N
 
 def test_the_demo_says_where_its_motion_does_not_hold() -> None:
     clip, known = demo(), demo_truth()
-    (eye, cheek, chin, nose, far) = np.array([EYES[0], (200, 130), (225, 190), (225, 128), (400, 300)], float)
-    holds = clip.truth.holds(np.stack([eye, cheek, chin, nose, far]))
+    places = np.array([EYES[0], (200, 115), (225, 190), (225, 110), (400, 300), (205, 84)], float)
+    holds = clip.truth.holds(places)
     np.testing.assert_array_equal(holds[:, 0], known.blink == 0)
     np.testing.assert_array_equal(holds[:, 2], known.mouth == 0)
     assert holds[:, [1, 3]].all()
     assert not holds[:, 4].any()
+    np.testing.assert_array_equal(holds[:, 5], known.brows == 0)
+    # Where it is said to hold, the true landmarks keep their place on the head; elsewhere they move by themselves.
+    rest = places_of(known.landmarks.astype(float), known.matrix)
+    still = np.median(rest, axis=0)
+    apart = np.linalg.norm(rest - still, axis=-1)
+    held = clip.truth.holds(still)
+    assert apart[held].max() < 0.3
+    assert apart[~held].max() > 5
     together = sum(mask.astype(int) for mask in clip.truth.stretches.values())
     assert (np.asarray(together) == 1).all()
     assert set(clip.truth.stretches) == {STILL, MOVING, COVERED}

@@ -6,7 +6,7 @@ it is added while the clip plays: the same for a given frame index, different fo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 
 import numpy as np
@@ -38,16 +38,20 @@ class DemoTruth:
 
     Attributes:
         matrix: (n, 2, 3) float64, portrait pixels to frame pixels; pixel centres have integer coordinates. It holds for
-            the whole head except ...
-        blink: (n,) float32; ... the eyelids while this is above 0, and ...
-        mouth: (n,) float32; ... mouth and jaw while this is above 0.
+            the whole head except for what an expression moves.
+        landmarks: (n, 98, 2) float32, the 98 points in frame pixels, with the expression.
+        blink: (n,) float32, 0 to 1; above 0 the eyelids move by themselves.
+        mouth: (n,) float32, 0 to 1; above 0 mouth and jaw move by themselves.
+        brows: (n,) float32, 0 to 1; above 0 the brows and the skin around them move by themselves.
         still: (n,) bool, the head is nearly still.
         occluded: (n,) bool, a folder passes through the picture.
     """
 
     matrix: NDArray[np.float64]
+    landmarks: NDArray[np.float32]
     blink: NDArray[np.float32]
     mouth: NDArray[np.float32]
+    brows: NDArray[np.float32]
     still: NDArray[np.bool_]
     occluded: NDArray[np.bool_]
 
@@ -117,7 +121,7 @@ class DemoClip:
 def demo_truth() -> DemoTruth:
     """Return the ground truth of the clip."""
     with np.load(DEMO_MOTION) as data:
-        return DemoTruth(**{name: data[name] for name in ("matrix", "blink", "mouth", "still", "occluded")})
+        return DemoTruth(**{field.name: data[field.name] for field in fields(DemoTruth)})
 
 
 @cache

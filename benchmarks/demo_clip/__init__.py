@@ -1,1 +1,1 @@
-"""Makes the built-in demo clip: a portrait animated with motion that is known exactly."""
+"""Makes the built-in demo clip: a portrait whose head and expression move as is known exactly."""

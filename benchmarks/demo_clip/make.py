@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.core.places import ASSETS
+from benchmarks.demo_clip.face import Face
 from benchmarks.demo_clip.motion import FPS, FRAMES, HEIGHT, OCCLUDED, STILL, WIDTH, pose
 from benchmarks.demo_clip.render import Renderer
 
@@ -45,18 +46,18 @@ def read_portrait(path: Path) -> NDArray[np.uint8]:
 
 
 def write_motion(path: Path) -> None:
-    """Write what is known about each frame.
-
-    Arrays: ``matrix`` (n, 2, 3) float64, portrait pixels to frame pixels; ``blink`` and ``mouth`` (n,) 0 to 1,
-    the parts of the face that do not follow the matrix while they are above 0; ``still`` and ``occluded`` (n,) bool.
-    """
+    """Write what is known about each frame: the arrays of :class:`app.sources.demo.DemoTruth`."""
     times = np.arange(FRAMES) / FPS
-    poses = [pose(float(t)) for t in times]
+    poses, face = [pose(float(t)) for t in times], Face()
+    expressions = [p.expression for p in poses]
+    landmarks = [face.landmarks(p.expression) @ p.head[:, :2].T + p.head[:, 2] for p in poses]
     np.savez_compressed(
         path,
         matrix=np.stack([p.head for p in poses]),
-        blink=np.array([p.blink for p in poses], np.float32),
-        mouth=np.array([p.mouth for p in poses], np.float32),
+        landmarks=np.array(landmarks, np.float32),
+        blink=np.array([e.blink for e in expressions], np.float32),
+        mouth=np.array([max(e.open, e.smile, e.relax) for e in expressions], np.float32),
+        brows=np.array([e.brows for e in expressions], np.float32),
         still=(times >= STILL[0]) & (times <= STILL[1]),
         occluded=(times > OCCLUDED[0]) & (times < OCCLUDED[1]),
     )

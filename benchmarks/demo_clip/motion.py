@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.sources.demo import FACE_CENTRE
+from benchmarks.demo_clip.face import Expression
 from model.geometry import similarity
 
 WIDTH, HEIGHT = 1280, 720
@@ -40,16 +41,14 @@ class Pose:
     Attributes:
         head: (2, 3) float64 similarity, portrait pixels to frame pixels, exact for all of the head.
         background: (2, 3) float64 similarity of what is far from the head.
-        blink: 0 eyes open, 1 closed.
-        mouth: 0 as in the portrait, 1 the jaw at its lowest.
+        expression: what the face does.
         gain: (3,) brightness factors of red, green and blue.
         card: (2, 3) float64, card pixels to frame pixels; None while the card is out of the picture.
     """
 
     head: NDArray[np.float64]
     background: NDArray[np.float64]
-    blink: float
-    mouth: float
+    expression: Expression
     gain: NDArray[np.float64]
     card: NDArray[np.float64] | None
 
@@ -69,11 +68,26 @@ def pose(seconds: float) -> Pose:
     return Pose(
         head=similarity(scale, roll, FACE_CENTRE, (x, y)),
         background=similarity(REST_SCALE, 0.25 * _wave(t, 1), FACE_CENTRE, (REST[0] + drift_x, REST[1] + drift_y)),
-        blink=max(_bump(t, start, 0.16) for start in _BLINKS),
-        mouth=_bump(t, 7.6, 0.6) * (0.65 + 0.35 * math.sin(2 * math.pi * 3.2 * t)),
+        expression=_expression(t),
         gain=gain * np.array([1 + tint, 1.0, 1 - tint]),
         card=_card(t),
     )
+
+
+def _expression(t: float) -> Expression:
+    talking = _bump(t, 7.55, 0.65)
+    return Expression(
+        blink=max(_closed(t, start) for start in _BLINKS),
+        open=talking * (0.55 + 0.45 * math.sin(2 * math.pi * 3.2 * t)),
+        smile=_plateau(t, 10.4, 11.1, edge=0.5),
+        relax=max(_plateau(t, 1.2, 1.9, edge=0.45), 0.6 * talking * (0.5 - 0.5 * math.sin(2 * math.pi * 3.2 * t))),
+        brows=max(_plateau(t, 0.0, 0.35, edge=0.35), 0.8 * _plateau(t, 7.1, 7.5, edge=0.3)),
+    )
+
+
+def _closed(t: float, start: float) -> float:
+    """How far the lids are closed in the blink around ``start``: a little longer at the bottom than at the top."""
+    return 1 - (1 - _bump(t, start, 0.17)) ** 2
 
 
 def _card(t: float) -> NDArray[np.float64] | None:
@@ -91,11 +105,16 @@ def _wave(t: float, cycles: int, phase: float = 0.0) -> float:
 
 def _bump(t: float, centre: float, half: float) -> float:
     """1 at ``centre``, 0 from ``half`` seconds away, smooth."""
-    distance = abs(t - centre) / half
+    distance = _away(t, centre, centre) / half
     return 0.5 * (1 + math.cos(math.pi * distance)) if distance < 1 else 0.0
 
 
 def _plateau(t: float, start: float, end: float, edge: float) -> float:
     """1 from ``start`` to ``end``, falling smoothly to 0 over ``edge`` seconds on both sides."""
-    outside = max(start - t, t - end, 0.0) / edge
+    outside = _away(t, start, end) / edge
     return 0.5 * (1 + math.cos(math.pi * outside)) if outside < 1 else 0.0
+
+
+def _away(t: float, start: float, end: float) -> float:
+    """Seconds from ``t`` to the nearest time from ``start`` to ``end``, over the clip's seam where that is shorter."""
+    return min(max(start - near, near - end, 0.0) for near in (t - DURATION, t, t + DURATION))

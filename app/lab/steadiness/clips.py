@@ -30,8 +30,10 @@ EYE_CORNERS = np.array([(194.6, 100.6), (255.7, 104.0)])
 differ by at most a pixel. Only their distance counts, the unit of all figures."""
 LID_REACH = (16.0, 13.0)
 """Portrait pixels, across and down from an eye's middle, within which a blink moves the picture, and some to spare."""
-JAW = ((170.0, 280.0), (137.0, 218.0))
+JAW = ((170.0, 280.0), (120.0, 218.0))
 """Portrait columns and rows between which the mouth moves the picture, and some to spare."""
+BROWS = ((170.0, 282.0), (66.0, 97.0))
+"""Portrait columns and rows between which the brows move the picture, and some to spare."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,15 +58,17 @@ class KnownClip:
 def demo() -> KnownClip:
     """Return the demo clip, with the sensor's noise that the application adds."""
     known = demo_truth()
-    blinks, talks = known.blink > 0, known.mouth > 0
+    parts = ((known.mouth > 0, JAW), (known.brows > 0, BROWS))
 
     def holds(places: Array) -> Mask:
         x, y, half_width, half_height = HEAD
         head = np.hypot((places[:, 0] - x) / half_width, (places[:, 1] - y) / half_height) <= 1
         lids = np.any([(np.abs(places - eye) <= LID_REACH).all(axis=-1) for eye in EYES], axis=0)
-        (left, right), (top, bottom) = JAW
-        jaw = (places[:, 0] > left) & (places[:, 0] < right) & (places[:, 1] > top) & (places[:, 1] < bottom)
-        return np.asarray(head & ~(blinks[:, None] & lids) & ~(talks[:, None] & jaw))
+        moved = (known.blink > 0)[:, None] & lids
+        for moves, ((left, right), (top, bottom)) in parts:
+            there = (places[:, 0] > left) & (places[:, 0] < right) & (places[:, 1] > top) & (places[:, 1] < bottom)
+            moved |= moves[:, None] & there
+        return np.asarray(head & ~moved)
 
     def frames() -> Iterator[Frame]:
         with closing(DemoClip()) as clip:
