@@ -208,5 +208,5 @@ def fake_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Let ``PacedSource`` run on a clock of its own, in one thread."""
     clock = FakeClock()
     monkeypatch.setattr(paced, "time", clock)
-    monkeypatch.setattr(paced, "threading", SimpleNamespace(Condition=clock.condition))
+    monkeypatch.setattr(paced, "threading", SimpleNamespace(Condition=clock.condition, Thread=threading.Thread))
     return clock

@@ -292,6 +292,45 @@ def test_demo_goes_on_over_its_seam(clock: FakeClock) -> None:
     assert demo.playback.position < 0.2
 
 
+def test_the_next_loop_is_opened_before_the_seam_and_beside_the_reader(clip: Path, clock: FakeClock) -> None:
+    reader, opened, again = threading.current_thread(), [], threading.Event()
+
+    def reopen() -> VideoSource:
+        opened.append((VideoSource(clip), threading.current_thread() is reader))
+        if len(opened) > 1:
+            again.set()
+        return opened[-1][0]
+
+    source = PacedSource(reopen, loop=True)
+    for _ in range(LONG):
+        source.read()
+    assert again.wait(20)  # although the reader has yet to reach the seam
+    assert [number(source.read()) for _ in range(2)] == [0, 1]
+    assert [by_reader for _, by_reader in opened] == [True, False]
+    again.clear()
+    for _ in range(LONG - 2):
+        source.read()
+    assert again.wait(20)
+    source.close()
+    assert all(inner.read() is None for inner, _ in opened[:2])
+
+
+def test_a_loop_that_cannot_be_opened_again_is_one_sentence(clip: Path, clock: FakeClock) -> None:
+    sources = iter([VideoSource(clip)])
+
+    def reopen() -> VideoSource:
+        try:
+            return next(sources)
+        except StopIteration:
+            raise SourceError("It is gone.") from None
+
+    source = PacedSource(reopen, loop=True)
+    for _ in range(LONG):
+        source.read()
+    with pytest.raises(SourceError, match=r"^It is gone\.$"):
+        source.read()
+
+
 def test_what_cannot_be_searched_just_plays(clock: FakeClock) -> None:
     source = PacedSource(lambda: ScriptedSource(4, "end"))
     assert source.playback is None

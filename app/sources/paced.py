@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 from app.core.errors import UserError
@@ -22,6 +23,9 @@ _FALLBACK_PERIOD = 1 / 30
 _JUST_BEFORE = 1e-5
 """Seconds before a frame's timestamp at which, with any clock, the frame before it is shown."""
 _REMEMBERED_BREAKS = 256
+_AHEAD_SECONDS = 1.0
+"""Before the end of a loop, the next one is opened. Opening a file takes several frames' time, which at the seam would
+be a stall and then frames that come so fast that a live reader skips some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class PacedSource:
         self._speed = 1.0
         self._shown = self._start
         self._breaks: deque[int] = deque(maxlen=_REMEMBERED_BREAKS)
+        self._next_loop: Future[Source] | None = None
         # Below: used by the reading thread alone.
         self._index = 0
         self._in_loop = 0
@@ -163,8 +168,10 @@ class PacedSource:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-            source = self._source
+            source, opening = self._source, self._next_loop
         source.close()
+        if opening is not None:
+            opening.add_done_callback(_close_opened)
 
     def _next_request(self) -> _Request | None:
         """Wait while paused; return what to do next, None once closed."""
@@ -257,13 +264,14 @@ class PacedSource:
         frame = self._source.read()
         if frame is not None:
             self._in_loop += 1
+            self._open_ahead(frame)
             return frame
         if not self._loop or not self._in_loop or self._closed:
             return None
         self._source.close()
-        source = self._reopen()
+        source = self._reopen() if self._next_loop is None else self._next_loop.result()
         with self._changed:
-            self._source = source
+            self._source, self._next_loop = source, None
             closed = self._closed
         if closed:
             source.close()
@@ -275,6 +283,14 @@ class PacedSource:
         self._in_loop = 0 if frame is None else 1
         return frame
 
+    def _open_ahead(self, frame: Frame) -> None:
+        """Open the next loop on another thread once ``frame`` is near the end of this one."""
+        if not self._loop or self._duration is None or frame.timestamp < self._start + self._duration - _AHEAD_SECONDS:
+            return
+        with self._changed:
+            if self._next_loop is None and not self._closed:
+                self._next_loop = _open_on_thread(self._reopen)
+
     def _continue_loop(self, frame: Frame) -> None:
         """Let a loop's first frame follow the last one; the demo and a single picture continue without a break."""
         if self._seamless:
@@ -283,3 +299,21 @@ class PacedSource:
             anchor = self._anchor
             self._mark_break(frame)
             self._anchor = anchor
+
+
+def _open_on_thread(reopen: Callable[[], Source]) -> Future[Source]:
+    opening: Future[Source] = Future()
+
+    def run() -> None:
+        try:
+            opening.set_result(reopen())
+        except Exception as error:
+            opening.set_exception(error)
+
+    threading.Thread(target=run, name="next loop", daemon=True).start()
+    return opening
+
+
+def _close_opened(opening: Future[Source]) -> None:
+    if opening.exception() is None:
+        opening.result().close()
