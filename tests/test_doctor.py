@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from app.cli import doctor
 from app.cli import main as cli
+from app.core import system_libraries
+from app.core.errors import UserError
 from app.core.places import DEFAULT_WEIGHTS, REQUIREMENTS
 from app.core.settings import EngineSettings
-from app.gui.display import QT_LIBRARIES, X11_LIBRARIES, window_problem
+from app.core.system_libraries import WAYLAND_LIBRARIES, WINDOW_LIBRARIES, X11_LIBRARIES, Packages, family
+from app.gui.display import window_problem
 from app.setup.doctor import acceleration, computer, devices, weights
 from app.setup.doctor.finding import Finding, Status, findings_of
+from app.tracking import detector
 from model.config import LdeqConfig
 from model.engine.export import export_onnx
 from model.network import Ldeq
@@ -165,16 +170,66 @@ X11 = {"DISPLAY": ":0"}
         ("linux", {"WAYLAND_DISPLAY": "w"}, tuple(X11_LIBRARIES), None),
         ("linux", X11, ("libxcb-cursor.so.0",), "apt install libxcb-cursor0"),
         ("linux", {"QT_QPA_PLATFORM": "offscreen"}, tuple(X11_LIBRARIES), None),
-        ("linux", {"QT_QPA_PLATFORM": "offscreen"}, tuple(QT_LIBRARIES), "libegl1 libgl1"),
-        ("win32", {}, tuple(QT_LIBRARIES), None),
-        ("darwin", {}, tuple(QT_LIBRARIES), None),
+        ("linux", {"WAYLAND_DISPLAY": "w"}, ("libwayland-egl.so.1",), "apt install libwayland-egl1"),
+        ("linux", {"QT_QPA_PLATFORM": "offscreen"}, tuple(WAYLAND_LIBRARIES), None),
+        ("linux", {"QT_QPA_PLATFORM": "offscreen"}, tuple(WINDOW_LIBRARIES), "libegl1 libgl1"),
+        ("win32", {}, tuple(WINDOW_LIBRARIES), None),
+        ("darwin", {}, tuple(WINDOW_LIBRARIES), None),
     ],
 )
 def test_why_no_window_can_be_shown(
     platform: str, environ: dict[str, str], missing: tuple[str, ...], says: str | None
 ) -> None:
-    problem = window_problem(platform, environ, lambda library: library not in missing)
+    problem = window_problem(platform, environ, lambda library: library not in missing, lambda: "debian")
     assert problem is None if says is None else says in (problem or "")
+
+
+def test_all_missing_packages_are_named_at_once_for_every_distribution() -> None:
+    gone = ("libEGL.so.1", "libGL.so.1", "libxcb-cursor.so.0", "libxcb-icccm.so.4", "libxkbcommon.so.0")
+
+    def problem(system: str | None) -> str | None:
+        return window_problem("linux", X11, lambda library: library not in gone, lambda: system)
+
+    start = "The window needs libraries of the system; install them "
+    debian = "sudo apt install libegl1 libgl1 libxkbcommon0 libxcb-cursor0 libxcb-icccm4"
+    fedora = "sudo dnf install libglvnd-egl libglvnd-glx libxkbcommon xcb-util-cursor xcb-util-wm"
+    arch = "sudo pacman -S --needed libglvnd libxkbcommon xcb-util-cursor xcb-util-wm"  # one package for two libraries
+    assert problem("debian") == f"{start}with: {debian}"
+    assert problem("fedora") == f"{start}with: {fedora}"
+    assert problem("arch") == f"{start}with: {arch}"
+    assert problem(None) == f"{start}on Debian or Ubuntu with: {debian}; on Fedora with: {fedora}; on Arch with: {arch}"
+
+
+@pytest.mark.parametrize(
+    ("release", "expected"),
+    [
+        ({"ID": "debian"}, "debian"),
+        ({"ID": "ubuntu", "ID_LIKE": "debian"}, "debian"),
+        ({"ID": "linuxmint", "ID_LIKE": "ubuntu debian"}, "debian"),
+        ({"ID": "fedora"}, "fedora"),
+        ({"ID": "rocky", "ID_LIKE": "rhel centos fedora"}, "fedora"),
+        ({"ID": "manjaro", "ID_LIKE": "arch"}, "arch"),
+        ({"ID": "void"}, None),
+        (None, None),
+    ],
+)
+def test_the_distribution_is_known_by_its_family(
+    release: dict[str, str] | None, expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read() -> dict[str, str]:
+        if release is None:
+            raise OSError("no os-release")
+        return release
+
+    monkeypatch.setattr(system_libraries.platform, "freedesktop_os_release", read)
+    assert family() == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems bring these libraries")
+def test_a_detector_without_its_libraries_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detector, "DETECTOR_LIBRARIES", {"libnone.so": Packages("thing", "thing", "thing")})
+    with pytest.raises(UserError, match=r"^The face detector needs libraries of the system; install them .*thing"):
+        detector.MediaPipeDetector()
 
 
 @pytest.mark.parametrize(

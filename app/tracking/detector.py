@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import EXIT_FAILURE, UserError
 from app.core.places import FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR
+from app.core.system_libraries import DETECTOR_LIBRARIES, libraries_problem
 from app.tracking.face_box import BoxModel, landmark_box
 from app.tracking.native_messages import native_messages_hidden
 from app.tracking.parts import SMALLEST_FACE, Part
@@ -209,7 +211,7 @@ class MediaPipeDetector:
         """Load both models.
 
         Raises:
-            UserError: a model file is missing.
+            UserError: a model file is missing, or a library of the system is.
         """
         self._short = BlazeFace(SHORT_RANGE_DETECTOR)
         self._full = BlazeFace(FULL_RANGE_DETECTOR)
@@ -383,10 +385,13 @@ class BlazeFace:
         """Load a model and run it once, since the first run is slow.
 
         Raises:
-            UserError: the file is missing.
+            UserError: the file is missing, or a library of the system is.
         """
         if not path.is_file():
             raise UserError(f"The face detector {path} is missing; restore it from the repository.")
+        problem = libraries_problem(DETECTOR_LIBRARIES, "The face detector") if sys.platform == "linux" else None
+        if problem is not None:
+            raise UserError(problem)
         with native_messages_hidden():
             from mediapipe.tasks.python import BaseOptions, vision
 

@@ -35,7 +35,7 @@ print(json.dumps(session.get_providers()))
 
 def nvidia_driver_present() -> bool:
     """Whether the library that every NVIDIA driver brings can be loaded."""
-    from app.gui.display import can_load
+    from app.core.system_libraries import can_load
 
     return can_load("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
 
