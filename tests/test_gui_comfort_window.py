@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def test_choices_outlive_the_window(open_window: Open, qtbot: QtBot, tmp_path: P
 
 def test_the_tour_is_shown_once(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
     memory = Memory(tmp_path / "window.json")
-    memory.update(source="demo", theme="dark")
+    memory.update(source="demo", theme="dark", first_look_seen=True)
     window = open_window(memory)
     assert window.page.tour.isVisible()
     press(qtbot, Qt.Key.Key_Return)
@@ -121,6 +122,74 @@ def test_closing_the_window_does_not_use_up_the_tour(open_window: Open, qtbot: Q
     memory.update(source="demo")
     close(open_window(memory), qtbot)
     assert not memory.current.tour_seen
+
+
+def first_look(open_window: Open, qtbot: QtBot, memory: Memory) -> MainWindow:
+    memory.update(source="demo", theme="dark")
+    window = open_window(memory)
+    qtbot.waitUntil(lambda: window.view.hud.caption is not None, timeout=WAIT_MS)
+    return window
+
+
+def test_the_first_start_shows_the_effect_and_then_the_tour(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "window.json")
+    window = first_look(open_window, qtbot, memory)
+    assert not window.page.tour.isVisible()
+    assert not window.page.panel.rwr.toggle.isChecked()
+    assert window.presenter.chosen.tracking.rwr
+    for wait in (0.5, 9.4, 0.2):
+        window.presenter.first_look.move_on(window.presenter.session.state, True, time.perf_counter() + wait)
+    window.refresh()
+    qtbot.waitUntil(window.page.tour.isVisible, timeout=WAIT_MS)
+    assert window.view.hud.caption is None
+    assert window.page.panel.rwr.toggle.isChecked()
+    assert memory.current.tracking.rwr
+    close(window, qtbot)
+    assert memory.current.first_look_seen
+    assert not memory.current.tour_seen
+    second = open_window(Memory(tmp_path / "window.json"))
+    assert second.page.tour.isVisible()
+    assert not second.presenter.first_look.active
+
+
+@pytest.mark.parametrize("way", ["key", "switch"])
+def test_the_switch_turns_on_what_the_first_look_turned_off(
+    open_window: Open, qtbot: QtBot, tmp_path: Path, way: str
+) -> None:
+    window = first_look(open_window, qtbot, Memory(tmp_path / "window.json"))
+    window.refresh()
+    assert not window.presenter.session.state.tracking.rwr
+    if way == "key":
+        press(qtbot, Qt.Key.Key_R)
+    else:
+        qtbot.mouseClick(window.page.panel.rwr.toggle, Qt.MouseButton.LeftButton)
+    assert not window.presenter.first_look.active
+    assert window.presenter.session.state.tracking.rwr
+    assert window.presenter.chosen.tracking.rwr
+    press(qtbot, Qt.Key.Key_R)
+    assert not window.presenter.session.state.tracking.rwr
+    assert not window.presenter.chosen.tracking.rwr
+
+
+@pytest.mark.parametrize("way", ["shortcut", "other key", "click", "escape"])
+def test_any_key_or_click_ends_the_first_look_and_does_what_it_means(
+    open_window: Open, qtbot: QtBot, tmp_path: Path, way: str
+) -> None:
+    window = first_look(open_window, qtbot, Memory(tmp_path / "window.json"))
+    if way == "shortcut":
+        press(qtbot, Qt.Key.Key_D)
+        assert "drawer" in window.page.open
+    elif way == "other key":
+        press(qtbot, Qt.Key.Key_Shift)
+    elif way == "click":
+        qtbot.mouseClick(window.view, Qt.MouseButton.LeftButton)
+    else:
+        press(qtbot, Qt.Key.Key_Escape)
+    window.refresh()
+    assert not window.presenter.first_look.active
+    assert window.view.hud.caption is None
+    assert window.presenter.session.state.tracking.rwr
+    assert window.page.tour.isVisible()
 
 
 def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> None:

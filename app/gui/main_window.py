@@ -22,6 +22,7 @@ from app.gui.live.presenters.remembered import Memory, Remembered, forget
 from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import status_lines
 from app.gui.live.presenters.snapshot import save_in_background
+from app.gui.live.views.first_look import FirstPress
 from app.gui.live.views.page import LivePage, PagePart, connect_page
 from app.gui.live.views.source_menu import SourceMenu
 from app.gui.presenters import actions
@@ -106,6 +107,8 @@ class MainWindow(QMainWindow):
         self.window_state = WindowState(self, self.page, self.presenter)
         self._connect()
         self._add_shortcuts()
+        self._first_press = FirstPress(self, self.page.panel.rwr)
+        self._first_press.pressed.connect(self._end_first_look)
         self._timer = self._every(REFRESH_MS, self.refresh)
         self._motion = self._every(MOTION_MS, self._move)
 
@@ -118,8 +121,7 @@ class MainWindow(QMainWindow):
         self._sources.begin()
         self.refresh()
         self.setFocus()  # otherwise the first control in the tab order would have it and show its focus ring
-        if not self.presenter.chosen.tour_seen:
-            self.page.tour.begin()
+        self._begin_first_look()
 
     @property
     def view(self) -> VideoView:
@@ -128,6 +130,12 @@ class MainWindow(QMainWindow):
 
     def act(self, name: ActionName) -> None:
         """Perform an action, also one that a banner offers."""
+        if self.presenter.first_look.active:
+            if name == ActionName.RWR:
+                self.presenter.adopt_first_look()
+            self._end_first_look()
+            if name == ActionName.DISMISS:
+                return
         if name == ActionName.RECORD and not (
             self.presenter.session.state.recording or self.presenter.session.state.can_record
         ):
@@ -152,6 +160,7 @@ class MainWindow(QMainWindow):
         self.presenter.watch_cameras(self._sources.cameras)
         self.presenter.rest(self.sessions.shown)
         picture = self.view.picture
+        self._move_first_look(picture is not None and bool(picture.result.faces))
         facts = self.presenter.facts(picture.result if picture is not None else None)
         self.page.show_facts(facts, self.presenter.source_name)
         self.page.banner.show_banner(self.presenter.banner(facts.state))
@@ -306,6 +315,29 @@ class MainWindow(QMainWindow):
 
     def _show_preferences(self) -> None:
         self.page.preferences.show_preferences(self.presenter.preferences, recordings_folder(Remembered()))
+
+    def _begin_first_look(self) -> None:
+        chosen = self.presenter.chosen
+        if not (chosen.tour_seen or chosen.first_look_seen):
+            self.presenter.first_look.begin(chosen.tracking)
+        if self.presenter.first_look.active:
+            self._first_press.watch(True)
+        elif not chosen.tour_seen:
+            self.page.tour.begin()
+
+    def _move_first_look(self, face_in_view: bool) -> None:
+        look = self.presenter.first_look
+        if look.active:
+            look.move_on(self.presenter.session.state, face_in_view, time.perf_counter())
+            if not look.active:
+                self._end_first_look()
+
+    def _end_first_look(self) -> None:
+        """Let the tour follow, at the end of the first look or as soon as somebody presses anything."""
+        self.presenter.first_look.end()
+        self._first_press.watch(False)
+        self.presenter.choose(first_look_seen=True)
+        self.page.tour.begin()
 
     def _begin_tour(self) -> None:
         self._go_live()

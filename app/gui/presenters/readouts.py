@@ -18,6 +18,19 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Caption:
+    """A sentence in large letters about how the points come about.
+
+    Attributes:
+        mode: how they do, for the colour.
+        text: the sentence.
+    """
+
+    mode: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Hud:
     """What is written on the picture.
 
@@ -28,6 +41,7 @@ class Hud:
         mode: which points are drawn how.
         message: in the middle, when there is no picture yet.
         notice: at the lower edge, about the source's connection or the faces.
+        caption: above that, in large letters; None for nothing.
     """
 
     demo: bool = False
@@ -36,3 +50,4 @@ class Hud:
     mode: str = ""
     message: str = ""
     notice: str = ""
+    caption: Caption | None = None

@@ -13,11 +13,15 @@ from app.core.modes import MODE_NAMES
 from app.gui.presenters.colour_scale import HEAT_COLOURS, HEAT_TICKS, RECENT_SECONDS
 from app.gui.presenters.faces import face_name, identity_colour
 from app.gui.presenters.picture import Placement
+from app.gui.presenters.readouts import Caption
 from app.gui.theme import theme
 from app.gui.widgets.charts import draw_scale_bar
 from app.gui.widgets.overlay import hairline
 
 CHIP_HEIGHT = 26.0
+CAPTION_SIZE = 20
+CAPTION_EDGE, CAPTION_DOT = 18.0, 22.0
+"""Left and right of a caption's text, and for the dot before it."""
 TAG_HEIGHT = 18.0
 BOX_MARGIN = 0.06
 """Room between a face's landmarks and its box, as share of their size."""
@@ -56,6 +60,26 @@ def draw_chip(
     painter.setPen(QColor(ink))
     painter.setFont(_font(bold))
     painter.drawText(box.adjusted(left, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+
+
+def draw_caption(painter: QPainter, caption: Caption, middle: float, bottom: float, width: float) -> None:
+    """Write a sentence around ``middle``, above ``bottom``, in as many lines as a plate of ``width`` needs."""
+    colours = theme.palette()
+    font = theme.figures(CAPTION_SIZE, QFont.Weight.DemiBold)
+    words = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
+    room = QRectF(0, 0, width - 2 * CAPTION_EDGE - CAPTION_DOT, 1000)
+    text = QFontMetricsF(font).boundingRect(room, int(words), caption.text)
+    plate = QRectF(0, 0, text.width() + 1 + 2 * CAPTION_EDGE + CAPTION_DOT, text.height() + 20)
+    plate.moveCenter(QPointF(middle, bottom - plate.height() / 2))
+    painter.setPen(QPen(QColor(colours.modes[caption.mode]), 2.0))
+    painter.setBrush(QColor(colours.veil))
+    painter.drawRoundedRect(plate, 14, 14)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colours.modes[caption.mode]))
+    painter.drawEllipse(QPointF(plate.left() + CAPTION_EDGE + 5, plate.center().y()), 6.0, 6.0)
+    painter.setPen(QColor(colours.text))
+    painter.setFont(font)
+    painter.drawText(plate.adjusted(CAPTION_EDGE + CAPTION_DOT, 0, -CAPTION_EDGE + 1, 0), words, caption.text)
 
 
 def draw_tags(painter: QPainter, faces: Sequence[FaceResult], placement: Placement, shown: int | None) -> None:

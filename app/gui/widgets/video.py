@@ -19,6 +19,7 @@ from app.gui.theme import theme
 from app.gui.widgets.chips import (
     CHIP_HEIGHT,
     chip_width,
+    draw_caption,
     draw_chip,
     draw_divider,
     draw_heat_legend,
@@ -267,6 +268,8 @@ class VideoView(QWidget):
         if hud.notice:
             width = chip_width(hud.notice)
             draw_chip(painter, (self.width() - width) / 2, bottom - CHIP_HEIGHT, hud.notice, colours.text, colours.veil)
+        if hud.caption is not None and self._picture is not None:
+            draw_caption(painter, hud.caption, self.width() / 2, bottom - CHIP_HEIGHT - 12, self.width() - 2 * MARGIN)
         if hud.message and self._picture is None:
             painter.setPen(QColor(colours.dim))
             painter.setFont(theme.figures(18, QFont.Weight.Normal))

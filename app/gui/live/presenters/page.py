@@ -16,6 +16,7 @@ from app.core.settings import ModelChoice, TrackingSettings
 from app.gui.live.presenters.banners import Banners
 from app.gui.live.presenters.choices import CHANGES, Change
 from app.gui.live.presenters.chooser import CameraChoice
+from app.gui.live.presenters.first_look import FirstLook
 from app.gui.live.presenters.flicker import FlickerHistory, FlickerView
 from app.gui.live.presenters.hint_watcher import HintWatcher
 from app.gui.live.presenters.hotplug import WAITING, CameraHotplug
@@ -89,6 +90,7 @@ class LivePresenter:
         self._offered: SourceSpec | None = None
         self.sharing = Sharing(self.share_reading.settings)
         self.session = make_session(settings.chosen.tracking, (self._consume,), changed, self._forget)
+        self.first_look = FirstLook(self.session.configure)
         self.player = Player(lambda: self.session.playable)
         self._measurements: tuple[Measurement, ...] = ()
         self._doings: dict[ActionName, Callable[[], None]] = {
@@ -209,6 +211,11 @@ class LivePresenter:
         # Not the session's settings: the hold-still test changes those temporarily.
         self.choose(tracking=change(self._chosen.tracking))
 
+    def adopt_first_look(self) -> None:
+        """End the first look, but keep what it showed last: what follows is meant to change that."""
+        shown = self.first_look.end()
+        self.change_tracking(lambda tracking: replace(tracking, rwr=shown))
+
     def set_privacy(self, private: bool) -> None:
         """Blur and record landmarks only, or not; a recording with other rules is finished."""
         if private == self._chosen.privacy:
@@ -303,6 +310,7 @@ class LivePresenter:
             private=self._chosen.privacy,
             sharing=self.sharing.status(),
             model=self.model.name,
+            caption=self.first_look.caption,
         )
 
     def _consume(self, result: FrameResult) -> None:

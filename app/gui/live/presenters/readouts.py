@@ -13,7 +13,7 @@ from app.gui.live.presenters.share import summary
 from app.gui.live.presenters.state import SessionState
 from app.gui.live.presenters.timing import Latency
 from app.gui.presenters.faces import face_name
-from app.gui.presenters.readouts import NOTHING, Hud, Row
+from app.gui.presenters.readouts import NOTHING, Caption, Hud, Row
 from app.sharing.channel import ChannelStatus
 from app.tracking.live import LiveState
 
@@ -35,6 +35,7 @@ class Facts:
         private: the picture is blurred and recordings hold no pictures.
         sharing: the status of each channel to other programs.
         model: name of the model that runs.
+        caption: what the first look says, while it is shown.
     """
 
     state: SessionState
@@ -49,6 +50,7 @@ class Facts:
     private: bool = False
     sharing: tuple[ChannelStatus, ...] = ()
     model: str = ""
+    caption: Caption | None = None
 
     @property
     def face(self) -> FaceResult | None:
@@ -108,6 +110,7 @@ def hud(facts: Facts) -> Hud:
         mode=_mode(facts),
         message=_message(facts),
         notice=_notice(facts),
+        caption=facts.caption,
     )
 
 

@@ -51,6 +51,7 @@ class Remembered:
         mirror: flip the picture; None for cameras only.
         folder: where recordings go; None is the usual place.
         share: what stands in the share card.
+        first_look_seen: the first look was shown.
         tour_seen: the tour was shown.
         neutral: the person's neutral expression, for avatars; None for an average one.
         model: which of the shipped models runs.
@@ -68,6 +69,7 @@ class Remembered:
     mirror: bool | None = None
     folder: Path | None = None
     share: ShareForm = field(default_factory=ShareForm)
+    first_look_seen: bool = False
     tour_seen: bool = False
     neutral: Expression | None = None
     model: ModelChoice = ModelChoice.AUTO
