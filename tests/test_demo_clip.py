@@ -97,9 +97,10 @@ def test_landmarks_lie_on_what_they_name() -> None:
         return truth.landmarks[index][list(points)].astype(float).mean(axis=0)[None]
 
     brow = np.concatenate([middle(raised, upper, lower) for upper, lower in ((35, 40), (36, 39), (43, 49), (44, 48))])
-    assert grey(raised, brow) < grey(raised, brow + (0, 14)) - 20
+    below = np.array([0.0, 14.0])
+    assert grey(raised, brow) < grey(raised, brow + below) - 20
     lids = truth.landmarks[shut].astype(float)[[61, 62, 63, 69, 70, 71]]
-    assert grey(shut, lids) < grey(shut, lids + (0, 14)) - 20
+    assert grey(shut, lids) < grey(shut, lids + below) - 20
     assert np.linalg.norm(truth.landmarks[shut][62] - truth.landmarks[shut][66]) < 3
     assert grey(wide, 0.3 * middle(wide, 90) + 0.7 * middle(wide, 94)) < 80
 
