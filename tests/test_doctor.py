@@ -10,7 +10,6 @@ import pytest
 
 from app.cli import doctor
 from app.cli import main as cli
-from app.core import system_libraries
 from app.core.errors import UserError
 from app.core.places import DEFAULT_WEIGHTS, REQUIREMENTS
 from app.core.settings import EngineSettings
@@ -221,7 +220,7 @@ def test_the_distribution_is_known_by_its_family(
             raise OSError("no os-release")
         return release
 
-    monkeypatch.setattr(system_libraries.platform, "freedesktop_os_release", read)
+    monkeypatch.setattr("platform.freedesktop_os_release", read)
     assert family() == expected
 
 

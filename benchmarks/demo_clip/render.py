@@ -27,6 +27,8 @@ _MOUTH = np.s_[94 * _ENLARGE : 130 * _ENLARGE, 38 * _ENLARGE : 94 * _ENLARGE]
 """Rows and columns of the mouth within that."""
 _SHUT = 2.0
 """Square portrait pixels: a smaller opening of lids or lips is closed."""
+_NO_MAP = np.empty(0, np.float32)
+"""OpenCV's second map, where the first one holds columns and rows."""
 _LASHES = 0.4
 """Share of the light that closing lids keep from the eye."""
 _DARK, _TONGUE, _GUM = (34.0, 14.0, 13.0), (128.0, 62.0, 60.0), (150.0, 92.0, 86.0)
@@ -50,7 +52,7 @@ class Renderer:
         left, top, right, bottom = _FACE
         self._place = np.s_[top * _ENLARGE : bottom * _ENLARGE, left * _ENLARGE : right * _ENLARGE]
         rows, columns = np.mgrid[self._place].astype(np.float32)
-        self._pixels = (np.stack([columns, rows], axis=-1) + np.float32(0.5)) / _ENLARGE - np.float32(0.5)
+        self._pixels = np.asarray((np.stack([columns, rows], axis=-1) + 0.5) / _ENLARGE - 0.5, np.float32)
         self._mouth = self._face.openings(Expression())[2]
         self._card, self._card_alpha = _card_picture()
         # Maps are smooth, so they are computed on every second pixel and enlarged; a border of one
@@ -77,10 +79,10 @@ class Renderer:
 
     def _instant(self, now: Pose, portrait: NDArray[np.uint8]) -> NDArray[np.float32]:
         source = _portrait_positions(self._grid, now)
-        coarse = (source + np.float32(0.5)) * np.float32(_ENLARGE) - np.float32(0.5)
+        coarse = np.asarray((source + 0.5) * _ENLARGE - 0.5, np.float32)
         fine = cv2.resize(coarse, None, fx=_STRIDE, fy=_STRIDE, interpolation=cv2.INTER_LINEAR)
         positions = fine[_STRIDE:-_STRIDE, _STRIDE:-_STRIDE]
-        picture = cv2.remap(portrait, positions, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        picture = cv2.remap(portrait, positions, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         result = picture.astype(np.float32)
         if now.card is not None:
             alpha = cv2.warpAffine(self._card_alpha, now.card, (WIDTH, HEIGHT))[..., None]
@@ -92,8 +94,8 @@ class Renderer:
         """Return the enlarged portrait with this expression."""
         if expression == Expression():
             return self._portrait
-        source = (self._face.skin(expression, self._pixels) + np.float32(0.5)) * _ENLARGE - np.float32(0.5)
-        skin = cv2.remap(self._portrait, source, None, cv2.INTER_LINEAR).astype(np.float32)
+        source = np.asarray((self._face.skin(expression, self._pixels) + 0.5) * _ENLARGE - 0.5, np.float32)
+        skin = cv2.remap(self._portrait, source, _NO_MAP, cv2.INTER_LINEAR).astype(np.float32)
         still = self._portrait[self._place].astype(np.float32)
         *eyes, mouth = self._face.openings(expression)
         for eye in eyes:
@@ -118,7 +120,7 @@ class Renderer:
         dark, red, pink = (np.array(colour, np.float32) for colour in (_DARK, _TONGUE, _GUM))
         back = dark + tongue[..., None] * (red - dark) + gums[..., None] * (pink - dark)
         # What is left of the lower lip at the edge of the teeth must not hang in the air once that lip is gone.
-        wider = (cv2.contourArea(np.float32(mouth)) - cv2.contourArea(np.float32(self._mouth))) / _WIDE_OPEN
+        wider = (_area(mouth) - _area(self._mouth)) / _WIDE_OPEN
         share = min(max(wider, 0.0), 1.0)
         teeth = (1 - share) * self._coverage(self._mouth, 1) + share * self._coverage(self._mouth, -2)
         return np.asarray(back + teeth[_MOUTH][..., None] * (still - back), np.float32)
@@ -126,7 +128,7 @@ class Renderer:
     def _coverage(self, outline: NDArray[np.float64], grow: int = 0) -> NDArray[np.float32]:
         """Return how much (h, w) of each pixel lies inside ``outline``, made wider by ``grow`` pixels all around."""
         mask = np.zeros(self._pixels.shape[:2], np.uint8)
-        if cv2.contourArea(np.float32(outline)) > _SHUT:
+        if _area(outline) > _SHUT:
             corners = np.rint((outline - self._pixels[0, 0]) * _ENLARGE * 16).astype(np.int32)
             cv2.fillPoly(mask, [corners], 255, cv2.LINE_AA, shift=4)
         if grow:
@@ -143,6 +145,10 @@ def _portrait_positions(points: NDArray[np.float32], now: Pose) -> NDArray[np.fl
     radius = cv2.magnitude((head[..., 0] - x) / half_width, (head[..., 1] - y) / half_height)
     rigid = 1 - smoothstep(radius, 1.0, 2.1)
     return np.asarray(background + rigid[..., None] * (head - background), np.float32)
+
+
+def _area(outline: NDArray[np.float64]) -> float:
+    return cv2.contourArea(outline.astype(np.float32))
 
 
 def _card_picture() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
