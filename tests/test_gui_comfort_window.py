@@ -138,7 +138,7 @@ def test_the_first_start_shows_the_effect_and_then_the_tour(open_window: Open, q
     assert not window.page.panel.rwr.toggle.isChecked()
     assert window.presenter.chosen.tracking.rwr
     for wait in (0.5, 9.4, 0.2):
-        window.presenter.first_look.move_on(window.presenter.session.state, True, time.perf_counter() + wait)
+        window.presenter.first_look.move_on(window.presenter.session.state, frame_result(), time.perf_counter() + wait)
     window.refresh()
     qtbot.waitUntil(window.page.tour.isVisible, timeout=WAIT_MS)
     assert window.view.hud.caption is None

@@ -12,8 +12,10 @@ from app.gui.live.presenters.first_look import PATIENCE_SECONDS, TURN_SECONDS, F
 from app.gui.live.presenters.state import SessionState
 from app.sources.spec import parse_source
 from app.tracking.live import LiveState, LiveStatus
+from tests.gui_fakes import frame_result
 
 OWN = TrackingSettings()
+SEEN, EMPTY = frame_result(), frame_result(faces=0)
 
 
 def state(stage: LiveState = LiveState.RUNNING, source: str | None = "demo") -> SessionState:
@@ -37,46 +39,47 @@ class Look:
 @pytest.mark.parametrize("source", ["demo", "camera:0"])
 def test_it_alternates_from_the_first_face_on_and_restores_the_settings(source: str) -> None:
     shown = Look()
-    shown.look.move_on(state(LiveState.OPENING, source), False, 3.0)
+    shown.look.move_on(state(LiveState.OPENING, source), None, 3.0)
     assert (shown.look.active, shown.look.caption, shown.asked) == (True, None, [])
     captions = []
     for turn in range(4):
         for part in (0.0, 0.9):
-            shown.look.move_on(state(source=source), True, 100.0 + (turn + part) * TURN_SECONDS)
+            shown.look.move_on(state(source=source), SEEN, 100.0 + (turn + part) * TURN_SECONDS)
             assert shown.look.caption is not None
             captions.append((shown.look.caption.mode, shown.look.caption.text.partition(":")[0]))
     off, on = (Mode.COLD, "RwR off"), (Mode.RWR, "RwR on")
     assert captions == [off, off, on, on, off, off, on, on]
     assert shown.rwr == [False, True, False, True]
     assert all(replace(settings, rwr=True) == OWN for settings in shown.asked)
-    shown.look.move_on(state(source=source), True, 100.0 + 4 * TURN_SECONDS)
+    shown.look.move_on(state(source=source), SEEN, 100.0 + 4 * TURN_SECONDS)
     assert (shown.look.active, shown.look.caption) == (False, None)
     assert shown.asked[-1] == OWN
 
 
 def test_a_face_that_is_lost_for_a_moment_does_not_end_it() -> None:
     shown = Look()
-    shown.look.move_on(state(), True, 0.0)
-    shown.look.move_on(state(), False, 1.2 * TURN_SECONDS)
+    shown.look.move_on(state(), SEEN, 0.0)
+    shown.look.move_on(state(), EMPTY, 1.2 * TURN_SECONDS)
     assert shown.rwr == [False, True]
 
 
 @pytest.mark.parametrize("stage", [LiveState.FAILED, LiveState.STOPPED, LiveState.ENDED])
 def test_a_source_that_does_not_run_ends_it(stage: LiveState) -> None:
     shown = Look()
-    shown.look.move_on(state(), True, 0.0)
-    shown.look.move_on(state(stage), True, 1.0)
+    shown.look.move_on(state(), SEEN, 0.0)
+    shown.look.move_on(state(stage), SEEN, 1.0)
     assert not shown.look.active
     assert shown.asked[-1] == OWN
 
 
 def test_it_waits_for_a_face_in_front_of_a_camera_but_not_for_ever() -> None:
     shown = Look()
-    shown.look.move_on(state(LiveState.OPENING, None), False, 0.0)
-    shown.look.move_on(state(source="camera:0"), False, 50.0)
-    shown.look.move_on(state(source="camera:0"), False, 50.0 + PATIENCE_SECONDS - 0.1)
+    for now in (0.0, 30.0):  # opening a camera and loading the model may take long
+        shown.look.move_on(state(source="camera:0"), None, now)
+    shown.look.move_on(state(source="camera:0"), EMPTY, 50.0)
+    shown.look.move_on(state(source="camera:0"), EMPTY, 50.0 + PATIENCE_SECONDS - 0.1)
     assert shown.look.active
-    shown.look.move_on(state(source="camera:0"), False, 50.0 + PATIENCE_SECONDS + 0.1)
+    shown.look.move_on(state(source="camera:0"), EMPTY, 50.0 + PATIENCE_SECONDS + 0.1)
     assert not shown.look.active
     assert shown.asked == []
 
@@ -84,7 +87,7 @@ def test_it_waits_for_a_face_in_front_of_a_camera_but_not_for_ever() -> None:
 @pytest.mark.parametrize("source", ["talk.mp4", "screen", "rtsp://there/1"])
 def test_what_somebody_has_opened_is_left_alone(source: str) -> None:
     shown = Look()
-    shown.look.move_on(state(source=source), True, 0.0)
+    shown.look.move_on(state(source=source), SEEN, 0.0)
     assert not shown.look.active
     assert shown.asked == []
 
@@ -98,7 +101,7 @@ def test_an_early_end_says_what_was_shown() -> None:
     shown = Look()
     assert shown.look.end()
     shown = Look()
-    shown.look.move_on(state(), True, 0.0)
+    shown.look.move_on(state(), SEEN, 0.0)
     assert not shown.look.end()
     assert shown.asked[-1] == OWN
     assert shown.look.end()

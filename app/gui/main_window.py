@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
+from app.core.frame import FrameResult
 from app.gui.holdstill.presenters.hold_still import HoldStill
 from app.gui.holdstill.views.card_drawing import save_sheet
 from app.gui.holdstill.views.card_page import CardPage
@@ -160,8 +161,9 @@ class MainWindow(QMainWindow):
         self.presenter.watch_cameras(self._sources.cameras)
         self.presenter.rest(self.sessions.shown)
         picture = self.view.picture
-        self._move_first_look(picture is not None and bool(picture.result.faces))
-        facts = self.presenter.facts(picture.result if picture is not None else None)
+        result = picture.result if picture is not None else None
+        self._move_first_look(result)
+        facts = self.presenter.facts(result)
         self.page.show_facts(facts, self.presenter.source_name)
         self.page.banner.show_banner(self.presenter.banner(facts.state))
         if self.page.share.isVisible():
@@ -325,10 +327,10 @@ class MainWindow(QMainWindow):
         elif not chosen.tour_seen:
             self.page.tour.begin()
 
-    def _move_first_look(self, face_in_view: bool) -> None:
+    def _move_first_look(self, result: FrameResult | None) -> None:
         look = self.presenter.first_look
         if look.active:
-            look.move_on(self.presenter.session.state, face_in_view, time.perf_counter())
+            look.move_on(self.presenter.session.state, result, time.perf_counter())
             if not look.active:
                 self._end_first_look()
 

@@ -27,8 +27,6 @@ _MOUTH = np.s_[94 * _ENLARGE : 130 * _ENLARGE, 38 * _ENLARGE : 94 * _ENLARGE]
 """Rows and columns of the mouth within that."""
 _SHUT = 2.0
 """Square portrait pixels: a smaller opening of lids or lips is closed."""
-_NO_MAP = np.empty(0, np.float32)
-"""OpenCV's second map, where the first one holds columns and rows."""
 _LASHES = 0.4
 """Share of the light that closing lids keep from the eye."""
 _DARK, _TONGUE, _GUM = (34.0, 14.0, 13.0), (128.0, 62.0, 60.0), (150.0, 92.0, 86.0)
@@ -81,8 +79,8 @@ class Renderer:
         source = _portrait_positions(self._grid, now)
         coarse = np.asarray((source + 0.5) * _ENLARGE - 0.5, np.float32)
         fine = cv2.resize(coarse, None, fx=_STRIDE, fy=_STRIDE, interpolation=cv2.INTER_LINEAR)
-        positions = fine[_STRIDE:-_STRIDE, _STRIDE:-_STRIDE]
-        picture = cv2.remap(portrait, positions, _NO_MAP, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+        columns, rows = cv2.split(fine[_STRIDE:-_STRIDE, _STRIDE:-_STRIDE])
+        picture = cv2.remap(portrait, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
         result = picture.astype(np.float32)
         if now.card is not None:
             alpha = cv2.warpAffine(self._card_alpha, now.card, (WIDTH, HEIGHT))[..., None]
@@ -95,7 +93,8 @@ class Renderer:
         if expression == Expression():
             return self._portrait
         source = np.asarray((self._face.skin(expression, self._pixels) + 0.5) * _ENLARGE - 0.5, np.float32)
-        skin = cv2.remap(self._portrait, source, _NO_MAP, cv2.INTER_LINEAR).astype(np.float32)
+        columns, rows = cv2.split(source)
+        skin = cv2.remap(self._portrait, columns, rows, cv2.INTER_LINEAR).astype(np.float32)
         still = self._portrait[self._place].astype(np.float32)
         *eyes, mouth = self._face.openings(expression)
         for eye in eyes:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 
+from app.core.frame import FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.state import SessionState
@@ -17,7 +18,7 @@ TURN_SECONDS = 2.5
 TURNS = (False, True, False, True)
 """Whether RwR is on, one turn after the other."""
 PATIENCE_SECONDS = 10.0
-"""A source that runs for so long without a face is not waited for any longer."""
+"""After so long with pictures, but without a face, nobody is waited for any longer."""
 
 CAPTIONS = {
     False: Caption(Mode.COLD, "RwR off: every frame from scratch"),
@@ -62,8 +63,14 @@ class FirstLook:
         if tracking.rwr and not tracking.compare:
             self._stage, self._own, self._since = _Stage.WAITING, tracking, None
 
-    def move_on(self, state: SessionState, face_in_view: bool, now: float) -> None:
-        """Show what is due at ``now`` (seconds); ends after the last turn, and where there is nothing to show."""
+    def move_on(self, state: SessionState, result: FrameResult | None, now: float) -> None:
+        """Show what is due at ``now`` (seconds); ends after the last turn, and where there is nothing to show.
+
+        Args:
+            state: of the session.
+            result: what is in view, None before the first picture.
+            now: seconds.
+        """
         if not self.active:
             return
         source = state.source
@@ -72,11 +79,11 @@ class FirstLook:
             self.end()
         elif self._stage is _Stage.SHOWING:
             self._show(now)
-        elif face_in_view:
+        elif result is not None and result.faces:
             self._stage, self._since = _Stage.SHOWING, now
             self._turn = 0
             self._switch()
-        elif state.stage is LiveState.RUNNING:
+        elif result is not None:
             self._since = now if self._since is None else self._since
             if now - self._since > PATIENCE_SECONDS:
                 self.end()
