@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
+from app.gui.live.presenters import first_look as look
 from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
@@ -131,18 +131,18 @@ def first_look(open_window: Open, qtbot: QtBot, memory: Memory) -> MainWindow:
     return window
 
 
-def test_the_first_start_shows_the_effect_and_then_the_tour(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+def test_the_first_start_shows_the_effect_and_then_the_tour(
+    open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     memory = Memory(tmp_path / "window.json")
     window = first_look(open_window, qtbot, memory)
     assert not window.page.tour.isVisible()
-    assert not window.page.panel.rwr.toggle.isChecked()
+    qtbot.waitUntil(lambda: not window.page.panel.rwr.toggle.isChecked(), timeout=WAIT_MS)
     assert window.presenter.chosen.tracking.rwr
-    for wait in (0.5, 9.4, 0.2):
-        window.presenter.first_look.move_on(window.presenter.session.state, frame_result(), time.perf_counter() + wait)
-    window.refresh()
+    monkeypatch.setattr(look, "TURN_SECONDS", 1e-6)  # all turns are over
     qtbot.waitUntil(window.page.tour.isVisible, timeout=WAIT_MS)
     assert window.view.hud.caption is None
-    assert window.page.panel.rwr.toggle.isChecked()
+    qtbot.waitUntil(window.page.panel.rwr.toggle.isChecked, timeout=WAIT_MS)
     assert memory.current.tracking.rwr
     close(window, qtbot)
     assert memory.current.first_look_seen
