@@ -19,7 +19,8 @@ from app.gui.widgets.charts import draw_scale_bar
 from app.gui.widgets.overlay import hairline
 
 CHIP_HEIGHT = 26.0
-CAPTION_SIZE = 20
+CAPTION_SIZES = (20, 14)
+"""Of a caption's letters: where it fits into one line, and where it does not."""
 CAPTION_EDGE, CAPTION_DOT = 18.0, 22.0
 """Left and right of a caption's text, and for the dot before it."""
 TAG_HEIGHT = 18.0
@@ -65,9 +66,10 @@ def draw_chip(
 def draw_caption(painter: QPainter, caption: Caption, middle: float, bottom: float, width: float) -> None:
     """Write a sentence around ``middle``, above ``bottom``, in as many lines as a plate of ``width`` needs."""
     colours = theme.palette()
-    font = theme.figures(CAPTION_SIZE, QFont.Weight.DemiBold)
     words = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
     room = QRectF(0, 0, width - 2 * CAPTION_EDGE - CAPTION_DOT, 1000)
+    large, small = (theme.figures(size, QFont.Weight.DemiBold) for size in CAPTION_SIZES)
+    font = large if QFontMetricsF(large).horizontalAdvance(caption.text) < room.width() else small
     text = QFontMetricsF(font).boundingRect(room, int(words), caption.text)
     plate = QRectF(0, 0, text.width() + 1 + 2 * CAPTION_EDGE + CAPTION_DOT, text.height() + 20)
     plate.moveCenter(QPointF(middle, bottom - plate.height() / 2))
