@@ -422,6 +422,18 @@ def test_the_whole_frame_of_a_window_fits_on_the_screen(client: QRect, available
     assert available.contains(expected.adjusted(-BORDER, -TITLE_BAR, BORDER, BORDER))
 
 
+def test_a_title_bar_that_comes_late_stays_on_the_screen(
+    open_window: Open, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    available = window.screen().availableGeometry()
+    window.setGeometry(available)
+    monkeypatch.setattr(window, "frameGeometry", lambda: window.geometry().adjusted(0, -24, 0, 0))
+    window.move(window.x(), window.y() + 3)  # as the window manager does when it adds the bar
+    qtbot.waitUntil(lambda: available.contains(window.frameGeometry()), timeout=WAIT_MS)
+    assert window.height() == available.height() - 24
+
+
 @pytest.mark.parametrize(("width", "height"), [(LEAST_SIZE[0], LEAST_SIZE[1]), (683, 364), (1000, 620), (1366, 740)])
 def test_every_button_of_the_bar_is_on_a_small_window(
     width: int, height: int, application: QApplication, qtbot: QtBot

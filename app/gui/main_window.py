@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QShortcut, QShowEvent
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QMoveEvent, QShortcut, QShowEvent
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from app.core.frame import FrameResult
@@ -175,6 +175,11 @@ class MainWindow(QMainWindow):
         """Fit the window's frame to the screen."""
         super().showEvent(event)
         self.window_state.fit_when_framed()
+
+    def moveEvent(self, event: QMoveEvent) -> None:
+        """Notice another screen, or a title bar that the window manager added."""
+        super().moveEvent(event)
+        self.window_state.watch_frame()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Finish the recording and release the source first, without blocking; then close for good."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QRect, QTimer
+from PySide6.QtCore import QByteArray, QRect, QSize, QTimer
+from PySide6.QtGui import QScreen
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from app.gui.live.presenters.flicker import FlickerView
@@ -16,6 +17,8 @@ LEAST_SIZE = (640, 330)
 """Fits a screen of 1280 x 720 pixels at twice the scale, with the title bar."""
 FRAME_MS: tuple[int, ...] = (0, 250, 1000)
 """When to look after a window was shown: window managers add the title bar a little later."""
+SETTLED_MS = 500
+"""A window that has not moved for so long was let go."""
 
 
 def fitted(client: QRect, frame: QRect, available: QRect) -> QRect:
@@ -52,6 +55,11 @@ class WindowState:
         self.theme_manager = ThemeManager(application, presenter.chosen.theme)
         self.theme_manager.changed.connect(page.bar.refresh_icons)
         self._heat = False
+        self._framed: tuple[QSize, QScreen] | None = None
+        self._settling = QTimer(window)
+        self._settling.setSingleShot(True)
+        self._settling.setInterval(SETTLED_MS)
+        self._settling.timeout.connect(self._fit)
         window.setMinimumSize(*LEAST_SIZE)
         available = window.screen().availableGeometry()
         window.resize(min(START_SIZE[0], available.width()), min(START_SIZE[1], available.height()))
@@ -67,6 +75,14 @@ class WindowState:
         """Keep the window, title bar included, on the screen once it is shown."""
         for milliseconds in FRAME_MS:
             QTimer.singleShot(milliseconds, self._window, self._fit)
+
+    def watch_frame(self) -> None:
+        """Fit the window again where its title bar came late, and where it was dragged to another screen."""
+        window = self._window
+        framed = window.frameGeometry().size() - window.size(), window.screen()
+        if window.isVisible() and (framed != self._framed or self._settling.isActive()):
+            self._framed = framed
+            self._settling.start()  # again for every move: a window is not pulled out of a dragging hand
 
     def _fit(self) -> None:
         window = self._window
