@@ -13,7 +13,7 @@ import pytest
 
 from app.core.modes import Baseline
 from app.core.presets import PRESETS
-from app.core.settings import SHIPPED, ModelChoice, TrackingSettings
+from app.core.settings import SHIPPED, FollowChoice, ModelChoice, TrackingSettings
 from app.gui.holdstill.presenters.hold_still import HoldStill
 from app.gui.live.presenters import page as desk_module
 from app.gui.live.presenters.chooser import CameraChoice
@@ -454,14 +454,17 @@ def test_next_face_is_the_one_whose_figures_are_read(make: Callable[..., Bench])
     seen = []
     for _ in range(3):
         bench.presenter.next_face(result)
-        seen.append(bench.presenter.facts(result).chosen_face)
-    assert seen == [0, 1, None]
+        seen.append((bench.presenter.facts(result).chosen_face, bench.presenter.session.state.tracking.follow))
+    assert seen == [(0, "0"), (1, "1"), (None, FollowChoice.LARGEST)]
     bench.presenter.choose_face(1)
+    assert bench.presenter.session.state.tracking.follow == "1"
+    assert bench.presenter.chosen.tracking.follow == FollowChoice.LARGEST  # the number is not remembered
     wait_until(lambda: bench.presenter.flicker().face == 1)
     bench.presenter.next_face(None)
     assert bench.presenter.facts(result).chosen_face == 1
     bench.play("talk.mp4")  # other people
     assert bench.presenter.facts(None).chosen_face is None
+    assert bench.presenter.session.state.tracking.follow == FollowChoice.LARGEST
 
 
 def test_a_neutral_face_needs_a_face(bench: Bench) -> None:

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from app.core.errors import UserError
@@ -129,9 +129,13 @@ class LivePipeline:
         self._thread.start()
 
     def configure(self, settings: TrackingSettings) -> None:
-        """Use ``settings`` from the next frame on; while paused, the current frame is solved again with them."""
+        """Use ``settings`` from the next frame on; while paused, the current frame is solved again with them.
+
+        Whom they prefer changes no solution, so for that alone nothing is solved again, which would number faces anew.
+        """
         with self._lock:
-            changed, self._settings = settings != self._settings, settings
+            changed = replace(settings, follow=self._settings.follow) != self._settings
+            self._settings = settings
         if changed and (playable := self._playable) is not None:
             playable.show_again()
 

@@ -253,13 +253,21 @@ class LivePresenter:
         self.sharing.configure(self.share_reading.settings)
 
     def choose_face(self, face: int | None) -> None:
-        """Read the figures of this identity, None for the largest face."""
+        """Read this identity's figures, and let other programs receive it first; None for whom the settings prefer."""
         self._faces.choose(face)
+        self._follow(face)
 
     def next_face(self, result: FrameResult | None) -> None:
-        """Read the figures of the next face in view."""
+        """Choose the next face in view, as :meth:`choose_face` does."""
         if result is not None:
-            self._faces.next(result)
+            self._follow(self._faces.next(result))
+
+    def _follow(self, face: int | None) -> None:
+        """Let ``face`` come first until another source plays; its number means nothing at the next start."""
+        tracking = self.session.state.tracking
+        follow = self._chosen.tracking.follow if face is None else str(face)
+        if follow != tracking.follow:
+            self.session.configure(replace(tracking, follow=follow))
 
     def painted(self, captured: float, painted: float) -> None:
         """Record that a frame reached the screen."""
@@ -330,7 +338,7 @@ class LivePresenter:
         self._neutral.clear()
         self._rate.clear()
         self._latency.clear()
-        self._faces.choose(None)
+        self.choose_face(None)
 
     def _toggle_ghcu(self) -> None:
         if self.session.state.tracking.ghcu or self.model.ghcu_found:
