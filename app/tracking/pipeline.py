@@ -41,6 +41,7 @@ from app.tracking.tracker import (
     loss,
     match,
     next_crop,
+    policy_for,
     watch_motion,
 )
 from model.config import LANDMARKS
@@ -78,7 +79,7 @@ class Pipeline:
             open_ghcu: opens the GHCU, which repairs covered landmarks, when the settings first ask for it.
             open_spare: opens an engine to replace one that failed; without it a failure ends the run.
         """
-        self._policy = policy or Policy(crop_scale=engine.config.crop_scale)
+        self._policy = policy or policy_for(engine.config)
         self._solver = FaceSolver(engine, self._policy, open_ghcu, open_spare)
         self._detector = FaultTolerantDetector(detector)
         self._settings = settings

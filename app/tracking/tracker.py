@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from app.core.events import LossReason
 from app.core.settings import FollowChoice
 from app.tracking.detector import Detection
+from model.config import LdeqConfig
 from model.geometry import Crop
 from model.topology import EYES, LEFT_EYE_OUTER, MOUTH, RIGHT_EYE_OUTER
+
+COARSE, COARSE_SPREAD = 32, 0.032
+"""Heatmaps of so few cells a side are wider; with ``ldeq-xs`` the same is true of this :attr:`Policy.max_spread`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +32,8 @@ class Policy:
         centre_slack: the crop is kept while the face's centre is within this share of its side; a crop
             that followed every jitter would make the landmarks flicker.
         side_slack: the crop is kept while the wanted side differs by less than this share.
-        max_spread: mean uncertainty over the landmark box side above which the face is doubted. With
-            ``ldeq-s`` 99 % of the validation faces are below it and half of the face-free crops above.
+        max_spread: mean uncertainty over the landmark box side above which the face is doubted. 99 % of the validation
+            faces are below it and half of the face-free crops above with ``ldeq-s``; see :data:`COARSE_SPREAD`.
         max_jump: centre movement in one frame, in box sides, above which the face is doubted.
         max_growth: factor of box side change in one frame above which the face is doubted.
         turn_slack: degrees by which a face may be turned in its crop before the crop turns with it; with ``ldeq-s``
@@ -66,6 +70,12 @@ class Policy:
     agree_growth: float = 1.5
     disputes: int = 3
     calming: float = 0.9
+
+
+def policy_for(config: LdeqConfig) -> Policy:
+    """Return the parameters for a model."""
+    spread = COARSE_SPREAD if config.heatmap_size <= COARSE else Policy().max_spread
+    return Policy(crop_scale=config.crop_scale, max_spread=spread)
 
 
 @dataclass(slots=True)
