@@ -114,6 +114,26 @@ def test_whole_warm_frames_are_measured() -> None:
     assert min(frames) > 0
 
 
+def test_the_doctor_says_which_model_runs_and_why(
+    small: Path, computer: Callable[[float], Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.setup.doctor import weights
+
+    monkeypatch.setattr(weights, "SMALL_WEIGHTS", small)
+    settings = EngineSettings(small, threads=1)
+
+    def says() -> str:
+        (finding,) = weights.check_model(settings)
+        return finding.text
+
+    assert "next start" in says()
+    computer(SLOW)
+    automatic_model(settings)
+    assert says() == "auto runs ldeq-xs: ldeq-s takes 40 ms a frame and does not keep up with a camera"
+    small.unlink()
+    assert "only one" in says()
+
+
 def settings_of(*options: str) -> EngineSettings:
     return engine_options.engine_settings(cli._parser("track").parse_args(["track", "in.mp4", *options]))
 

@@ -112,6 +112,11 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
 
         return check_weights(settings.weights)
 
+    def model() -> list[Finding]:
+        from app.setup.doctor.weights import check_model
+
+        return check_model(settings)
+
     def engine() -> list[Finding]:
         from app.setup.doctor.weights import check_solves
 
@@ -123,6 +128,7 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
         ("torch", torch),
         ("onnxruntime", onnxruntime),
         ("Weights", weights),
+        ("Model", model),
         ("Engine", engine),
         ("Fastest", fastest),
         ("Detector", detector),

@@ -71,14 +71,21 @@ def automatic_model(settings: EngineSettings, *, ghcu: bool = False) -> EngineSe
 
 def speed_of_larger(settings: EngineSettings) -> ModelSpeed:
     """Return what was measured with ``settings`` before, or measure and remember it."""
-    key = _key(settings)
-    try:
-        return from_plain(ModelSpeed, recall(FILE_NAME, key))
-    except JsonError:
-        speed = ModelSpeed(round(float(np.quantile(warm_frames(settings), 0.25)), 2))
+    known = remembered_speed(settings)
+    if known is not None:
+        return known
+    speed = ModelSpeed(round(float(np.quantile(warm_frames(settings), 0.25)), 2))
     log.info("a frame of %s takes %.1f ms here", settings.weights.stem, speed.milliseconds)
-    remember(FILE_NAME, key, speed)
+    remember(FILE_NAME, _key(settings), speed)
     return speed
+
+
+def remembered_speed(settings: EngineSettings) -> ModelSpeed | None:
+    """Return what was measured with ``settings`` before, None if nothing was."""
+    try:
+        return from_plain(ModelSpeed, recall(FILE_NAME, _key(settings)))
+    except JsonError:
+        return None
 
 
 def warm_frames(settings: EngineSettings) -> list[float]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from app.core.places import WEIGHTS
+from app.core.places import DEFAULT_WEIGHTS, SMALL_WEIGHTS, WEIGHTS
 from app.core.settings import EngineSettings
 from app.setup.doctor.finding import Finding, Status
+from app.tracking.model_choice import remembered_speed
 from model.engine.agreement import noise_crops
 from model.engine.open import open_engine
 from model.errors import ModelError
@@ -19,6 +21,7 @@ from model.rwr.recurrence import Recurrence
 from model.weights import read_card, verify
 
 REPEATS = 3
+MODEL = "Model"
 ADVICE = "fetch the project's weights folder again"
 
 
@@ -39,6 +42,20 @@ def _check_file(path: Path, chosen: Path) -> Finding:
     others = len(card.files) - 1
     graphs = f" and {others} graph{'s' if others > 1 else ''}" if others else ", no ONNX graphs (torch runs it)"
     return Finding("Weights", Status.OK, f"{path.name}{graphs}, checksums right")
+
+
+def check_model(settings: EngineSettings) -> list[Finding]:
+    """Which model ``--model auto`` runs with this engine, and why."""
+    if not SMALL_WEIGHTS.is_file():
+        return [Finding(MODEL, Status.OK, f"{DEFAULT_WEIGHTS.stem} is the only one here")]
+    speed = remembered_speed(replace(settings, weights=DEFAULT_WEIGHTS))
+    if speed is None:
+        return [
+            Finding(MODEL, Status.OK, "the window measures at its next start whether ldeq-s keeps up with a camera")
+        ]
+    runs, why = (DEFAULT_WEIGHTS, "keeps up") if speed.keeps_up else (SMALL_WEIGHTS, "does not keep up")
+    text = f"auto runs {runs.stem}: ldeq-s takes {speed.milliseconds:.0f} ms a frame and {why} with a camera"
+    return [Finding(MODEL, Status.OK, text)]
 
 
 def check_solves(settings: EngineSettings) -> list[Finding]:
