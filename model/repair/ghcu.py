@@ -116,7 +116,9 @@ def read_ghcu_card(path: Path) -> GhcuCard:
     """
     card_path = path.with_suffix(".json")
     if not card_path.is_file():
-        raise ModelError(f"there is no GHCU at {path}; train one with train-ghcu")
+        raise ModelError(
+            f"there is no GHCU for these weights ({path} is missing); choose another model, or make it with train-ghcu"
+        )
     description = read_description(card_path, _Description, "a description of a GHCU")
     try:
         config = from_plain_exactly(GhcuConfig, description.config)

@@ -344,8 +344,9 @@ class LivePresenter:
         if self.session.state.tracking.ghcu or self.model.ghcu_found:
             self.change_tracking(lambda tracking: replace(tracking, ghcu=not tracking.ghcu))
         else:
-            text = f"There is no GHCU beside {self.model.engine.weights.name}; "
-            self.say(f"{text}main.py train-ghcu makes it.")
+            text = f"There is no GHCU for {self.model.name}; "
+            other = "choose ldeq-s in the preferences, or make it with" if self.model.choice else "make it with"
+            self.say(f"{text}{other} main.py train-ghcu.")
 
     def _choose_model(self, model: ModelChoice) -> None:
         """Run another model; what plays starts again with it."""
