@@ -15,7 +15,7 @@ import pytest
 from app.core.errors import UserError
 from app.core.frame import Frame
 from app.core.modes import Baseline, Mode
-from app.core.settings import EngineSettings, TrackingSettings
+from app.core.settings import SHIPPED, EngineSettings, ModelChoice, TrackingSettings
 from app.sessions.estimates import Estimates
 from app.sessions.form import SessionError
 from app.sessions.metadata import SourceFacts
@@ -171,6 +171,26 @@ def test_names_of_replays_are_checked(session: Session, name: str) -> None:
     (session.folder / "replays" / "taken").mkdir(parents=True)
     with pytest.raises(SessionError, match=r"cannot name|already"):
         again(session, name=name)
+
+
+def test_a_replay_as_recorded_runs_the_recorded_model(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tmp_path / "ldeq-xs.safetensors"
+    small.touch()
+    monkeypatch.setitem(SHIPPED, ModelChoice.LDEQ_XS, small)
+    engines: list[EngineSettings] = []
+
+    def build(engine: EngineSettings, tracking: TrackingSettings) -> NoReturn:
+        engines.append(engine)
+        raise ModelError("it is enough to know what would run")
+
+    own = EngineSettings(tmp_path / "own.safetensors")
+    for engine in (EngineSettings(small), own):
+        for as_recorded in (True, False):
+            with pytest.raises(UserError):
+                replay(session, TrackingSettings(), engine, as_recorded=as_recorded, build=build)
+    assert engines == [EngineSettings(), EngineSettings(small), own, own]
 
 
 def test_a_model_that_cannot_be_used_is_one_sentence(session: Session) -> None:

@@ -6,6 +6,7 @@ import shutil
 import threading
 import time as clock
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.core.frame import Frame, FrameResult
 from app.core.presets import preset_of
-from app.core.settings import EngineSettings, TrackingSettings
+from app.core.settings import SHIPPED, EngineSettings, TrackingSettings
 from app.sessions.events import EventKind
 from app.sessions.form import RECORDED, REPLAY_KIND, REPLAY_METADATA, REPLAYS, SessionError, create_folder, write_form
 from app.sessions.metadata import EngineFacts, checksums
@@ -74,7 +75,8 @@ def replay(
         session: with a video.
         tracking: the settings throughout; ignored if ``as_recorded``.
         engine: what runs the model.
-        as_recorded: apply the recorded changes of settings at the same frames.
+        as_recorded: apply the recorded changes of settings at the same frames, with the shipped model that was
+            recorded with unless ``engine`` runs weights of the user's own.
         name: of the take; None to derive one from the settings.
         progress: called after each frame, on this thread.
         stop: ends the replay early, and nothing is kept.
@@ -95,6 +97,8 @@ def replay(
         raise SessionError(f"{session.folder} has no pictures to replay; its landmarks can be shown.")
     _check_reference(session)
     first = session.settings_at(int(rows[0])) if as_recorded else tracking
+    if as_recorded:
+        engine = with_recorded_model(session, engine)
     try:
         tracker = (build or _application_pipeline)(engine, first)
     except ModelError as error:
@@ -125,6 +129,13 @@ def replay(
     finally:
         tracker.close()
     return session.take(folder.name)
+
+
+def with_recorded_model(session: Session, engine: EngineSettings) -> EngineSettings:
+    """Return the engine with the shipped model that was recorded with; as it is if either runs other weights."""
+    shipped = {weights.name: weights for weights in SHIPPED.values() if weights.is_file()}
+    recorded = shipped.get(session.metadata.engine.weights)
+    return replace(engine, weights=recorded) if recorded and engine.weights in shipped.values() else engine
 
 
 def take_name(session: Session, tracking: TrackingSettings, as_recorded: bool) -> str:
