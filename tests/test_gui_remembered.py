@@ -38,6 +38,7 @@ EVERYTHING = Remembered(
     mirror=True,
     folder=Path("/somewhere/Vidéos"),
     share=ShareForm(json_on=True, json_to="10.0.0.2:9000"),
+    first_look_seen=True,
     tour_seen=True,
 )
 
