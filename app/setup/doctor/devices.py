@@ -93,10 +93,6 @@ def check_window() -> list[Finding]:
     if done.returncode:
         lines = (done.stderr.strip() or "it gave no reason").splitlines()
         reason = next((line for line in lines if "plugin" in line or "Error" in line), lines[-1]).strip()
-        return [
-            Finding(
-                "Window", Status.PROBLEM, f"Qt cannot start: {reason}", "install what it names; on Linux see README"
-            )
-        ]
+        return [Finding("Window", Status.PROBLEM, f"Qt cannot start: {reason}", "install what it names")]
     plugin, width, height = done.stdout.strip().splitlines()[-1].split("|")
     return [Finding("Window", Status.OK, f"Qt runs with its {plugin} plugin on a {width}x{height} screen")]
