@@ -18,7 +18,7 @@ from app.media.encoding import EXACT
 from app.media.video import VideoWriter
 from app.sources.base import Playable, Playback, Seekable
 from app.sources.demo import DemoClip
-from app.sources.images import open_folder
+from app.sources.images import PHOTO_SECONDS, open_folder
 from app.sources.open import open_source
 from app.sources.paced import PacedSource
 from app.sources.spec import parse_source
@@ -139,13 +139,13 @@ def test_folder_and_demo_are_searched_exactly(tmp_path: Path) -> None:
         cv2.imwrite(str(tmp_path / f"{i}.png"), coded(i))
     (tmp_path / "7.png").write_bytes(b"no picture")
     folder = open_folder(tmp_path)
-    assert folder.duration == pytest.approx(12 / 30)
+    assert folder.duration == pytest.approx(12 * PHOTO_SECONDS)
     for k in (11, 0, 5, 6):
-        folder.seek(k / 30)
+        folder.seek(k * PHOTO_SECONDS)
         assert number(folder.read()) == k
-    folder.seek(7 / 30)
+    folder.seek(7 * PHOTO_SECONDS)
     assert number(folder.read()) == 8  # the next that can be read
-    folder.seek(7 / 30)
+    folder.seek(7 * PHOTO_SECONDS)
     folder.read()
     assert len(folder.skipped) == 1
     demo = DemoClip()
