@@ -23,9 +23,11 @@ _FALLBACK_PERIOD = 1 / 30
 _JUST_BEFORE = 1e-5
 """Seconds before a frame's timestamp at which, with any clock, the frame before it is shown."""
 _REMEMBERED_BREAKS = 256
-_AHEAD_SECONDS = 1.0
+_AHEAD_SECONDS = 2.0
 """Before the end of a loop, the next one is opened. Opening a file takes several frames' time, which at the seam would
 be a stall and then frames that come so fast that a live reader skips some."""
+_AHEAD_FRAMES = 4
+"""Frames of the next loop that are decoded then; decoders start slowly, since they need later frames for the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,14 @@ class _Request:
     seek: float | None = None
     steps: int = 0
     at_once: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A source and the frames that were read from it already."""
+
+    source: Source
+    frames: tuple[Frame, ...] = ()
 
 
 class PacedSource:
@@ -75,13 +85,14 @@ class PacedSource:
         self._speed = 1.0
         self._shown = self._start
         self._breaks: deque[int] = deque(maxlen=_REMEMBERED_BREAKS)
-        self._next_loop: Future[Source] | None = None
+        self._next_loop: Future[_Opened] | None = None
         # Below: used by the reading thread alone.
         self._index = 0
         self._in_loop = 0
         self._shift = 0.0
         self._last = 0.0
         self._held: Frame | None = None
+        self._decoded: deque[Frame] = deque()
         self._anchor: tuple[float, float] | None = None
         self._pace = 1.0
 
@@ -210,6 +221,7 @@ class PacedSource:
 
     def _seek(self, timestamp: float) -> Frame | None:
         self._held = None
+        self._decoded.clear()
         source = self._source
         if isinstance(source, Seekable):
             source.seek(timestamp)
@@ -261,7 +273,7 @@ class PacedSource:
 
     def _next(self) -> Frame | None:
         """Return the next frame of the inner source, which starts again at its end if it loops."""
-        frame = self._source.read()
+        frame = self._decoded.popleft() if self._decoded else self._source.read()
         if frame is not None:
             self._in_loop += 1
             self._open_ahead(frame)
@@ -269,13 +281,15 @@ class PacedSource:
         if not self._loop or not self._in_loop or self._closed:
             return None
         self._source.close()
-        source = self._reopen() if self._next_loop is None else self._next_loop.result()
+        opened = _Opened(self._reopen()) if self._next_loop is None else self._next_loop.result()
         with self._changed:
-            self._source, self._next_loop = source, None
+            self._source, self._next_loop = opened.source, None
             closed = self._closed
         if closed:
-            source.close()
-        frame = source.read()
+            opened.source.close()
+            return None
+        self._decoded.extend(opened.frames)
+        frame = self._decoded.popleft() if self._decoded else opened.source.read()
         if frame is not None:
             self._continue_loop(frame)
             if self._seamless:  # as a single picture does, which begins as a photo
@@ -301,12 +315,14 @@ class PacedSource:
             self._anchor = anchor
 
 
-def _open_on_thread(reopen: Callable[[], Source]) -> Future[Source]:
-    opening: Future[Source] = Future()
+def _open_on_thread(reopen: Callable[[], Source]) -> Future[_Opened]:
+    opening: Future[_Opened] = Future()
 
     def run() -> None:
         try:
-            opening.set_result(reopen())
+            source = reopen()
+            frames = (source.read() for _ in range(_AHEAD_FRAMES))
+            opening.set_result(_Opened(source, tuple(frame for frame in frames if frame is not None)))
         except Exception as error:
             opening.set_exception(error)
 
@@ -314,6 +330,6 @@ def _open_on_thread(reopen: Callable[[], Source]) -> Future[Source]:
     return opening
 
 
-def _close_opened(opening: Future[Source]) -> None:
+def _close_opened(opening: Future[_Opened]) -> None:
     if opening.exception() is None:
-        opening.result().close()
+        opening.result().source.close()
