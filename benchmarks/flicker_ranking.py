@@ -47,7 +47,7 @@ DESIGNS: dict[str, Callable[[], MotionEstimate]] = {
     "no motion": NoMotion,
     "similarity of the landmarks": LandmarkSimilarity,
     "sparse flow, checked both ways": SparseFlow,
-    "dense flow alone": lambda: FlowMotion(expression_limit=np.inf),
+    "measured motion alone": lambda: FlowMotion(expression_limit=np.inf),
     "head motion alone": lambda: FlowMotion(expression_limit=0.0),
     PRODUCT: FlowMotion,
 }

@@ -2,14 +2,16 @@
 
 Dense optical flow sees where texture went, but at single points it is noisy, and inside an occluder it sees
 the occluder. A similarity fitted robustly to the flow at all points sees where the head went, but not
-the mouth. The estimate is the similarity, plus the local flow where it differs from it by no more than an
-expression could move a point in one frame.
+the mouth. The estimate is the similarity, plus what brows, eyes and mouth do against it: a mesh fitted to the
+two pictures (:mod:`model.mesh_motion`), which starts from the flow and is believed as far as an expression could
+move a point in one frame.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Protocol
 
 import cv2
@@ -17,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.topology import inter_ocular
+from model.mesh_motion import MOVING, mesh_motion
+from model.topology import POINTS, TO_68, inter_ocular
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
@@ -25,8 +28,12 @@ Floats = NDArray[np.float32]
 
 CROP_SIZE = 160
 """Side of the grey crop on which flow is computed, in pixels: about 60 pixels between the eyes."""
-EXPRESSION_LIMIT = 0.035
-"""Local motion against the head's believed by half, see :class:`FlowMotion`; 0.025 to 0.06 do as well."""
+EXPRESSION_LIMIT = 0.08
+"""Local motion of brows, eyes and mouth believed by half, see :class:`FlowMotion`: faster than lips and lids are."""
+STEADY_SHARE = 0.45
+"""The limit of contour and nose over it: what moves faster there is no expression."""
+LOCAL_ERROR = 0.35
+"""Error of a measured local motion over its length, standard deviation."""
 SHIFT_FROM = 0.02
 """Motion in crop sides from which on the last frame's crop is moved along before computing flow."""
 FIT_STEPS = 5
@@ -38,6 +45,26 @@ SMALLEST_LIMIT = 1e-3
 """Keeps the limit above 0 for eyes that coincide, in pixels of the grey crop."""
 MIN_POINTS = 20
 """Least number of points inside the picture for which a motion is estimated."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """The motion of a face's points in two parts, frame pixels.
+
+    Attributes:
+        head: the head's motion at each point (n, 2).
+        local: each point's motion against it (n, 2).
+        doubt: standard deviation of the error of ``local`` (n,), besides the one it has at rest.
+    """
+
+    head: Array
+    local: Array
+    doubt: Array
+
+    @property
+    def whole(self) -> Array:
+        """Both parts together (n, 2)."""
+        return np.asarray(self.head + self.local)
 
 
 class MotionEstimate(Protocol):
@@ -73,6 +100,8 @@ class _Field:
     new: Image
     source: Crop
     crop: Crop
+    then: Image
+    now: Image
     flow: Floats
 
     def between(self, old: Image, new: Image, source: Crop, crop: Crop) -> bool:
@@ -86,7 +115,7 @@ class _Fit:
 
     flow: Floats
     before: Array
-    parts: tuple[Array, Array]
+    motion: Motion
 
     def of(self, flow: Floats, before: Array) -> bool:
         """Return whether it belongs to ``flow`` and the points ``before``."""
@@ -97,8 +126,8 @@ class FlowMotion:
     """Dense flow (Kroeger et al., 2016, as in OpenCV) and a robust similarity, see the module's docstring.
 
     Args:
-        expression_limit: local motion against the head's, in inter-ocular distances, of which half is
-            believed; 0 leaves the similarity alone, infinity the flow alone.
+        expression_limit: motion of brows, eyes and mouth against the head, in inter-ocular distances, of which half
+            is believed; 0 leaves the similarity alone, infinity believes all that is measured.
     """
 
     def __init__(self, expression_limit: float = EXPRESSION_LIMIT) -> None:
@@ -106,7 +135,7 @@ class FlowMotion:
         flow.setFinestScale(1)
         flow.setPatchStride(4)
         flow.setGradientDescentIterations(16)
-        flow.setVariationalRefinementIterations(2)
+        flow.setVariationalRefinementIterations(0)
         self._flow = flow
         self._expression_limit = expression_limit
         self._last: _Grey | None = None
@@ -115,50 +144,53 @@ class FlowMotion:
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
         """Return the motion of the points ``before``; see :class:`MotionEstimate`."""
-        parts = self.parts(old, new, crop, before, after)
-        return None if parts is None else np.asarray(parts[0] + parts[1])
+        motion = self.parts(old, new, crop, before, after)
+        return None if motion is None else motion.whole
 
-    def parts(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> tuple[Array, Array] | None:
-        """Return the head's motion at the points, and each point's motion relative to it, both (n, 2).
-
-        Arguments and None as for :meth:`between`, whose answer is their sum.
-        """
+    def parts(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Motion | None:
+        """Return the points' motion in its parts, whose sum :meth:`between` returns; arguments and None as there."""
         crop = crop.upright  # flow turns with nothing: the last frame's crop may have been turned otherwise
         height, width = old.shape[:2]
         inside = np.asarray(((before >= 0) & (before <= (width - 1, height - 1))).all(axis=1), np.float64)
         if np.count_nonzero(inside) < MIN_POINTS:
             return None
         moved = after - before
-        source, flow = self._flow_to(old, new, crop, np.array([median(moved[:, 0]), median(moved[:, 1])]))
-        if self._fit is None or not self._fit.of(flow, before):
-            self._fit = _Fit(flow, before, self._parts(source, crop, flow, before, inside))
-        return self._fit.parts
+        field = self._field_to(old, new, crop, np.array([median(moved[:, 0]), median(moved[:, 1])]))
+        if self._fit is None or not self._fit.of(field.flow, before):
+            self._fit = _Fit(field.flow, before, self._motion(field, before, inside))
+        return self._fit.motion
 
-    def _parts(self, source: Crop, crop: Crop, flow: Floats, before: Array, inside: Array) -> tuple[Array, Array]:
-        """Return the motion's two parts for points ``before`` (n, 2); ``inside`` (n,) weights them."""
+    def _motion(self, field: _Field, before: Array, inside: Array) -> Motion:
+        """Return the motion of points ``before`` (n, 2); ``inside`` (n,) weights them."""
+        source, crop = field.source, field.crop
         pixel = crop.side / CROP_SIZE
         points = source.to_crop(before) * CROP_SIZE - np.float32(0.5)
-        local = _sample(flow, points)
-        head = fit_similarity(points.astype(np.float64), local, inside)
-        limit = max(self._expression_limit * float(inter_ocular(before)) / pixel, SMALLEST_LIMIT)
-        difference = local - head
-        believed = inside / (1.0 + ((difference**2).sum(axis=1) / limit**2) ** 2)
+        flow = _sample(field.flow, points)
+        head = fit_similarity(points.astype(np.float64), flow, inside)
+        unit = float(inter_ocular(before)) / pixel
+        limit = np.maximum(self._expression_limit * unit * _shares(len(before)), SMALLEST_LIMIT)
+        local = _believed(flow - head, limit)[:, None] * (flow - head)
+        if len(before) == POINTS and self._expression_limit > 0:
+            local = mesh_motion(field.then, field.now, points, head, local, max(unit, SMALLEST_LIMIT))
+        length = np.sqrt((local**2).sum(axis=1))
+        believed = inside * _believed(local, limit)
         shift = np.array([crop.centre_x - source.centre_x, crop.centre_y - source.centre_y])
-        return head * pixel + shift, believed[:, None] * difference * pixel
+        doubt = np.hypot(LOCAL_ERROR, 1 - believed) * length
+        return Motion(head * pixel + shift, believed[:, None] * local * pixel, doubt * pixel)
 
-    def _flow_to(self, old: Image, new: Image, crop: Crop, shift: Array) -> tuple[Crop, Floats]:
-        """Return which crop of the last frame the flow starts from, and the flow from it to ``crop`` of this one."""
+    def _field_to(self, old: Image, new: Image, crop: Crop, shift: Array) -> _Field:
+        """Return the flow to ``crop`` of this frame, from the crop of the last one that resembles it most."""
         kept = self._field
         if kept is not None and _is_near(shift, crop) and kept.between(old, new, crop, crop):
-            return crop, kept.flow
+            return kept
         now = self._grey(new, crop)
         source, then = self._align(old, now, crop, shift)
         self._last = _Grey(new, crop, now)
         if kept is None or not kept.between(old, new, source, crop):
             start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
             flow = np.asarray(self._flow.calc(then, now, start), np.float32)
-            kept = self._field = _Field(old, new, source, crop, flow)
-        return source, kept.flow
+            kept = self._field = _Field(old, new, source, crop, then, now, flow)
+        return kept
 
     def _align(self, old: Image, now: Image, crop: Crop, shift: Array) -> tuple[Crop, Image]:
         """Return the crop of the last frame that resembles ``now`` most: the same one or one moved along."""
@@ -185,6 +217,19 @@ def _span(start: float, side: float, size: int) -> tuple[int, int]:
     """Return the first and, excluded, the last of ``size`` pixels that a crop reads along an axis; never none."""
     first = min(max(math.floor(start) - 1, 0), size - 1)
     return first, max(min(math.ceil(start + side) + 2, size), first + 1)
+
+
+@cache
+def _shares(count: int) -> Array:
+    """Return each landmark's limit over that of expressions, (count,) for 98 or 68 points."""
+    shares = np.full(POINTS, STEADY_SHARE)
+    shares[MOVING] = 1.0
+    return shares if count == POINTS else shares[TO_68]
+
+
+def _believed(local: Array, limit: Array) -> Array:
+    """Return the share (n,) of motions (n, 2) against the head that is believed, half of one as long as its limit."""
+    return np.asarray(1.0 / (1.0 + ((local**2).sum(axis=1) / limit**2) ** 2))
 
 
 def _is_near(shift: Array, crop: Crop) -> bool:

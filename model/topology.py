@@ -50,6 +50,9 @@ REGIONS: tuple[Region, ...] = (
     Region("pupils", (96, 97), (255, 255, 255), ()),
 )
 
+EXPRESSIVE: tuple[Region, ...] = tuple(region for region in REGIONS if region.name in ("eyes", "brows", "mouth"))
+"""The regions that expressions move."""
+
 REGION_OF_POINT: tuple[int, ...] = tuple(
     next(i for i, region in enumerate(REGIONS) if point in region.points) for point in range(POINTS)
 )

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from app.lab.accuracy.wflw_v import find_videos
 from app.lab.flicker.clips import ClipFiles, EncodedClip
 from app.lab.flicker.experiment import Experiment, MethodResult
-from app.lab.flicker.figures import POINTS, ClipFigures, RegionFigures, summarise
+from app.lab.flicker.figures import POINTS, ClipFigures, RegionFigures, SpeedSums, summarise
 from app.lab.flicker.methods import COLD
 from model.geometry import Crop
+from model.metrics.lag import DELAYS, Speed
 from tests.fakes import face_image, face_points
 from tests.sources_fakes import write_video
 
@@ -62,10 +63,12 @@ def swinging(frames: int = 60, late: float = 0.0, size: float = 10.0) -> NDArray
 
 def clip_figures(name: str, group: str, **changed: Any) -> ClipFigures:
     regions = {region: RegionFigures(4.0, 80.0) for region in POINTS}
+    speeds = {region: {speed: SpeedSums(5, 20.0, tuple(DELAYS**2)) for speed in Speed} for region in ("eyes", "mouth")}
+    speeds["brows"] = speeds["eyes"]
     plain: dict[str, Any] = {
         **{"frames": 10, "nme": 5.0, "nme_eyes_mouth": 4.0, "nmf": 100.0, "evaluations": 3.0},
         **{"lag": 0.1, "lag_expressions": 0.2, "speed": 1.0, "speed_expressions": 1.0},
-        **{"regions": regions, "nad": {1: 70.0, 2: 50.0, 4: 30.0}},
+        **{"regions": regions, "nad": {1: 70.0, 2: 50.0, 4: 30.0}, "speeds": speeds},
     }
     return ClipFigures(clip=name, group=group, **{**plain, **changed})
 

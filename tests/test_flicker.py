@@ -242,7 +242,7 @@ def test_the_68_points_move_as_the_98_do() -> None:
     fewer = FlowMotion().between(old, new, crop_of(FACE), before[TO_68].astype(float), after[TO_68].astype(float))
     assert all_points is not None
     assert fewer is not None
-    np.testing.assert_allclose(fewer, all_points[TO_68], atol=0.1)
+    np.testing.assert_allclose(fewer, all_points[TO_68], atol=0.4)
 
 
 def test_similarity_fit_is_exact_and_shrugs_off_a_third_of_outliers() -> None:

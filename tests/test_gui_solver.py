@@ -196,9 +196,9 @@ class TestResets:
 
 
 class TestControls:
-    def test_the_slider_runs_from_zero_to_eight_with_the_default_in_the_middle(self) -> None:
+    def test_the_slider_runs_from_zero_with_the_default_in_the_middle(self) -> None:
         assert weight_at(0) == 0.0
-        assert weight_at(WEIGHT_STEPS // 2) == RwrSettings().recurrence_weight == 2.0
+        assert weight_at(WEIGHT_STEPS // 2) == RwrSettings().recurrence_weight == 4.0
         assert weight_at(WEIGHT_STEPS) == LARGEST_WEIGHT
         assert (np.diff([weight_at(step) for step in range(WEIGHT_STEPS + 1)]) > 0).all()
 

@@ -19,6 +19,7 @@ from app.lab.flicker.figures import ClipFigures, measure_track, summarise
 from app.lab.flicker.grid import families_of, methods_of
 from app.lab.flicker.methods import Cold, Filtered, Method, Track, rwr
 from model.filters import Ema, OneEuro
+from model.metrics.lag import Speed
 from model.rwr.settings import RELEASED, RwrSettings
 from tests.fakes import SquareEngine
 from tests.lab_fakes import clip_of, swinging
@@ -134,6 +135,43 @@ def test_group_figures_are_means_over_clips() -> None:
     assert groups["other"].nme_ratio == pytest.approx(2, rel=1e-4)
     assert set(groups["g"].nad) == {1, 2, 4, 8}
     assert groups["g"].regions["nose"].nme == pytest.approx(1.5, rel=1e-4)
+
+
+def talking(frames: int = 60, late: float = 0.0, size: float = 6.0) -> NDArray[np.float64]:
+    """A head that moves in time and a mouth that is late, still in the middle third."""
+    t = np.arange(frames) - late
+    rest = np.random.default_rng(3).uniform(-5, 5, (98, 2))
+    points = swinging(frames) + rest
+    points[:, 76:96, 1] += (size * np.sin(t / 2) * ((t < frames / 3) | (t > 2 * frames / 3)))[:, None]
+    return points
+
+
+def test_lag_and_error_of_a_region_by_its_speed() -> None:
+    clip = clip_of(talking())
+    cold, own = figures_of(talking(late=0.2), clip), figures_of(talking(late=1.2), clip)
+    group = summarise([own], [cold])["g"]
+    assert set(group.speeds) == {"eyes", "brows", "mouth"}
+    mouth = group.speeds["mouth"]
+    assert sum(each.frames for each in mouth.values()) == 60
+    assert mouth[Speed.FAST].lag == pytest.approx(1.2, abs=0.1)
+    assert mouth[Speed.FAST].lag_more == pytest.approx(1.0, abs=0.1)
+    assert mouth[Speed.FAST].nme_ratio > 3
+    assert mouth[Speed.STILL].frames > 10
+    eyes = group.speeds["eyes"]
+    assert eyes[Speed.FAST].frames == 0
+    assert math.isnan(eyes[Speed.FAST].nme_ratio)
+    held_back = summarise([own], [cold], picture_late=2)["g"].speeds["mouth"][Speed.FAST]
+    assert held_back.lag == pytest.approx(mouth[Speed.FAST].lag + 2)
+
+
+def test_the_worst_clip_is_named() -> None:
+    clips = [clip_of(swinging(40)), clip_of(swinging(20))]
+    cold = [figures_of(clip.truth + np.array([2, 0]), clip) for clip in clips]
+    own = [figures_of(clip.truth + np.array([offset, 0]), clip) for clip, offset in zip(clips, (1, 3), strict=True)]
+    group = summarise(own, cold)["g"]
+    assert group.worst_nme.clip == "clip of 20"
+    assert group.worst_nme.ratio == pytest.approx(1.5, rel=1e-4)
+    assert group.worst_eyes_mouth.ratio == pytest.approx(1.5, rel=1e-4)
 
 
 def test_mean_lag_leaves_out_still_clips_and_weighs_slow_ones_less() -> None:

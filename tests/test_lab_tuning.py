@@ -15,7 +15,7 @@ from app.lab.flicker.clips import EncodedClip
 from app.lab.flicker.experiment import MethodResult
 from app.lab.flicker.grid import KEYS, RELEASED_NAME, RWR_NAME, families_of, is_baseline, methods_of
 from app.lab.flicker.methods import COLD, HeldBack
-from app.lab.flicker.report import methods_table, printed, values
+from app.lab.flicker.report import methods_table, printed, speeds_table, values
 from app.lab.flicker.tuning import nearest_filters, tune
 from model.rwr.settings import RELEASED, RwrSettings
 from tests.fakes import SquareEngine
@@ -140,13 +140,20 @@ def test_tables_and_json() -> None:
     assert all(len(row) == len(header) for row in rows)
     assert dict(zip(header[:5], rows[1], strict=False))["NME"] == "5.05"
     assert "-" in rows[1]
+    header, rows = speeds_table(measured.results, "real")
+    assert all(len(row) == len(header) for row in rows)
+    assert tuple(rows[0][:3]) == ("cold", "brows", "10")
     text = printed(measured)
+    assert "real, by speed of the true motion:" in text
     assert "real, mean of 2:" in text
     assert "real: none of 1 live filters reaches RwR's NMF" in text
     ready = json.loads(json.dumps(values(measured, {"date": "today"}), allow_nan=False))
     assert ready["date"] == "today"
     assert ready["methods"][1]["groups"]["real"]["lag_expressions"] is None
     assert ready["methods"][1]["clips"][0]["nad"] == {"1": 70.0, "2": 50.0, "4": 30.0}
+    assert ready["methods"][1]["clips"][0]["speeds"]["mouth"]["fast"] == {"frames": 5, "nme": 4.0, "lag": 0.0}
+    assert ready["methods"][1]["groups"]["real"]["speeds"]["mouth"]["fast"]["frames"] == 10
+    assert ready["methods"][1]["groups"]["real"]["worst_nme"] == {"clip": "a", "ratio": 1.01}
     assert len(ready["verdicts"]) == 2
 
 

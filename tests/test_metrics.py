@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from model.metrics.accuracy import accuracy, nme
 from model.metrics.flicker import nad, nmf
-from model.metrics.lag import expression_steps, velocity_lag
+from model.metrics.lag import (
+    DELAYS,
+    best_delay,
+    delay_errors,
+    expression_steps,
+    face_shapes,
+    speeds,
+    velocity_lag,
+)
 from model.topology import (
     EYES_AND_MOUTH,
     LEFT_EYE_OUTER,
@@ -203,6 +211,39 @@ def test_lag_needs_motion_that_is_seen() -> None:
     still = np.zeros((119, POINTS, 2))
     assert np.isnan(velocity_lag(still, still).frames)
     assert np.isnan(velocity_lag(steps(moving_face(frames=4)), steps(moving_face(frames=4))).frames)
+
+
+@pytest.mark.parametrize("late", [-0.5, 0.0, 0.4, 1.0, 2.3])
+def test_delay_of_a_region_is_found_between_frames_and_apart_from_the_heads(late: float) -> None:
+    """The head comes a frame late, the mouth by another delay."""
+    seen = moving_face(1.0, expression_late=late) + np.random.default_rng(7).normal(size=(120, POINTS, 2)) * 0.2
+    mouth = slice(76, 96)
+    found, truth = face_shapes(seen)[:, mouth], face_shapes(moving_face())[:, mouth]
+    errors = delay_errors(found, truth)
+    assert errors.shape == (len(DELAYS), 120)
+    known = np.isfinite(errors).all(axis=0)
+    assert known.sum() == 120 - 8, "four frames at each end have no truth for every delay"
+    assert best_delay(errors[:, known].sum(axis=1)) == pytest.approx(late, abs=0.1)
+
+
+def test_a_delay_that_cannot_be_told_is_no_number() -> None:
+    shapes = face_shapes(moving_face())[:, 76:96]
+    assert np.isnan(best_delay(delay_errors(shapes, shapes)[:, :0].sum(axis=1))), "no frames"
+    assert np.isnan(best_delay(np.nansum(delay_errors(np.roll(shapes, 20, axis=0), shapes), axis=1) * 0 + DELAYS))
+    assert np.isnan(best_delay(np.full(len(DELAYS), np.nan)))
+
+
+def test_shapes_lose_the_head_and_keep_the_expression() -> None:
+    rest = face() + np.random.default_rng(9).normal(size=(POINTS, 2))
+    shapes = face_shapes(np.stack([rest * (1 + 0.02 * t) + 3 * t for t in range(10)]))
+    assert np.abs(np.diff(shapes, axis=0)).max() < 1e-9
+    assert np.isfinite(face_shapes(np.zeros((4, POINTS, 2)))).all(), "points on one spot"
+
+
+def test_speeds_are_told_by_the_motion_against_the_head() -> None:
+    steps_of_frames = np.concatenate([np.zeros(6), np.full(6, 0.005), np.full(6, 0.02)])
+    shapes = np.outer(np.cumsum(steps_of_frames), np.ones(5)).astype(np.complex128)
+    assert speeds(shapes).tolist() == ["still"] * 6 + ["slow"] * 5 + ["fast"] * 7
 
 
 def test_a_rigid_face_has_no_expression() -> None:

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.errors import ModelError
-from model.rwr.weight import SURE_JUMP, Adaptation, AdaptiveWeight
+from model.rwr.weight import JITTER, SURE_JUMP, Adaptation, AdaptiveWeight
 from model.topology import REGIONS
 
 BASE = 2.0
@@ -64,13 +64,39 @@ def test_rest_after_a_motion_raises_the_weight_again() -> None:
     assert after_noise(weight, 20, seed=2).mean() > 0.9 * BASE
 
 
+def settled(weight: AdaptiveWeight, spread: NDArray[np.float64], doubt: float = 0.0) -> NDArray[np.float64]:
+    """Let the weight settle on innovations of nothing and return it."""
+    for _ in range(60):
+        weights = weight.update(np.zeros((98, 2)), spread, np.full(98, doubt))
+    return weights
+
+
 def test_ambiguous_heatmaps_lean_more_on_the_last_frame() -> None:
     spread = SPREAD.copy()
-    spread[:49] *= 2
-    weights = AdaptiveWeight(BASE, Adaptation(ambiguity=1.0)).update(np.zeros((98, 2)), spread)
-    assert weights[:49].mean() == pytest.approx(weights[49:].mean() * 2)
-    plain = AdaptiveWeight(BASE, Adaptation(ambiguity=0.0)).update(np.zeros((98, 2)), spread)
-    np.testing.assert_allclose(plain, BASE)
+    spread[:40] *= 2
+    weights = settled(AdaptiveWeight(BASE, Adaptation(ambiguity=1.0)), spread)
+    np.testing.assert_allclose(weights[40:], BASE, rtol=1e-6)
+    np.testing.assert_allclose(weights[:40] * (1 + weights[:40]), 2 * BASE * (1 + BASE), rtol=1e-6)
+    np.testing.assert_allclose(settled(AdaptiveWeight(BASE, Adaptation(ambiguity=0.0)), spread), BASE, rtol=1e-6)
+
+
+def test_a_doubtful_motion_is_followed_in_the_same_frame_by_its_region_alone() -> None:
+    weight = AdaptiveWeight(BASE, Adaptation())
+    settled(weight, SPREAD)
+    doubt = np.zeros(98)
+    doubt[MOUTH] = 2 * JITTER
+    weights = weight.update(np.zeros((98, 2)), SPREAD, doubt)
+    # The reference's variance: what the last solution had, what moving adds at rest, and the doubt.
+    variance = 1 / (1 + BASE) + 1 / (BASE * (1 + BASE)) + 4
+    np.testing.assert_allclose(weights[MOUTH], 1 / variance, rtol=1e-6)
+    np.testing.assert_allclose(weights[CONTOUR], BASE, rtol=1e-6)
+
+
+def test_after_a_cold_frame_the_reference_is_as_uncertain_as_that_frame() -> None:
+    weight = AdaptiveWeight(BASE, Adaptation())
+    first = weight.update(np.zeros((98, 2)), SPREAD)
+    np.testing.assert_allclose(first, 1 / (1 + 1 / (BASE * (1 + BASE))))
+    assert (settled(weight, SPREAD) > first).all()
 
 
 def test_a_reset_forgets_the_motion() -> None:
@@ -78,7 +104,11 @@ def test_a_reset_forgets_the_motion() -> None:
     for _ in range(3):
         weight.update(np.full((98, 2), 0.02), SPREAD)
     weight.reset()
-    np.testing.assert_allclose(weight.update(np.zeros((98, 2)), SPREAD), BASE)
+    anew = AdaptiveWeight(BASE, Adaptation())
+    for _ in range(3):
+        np.testing.assert_array_equal(
+            weight.update(np.full((98, 2), 0.001), SPREAD), anew.update(np.full((98, 2), 0.001), SPREAD)
+        )
 
 
 def test_no_weight_stays_none() -> None:
@@ -89,6 +119,8 @@ def test_no_weight_stays_none() -> None:
 def test_68_points_share_by_their_own_regions() -> None:
     weight = AdaptiveWeight(BASE, Adaptation(), landmarks=68)
     innovation = np.zeros((68, 2))
+    for _ in range(10):
+        weight.update(innovation, np.full(68, 0.02))
     innovation[48:68] = (0.0, 0.03)  # the mouth of the 300W scheme
     weights = weight.update(innovation, np.full(68, 0.02))
     assert weights[48:68].max() < weights[:48].min()

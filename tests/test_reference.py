@@ -7,6 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.geometry import Crop
+from model.motion import Motion
 from model.rwr.reference import FRAME_SECONDS, MotionGains, ReferenceMotion
 
 CROP = Crop(50, 50, 80)
@@ -28,9 +29,9 @@ class Measured:
         crop: Crop,
         before: NDArray[np.float64],
         after: NDArray[np.float64],
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    ) -> Motion:
         self.expected = after
-        return np.tile([self.motion, 0.0], (98, 1)), np.zeros((98, 2))
+        return Motion(np.tile([self.motion, 0.0], (98, 1)), np.zeros((98, 2)), np.zeros(98))
 
 
 def play(steps: list[tuple[float | None, float]]) -> tuple[list[float], list[float]]:
@@ -43,7 +44,7 @@ def play(steps: list[tuple[float | None, float]]) -> tuple[list[float], list[flo
     for seconds, flow.motion in steps:
         moved = motion.to(image, CROP, POINTS, seconds)
         assert moved is not None
-        found.append(float(moved[0, 0]))
+        found.append(float(moved.whole[0, 0]))
         expected.append(float(flow.expected[0, 0]))
     return found, expected
 

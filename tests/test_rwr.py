@@ -221,8 +221,8 @@ def test_the_reference_follows_expressions_that_the_picture_shows() -> None:
     motion.note(textured())
     moved = motion.to(textured(2.0, 0.6), CROP, points)
     assert moved is not None
-    assert 0.3 < moved[90, 1] < 0.7, "the lips opened by 0.6 pixels"
-    np.testing.assert_allclose(moved[0], (2.0, 0.0), atol=0.25)
+    assert 0.3 < moved.whole[90, 1] < 0.7, "the lips opened by 0.6 pixels"
+    np.testing.assert_allclose(moved.whole[0], (2.0, 0.0), atol=0.25)
 
 
 def test_a_motion_is_believed_by_its_gain_and_goes_on() -> None:
@@ -233,7 +233,7 @@ def test_a_motion_is_believed_by_its_gain_and_goes_on() -> None:
     measured = []
     for shift in (2.0, 2.0):  # two pixels to the right, then a rest
         answers = [motion.to(textured(shift), CROP, points) for motion in (gained, exact)]
-        measured.append([float(answer[:, 0].mean()) for answer in answers if answer is not None])
+        measured.append([float(answer.whole[:, 0].mean()) for answer in answers if answer is not None])
     assert measured[0][0] == pytest.approx(measured[0][1], abs=1e-6), "the first motion has no past"
     assert measured[0][1] == pytest.approx(2.0, abs=0.2)
     assert measured[1][0] == pytest.approx(0.5 * measured[0][0] + 0.5 * measured[1][1], abs=1e-6)

@@ -31,7 +31,7 @@ PRESETS: tuple[Preset, ...] = (
         "calm",
         "Calm",
         "The stillest: least flicker, but expressions follow two thirds of a frame late. For avatars and overlays.",
-        RwrSettings(recurrence_weight=4.0, gains=MotionGains(local=0.5), adaptation=Adaptation(following=0.4)),
+        RwrSettings(recurrence_weight=12.0, gains=MotionGains(local=0.6), adaptation=Adaptation(following=0.4)),
     ),
     Preset(
         "balanced",
@@ -43,7 +43,7 @@ PRESETS: tuple[Preset, ...] = (
         "fast",
         "Fast",
         "One evaluation a frame and hardly any delay, with a third more flicker than balanced. For quick motion.",
-        RwrSettings(evaluations=1, recurrence_weight=0.5),
+        RwrSettings(evaluations=1, recurrence_weight=1.0),
     ),
 )
 """Measured with ``benchmarks/presets.py``; ``docs/reports/results.md`` has the figures."""

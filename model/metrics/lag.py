@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from model.motion import fit_similarity
-from model.topology import EYES_AND_MOUTH, inter_ocular
+from model.topology import EYES_AND_MOUTH, LEFT_EYE_OUTER, RIGHT_EYE_OUTER, inter_ocular
 
 Array = NDArray[np.float64]
 
@@ -18,6 +19,22 @@ LEAST_CORRELATION = 0.15
 """A lower peak of the cross-correlation says nothing: about twice what chance gives over 75 frames."""
 FIT_EYES_APART = 60.0
 """Inter-ocular distance at which the similarity is fitted: that of the grey crop for which its robust scale was set."""
+RIGID: NDArray[np.intp] = np.r_[0:5, 28:33, 51:60, 60, 64, 68, 72]
+"""Landmarks that an expression hardly moves: upper contour, nose and the corners of the eyes."""
+SHAPE_FITS = 2
+"""Rounds of aligning shapes to their median, which is found from the aligned ones."""
+STILL_BELOW, FAST_FROM = 0.3, 1.0
+"""Motion of a region against the head, % of the inter-ocular distance a frame (RMS over its points)."""
+DELAYS: Array = np.arange(-4, 4.01, 0.25)
+"""Delays tried by :func:`delay_errors`, in frames."""
+
+
+class Speed(StrEnum):
+    """How fast a region moves against the head in a frame."""
+
+    STILL = "still"
+    SLOW = "slow"
+    FAST = "fast"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +107,79 @@ def expression_steps(landmarks: NDArray[np.floating]) -> Array:
     trust = np.ones(points.shape[1])
     heads = [fit_similarity(start, step, trust) for start, step in zip(before, steps, strict=True)]
     return np.asarray((steps - np.reshape(heads, steps.shape))[:, EYES_AND_MOUTH] / FIT_EYES_APART)
+
+
+def face_shapes(landmarks: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Return the 98 landmarks of each frame without the head's motion, (frames, 98), x + iy in inter-ocular distances.
+
+    Every frame is aligned by its own similarity, least squares over :data:`RIGID`, to the median shape of all frames.
+
+    Args:
+        landmarks: (frames, 98, 2), any unit.
+    """
+    points = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1]
+    shape = points[len(points) // 2]
+    shape = shape / max(abs(shape[RIGHT_EYE_OUTER] - shape[LEFT_EYE_OUTER]), np.finfo(np.float64).tiny)
+    aligned = points
+    for _ in range(SHAPE_FITS):
+        shape = shape - shape[RIGID].mean()
+        rigid = points[:, RIGID]
+        middle = rigid.mean(axis=1, keepdims=True)
+        size = np.maximum((np.abs(rigid - middle) ** 2).sum(axis=1), np.finfo(np.float64).tiny)
+        scale = ((rigid - middle).conj() * shape[RIGID]).sum(axis=1) / size
+        aligned = (points - middle) * scale[:, None]
+        shape = np.median(aligned.real, axis=0) + 1j * np.median(aligned.imag, axis=0)
+    return aligned
+
+
+def speeds(shapes: NDArray[np.complex128]) -> NDArray[np.str_]:
+    """Return how fast points of :func:`face_shapes` (frames, points), two frames or more, move in each frame.
+
+    The speed of a frame is half the motion from the frame before to the frame after, RMS over the points.
+
+    Returns:
+        (frames,) values of :class:`Speed`.
+    """
+    motion = 100 * np.sqrt((np.abs(np.gradient(shapes, axis=0)) ** 2).mean(axis=1))
+    return np.select([motion < STILL_BELOW, motion < FAST_FROM], [Speed.STILL, Speed.SLOW], Speed.FAST)
+
+
+def delay_errors(found: NDArray[np.complex128], truth: NDArray[np.complex128]) -> Array:
+    """Return the squared error of found shapes against the truth of :data:`DELAYS` frames before, by frame.
+
+    A constant offset of a point over the clip is no delay and is taken away; between frames the truth is interpolated.
+
+    Args:
+        found: (frames, points), two frames or more.
+        truth: the same shape and unit.
+
+    Returns:
+        (delays, frames), summed over the points; NaN where the truth of a frame so much before is not known.
+    """
+    count = len(truth)
+    centred = found - (found - truth).mean(axis=0)
+    errors = np.full((len(DELAYS), count), np.nan)
+    for row, delay in zip(errors, DELAYS, strict=True):
+        at = np.arange(count) - delay
+        known = (at >= 0) & (at <= count - 1)
+        before = np.minimum(at[known].astype(np.intp), count - 2)
+        share = (at[known] - before)[:, None]
+        delayed = (1 - share) * truth[before] + share * truth[before + 1]
+        row[known] = (np.abs(centred[known] - delayed) ** 2).sum(axis=1)
+    return errors
+
+
+def best_delay(errors: Array) -> float:
+    """Return the delay in frames of least squared error, NaN if it cannot be told.
+
+    Args:
+        errors: (delays,) sums over frames of what :func:`delay_errors` returns, each over the same frames.
+    """
+    best = int(np.argmin(errors)) if np.isfinite(errors).all() else 0
+    if not 0 < best < len(errors) - 1:
+        return float("nan")
+    before, least, after = errors[best - 1 : best + 2]
+    bend = before - 2 * least + after
+    if bend <= 0:
+        return float("nan")
+    return float(DELAYS[best] + (DELAYS[1] - DELAYS[0]) * (before - after) / (2 * bend))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from model.engine.base import Engine, State
 from model.geometry import Crop
-from model.motion import fit_similarity
+from model.motion import Motion, fit_similarity
 from model.rwr.warm_start import Memory
 from model.rwr.weight import AdaptiveWeight
 
@@ -30,12 +30,14 @@ class RecurrenceTerm:
         memory: Memory,
         base: float,
         weight: AdaptiveWeight | None,
-        motion: NDArray[np.float64] | None,
+        motion: Motion | None,
         start: State,
     ) -> None:
         self._engine, self._crop, self._memory = engine, crop, memory
         self._base, self._weight = base, weight
-        self._motion, self._reference = motion, start
+        self._motion = None if motion is None else motion.whole
+        self._doubt = None if motion is None else motion.doubt / crop.side
+        self._reference = start
         self._weights: NDArray[np.float64] | None = None
 
     def __call__(self, new: State, landmarks: NDArray[np.float32], spread: NDArray[np.float32]) -> State:
@@ -50,7 +52,7 @@ class RecurrenceTerm:
             self._weights = np.full(len(found), self._base)
             if self._weight is not None:
                 expected = self._memory.landmarks + self._motion
-                self._weights = self._weight.update((found - expected) / self._crop.side, spread)
+                self._weights = self._weight.update((found - expected) / self._crop.side, spread, self._doubt)
         xp = array_namespace(new)
         share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
         pulled = new - self._reference

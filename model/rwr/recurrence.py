@@ -115,7 +115,7 @@ class Recurrence:
             motion = self._motion.to(picture, crop, memory.landmarks.astype(np.float64), seconds)
         start, half_pixel = memory.state, self._engine.config.half_pixel
         if motion is not None:
-            start = memory.warped(crop, half_pixel, motion)
+            start = memory.warped(crop, half_pixel, motion.whole)
         elif settings.follow_crop:
             start = memory.warped(crop, half_pixel)
         if settings.recurrence_weight == 0:

@@ -5,8 +5,8 @@ did, the most likely motion minimises
 
     (v - measured)^2 / measurement variance + (v - v_last)^2 / acceleration variance,
 
-which is v = gain * measured + (1 - gain) * v_last. Heads are heavier than lids and lips: the head's motion is
-given a smaller gain than what a landmark does by itself. Where frames were skipped, v_last is scaled to the longer
+which is v = gain * measured + (1 - gain) * v_last. The head's motion, fitted to all points, is measured more exactly
+than what a landmark does by itself. Where frames were skipped, v_last is scaled to the longer
 time and weighted less: under random acceleration the variance of a predicted motion grows with the cube of the time.
 """
 
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from model.errors import ModelError
 from model.geometry import Crop
-from model.motion import FlowMotion
+from model.motion import FlowMotion, Motion
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -42,7 +42,7 @@ class MotionGains:
         local: of each landmark's motion against the head.
     """
 
-    head: float = 0.72
+    head: float = 0.85
     local: float = 0.8
 
     def __post_init__(self) -> None:
@@ -70,8 +70,8 @@ class ReferenceMotion:
         """Begin anew at the last image."""
         self._head = self._local = None
 
-    def to(self, image: Image, crop: Crop, landmarks: Array, seconds: float | None = None) -> Array | None:
-        """Return how far ``landmarks`` (n, 2) of the last frame have moved, frame pixels; None if unknown.
+    def to(self, image: Image, crop: Crop, landmarks: Array, seconds: float | None = None) -> Motion | None:
+        """Return how ``landmarks`` (n, 2) of the last frame have moved; None if unknown.
 
         Args:
             image: this frame, RGB (h, w, 3).
@@ -88,10 +88,9 @@ class ReferenceMotion:
         if measured is None:
             self._head = self._local = None
             return None
-        head, local = measured
-        self._head = self._blend(self._head, head, self._gains.head, longer)
-        self._local = self._blend(self._local, local, self._gains.local, longer)
-        return np.asarray(self._head + self._local)
+        self._head = self._blend(self._head, measured.head, self._gains.head, longer)
+        self._local = self._blend(self._local, measured.local, self._gains.local, longer)
+        return Motion(self._head, self._local, measured.doubt)
 
     def _time_passes(self, seconds: float | None) -> float:
         """Return the time since the last frame over the time between the two frames before it."""

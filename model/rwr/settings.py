@@ -17,8 +17,8 @@ class RwrSettings:
         evaluations: most evaluations of the cell in a warm frame.
         settled: relative residual below which no further evaluation is spent; one frame in a hundred has more
             than 0.5, those in which something happened at once.
-        recurrence_weight: base weight w, how strongly the solution is pulled towards the last frame's; 0 leaves
-            only the warm start.
+        recurrence_weight: base weight w, how strongly the solution is pulled towards the last frame's while nothing
+            moves; 0 leaves only the warm start.
         adaptation: how the weight of each landmark departs from it, see :class:`AdaptiveWeight`; None keeps it
             the same for all.
         follow_crop: resample the old state into the new crop; off carries it raw, as the release does.
@@ -28,7 +28,7 @@ class RwrSettings:
 
     evaluations: int = 2
     settled: float = 0.5
-    recurrence_weight: float = 2.0
+    recurrence_weight: float = 4.0
     adaptation: Adaptation | None = field(default_factory=Adaptation)
     follow_crop: bool = True
     follow_picture: bool = True

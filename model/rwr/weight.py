@@ -1,12 +1,18 @@
 """How strongly each landmark is pulled towards the last frame, frame by frame.
 
-With the picture's answer y_l and the last frame's x_l (moved to this frame), the recurrence objective is a
-Gaussian fusion: its weight is the ratio of their variances, w_l = var(y_l) / var(x_l). The picture's variance is
-read off the heatmap: a landmark whose heatmap is wider than its neighbours' is ambiguous. The variance of the
-moved reference is small until its innovations y_l - x_l say otherwise: noise changes sign from frame to frame, a
-motion that was missed does not. The tracking signal |mean innovation|^2 over the variance that such a mean has
-under noise (Trigg and Leach, 1967) tells them apart; landmarks of a region share it, since lips and lids move together.
-An innovation larger than any noise is followed at once.
+With the picture's answer y_l and the reference r_l (the last frame's x_l, moved to this frame), the recurrence
+objective is a Gaussian fusion: its weight is the ratio of their variances, w_l = var(y_l) / var(r_l), so that the
+picture's share is the gain of a Kalman filter,
+
+    k_l = p_l / (1 + p_l),   p_l = var(r_l) / var(y_l) = k_l of the last frame + (rest + doubt_l^2) / var(y_l).
+
+``rest`` is the error of a motion measured while nothing happens; it makes the base weight the one at which the filter
+settles. ``doubt`` is what the measurement says of itself: fast expressions are measured less exactly. The picture's
+variance is read off the heatmap: a landmark whose heatmap is wider than its neighbours' is ambiguous. Motion that was
+missed altogether shows in the innovations y_l - r_l: noise changes sign from frame to frame, a motion that was missed
+does not. The tracking signal |mean innovation|^2 over the variance that such a mean has under noise (Trigg and Leach,
+1967) tells them apart; landmarks of a region share it, since lips and lids move together. An innovation larger than any
+noise is followed at once.
 """
 
 from __future__ import annotations
@@ -23,6 +29,8 @@ from model.topology import REGIONS, region_points
 
 Array = NDArray[np.float64]
 
+JITTER = 0.004
+"""Standard deviation of the picture's answer for a landmark of ordinary spread, in crop sides."""
 FIRST_NOISE = 0.004
 """Innovation expected before any was seen, in crop sides."""
 LEAST_NOISE = 0.002
@@ -41,7 +49,7 @@ class Adaptation:
     """How the weight adapts.
 
     Attributes:
-        ambiguity: power of a heatmap's spread, over the median landmark's, in the weight; 0 ignores it.
+        ambiguity: power of a heatmap's spread, over the median landmark's, in the picture's variance; 0 ignores it.
         memory: share of the newest innovation in the mean innovation, in (0, 1].
         noise: tracking signal up to which the weight stays as it is; noise alone has 1 on average.
         motion: tracking signal from which on the landmark surely moves.
@@ -49,7 +57,7 @@ class Adaptation:
         region: how much of the tracking signal is shared by the landmarks of a region, in [0, 1].
     """
 
-    ambiguity: float = 0.5
+    ambiguity: float = 1.0
     memory: float = 0.4
     noise: float = 2.0
     motion: float = 6.0
@@ -75,21 +83,23 @@ class AdaptiveWeight:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all innovations."""
+        """Forget all innovations; the last frame's solution was all picture."""
+        self._share = np.ones(self._landmarks)
         self._mean = np.zeros((self._landmarks, 2))
         self._noise = np.full(self._landmarks, FIRST_NOISE**2)
 
-    def update(self, innovation: Array, spread: NDArray[np.floating]) -> Array:
+    def update(self, innovation: Array, spread: NDArray[np.floating], doubt: Array | None = None) -> Array:
         """Return the weights (n,) of this frame.
 
         Args:
             innovation: (n, 2), the picture's answer minus the moved reference, in crop sides.
             spread: (n,) of the picture's heatmaps, any unit.
+            doubt: (n,) standard deviation of the measured motion, in crop sides, beyond the one at rest.
         """
         how = self._adaptation
         self._mean = (1 - how.memory) * self._mean + how.memory * innovation
         share = np.clip((self._tracking_signal() - how.noise) / (how.motion - how.noise), 0.0, 1.0)
-        kept = 1 / (1 + self._base * self._ambiguity(spread))
+        kept = self._gain(spread, doubt)
         picture = kept + np.maximum(how.following - kept, 0.0) * share
         distance = np.sqrt(self._sharing @ (innovation**2).sum(axis=-1))
         jump = np.clip((distance - LARGEST_NOISE) / (SURE_JUMP - LARGEST_NOISE), 0.0, 1.0)
@@ -98,7 +108,18 @@ class AdaptiveWeight:
         self._noise = (1 - NOISE_GAIN) * self._noise + NOISE_GAIN * seen
         # Innovations that the solution followed no longer count as pending motion.
         self._mean = self._mean * (1 - picture)[:, None]
+        self._share = picture
         return np.asarray(1 / picture - 1)
+
+    def _gain(self, spread: NDArray[np.floating], doubt: Array | None) -> Array:
+        """Return the picture's share of each landmark as its variance and the reference's demand, (n,)."""
+        if self._base == 0:
+            return np.ones(self._landmarks)
+        moved = np.full(self._landmarks, 1 / (self._base * (1 + self._base)))  # settles at a share of 1 / (1 + base)
+        if doubt is not None:
+            moved += self._sharing @ (doubt / JITTER) ** 2
+        reference = self._share + moved / self._ambiguity(spread)
+        return np.asarray(reference / (1 + reference))
 
     def _tracking_signal(self) -> Array:
         memory = self._adaptation.memory

@@ -14,9 +14,9 @@ from app.core.errors import UserError
 from app.lab.accuracy.wflw_v import VideoFiles, find_videos, read_frames, read_labels
 from model.engine.base import Engine, State
 from model.geometry import Crop
-from model.metrics.lag import expression_steps
+from model.metrics.lag import expression_steps, face_shapes, speeds
 from model.rwr.cold import cold_solve
-from model.topology import inter_ocular
+from model.topology import EXPRESSIVE, inter_ocular
 
 Points = NDArray[np.float32]
 Array = NDArray[np.float64]
@@ -70,6 +70,16 @@ class EncodedClip:
     def true_expressions(self) -> Array:
         """How the true points of eyes and mouth move against the head, likewise, (n - 1, 36, 2)."""
         return expression_steps(self.truth)
+
+    @cached_property
+    def true_shapes(self) -> NDArray[np.complex128]:
+        """The true points without the head's motion, (n, 98), see :func:`model.metrics.lag.face_shapes`."""
+        return face_shapes(self.truth)
+
+    @cached_property
+    def true_speeds(self) -> dict[str, NDArray[np.str_]]:
+        """How fast eyes, brows and mouth move in each frame, (n,) by region."""
+        return {region.name: speeds(self.true_shapes[:, list(region.points)]) for region in EXPRESSIVE}
 
     def steps_of(self, landmarks: NDArray[np.floating]) -> Array:
         """Return how landmarks (n, 98, 2) move between frames, in true inter-ocular distances, (n - 1, 98, 2)."""

@@ -13,8 +13,8 @@ from app.lab.flicker.clips import EncodedClip
 from app.lab.flicker.methods import Track
 from model.metrics.accuracy import nme
 from model.metrics.flicker import nad, nmf
-from model.metrics.lag import expression_steps, velocity_lag
-from model.topology import EYES_AND_MOUTH, REGIONS
+from model.metrics.lag import Speed, best_delay, delay_errors, expression_steps, face_shapes, velocity_lag
+from model.topology import EXPRESSIVE, EYES_AND_MOUTH, REGIONS, inter_ocular
 
 Array = NDArray[np.float64]
 
@@ -31,6 +31,48 @@ class RegionFigures:
 
     nme: float
     nmf: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedSums:
+    """What one region of one clip adds to its group's figures in the frames of one speed.
+
+    Attributes:
+        frames: how many.
+        errors: sum over frames of the region's NME, percent.
+        delays: squared error against the truth of :data:`model.metrics.lag.DELAYS` frames before.
+    """
+
+    frames: int
+    errors: float
+    delays: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedFigures:
+    """One region of a group of clips in the frames of one speed of the true motion; NaN where there are none.
+
+    Attributes:
+        frames: how many.
+        nme: mean over them, percent.
+        nme_ratio: over the cold solve's.
+        lag: the delay at which the truth fits best, frames, all clips together.
+        lag_more: less the cold solve's.
+    """
+
+    frames: int
+    nme: float
+    nme_ratio: float
+    lag: float
+    lag_more: float
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """The clip on which a method does worst against the cold solve: its name and the ratio there."""
+
+    clip: str
+    ratio: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +93,7 @@ class ClipFigures:
         speed_expressions: that of eyes and mouth relative to the head.
         regions: by name.
         nad: NAD by its lag in frames, for lags 1, 2, 4, ... of which the clip holds two.
+        speeds: of eyes, brows and mouth, by region and speed of the true motion.
     """
 
     clip: str
@@ -66,6 +109,7 @@ class ClipFigures:
     speed_expressions: float
     regions: dict[str, RegionFigures]
     nad: dict[int, float]
+    speeds: dict[str, dict[Speed, SpeedSums]]
 
 
 def speed(steps: Array) -> float:
@@ -101,7 +145,28 @@ def measure_track(track: Track, clip: EncodedClip) -> ClipFigures:
             for name, points in POINTS.items()
         },
         nad={lag: nad(found, truth, lag) for lag in lags},
+        speeds=_speed_sums(track, clip),
     )
+
+
+def _speed_sums(track: Track, clip: EncodedClip) -> dict[str, dict[Speed, SpeedSums]]:
+    shapes = face_shapes(track.landmarks)
+    distances = np.linalg.norm(track.landmarks.astype(np.float64) - clip.truth, axis=-1)
+    percent = 100 * distances / inter_ocular(clip.truth)[:, None]
+    sums: dict[str, dict[Speed, SpeedSums]] = {}
+    for region in EXPRESSIVE:
+        points, classes = list(region.points), clip.true_speeds[region.name]
+        delays, errors = delay_errors(shapes[:, points], clip.true_shapes[:, points]), percent[:, points].mean(axis=1)
+        known = np.isfinite(delays).all(axis=0)  # of all delays the same frames
+        sums[region.name] = {
+            each: SpeedSums(
+                frames=int((classes == each).sum()),
+                errors=float(errors[classes == each].sum()),
+                delays=tuple(delays[:, known & (classes == each)].sum(axis=1).tolist()),
+            )
+            for each in Speed
+        }
+    return sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +186,9 @@ class GroupFigures:
         nme_eyes_mouth_ratio: likewise.
         nmf_ratio: likewise.
         nad: for the lags that every clip of the group has.
+        worst_nme: the clip of largest NME over the cold solve's.
+        worst_eyes_mouth: likewise of eyes and mouth.
+        speeds: of eyes, brows and mouth, by region and speed of the true motion, all frames of the group together.
     """
 
     group: str
@@ -138,6 +206,9 @@ class GroupFigures:
     nmf_ratio: float
     regions: dict[str, RegionFigures]
     nad: dict[int, float]
+    worst_nme: Worst
+    worst_eyes_mouth: Worst
+    speeds: dict[str, dict[Speed, SpeedFigures]]
 
 
 def summarise(
@@ -186,7 +257,32 @@ def _group(group: str, pairs: Sequence[tuple[ClipFigures, ClipFigures]], picture
             for name in POINTS
         },
         nad={lag: float(np.mean([each.nad[lag] for each in own])) for lag in shared},
+        worst_nme=_worst("nme", pairs),
+        worst_eyes_mouth=_worst("nme_eyes_mouth", pairs),
+        speeds={
+            region.name: {each: _at_speed(region.name, each, own, cold, picture_late) for each in Speed}
+            for region in EXPRESSIVE
+        },
     )
+
+
+def _worst(name: str, pairs: Sequence[tuple[ClipFigures, ClipFigures]]) -> Worst:
+    ratios = [Worst(own.clip, _ratio(getattr(own, name), getattr(cold, name))) for own, cold in pairs]
+    return max(ratios, key=lambda each: -math.inf if math.isnan(each.ratio) else each.ratio)
+
+
+def _at_speed(
+    region: str, speed: Speed, own: Sequence[ClipFigures], cold: Sequence[ClipFigures], picture_late: int
+) -> SpeedFigures:
+    frames = sum(each.speeds[region][speed].frames for each in own)
+    nme, nme_cold = (
+        sum(each.speeds[region][speed].errors for each in clips) / frames if frames else math.nan
+        for clips in (own, cold)
+    )
+    lag, lag_cold = (
+        best_delay(np.sum([each.speeds[region][speed].delays for each in clips], axis=0)) for clips in (own, cold)
+    )
+    return SpeedFigures(frames, nme, _ratio(nme, nme_cold), lag + picture_late, lag + picture_late - lag_cold)
 
 
 def _ratio(own: float, cold: float) -> float:

@@ -19,9 +19,11 @@ from app.lab.flicker.report import (
     findings,
     methods_table,
     regions_table,
+    speeds_table,
     tuned_table,
 )
 from app.lab.flicker.tuning import tune
+from model.metrics.lag import FAST_FROM, STILL_BELOW
 
 STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
@@ -76,6 +78,12 @@ def page(experiment: Experiment, pictures: Mapping[str, Picture], provenance: Ma
         _picture(pictures, "nad"),
         "<h2>By region</h2>",
         *_regions(experiment),
+        "<h2>Expressions, by speed</h2>",
+        "<p>NME and lag of eyes, brows and mouth in frames in which their true motion against the head is still "
+        f"(below {STILL_BELOW:g} % of the inter-ocular distance a frame), slow, or fast ({FAST_FROM:g} % and more). "
+        "Lag is the delay at which the true shapes fit best, over all clips of a group. The worst clip is by NME over "
+        "the cold solve's.</p>",
+        *_by_speed(experiment),
         *_attribution(experiment, pictures),
         "<h2>Every method</h2>",
         *(
@@ -112,6 +120,14 @@ def _regions(experiment: Experiment) -> list[str]:
     for group in experiment.groups:
         results = [result for name, result in chosen_methods(experiment) if name == group]
         parts += [f"<h3>{escape(group)}</h3>", _table(regions_table(results, group))]
+    return parts
+
+
+def _by_speed(experiment: Experiment) -> list[str]:
+    parts = []
+    for group in experiment.groups:
+        results = [result for name, result in chosen_methods(experiment) if name == group]
+        parts += [f"<h3>{escape(group)}</h3>", _table(speeds_table(results, group), (1, 14, 16))]
     return parts
 
 

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
+
+import numpy as np
 
 from app.core.text_table import table
 from app.core.version import VERSION
 from app.lab.accuracy.report import number
 from app.lab.flicker.attribution import GroupAttribution, summarise_attribution
 from app.lab.flicker.experiment import Experiment, MethodResult
-from app.lab.flicker.figures import GroupFigures
+from app.lab.flicker.figures import ClipFigures, GroupFigures, SpeedSums
 from app.lab.flicker.grid import RELEASED_NAME, RWR_NAME, is_baseline
 from app.lab.flicker.methods import COLD
 from app.lab.flicker.tuning import ACCURATE_NME, Tuned, nearest_filters, tune
+from model.metrics.lag import Speed, best_delay
 
 Row = Sequence[str]
 Table = tuple[Row, list[Row]]
@@ -35,7 +38,7 @@ def text(value: float, decimals: int) -> str:
 def methods_table(results: Sequence[MethodResult], group: str) -> Table:
     """Return the figures of methods on one group."""
     header = (
-        *("method", "NME", "/ cold", "NMF", "/ cold", "eyes+mouth", "/ cold"),
+        *("method", "NME", "/ cold", "worst", "NMF", "/ cold", "eyes+mouth", "/ cold", "worst"),
         *("lag", "- cold", "expressions", "- cold", "evaluations/frame"),
     )
     rows: list[Row] = []
@@ -46,10 +49,12 @@ def methods_table(results: Sequence[MethodResult], group: str) -> Table:
                 result.name,
                 text(own.nme, 2),
                 text(own.nme_ratio, 3),
+                text(own.worst_nme.ratio, 3),
                 text(own.nmf, 1),
                 text(own.nmf_ratio, 3),
                 text(own.nme_eyes_mouth, 2),
                 text(own.nme_eyes_mouth_ratio, 3),
+                text(own.worst_eyes_mouth.ratio, 3),
                 text(own.lag, 2),
                 text(own.lag_more, 2),
                 text(own.lag_expressions, 2),
@@ -69,6 +74,26 @@ def regions_table(results: Sequence[MethodResult], group: str) -> Table:
         regions = result.groups[group].regions
         cells = [cell for name in names for cell in (text(regions[name].nme, 2), text(regions[name].nmf, 1))]
         rows.append((result.name, *cells))
+    return header, rows
+
+
+def speeds_table(results: Sequence[MethodResult], group: str) -> Table:
+    """Return NME and lag of eyes, brows and mouth against the cold solve's, by how fast they really move."""
+    header = (
+        *("method", "region"),
+        *(cell for speed in Speed for cell in (f"{speed}: frames", "NME / cold", "lag", "- cold")),
+        *("worst clip", "NME / cold", "worst for eyes+mouth", "NME / cold"),
+    )
+    rows: list[Row] = []
+    for result in results:
+        own = result.groups[group]
+        for region, speeds in own.speeds.items():
+            cells: list[str] = []
+            for each in speeds.values():
+                cells += [str(each.frames), text(each.nme_ratio, 3), text(each.lag, 2), text(each.lag_more, 2)]
+            for worst in (own.worst_nme, own.worst_eyes_mouth):
+                cells += [worst.clip, text(worst.ratio, 3)]
+            rows.append((result.name, region, *cells))
     return header, rows
 
 
@@ -143,6 +168,8 @@ def printed(experiment: Experiment) -> str:
         results = [result for result in experiment.results if not is_baseline(result.family)]
         results += [result for name, result in filters if name == group]
         parts += [f"{group}, mean of {count}:", table(*methods_table(results, group)), ""]
+        closer = [result for name, result in chosen_methods(experiment) if name == group]
+        parts += [f"{group}, by speed of the true motion:", table(*speeds_table(closer, group)), ""]
         if tuned:
             parts += [f"{group}, filters tuned on these clips:", table(*tuned_table(tuned, group)), ""]
     if experiment.attribution:
@@ -164,7 +191,7 @@ def values(experiment: Experiment, provenance: Mapping[str, Any]) -> dict[str, A
                 "settings": dict(result.settings),
                 "picture_late": result.picture_late,
                 "groups": {group: asdict(own) for group, own in result.groups.items()},
-                "clips": [asdict(clip) for clip in result.clips],
+                "clips": [_clip_values(clip) for clip in result.clips],
             }
             for result in experiment.results
         ],
@@ -185,6 +212,19 @@ def values(experiment: Experiment, provenance: Mapping[str, Any]) -> dict[str, A
     }
     ready: dict[str, Any] = _json_ready(found)
     return ready
+
+
+def _clip_values(clip: ClipFigures) -> dict[str, Any]:
+    speeds = {
+        region: {speed: _speed_values(sums) for speed, sums in by_speed.items()}
+        for region, by_speed in clip.speeds.items()
+    }
+    return asdict(replace(clip, speeds={})) | {"speeds": speeds}
+
+
+def _speed_values(sums: SpeedSums) -> dict[str, Any]:
+    nme = sums.errors / sums.frames if sums.frames else math.nan
+    return {"frames": sums.frames, "nme": nme, "lag": best_delay(np.array(sums.delays))}
 
 
 def _json_ready(value: Any) -> Any:

@@ -11,9 +11,9 @@ from app.gui.presenters.faces import face_name
 from app.gui.presenters.readouts import NOTHING, Row
 from model.rwr.settings import RwrSettings
 
-LARGEST_WEIGHT = 8.0
+LARGEST_WEIGHT = 24.0
 WEIGHT_STEPS = 80
-"""Of the weight's slider: (1 + 8) ** (step / 80) - 1, so that the default of 2 is in the middle."""
+"""Of the weight's slider: (1 + 24) ** (step / 80) - 1, so that the default of 4 is in the middle."""
 
 BUDGETS = (1, 6)
 """Fewest and most evaluations of a warm frame that the slider offers."""
@@ -23,7 +23,7 @@ NARROWEST_AXIS = (1e-2, 1.0)
 
 WEIGHT_HELP = (
     "How strongly each solve is pulled towards the last frame's landmarks. 0: only the start is shared. "
-    "More: calmer, but fast movements are followed a little later. Default 2."
+    "More: calmer, but fast movements are followed a little later. Default 4."
 )
 BUDGET_HELP = (
     "Most evaluations of the network for a frame with a warm start. It stops earlier when the residual is "
@@ -32,7 +32,7 @@ BUDGET_HELP = (
 
 
 def weight_at(step: int) -> float:
-    """Return the recurrence weight at a slider's step, 0 to 8."""
+    """Return the recurrence weight at a slider's step, 0 to 24."""
     share = min(max(step, 0), WEIGHT_STEPS) / WEIGHT_STEPS
     return round((1 + LARGEST_WEIGHT) ** share - 1, 2)
 
