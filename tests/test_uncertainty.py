@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from app.cli import main as cli
 from app.core.places import DEFAULT_WEIGHTS
@@ -17,8 +16,8 @@ from model.config import LANDMARKS, LdeqConfig
 from model.engine.export import export_onnx
 from model.errors import ModelError
 from model.network import Ldeq
-from model.training.uncertainty import fit, held, widened
-from model.uncertainty import NOTE, PERCENTS, Calibration, read_calibration
+from model.training.uncertainty import Solved, fit, held, widened
+from model.uncertainty import NOTE, PERCENTS, Calibration, read_calibration, seen_at
 from model.weights import read_card, save_weights, write_card
 from tests.fakes import face_image, face_points
 from tests.test_evaluation import list_line
@@ -27,43 +26,70 @@ from tests.test_training import write_faces
 pytestmark = pytest.mark.slow
 
 
-def drawn(count: int, factor: float, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return errors and spreads whose law is known: the error grows with the spread to the power of 1.2."""
+def drawn(count: int, factor: float, seed: int, channels: int = 0) -> Solved:
+    """Return faces whose law is known: the error grows with the spread to the power of 1.2, and is five times as large
+    for the fifth of the points that the second channel tells."""
     random = np.random.default_rng(seed)
-    spread = 0.015 * np.exp(0.4 * random.standard_normal((count, LANDMARKS)))
+    shape = (count, LANDMARKS)
+    spread = 0.015 * np.exp(0.4 * random.standard_normal(shape))
     scale = np.linspace(0.5, 2.0, LANDMARKS)
-    return factor * scale * spread**1.2 * random.rayleigh(size=(count, LANDMARKS)), spread
+    error = factor * scale * spread**1.2 * random.rayleigh(size=shape)
+    seen = random.normal(3.0, 0.1, (*shape, channels)).astype(np.float32)
+    if channels:
+        covered = random.random(shape) < 0.2
+        error[covered] *= 5
+        seen[covered, 1] += 4
+    return Solved(error, spread, seen)
 
 
 def test_discs_hold_what_they_say() -> None:
-    found = fit(*drawn(400, 1.0, 0))
+    found = fit(drawn(400, 1.0, 0))
     assert found.exponent == pytest.approx(1.2, abs=0.05)
     ratio = np.array(found.scale)[-1] / np.array(found.scale)[0]
     assert ratio == pytest.approx(4.0, rel=0.2)
-    for percent, share in held(found, *drawn(400, 1.0, 1)).items():
+    for percent, share in held(found, drawn(400, 1.0, 1)).items():
         assert share == pytest.approx(percent, abs=1.0)
 
 
+def test_what_is_seen_at_a_landmark_tells_covered_ones() -> None:
+    training, faces = drawn(200, 1.0, 0, channels=2), drawn(200, 1.0, 1, channels=2)
+    found, blind = fit(training), fit(Solved(training.errors, training.spreads, training.seen[..., :0]))
+    assert (found.channels, blind.channels) == (2, 0)
+    covered = faces.seen[..., 1] > 5
+    inside, without = (faces.ratios(each) <= each.quantiles[1] for each in (found, blind))
+    assert without[covered].mean() < 0.5
+    assert inside[covered].mean() == pytest.approx(0.8, abs=0.04)
+    assert held(found, faces)[80] == pytest.approx(80, abs=1.0)
+
+
+def test_the_nearest_cell_is_seen() -> None:
+    u = np.arange(2 * 4 * 4, dtype=np.float32).reshape(2, 4, 4)
+    points = np.array([[0.3, 0.9], [-2.0, 0.0], [1.0, 1.0], [np.nan, 0.5]], np.float32)
+    expected = [[13, 29], [0, 16], [15, 31], [8, 24]]
+    assert seen_at(u, points, 2).tolist() == expected
+    assert seen_at(torch.from_numpy(u).half(), points, 1).tolist() == [[value] for value, _ in expected]
+
+
 def test_unseen_faces_widen_the_discs() -> None:
-    learned = fit(*drawn(400, 1.0, 0))
+    learned = fit(drawn(400, 1.0, 0))
     harder = drawn(400, 1.3, 1)
-    assert held(learned, *harder)[80] < 70
-    wider = widened(learned, *harder)
+    assert held(learned, harder)[80] < 70
+    wider = widened(learned, harder)
     assert wider.quantiles[0] / learned.quantiles[0] == pytest.approx(1.3, rel=0.03)
-    for percent, share in held(wider, *drawn(400, 1.3, 2)).items():
+    for percent, share in held(wider, drawn(400, 1.3, 2)).items():
         assert share == pytest.approx(percent, abs=1.0)
 
 
 def test_the_shipped_weights_know_their_uncertainty() -> None:
     found = read_calibration(read_card(DEFAULT_WEIGHTS))
     assert found is not None
-    spread = np.full(LANDMARKS, 0.0145)
-    smaller, middle, larger = (found.radii(spread, percent) for percent in PERCENTS)
+    spread, seen = np.full(LANDMARKS, 0.0145), np.zeros((LANDMARKS, found.channels))
+    smaller, middle, larger = (found.radii(spread, seen, percent) for percent in PERCENTS)
     assert (smaller > 0).all()
     assert (smaller < middle).all()
     assert (middle < larger).all()
     assert np.median(middle) == pytest.approx(0.029, abs=0.006), "4 % of the inter-ocular distance, as NME says"
-    assert (found.radii(2 * spread, 80) > middle).all()
+    assert (found.radii(2 * spread, seen, 80) > middle).all()
 
 
 @pytest.fixture
@@ -102,6 +128,8 @@ def test_the_command_enters_it_beside_the_other_notes(
         ({"scale": (1.0,) * 3}, "of 3 landmarks"),
         ({"quantiles": (1.0,)}, "1 quantiles"),
         ({"exponent": "one"}, "cannot be used"),
+        ({"appearance": ((1.0,) * 3,) * 2}, "of 6 regions"),
+        ({"appearance": ((1.0,) * 99,) * 6}, "of 99 channels"),
     ],
 )
 def test_damaged_constants_are_refused(weights: Path, change: dict[str, object], sentence: str) -> None:
