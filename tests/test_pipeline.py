@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,13 +14,17 @@ from numpy.typing import NDArray
 from app.core.events import FaceLost, LossReason, ResetReason, SceneCut
 from app.core.frame import Frame, FrameResult
 from app.core.modes import Baseline, Mode
+from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import TrackingSettings
 from app.tracking.detector import Detection
-from app.tracking.pipeline import Pipeline
+from app.tracking.pipeline import Pipeline, calibration_of
 from app.tracking.tracker import Policy
+from model.config import LANDMARKS
 from model.engine.base import State
 from model.geometry import Crop
 from model.solvers import ColdReason
+from model.uncertainty import Calibration
+from model.weights import read_card, write_card
 from tests.fakes import SquareDetector, SquareEngine, WholePictureDetector, face_image, face_points
 
 SIDE = 120.0
@@ -103,6 +108,36 @@ def test_crops_are_encoded_beside_the_tracker_and_never_at_once(engine: Watched,
     assert not engine.at_once
     for one, other in zip(results, plain, strict=True):
         assert np.array_equal(one.faces[0].estimate.landmarks, other.faces[0].estimate.landmarks)
+
+
+@pytest.mark.parametrize("rwr", [True, False])
+def test_results_tell_how_far_off_landmarks_may_be(rwr: bool) -> None:
+    calibration = Calibration(1.0, (1.5,) * LANDMARKS, (1.0, 2.0, 3.0))
+    settings = TrackingSettings(rwr=rwr, compare=True, baseline=Baseline.EMA)
+    pipeline = Pipeline(SquareEngine(), SquareDetector(), settings, calibration=calibration)
+    for result in play(pipeline, [image(300 + 3 * t) for t in range(3)]):
+        face = result.faces[0]
+        for estimate in (face.estimate, face.other):
+            assert estimate is not None
+            assert estimate.radius80 is not None
+            assert estimate.drawn_radius is estimate.radius80
+            np.testing.assert_allclose(estimate.radius80, 3.0 * estimate.uncertainty, rtol=1e-5)
+    unknown = play(build(), [image(300)])[0].faces[0].estimate
+    assert unknown.radius80 is None
+    assert unknown.drawn_radius is unknown.uncertainty
+
+
+def test_weights_without_calibration_are_named_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    weights = tmp_path / DEFAULT_WEIGHTS.name
+    weights.write_bytes(b"")
+    card = read_card(DEFAULT_WEIGHTS)
+    write_card(replace(card, path=weights))
+    assert calibration_of(weights) is not None
+    assert not caplog.records
+    write_card(replace(card, path=weights, notes={}))
+    assert calibration_of(weights) is None
+    (record,) = caplog.records
+    assert "train-uncertainty" in record.getMessage()
 
 
 def test_first_frame_counts_both_of_its_solves() -> None:

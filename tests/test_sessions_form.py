@@ -23,6 +23,7 @@ from app.core.modes import Baseline
 from app.core.places import ROOT
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
+from app.media.tables import RADII
 from app.sessions.compare import compare_takes
 from app.sessions.describe import session_lines
 from app.sessions.form import SessionError, create_folder, is_session
@@ -151,31 +152,36 @@ def test_without_parquet_the_csv_is_read(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["landmarks.csv", "landmarks.parquet"])
-def test_signals_come_back(folder: Path, name: str) -> None:
+def test_signals_and_radii_come_back(folder: Path, name: str) -> None:
     tracker = SignalTracker()
     found = [tracker.update(face(), (1280, 720), index / 30) for index in range(40)]
-    items = [result(k, faces=[replace(estimate(points=face()), read_signals=found[i])]) for k, i in enumerate((0, 39))]
+    radii = np.linspace(1, 20, 98, dtype=np.float32)
+    base = replace(estimate(points=face()), radius80=radii)
+    items = [result(k, faces=[replace(base, read_signals=found[i])]) for k, i in enumerate((0, 39))]
     record(folder, items)
     for other in {"landmarks.csv", "landmarks.parquet"} - {name}:
         (folder / other).unlink()
     take = open_session(folder).recorded
     for row, item in enumerate(items):
-        back = take.result(row, item.frame.image).faces[0].estimate.signals
-        assert signal_values(back) == pytest.approx(signal_values(item.faces[0].estimate.signals), abs=0.01)  # type: ignore[arg-type]
+        back = take.result(row, item.frame.image).faces[0].estimate
+        assert back.radius80 is not None
+        np.testing.assert_allclose(back.radius80, radii, atol=5e-4)
+        assert signal_values(back.signals) == pytest.approx(signal_values(item.faces[0].estimate.signals), abs=0.01)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ["landmarks.csv", "landmarks.parquet"])
-def test_recordings_by_versions_without_signals_are_read(folder: Path, name: str) -> None:
+def test_recordings_by_versions_without_signals_and_radii_are_read(folder: Path, name: str) -> None:
     record(folder, [result(0), result(1)])
     path = folder / "landmarks.parquet"
-    old = pyarrow.parquet.read_table(path).drop_columns(list(NAMES))
+    old = pyarrow.parquet.read_table(path).drop_columns([*NAMES, *RADII])
     pyarrow.parquet.write_table(old, path)
     pyarrow.csv.write_csv(old, folder / "landmarks.csv")
     for other in {"landmarks.csv", "landmarks.parquet"} - {name}:
         (folder / other).unlink()
     take = open_session(folder).recorded
     assert (take.landmarks(0)[1] == landmarks()).all()
-    assert take.result(0, result(0).frame.image).faces[0].estimate.signals is None
+    back = take.result(0, result(0).frame.image).faces[0].estimate
+    assert (back.signals, back.radius80) == (None, None)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX")

@@ -144,6 +144,21 @@ def test_json_datagrams_fit_a_packet_for_faces_of_any_size(side: float) -> None:
     assert [entry["id"] for entry in entries] == [0, 0, 1, 1, 2, 2]
 
 
+def test_radii_are_sent_where_they_are_known() -> None:
+    known = result_of(face(), radius80=np.linspace(1, 20.4, POINTS, dtype=np.float32))
+    entries = [entry for datagram in json_datagrams(known) for entry in json.loads(datagram)["faces"]]
+    assert [entry["id"] for entry in entries] == [0, 0, 0]
+    assert entries[2]["radius80"] == pytest.approx(np.linspace(1, 20.4, POINTS), abs=0.051)
+    assert b"radius80" not in b"".join(json_datagrams(result_of(face())))
+    (values,) = (
+        message.params
+        for datagram in OscEncoder()(known)
+        for message in OscBundle(datagram)
+        if message.address == "/ldeq/face/0/radius80"
+    )
+    assert values == pytest.approx(np.linspace(1, 20.4, POINTS), abs=1e-5)
+
+
 def test_json_of_what_is_not_finite_is_still_json() -> None:
     points = face()
     points[3] = np.nan

@@ -50,8 +50,17 @@ def test_columns_are_the_documented_ones(path: Path) -> None:
     write(path, result(0))
     row = read(path)[0]
     assert tuple(row) == COLUMNS
-    assert len(row) == 4 + 3 * 98 + 5 + 7 + 21 + 2
+    assert len(row) == 4 + 3 * 98 + 5 + 7 + 21 + 98 + 2
     assert COLUMNS[: 4 + 3 * 98 + 5 + 7][-1] == "flicker_pupils"  # signals come last, so that older readers find theirs
+
+
+def test_radii_are_written_where_they_are_known(path: Path) -> None:
+    radii = np.linspace(1, 20, 98, dtype=np.float32)
+    write(path, result(0, faces=[replace(estimate(), radius80=radii)]), result(1), result(2, faces=[]))
+    known, unknown, nobody = read(path)
+    assert [float(known[f"r80_{point}"]) for point in range(98)] == pytest.approx(radii.tolist(), abs=5e-4)
+    assert {row[f"r80_{point}"] for row in (unknown, nobody) for point in range(98)} == {None}
+    assert int(unknown["width"]) == int(known["width"])
 
 
 def test_values_come_back(path: Path) -> None:

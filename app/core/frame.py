@@ -46,6 +46,8 @@ class Estimate:
         flicker: motion since the last frame that the image does not explain; None in a face's first
             frame and if the meter is off.
         read_signals: returns :attr:`signals`.
+        radius80: (98,) float32, radius in frame pixels of the disc that holds the landmark with a probability of 80 %;
+            None where the weights have no constants for it, and in recordings by versions without it.
     """
 
     mode: str
@@ -54,6 +56,7 @@ class Estimate:
     report: SolveReport
     flicker: FlickerReading | None = None
     read_signals: ReadSignals = no_signals
+    radius80: NDArray[np.float32] | None = None
 
     @property
     def signals(self) -> Signals | None:
@@ -62,6 +65,11 @@ class Estimate:
         None if the landmarks have none, and in recordings by versions without them.
         """
         return self.read_signals()
+
+    @property
+    def drawn_radius(self) -> NDArray[np.float32]:
+        """Radii (98,) of the discs drawn around the landmarks: ``radius80``, or the heatmaps' widths without it."""
+        return self.uncertainty if self.radius80 is None else self.radius80
 
 
 @dataclass(frozen=True, slots=True, eq=False)

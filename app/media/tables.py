@@ -2,14 +2,16 @@
 
 Columns: ``frame`` (index in the source), ``time`` (seconds), ``face`` (identity), ``mode`` (one of
 :class:`app.core.modes.Mode`), ``x0, y0 ... x97, y97`` (frame pixels), ``u0 ... u97`` (standard deviation of each
-landmark, frame pixels), ``evaluations`` of the cell, ``residual`` of the returned state, ``warm`` (1 if the
+landmark's heatmap, frame pixels), ``evaluations`` of the cell, ``residual`` of the returned state, ``warm`` (1 if the
 solve started from the last frame's state), ``reset_reason`` (why it did not, empty when warm), ``age``
 (frames since the last cold start), ``flicker`` and ``flicker_contour`` ... ``flicker_pupils`` (motion that
 the picture does not explain, overall and by region, percent of the inter-ocular distance; empty where it
 was not measured), then the signals of :data:`model.signals.track.SIGNALS` (head pose, eyes, mouth, brows, gaze; empty
-where they are not known), then ``width`` and ``height`` of the frame in pixels, which may change within a stream or a
-folder. A frame without a face has one row with everything between ``time`` and ``width`` empty, so frames can be
-counted. Where two modes are compared each face has two rows, the chosen mode first.
+where they are not known), then ``r80_0 ... r80_97`` (radius of the disc that holds a landmark with a probability of
+80 %, frame pixels; empty with weights of which :mod:`model.uncertainty` has no constants), then ``width`` and
+``height`` of the frame in pixels, which may change within a stream or a folder. A frame without a face has one row with
+everything between ``time`` and ``width`` empty, so frames can be counted. Where two modes are compared each face has
+two rows, the chosen mode first.
 
 After a kill a CSV lacks at most the last fifth of a second (its last line may be cut short). A Parquet file
 has its index at the end, so it is written as ``NAME.parquet.part`` and gets its name when it is
@@ -40,18 +42,20 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".parquet")
 COORDINATES = tuple(f"{axis}{point}" for point in range(POINTS) for axis in "xy")
 UNCERTAINTIES = tuple(f"u{point}" for point in range(POINTS))
+RADII = tuple(f"r80_{point}" for point in range(POINTS))
 FLICKER = ("flicker", *(f"flicker_{region.name}" for region in REGIONS))
 REPORT = ("evaluations", "residual", "warm", "reset_reason", "age", *FLICKER)
 """Columns of what was reported about a solve; see :func:`_report`."""
 BEFORE_SIGNALS = (*("frame", "time", "face", "mode"), *COORDINATES, *UNCERTAINTIES, *REPORT)
 """All columns of tables by versions that knew no signals."""
-COLUMNS = (*BEFORE_SIGNALS, *NAMES, "width", "height")
+COLUMNS = (*BEFORE_SIGNALS, *NAMES, *RADII, "width", "height")
 FLUSH_SECONDS = 0.2
 ROW_GROUP = 2048
 """Rows of a Parquet row group. Each costs a quarter of a megabyte until the end, for 300 columns' descriptions."""
 
 _BUFFER = 1 << 20
 _NUMBERS = ",".join(["%.3f"] * (3 * POINTS))
+_RADII = ",".join(["%.3f"] * POINTS)
 
 Size = tuple[int, int]
 """Width and height of a frame."""
@@ -211,7 +215,9 @@ class ParquetTable:
         missing = np.full(POINTS, np.nan, np.float32)
         points = np.array([missing.repeat(2) if e is None else e.landmarks.reshape(-1) for *_, e in rows], np.float32)
         spread = np.array([missing if e is None else e.uncertainty for *_, e in rows], np.float32)
+        radii = np.array([missing if e is None or e.radius80 is None else e.radius80 for *_, e in rows], np.float32)
         empty = np.array([e is None for *_, e in rows])
+        unknown = np.array([e is None or e.radius80 is None for *_, e in rows])
         columns: dict[str, Any] = {
             "frame": [row[0] for row in rows],
             "time": [row[1] for row in rows],
@@ -226,6 +232,7 @@ class ParquetTable:
         columns |= {name: [values[i] for values in signals] for i, name in enumerate(NAMES)}
         columns |= {name: pyarrow.array(points[:, i], mask=empty) for i, name in enumerate(COORDINATES)}
         columns |= {name: pyarrow.array(spread[:, i], mask=empty) for i, name in enumerate(UNCERTAINTIES)}
+        columns |= {name: pyarrow.array(radii[:, i], mask=unknown) for i, name in enumerate(RADII)}
         table = pyarrow.table({name: columns[name] for name in COLUMNS}, schema=self._schema)
         self._writer.write_table(table)
 
@@ -259,7 +266,9 @@ def _line(row: Row) -> str:
     numbers = _NUMBERS % (*estimate.landmarks.reshape(-1).tolist(), *estimate.uncertainty.tolist())
     report = ",".join(map(_field, _report(estimate)))
     signals = _signal_fields(estimate)
-    return f"{index},{time:.6f},{face},{_quoted(estimate.mode)},{numbers},{report},{signals},{width},{height}\n"
+    radii = "," * (POINTS - 1) if estimate.radius80 is None else _RADII % tuple(estimate.radius80.tolist())
+    mode = _quoted(estimate.mode)
+    return f"{index},{time:.6f},{face},{mode},{numbers},{report},{signals},{radii},{width},{height}\n"
 
 
 def _signal_fields(estimate: Estimate) -> str:

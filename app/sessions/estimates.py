@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.media.tables import BEFORE_SIGNALS, COLUMNS, COORDINATES, FLICKER, UNCERTAINTIES, table_schema
+from app.media.tables import BEFORE_SIGNALS, COLUMNS, COORDINATES, FLICKER, RADII, UNCERTAINTIES, table_schema
 from app.sessions.form import LANDMARKS_CSV, LANDMARKS_PARQUET, SessionError
 from app.sessions.frames import FrameTable
 from model.signals.track import NAMES
@@ -43,6 +43,7 @@ class Estimates:
         regions: (m, 6) float64, the same by region, in the order of ``model.topology.REGIONS``.
         signals: (m, 21) float64, in the order of ``model.signals.track.NAMES``, NaN for those that are not known, as in
             recordings by versions without signals.
+        radius80: (m, 98) float32, frame pixels, NaN where it is not known, as in recordings by versions without it.
     """
 
     row: NDArray[np.int64]
@@ -59,6 +60,7 @@ class Estimates:
     flicker: NDArray[np.float64]
     regions: NDArray[np.float64]
     signals: NDArray[np.float64]
+    radius80: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.row)
@@ -121,7 +123,7 @@ def _read_csv(path: Path) -> pyarrow.Table:
 
 
 def _known(names: list[str]) -> list[str]:
-    """Return which columns to read of a table that has ``names``: all, but no signals that it has not."""
+    """Return which columns to read of a table that has ``names``: all, but not what older versions did not write."""
     return [name for name in COLUMNS if name in names or name in BEFORE_SIGNALS]
 
 
@@ -140,8 +142,9 @@ def _estimates(table: pyarrow.Table, frames: FrameTable) -> Estimates:
     def matrix(names: tuple[str, ...], kind: type[np.generic]) -> NDArray[Any]:
         return np.stack([column(name, kind) for name in names], axis=-1)
 
-    def signal(name: str) -> NDArray[np.float64]:
-        return column(name, np.float64) if name in table.column_names else np.full(len(row), np.nan)
+    def newer(names: tuple[str, ...], kind: type[np.generic]) -> NDArray[Any]:
+        known = set(names) <= set(table.column_names)
+        return matrix(names, kind) if known else np.full((len(row), len(names)), np.nan, kind)
 
     return Estimates(
         row=row,
@@ -157,7 +160,8 @@ def _estimates(table: pyarrow.Table, frames: FrameTable) -> Estimates:
         age=column("age", np.float64).astype(np.int64),
         flicker=_possible(column(FLICKER[0], np.float64)),
         regions=_possible(matrix(FLICKER[1:], np.float64)),
-        signals=_possible(np.stack([signal(name) for name in NAMES], axis=-1)),
+        signals=_possible(newer(NAMES, np.float64)),
+        radius80=_possible(newer(RADII, np.float32)),
     )
 
 

@@ -146,4 +146,5 @@ def _estimate(found: Estimates, place: int) -> Estimate:
     reading = FlickerReading(flicker, tuple(found.regions[place].tolist())) if np.isfinite(flicker) else None
     signals = signals_from(found.signals[place].tolist())
     mode, landmarks, uncertainty = str(found.mode[place]), found.landmarks[place], found.uncertainty[place]
-    return Estimate(mode, landmarks, uncertainty, report, reading, lambda: signals)
+    radius80 = found.radius80[place] if np.isfinite(found.radius80[place]).all() else None
+    return Estimate(mode, landmarks, uncertainty, report, reading, lambda: signals, radius80)

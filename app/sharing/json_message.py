@@ -28,11 +28,12 @@ HEAD_ROOM = 160
 def json_datagrams(result: FrameResult) -> list[bytes]:
     """Return the datagrams of one frame, at least one; each is a whole JSON object on its own.
 
-    A face has two entries of the same ``id``, which fit a datagram each: its landmarks and what was reported about
-    them, and its uncertainties with all signals. The first repeats :data:`FIRST_SIGNALS`, for receivers that read no
+    A face has up to three entries of the same ``id``, which fit a datagram each: its landmarks and what was reported
+    about them; the widths of its heatmaps with all signals; the radii of the discs that hold its landmarks with a
+    probability of 80 %, where they are known. The first repeats :data:`FIRST_SIGNALS`, for receivers that read no
     other.
     """
-    entries = [entry for face in result.faces for entry in (_face(face), _more(face))]
+    entries = [entry for face in result.faces for entry in (_face(face), _more(face), *_radii(face))]
     texts = [_compact(entry) for entry in entries]
     runs = pack([len(text) + 1 for text in texts], LARGEST - HEAD_ROOM) or [range(0)]
     height, width = result.frame.image.shape[:2]
@@ -73,13 +74,21 @@ def _face(face: FaceResult) -> dict[str, Any]:
 
 
 def _more(face: FaceResult) -> dict[str, Any]:
-    spread = np.asarray(face.estimate.uncertainty, np.float64)
-    # JSON has neither infinity nor NaN.
-    values = [round(value, 1) if math.isfinite(value) else None for value in spread.tolist()]
-    entry: dict[str, Any] = {"id": face.face, "uncertainty": values}
+    entry: dict[str, Any] = {"id": face.face, "uncertainty": _tenths(face.estimate.uncertainty)}
     if face.estimate.signals is not None:
         entry["signals"] = _signals(face.estimate.signals)
     return entry
+
+
+def _radii(face: FaceResult) -> list[dict[str, Any]]:
+    radii = face.estimate.radius80
+    return [] if radii is None else [{"id": face.face, "radius80": _tenths(radii)}]
+
+
+def _tenths(pixels: NDArray[np.floating]) -> list[float | None]:
+    """Return lengths rounded to 0.1 pixels; JSON has neither infinity nor NaN."""
+    values = np.asarray(pixels, np.float64).tolist()
+    return [round(value, 1) if math.isfinite(value) else None for value in values]
 
 
 def _signals(signals: Signals) -> dict[str, float | None]:

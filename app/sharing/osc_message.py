@@ -84,6 +84,8 @@ def _face(root: str, face: FaceResult) -> list[bytes]:
         messages += _signals(root, estimate.signals)
     messages.append(_floats(f"{root}/landmarks", points))
     messages.append(_floats(f"{root}/uncertainty", estimate.uncertainty))
+    if estimate.radius80 is not None:
+        messages.append(_floats(f"{root}/radius80", estimate.radius80))
     return messages
 
 

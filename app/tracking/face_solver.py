@@ -30,6 +30,7 @@ from model.rwr.recurrence import Recurrence, calculated
 from model.rwr.solution import Solution
 from model.signals.track import ReadSignals, SignalTracker
 from model.solvers import StopReason
+from model.uncertainty import Calibration, seen_at
 
 SURER = 1.1
 """Factor by which the network must be surer in another crop than in the one that the detector believes in. In the wrong
@@ -44,6 +45,12 @@ Solutions = dict[Mode, Solution]
 """One face's answers by mode."""
 
 log = logging.getLogger(__name__)
+
+
+def _radius80(calibration: Calibration, solution: Solution, crop: Crop, u: State) -> NDArray[np.float32]:
+    seen = seen_at(u, crop.to_crop(solution.landmarks), calibration.channels)
+    radii = calibration.radii(solution.uncertainty / crop.side, seen, 80) * crop.side
+    return np.asarray(radii, np.float32)
 
 
 class FollowedFace:
@@ -122,6 +129,7 @@ class FaceSolver:
         policy: of the tracker.
         open_ghcu: opens the GHCU, which repairs covered landmarks, when the settings first ask for it.
         open_spare: opens an engine to replace one that failed; without it a failure ends the run.
+        calibration: tells how far off landmarks may be; without it that is not known.
     """
 
     def __init__(
@@ -130,8 +138,10 @@ class FaceSolver:
         policy: Policy,
         open_ghcu: Callable[[], Ghcu] | None = None,
         open_spare: Callable[[], Engine] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self._engine = engine
+        self._calibration = calibration
         self._policy = policy
         self._open_ghcu = open_ghcu
         self._open_spare = open_spare
@@ -219,6 +229,9 @@ class FaceSolver:
                 by_mode[Mode.COLD] = cold_solutions(self._engine, calculated(u), crops)
         if settings.ghcu:
             self._repair(by_mode, crops, times)
+        if self._calibration is not None:
+            with times.timed("solve"):
+                self._add_radii(self._calibration, by_mode, calculated(u), crops)
         for mode in modes:
             if mode in FILTERS:
                 pairs = zip(faces, by_mode[Mode.COLD], strict=True)
@@ -281,6 +294,17 @@ class FaceSolver:
                 by_mode[mode] = [
                     ghcu.repair_solution(solution, crop) for solution, crop in zip(solutions, crops, strict=True)
                 ]
+
+    @staticmethod
+    def _add_radii(
+        calibration: Calibration, by_mode: dict[Mode, list[Solution]], u: State, crops: Sequence[Crop]
+    ) -> None:
+        """Enter the radii of the discs that hold a landmark with a probability of 80 %."""
+        for mode, solutions in by_mode.items():
+            by_mode[mode] = [
+                replace(solution, radius80=_radius80(calibration, solution, crop, u[i]))
+                for i, (solution, crop) in enumerate(zip(solutions, crops, strict=True))
+            ]
 
     def _gives_no_numbers(self, solved: Sequence[SolvedFace], mode: Mode) -> bool:
         """Count frames in a row in which no face's solve is finite; return whether there were too many."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -52,9 +54,13 @@ from model.errors import ModelError
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
 from model.repair.ghcu import Ghcu
+from model.uncertainty import Calibration, read_calibration
+from model.weights import read_card
 
 FRAMES_A_PART = 2
 """Frames of a video in which one part of the picture is searched for small faces."""
+
+log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -68,6 +74,7 @@ class Pipeline:
         policy: Policy | None = None,
         open_ghcu: Callable[[], Ghcu] | None = None,
         open_spare: Callable[[], Engine] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         """Assemble the pipeline.
 
@@ -78,9 +85,10 @@ class Pipeline:
             policy: of the tracker; None for the defaults.
             open_ghcu: opens the GHCU, which repairs covered landmarks, when the settings first ask for it.
             open_spare: opens an engine to replace one that failed; without it a failure ends the run.
+            calibration: tells how far off landmarks may be; without it results have no ``radius80``.
         """
         self._policy = policy or policy_for(engine.config)
-        self._solver = FaceSolver(engine, self._policy, open_ghcu, open_spare)
+        self._solver = FaceSolver(engine, self._policy, open_ghcu, open_spare, calibration)
         self._detector = FaultTolerantDetector(detector)
         self._settings = settings
         self._cuts = CutDetector()
@@ -323,7 +331,13 @@ class Pipeline:
             signals = {name: face.signals(name, solution, frame) for name, solution in solutions.items()}
         estimates = {
             name: Estimate(
-                name, solution.landmarks, solution.uncertainty, solution.report, readings.get(name), signals[name]
+                name,
+                solution.landmarks,
+                solution.uncertainty,
+                solution.report,
+                readings.get(name),
+                signals[name],
+                solution.radius80,
             )
             for name, solution in solutions.items()
         }
@@ -339,6 +353,18 @@ class Pipeline:
             if face.track.face not in kept:
                 self._lose(face, frame, LossReason.COVERED, events)
         self._faces = [face for face in self._faces if face.track.face in kept]
+
+
+def calibration_of(weights: Path) -> Calibration | None:
+    """Return how uncertain the landmarks of some weights are; say so where that is not known."""
+    found = read_calibration(read_card(weights))
+    if found is None:
+        log.warning(
+            "%s does not say how far off its landmarks may be: tables and messages lack the radii of 80 %%, and widths "
+            "of heatmaps are drawn instead. train-uncertainty finds out.",
+            weights.with_suffix(".json").name,
+        )
+    return found
 
 
 def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeline:
@@ -363,6 +389,7 @@ def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeli
         open_ghcu=partial(Ghcu, engine.weights, engine.threads),
         # The CPU is always there: a lost GPU costs speed, but not the recording.
         open_spare=partial(open_plainest, engine.weights, engine.engine, engine.threads),
+        calibration=calibration_of(engine.weights),
     )
     if tracking.ghcu:
         try:

@@ -22,12 +22,14 @@ class Solution:
         uncertainty: (98,) float32, frame pixels.
         report: how the solve went.
         state: the heatmaps (1, 98, h, h) that the landmarks were read from, of the engine's kind.
+        radius80: (98,) float32, frame pixels, see :mod:`model.uncertainty`; None where it was not computed.
     """
 
     landmarks: NDArray[np.float32]
     uncertainty: NDArray[np.float32]
     report: SolveReport
     state: State
+    radius80: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
