@@ -104,9 +104,20 @@ class TestReadouts:
         assert shown["Latency"] == "31 / 58 ms"
         assert shown["Evaluations"] == "2"
         assert shown["Residual"] == "2.0e-02"
+        assert shown["Uncertainty"] == "± 2.0 px", "the heatmaps' width"
         assert shown["Start"] == "warm"
         assert shown["Engine"] == "onnxruntime, CPU"
         assert shown["Skipped"] == "5 of 100"
+
+    def test_a_calibrated_uncertainty_is_told_with_its_probability(self) -> None:
+        plain = frame_result()
+        estimate = replace(plain.faces[0].estimate, radius80=np.full(98, 3.25, np.float32))
+        known = facts(result=replace(plain, faces=(replace(plain.faces[0], estimate=estimate),)))
+        (row,) = (row for row in rows(known) if row.name == "Uncertainty")
+        assert row.value == "± 3.2 px (80 %)"
+        assert "80 %" in row.tooltip
+        assert hud(known).mode == "● RwR   ◌ 80 % region"
+        assert hud(facts(result=plain)).mode == "● RwR"
 
     def test_says_why_a_solve_was_cold(self) -> None:
         shown = values(facts(result=frame_result(tracking=TrackingSettings(rwr=False))))

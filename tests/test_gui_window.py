@@ -355,6 +355,13 @@ class TestOverlay:
         assert sure.pixelColor(160 + 15, 90 + 8).value() == 0
         assert unsure.pixelColor(160 + 15, 90 + 8).value() > 0
 
+    def test_the_region_of_80_percent_is_drawn_where_it_is_known(self, application: QApplication) -> None:
+        points = np.tile(np.array([[160.0, 90.0]], np.float32), (98, 1))
+        plain = self.face(points, 1.0)
+        known = replace(plain, estimate=replace(plain.estimate, radius80=np.full(98, 25.0, np.float32)))
+        assert self.paint(known).pixelColor(160 + 15, 90 + 8).value() > 0
+        assert self.paint(plain).pixelColor(160 + 15, 90 + 8).value() == 0
+
     def test_the_other_mode_is_hollow(self, application: QApplication) -> None:
         points = self.spread_points()
         moved = points + np.array([0, 10], np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,13 @@ def test_every_landmark_has_its_regions_colour() -> None:
 def test_a_more_uncertain_landmark_has_a_wider_halo() -> None:
     changed = [int((shown(face(spread=spread))[1] != 60).any(axis=-1).sum()) for spread in (1.0, 6.0, 12.0)]
     assert changed[0] < changed[1] < changed[2]
+
+
+def test_the_halo_is_the_region_of_80_percent_where_it_is_known() -> None:
+    plain, radii = face(spread=2.0), np.full(98, 9.0, np.float32)
+    known = replace(plain, estimate=replace(plain.estimate, radius80=radii))
+    assert (shown(known)[1] == shown(face(spread=9.0))[1]).all()
+    assert not (shown(known)[1] == shown(plain)[1]).all()
 
 
 def test_halos_are_bounded_when_uncertainty_is_not() -> None:

@@ -32,8 +32,8 @@ SMALLEST_TEXT_PICTURE = 160
 
 POINT_SIZE = 1 / 150
 """Radius of a landmark over the side of its face's crop."""
-WIDEST_HALO = 0.06
-"""Largest radius of an uncertainty halo over the side of the crop."""
+WIDEST_HALO = 0.12
+"""Largest radius of a halo over the side of the crop."""
 HALO_OPACITY = 0.3
 
 _SHIFT = 4  # OpenCV draws at 1/16 pixel
@@ -43,9 +43,9 @@ _fonts = threading.local()
 def draw_overlay(result: FrameResult, *, text: bool = True) -> Image:
     """Return a copy of the frame with every face drawn on it; the frame itself is left as it is.
 
-    Each landmark is a point in its region's colour inside a halo whose radius is its uncertainty
-    (one standard deviation, cut off at 6 % of the crop). The other mode, where both were solved, is
-    drawn below it as crosses of one colour.
+    Each landmark is a point in its region's colour inside a halo that holds the true landmark with a probability of
+    80 % (the width of the heatmap with weights that know no better; cut off at 12 % of the crop). The other mode, where
+    both were solved, is drawn below it as crosses of one colour.
 
     Args:
         result: what the pipeline returned for the frame.
@@ -91,7 +91,7 @@ def _draw_halos(
 ) -> None:
     """Blend a soft disc per landmark into the face's part of the picture."""
     widest = max(radius, face.crop.side * WIDEST_HALO)
-    spread = np.nan_to_num(face.estimate.uncertainty, nan=widest, posinf=widest)
+    spread = np.nan_to_num(face.estimate.drawn_radius, nan=widest, posinf=widest)
     window = _window(image, points[drawable] / (1 << _SHIFT), widest)
     if window is None:
         return

@@ -19,10 +19,10 @@ from app.gui.widgets.sprites import dot, halo, ring, stamp
 from model.topology import REGION_OF_POINT, REGIONS
 
 LINE_ALPHA = 140
-HALO_ALPHA = 130
-"""Alpha of the halo of a point whose uncertainty is 1.5 % of the crop; twice as unsure is half as strong."""
+HALO_ALPHA = 80
+"""Alpha of the disc of a point whose radius is 3 % of the crop's side; twice as wide is half as strong."""
 
-HALO_FLOOR = 0.015
+HALO_FLOOR = 0.03
 OTHER_ALPHA = 235
 DOT, RING = 6.0, 8.5
 """Diameters for a face of ordinary size, in view units."""
@@ -98,11 +98,11 @@ def _unit(face: FaceResult, placement: Placement) -> float:
 def _draw_halos(
     painter: QPainter, estimate: Estimate, points: NDArray[np.float64], placement: Placement, side: float
 ) -> None:
-    for point, ((x, y), spread) in enumerate(zip(points.tolist(), estimate.uncertainty.tolist(), strict=True)):
-        if not np.isfinite(spread):
+    for point, ((x, y), radius) in enumerate(zip(points.tolist(), estimate.drawn_radius.tolist(), strict=True)):
+        if not np.isfinite(radius):
             continue
-        painter.setOpacity(min(1.0, HALO_FLOOR / max(spread / side, 1e-6)))
-        stamp(painter, halo(REGIONS[REGION_OF_POINT[point]].colour, HALO_ALPHA), x, y, 2 * spread * placement.scale)
+        painter.setOpacity(min(1.0, HALO_FLOOR / max(radius / side, 1e-6)))
+        stamp(painter, halo(REGIONS[REGION_OF_POINT[point]].colour, HALO_ALPHA), x, y, 2 * radius * placement.scale)
     painter.setOpacity(1.0)
 
 

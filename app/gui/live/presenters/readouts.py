@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from app.core.frame import FaceResult, FrameResult
 from app.core.modes import MODE_NAMES
 from app.gui.live.presenters.flicker import FlickerView
@@ -142,6 +144,7 @@ def rows(facts: Facts) -> tuple[Row, ...]:
             NOTHING if report is None else str(report.evaluations),
             "How often the network's cell was evaluated for this frame",
         ),
+        Row("Uncertainty", *_uncertainty(facts.face)),
         Row("Residual", residual, "Relative residual of the fixed point: how far f(z) is from z"),
         Row("Start", start, "Warm: from the last frame's fixed point (RwR). Cold: from zero, and why"),
         Row("Model", facts.model if engine != NOTHING else NOTHING, "ldeq-s, the smaller ldeq-xs, or your own weights"),
@@ -150,6 +153,18 @@ def rows(facts: Facts) -> tuple[Row, ...]:
         Row("Skipped", skipped, "Frames that were too old when the tracker became free"),
         Row("Sharing", summary(facts.sharing) or "Off", "To other programs: UDP, OSC, VMC, opentrack, virtual camera"),
     )
+
+
+def _uncertainty(face: FaceResult | None) -> tuple[str, str]:
+    """Return the median radius of the discs around the points, and what it means."""
+    calibrated = face is None or face.estimate.radius80 is not None
+    value = NOTHING
+    if face is not None and np.isfinite(face.estimate.drawn_radius).any():
+        median = float(np.nanmedian(face.estimate.drawn_radius))
+        value = f"\u00b1 {median:.1f} px" + (" (80 %)" if calibrated else "")
+    if calibrated:
+        return value, "The disc around each point holds the true landmark with a probability of 80 %; median radius"
+    return value, "Median width of the heatmaps: for these weights no probability is known (main.py train-uncertainty)"
 
 
 def _recording(facts: Facts) -> str:
@@ -168,9 +183,10 @@ def _mode(facts: Facts) -> str:
     face = ""
     if facts.result is not None and len(facts.result.faces) > 1 and facts.face is not None:
         face = f"   {face_name(facts.face.face)}" + ("" if facts.chosen_face is None else " chosen")
+    region = "" if facts.face is None or facts.face.estimate.radius80 is None else "   ◌ 80 % region"
     if tracking.baseline_mode is not None:
-        return f"● {MODE_NAMES[tracking.mode]}   ○ {MODE_NAMES[tracking.baseline_mode]}{face}"
-    return f"● {MODE_NAMES[tracking.mode]}{face}"
+        return f"● {MODE_NAMES[tracking.mode]}   ○ {MODE_NAMES[tracking.baseline_mode]}{region}{face}"
+    return f"● {MODE_NAMES[tracking.mode]}{region}{face}"
 
 
 def _message(facts: Facts) -> str:
