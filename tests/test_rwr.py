@@ -13,6 +13,7 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
+from model.rwr.batch import solve_batch
 from model.rwr.cold import cold_solve, cold_state
 from model.rwr.recurrence import Recurrence
 from model.rwr.reference import MotionGains, ReferenceMotion
@@ -174,6 +175,21 @@ def test_recurrence_weight_calms_jitter() -> None:
         landmarks = warm_run(RwrSettings(recurrence_weight=weight), [100.0] * 40, jitter=0.3)
         flicker.append(np.sqrt(np.mean(np.diff(landmarks[5:], axis=0) ** 2)))
     assert flicker[1] < 0.55 * flicker[0]
+
+
+def test_the_fresh_spread_is_that_before_the_pull() -> None:
+    engine = JitteryEngine(0.0, np.random.default_rng(2))
+    alone, *pair = (Recurrence(engine, RwrSettings(recurrence_weight=1.0)) for _ in range(3))
+    for t in range(6):
+        crop = Crop(100.0 + 0.7 * t, 90.0, 80.0)
+        u = injection(engine, crop=crop)
+        solution = alone.solve(u, crop)
+        fresh = engine.decode(u)[1][0] * crop.side
+        np.testing.assert_allclose(solution.fresh_spread, fresh, rtol=1e-3)
+        assert (solution.fresh_spread is solution.uncertainty) == (t == 0)
+        for one in solve_batch(engine, pair, np.concatenate([u, u]), [crop, crop]):
+            np.testing.assert_allclose(one.fresh_spread, fresh, rtol=1e-3)
+    assert solution.uncertainty.mean() > 1.02 * fresh.mean(), "moved heatmaps are wider"
 
 
 def test_recurrence_weight_does_not_lag_behind_the_head() -> None:

@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 def _radius80(calibration: Calibration, solution: Solution, crop: Crop, u: State) -> NDArray[np.float32]:
     seen = seen_at(u, crop.to_crop(solution.landmarks), calibration.channels)
-    radii = calibration.radii(solution.uncertainty / crop.side, seen, 80) * crop.side
+    radii = calibration.radii(solution.fresh_spread / crop.side, seen, 80) * crop.side
     return np.asarray(radii, np.float32)
 
 

@@ -49,11 +49,12 @@ def solve_batch(
     if warm:
         indices = [i for i, _ in warm]
         z, reports = _warm(engine, [start for _, start in warm], _some(u, indices), recurrences[indices[0]])
-        for i, decoded, report in zip(indices, decode_each(engine, z), reports, strict=True):
+        for (i, problem), decoded, report in zip(warm, decode_each(engine, z), reports, strict=True):
             if report.stopped == StopReason.NOT_FINITE:
                 solutions[i] = recurrences[i].start_over(injections[i], crops[i], report.evaluations)
             else:
-                solutions[i] = recurrences[i].finish(crops[i], decoded, replace(report, warm=True))
+                report = replace(report, warm=True)
+                solutions[i] = recurrences[i].finish(crops[i], decoded, report, problem.fresh_spread)
     if cold:
         z, whole = cold_state(engine, _some(u, cold))
         for i, decoded, report in zip(cold, decode_each(engine, z), sample_reports(whole, len(cold)), strict=True):

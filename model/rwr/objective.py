@@ -21,7 +21,11 @@ from model.rwr.weight import AdaptiveWeight
 
 
 class RecurrenceTerm:
-    """The recurrence term of one frame: pulls each landmark's heatmap towards the reference."""
+    """The recurrence term of one frame: pulls each landmark's heatmap towards the reference.
+
+    Attributes:
+        fresh_spread: (n,) in crop units, of the last state that was pulled, before that.
+    """
 
     def __init__(
         self,
@@ -39,9 +43,11 @@ class RecurrenceTerm:
         self._doubt = None if motion is None else motion.doubt / crop.side
         self._reference = start
         self._weights: NDArray[np.float64] | None = None
+        self.fresh_spread: NDArray[np.float32] | None = None
 
     def __call__(self, new: State, landmarks: NDArray[np.float32], spread: NDArray[np.float32]) -> State:
         """Return (f + w ref) / (1 + w) for a state f (1, n, h, h), whose landmarks (n, 2) and spread (n,) these are."""
+        self.fresh_spread = spread
         if not np.isfinite(landmarks).all():
             return new
         found = self._crop.to_frame(landmarks).astype(np.float64)
@@ -77,6 +83,11 @@ class WarmProblem:
 
     start: State
     term: RecurrenceTerm | None
+
+    @property
+    def fresh_spread(self) -> NDArray[np.float32] | None:
+        """What :class:`RecurrenceTerm` says; None without one."""
+        return None if self.term is None else self.term.fresh_spread
 
 
 def weighted_step(engine: Engine, starts: Sequence[WarmProblem], new: State) -> State:

@@ -90,7 +90,7 @@ class Recurrence:
         z, report = settling_iteration(step, warm.start, self._settings.evaluations, self._settings.settled)
         if report.stopped == StopReason.NOT_FINITE:
             return self.start_over(u, crop, report.evaluations)
-        return self._finish_one(crop, z, replace(report, warm=True))
+        return self._finish_one(crop, z, replace(report, warm=True), warm.fresh_spread)
 
     @property
     def settings(self) -> RwrSettings:
@@ -123,11 +123,13 @@ class Recurrence:
         weight = settings.recurrence_weight
         return WarmProblem(start, RecurrenceTerm(self._engine, crop, memory, weight, self._weight, motion, start))
 
-    def finish(self, crop: Crop, decoded: Decoded, report: SolveReport) -> Solution:
-        """Remember the frame's state and return it as a solution."""
+    def finish(
+        self, crop: Crop, decoded: Decoded, report: SolveReport, fresh_spread: NDArray[np.float32] | None = None
+    ) -> Solution:
+        """Remember the frame's state and return it as a solution; arguments as of :func:`solution_of`."""
         self._age = self._age + 1 if report.warm else 0
         report = replace(report, age=self._age, reason="" if report.warm else self._reason)
-        solution = solution_of(decoded, crop, report)
+        solution = solution_of(decoded, crop, report, fresh_spread)
         finite = report.stopped != StopReason.NOT_FINITE
         self._memory = Memory(decoded.state, crop, solution.landmarks) if finite else None
         self._reason = ColdReason.STATE_NOT_FINITE
@@ -142,6 +144,8 @@ class Recurrence:
         z, report = cold_state(self._engine, u)
         return self._finish_one(crop, z, replace(report, evaluations=report.evaluations + spent))
 
-    def _finish_one(self, crop: Crop, z: State, report: SolveReport) -> Solution:
+    def _finish_one(
+        self, crop: Crop, z: State, report: SolveReport, fresh_spread: NDArray[np.float32] | None = None
+    ) -> Solution:
         (decoded,) = decode_each(self._engine, z)
-        return self.finish(crop, decoded, report)
+        return self.finish(crop, decoded, report, fresh_spread)

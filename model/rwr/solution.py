@@ -19,9 +19,11 @@ class Solution:
 
     Attributes:
         landmarks: (98, 2) float32, frame pixels.
-        uncertainty: (98,) float32, frame pixels.
+        uncertainty: (98,) float32, frame pixels: the spread of ``state``.
         report: how the solve went.
         state: the heatmaps (1, 98, h, h) that the landmarks were read from, of the engine's kind.
+        fresh_spread: (98,) float32, frame pixels: the spread of the last evaluation f(z), before RwR pulled it to the
+            last frame, whose moved heatmaps are wider; that of ``state`` after a cold solve.
         radius80: (98,) float32, frame pixels, see :mod:`model.uncertainty`; None where it was not computed.
     """
 
@@ -29,6 +31,7 @@ class Solution:
     uncertainty: NDArray[np.float32]
     report: SolveReport
     state: State
+    fresh_spread: NDArray[np.float32]
     radius80: NDArray[np.float32] | None = None
 
 
@@ -51,9 +54,20 @@ def split(batch: State) -> list[State]:
     return [batch[i : i + 1] for i in range(batch.shape[0])]
 
 
-def solution_of(decoded: Decoded, crop: Crop, report: SolveReport) -> Solution:
-    """Return a decoded state as the solution of the face in ``crop``; its landmarks are NaN if the solve failed."""
+def solution_of(
+    decoded: Decoded, crop: Crop, report: SolveReport, fresh_spread: NDArray[np.float32] | None = None
+) -> Solution:
+    """Return a decoded state as the solution of the face in ``crop``; its landmarks are NaN if the solve failed.
+
+    Args:
+        decoded: the state.
+        crop: where it lies in the frame.
+        report: how the solve went.
+        fresh_spread: (98,) in crop units, see :class:`Solution`; None for that of the state.
+    """
     landmarks = decoded.landmarks
     if not math.isfinite(report.residual):
         landmarks = np.full_like(landmarks, np.nan)
-    return Solution(crop.to_frame(landmarks), (decoded.spread * crop.side).astype(np.float32), report, decoded.state)
+    uncertainty = (decoded.spread * crop.side).astype(np.float32)
+    fresh = uncertainty if fresh_spread is None else (fresh_spread * crop.side).astype(np.float32)
+    return Solution(crop.to_frame(landmarks), uncertainty, report, decoded.state, fresh)
