@@ -138,6 +138,7 @@ def test_the_first_start_shows_the_effect_and_then_the_tour(
     window = first_look(open_window, qtbot, memory)
     assert not window.page.tour.isVisible()
     qtbot.waitUntil(lambda: not window.page.panel.rwr.toggle.isChecked(), timeout=WAIT_MS)
+    assert window.view.accessibleDescription().startswith("RwR ")
     assert window.presenter.chosen.tracking.rwr
     monkeypatch.setattr(look, "TURN_SECONDS", 1e-6)  # all turns are over
     qtbot.waitUntil(window.page.tour.isVisible, timeout=WAIT_MS)

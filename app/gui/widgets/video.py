@@ -107,6 +107,7 @@ class VideoView(QWidget):
         """Write ``hud`` on the picture."""
         if hud != self._hud:
             self._hud = hud
+            self.setAccessibleDescription("" if hud.caption is None else hud.caption.text)
             self.update()
 
     def show_face(self, face: int | None) -> None:
