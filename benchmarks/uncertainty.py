@@ -35,9 +35,9 @@ from model.files import write_whole
 from model.geometry import Crop
 from model.rwr.cold import cold_solve
 from model.rwr.recurrence import Recurrence
-from model.rwr.solution import Solution
+from model.rwr.solution import Solution, disc_radii
 from model.topology import REGIONS
-from model.uncertainty import PERCENTS, Calibration, read_calibration, seen_at
+from model.uncertainty import PERCENTS, Calibration, read_calibration
 from model.weights import read_card
 
 EVERY = 20
@@ -56,10 +56,8 @@ class Discs:
 
     def inside(self, u: Any, solution: Solution, crop: Crop, truth: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return (3, 98): whether the discs of each percentage hold the landmarks; ``u`` is of this face alone."""
-        seen = seen_at(u, crop.to_crop(solution.landmarks), self._calibration.channels)
-        off = np.linalg.norm(solution.landmarks - truth, axis=-1) / crop.side
-        spread = solution.fresh_spread / crop.side
-        return np.stack([off <= self._calibration.radii(spread, seen, percent) for percent in PERCENTS])
+        off = np.linalg.norm(solution.landmarks - truth, axis=-1)
+        return np.stack([off <= disc_radii(self._calibration, solution, crop, u, percent) for percent in PERCENTS])
 
     def of_picture(self, picture: NDArray[np.uint8], crop: Crop, truth: NDArray[np.floating]) -> NDArray[np.bool_]:
         """Return the same for a cold solve of a crop's picture."""

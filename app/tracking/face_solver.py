@@ -27,10 +27,10 @@ from model.repair.ghcu import Ghcu
 from model.rwr.batch import solve_batch
 from model.rwr.cold import cold_solutions
 from model.rwr.recurrence import Recurrence, calculated
-from model.rwr.solution import Solution
+from model.rwr.solution import Solution, disc_radii
 from model.signals.track import ReadSignals, SignalTracker
 from model.solvers import StopReason
-from model.uncertainty import Calibration, seen_at
+from model.uncertainty import Calibration
 
 SURER = 1.1
 """Factor by which the network must be surer in another crop than in the one that the detector believes in. In the wrong
@@ -45,12 +45,6 @@ Solutions = dict[Mode, Solution]
 """One face's answers by mode."""
 
 log = logging.getLogger(__name__)
-
-
-def _radius80(calibration: Calibration, solution: Solution, crop: Crop, u: State) -> NDArray[np.float32]:
-    seen = seen_at(u, crop.to_crop(solution.landmarks), calibration.channels)
-    radii = calibration.radii(solution.fresh_spread / crop.side, seen, 80) * crop.side
-    return np.asarray(radii, np.float32)
 
 
 class FollowedFace:
@@ -302,7 +296,7 @@ class FaceSolver:
         """Enter the radii of the discs that hold a landmark with a probability of 80 %."""
         for mode, solutions in by_mode.items():
             by_mode[mode] = [
-                replace(solution, radius80=_radius80(calibration, solution, crop, u[i]))
+                replace(solution, radius80=disc_radii(calibration, solution, crop, u[i], 80))
                 for i, (solution, crop) in enumerate(zip(solutions, crops, strict=True))
             ]
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from model.engine.base import Engine, State
 from model.geometry import Crop
 from model.solvers import SolveReport
+from model.uncertainty import Calibration, seen_at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,3 +72,17 @@ def solution_of(
     uncertainty = (decoded.spread * crop.side).astype(np.float32)
     fresh = uncertainty if fresh_spread is None else (fresh_spread * crop.side).astype(np.float32)
     return Solution(crop.to_frame(landmarks), uncertainty, report, decoded.state, fresh)
+
+
+def disc_radii(calibration: Calibration, solution: Solution, crop: Crop, u: State, percent: int) -> NDArray[np.float32]:
+    """Return the radii (98,) in frame pixels of the discs that hold the landmarks with a probability.
+
+    Args:
+        calibration: of the weights.
+        solution: of the face.
+        crop: that was solved.
+        u: its injection (C, h, h).
+        percent: the probability, one of :data:`model.uncertainty.PERCENTS`.
+    """
+    seen = seen_at(u, crop.to_crop(solution.landmarks), calibration.channels)
+    return (calibration.radii(solution.fresh_spread / crop.side, seen, percent) * crop.side).astype(np.float32)
