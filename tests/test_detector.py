@@ -24,6 +24,7 @@ from app.tracking.detector import (
     without_twins,
 )
 from app.tracking.face_box import BoxModel
+from model.geometry import Crop
 from tests.fakes import portrait
 
 pytestmark = pytest.mark.slow
@@ -34,6 +35,23 @@ def detector() -> Iterator[MediaPipeDetector]:
     opened = MediaPipeDetector()
     yield opened
     opened.close()
+
+
+@pytest.mark.parametrize(("quarters", "angle", "looks"), [(0, 0.0, 1), (1, 90.0, 8)])
+def test_views_are_turned_only_where_the_first_is_not_surely_upright(
+    detector: MediaPipeDetector, monkeypatch: pytest.MonkeyPatch, quarters: int, angle: float, looks: int
+) -> None:
+    picture = np.ascontiguousarray(np.rot90(portrait(), -quarters))
+    (face,) = detector.detect(portrait())
+    upright = face.crop(1.0)
+    middle = Crop(portrait().shape[0] - 1 - upright.centre_y, upright.centre_x, upright.side) if quarters else upright
+    seen = []
+    look = BlazeFace.look
+    monkeypatch.setattr(BlazeFace, "look", lambda model, image: seen.append(image) or look(model, image))
+    found = detector.turned_box(picture, middle)
+    assert len(seen) == looks
+    assert found is not None
+    assert found.angle == pytest.approx(angle, abs=15)
 
 
 def test_finds_the_one_face(detector: MediaPipeDetector) -> None:

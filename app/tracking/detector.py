@@ -51,6 +51,10 @@ TURNS = tuple(range(0, 360, 45))
 """Degrees by which a face's view is turned to find its roll. At each the short-range model sees faces that are turned
 by 25 degrees and more from it, but takes one that hangs for an upright one. The surest of eight views gives the roll of
 98 % of the validation faces within 20 degrees."""
+SURE_UPRIGHT, UPRIGHT = 0.8, 15.0
+"""Confidence and roll in degrees of a face in the view that is not turned at which no other view is looked at. That is
+so for 59 % of upright validation faces; of 602 views of faces turned by 0 to 180 degrees none ended with another
+verdict for it."""
 FAILURES_IN_A_ROW = 15
 """Consecutive failures that end a run; with no face to follow, half a second at 30 frames per second."""
 
@@ -266,6 +270,8 @@ class MediaPipeDetector:
                     x, y = view.to_frame(np.array([face.centre_x, face.centre_y]) / VIEW_SIZE).tolist()
                     angle = 180.0 - (180.0 - turn - sighting.roll) % 360.0
                     found = Crop(x, y, face.side / VIEW_SIZE * view.side, angle)
+            if turn == 0 and found is not None and best >= SURE_UPRIGHT and abs(found.angle) <= UPRIGHT:
+                break
         return found
 
     def _in_part(self, image: NDArray[np.uint8], part: Part) -> Iterator[Detection]:
