@@ -14,12 +14,16 @@ from app.cli import main as cli
 from app.core.places import DEFAULT_WEIGHTS
 from model.config import LANDMARKS, LdeqConfig
 from model.engine.export import export_onnx
+from model.engine.open import open_engine
 from model.errors import ModelError
+from model.geometry import Crop
 from model.network import Ldeq
+from model.rwr.cold import cold_solve
+from model.rwr.solution import disc_radii
 from model.training.uncertainty import Solved, fit, held, widened
 from model.uncertainty import NOTE, PERCENTS, Calibration, read_calibration, seen_at
 from model.weights import read_card, save_weights, write_card
-from tests.fakes import face_image, face_points
+from tests.fakes import face_image, face_points, portrait
 from tests.test_evaluation import list_line
 from tests.test_training import write_faces
 
@@ -83,13 +87,17 @@ def test_unseen_faces_widen_the_discs() -> None:
 def test_the_shipped_weights_know_their_uncertainty() -> None:
     found = read_calibration(read_card(DEFAULT_WEIGHTS))
     assert found is not None
-    spread, seen = np.full(LANDMARKS, 0.0145), np.zeros((LANDMARKS, found.channels))
-    smaller, middle, larger = (found.radii(spread, seen, percent) for percent in PERCENTS)
+    engine = open_engine(DEFAULT_WEIGHTS, "onnx", "cpu", 1)
+    crop = Crop(224.0, 130.0, 130.0)  # of the face
+    u = engine.encode(crop.extract(portrait(), engine.config.input_size)[None])
+    solution = cold_solve(engine, u, crop)
+    smaller, middle, larger = (disc_radii(found, solution, crop, u[0], percent) for percent in PERCENTS)
     assert (smaller > 0).all()
     assert (smaller < middle).all()
     assert (middle < larger).all()
-    assert np.median(middle) == pytest.approx(0.029, abs=0.006), "4 % of the inter-ocular distance, as NME says"
-    assert (found.radii(2 * spread, seen, 80) > middle).all()
+    assert 0.005 < np.median(middle) / crop.side < 0.05, "a few percent of the inter-ocular distance, as NME says"
+    doubtful = dataclasses.replace(solution, fresh_spread=2 * solution.fresh_spread)
+    assert (disc_radii(found, doubtful, crop, u[0], 80) > middle).all()
 
 
 @pytest.fixture
