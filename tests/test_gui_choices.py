@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,6 @@ from app.core.presets import PRESETS, preset_of
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.choices import CHANGES, next_baseline, with_budget, with_preset, with_weight
 from app.gui.presenters.actions import ActionName
-from model.rwr.settings import RwrSettings
 
 
 def test_switches_go_back_and_forth() -> None:
@@ -41,7 +41,8 @@ def test_every_preset_has_an_action_and_is_recognised(preset: Any) -> None:
 
 def test_weight_and_budget_keep_what_else_was_chosen() -> None:
     tracking = with_budget(with_weight(with_preset(TrackingSettings(), "fast"), 3.0), 4)
-    assert tracking.recurrence == RwrSettings(evaluations=4, recurrence_weight=3.0)
+    fast = next(preset.settings for preset in PRESETS if preset.name == "fast")
+    assert tracking.recurrence == replace(fast, evaluations=4, recurrence_weight=3.0)
     assert preset_of(tracking.recurrence) is None
 
 
