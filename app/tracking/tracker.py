@@ -19,7 +19,7 @@ from model.config import LdeqConfig
 from model.geometry import Crop
 from model.topology import EYES, LEFT_EYE_OUTER, MOUTH, RIGHT_EYE_OUTER
 
-COARSE, COARSE_SPREAD = 32, 0.032
+COARSE, COARSE_SPREAD = 32, 0.03
 """Heatmaps of so few cells a side are wider; with ``ldeq-xs`` the same is true of this :attr:`Policy.max_spread`."""
 
 
