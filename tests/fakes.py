@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.places import PORTRAIT
-from app.tracking.detector import Detection
+from app.tracking.detector import Detection, TurnedBox
 from app.tracking.parts import Part
 from model.config import LANDMARKS, LdeqConfig
 from model.geometry import Crop
@@ -115,7 +115,7 @@ class WholePictureDetector:
     def sees(self, image: NDArray[np.uint8], box: Crop) -> bool:
         return False
 
-    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> Crop | None:
+    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> TurnedBox | None:
         return None
 
 

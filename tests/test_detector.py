@@ -51,7 +51,7 @@ def test_views_are_turned_only_where_the_first_is_not_surely_upright(
     found = detector.turned_box(picture, middle)
     assert len(seen) == looks
     assert found is not None
-    assert found.angle == pytest.approx(angle, abs=15)
+    assert found.box.angle == pytest.approx(angle, abs=15)
 
 
 def test_finds_the_one_face(detector: MediaPipeDetector) -> None:

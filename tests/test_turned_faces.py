@@ -13,7 +13,7 @@ from app.core.events import FaceFound, FaceLost, LossReason, PictureSizeChanged
 from app.core.frame import Frame, FrameResult
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
-from app.tracking.detector import Detection, MediaPipeDetector, turned_back, with_turned
+from app.tracking.detector import Detection, MediaPipeDetector, TurnedBox, most_agreed, turned_back, with_turned
 from app.tracking.parts import Part, parts_of
 from app.tracking.pipeline import Pipeline, build_pipeline
 from app.tracking.tracker import Policy, crop_angle, next_crop, roll_of
@@ -217,3 +217,22 @@ def test_the_detector_finds_small_faces_in_parts_and_none_where_none_are() -> No
     assert len(found) == len(corners)
     for x, _ in corners:
         assert any(x < (face.x1 + face.x2) / 2 < x + small.shape[1] for face in found)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        ([(0.72, 7), (0.76, -3), (0.73, 162), (0.77, -177), (0.71, -23)], -3),
+        ([(0.55, 10), (0.62, 168), (0.9, 172), (0.6, -170)], 172),
+        ([(0.6, 90)], 90),
+    ],
+    ids=["an upright face that one view takes for a hanging one", "a hanging face", "one view"],
+)
+def test_the_surest_view_of_the_angle_that_most_agree_on_counts(seen: list[tuple[float, float]], expected: int) -> None:
+    found = most_agreed([TurnedBox(Crop(0, 0, 1, angle), sure) for sure, angle in seen])
+    assert found is not None
+    assert found.box.angle == expected
+
+
+def test_where_no_view_shows_a_face_there_is_no_box() -> None:
+    assert most_agreed([]) is None

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,12 +49,18 @@ VIEW_SIZE = 256
 """Side of those views in pixels."""
 TURNS = tuple(range(0, 360, 45))
 """Degrees by which a face's view is turned to find its roll. At each the short-range model sees faces that are turned
-by 25 degrees and more from it, but takes one that hangs for an upright one. The surest of eight views gives the roll of
-98 % of the validation faces within 20 degrees."""
+by 25 degrees and more from it, but takes one that hangs for an upright one. What most of eight views agree on is the
+roll."""
 SURE_UPRIGHT, UPRIGHT = 0.8, 15.0
 """Confidence and roll in degrees of a face in the view that is not turned at which no other view is looked at. That is
 so for 59 % of upright validation faces; of 602 views of faces turned by 0 to 180 degrees none ended with another
 verdict for it."""
+
+VOTE_SHARPNESS, VOTELESS, UPRIGHT_FAVOUR, AGREEMENT = 4.0, 0.3, 0.05, 45.0
+"""How views vote for a face's angle: concentration of the von Mises kernel of a vote (4 is a deviation of about 30
+degrees), the confidence that counts nothing, how much more the votes for an upright face count, and within how many
+degrees a view agrees with an angle. Of 399 detections of faces turned by quarters 5 end more than 60 degrees off, none
+of an upright face; the surest view alone has 9 and 3. Sharpness 4 to 8 and favour 0.05 to 0.1 do as well."""
 FAILURES_IN_A_ROW = 15
 """Consecutive failures that end a run; with no face to follow, half a second at 30 frames per second."""
 
@@ -123,6 +129,18 @@ class Detection:
         return max(0.0, width) * max(0.0, height)
 
 
+class TurnedBox(NamedTuple):
+    """Where a face is, and how it is turned.
+
+    Attributes:
+        box: of its landmarks, turned as the face is.
+        confidence: in [0, 1].
+    """
+
+    box: Crop
+    confidence: float
+
+
 class Detector(Protocol):
     """Finds faces in a frame."""
 
@@ -142,7 +160,7 @@ class Detector(Protocol):
         """Return whether there is a face at ``box``, the square of its landmarks' box, in an RGB image (h, w, 3)."""
         ...
 
-    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> Crop | None:
+    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> TurnedBox | None:
         """Return the landmarks' box of the face at ``box``, turned as the face is; None where that cannot be seen."""
         ...
 
@@ -182,7 +200,7 @@ class FaultTolerantDetector:
         """Return whether there is a face at ``box``; None and errors as for :meth:`detect`."""
         return self._attempt(lambda: self._detector.sees(image, box))
 
-    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> Crop | None:
+    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> TurnedBox | None:
         """Return the turned box of the face at ``box``; errors as for :meth:`detect`."""
         return self._attempt(lambda: self._detector.turned_box(image, box))
 
@@ -256,23 +274,23 @@ class MediaPipeDetector:
                 return True
         return False
 
-    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> Crop | None:
+    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> TurnedBox | None:
         """Return the landmarks' box of the face at ``box``, turned as the face is; None where no turned view shows it.
 
         The angle is in (-180, 180] degrees.
         """
-        best, found = 0.0, None
+        seen = []
         for turn in TURNS:
             view = _view(box, CLOSE_VIEW, turn)
             for sighting in self._short.look(view.extract(image, VIEW_SIZE))[:1]:
-                if sighting.confidence > best:
-                    best, face = sighting.confidence, sighting.expected(SHORT_RANGE_BOX).crop(1.0)
-                    x, y = view.to_frame(np.array([face.centre_x, face.centre_y]) / VIEW_SIZE).tolist()
-                    angle = 180.0 - (180.0 - turn - sighting.roll) % 360.0
-                    found = Crop(x, y, face.side / VIEW_SIZE * view.side, angle)
-            if turn == 0 and found is not None and best >= SURE_UPRIGHT and abs(found.angle) <= UPRIGHT:
-                break
-        return found
+                face = sighting.expected(SHORT_RANGE_BOX).crop(1.0)
+                x, y = view.to_frame(np.array([face.centre_x, face.centre_y]) / VIEW_SIZE).tolist()
+                angle = 180.0 - (180.0 - turn - sighting.roll) % 360.0
+                found = TurnedBox(Crop(x, y, face.side / VIEW_SIZE * view.side, angle), sighting.confidence)
+                if turn == 0 and found.confidence >= SURE_UPRIGHT and abs(angle) <= UPRIGHT:
+                    return found
+                seen.append(found)
+        return most_agreed(seen)
 
     def _in_part(self, image: NDArray[np.uint8], part: Part) -> Iterator[Detection]:
         height, width = image.shape[:2]
@@ -294,6 +312,23 @@ class MediaPipeDetector:
         """Release both models."""
         self._short.close()
         self._full.close()
+
+
+def most_agreed(seen: Sequence[TurnedBox]) -> TurnedBox | None:
+    """Return the surest of those that agree with the angle that most vote for, None where there are none.
+
+    A view votes for an angle by how sure it is and how near its own is, see :data:`VOTE_SHARPNESS`. The surest alone
+    takes some faces of which little is to be seen for hanging ones.
+    """
+    if not seen:
+        return None
+    confidence = np.array([found.confidence for found in seen])
+    angles = np.radians([found.box.angle for found in seen])
+    nearness = np.cos(angles[:, None] - angles)
+    support = np.exp(VOTE_SHARPNESS * (nearness - 1)) @ (confidence - VOTELESS)
+    votes = support * (1 + UPRIGHT_FAVOUR * np.cos(angles))
+    agrees = nearness[np.argmax(votes)] >= math.cos(math.radians(AGREEMENT))
+    return seen[int(np.argmax(np.where(agrees, confidence, -np.inf)))]
 
 
 def _view(box: Crop, scale: float, angle: float) -> Crop:
