@@ -14,6 +14,8 @@ from app.lab.steadiness.measure import ALL, EVENLY, Steadiness
 
 COMMON = ("contour", "brows", "nose", "eyes", "mouth")
 """Regions that every tracker has."""
+UNKNOWN = "-"
+"""In a table: the motion of that region is known in none of the frames."""
 COLUMNS = ((ALL, "median"), (EVENLY, "median"), (EVENLY, "worst"))
 
 
@@ -86,8 +88,9 @@ def text(figures: dict[str, Any]) -> str:
     for stretch in stretches:
         lines += ["", f"flicker by region, {stretch}", f"{'':<{wide}}" + "".join(f"{name:>10}" for name in COMMON)]
         for label, each in trackers.items():
-            cells = [each["flicker"][stretch][name]["median"] for name in COMMON]
-            lines.append(f"{label:<{wide}}" + "".join(f"{cell:10.3f}" for cell in cells))
+            found = each["flicker"][stretch]
+            cells = [f"{found[name]['median']:.3f}" if name in found else UNKNOWN for name in COMMON]
+            lines.append(f"{label:<{wide}}" + "".join(f"{cell:>10}" for cell in cells))
     lines += [
         "",
         f"{'':<{wide}}{'lag, frames':>12}{'lost':>6}{'eyes x':>8}{'left out':>10}{'CPU ms p50 p95 (least)':>26}",
