@@ -67,6 +67,8 @@ OUTLIER = 8.0
 MOTION_SCALE = 0.02
 """Of an expression in a frame, inter-ocular distances."""
 STIFFNESS, TENSION = 2.0, 16.0
+DECIMALS = 6
+"""Of a motion in pixels. Further ones depend on how many threads LAPACK solves with, and so would every landmark."""
 
 
 class _Mesh(NamedTuple):
@@ -161,6 +163,7 @@ def mesh_motion(old: Image, new: Image, points: Floats, head: Array, start: Arra
         for axis in (0, 1):
             system[axis, :, axis] += prior
         motion -= np.linalg.solve(system.reshape(2 * count, -1), force.reshape(-1)).reshape(2, -1).T
+        motion = np.round(motion, DECIMALS)
     fitted = start.copy()
     fitted[MOVING] = motion
     return fitted
