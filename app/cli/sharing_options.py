@@ -11,20 +11,13 @@ def add_sharing_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that :func:`sharing_settings` reads."""
     group = parser.add_argument_group("sharing with other programs (docs/guide/sharing.md)")
     where = "; without HOST to this computer; may be given several times"
-    group.add_argument("--udp", action="append", metavar="[HOST:]PORT", help=f"send landmarks as JSON datagrams{where}")
-    group.add_argument("--osc", action="append", metavar="[HOST:]PORT", help=f"send landmarks as OSC messages{where}")
-    group.add_argument(
-        "--vmc",
-        action="append",
-        metavar="[HOST:]PORT",
-        help=f"move an avatar by VMC messages: head and ARKit blendshapes; receivers listen on 39539{where}",
-    )
-    group.add_argument(
-        "--opentrack",
-        action="append",
-        metavar="[HOST:]PORT",
-        help=f"send the head's pose to opentrack, whose input UDP over network listens on 4242{where}",
-    )
+    for option, what in (
+        ("--udp", "send landmarks as JSON datagrams"),
+        ("--osc", "send landmarks as OSC messages"),
+        ("--vmc", "move an avatar by VMC messages: head and ARKit blendshapes; receivers listen on 39539"),
+        ("--opentrack", "send the head's pose to opentrack, whose input UDP over network listens on 4242"),
+    ):
+        group.add_argument(option, action="append", metavar="[HOST:]PORT", help=f"{what}{where}")
     group.add_argument(
         "--lsl",
         nargs="?",
