@@ -144,13 +144,13 @@ def mesh_motion(old: Image, new: Image, points: Floats, head: Array, start: Arra
     given[mesh.others] += start[mesh.others]
     origin, shift = np.split(mesh.weights @ np.hstack([points, given.astype(np.float32)]), 2, axis=1)
     carried = origin + shift
-    brightness = _read(before, origin)
+    brightness = read_at(before, origin)
     prior = mesh.prior / (MOTION_SCALE * unit) ** 2
     motion, middle = start[MOVING], len(brightness) // 2
     system = np.empty((2, count, 2, count))
     for _ in range(STEPS):
         places = carried + mesh.moving @ motion.astype(np.float32)
-        shown, slope_x, slope_y = np.ascontiguousarray(_read(shown_and_slopes, places).T)
+        shown, slope_x, slope_y = np.ascontiguousarray(read_at(shown_and_slopes, places).T)
         difference = shown - brightness
         difference -= np.partition(difference, middle)[middle]  # the median, in a quarter of its time
         trust = 1 / (BRIGHTNESS_NOISE * (1 + (difference / OUTLIER) ** 2)) ** 2
@@ -169,7 +169,7 @@ def mesh_motion(old: Image, new: Image, points: Floats, head: Array, start: Arra
     return fitted
 
 
-def _read(picture: Floats, places: Floats) -> Floats:
+def read_at(picture: Floats, places: Floats) -> Floats:
     """Read a picture (h, w) or (h, w, channels) at places (n, 2), bilinearly, the nearest edge value outside."""
     # Two maps, since OpenCV 5.0 misreads one map of pairs for all but two channels.
     across, down = np.ascontiguousarray(places.T)[:, None]

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.mesh_motion import MOVING, mesh_motion
+from model.mesh_motion import MOVING, mesh_motion, read_at
 from model.topology import POINTS, TO_68, inter_ocular
 
 Image = NDArray[np.uint8]
@@ -165,7 +165,7 @@ class FlowMotion:
         source, crop = field.source, field.crop
         pixel = crop.side / CROP_SIZE
         points = source.to_crop(before) * CROP_SIZE - np.float32(0.5)
-        flow = _sample(field.flow, points)
+        flow = read_at(field.flow, points).astype(np.float64)
         head = fit_similarity(points.astype(np.float64), flow, inside)
         unit = float(inter_ocular(before)) / pixel
         limit = np.maximum(self._expression_limit * unit * _shares(len(before)), SMALLEST_LIMIT)
@@ -235,14 +235,6 @@ def _believed(local: Array, limit: Array) -> Array:
 def _is_near(shift: Array, crop: Crop) -> bool:
     """Return whether the face has moved so little that the flow finds it in the same crop of the last frame."""
     return bool(np.abs(shift).max() <= SHIFT_FROM * crop.side)
-
-
-def _sample(flow: Floats, points: Floats) -> Array:
-    """Read a flow field (h, w, 2) at points (n, 2), bilinearly, the nearest edge value outside."""
-    where = np.ascontiguousarray(points[:, None])
-    unused = np.empty(0, np.float32)
-    values = cv2.remap(flow, where, unused, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values[:, 0], np.float64)
 
 
 def fit_similarity(points: Array, motion: Array, trust: Array) -> Array:
