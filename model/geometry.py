@@ -134,3 +134,8 @@ def _rotation(angle: float) -> NDArray[np.float64]:
     """Return the 2x2 matrix that turns a column (x right, y down) clockwise by ``angle`` degrees."""
     cos, sin = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     return np.array([[cos, -sin], [sin, cos]])
+
+
+def wrapped(degrees: float) -> float:
+    """Return an angle in (-180, 180] degrees."""
+    return 180.0 - (180.0 - degrees) % 360.0

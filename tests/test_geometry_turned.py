@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from model.geometry import Crop
+from model.geometry import Crop, wrapped
 
 ANGLES = [-170.0, -90.0, 30.0, 45.0, 90.0, 180.0]
 
@@ -51,3 +51,10 @@ def test_only_a_turned_crop_has_another_upright_one() -> None:
     crop = Crop(1.0, 2.0, 3.0)
     assert crop.upright is crop
     assert Crop(1.0, 2.0, 3.0, 40.0).upright == crop
+
+
+@pytest.mark.parametrize(
+    ("degrees", "expected"), [(0, 0), (180, 180), (-180, 180), (190, -170), (-190, 170), (360, 0), (725, 5)]
+)
+def test_angles_are_wrapped_into_one_turn(degrees: float, expected: float) -> None:
+    assert wrapped(degrees) == expected

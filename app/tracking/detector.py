@@ -20,7 +20,7 @@ from app.tracking.face_box import BoxModel, landmark_box
 from app.tracking.native_messages import native_messages_hidden
 from app.tracking.parts import SMALLEST_FACE, Part
 from model.errors import in_short
-from model.geometry import Crop
+from model.geometry import Crop, wrapped
 
 log = logging.getLogger(__name__)
 
@@ -285,7 +285,7 @@ class MediaPipeDetector:
             for sighting in self._short.look(view.extract(image, VIEW_SIZE))[:1]:
                 face = sighting.expected(SHORT_RANGE_BOX).crop(1.0)
                 x, y = view.to_frame(np.array([face.centre_x, face.centre_y]) / VIEW_SIZE).tolist()
-                angle = 180.0 - (180.0 - turn - sighting.roll) % 360.0
+                angle = wrapped(turn + sighting.roll)
                 found = TurnedBox(Crop(x, y, face.side / VIEW_SIZE * view.side, angle), sighting.confidence)
                 if turn == 0 and found.confidence >= SURE_UPRIGHT and abs(angle) <= UPRIGHT:
                     return found

@@ -16,7 +16,7 @@ from app.core.events import LossReason
 from app.core.settings import FollowChoice
 from app.tracking.detector import Detection
 from model.config import LdeqConfig
-from model.geometry import Crop
+from model.geometry import Crop, wrapped
 from model.topology import EYES, LEFT_EYE_OUTER, MOUTH, RIGHT_EYE_OUTER
 
 COARSE, COARSE_SPREAD = 32, 0.03
@@ -135,7 +135,7 @@ def roll_of(landmarks: NDArray[np.floating]) -> float:
 
 def crop_angle(current: float, roll: float, policy: Policy) -> float:
     """Return the angle of the next crop of a face with this roll, degrees: the current one unless it is far off."""
-    if abs(180.0 - (180.0 - roll + current) % 360.0) <= policy.turn_slack:
+    if abs(wrapped(roll - current)) <= policy.turn_slack:
         return current
     return 0.0 if abs(roll) <= policy.upright else roll
 
