@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+import socket
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
+from app.batch import nodes
+from app.batch import task as task_module
 from app.batch.cluster import HERE, RayCluster, import_ray
-from app.batch.job import Job, JobState
+from app.batch.job import BatchSettings, Job, JobState, OutputKind
+from app.batch.run import run_batch
+from app.batch.task import node_file, program_checksum, remote_task, run_task
 from app.core.errors import UserError
-from tests.batch_fakes import follow_orders, jobs, never, videos
+from tests.batch_fakes import TABLE, Diary, follow_orders, jobs, never, plan, videos, weights
+
+ALWAYS = 1000
+HEAD = "10.0.0.1:6379"
 
 
 class FakeRay:
-    """Runs each task when somebody asks for it, after ``slow`` looks; tasks and results are pickled, as by Ray."""
+    """Runs each task when somebody asks for it, after ``slow`` looks; arguments and results are pickled, as by Ray.
 
-    def __init__(self, resources: dict[str, float] | None = None, broken: Sequence[str] = (), slow: int = 0) -> None:
+    The tasks of the jobs in ``dying`` end without a result, as often as it says, after their outputs were begun.
+    Those of the jobs in ``lost`` never end, since their computer dies: after it has begun them, or (False) before.
+    """
+
+    def __init__(
+        self,
+        resources: dict[str, float] | None = None,
+        dying: Mapping[str, int] | None = None,
+        lost: Mapping[str, bool] | None = None,
+        slow: int = 0,
+    ) -> None:
         self.resources = resources or {"CPU": 4.0}
-        self.broken = broken
+        self.dying = dict(dying or {})
+        self.lost = dict(lost or {})
+        self.dead: set[str] = set()
+        self.head_is_there = True
         self.slow = slow
         self.most = 0
         self.options: dict[str, Any] = {}
         self.initialised: dict[str, Any] = {}
+        self.jobs: list[Job] = []
         self.ended = False
         self._tasks: dict[int, Any] = {}
+        self._hanging: set[int] = set()
 
     def init(self, **options: Any) -> None:
         if options["address"] == "nowhere:1":
@@ -46,7 +72,7 @@ class FakeRay:
                 @staticmethod
                 def remote(*arguments: Any) -> Any:
                     number = len(ray._tasks)
-                    ray._tasks[number] = pickle.dumps((function, arguments))
+                    ray._tasks[number] = function, pickle.dumps(arguments)
                     ray.most = max(ray.most, sum(value is not None for value in ray._tasks.values()))
                     return number
 
@@ -54,18 +80,52 @@ class FakeRay:
 
         return wrap
 
+    def nodes(self) -> list[dict[str, Any]]:
+        return [{"NodeID": name, "Alive": name not in self.dead} for name in ("here", "there")]
+
     def wait(self, tasks: list[int], num_returns: int, timeout: float) -> tuple[list[int], list[int]]:
         if self.slow:
             self.slow -= 1
             return [], tasks
-        return tasks[:1], tasks[1:]
+        alive = [task for task in tasks if not self._is_lost(task)]
+        return alive[:1], [task for task in tasks if task not in alive[:1]]
+
+    def _is_lost(self, task: int) -> bool:
+        if task not in self._hanging:
+            job = self._job(task)
+            if job.name not in self.lost:
+                return False
+            self._hanging.add(task)
+            self.dead.add("there")
+            if self.lost.pop(job.name):
+                assert job.workspace is not None
+                node_file(job.workspace).write_text("there", encoding="ascii")
+                (job.workspace / "a.csv").touch()
+        return True
+
+    def _job(self, task: int) -> Job:
+        job: Job = pickle.loads(pickle.loads(self._tasks[task][1])[2])[1]
+        return job
 
     def get(self, task: int) -> Any:
-        data, self._tasks[task] = self._tasks[task], None
-        function, arguments = pickle.loads(data)
-        if arguments[1].name in self.broken:
+        job = self._job(task)
+        (function, data), self._tasks[task] = self._tasks[task], None
+        self.jobs.append(job)
+        worker = ModuleType("ray")  # as it is imported in a worker
+        worker.get_runtime_context = lambda: SimpleNamespace(get_node_id=lambda: "here")  # type: ignore[attr-defined]
+        with patch.dict(sys.modules, {"ray": worker}):
+            found = pickle.loads(pickle.dumps(function(*pickle.loads(data))))
+        if self.dying.get(job.name, 0):
+            self.dying[job.name] -= 1
             raise RuntimeError("The worker died unexpectedly.\nLong story")
-        return pickle.loads(pickle.dumps(function(*arguments)))
+        return found
+
+    def get_runtime_context(self) -> Any:
+        return SimpleNamespace(gcs_address=HEAD)
+
+    def reached(self, address: str) -> bool:
+        assert address == HEAD
+        return self.head_is_there
 
     def shutdown(self) -> None:
         self.ended = True
@@ -77,7 +137,7 @@ def run(runner: Any, tasks: list[Job], stopped: Callable[[], bool] = never) -> d
 
 def test_jobs_run_as_tasks(tmp_path: Path) -> None:
     paths = videos(tmp_path / "in", a="ok", b="fail", c="ok", d="ok", e="ok", f="ok")
-    ray = FakeRay(broken=("c",))
+    ray = FakeRay(dying={"c": ALWAYS})
     runner = RayCluster(ray, follow_orders, "10.0.0.1:6379", most=2)  # type: ignore[arg-type]
     found = run(runner, jobs(tmp_path / "out", paths))
     assert {name: outcome.state for name, outcome in found.items()} == {
@@ -88,7 +148,173 @@ def test_jobs_run_as_tasks(tmp_path: Path) -> None:
     assert "\n" not in found["c"].error
     assert (ray.most, runner.workers, ray.ended) == (2, 2, True)
     assert ray.initialised["address"] == "10.0.0.1:6379"
-    assert ray.options == {"num_cpus": 1, "num_gpus": 0, "max_retries": 1}
+    assert ray.options == {"num_cpus": 1, "num_gpus": 0, "max_retries": 0}
+
+
+def test_a_job_whose_computer_dies_is_done_again_from_the_beginning(tmp_path: Path) -> None:
+    videos(tmp_path / "in", a="ok", b="ok", c="ok")
+    ray = FakeRay(dying={"a": 1, "b": ALWAYS})
+    settings = BatchSettings((OutputKind.CSV,), engine=weights(tmp_path))
+    out = tmp_path / "out"
+    run_batch(plan([tmp_path / "in"], out, settings), lambda jobs: cluster(ray), Diary(), never)
+    report = json.loads((out / "batch.json").read_text(encoding="utf-8"))
+    found = {Path(file["video"]).stem: (file["state"], file["tries"], len(file["outputs"])) for file in report["files"]}
+    assert found == {"a": ("done", 2, 1), "b": ("failed", 2, 0), "c": ("done", 1, 1)}
+    assert sorted(job.name for job in ray.jobs) == ["a", "a", "b", "b", "c"]
+    workspaces = [job.workspace for job in ray.jobs]
+    assert len(set(workspaces)) == 5  # two tries never write the same file
+    assert sorted(path.name for path in out.iterdir()) == [".batch", "a.csv", "batch.json", "c.csv"]
+    assert not (out / ".batch" / "cluster").exists()
+
+
+def cluster(ray: FakeRay) -> RayCluster:
+    return RayCluster(ray, follow_orders, HERE, most=2, is_reachable=ray.reached)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("begun", "tries"), [(True, 2), (False, 1)])
+def test_a_computer_that_is_silent_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bool, tries: int
+) -> None:
+    monkeypatch.setattr(nodes, "LOOK_SECONDS", 0.0)
+    paths = videos(tmp_path / "in", a="ok", b="ok")
+    ray = FakeRay(lost={"a": begun})
+    found = list(cluster(ray).run(jobs(tmp_path / "out", paths), never, lambda *told: None))
+    assert {job.name: (outcome.state, count) for job, outcome, count in found} == {
+        "a": (JobState.DONE, tries),
+        "b": (JobState.DONE, 1),
+    }
+    assert not (tmp_path / "out" / ".batch" / "cluster").exists()
+
+
+def test_the_head_of_the_cluster_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(nodes, "HEAD_SECONDS", 0.0)
+    videos(tmp_path / "in", a="ok", b="ok", c="ok")
+    settings = BatchSettings((OutputKind.CSV,), engine=weights(tmp_path))
+    out = tmp_path / "out"
+    ray = FakeRay(slow=ALWAYS)
+    ray.head_is_there = False
+    report = run_batch(plan([tmp_path / "in"], out, settings), lambda jobs: cluster(ray), Diary(), never)
+    assert [file.state for file in report.files] == [JobState.FAILED, JobState.FAILED, JobState.WAITING]
+    assert all("start it again" in file.error for file in report.failed)
+    assert ray.ended
+    ray = FakeRay()
+    report = run_batch(plan([tmp_path / "in"], out, settings), lambda jobs: cluster(ray), Diary(), never)
+    assert [file.state for file in report.files] == [JobState.DONE] * 3
+
+
+def test_only_a_long_silence_of_the_head_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nodes, "LOOK_SECONDS", 0.0)
+    reachable = [False, True]
+    asked: list[str] = []
+
+    def list_nodes() -> list[dict[str, Any]]:
+        asked.append("nodes")
+        return [{"NodeID": "a", "Alive": len(asked) == 1}, {"NodeID": "b", "Alive": True}]
+
+    watched = nodes.Nodes(HEAD, list_nodes, lambda address: reachable.pop(0) if reachable else True)
+    assert watched.look() == frozenset()
+    assert (watched.head_lost, asked) == (False, [])
+    assert watched.look() == frozenset()
+    assert watched.look() == {"a"}
+    assert watched.look() == frozenset()  # no news
+    assert (watched.dead, watched.head_lost) == ({"a"}, False)
+
+
+def test_whether_something_answers() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        assert nodes.answers(address)
+    assert not nodes.answers(address)
+
+
+def test_without_jobs_nothing_is_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".batch" / "cluster").mkdir(parents=True)
+    ray = FakeRay()
+    assert run(cluster(ray), []) == {}
+    assert ray.ended
+    assert (tmp_path / ".batch" / "cluster").exists()
+
+
+def test_a_try_that_was_given_up_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workspace = tmp_path / "run" / "1"
+    workspace.mkdir(parents=True)
+    monkeypatch.setattr(task_module, "CHECK_SECONDS", 0.0)
+    check = task_module._StopCheck(workspace)
+    assert not check.stopped()
+    workspace.rmdir()  # its job was started again
+    assert check.stopped()
+    workspace.mkdir()
+    assert check.stopped()
+    check = task_module._StopCheck(workspace)
+    assert not check.stopped()
+    (workspace.parent / task_module.STOP).touch()
+    assert check.stopped()
+
+
+@pytest.mark.parametrize(
+    ("lacks", "message"),
+    [
+        ("folder", "does not see the output folder"),
+        ("video", "does not see the video"),
+        ("version", "another version"),
+    ],
+)
+def test_a_computer_that_cannot_take_part_is_named(tmp_path: Path, lacks: str, message: str) -> None:
+    paths = videos(tmp_path / "in", a="ok")
+    (job,) = jobs(tmp_path / "out", paths, BatchSettings(TABLE.kinds, engine=weights(tmp_path)))
+    job = Job(job.video, job.name, job.kinds, job.folder, job.settings, tmp_path / "workspace")
+    if lacks != "folder":
+        (tmp_path / "workspace").mkdir()
+    if lacks == "video":
+        job.video.unlink()
+    checksum = program_checksum(job.settings.engine.weights) if lacks != "version" else "another"
+    said = run_task(checksum, job.settings.engine.weights, pickle.dumps((follow_orders, job)), "here")
+    assert isinstance(said, str)
+    assert said.startswith(f"The computer {socket.gethostname()} ")
+    assert message in said
+    assert not list(tmp_path.rglob("a.csv"))
+
+
+def test_a_computer_without_the_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    monkeypatch.setitem(sys.modules, "app.batch.task", None)
+    said = remote_task()("checksum", tmp_path, b"not even read")
+    assert isinstance(said, str)
+    assert said.startswith(f"The computer {socket.gethostname()} does not have this program")
+
+
+def test_a_computer_that_cannot_take_part_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    videos(tmp_path / "in", a="ok", b="ok")
+    settings = BatchSettings((OutputKind.CSV,), engine=weights(tmp_path))
+    ray, diary = FakeRay(), Diary()
+    monkeypatch.setattr("app.batch.cluster.program_checksum", lambda weights: "that of this computer")
+    with pytest.raises(UserError, match="has another version"):
+        run_batch(plan([tmp_path / "in"], tmp_path / "out", settings), lambda jobs: cluster(ray), diary, never)
+    assert [file.state for file in diary.ended] == [JobState.FAILED]
+    assert ray.ended
+
+
+def test_the_checksum_tells_programs_and_weights_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = weights(tmp_path).weights
+    before = program_checksum(path)
+
+    def checksum() -> str:
+        program_checksum.cache_clear()
+        return program_checksum(path)
+
+    assert checksum() == before
+    path.with_name("weights-cell.onnx").touch()
+    with_graph = checksum()
+    assert with_graph != before
+    path.write_text("other numbers", encoding="utf-8")
+    assert checksum() not in (before, with_graph)
+    (tmp_path / "app").mkdir()
+    monkeypatch.setattr(task_module, "ROOT", tmp_path)
+    empty = checksum()
+    (tmp_path / "app" / "a.py").touch()
+    assert checksum() != empty
 
 
 @pytest.mark.parametrize(
@@ -104,17 +330,17 @@ def test_a_card_for_each_job_where_there_are_cards(resources: Any, device: str, 
     ray = FakeRay(resources)
     assert RayCluster(ray, follow_orders, HERE, device=device).workers == workers  # type: ignore[arg-type]
     assert ray.options["num_gpus"] == cards
-    assert ray.initialised["address"] is None
+    assert ray.initialised["address"] == "local"  # without one, Ray joins a cluster that it finds
 
 
 def test_stopping_reaches_the_tasks_through_the_folder(tmp_path: Path) -> None:
     paths = videos(tmp_path / "in", a="wait", b="wait", c="ok")
-    (tmp_path / "out" / ".batch").mkdir(parents=True)
     ray = FakeRay(slow=1)
     runner = RayCluster(ray, follow_orders, HERE, most=2)  # type: ignore[arg-type]
     found = run(runner, jobs(tmp_path / "out", paths), lambda: ray.most == 2)  # both of the first tasks were begun
     assert {name: outcome.state for name, outcome in found.items()} == {"a": JobState.STOPPED, "b": JobState.STOPPED}
-    assert list((tmp_path / "out" / ".batch").iterdir()) == []
+    assert sorted(path.name for path in (tmp_path / "out" / "unfinished").iterdir()) == ["a.csv", "b.csv"]
+    assert not (tmp_path / "out" / ".batch" / "cluster").exists()
 
 
 def test_clusters_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,13 +353,20 @@ def test_clusters_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
         import_ray()
 
 
+@pytest.mark.process
 @pytest.mark.filterwarnings("default")
 def test_ray_itself(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="optional")
     paths = videos(tmp_path / "in", a="ok", b="fail", c="die-once", d="die", e="ok")
     runner = RayCluster(import_ray(), follow_orders, HERE, most=2, device="cpu")
-    found = run(runner, jobs(tmp_path / "out", paths))
-    assert {name: outcome.state for name, outcome in found.items()} == {
-        **dict.fromkeys("ace", JobState.DONE),
-        **dict.fromkeys("bd", JobState.FAILED),
+    found = {job.name: (outcome.state, tries) for job, outcome, tries in runner.run(*told(tmp_path / "out", paths))}
+    assert found == {
+        **dict.fromkeys("ae", (JobState.DONE, 1)),
+        "b": (JobState.FAILED, 1),
+        "c": (JobState.DONE, 2),
+        "d": (JobState.FAILED, 2),
     }
+
+
+def told(folder: Path, paths: dict[str, Path]) -> Any:
+    return jobs(folder, paths), never, lambda *progress: None

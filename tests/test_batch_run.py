@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from app.batch.job import BatchSettings, Job, JobState, OutputKind
+from app.batch.report import FileReport
 from app.batch.run import run_batch
 from app.core.errors import RecordingError, UserError
 from app.core.settings import TrackingSettings
@@ -276,3 +277,17 @@ def test_an_input_is_never_an_output(tmp_path: Path, settings: BatchSettings) ->
     assert runner.done == ["a_landmarks"]
     assert "is an input" in report.failed[0].error
     assert paths["a_landmarks"].read_text(encoding="utf-8") == "ok"
+
+
+def test_what_a_killed_run_on_a_cluster_has_left_is_removed(tmp_path: Path, settings: BatchSettings) -> None:
+    videos(tmp_path / "in", a="ok")
+    workspace = tmp_path / "out" / ".batch" / "cluster" / "run" / "try"
+    workspace.mkdir(parents=True)
+    (workspace / "a.csv").touch()
+    assert run(tmp_path / "in", settings)[0] == ["a"]
+    assert not (tmp_path / "out" / ".batch" / "cluster").exists()
+
+
+@pytest.mark.parametrize(("tries", "told"), [(1, ""), (2, ", after 2 tries")])
+def test_a_second_try_is_told(tries: int, told: str) -> None:
+    assert FileReport("a.mp4", JobState.DONE, frames=8, with_face=8, tries=tries).line == f"a.mp4: done, 8 frames{told}"

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import pickle
+import shutil
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
 from app.batch.job import Job, JobState, Outcome, Stopped, Work
+from app.batch.nodes import Nodes
 from app.batch.pool import TRIES, FinishedJob, RunProgress
-from app.batch.records import FOLDER
+from app.batch.records import FOLDER, WORKSPACES
+from app.batch.task import CHECK_SECONDS, STOP, node_file, program_checksum, remote_task
 from app.core.errors import UserError
+from app.core.files import failure
 from app.core.places import ROOT
 
 RAY = "ray==2.60.0"
 HERE = "here"
 """In place of an address: Ray on this computer only."""
-CHECK_SECONDS = 0.5
-"""Seconds between two checks of whether the person wants to stop."""
+_HEAD_LOST = "the head of the Ray cluster does not answer any more; start it again, then run the same command"
 
 
 class Ray(Protocol):
@@ -32,6 +36,8 @@ class Ray(Protocol):
     def wait(self, tasks: list[Any], **options: Any) -> tuple[list[Any], list[Any]]: ...
     def get(self, task: Any) -> Any: ...
     def cluster_resources(self) -> dict[str, float]: ...
+    def nodes(self) -> list[dict[str, Any]]: ...
+    def get_runtime_context(self) -> Any: ...
     def shutdown(self) -> None: ...
 
 
@@ -52,7 +58,7 @@ def import_ray() -> Ray:
 
 
 class RayCluster:
-    """Runs jobs as Ray tasks. One whose worker dies is tried once more, by Ray, perhaps on another computer.
+    """Runs jobs as Ray tasks. One whose worker or computer dies is tried once more, perhaps on another computer.
 
     Args:
         ray: the package.
@@ -60,19 +66,29 @@ class RayCluster:
         address: of the cluster, "auto" for the one this computer belongs to, :data:`HERE` for this computer only.
         most: limit of the jobs at once; None takes what the cluster has room for.
         device: "cpu", "cuda", or "auto": one GPU for each job if the cluster has any.
+        is_reachable: as in :class:`app.batch.nodes.Nodes`.
 
     Raises:
         UserError: the cluster cannot be reached.
     """
 
-    def __init__(self, ray: Ray, work: Work, address: str, *, most: int | None = None, device: str = "auto") -> None:
+    def __init__(
+        self,
+        ray: Ray,
+        work: Work,
+        address: str,
+        *,
+        most: int | None = None,
+        device: str = "auto",
+        is_reachable: Callable[[str], bool] | None = None,
+    ) -> None:
         if most is not None and most < 1:
             raise UserError(f"The number of workers must be at least 1, not {most}.")
         self._ray = ray
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         try:
             ray.init(
-                address=None if address == HERE else address,
+                address="local" if address == HERE else address,
                 runtime_env={"env_vars": {"PYTHONPATH": os.pathsep.join(paths)}},
                 log_to_driver=False,
                 logging_level="error",
@@ -85,9 +101,11 @@ class RayCluster:
         cards = int(resources.get("GPU", 0)) if device != "cpu" else 0
         needs_card = device == "cuda" or cards > 0
         self._most = most or max(1, cards if needs_card else int(resources.get("CPU", 1)))
-        options = {"num_cpus": 1, "num_gpus": int(needs_card), "max_retries": TRIES - 1}
-        self._task = ray.remote(**options)(_do)
+        # Ray's own retries are not counted and, for lack of memory, not limited.
+        options = {"num_cpus": 1, "num_gpus": int(needs_card), "max_retries": 0}
+        self._task = ray.remote(**options)(remote_task())
         self._work = work
+        self._nodes = Nodes(ray.get_runtime_context().gcs_address, ray.nodes, is_reachable)
 
     @property
     def workers(self) -> int:
@@ -96,62 +114,130 @@ class RayCluster:
 
     def run(self, jobs: Sequence[Job], stopped: Stopped, progress: RunProgress) -> Iterator[FinishedJob]:
         """Do ``jobs``; as :meth:`app.batch.pool.ProcessPool.run`, but without progress within a job."""
-        waiting = list(reversed(jobs))
-        running: dict[Any, Job] = {}
-        flag = jobs[0].folder / FOLDER / f"stop-{uuid4().hex}" if jobs else None
+        if not jobs:
+            self._ray.shutdown()
+            return
+        waiting = deque(jobs)
+        tries: Counter[str] = Counter()
+        running: dict[Any, _Try] = {}
         stopping = False
+        place = jobs[0].folder / FOLDER / WORKSPACES / uuid4().hex
         try:
-            while waiting or running:
-                if not stopping and stopped() and flag is not None:
+            while (waiting or running) and not self._nodes.head_lost:
+                if not stopping and stopped():
                     stopping = True
                     waiting.clear()
-                    flag.touch()  # every computer sees the output folder
+                    place.mkdir(parents=True, exist_ok=True)
+                    (place / STOP).touch()  # every computer sees the output folder
                 while waiting and len(running) < self._most:
-                    job = waiting.pop()
-                    running[self._task.remote(self._work, job.with_threads(1), str(flag))] = job
-                ended, _ = self._ray.wait(list(running), num_returns=1, timeout=CHECK_SECONDS) if running else ([], [])
-                for task in ended:
-                    yield running.pop(task), self._result(task, stopping), 1
+                    job = waiting.popleft()
+                    tries[job.name] += 1
+                    attempt = _Try(job, place / uuid4().hex)
+                    running[self._start(attempt)] = attempt
+                for task, found in self._ended(running):
+                    attempt = running.pop(task)
+                    job = attempt.job
+                    if isinstance(found, _NeverBegun):
+                        tries[job.name] -= 1
+                    outcome = None if isinstance(found, Exception) else attempt.adopt(found)
+                    attempt.end()
+                    if outcome is not None:
+                        yield job, outcome, tries[job.name]
+                    elif stopping:
+                        yield job, Outcome(JobState.STOPPED), tries[job.name]
+                    elif tries[job.name] < TRIES:
+                        waiting.appendleft(job)
+                    else:
+                        yield job, _died(job, found), tries[job.name]
         finally:
             # Tasks still running belong to a run that was aborted; Ray ends them with it.
             self._ray.shutdown()
-            if flag is not None:
-                flag.unlink(missing_ok=True)
+            shutil.rmtree(place.parent, ignore_errors=True)
 
-    def _result(self, task: Any, stopping: bool) -> Outcome:
+    def _start(self, attempt: _Try) -> Any:
+        weights = attempt.job.settings.engine.weights
         try:
-            outcome: Outcome = self._ray.get(task)
-        except Exception as error:  # ray raises many types of its own; a dead worker is one
-            reason = (str(error).splitlines() or [""])[0].rstrip(".")
-            if stopping:
-                return Outcome(JobState.STOPPED)
-            return Outcome(
-                JobState.FAILED, f"A task of Ray ended early, {TRIES} times ({type(error).__name__}: {reason})."
-            )
-        return outcome
+            attempt.workspace.mkdir(parents=True)
+        except OSError as error:
+            raise failure(attempt.workspace, error) from error
+        pickled = pickle.dumps((self._work, attempt.job_in_workspace))
+        return self._task.remote(program_checksum(weights), weights, pickled)
+
+    def _ended(self, running: Mapping[Any, _Try]) -> Iterator[tuple[Any, Outcome | str | Exception]]:
+        """Wait a little; yield tasks that have ended, with what they returned or why they did not."""
+        ended, _ = self._ray.wait(list(running), num_returns=1, timeout=CHECK_SECONDS) if running else ([], [])
+        for task in ended:
+            try:
+                yield task, self._ray.get(task)
+            except Exception as error:  # ray raises many types of its own; a dead worker is one
+                yield task, error
+        if ended:
+            return
+        new = self._nodes.look()
+        for task, attempt in list(running.items()):
+            node = attempt.node
+            if self._nodes.head_lost:
+                yield task, _unfinished(attempt.job, _HEAD_LOST)
+            elif node in self._nodes.dead:
+                yield task, ConnectionError("its computer does not answer any more")
+            elif node is None and new:
+                yield task, _NeverBegun("its computer may be lost")
 
 
-def _do(work: Work, job: Job, flag: str) -> Outcome:
-    """Do a job on any computer; a file signals that it should stop."""
-    return work(job, _StopFile(Path(flag)).stopped, _no_progress)
+class _NeverBegun(Exception):
+    """No computer has begun a try yet, and it may have been sent to one that is gone."""
 
 
-class _StopFile:
-    """Checks twice a second whether a file exists; more often would load a network disk."""
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One try of a job.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._next = 0.0
-        self._there = False
+    Attributes:
+        job: as it was given to the runner.
+        workspace: where this try writes. Once it is gone, the try ends, should it still go on somewhere.
+    """
 
-    def stopped(self) -> bool:
-        now = time.monotonic()
-        if not self._there and now >= self._next:
-            self._next = now + CHECK_SECONDS
-            with contextlib.suppress(OSError):
-                self._there = self._path.exists()
-        return self._there
+    job: Job
+    workspace: Path
+
+    @property
+    def job_in_workspace(self) -> Job:
+        return replace(self.job.with_threads(1), workspace=self.workspace)
+
+    @property
+    def node(self) -> str | None:
+        """Return Ray's name for the computer that has begun this try; None if none has."""
+        try:
+            return node_file(self.workspace).read_text(encoding="ascii") or None
+        except OSError:
+            return None
+
+    def adopt(self, found: Outcome | str) -> Outcome:
+        """Move what was written to where other workers write it; ``found`` is what the task has returned."""
+        if isinstance(found, str):
+            return Outcome(JobState.FAILED, found, fatal=True)
+        for kind in self.job.kinds:
+            written, path = self.job_in_workspace.unfinished(kind), self.job.unfinished(kind)
+            try:
+                if path.is_dir():
+                    shutil.rmtree(path)
+                if written.exists():
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    written.replace(path)
+            except OSError as error:
+                return replace(found, state=JobState.FAILED, error=str(failure(path, error)))
+        return found
+
+    def end(self) -> None:
+        """Remove the workspace."""
+        shutil.rmtree(self.workspace, ignore_errors=True)
+        node_file(self.workspace).unlink(missing_ok=True)
 
 
-def _no_progress(frames: int, total: int | None) -> None:
-    """No-op callback."""
+def _died(job: Job, error: object) -> Outcome:
+    reason = (str(error).splitlines() or [""])[0].rstrip(".")
+    return _unfinished(job, f"its task of Ray ended early, {TRIES} times ({type(error).__name__}: {reason})")
+
+
+def _unfinished(job: Job, reason: str) -> Outcome:
+    return Outcome(JobState.FAILED, f"{job.video} was not finished: {reason}.")

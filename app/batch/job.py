@@ -72,6 +72,7 @@ class Job:
         kinds: outputs to make.
         folder: where all outputs go.
         settings: of the run.
+        workspace: folder in which the outputs grow; None for the one of all jobs, which :data:`UNFINISHED` names.
     """
 
     video: Path
@@ -79,6 +80,7 @@ class Job:
     kinds: tuple[OutputKind, ...]
     folder: Path
     settings: BatchSettings
+    workspace: Path | None = None
 
     def output(self, kind: OutputKind) -> Path:
         """Return where a finished output is."""
@@ -86,7 +88,7 @@ class Job:
 
     def unfinished(self, kind: OutputKind) -> Path:
         """Return where an output grows."""
-        return self.folder / UNFINISHED / f"{self.name}{kind.ending}"
+        return (self.workspace or self.folder / UNFINISHED) / f"{self.name}{kind.ending}"
 
     def with_threads(self, threads: int) -> Job:
         """Return the same job for an engine with that many threads, unless the person chose a number."""

@@ -20,6 +20,8 @@ from model.weights import sha256
 
 FOLDER = ".batch"
 RECORDS = "records"
+WORKSPACES = "cluster"
+"""Folder of a run on a cluster. Every try of a job has a workspace of its own in it: two never write the same file."""
 FORMAT = "ldeq-live batch record"
 FORM = 1
 

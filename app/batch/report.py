@@ -48,9 +48,10 @@ class FileReport:
         if self.state == JobState.FAILED:
             return self.error
         speed = f", {self.frames / self.seconds:.1f} fps" if self.seconds > 0 else ""
+        again = f", after {self.tries} tries" if self.tries > 1 else ""
         faces = "" if self.with_face or not self.frames else ", no face"
         remarks = "".join(f"; {remark}" for remark in self.remarks)
-        return f"{self.video}: {self.state}, {self.frames} frames{speed}{faces}{remarks}"
+        return f"{self.video}: {self.state}, {self.frames} frames{speed}{again}{faces}{remarks}"
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from app.batch.inputs import Inputs
 from app.batch.job import UNFINISHED, BatchSettings, Job, JobState, Outcome, OutputKind, SourceIdentity, Stopped
 from app.batch.names import output_names
 from app.batch.pool import FinishedJob, RunProgress
-from app.batch.records import FOLDER, OutputState, Records, make_of
+from app.batch.records import FOLDER, WORKSPACES, OutputState, Records, make_of
 from app.batch.report import BatchReport, FileReport
 from app.core.errors import RecordingError, UserError
 from app.core.files import failure
@@ -92,6 +92,8 @@ def run_batch(plan: BatchPlan, open_runner: OpenRunner, listener: Listener, stop
     weights = _weights_checksum(plan.settings.engine.weights)
     report = BatchReport(plan.folder, {**to_plain(plan.settings), "weights_sha256": weights})
     with _exclusive_folder(plan.folder):
+        # Left by a run that was killed. A computer of its cluster that still tracks stops when its workspace is gone.
+        shutil.rmtree(plan.folder / FOLDER / WORKSPACES, ignore_errors=True)
         batch = _Batch(plan, weights, listener, report)
         try:
             batch.do(open_runner, stopped)
