@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gc
 import subprocess
 import sys
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -146,6 +148,32 @@ def test_large_parquet_has_row_groups(tmp_path: Path, monkeypatch: pytest.Monkey
     file = pyarrow.parquet.ParquetFile(path)
     assert file.num_row_groups == 3
     assert file.read().column("frame").to_pylist() == list(range(25))
+
+
+def test_parquet_keeps_no_results_until_they_are_written(tmp_path: Path) -> None:
+    table = open_table(tmp_path / "out.parquet")
+    item = result(0)
+    landmarks = weakref.ref(item.faces[0].estimate.landmarks)
+    table.write(item, 0.0)
+    del item
+    gc.collect()
+    assert landmarks() is None
+    table.close()
+
+
+def test_parquet_tells_unknown_values_of_a_full_group_from_those_of_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "ROW_GROUP", 2)
+    radii = np.linspace(1, 20, 98, dtype=np.float32)
+    measured = replace(estimate(), radius80=radii)
+    path = tmp_path / "out.parquet"
+    write(path, *(result(i, faces=faces) for i, faces in enumerate(([measured], [measured], [], [estimate()]))))
+    first, _, nobody, without = read(path)
+    assert first["r80_97"] == 20
+    assert nobody["x0"] is nobody["mode"] is nobody["r80_97"] is None
+    assert without["x0"] == first["x0"]
+    assert without["r80_97"] is None
 
 
 def test_parquet_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
