@@ -8,7 +8,7 @@ import pytest
 from app.core.modes import Mode
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.live.presenters.heatmap import HeatKind, heat_view, live_heat
-from app.gui.presenters.canonical_face import canonical_face, heat_field
+from app.gui.presenters.canonical_face import REACH, canonical_face, heat_field
 from app.gui.presenters.colour_scale import (
     CHANGE_COLOURS,
     CHANGE_STOPS,
@@ -70,6 +70,18 @@ class TestCanonicalFace:
                 field.top + (row + 0.5) * field.height / height,
             )
             np.testing.assert_allclose(found, canonical_face()[point], atol=0.03)
+
+    def test_weights_fall_with_the_distance_to_the_power_of_three_and_a_half(self) -> None:
+        field = heat_field()
+        rows, columns = field.cover.shape
+        row, column = 20, 30
+        cell = (
+            field.left + (column + 0.5) * field.width / columns,
+            field.top + (row + 0.5) * field.height / rows,
+        )
+        distance = np.hypot(*(canonical_face() - cell).T)
+        expected = (distance**2 + REACH**2) ** -1.75
+        np.testing.assert_allclose(field.weights[row * columns + column], expected / expected.sum(), rtol=1e-4)
 
     def test_covers_the_face_and_not_its_corners(self) -> None:
         cover = heat_field().cover
