@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, Palette, Theme
@@ -92,6 +92,34 @@ def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot
     assert (manager.choice, theme.palette()) == ("dark", DARK)
     with qtbot.assertNotEmitted(manager.changed):
         manager.choose(Theme.DARK)
+
+
+def test_pages_out_of_sight_follow_one_at_a_time_in_the_newest_colours(qapp: QApplication, qtbot: QtBot) -> None:
+    theme.apply(qapp, DARK)
+    window, pages = QMainWindow(), QStackedWidget()
+    window.setCentralWidget(pages)
+    styled: list[tuple[int, str]] = []
+
+    class Page(QWidget):
+        def setStyleSheet(self, sheet: str) -> None:
+            styled.append((pages.indexOf(self), sheet))
+            super().setStyleSheet(sheet)
+
+    for _ in range(3):
+        pages.addWidget(Page())
+    qtbot.addWidget(window)
+    window.show()
+    theme.restyle(qapp, LIGHT)
+    theme.restyle(qapp, DARK)
+    theme.restyle(qapp, LIGHT)
+    assert [place for place, _ in styled] == [0, 0, 0]
+    while len(styled) < 5:
+        before = len(styled)
+        qapp.processEvents()
+        assert len(styled) <= before + 1
+    light = theme.style_sheet(LIGHT)
+    assert styled[3:] == [(1, light), (2, light)]
+    assert {pages.widget(place).styleSheet() for place in range(3)} == {light}
 
 
 def test_a_window_that_is_made_later_wears_the_same(qapp: QApplication, qtbot: QtBot) -> None:
