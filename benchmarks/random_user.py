@@ -24,6 +24,7 @@ from app.sessions.session import open_session
 
 if TYPE_CHECKING:
     from app.gui.main_window import MainWindow
+    from benchmarks.watchdog import Watchdog
 
 NEVER = {ActionName.QUIT, ActionName.SOURCE}
 """A menu waits for somebody to choose from it; the sources in it are played without it."""
@@ -48,6 +49,7 @@ class RandomUser:
         folder: where it records.
         sources: what may be played, some of which cannot be.
         dice: decides.
+        watchdog: counts what is done as turns of the window's thread.
         done: how often what was done.
         checked: recordings that were opened, with what was wrong with them.
     """
@@ -56,6 +58,7 @@ class RandomUser:
     folder: Path
     sources: tuple[str, ...]
     dice: random.Random
+    watchdog: Watchdog
     done: collections.Counter[str] = field(default_factory=collections.Counter)
     checked: dict[str, str] = field(default_factory=dict)
 
@@ -63,7 +66,7 @@ class RandomUser:
         """Do one thing."""
         name, doing = self.dice.choice(self._choices())
         self.done[name] += 1
-        doing()
+        self.watchdog.call(name, doing)
 
     def check_recordings(self) -> None:
         """Open every recording that is finished, note what is wrong with it, and delete all but the newest."""
@@ -115,14 +118,22 @@ BUSY_SECONDS = 20.0
 CALM_SECONDS = 4.0
 
 
-def soak(minutes: float, seed: int) -> dict[str, Any]:
-    """Let somebody loose on the window, calm down every now and then, and return what grew meanwhile."""
+def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
+    """Let somebody loose on the window, calm down every now and then, and return what grew meanwhile.
+
+    Args:
+        minutes: to run.
+        seed: of what the user does.
+        engine: of :class:`app.core.settings.EngineSettings`.
+    """
     from app.sources.opencv import forget_qt_plugins
 
     forget_qt_plugins()
     from PySide6.QtWidgets import QApplication
 
     from app.core.places import DEMO_CLIP
+    from app.core.settings import EngineSettings
+    from app.gui.live.presenters.model import ModelInUse
     from app.gui.live.presenters.remembered import Remembered
     from app.gui.live.presenters.settings import LiveSettings
     from app.gui.window import make_window
@@ -143,10 +154,11 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
             "camera:99",
             "gone.mp4",
         )
-        window = make_window(LiveSettings(Remembered(source="demo", folder=folder, tour_seen=True)))
+        remembered = Remembered(source="demo", folder=folder, tour_seen=True)
+        window = make_window(LiveSettings(remembered, model=ModelInUse(EngineSettings(**engine))))
         window.show()
         window.begin()
-        user = RandomUser(window, folder, sources, random.Random(seed))
+        user = RandomUser(window, folder, sources, random.Random(seed), watchdog)
         unexplained: list[int] = []
         started = time.perf_counter()
         while (now := time.perf_counter() - started) < 60 * minutes:
@@ -154,7 +166,7 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
                 user.act()
                 watchdog.spin(application, user.dice.uniform(0.02, 0.6))
                 unexplained += missing(window)
-            user.calm_down()
+            watchdog.call("calm down", user.calm_down)
             watchdog.spin(application, CALM_SECONDS)
             user.check_recordings()
             gc.collect()
@@ -183,6 +195,7 @@ def soak(minutes: float, seed: int) -> dict[str, Any]:
         "files": (warm[0]["files"], warm[-1]["files"]),
         "unexplained_frames": sum(unexplained),
         **watchdog.figures(),
+        "long_turns": watchdog.long_turns,
         "samples": samples,
     }
 

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.memory import share_one_heap
+from app.core.places import DEMO_CLIP
 from benchmarks.own_process import open_files, resident
 
 WARM_UP_SECONDS = 60.0
@@ -35,6 +36,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--fps", type=float, default=30.0, help="rate of the live source")
+    parser.add_argument("--video", type=Path, default=DEMO_CLIP, help="what plays; a smaller one costs less")
+    parser.add_argument("--weights", type=Path, help="of a smaller model, which costs less")
+    parser.add_argument("--threads", type=int, help="of the engine")
     parser.add_argument("--panels", action="store_true", help="with every panel open and comparing off")
     parser.add_argument("--no-recording", action="store_true")
     parser.add_argument("--random", action="store_true", help="with somebody who does anything at all")
@@ -43,20 +47,23 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     share_one_heap()  # as the program does
+    engine = {"threads": arguments.threads} | ({"weights": arguments.weights} if arguments.weights else {})
     if arguments.random:
         from benchmarks.random_user import soak
 
-        figures = soak(arguments.minutes, arguments.seed)
+        figures = soak(arguments.minutes, arguments.seed, **engine)
     else:
-        figures = run(arguments)
+        figures = run(arguments, **engine)
     for name, value in figures.items():
-        if name != "samples":
+        if name not in ("samples", "long_turns"):
             print(f"{name:<24} {value}")
+    for turn in figures["long_turns"]:
+        print(turn)
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
 
 
-def run(arguments: argparse.Namespace) -> dict[str, Any]:
+def run(arguments: argparse.Namespace, **engine: Any) -> dict[str, Any]:
     """Play and return the figures."""
     from app.sources.opencv import forget_qt_plugins
 
@@ -71,7 +78,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
     watchdog = Watchdog()
     samples: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
-        window = open_window(stream_settings(Path(folder)), arguments.fps)
+        window = open_window(stream_settings(Path(folder), arguments.video, **engine), arguments.fps)
         window.resize(1440, 860)
         window.show()
         window.begin()
@@ -121,6 +128,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "dropped": finished.dropped if finished else None,
         "recording_error": finished.error if finished else None,
         **watchdog.figures(),
+        "long_turns": watchdog.long_turns,
         "samples": samples,
     }
 
