@@ -15,6 +15,7 @@ from app.cli import train as train_command
 from app.core.errors import EXIT_BAD_INPUT
 from app.core.places import FACE_MESH
 from model.config import LdeqConfig
+from model.conventions import SHIFT_300W, moved_right, to_300w
 from model.errors import ModelError
 from model.network import Ldeq, normalise_image
 from model.topology import POINTS
@@ -96,6 +97,14 @@ def test_wflw_labels_move_to_where_mirror_images_agree() -> None:
     torch.testing.assert_close(step[0, :, 0], (-WFLW_SHIFT * distance).expand(POINTS), atol=1e-4, rtol=0)
     assert not step[0, :, 1].any()
     assert not step[1].any()
+
+
+def test_68_points_are_learned_where_mirror_images_agree() -> None:
+    faces = faces_of("wflw", "300w")
+    found = faces.of_300w()
+    assert found.sources.tolist() == ["300w"]
+    written = to_300w(faces.landmarks[1:])
+    torch.testing.assert_close(moved_right(found.landmarks, SHIFT_300W), written, atol=1e-2, rtol=0)
 
 
 def test_faces_of_the_test_set_teach_nothing(tmp_path: Path) -> None:

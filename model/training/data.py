@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.conventions import to_300w
+from model.conventions import SHIFT_300W, moved_right, to_300w
 from model.errors import ModelError
-from model.topology import POINTS, TO_68, eye_corners
+from model.topology import POINTS, TO_68
 
 CANVAS = 320
 LABELS = "labels.npz"
@@ -56,7 +56,10 @@ class Faces:
         return Faces(self.images[rows], self.landmarks[rows], self.weights[rows], self.sources[rows.numpy()])
 
     def of_300w(self) -> Faces:
-        """Return the faces of 300W with the 68 points that people placed there, in 300W's own convention.
+        """Return the faces of 300W with the 68 points that people placed there, where their mirror images agree.
+
+        The points follow 300W's own convention but for :data:`model.conventions.SHIFT_300W`, which mirrored training
+        cannot learn; ``evaluate 300w`` adds it to what a model finds.
 
         Raises:
             ModelError: where there are none.
@@ -64,16 +67,15 @@ class Faces:
         own = torch.from_numpy(self.sources == W300)
         if not own.any():
             raise ModelError(f"68 points are trained on faces of source {W300}, and there are none")
-        landmarks, weights = to_300w(self.landmarks[own]), self.weights[own][:, TO_68]
+        landmarks = moved_right(to_300w(self.landmarks[own]), -SHIFT_300W)
+        weights = self.weights[own][:, TO_68]
         return Faces(self.images[own], landmarks, weights, self.sources[own.numpy()])
 
     def mirror_consistent(self) -> Faces:
         """Return the faces with the labels of WFLW where their mirror images agree (:data:`WFLW_SHIFT`)."""
         landmarks = self.landmarks.clone()
         own = torch.from_numpy(self.sources == WFLW)
-        left, right = eye_corners(landmarks.shape[1])
-        distance = (landmarks[own, right] - landmarks[own, left]).norm(dim=-1)
-        landmarks[own, :, 0] -= WFLW_SHIFT * distance[:, None]
+        landmarks[own] = moved_right(landmarks[own], -WFLW_SHIFT)
         return replace(self, landmarks=landmarks)
 
     def draw_weights(self, factors: Mapping[str, float]) -> Tensor:

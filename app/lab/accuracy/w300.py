@@ -14,7 +14,7 @@ from app.core.errors import UserError
 from app.lab.accuracy.pictures import read_picture
 from app.lab.accuracy.predict import Predictor
 from model.config import LANDMARKS
-from model.conventions import to_300w
+from model.conventions import SHIFT_300W, moved_right, to_300w
 from model.metrics.accuracy import nme
 from model.metrics.confidence import AccuracyFigures, accuracy_figures
 from model.topology import REGIONS, TO_68, inter_pupil_68, region_points
@@ -98,7 +98,10 @@ def read_pts(path: Path) -> NDArray[np.float32]:
 
 
 def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result:
-    """Solve every face in the box of its labels and compare; 98 points become 300W's 68, see :mod:`model.conventions`.
+    """Solve every face in the box of its labels and compare.
+
+    98 points become 300W's 68, and all points move right by what mirrored training cannot learn, see
+    :mod:`model.conventions`.
 
     Raises:
         UserError: for pictures that cannot be read, and where no face at all was found.
@@ -113,7 +116,7 @@ def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result
         if prediction is None or not np.isfinite(prediction.landmarks).all():
             continue
         points = prediction.landmarks
-        found[index] = to_300w(points) if len(points) == LANDMARKS else points
+        found[index] = moved_right(to_300w(points) if len(points) == LANDMARKS else points, SHIFT_300W)
         evaluations.append(prediction.evaluations)
     if not evaluations:
         raise UserError("The tracker found none of the faces; try --crop rect.")
