@@ -30,7 +30,7 @@ from model.training.augment import Augmentation, augment, augment_twice
 from model.training.data import CANVAS, Faces, load_faces
 from model.training.loop import CHECKPOINT, train
 from model.training.objective import LossWeights, Moves, landmark_loss, moved_state
-from model.training.recipe import ALIGNMENTS, GRADIENTS, IMPLICIT, Recipe, Stage, recipe_for
+from model.training.recipe import ALIGNMENTS, GRADIENTS, IMPLICIT, Recipe, Stage, conversion_for, recipe_for
 from model.training.semantic import ALIGNED
 from model.weights import load_weights, read_card, save_weights
 
@@ -512,6 +512,9 @@ def test_options_reach_the_recipe(folder: Path, tmp_path: Path, monkeypatch: pyt
     assert plain == recipe_for("ldeq-s")
     assert (changed.model.landmarks, changed.model.input_size, changed.model.name) == (68, 128, "ldeq-s-68")
     assert {stage.input_size for stage in changed.stages} == {128}
+    assert changed.stages == tuple(
+        dataclasses.replace(stage, input_size=128) for stage in conversion_for("ldeq-s").stages
+    )
     assert (changed.alignments, changed.learning_rate, changed.gradient, changed.minutes) == (
         ALIGNMENTS,
         2e-4,

@@ -86,16 +86,14 @@ def run(args: argparse.Namespace) -> int:
     """
     from dataclasses import replace
 
-    from model.training.recipe import ALIGNMENTS, recipe_for, recipe_of_68, recipe_of_size
+    from model.training.recipe import ALIGNMENTS, conversion_for, recipe_for, recipe_of_size
 
     _check(args)
     if args.recipe is not None:
         return make_weights(args)
-    recipe = recipe_for(args.config, args.minutes)
+    recipe = (conversion_for if args.landmarks == 68 else recipe_for)(args.config, args.minutes)
     if args.gradient is not None:
         recipe = replace(recipe, gradient=args.gradient)
-    if args.landmarks == 68:
-        recipe = recipe_of_68(recipe)
     if args.input_size is not None:
         recipe = recipe_of_size(recipe, args.input_size)
     if args.learning_rate is not None:
