@@ -82,7 +82,7 @@ def search_labels(
     if config.landmarks != faces.landmarks.shape[1]:
         raise ModelError(f"the model finds {config.landmarks} points, the faces have {faces.landmarks.shape[1]}")
     some = torch.linspace(0, len(faces) - 1, min(NOISE_FACES, len(faces))).long()
-    seen = [_seen(model, faces, part, size) for part in torch.split(some, batch)]
+    seen = [mirrored_heatmaps(model, faces, part, size) for part in torch.split(some, batch)]
     points, spread = (torch.cat(parts) for parts in zip(*(read_points(z) for z, _ in seen), strict=True))
     labels = torch.cat([labels for _, labels in seen])
     noise = fit_noise(points, spread, labels, faces.weights[some], settings.label_share)
@@ -97,8 +97,18 @@ def search_labels(
     return aligned, movements(faces, moved, torch.cat(network))
 
 
-def _seen(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Return the heatmaps of some faces and their labels in crop units."""
+def mirrored_heatmaps(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Return the heatmaps of some faces, the mean of those of the plain and the mirrored picture, and their labels.
+
+    Args:
+        model: in evaluation mode, on the faces' device.
+        faces: with their labels, whose boxes the crops are cut by.
+        chosen: rows of the faces.
+        size: side of the crops in pixels.
+
+    Returns:
+        heatmaps (n, k, h, h) and labels (n, k, 2) in crop units.
+    """
     config = model.config
     crops, labels = plain_crops(faces.images[chosen], faces.landmarks[chosen], size, config.crop_scale)
     mirror = torch.as_tensor(mirror_map(config.landmarks), device=crops.device)
@@ -107,7 +117,7 @@ def _seen(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> tuple[Tensor,
 
 def mirrored_points(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> Tensor:
     """Return a model's points (n, k, 2) of some faces in crop units, from the plain and the mirrored picture."""
-    points: Tensor = read_points(_seen(model, faces, chosen, size)[0])[0]
+    points: Tensor = read_points(mirrored_heatmaps(model, faces, chosen, size)[0])[0]
     return points
 
 
@@ -115,7 +125,7 @@ def _search(
     model: Ldeq, faces: Faces, chosen: Tensor, size: int, noise: Noise, settings: AlignmentSettings
 ) -> tuple[Tensor, Tensor]:
     """Return the labels found and the network's own points, in picture pixels."""
-    heatmaps, labels = _seen(model, faces, chosen, size)
+    heatmaps, labels = mirrored_heatmaps(model, faces, chosen, size)
     found = align(heatmaps, labels, faces.weights[chosen], noise, settings)
     given = faces.landmarks[chosen]
     moved = from_crop(found, given, model.config.crop_scale)
