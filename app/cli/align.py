@@ -33,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--label-share",
         type=float,
         metavar="S",
-        help="how much of the disagreement is the labels' fault, between 0 and 1 (default: 0.5)",
+        help="how much of the disagreement is the labels' fault, between 0 and 1 (default: 0.25)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     return parser

@@ -54,7 +54,7 @@ class AlignmentSettings:
     steps: int = 4
     patch: int = 3
     floor: float = 0.05
-    label_share: float = 0.5
+    label_share: float = 0.25
     seen: float = 0.5
 
     def __post_init__(self) -> None:
