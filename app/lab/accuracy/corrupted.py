@@ -130,7 +130,7 @@ def search(seen: Seen, labels: Tensor, settings: AlignmentSettings) -> tuple[Ten
     points, spread = read_points(seen.heatmaps)
     noise = fit_noise(points, spread, labels, weights, settings.label_share)
     parts = zip(*(values.split(BATCH) for values in (seen.heatmaps, labels, weights)), strict=True)
-    found = torch.cat([align(*part, noise, settings) for part in parts])
+    found = torch.cat([align(heatmaps, own, trust, noise, settings) for heatmaps, own, trust in parts])
     given = replace(seen.faces, landmarks=labels)
     return without_common(given, found), without_common(given, points)
 
