@@ -363,6 +363,9 @@ def broken(fault: str, here: Node, victim: Node, videos: Path, out: Path) -> dic
         if fault != "cable":
             victim.cut_power()
         at = time.monotonic()
+        if fault != "head":
+            wait_for(lambda: batch.poll() is not None or torn & interrupted(here, out), None)
+        again_at = time.monotonic()
         said, _ = batch.communicate(timeout=PATIENCE_SECONDS)
         ended = time.monotonic()
         if fault == "cable":
@@ -391,6 +394,7 @@ def broken(fault: str, here: Node, victim: Node, videos: Path, out: Path) -> dic
         "states": report["counts"],
         "exit code": batch.returncode,
         "seconds before the fault": round(at - started, 1),
+        "seconds until the second try": None if fault == "head" else round(again_at - at, 1),
         "seconds after the fault": round(ended - at, 1),
         "said": said.splitlines(),
         "wrong": wrong,
@@ -400,7 +404,7 @@ def broken(fault: str, here: Node, victim: Node, videos: Path, out: Path) -> dic
 def interrupted(node: Node, out: Path) -> set[str]:
     """Return the names of the videos whose outputs this computer has open."""
     paths = (Path(path) for path in node.writes(out))
-    return {part[:2] for path in paths for part in path.relative_to(out).parts if re.match(r"\d\d(\D|$)", part)}
+    return {part[:2] for path in paths for part in path.relative_to(out).parts if re.fullmatch(r"\d\d([._].*)?", part)}
 
 
 def continued(here: Node, videos: Path, out: Path, cpus: int) -> dict[str, Any]:

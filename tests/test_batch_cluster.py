@@ -197,6 +197,7 @@ def test_the_head_of_the_cluster_is_lost(tmp_path: Path, monkeypatch: pytest.Mon
     report = run_batch(plan([tmp_path / "in"], out, settings), lambda jobs: cluster(ray), Diary(), never)
     assert [file.state for file in report.files] == [JobState.FAILED, JobState.FAILED, JobState.WAITING]
     assert all("start it again" in file.error for file in report.failed)
+    assert sorted(path.name for path in out.iterdir()) == [".batch", "batch.json"]
     assert ray.ended
     ray = FakeRay()
     report = run_batch(plan([tmp_path / "in"], out, settings), lambda jobs: cluster(ray), Diary(), never)
@@ -219,6 +220,15 @@ def test_only_a_long_silence_of_the_head_counts(monkeypatch: pytest.MonkeyPatch)
     assert watched.look() == {"a"}
     assert watched.look() == frozenset()  # no news
     assert (watched.dead, watched.head_lost) == ({"a"}, False)
+
+
+def test_a_head_that_is_not_known_is_not_watched() -> None:
+    def refuse(address: str) -> bool:
+        raise AssertionError(address)
+
+    watched = nodes.Nodes(None, lambda: [{"NodeID": "a", "Alive": False}], refuse)
+    assert watched.look() == {"a"}
+    assert not watched.head_lost
 
 
 def test_whether_something_answers() -> None:

@@ -101,11 +101,12 @@ class RayCluster:
         cards = int(resources.get("GPU", 0)) if device != "cpu" else 0
         needs_card = device == "cuda" or cards > 0
         self._most = most or max(1, cards if needs_card else int(resources.get("CPU", 1)))
-        # Ray's own retries are not counted and, for lack of memory, not limited.
+        # Ray does not tell about its own retries, and limits those for lack of memory separately.
         options = {"num_cpus": 1, "num_gpus": int(needs_card), "max_retries": 0}
         self._task = ray.remote(**options)(remote_task())
         self._work = work
-        self._nodes = Nodes(ray.get_runtime_context().gcs_address, ray.nodes, is_reachable)
+        head = getattr(ray.get_runtime_context(), "gcs_address", None)  # not known to a Ray client (ray://)
+        self._nodes = Nodes(head, ray.nodes, is_reachable)
 
     @property
     def workers(self) -> int:
@@ -143,6 +144,8 @@ class RayCluster:
                     attempt.end()
                     if outcome is not None:
                         yield job, outcome, tries[job.name]
+                    elif isinstance(found, _HeadLost):
+                        yield job, _unfinished(job, _HEAD_LOST), tries[job.name]
                     elif stopping:
                         yield job, Outcome(JobState.STOPPED), tries[job.name]
                     elif tries[job.name] < TRIES:
@@ -177,11 +180,15 @@ class RayCluster:
         for task, attempt in list(running.items()):
             node = attempt.node
             if self._nodes.head_lost:
-                yield task, _unfinished(attempt.job, _HEAD_LOST)
+                yield task, _HeadLost()
             elif node in self._nodes.dead:
                 yield task, ConnectionError("its computer does not answer any more")
             elif node is None and new:
                 yield task, _NeverBegun("its computer may be lost")
+
+
+class _HeadLost(Exception):
+    """The cluster is gone. The computer that tracks may still be there, but what it returns arrives nowhere."""
 
 
 class _NeverBegun(Exception):

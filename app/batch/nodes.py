@@ -1,7 +1,7 @@
 """Which computers of a Ray cluster are still there.
 
-Ray knows within a minute that a computer has lost its power, but its tasks there end only when the network reports the
-connection as broken, which takes minutes; and if the head of the cluster is gone, Ray ends this process after a minute.
+Ray knows after about a minute that a computer has lost its power, but ends its tasks there only when the network says
+that the connection is broken, which takes minutes. If the head of the cluster is gone, Ray answers no more questions.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Nodes:
     """Watches the computers of a cluster.
 
     Args:
-        head: host:port of the cluster's head.
+        head: host:port of the cluster's head; None if it is not known, and so not watched.
         list_nodes: as ``ray.nodes``; must not be called while the head is out of reach.
         is_reachable: whether something answers at host:port.
 
@@ -33,7 +33,7 @@ class Nodes:
 
     def __init__(
         self,
-        head: str,
+        head: str | None,
         list_nodes: Callable[[], list[dict[str, Any]]],
         is_reachable: Callable[[str], bool] | None = None,
     ) -> None:
@@ -51,7 +51,7 @@ class Nodes:
         if now < self._next:
             return frozenset()
         self._next = now + LOOK_SECONDS
-        if not self._is_reachable(self._head):
+        if self._head is not None and not self._is_reachable(self._head):
             self.head_lost = time.monotonic() - self._seen >= HEAD_SECONDS
             return frozenset()
         self._seen = now
