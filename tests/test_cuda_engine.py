@@ -399,10 +399,13 @@ def test_a_settled_frame_is_one_evaluation_and_two_decodes(
     assert (engine.evaluations, engine.decodes) == (1, 2)
 
 
-def test_a_state_is_moved_on_the_device_as_it_is_on_the_processor(monkeypatch: pytest.MonkeyPatch, device: str) -> None:
+@pytest.mark.parametrize("new", [Crop(57, 46, 52), Crop(57, 46, 40)])
+def test_a_state_is_moved_on_the_device_as_it_is_on_the_processor(
+    monkeypatch: pytest.MonkeyPatch, device: str, new: Crop
+) -> None:
     random = np.random.default_rng(0)
     state = random.random((1, 98, 16, 16), np.float32)
-    old, new = Crop(50, 50, 40), Crop(57, 46, 52)
+    old = Crop(50, 50, 40)
     for motion in (None, random.normal(0, 0.3, (98, 2)), np.full((98, 2), np.nan), np.full((98, 2), 1e30)):
         expected = warm_start.warp_state(state, old, new, True, motion)
         with monkeypatch.context() as patched:

@@ -116,6 +116,21 @@ def test_moved_state_points_at_the_same_place_in_the_frame(new: Crop, half_pixel
     assert np.abs(before - after).max() < 0.35
 
 
+@pytest.mark.parametrize("side", [80.0, 66.0, 97.0])
+def test_a_state_is_moved_as_by_dense_matrices_of_linear_interpolation(side: float) -> None:
+    random = np.random.default_rng(3)
+    state = random.random((1, 98, 16, 16)).astype(np.float32)
+    motion = random.normal(0, 0.2, (98, 2))
+    new = Crop(106.3, 85.1, side)
+    moved = warp_state(state, CROP, new, True, motion)
+    cells = np.arange(16)
+    for heatmap, result, shift in zip(state[0], moved[0], motion, strict=True):
+        corners = np.array([new.left, new.top]) - shift * side - (CROP.left, CROP.top)
+        places = (corners[:, None] + (cells + 0.5) / 16 * side) / CROP.side * 16 - 0.5
+        columns, rows = np.maximum(0, 1 - np.abs(places[:, :, None] - cells))
+        np.testing.assert_allclose(result, rows @ heatmap @ columns.T, atol=1e-5)
+
+
 def test_state_of_an_unmoved_crop_is_untouched() -> None:
     engine = SquareEngine()
     z = injection(engine)

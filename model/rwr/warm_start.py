@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
@@ -13,8 +15,6 @@ from model.geometry import Crop
 from model.solvers.progress import reading_waits
 
 SAME_CROP = 1e-6
-MARGIN = 2
-"""Cells around the matrices that take what lies outside the old crop."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,8 +48,7 @@ def warp_state(
 ) -> State:
     """Resample heatmaps of one crop into another: what stood still in the frame stays where it was.
 
-    Both crops are upright squares, so bilinear resampling is a matrix on each axis. Outside the old crop
-    the state is 0, as at a cold start.
+    Both crops are upright squares, and resampling is bilinear. Outside the old crop the state is 0, as at a cold start.
 
     Args:
         state: (n, landmarks, h, h).
@@ -61,68 +60,42 @@ def warp_state(
     change = max(abs(old.left - new.left), abs(old.top - new.top), abs(old.side - new.side))
     if change <= SAME_CROP * old.side and motion is None:
         return state
-    shift = np.zeros((1, 2)) if motion is None else motion
-    xp = array_namespace(state)
+    count, size = state.shape[1], state.shape[-1]
+    shift = np.zeros((count, 2)) if motion is None else motion
+    # Of a new cell at (column, row), place = first + step (column, row) among the old ones.
+    step, offset = new.side / old.side, 0.5 if half_pixel else 0.0
+    corner = np.array([new.left - old.left, new.top - old.top]) - shift * new.side
+    first = (corner + offset / size * new.side) / old.side * size - offset
+    beyond = (1 + step) * size  # as far away as any; what is not finite is there, too
+    first = np.fmin(np.fmax(first, -beyond), beyond)
+    move = _move_on_device if reading_waits(state) else _move
+    return move(state, first, step)
+
+
+def _move(state: State, first: NDArray[np.float64], step: float) -> State:
+    """Return ``state`` with its cells at ``first`` (landmarks, 2) + ``step`` (column, row) of the old ones."""
     size = state.shape[-1]
-    where = device(state)
-    left = _places(old.left, old.side, new.left - shift[:, 0] * new.side, new.side, size, half_pixel)
-    top = _places(old.top, old.side, new.top - shift[:, 1] * new.side, new.side, size, half_pixel)
-    if reading_waits(state):
-        # Places are 18 KB an axis, matrices 0.9 MB, which the processor would wait for.
-        rows, columns = (_hats(xp.asarray(places, device=where)) for places in (top, left))
-        return xp.matmul(xp.matmul(rows, state), xp.matrix_transpose(columns))
-    rows, columns = xp.asarray(_rows(top), device=where), xp.asarray(_columns(left), device=where)
-    return xp.matmul(xp.matmul(rows, state), columns)
+    heatmaps = np.ascontiguousarray(state).reshape(-1, size, size)
+    moved = np.empty_like(heatmaps)
+    if step == 1:
+        # Three times as fast as the general way, and true of most frames; the zeros keep it from repeating the edges.
+        padded = np.zeros((len(heatmaps), size + 2, size + 2), np.float32)
+        padded[:, 1:-1, 1:-1] = heatmaps
+        centres = (first + (size + 1) / 2).tolist()
+        for heatmap, centre, result in zip(padded, itertools.cycle(centres), moved, strict=False):
+            cv2.getRectSubPix(heatmap, (size, size), centre, result)
+    else:
+        matrices = np.dstack([np.broadcast_to(step * np.eye(2), (len(first), 2, 2)), first])
+        for heatmap, matrix, result in zip(heatmaps, itertools.cycle(matrices), moved, strict=False):
+            cv2.warpAffine(heatmap, matrix, (size, size), result, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+    return array_namespace(state).asarray(moved.reshape(state.shape), device=device(state))
 
 
-def _places(
-    old_start: float, old_side: float, new_start: NDArray[np.floating], new_side: float, size: int, half_pixel: bool
-) -> NDArray[np.float64]:
-    """Return where new cells lie among the old ones along one axis, (k, size) in cells.
-
-    Args:
-        old_start: frame coordinate at which the old crop begins.
-        old_side: side of the old crop.
-        new_start: (k,) where the new crop begins, for each landmark.
-        new_side: side of the new crop.
-        size: cells along the axis.
-        half_pixel: cells sit at (j + 0.5) / size instead of j / size.
-    """
-    offset = 0.5 if half_pixel else 0.0
-    frame = new_start[:, None] + (np.arange(size) + offset) / size * new_side
-    places = (frame - old_start) / old_side * size - offset
-    # Two cells beyond the edges are as far away as any; what is not finite is there, too.
-    return np.asarray(np.fmin(np.fmax(places, -MARGIN), size))
-
-
-def _rows(places: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the matrices (k, size, size) of linear interpolation at ``places`` (k, size), new cells in rows."""
-    count, size = places.shape
-    low = np.floor(places)
-    share = (places - low).astype(np.float32)
-    matrices = np.zeros((count, size, size + 2 * MARGIN), np.float32)
-    first = np.arange(count * size).reshape(count, size) * (size + 2 * MARGIN) + low.astype(np.intp) + MARGIN
-    flat = matrices.reshape(-1)
-    flat[first], flat[first + 1] = 1 - share, share
-    return matrices[:, :, MARGIN:-MARGIN]
-
-
-def _hats(places: State) -> State:
-    """Return the matrices of :func:`_rows`, float32, where ``places`` (k, size) float64 are; without any scattering."""
-    xp = array_namespace(places)
-    cells = xp.arange(places.shape[-1], dtype=places.dtype, device=device(places))
-    away = xp.abs(places[:, :, None] - cells)
-    return xp.astype(xp.where(away < 1, 1 - away, xp.zeros_like(away)), xp.float32)
-
-
-def _columns(places: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Return the transposed matrices of :func:`_rows`, as they lie in memory: products with them are twice as fast."""
-    count, size = places.shape
-    low = np.floor(places)
-    share = (places - low).astype(np.float32)
-    matrices = np.zeros((count, size + 2 * MARGIN, size), np.float32)
-    begin = np.arange(count)[:, None] * (size + 2 * MARGIN) + MARGIN
-    first = (begin + low.astype(np.intp)) * size + np.arange(size)
-    flat = matrices.reshape(-1)
-    flat[first], flat[first + size] = 1 - share, share
-    return matrices[:, MARGIN:-MARGIN]
+def _move_on_device(state: State, first: NDArray[np.float64], step: float) -> State:
+    """Do as :func:`_move` by a matrix on each axis, made where the state is: the processor waits for nothing."""
+    xp, where = array_namespace(state), device(state)
+    cells = xp.arange(state.shape[-1], dtype=xp.float64, device=where)
+    places = xp.asarray(first.T, device=where)[:, :, None] + step * cells
+    away = xp.abs(places[..., None] - cells)
+    columns, rows = xp.astype(xp.where(away < 1, 1 - away, xp.zeros_like(away)), xp.float32)
+    return xp.matmul(xp.matmul(rows, state), xp.matrix_transpose(columns))
