@@ -42,8 +42,7 @@ def relative_residual(new: Array, old: Array) -> Array:
     xp = array_namespace(new)
     new, old = _flat(new), _flat(old)
     change = new - old
-    size = xp.sqrt(xp.sum(new * new, axis=-1))
-    return xp.sqrt(xp.sum(change * change, axis=-1)) / (RESIDUAL_FLOOR + size)
+    return xp.sqrt(xp.vecdot(change, change)) / (RESIDUAL_FLOOR + xp.sqrt(xp.vecdot(new, new)))
 
 
 def _flat(z: Array) -> Array:
