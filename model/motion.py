@@ -27,7 +27,9 @@ Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
 CROP_SIZE = 160
-"""Side of the grey crop on which flow is computed, in pixels: about 60 pixels between the eyes."""
+"""Side of the grey crop in which motion is measured, in pixels: about 60 pixels between the eyes."""
+FLOW_SIZE = 80
+"""Side to which it is averaged down for dense flow."""
 EXPRESSION_LIMIT = 0.08
 """Local motion of brows, eyes and mouth believed by half, see :class:`FlowMotion`: faster than lips and lids are."""
 STEADY_SHARE = 0.45
@@ -111,15 +113,17 @@ class _Field:
 
 @dataclass(slots=True)
 class _Fit:
-    """The motion of some points in a field, kept because the flicker meter asks for the same points as RwR."""
+    """The motion of some points between two frames, kept because the flicker meter asks for the same as RwR."""
 
-    flow: Floats
+    old: Image
+    new: Image
+    crop: Crop
     before: Array
     motion: Motion
 
-    def of(self, flow: Floats, before: Array) -> bool:
-        """Return whether it belongs to ``flow`` and the points ``before``."""
-        return self.flow is flow and np.array_equal(self.before, before)
+    def answers(self, old: Image, new: Image, crop: Crop, before: Array) -> bool:
+        """Return whether it is the motion of the points ``before`` from one frame to the other, seen in ``crop``."""
+        return self.old is old and self.new is new and self.crop == crop and np.array_equal(self.before, before)
 
 
 class FlowMotion:
@@ -132,7 +136,7 @@ class FlowMotion:
 
     def __init__(self, expression_limit: float = EXPRESSION_LIMIT) -> None:
         flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        flow.setFinestScale(1)
+        flow.setFinestScale(0)
         flow.setPatchStride(4)
         flow.setGradientDescentIterations(16)
         flow.setVariationalRefinementIterations(0)
@@ -150,23 +154,27 @@ class FlowMotion:
     def parts(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Motion | None:
         """Return the points' motion in its parts, whose sum :meth:`between` returns; arguments and None as there."""
         crop = crop.upright  # flow turns with nothing: the last frame's crop may have been turned otherwise
+        if self._fit is not None and self._fit.answers(old, new, crop, before):
+            return self._fit.motion
         height, width = old.shape[:2]
         inside = np.asarray(((before >= 0) & (before <= (width - 1, height - 1))).all(axis=1), np.float64)
         if np.count_nonzero(inside) < MIN_POINTS:
             return None
         moved = after - before
         field = self._field_to(old, new, crop, np.array([median(moved[:, 0]), median(moved[:, 1])]))
-        if self._fit is None or not self._fit.of(field.flow, before):
-            self._fit = _Fit(field.flow, before, self._motion(field, before, inside))
-        return self._fit.motion
+        motion = self._motion(field, before, inside)
+        self._fit = _Fit(old, new, crop, before, motion)
+        return motion
 
     def _motion(self, field: _Field, before: Array, inside: Array) -> Motion:
         """Return the motion of points ``before`` (n, 2); ``inside`` (n,) weights them."""
         source, crop = field.source, field.crop
         pixel = crop.side / CROP_SIZE
-        points = source.to_crop(before) * CROP_SIZE - np.float32(0.5)
-        flow = read_at(field.flow, points).astype(np.float64)
-        head = fit_similarity(points.astype(np.float64), flow, inside)
+        places = source.to_crop(before)
+        points = places * CROP_SIZE - np.float32(0.5)
+        flow = read_at(field.flow, *np.hsplit(places * FLOW_SIZE - np.float32(0.5), 2))[:, 0].astype(np.float64)
+        flow *= CROP_SIZE / FLOW_SIZE
+        head = fit_similarity(points, flow, inside)
         unit = float(inter_ocular(before)) / pixel
         limit = np.maximum(self._expression_limit * unit * _shares(len(before)), SMALLEST_LIMIT)
         local = _believed(flow - head, limit)[:, None] * (flow - head)
@@ -187,8 +195,9 @@ class FlowMotion:
         source, then = self._align(old, now, crop, shift)
         self._last = _Grey(new, crop, now)
         if kept is None or not kept.between(old, new, source, crop):
-            start = np.zeros((CROP_SIZE, CROP_SIZE, 2), np.float32)
-            flow = np.asarray(self._flow.calc(then, now, start), np.float32)
+            size = (FLOW_SIZE, FLOW_SIZE)
+            first, second = (cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in (then, now))
+            flow = np.asarray(self._flow.calc(first, second, np.zeros((*size, 2), np.float32)), np.float32)
             kept = self._field = _Field(old, new, source, crop, then, now, flow)
         return kept
 
@@ -237,7 +246,7 @@ def _is_near(shift: Array, crop: Crop) -> bool:
     return bool(np.abs(shift).max() <= SHIFT_FROM * crop.side)
 
 
-def fit_similarity(points: Array, motion: Array, trust: Array) -> Array:
+def fit_similarity(points: NDArray[np.floating], motion: Array, trust: Array) -> Array:
     """Return at every point the motion of the similarity that most points follow.
 
     Iteratively reweighted least squares with weights 1 / (1 + (residual / scale)^2)^2, started at the median
@@ -248,9 +257,8 @@ def fit_similarity(points: Array, motion: Array, trust: Array) -> Array:
         motion: (n, 2), same unit.
         trust: (n,) weights of the points, not all 0.
     """
-    z = points[:, 0] + 1j * points[:, 1]
+    z, moved = _complex(points), _complex(motion)
     z = z - z.mean()
-    moved = motion[:, 0] + 1j * motion[:, 1]
     counted = trust > 0
     trusted = moved[counted]
     a, b = complex(median(trusted.real), median(trusted.imag)), 0j
@@ -265,8 +273,12 @@ def fit_similarity(points: Array, motion: Array, trust: Array) -> Array:
         spread = squared_sum.real - abs(z_sum) ** 2 / total.real
         b = (product_sum - moved_sum * z_sum.conjugate() / total) / max(spread, 1e-9)
         a = (moved_sum - b * z_sum) / total
-    fitted = a + b * z
-    return np.stack([fitted.real, fitted.imag], axis=-1)
+    return np.asarray((a + b * z).view(np.float64).reshape(-1, 2))
+
+
+def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Return points (n, 2) as x + iy (n,), the same memory where it is contiguous."""
+    return np.ascontiguousarray(points, np.float64).view(np.complex128)[:, 0]
 
 
 def median(values: NDArray[np.floating]) -> float:

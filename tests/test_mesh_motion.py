@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from app.core.places import ASSETS
 from model.geometry import Crop
-from model.mesh_motion import MOVING, mesh_motion
+from model.mesh_motion import MOVING, TRIANGLES, _mesh, _summed, mesh_motion
 from model.motion import FlowMotion, Motion
 from model.topology import EYES, REGIONS
 from tests.test_flicker import texture
@@ -68,7 +68,8 @@ def test_lids_that_close_are_followed_closer_than_by_dense_flow() -> None:
     assert isinstance(motion, Motion)
     alone = FlowMotion(expression_limit=np.inf)
     field = alone._field_to(old, now, crop, np.zeros(2))
-    dense = field.flow[FACE[UPPER_LIDS, 1].round().astype(int), FACE[UPPER_LIDS, 0].round().astype(int), 1]
+    x, y = (FACE[UPPER_LIDS] / 2).astype(int).T
+    dense = 2 * field.flow[y, x, 1]
     assert motion.whole[UPPER_LIDS, 1].mean() > 1.2 * dense.mean()
     assert motion.whole[LOWER_LIDS, 1].mean() < 0.35 * 0.03 * UNIT
 
@@ -103,6 +104,24 @@ def test_a_covered_mouth_is_left_to_the_head() -> None:
     new[low[1] : high[1], low[0] : high[0]] = 230
     assert np.sqrt((fitted(new)[MOUTH] ** 2).sum(axis=1)).mean() < 0.03 * UNIT
     assert np.abs(fitted(new)[EYES]).max() < 0.01 * UNIT
+
+
+def test_sums_over_triangles_are_those_over_all_points_of_the_mesh() -> None:
+    mesh, moving = _mesh(), {point: place for place, point in enumerate(MOVING.tolist())}
+    random = np.random.default_rng(2)
+    weights = np.zeros((len(TRIANGLES), mesh.shares.shape[1], 98))
+    for triangle, corners in enumerate(TRIANGLES):
+        weights[triangle, :, list(corners)] = mesh.shares
+    np.testing.assert_allclose(mesh.points(FACE), np.einsum("tpl,la->atp", weights, FACE), rtol=1e-6)
+    of_moving = weights[:, :, list(moving)]
+    size = 2 * len(moving)
+    slope = random.normal(size=(2, *weights.shape[:2])).astype(np.float32)
+    curvature = np.stack([one * other for one in slope for other in slope]) @ mesh.products
+    dense = np.einsum("atp,tpi,btp,tpj->iajb", slope, of_moving, slope, of_moving, optimize=True)
+    found = _summed(mesh.pairs, curvature, size**2).reshape(size, size)
+    np.testing.assert_allclose(found, dense.reshape(size, size), atol=1e-4)
+    force = np.einsum("atp,tpi->ia", slope, of_moving)
+    np.testing.assert_allclose(_summed(mesh.ends, slope @ mesh.shares.T, size), force.reshape(-1), atol=1e-4)
 
 
 def test_the_mesh_knows_the_regions_that_move() -> None:
