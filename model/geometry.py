@@ -38,7 +38,7 @@ class Crop:
     angle: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (np.isfinite([self.centre_x, self.centre_y, self.side, self.angle]).all() and self.side > 0):
+        if not (all(map(math.isfinite, (self.centre_x, self.centre_y, self.side, self.angle))) and self.side > 0):
             raise ModelError(f"not a crop: centre ({self.centre_x}, {self.centre_y}), side {self.side}")
 
     @classmethod

@@ -15,6 +15,7 @@ is pulled to the last frame's: heatmaps that are moved from frame to frame becom
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,7 @@ NOTE = "uncertainty"
 PERCENTS = (50, 80, 95)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Calibration:
     """The constants of one model.
 
@@ -76,11 +77,19 @@ class Calibration:
 
     def relative_radii(self, spread: NDArray[np.floating], seen: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the radii without the quantile; arguments as for :meth:`radii`."""
-        radii = np.array(self.scale) * np.asarray(spread, np.float64) ** self.exponent
+        radii = self._scales * np.asarray(spread, np.float64) ** self.exponent
         if self.appearance:
-            factors = np.array(self.appearance)[list(REGION_OF_POINT)]
-            radii = radii * np.exp(np.einsum("...kc,kc->...k", np.asarray(seen, np.float64), factors))
+            radii = radii * np.exp(np.vecdot(seen, self._factors))
         return np.asarray(radii)
+
+    @cached_property
+    def _scales(self) -> NDArray[np.float64]:
+        return np.array(self.scale)
+
+    @cached_property
+    def _factors(self) -> NDArray[np.float64]:
+        """Of each landmark's channels, (k, channels)."""
+        return np.array(self.appearance)[list(REGION_OF_POINT)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON-ready values."""

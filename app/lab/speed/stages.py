@@ -46,6 +46,7 @@ class TimedEngine:
 
     def __init__(self, inner: Engine) -> None:
         self._inner = inner
+        self._device = inner if isinstance(inner, Asynchronous) else None
         self.seconds: dict[str, float] = {}
         self.evaluations = 0
 
@@ -93,8 +94,8 @@ class TimedEngine:
 
     def wait(self) -> None:
         """Wait for the device. The pipeline sees this method and does not encode on a second thread."""
-        if isinstance(self._inner, Asynchronous):
-            self._inner.wait()
+        if self._device is not None:
+            self._device.wait()
 
 
 @dataclass(slots=True)
