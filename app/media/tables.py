@@ -53,6 +53,8 @@ FLUSH_SECONDS = 0.2
 ROW_GROUP = 16384
 """Rows of a Parquet row group, nine minutes of one face. Each group costs a third of a megabyte until the end, for the
 descriptions of its 430 columns: in groups of 2048 rows that was 19 MiB an hour."""
+FIRST_GROUP = 256
+"""Rows of the first one, so that a table that cannot be written says so within seconds."""
 
 _BUFFER = 1 << 20
 _NUMBERS = ",".join(["%.3f"] * (3 * POINTS))
@@ -163,6 +165,7 @@ class ParquetTable:
         self._rows = 0
         schema = table_schema()
         self._group = _RowGroup(schema, ROW_GROUP)
+        self._next_group = min(FIRST_GROUP, ROW_GROUP)
         self._closed = False
         self._file = self._part.open("wb")
         # Statistics and dictionaries of 430 columns of floats would cost more memory and time than they are worth.
@@ -190,8 +193,9 @@ class ParquetTable:
             for row in _rows(result, time):
                 self._group.add(row)
                 self._rows += 1
-                if self._group.full:
+                if len(self._group) == self._next_group:
                     self._write_group()
+                    self._next_group = ROW_GROUP
         except OSError as error:
             raise failure(self._path, error) from error
 
@@ -240,11 +244,6 @@ class _RowGroup:
 
     def __len__(self) -> int:
         return self._length
-
-    @property
-    def full(self) -> bool:
-        """Whether no further row fits."""
-        return self._length == len(self._faceless)
 
     def add(self, row: Row) -> None:
         """Take one row."""
