@@ -235,12 +235,14 @@ class _RowGroup:
         self._length = 0
         self._points = np.full((2 * POINTS, capacity), np.nan, np.float32)
         self._spread, self._radii = (np.full((POINTS, capacity), np.nan, np.float32) for _ in range(2))
-        self._faceless, self._unknown = (np.zeros(capacity, bool) for _ in range(2))
+        self._faceless, self._unknown = (np.full(capacity, False) for _ in range(2))
         """Rows without landmarks, and those without radii."""
         drawn = {*COORDINATES, *UNCERTAINTIES, *RADII}
         self._others = [name for name in COLUMNS if name not in drawn]
-        self._values = {name: np.zeros(capacity, schema.field(name).type.to_pandas_dtype()) for name in self._others}
-        self._missing = {name: np.zeros(capacity, bool) for name in self._others}
+        kinds = {name: schema.field(name).type.to_pandas_dtype() for name in self._others}
+        # Not zeros, whose pages the system gives only when they are first written to.
+        self._values = {name: np.full(capacity, 0, kind) for name, kind in kinds.items()}
+        self._missing = {name: np.full(capacity, False) for name in self._others}
 
     def __len__(self) -> int:
         return self._length
@@ -258,7 +260,7 @@ class _RowGroup:
             self._radii[:, place] = radii
         signals = None if estimate is None else estimate.signals
         values = (
-            *(index, time, face, None if estimate is None else str(estimate.mode)),
+            *(index, time, face, None if estimate is None else estimate.mode),
             *((None,) * len(REPORT) if estimate is None else _report(estimate)),
             *((None,) * len(NAMES) if signals is None else signal_values(signals)),
             *(width, height),
