@@ -7,12 +7,17 @@ after a shift that is constant for each point in the face's frame.
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
 
-from model.topology import LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER_68, TO_68, eye_corners
+from model.errors import ModelError
+from model.files import open_whole
+from model.topology import LEFT_EYE_OUTER, LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER, RIGHT_EYE_OUTER_68, TO_68, eye_corners
 
 SHIFT_300W = 0.009
 """How far right of what is seen the labels of 300W lie, in inter-ocular distances. A network that learns from pictures
@@ -64,3 +69,75 @@ def moved_right(landmarks: Any, distance: float) -> Any:
     eyes = landmarks[..., right, :] - landmarks[..., left, :]
     step = distance * xp.sqrt(xp.sum(eyes * eyes, axis=-1))[..., None]
     return xp.stack([landmarks[..., 0] + step, landmarks[..., 1]], axis=-1)
+
+
+MOST_SCORE = 3.0
+"""Standard deviations of a mode beyond which a face counts as if it were here; there is nothing to learn from."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ShapeConversion:
+    """From 98 points to 300W's 68 by offsets that depend on the shape of the face: on its pose and its expression.
+
+    Shapes and offsets are in the face's frame: divided by the vector between the outer eye corners, as complex numbers.
+
+    Attributes:
+        mean: (196,) mean shape of the 98 points about their mean.
+        modes: (m, 196) directions of shape; a shape's scores along them have variance 1.
+        offsets: (m + 1, 136) what is added to :func:`to_300w`'s points: always, and for a score of 1 along each mode.
+    """
+
+    mean: NDArray[np.float64]
+    modes: NDArray[np.float64]
+    offsets: NDArray[np.float64]
+
+    def __call__(self, landmarks: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return 300W's 68 points (n, 68, 2) for 98 points (n, 98, 2)."""
+        shapes, eyes = face_frame(landmarks)
+        offsets = self.scores(shapes) @ self.offsets[1:] + self.offsets[0]
+        moved = to_300w(landmarks) + from_complex(offsets.view(np.complex128) * eyes[:, None])
+        return np.asarray(moved, np.float32)
+
+    def scores(self, shapes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores (n, m) of shapes (n, 196)."""
+        return np.clip((shapes - self.mean) @ self.modes.T, -MOST_SCORE, MOST_SCORE)
+
+    def write(self, path: Path) -> None:
+        """Write it as .npz."""
+        with open_whole(path) as file:
+            np.savez(file, **asdict(self))
+
+
+def read_conversion(path: Path) -> ShapeConversion:
+    """Read what :meth:`ShapeConversion.write` wrote.
+
+    Raises:
+        ModelError: if the file cannot be read or holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as values:
+            found = ShapeConversion(*(values[name].astype(np.float64) for name in ("mean", "modes", "offsets")))
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(f"{path} is not a conversion to 300W's points: {error}") from error
+    modes = len(found.modes)
+    if [value.shape for value in (found.mean, found.modes, found.offsets)] != [(196,), (modes, 196), (modes + 1, 136)]:
+        raise ModelError(f"{path} is not a conversion from 98 to 68 points")
+    return found
+
+
+def face_frame(landmarks: NDArray[np.floating]) -> tuple[NDArray[np.float64], NDArray[np.complex128]]:
+    """Return the shapes (n, 196) of 98 points (n, 98, 2) in the face's frame, and the eyes' vectors (n,)."""
+    points = to_complex(landmarks)
+    eyes = points[:, RIGHT_EYE_OUTER] - points[:, LEFT_EYE_OUTER]
+    shapes = (points - points.mean(axis=1, keepdims=True)) / eyes[:, None]
+    return np.ascontiguousarray(shapes).view(np.float64), eyes
+
+
+def to_complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Return points (..., 2) as complex numbers (...,)."""
+    return np.asarray(points[..., 0] + 1j * points[..., 1].astype(np.float64))
+
+
+def from_complex(points: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Return complex numbers (...,) as points (..., 2)."""
+    return np.stack([points.real, points.imag], axis=-1)

@@ -38,6 +38,7 @@ from app.lab.accuracy.wflw import check_images, evaluate_wflw, read_list
 from app.lab.accuracy.wflw_v import evaluate_wflw_v, find_videos
 from app.tracking.smoothing import SmoothingSettings
 from model.config import LANDMARKS
+from model.conventions import read_conversion, to_300w
 from model.errors import ModelError
 from model.weights import read_card
 
@@ -80,6 +81,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     points68 = datasets.add_parser("300w", help="still faces with 68 points: NME by inter-pupil and inter-ocular")
     points68.add_argument("--root", type=Path, required=True, metavar="DIR", help="folder of pictures and .pts files")
+    points68.add_argument(
+        "--conversion", type=Path, metavar="FILE", help="how 98 points become 68, from benchmarks.conversion_300w"
+    )
     _add_shared(points68, "faces")
 
     videos = datasets.add_parser("wflw-v", help="videos: NME and NMF, per video and on average")
@@ -196,6 +200,7 @@ def _measure(
         check_images(args.images, faces)
     elif args.dataset == "300w":
         faces_68 = find_faces(args.root)[: settings.limit]
+        convert = to_300w if args.conversion is None else read_conversion(args.conversion)
     else:
         videos = find_videos(args.root, args.ids)[: settings.limit]
     card = read_card(settings.engine.weights)
@@ -217,7 +222,7 @@ def _measure(
                 values["groups"] = groups_values(groups)
             return values
         if args.dataset == "300w":
-            points_68 = evaluate_w300(predictor, faces_68)
+            points_68 = evaluate_w300(predictor, faces_68, convert)
             print(w300_table(points_68))
             return w300_values(points_68) | source
         results = evaluate_wflw_v(predictor, videos)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from model.conventions import SHIFT_300W, moved_right, to_300w
 from model.metrics.accuracy import nme
 from model.metrics.confidence import AccuracyFigures, accuracy_figures
 from model.topology import REGIONS, TO_68, inter_pupil_68, region_points
+
+Points = NDArray[np.float32]
 
 POINTS = len(TO_68)
 PICTURES = (".jpg", ".png", ".jpeg", ".webp", ".bmp")
@@ -97,11 +99,18 @@ def read_pts(path: Path) -> NDArray[np.float32]:
     return points
 
 
-def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result:
+def evaluate_w300(
+    predictor: Predictor, faces: Sequence[W300Face], convert: Callable[[Points], Points] = to_300w
+) -> W300Result:
     """Solve every face in the box of its labels and compare.
 
     98 points become 300W's 68, and all points move right by what mirrored training cannot learn, see
     :mod:`model.conventions`.
+
+    Args:
+        predictor: finds 98 points or 68.
+        faces: from :func:`find_faces`.
+        convert: from points (n, 98, 2) to 300W's (n, 68, 2).
 
     Raises:
         UserError: for pictures that cannot be read, and where no face at all was found.
@@ -116,7 +125,7 @@ def evaluate_w300(predictor: Predictor, faces: Sequence[W300Face]) -> W300Result
         if prediction is None or not np.isfinite(prediction.landmarks).all():
             continue
         points = prediction.landmarks
-        found[index] = moved_right(to_300w(points) if len(points) == LANDMARKS else points, SHIFT_300W)
+        found[index] = moved_right(convert(points[None])[0] if len(points) == LANDMARKS else points, SHIFT_300W)
         evaluations.append(prediction.evaluations)
     if not evaluations:
         raise UserError("The tracker found none of the faces; try --crop rect.")
