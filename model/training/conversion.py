@@ -1,8 +1,7 @@
 """Learns the conversion from a model's 98 points to 300W's 68 from faces that people labelled with the 68.
 
 How 300W's annotators and those of WFLW differ depends on the pose and the expression, and so do the errors of the
-model. A constant offset per point misses that; a linear function of the main modes of the shape takes most of it up and
-is learned from few faces.
+model. A constant offset per point misses that; a linear function of the main modes of the shape follows it.
 """
 
 from __future__ import annotations
