@@ -50,7 +50,8 @@ class LdeqConfig:
         tolerance: relative residual at which a cold solve stops.
         extra_step: apply the cell once more after the solver, as the release does.
         landmarks: how many points it finds, one of :data:`SCHEMES`.
-        face_mesh: the stem has the encoder of MediaPipe's face mesh beside it, see :mod:`model.face_mesh`.
+        face_mesh: the stem has features of MediaPipe's face mesh, see :mod:`model.face_mesh`.
+        light: the face-mesh encoder is the stem, instead of something beside it, and built for speed.
     """
 
     name: str = "ldeq-s"
@@ -69,6 +70,7 @@ class LdeqConfig:
     extra_step: bool = False
     landmarks: int = LANDMARKS
     face_mesh: bool = False
+    light: bool = False
 
     def __post_init__(self) -> None:
         if self.input_size < 64 or self.input_size % 64:
@@ -79,6 +81,8 @@ class LdeqConfig:
             raise ModelError(f"beta, crop_scale and tolerance must be numbers up to {LARGEST}")
         if self.groups < 1 or self.injection < 1:
             raise ModelError("groups and injection must be positive")
+        if self.light and not self.face_mesh:
+            raise ModelError("a light model has face_mesh, too: its stem is made of it")
         if self.kernel not in (3, 5):
             raise ModelError(f"kernel must be 3 or 5, not {self.kernel}")
         if self.injection % 4:
@@ -134,6 +138,8 @@ class LdeqConfig:
 
 PRESETS: dict[str, LdeqConfig] = {
     "ldeq-s": LdeqConfig(),
+    "ldeq-s-mesh": LdeqConfig(name="ldeq-s-mesh", face_mesh=True),
+    "ldeq-s-light": LdeqConfig(name="ldeq-s-light", face_mesh=True, light=True),
     "ldeq-xs": LdeqConfig(name="ldeq-xs", input_size=128, injection=48, width=56, increment=24),
     "ldeq-l": LdeqConfig(
         name="ldeq-l", input_size=256, injection=264, width=264, increment=24, kernel=5, beta=0.3, max_steps=5

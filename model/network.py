@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.config import DEPTH, FACE_MESH_CHANNELS, LdeqConfig
-from model.face_mesh import FaceMeshEncoder
+from model.face_mesh import FaceMeshEncoder, LightEncoder
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -39,11 +39,7 @@ class ConvBlock(nn.Module):
 
 
 class FaceMeshBranch(nn.Module):
-    """Face-mesh features beside the stem's own: those of stride 4 are added to them, coarser ones packed behind.
-
-    Packed means that the channels of a coarse pixel are spread over the fine pixels that it covers, so that u stays one
-    array; :meth:`Cell.forward` takes them apart again.
-    """
+    """Face-mesh features beside the stem's own: those of stride 4 are added to them, coarser ones packed behind."""
 
     def __init__(self, config: LdeqConfig) -> None:
         super().__init__()
@@ -54,8 +50,30 @@ class FaceMeshBranch(nn.Module):
     def forward(self, x: Tensor, own: Tensor) -> Tensor:
         """Return u for a normalised picture and the stem's own features (n, C, h, h)."""
         finest, *coarser = (norm(feature) for norm, feature in zip(self.norms, self.encoder(x), strict=True))
-        packed = [F.pixel_shuffle(feature, 2 << level) for level, feature in enumerate(coarser)]
-        return torch.cat([own + self.project(finest), *packed], dim=1)
+        return _packed(own + self.project(finest), coarser)
+
+
+class LightStem(nn.Module):
+    """Injection encoder of a light model: like :class:`Stem`, but all of it made of face-mesh features."""
+
+    def __init__(self, config: LdeqConfig) -> None:
+        super().__init__()
+        self.encoder = LightEncoder()
+        self.block = ConvBlock(FACE_MESH_CHANNELS[1], config.injection, 3, nn.BatchNorm2d(config.injection))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the injection u."""
+        finest, *coarser = self.encoder(x)
+        return _packed(self.block(finest), coarser)
+
+
+def _packed(finest: Tensor, coarser: Sequence[Tensor]) -> Tensor:
+    """Return finest features (n, C, h, h) with coarser ones laid into more channels, so that u stays one array.
+
+    :meth:`Cell.unpack` takes them apart again.
+    """
+    n, _, h, w = finest.shape
+    return torch.cat([finest, *(feature.reshape(n, -1, h, w) for feature in coarser)], dim=1)
 
 
 class Stem(nn.Module):
@@ -129,12 +147,17 @@ class Cell(nn.Module):
 
     def forward(self, z: Tensor, u: Tensor) -> Tensor:
         """Return f(z, u), every heatmap's peak at 1."""
-        features: list[Tensor] = []
-        if len(self.parts) > 1:
-            u, *packed = torch.split(u, self.parts, dim=1)
-            features = [F.pixel_unshuffle(part, 2 << level) for level, part in enumerate(packed)]
-        logits = self.head(self.hourglass(self.tail(torch.cat([z, u], dim=1)), features)).float()
+        finest, *coarser = self.unpack(u)
+        logits = self.head(self.hourglass(self.tail(torch.cat([z, finest], dim=1)), coarser)).float()
         return torch.exp(self.beta * (logits - logits.amax(dim=(2, 3), keepdim=True)))
+
+    def unpack(self, u: Tensor) -> list[Tensor]:
+        """Return the features of u by stride: 4, and with face-mesh features 8, 16 and 32."""
+        if len(self.parts) == 1:
+            return [u]
+        n, _, h, w = u.shape
+        finest, *packed = torch.split(u, self.parts, dim=1)
+        return [finest, *(p.reshape(n, -1, h >> level, w >> level) for level, p in enumerate(packed, start=1))]
 
 
 class Ldeq(nn.Module):
@@ -143,14 +166,14 @@ class Ldeq(nn.Module):
     def __init__(self, config: LdeqConfig) -> None:
         super().__init__()
         self.config = config
-        self.stem = Stem(config)
+        self.stem = LightStem(config) if config.light else Stem(config)
         self.cell = Cell(config)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.xavier_normal_(module.weight)
                 assert module.bias is not None
                 nn.init.zeros_(module.bias)
-        if self.stem.mesh is not None:
+        if isinstance(self.stem, Stem) and self.stem.mesh is not None:
             # What another model has learned without these features must not change when it gets them.
             for last in (self.stem.mesh.project, *self.cell.hourglass.inject):
                 nn.init.zeros_(last.weight)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from model.network import Ldeq
 
 FORMAT = 1
-FACE_MESH = ("stem.mesh.", "cell.hourglass.inject.")
+FACE_MESH = ("stem.mesh.", "stem.encoder.", "cell.hourglass.inject.")
 """How the names of the tensors begin that belong to the face-mesh features."""
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from model.config import PRESETS, LdeqConfig, preset
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
-from model.network import Ldeq
+from model.network import Ldeq, Stem
 from model.topology import MIRROR, POINTS, REGIONS, TO_68
 
 SMALL = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
@@ -55,6 +55,7 @@ def test_the_cell_gets_the_face_mesh_features_as_they_were() -> None:
     model.cell.hourglass.register_forward_pre_hook(lambda _, inputs: taken.append(inputs[1]))
     u = model.stem(x)
     model.cell(model.zero_state(u), u)
+    assert isinstance(model.stem, Stem)
     assert model.stem.mesh is not None
     features = model.stem.mesh.encoder(x)[1:]
     assert [feature.shape[2] for feature in features] == [8, 4, 2]

@@ -17,16 +17,25 @@ from app.core.places import FACE_MESH
 from model.config import LdeqConfig
 from model.conventions import SHIFT_300W, moved_right, to_300w
 from model.errors import ModelError
-from model.network import Ldeq, normalise_image
+from model.network import Ldeq, Stem, normalise_image
 from model.topology import POINTS
-from model.training import whole
 from model.training.augment import Augmentation
 from model.training.data import SEEN_ELSEWHERE, WFLW_SHIFT, Faces, load_faces
 from model.training.face_mesh import published_encoder
-from model.training.recipe import Recipe, Stage, recipe_for
+from model.training.recipe import Recipe, Stage, lightening_for, narrowing_for, recipe_for, recipes_for
 from model.training.relabel import LIFTED, relabelled
-from model.training.whole import FIRST, REFINED, RELABELLED, recipes_for, train_narrowed, train_whole
-from model.weights import load_weights, read_card, save_weights
+from model.training.whole import (
+    BEGUN,
+    FIRST,
+    REFINED,
+    RELABELLED,
+    Workshop,
+    from_finished,
+    from_nothing,
+    lightened_from,
+    narrowed_from,
+)
+from model.weights import read_card, save_weights
 from tests.test_training import GEOMETRY_ONLY, StepClock, face, write_faces
 
 pytestmark = pytest.mark.slow
@@ -126,20 +135,30 @@ def tiny_recipe(steps: int) -> Recipe:
     return Recipe(CONFIG, steps / 120, stages, learning_rate=1e-3, warmup=0.0, augmentation=GEOMETRY_ONLY)
 
 
+def some_faces() -> Faces:
+    return faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
+
+
+def check_labels_moved(out: Path, faces: Faces) -> None:
+    with np.load(out / RELABELLED) as found:
+        assert not np.allclose(found["landmarks"][1], faces.landmarks[1])
+
+
 def test_weights_are_made_in_two_runs_that_go_on_where_they_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
-    faces = faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
+    faces = some_faces()
     lines: list[str] = []
-    recipes = tiny_recipe(2), tiny_recipe(2)
-    weights = train_whole(faces, recipes, tmp_path, encoder=FACE_MESH, report=lines.append)
-    assert load_weights(weights).stem.mesh is not None
-    with np.load(tmp_path / RELABELLED) as found:
-        assert not np.allclose(found["landmarks"][1], faces.landmarks[1])
+    weights = from_nothing(
+        Workshop(faces, tmp_path, report=lines.append), tiny_recipe(2), tiny_recipe(2), encoder=FACE_MESH
+    )
+    assert read_card(weights).config.face_mesh
+    check_labels_moved(tmp_path, faces)
     before = read_card(weights).files
     again: list[str] = []
-    assert train_whole(faces, recipes, tmp_path, encoder=FACE_MESH, report=again.append) == weights
+    shop = Workshop(faces, tmp_path, report=again.append)
+    assert from_nothing(shop, tiny_recipe(2), tiny_recipe(2), encoder=FACE_MESH) == weights
     assert read_card(weights).files == before
     assert all(line.startswith("resumed") for line in again)
     assert not any(line.startswith("resumed") for line in lines)
@@ -149,15 +168,18 @@ def test_finished_weights_take_the_place_of_the_first_run(tmp_path: Path, monkey
     monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
     init = tmp_path / "finished.safetensors"
     save_weights(init, Ldeq(dataclasses.replace(CONFIG, face_mesh=False)).eval(), {})
-    faces = faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
     recipe = dataclasses.replace(tiny_recipe(2), face_mesh_rate=5.0)
-    out = tmp_path / "run"
-    weights = train_whole(faces, (recipe, recipe), out, encoder=FACE_MESH, init=init)
-    assert weights.parent == out / REFINED
-    assert not (out / FIRST).exists()
+    shop = Workshop(some_faces(), tmp_path / "run")
+    weights = from_finished(shop, recipe, init, FACE_MESH)
+    assert weights.parent == shop.out / REFINED
+    assert not (shop.out / FIRST).exists()
     before = read_card(weights).files
-    assert train_whole(faces, (recipe, recipe), out, encoder=FACE_MESH, init=weights) == weights
+    assert from_finished(shop, recipe, weights, FACE_MESH) == weights
     assert read_card(weights).files == before
+
+
+def of_shape(recipe: Recipe, *, face_mesh: bool = True, light: bool = False) -> Recipe:
+    return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, face_mesh=face_mesh, light=light))
 
 
 def test_a_narrowed_model_begins_with_its_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -165,17 +187,28 @@ def test_a_narrowed_model_begins_with_its_teacher(tmp_path: Path, monkeypatch: p
     teacher = tmp_path / "teacher.safetensors"
     wide = dataclasses.replace(CONFIG, injection=16, width=32, increment=16, input_size=128)
     save_weights(teacher, Ldeq(wide).eval(), {})
-    faces = faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
-    recipe = tiny_recipe(2)
-    recipe = dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, face_mesh=False))
+    recipe = of_shape(tiny_recipe(2), face_mesh=False)
     lines: list[str] = []
-    weights = train_narrowed(faces, recipe, tmp_path / "run", teacher=teacher, report=lines.append)
+    shop = Workshop(some_faces(), tmp_path / "run", report=lines.append)
+    weights = narrowed_from(shop, recipe, teacher)
     assert read_card(weights).config == recipe.model
-    with np.load(tmp_path / "run" / RELABELLED) as found:
-        assert not np.allclose(found["landmarks"][1], faces.landmarks[1])
+    check_labels_moved(shop.out, shop.faces)
     before = read_card(weights).files
-    again = train_narrowed(faces, recipe, tmp_path / "run", teacher=teacher, report=lines.append)
-    assert read_card(again).files == before
+    assert read_card(narrowed_from(shop, recipe, teacher)).files == before
+    assert lines[-1].startswith("resumed")
+
+
+def test_a_light_model_learns_from_its_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
+    teacher = tmp_path / "teacher.safetensors"
+    save_weights(teacher, Ldeq(CONFIG).eval(), {})
+    recipe = of_shape(tiny_recipe(2), light=True)
+    lines: list[str] = []
+    shop = Workshop(some_faces(), tmp_path / "run", report=lines.append)
+    weights = lightened_from(shop, recipe, teacher)
+    assert read_card(weights).config == recipe.model
+    before = read_card(weights).files
+    assert read_card(lightened_from(shop, recipe, teacher)).files == before
     assert lines[-1].startswith("resumed")
 
 
@@ -195,6 +228,7 @@ def test_a_first_model_begins_with_the_published_features(tmp_path: Path) -> Non
 
     run = _start(tiny_recipe(1), torch.device("cpu"), None, 1, FACE_MESH)
     published = published_encoder(FACE_MESH).state_dict()
+    assert isinstance(run.model.stem, Stem)
     assert run.model.stem.mesh is not None
     for name, value in run.model.stem.mesh.encoder.state_dict().items():
         torch.testing.assert_close(value, published[name])
@@ -214,17 +248,43 @@ def test_both_runs_share_budget_and_model() -> None:
     first, refinement = recipes_for("ldeq-s", 30)
     assert first.minutes + refinement.minutes == pytest.approx(30)
     assert first.model == refinement.model == recipe_for("ldeq-s").model
-    larger = recipes_for("ldeq-s-mesh")[1].model
-    assert larger == dataclasses.replace(first.model, name="ldeq-s-mesh", face_mesh=True)
     assert refinement.stages[-1].geometry < 1
 
 
-def test_the_command_makes_every_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("finished", [False, True])
+def test_the_command_makes_every_file(finished: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_faces(tmp_path / "faces", 4)
-    monkeypatch.setattr(whole, "recipes_for", lambda *_, **__: (tiny_recipe(1), tiny_recipe(1)))
-    words = ["train", "--recipe", "ldeq-s", "--data", str(folder), "--out", str(tmp_path / "run"), "--device", "cpu"]
-    assert cli.main(words) == 0
-    (card,) = (tmp_path / "run" / "refined").glob("tiny.json")
+    monkeypatch.setattr("model.training.recipe.recipes_for", lambda *_: (tiny_recipe(1), tiny_recipe(1)))
+    monkeypatch.setattr("model.training.recipe.continuation_for", lambda *_: tiny_recipe(1))
+    words = ["train", "--recipe", "ldeq-s-mesh", "--data", str(folder), "--out", str(tmp_path / "run")]
+    if finished:
+        init = tmp_path / "finished.safetensors"
+        save_weights(init, Ldeq(CONFIG).eval(), {})
+        words += ["--init", str(init)]
+    assert cli.main([*words, "--device", "cpu"]) == 0
+    assert (tmp_path / "run" / FIRST).exists() != finished
+    check_files(tmp_path / "run")
+
+
+def test_the_command_makes_a_light_model_of_its_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_faces(tmp_path / "faces", 4)
+    teacher, out = tmp_path / "teacher.safetensors", tmp_path / "run"
+    save_weights(teacher, Ldeq(CONFIG).eval(), {})
+    light = of_shape(tiny_recipe(1), light=True)
+    monkeypatch.setattr("model.training.recipe.lightening_for", lambda *_: light)
+    monkeypatch.setattr("model.training.recipe.continuation_for", lambda *_: light)
+    words = ["train", "--recipe", "ldeq-s-light", "--data", str(folder), "--device", "cpu", "--out"]
+    assert cli.main([*words, str(out), "--init", str(teacher)]) == 0
+    check_files(out)
+    assert cli.main([*words, str(out), "--resume"]) == 0
+    further = tmp_path / "further"
+    assert cli.main([*words, str(further), "--init", str(out / REFINED / "tiny.safetensors")]) == 0
+    assert not (further / BEGUN).exists()
+    check_files(further)
+
+
+def check_files(out: Path) -> None:
+    (card,) = (out / REFINED).glob("tiny.json")
     assert set(json.loads(card.read_text())["files"]) == {
         "tiny.safetensors",
         "tiny-stem.onnx",
@@ -243,4 +303,7 @@ def test_a_recipe_takes_no_choices_that_it_makes_itself(
 
 
 def test_the_command_offers_exactly_the_recipes() -> None:
-    assert [recipes_for(name)[0].model.name for name in train_command.RECIPES] == list(train_command.RECIPES)
+    assert tuple(train_command.MAKERS) == train_command.RECIPES
+    whole = (recipes_for(name)[1] for name in ("ldeq-s", "ldeq-s-mesh"))
+    made = *whole, lightening_for("ldeq-s-light"), narrowing_for("ldeq-xs")
+    assert tuple(recipe.model.name for recipe in made) == train_command.RECIPES

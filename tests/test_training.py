@@ -305,7 +305,7 @@ def test_workers_share_the_weights_and_average_their_gradients(faces: Faces) -> 
     run = loop._start(recipe(1), torch.device("cpu"), None, workers=2)
     first, second = run.workers
     chosen = torch.arange(8)
-    loop._step(run, recipe(1), faces, chosen, recipe(1).stages[0])
+    loop._step(run, recipe(1), faces, chosen, recipe(1).stages[0], loop.landmarks_objective)
     for own, shared in zip(second.parameters(), first.parameters(), strict=True):
         assert own.data_ptr() == shared.data_ptr()
     for worker, value in zip(run.workers, (1.0, 3.0), strict=True):

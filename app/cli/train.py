@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
     from model.training.data import Faces
     from model.training.loop import Validate
     from model.training.recipe import Recipe
+    from model.training.whole import Workshop
 
 CONFIGS = ("ldeq-s", "ldeq-xs", "ldeq-l")
-NARROWED = "ldeq-xs"
-"""The recipe that begins with a teacher's strongest channels."""
-RECIPES = ("ldeq-s", "ldeq-s-mesh", NARROWED)
+RECIPES = ("ldeq-s", "ldeq-s-mesh", "ldeq-s-light", "ldeq-xs")
 CALIBRATION_FACES = 48
 """Solved to measure the ranges of the int8 cell; more change nothing."""
 GRADIENTS = ("jfb", "implicit")
@@ -44,7 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--recipe",
         choices=RECIPES,
         help="make weights as they are shipped: train (or take those of --init), relabel what networks labelled, "
-        f"refine, export; {NARROWED} is narrowed from a teacher, --init or the shipped ldeq-s",
+        "refine, export; ldeq-s-light and ldeq-xs are made from a teacher, --init or the shipped one",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where weights and checkpoints go")
     beginning = parser.add_mutually_exclusive_group()
@@ -137,7 +136,7 @@ def make_weights(args: argparse.Namespace) -> int:
     from model.training.frozen import plain_pictures
     from model.weights import read_card
 
-    weights, faces = (_train_narrowed if args.recipe == NARROWED else _train_whole)(args)
+    weights, faces = MAKERS[args.recipe](args)
     graphs = export_onnx(weights)
     some = faces.spread(CALIBRATION_FACES)
     int8 = quantise_cell(weights, plain_pictures(some, read_card(weights).config))
@@ -146,52 +145,82 @@ def make_weights(args: argparse.Namespace) -> int:
     return EXIT_OK
 
 
-def _train_whole(args: argparse.Namespace) -> tuple[Path, Faces]:
+def _make_whole(args: argparse.Namespace) -> tuple[Path, Faces]:
     from app.core.places import FACE_MESH
-    from model.training.loop import CHECKPOINT
-    from model.training.whole import FIRST, REFINED, recipes_for, train_whole
+    from model.training.recipe import recipes_for
+    from model.training.whole import FIRST, REFINED, from_nothing
 
-    finished = args.init
-    if args.resume and not (args.out / FIRST).exists():
-        finished = args.out / REFINED / f"{args.recipe}.safetensors"
-    recipes = recipes_for(args.recipe, args.minutes, finished=finished is not None)
-    runs = (FIRST, REFINED) if finished is None else (REFINED,)
-    checkpoint = args.out / runs[0] / CHECKPOINT
-    faces, workers = _begin(args, checkpoint, recipes[0], sum(recipe.minutes for recipe in recipes[-len(runs) :]))
-    with _interrupted(checkpoint):
-        weights = train_whole(
-            faces,
-            recipes,
-            args.out,
-            encoder=FACE_MESH,
-            init=finished,
-            workers=workers,
-            validate=_validation(args, recipes[0]),
-            report=_say,
-        )
-    return weights, faces
+    if args.init is not None or (args.resume and not (args.out / FIRST).exists()):
+        return _take_further(args)
+    first, refinement = recipes_for(args.recipe, args.minutes)
+    with _workshop(args, (FIRST, REFINED), (first, refinement)) as shop:
+        return from_nothing(shop, first, refinement, FACE_MESH), shop.faces
 
 
-def _train_narrowed(args: argparse.Namespace) -> tuple[Path, Faces]:
+def _take_further(args: argparse.Namespace) -> tuple[Path, Faces]:
+    from app.core.places import FACE_MESH
+    from model.training.recipe import continuation_for
+    from model.training.whole import REFINED, from_finished
+
+    recipe = continuation_for(args.recipe, args.minutes)
+    init = args.init or args.out / REFINED / f"{recipe.model.name}.safetensors"
+    with _workshop(args, (REFINED,), (recipe,)) as shop:
+        return from_finished(shop, recipe, init, FACE_MESH), shop.faces
+
+
+def _make_lighter(args: argparse.Namespace) -> tuple[Path, Faces]:
+    from app.core.places import TEACHER_WEIGHTS
+    from model.training.recipe import lightening_for
+    from model.training.whole import BEGUN, REFINED, lightened_from
+    from model.weights import read_card
+
+    begins_light = args.init is not None and read_card(args.init).config.light
+    if begins_light or (args.resume and not (args.out / BEGUN).exists()):
+        return _take_further(args)
+    recipe = lightening_for(args.recipe, args.minutes)
+    with _workshop(args, (REFINED,), (recipe,)) as shop:
+        return lightened_from(shop, recipe, _teacher(args, recipe, TEACHER_WEIGHTS)), shop.faces
+
+
+def _make_narrower(args: argparse.Namespace) -> tuple[Path, Faces]:
     from app.core.places import DEFAULT_WEIGHTS
-    from model.training.loop import CHECKPOINT
     from model.training.recipe import narrowing_for
-    from model.training.whole import REFINED, train_narrowed
+    from model.training.whole import REFINED, narrowed_from
 
     recipe = narrowing_for(args.recipe, args.minutes)
-    checkpoint = args.out / REFINED / CHECKPOINT
-    faces, workers = _begin(args, checkpoint, recipe, recipe.minutes)
+    with _workshop(args, (REFINED,), (recipe,)) as shop:
+        return narrowed_from(shop, recipe, _teacher(args, recipe, DEFAULT_WEIGHTS)), shop.faces
+
+
+MAKERS = {
+    "ldeq-s": _make_whole,
+    "ldeq-s-mesh": _make_whole,
+    "ldeq-s-light": _make_lighter,
+    "ldeq-xs": _make_narrower,
+}
+"""What makes the weights of a recipe; returns them and the faces."""
+
+
+def _teacher(args: argparse.Namespace, recipe: Recipe, usual: Path) -> Path:
+    """Return the weights that a model is made from: those that a run began with, those given, or the usual ones."""
+    from model.training.whole import BEGUN, TEACHER
+    from model.weights import read_card
+
+    if args.resume:
+        return Path(read_card(args.out / BEGUN / f"{recipe.model.name}.safetensors").notes[TEACHER])
+    return args.init or usual
+
+
+@contextmanager
+def _workshop(args: argparse.Namespace, runs: Sequence[str], recipes: Sequence[Recipe]) -> Iterator[Workshop]:
+    """Open what the runs of these folders and recipes share; Ctrl+C says how to go on."""
+    from model.training.loop import CHECKPOINT
+    from model.training.whole import Workshop
+
+    checkpoint = args.out / runs[0] / CHECKPOINT
+    faces, workers = _begin(args, checkpoint, recipes[0], sum(recipe.minutes for recipe in recipes))
     with _interrupted(checkpoint):
-        weights = train_narrowed(
-            faces,
-            recipe,
-            args.out,
-            teacher=args.init or DEFAULT_WEIGHTS,
-            workers=workers,
-            validate=_validation(args, recipe),
-            report=_say,
-        )
-    return weights, faces
+        yield Workshop(faces, args.out, workers, _validation(args, recipes[0]), _say)
 
 
 def _begin(args: argparse.Namespace, checkpoint: Path, recipe: Recipe, minutes: float) -> tuple[Faces, int]:

@@ -10,6 +10,8 @@ REQUIREMENTS = ROOT / "requirements.txt"
 
 WEIGHTS = ROOT / "weights"
 DEFAULT_WEIGHTS = WEIGHTS / "ldeq-s.safetensors"
+TEACHER_WEIGHTS = WEIGHTS / "ldeq-s-mesh.safetensors"
+"""More exact than the default, but slower; lighter models are made from them."""
 SMALL_WEIGHTS = WEIGHTS / "ldeq-xs.safetensors"
 SHORT_RANGE_DETECTOR = WEIGHTS / "face_detection_short_range.tflite"
 FULL_RANGE_DETECTOR = WEIGHTS / "face_detection_full_range_sparse.tflite"

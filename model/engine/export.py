@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from model.engine.onnx_engine import graph_paths
-from model.network import IMAGENET_MEAN, IMAGENET_STD, Stem
+from model.network import IMAGENET_MEAN, IMAGENET_STD
 from model.weights import load_weights, read_card, sha256, write_card
 
 OPSET = 18
@@ -22,7 +22,7 @@ class _StemFromPixels(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, stem: Stem) -> None:
+    def __init__(self, stem: nn.Module) -> None:
         super().__init__()
         self.stem = stem
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN)[:, None, None] * 255)

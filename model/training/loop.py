@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from model.config import SolverName
 from model.errors import ModelError
 from model.files import open_whole
-from model.network import Ldeq, normalise_image
+from model.network import Ldeq, Stem
 from model.training.augment import augment, augment_twice
 from model.training.autocast import autocast
 from model.training.data import Faces
 from model.training.face_mesh import published_encoder
 from model.training.implicit import Solve, implicit_state
-from model.training.objective import landmark_loss, moved_state, untracked_state
+from model.training.objective import landmark_loss, moved_state, network_input, untracked_state
 from model.training.recipe import JFB, Recipe, Stage
 from model.training.semantic import LabelSearch
 from model.weights import FACE_MESH, load_initial, read_card, save_weights
@@ -38,6 +38,8 @@ NO_SOLVE = Solve(SolverName.FPI, 0, 0.0)
 ADJOINT_TOLERANCE = 1e-4
 
 Validate = Callable[[Ldeq], dict[str, float]]
+Objective = Callable[[Ldeq, Recipe, Faces, Tensor, Stage], float]
+"""Leaves the gradient of chosen faces' loss in a model and returns the loss."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,7 @@ def train(
     init: Path | None = None,
     encoder: Path | None = None,
     resume: bool = False,
+    objective: Objective | None = None,
     workers: int = 1,
     validate: Validate | None = None,
     report: Callable[[str], None] = print,
@@ -75,6 +78,7 @@ def train(
         init: weights to start from.
         encoder: MediaPipe's face_landmark.tflite; face-mesh features that ``init`` lacks begin with its weights.
         resume: continue from the checkpoint in ``out``.
+        objective: what is learned; landmarks if not given.
         workers: threads that share each batch; on a CPU one single-threaded worker per core is faster than
             one worker with many threads, and suffers less from other programs.
         validate: called with the averaged model at every checkpoint; its figures go into the log.
@@ -108,7 +112,7 @@ def train(
             started = time.perf_counter()
             chosen = torch.multinomial(draws[id(stage)], stage.batch, replacement=True).to(device)
             _set_learning_rate(run.optimiser, recipe, run.seconds / budget)
-            losses.append(_step(run, recipe, faces, chosen, stage))
+            losses.append(_step(run, recipe, faces, chosen, stage, objective or landmarks_objective))
             run.steps += 1
             run.samples += stage.batch
             now = time.perf_counter()
@@ -143,8 +147,9 @@ def _start(
     recipe: Recipe, device: torch.device, init: Path | None, workers: int = 1, encoder: Path | None = None
 ) -> _Run:
     model = Ldeq(recipe.model) if init is None else load_initial(init, recipe.model)
-    if encoder is not None and model.stem.mesh is not None and (init is None or not read_card(init).config.face_mesh):
-        model.stem.mesh.encoder = published_encoder(encoder)
+    mesh = model.stem.mesh if isinstance(model.stem, Stem) else None
+    if encoder is not None and mesh is not None and (init is None or not read_card(init).config.face_mesh):
+        mesh.encoder = published_encoder(encoder)
     model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimiser = torch.optim.AdamW(
         _parameter_groups(model, recipe), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
@@ -183,12 +188,12 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, progres
         group["lr"] = recipe.learning_rate * factor * rate
 
 
-def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage) -> float:
+def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage, objective: Objective) -> float:
     """Take one step; every worker computes the gradient of its part of the batch."""
     parts = chosen.chunk(len(run.workers))
     run.optimiser.zero_grad(set_to_none=True)
     jobs = [
-        run.pool.submit(_gradient, worker, recipe, faces, part, stage)
+        run.pool.submit(objective, worker, recipe, faces, part, stage)
         for worker, part in zip(run.workers, parts, strict=False)
     ]
     value = float(np.mean([job.result() for job in jobs]))
@@ -200,8 +205,8 @@ def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage)
     return value
 
 
-def _gradient(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage) -> float:
-    """Leave the gradient of some faces' loss in ``model`` and return the loss."""
+def landmarks_objective(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage) -> float:
+    """Leave the gradient of :func:`~model.training.objective.landmark_loss` in ``model`` and return the loss."""
     model.zero_grad(set_to_none=True)
     paired = bool(torch.rand(()) < recipe.pair_chance)
     untracked = int(torch.multinomial(torch.tensor(recipe.untracked), 1))
@@ -213,14 +218,14 @@ def _gradient(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, stage: 
     if paired:
         before, now, landmarks, weights = augment_twice(*pictures, *how)
         with half, torch.no_grad():
-            earlier = untracked_state(model, model.stem(_network_input(before)), max(untracked, 1))
+            earlier = untracked_state(model, model.stem(network_input(before)), max(untracked, 1))
         z = moved_state(earlier, 1.0, recipe.moves)
         with half:
-            u = model.stem(_network_input(now))
+            u = model.stem(network_input(now))
     else:
         now, landmarks, weights = augment(*pictures, *how)
         with half:
-            u = model.stem(_network_input(now))
+            u = model.stem(network_input(now))
             z = untracked_state(model, u, untracked)
         if untracked:
             z = moved_state(z, recipe.warm_chance, recipe.moves)
@@ -238,10 +243,6 @@ def _tracked(model: Ldeq, u: Tensor, z: Tensor, recipe: Recipe) -> Tensor:
         return out
     solver, steps = recipe.model.solver, recipe.model.max_steps
     return implicit_state(model, u, z, forward=NO_SOLVE, backward=Solve(solver, steps, ADJOINT_TOLERANCE))[0]
-
-
-def _network_input(crops: Tensor) -> Tensor:
-    return normalise_image(crops.permute(0, 2, 3, 1)).contiguous(memory_format=torch.channels_last)
 
 
 def _gather_gradients(workers: Sequence[Ldeq]) -> None:

@@ -31,9 +31,10 @@ def narrowed(teacher: Ldeq, config: LdeqConfig) -> Ldeq:
     wide = teacher.config
     alike = all(getattr(wide, name) == getattr(config, name) for name in ("kernel", "groups", "landmarks"))
     widths = zip((config.injection, *config.widths), (wide.injection, *wide.widths), strict=True)
-    if config.face_mesh or not alike or any(new > old for new, old in widths):
+    if config.face_mesh or not alike or any(new > old for new, old in widths) or not isinstance(teacher.stem, Stem):
         raise ModelError(f"a model of the shape {config.name} cannot begin with weights of the shape {wide.name}")
     model = Ldeq(config)
+    assert isinstance(model.stem, Stem)
     with torch.no_grad():
         injection = _narrow_stem(teacher.stem, model.stem, teacher.cell.tail.conv.weight[:, wide.landmarks :])
         heatmaps = torch.arange(wide.landmarks)

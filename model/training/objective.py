@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model.heatmap import decode
-from model.network import Ldeq
+from model.network import Ldeq, normalise_image
 from model.topology import REGIONS, eye_corners, region_points
 
 LEAST_MOVE = 0.05
@@ -33,6 +33,11 @@ class Moves:
     turn: float = 0.05
     region_chance: float = 0.5
     region_shift: float = 0.015
+
+
+def network_input(crops: Tensor) -> Tensor:
+    """Return augmented crops (n, 3, s, s) in [0, 255] as the network takes them."""
+    return normalise_image(crops.permute(0, 2, 3, 1)).contiguous(memory_format=torch.channels_last)
 
 
 def untracked_state(model: Ldeq, u: Tensor, evaluations: int) -> Tensor:

@@ -108,14 +108,22 @@ class Recipe:
 
 ALIGNMENTS = (0.5, 0.75)
 """When semantic alignment searches the labels: the network has to know the points before it may doubt them."""
+SHARE_OF_FIRST = 2 / 3
+"""Of a budget for two runs, of which the second refines the first."""
 WARM_UP_DRAW = {"wflw": 3.0, "300w": 2.0}
 FINAL_DRAW = {"wflw": 6.0, "300w": 2.0, "ensemble-utk": 0.5, "ensemble-udacity": 0.5}
+
+
+def recipes_for(name: str, minutes: float | None = None) -> tuple[Recipe, Recipe]:
+    """Return the recipes of a preset's first run and of its refinement, for a budget of both."""
+    first = recipe_for(name, minutes and minutes * SHARE_OF_FIRST)
+    return first, refinement_for(name, minutes and minutes * (1 - SHARE_OF_FIRST))
 
 
 def recipe_for(name: str, minutes: float | None = None) -> Recipe:
     """Return the recipe of a preset.
 
-    ``ldeq-s`` suits two CPU cores: nearly half of the time goes into 128 px, where a step is cheapest, the
+    Those of 192 px suit two CPU cores: nearly half of the time goes into 128 px, where a step is cheapest, the
     rest into the resolution that is shipped, and its last fifth mostly into human labels. ``ldeq-l`` is
     meant for one CUDA GPU.
     """
@@ -165,6 +173,13 @@ def narrowing_for(name: str, minutes: float | None = None) -> Recipe:
     size = model.input_size
     stages = (Stage(0.6, size, 16, WARM_UP_DRAW), Stage(0.4, size, 16, FINAL_DRAW, geometry=0.5))
     return Recipe(model, minutes or 45.0, stages, learning_rate=8e-4, ema_decay=0.998, untracked=(0.3, 0.4, 0.2, 0.1))
+
+
+def lightening_for(name: str, minutes: float | None = None) -> Recipe:
+    """Return the recipe that a light preset learns its teacher's features with, see :mod:`model.training.lighten`."""
+    model = preset(name)
+    stage = Stage(1.0, model.input_size, 16, WARM_UP_DRAW, geometry=0.7)
+    return Recipe(model, minutes or 25.0, (stage,), learning_rate=2e-3, ema_decay=0.998)
 
 
 def recipe_of_size(recipe: Recipe, input_size: int) -> Recipe:
