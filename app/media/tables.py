@@ -223,7 +223,8 @@ class ParquetTable:
 class _RowGroup:
     """Rows that wait to be written, column by column in memory that is taken at once and does not grow.
 
-    Kept as results they took about three times as much, in small pieces that keep the pages of pictures from being returned.
+    Kept as results they took about three times as much, in small pieces that keep the pages of pictures from being
+    returned.
 
     Args:
         schema: of the table.
