@@ -132,7 +132,7 @@ def test_the_denial_is_real() -> None:
 
 
 def test_only_sharing_and_the_setup_know_the_network() -> None:
-    """Sockets are opened in app/sharing alone; only the setup downloads, before anything runs."""
+    """Sockets are opened in app/sharing, and for a cluster that was asked for; only the setup downloads."""
     network = (
         "socket",
         "urllib.request",
@@ -153,7 +153,12 @@ def test_only_sharing_and_the_setup_know_the_network() -> None:
                     names = [node.module, *(f"{node.module}.{name.name}" for name in node.names)]
                 if any(name == known or name.startswith(f"{known}.") for name in names for known in network):
                     found.add(path.relative_to(ROOT).as_posix())
-    assert found <= {"app/sharing/udp.py", "app/setup/torch_build.py", "app/setup/install.py"}, found
+    assert found <= {
+        "app/batch/nodes.py",
+        "app/sharing/udp.py",
+        "app/setup/torch_build.py",
+        "app/setup/install.py",
+    }, found
     assert "app/sharing/udp.py" in found
 
 
@@ -257,8 +262,8 @@ def test_no_reader_of_sessions_and_weights_can_run_what_it_reads() -> None:
                         hits.append(f"{where} loads without restriction")
                     if called in ("np.load", "numpy.load") and named.get("allow_pickle", "False") != "False":
                         hits.append(f"{where} allows pickles")
-    # One lists a pickle's contents without running it; the other hears its own worker processes over a pipe.
-    known = ("model/official/", "app/batch/pool.py:")
+    # One lists a pickle's contents without running it; the others hear their own workers, over a pipe or Ray's network.
+    known = ("model/official/", "app/batch/pool.py:", "app/batch/cluster.py:", "app/batch/task.py:")
     assert [hit for hit in hits if not hit.startswith(known)] == []
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import pickle
-import socket
+import platform
 import time
 from collections.abc import Callable
 from functools import cache
@@ -32,7 +32,7 @@ def remote_task() -> RemoteTask:
     root = str(ROOT)
 
     def start(checksum: str, weights: Path, pickled: bytes) -> Outcome | str:
-        import socket
+        import platform
 
         import ray
 
@@ -40,7 +40,7 @@ def remote_task() -> RemoteTask:
             from app.batch.task import run_task
         except ImportError as error:
             sentence = "The computer {} does not have this program under {} ({}); install the same version there."
-            return sentence.format(socket.gethostname(), root, error)
+            return sentence.format(platform.node(), root, error)
         return run_task(checksum, weights, pickled, ray.get_runtime_context().get_node_id())
 
     return start
@@ -53,7 +53,7 @@ def node_file(workspace: Path) -> Path:
 
 def run_task(checksum: str, weights: Path, pickled: bytes, node: str) -> Outcome | str:
     """Do a job if this computer, which Ray calls ``node``, can; see :data:`RemoteTask`."""
-    host = socket.gethostname()
+    host = platform.node()
     if program_checksum(weights) != checksum:
         return (
             f"The computer {host} has another version of the program or of its weights under {ROOT} than the computer "
