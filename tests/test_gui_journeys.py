@@ -60,6 +60,8 @@ from app.sources.spec import CameraSpec
 WAIT_MS = 60000
 FRAMES = 24
 """To record: about a second, and enough for flicker to be measured."""
+ON_THEIR_WAY = 8
+"""Frames that may be tracked between the key that starts a recording and the first one in it, more than were seen."""
 SHORT_TEST = 1.2
 STILL_AT = 4.2
 """Seconds into the demo clip at which the head keeps still."""
@@ -148,9 +150,11 @@ class Person:
         before = session.state.finished
         self.press(Key.Key_Space)
         self.wait(lambda: session.state.recording is not None)
+        old = session.state.status
+        self.wait(lambda: session.state.status is not old)  # the figures of before are from any time before
         status = session.state.status
         assert status is not None
-        enough = status.processed + frames + 1  # one was on its way already
+        enough = status.processed + frames + ON_THEIR_WAY
         self.wait(lambda: session.state.status is not None and session.state.status.processed >= enough)
         self.press(Key.Key_Space)
         self.wait(lambda: session.state.finished is not before)
