@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,15 @@ def test_finished_weights_take_the_place_of_the_first_run(tmp_path: Path, monkey
     assert read_card(weights).files == before
 
 
+def check_goes_on(make: Callable[[], Path], recipe: Recipe, lines: list[str]) -> None:
+    """Check that weights have the recipe's shape and that making them again goes on where they are finished."""
+    weights = make()
+    assert read_card(weights).config == recipe.model
+    before = read_card(weights).files
+    assert read_card(make()).files == before
+    assert lines[-1].startswith("resumed")
+
+
 def of_shape(recipe: Recipe, *, face_mesh: bool = True, light: bool = False) -> Recipe:
     return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, face_mesh=face_mesh, light=light))
 
@@ -190,12 +200,8 @@ def test_a_narrowed_model_begins_with_its_teacher(tmp_path: Path, monkeypatch: p
     recipe = of_shape(tiny_recipe(2), face_mesh=False)
     lines: list[str] = []
     shop = Workshop(some_faces(), tmp_path / "run", report=lines.append)
-    weights = narrowed_from(shop, recipe, teacher)
-    assert read_card(weights).config == recipe.model
+    check_goes_on(lambda: narrowed_from(shop, recipe, teacher), recipe, lines)
     check_labels_moved(shop.out, shop.faces)
-    before = read_card(weights).files
-    assert read_card(narrowed_from(shop, recipe, teacher)).files == before
-    assert lines[-1].startswith("resumed")
 
 
 def test_a_light_model_learns_from_its_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,11 +211,7 @@ def test_a_light_model_learns_from_its_teacher(tmp_path: Path, monkeypatch: pyte
     recipe = of_shape(tiny_recipe(2), light=True)
     lines: list[str] = []
     shop = Workshop(some_faces(), tmp_path / "run", report=lines.append)
-    weights = lightened_from(shop, recipe, teacher)
-    assert read_card(weights).config == recipe.model
-    before = read_card(weights).files
-    assert read_card(lightened_from(shop, recipe, teacher)).files == before
-    assert lines[-1].startswith("resumed")
+    check_goes_on(lambda: lightened_from(shop, recipe, teacher), recipe, lines)
 
 
 def test_new_face_mesh_features_learn_faster() -> None:

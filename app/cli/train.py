@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from model.training.whole import Workshop
 
 CONFIGS = ("ldeq-s", "ldeq-xs", "ldeq-l")
-RECIPES = ("ldeq-s", "ldeq-s-mesh", "ldeq-s-light", "ldeq-xs")
 CALIBRATION_FACES = 48
 """Solved to measure the ranges of the int8 cell; more change nothing."""
 GRADIENTS = ("jfb", "implicit")
@@ -199,6 +198,7 @@ MAKERS = {
     "ldeq-xs": _make_narrower,
 }
 """What makes the weights of a recipe; returns them and the faces."""
+RECIPES = tuple(MAKERS)
 
 
 def _teacher(args: argparse.Namespace, recipe: Recipe, usual: Path) -> Path:
