@@ -11,18 +11,22 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
+from app.gui import main_window
 from app.gui.live.presenters import first_look as look
 from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.share import ShareField
+from app.gui.live.views.preferences import PreferencesSheet
+from app.gui.live.views.share import ShareSheet
 from app.gui.main_window import MainWindow
+from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
 from app.media.privacy import blurred
@@ -83,8 +87,8 @@ def test_choices_outlive_the_window(open_window: Open, qtbot: QtBot, tmp_path: P
     press(qtbot, Qt.Key.Key_H)
     press(qtbot, Qt.Key.Key_D)
     press(qtbot, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
-    preferences = window.page.preferences
-    assert preferences.isVisible()
+    preferences = window.page.sheets.opened
+    assert isinstance(preferences, PreferencesSheet)
     preferences.theme.segments.chosen.emit("light")
     preferences.faces.segments.chosen.emit("3")
     assert theme.palette() is LIGHT
@@ -99,6 +103,60 @@ def test_choices_outlive_the_window(open_window: Open, qtbot: QtBot, tmp_path: P
     assert "drawer" in second.page.open
     assert second.view.picture is not None
     assert second.view.picture.private
+
+
+class Shown(QObject):
+    """Notes the windows that are shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.windows: list[QObject] = []
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Show and watched.isWindowType():
+            self.windows.append(watched)
+        return False
+
+
+@pytest.mark.parametrize("name", [ActionName.KEYS, ActionName.PREFERENCES, ActionName.SHARE])
+def test_a_card_that_opens_shows_no_window_and_has_the_keyboard(
+    open_window: Open, qapp: QApplication, name: ActionName
+) -> None:
+    window = open_window()
+    shown = Shown()
+    qapp.installEventFilter(shown)
+    window.act(name)
+    qapp.processEvents()
+    qapp.removeEventFilter(shown)
+    assert shown.windows == []
+    sheet = window.page.sheets.opened
+    assert sheet is not None
+    focused = QApplication.focusWidget()
+    assert focused is sheet or (focused is not None and sheet.isAncestorOf(focused))
+
+
+def test_a_folder_chosen_after_its_card_was_closed_counts(
+    open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Callable[[str], None]] = []
+    monkeypatch.setattr(main_window, "ask_for_folder", lambda *arguments: asked.append(arguments[-1]))
+    window = open_window()
+    window.act(ActionName.PREFERENCES)
+    sheet = window.page.sheets.opened
+    assert isinstance(sheet, PreferencesSheet)
+    qtbot.mouseClick(sheet.choose, Qt.MouseButton.LeftButton)
+    window.act(ActionName.PREFERENCES)
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
+    assert window.findChildren(PreferencesSheet) == []
+    (chosen,) = asked
+    chosen(str(tmp_path / "clips"))
+    assert window.presenter.folder == tmp_path / "clips"
+    window.act(ActionName.PREFERENCES)
+    again = window.page.sheets.opened
+    assert isinstance(again, PreferencesSheet)
+    assert again.folder.text() == str(tmp_path / "clips")
+    chosen(str(tmp_path / "elsewhere"))
+    assert again.folder.text() == str(tmp_path / "elsewhere")
 
 
 def test_the_tour_is_shown_once(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
@@ -199,7 +257,8 @@ def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> Non
         receiver.bind(("127.0.0.1", 0))
         receiver.settimeout(WAIT_MS / 1000)
         press(qtbot, Qt.Key.Key_U)
-        card = window.page.share
+        card = window.page.sheets.opened
+        assert isinstance(card, ShareSheet)
         line = card.addresses[ShareField.JSON]
         line.setFocus()
         line.selectAll()
@@ -208,13 +267,13 @@ def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> Non
         qtbot.mouseClick(card.switches[ShareField.JSON].toggle, Qt.MouseButton.LeftButton)
         message = json.loads(receiver.recv(65536))
         assert message["faces"][0]["id"] == 0
-        qtbot.waitUntil(lambda: _first_line(window).startswith("Sent "), timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: _first_line(card).startswith("Sent "), timeout=WAIT_MS)
         press(qtbot, Qt.Key.Key_Escape)
-        assert not card.isVisible()
+        assert window.page.sheets.opened is None
 
 
-def _first_line(window: MainWindow) -> str:
-    labels = window.page.share._status[ShareField.JSON]._labels
+def _first_line(card: ShareSheet) -> str:
+    labels = card._status[ShareField.JSON]._labels
     return labels[0].text() if labels else ""
 
 

@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, QRect, Qt
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible, QKeySequence, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -58,6 +58,11 @@ def press(qtbot: QtBot, key: Qt.Key) -> None:
     focused = QApplication.focusWidget()
     assert focused is not None
     qtbot.keyClick(focused, key)
+
+
+def delete_what_was_closed() -> None:
+    """Do what the event loop does as soon as it is left to itself."""
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
 
 
 def test_a_sheet_lies_in_the_middle_and_follows_the_window(window: Window, qtbot: QtBot) -> None:
@@ -168,14 +173,62 @@ def test_everything_in_a_sheet_has_a_name(window: Window, kind: type[Sheet]) -> 
 
 
 def test_one_sheet_at_a_time(window: Window) -> None:
-    keys, share = KeyList(window), ShareSheet(window)
-    sheets = Sheets(keys, share)
+    def make_keys() -> KeyList:
+        return KeyList(window)
+
+    def make_share() -> ShareSheet:
+        return ShareSheet(window)
+
+    sheets = Sheets()
     assert not sheets.close()
-    sheets.toggle(keys)
-    sheets.toggle(share)
+    sheets.toggle(make_keys)
+    keys = sheets.opened
+    assert isinstance(keys, KeyList)
+    sheets.toggle(make_share)
+    share = sheets.opened
+    assert isinstance(share, ShareSheet)
     assert (keys.isVisible(), share.isVisible()) == (False, True)
     assert sheets.close()
     assert not share.isVisible()
+    sheets.toggle(make_keys)
+    sheets.toggle(make_keys)
+    assert sheets.opened is None
+
+
+@pytest.mark.parametrize("way", ["button", "escape", "close"])
+def test_a_closed_sheet_is_gone_and_the_next_one_is_new(window: Window, qtbot: QtBot, way: str) -> None:
+    def make() -> PreferencesSheet:
+        return PreferencesSheet(window)
+
+    sheets = Sheets()
+    sheets.toggle(make)
+    first = sheets.opened
+    assert first is not None
+    if way == "button":
+        qtbot.mouseClick(first._close, Qt.MouseButton.LeftButton)
+    elif way == "escape":
+        press(qtbot, Qt.Key.Key_Escape)
+    else:
+        assert sheets.close()
+    assert sheets.opened is None
+    delete_what_was_closed()
+    assert window.findChildren(Sheet) == []
+    sheets.toggle(make)
+    assert window.findChildren(Sheet) == [sheets.opened]
+
+
+def test_a_sheet_closes_while_its_page_is_out_of_sight(window: Window) -> None:
+    page = QWidget(window)
+    page.show()
+    sheets = Sheets()
+    sheets.toggle(lambda: KeyList(page))
+    sheet = sheets.opened
+    assert sheet is not None
+    page.hide()
+    assert sheets.opened is sheet
+    assert sheets.close()
+    delete_what_was_closed()
+    assert page.findChildren(Sheet) == []
 
 
 def test_a_sheet_stays_open_while_its_page_is_out_of_sight(window: Window, qtbot: QtBot) -> None:

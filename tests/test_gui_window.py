@@ -30,6 +30,7 @@ from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.views.bar import SIGN_WIDTH
+from app.gui.live.views.keys import KeyList
 from app.gui.live.views.page import LivePage, PagePart
 from app.gui.main_window import MainWindow
 from app.gui.presenters.actions import ActionName
@@ -184,9 +185,10 @@ def test_snapshot(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
 def test_key_list(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     press(window, qtbot, Qt.Key.Key_Question)
-    assert window.page.keys.isVisible()
+    assert isinstance(window.page.sheets.opened, KeyList)
+    assert window.page.sheets.opened.isVisible()
     press(window, qtbot, Qt.Key.Key_Escape)
-    assert not window.page.keys.isVisible()
+    assert window.page.sheets.opened is None
 
 
 def test_a_source_that_fails_is_a_banner_with_ways_out(open_window: Open, qtbot: QtBot) -> None:

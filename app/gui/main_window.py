@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
@@ -24,11 +25,15 @@ from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import status_lines
 from app.gui.live.presenters.snapshot import save_in_background
 from app.gui.live.views.first_look import FirstPress
+from app.gui.live.views.keys import KeyList
 from app.gui.live.views.page import LivePage, PagePart, connect_page
+from app.gui.live.views.preferences import PreferencesSheet
+from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.source_menu import SourceMenu
 from app.gui.presenters import actions
 from app.gui.presenters.actions import ActionName
 from app.gui.viewer.pages import SessionPages
+from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.video import VideoView
@@ -166,8 +171,9 @@ class MainWindow(QMainWindow):
         facts = self.presenter.facts(result)
         self.page.show_facts(facts, self.presenter.source_name)
         self.page.banner.show_banner(self.presenter.banner(facts.state))
-        if self.page.share.isVisible():
-            self.page.share.show_status(status_lines(self.presenter.share_reading, facts.sharing))
+        sheet = self.page.sheets.opened
+        if isinstance(sheet, ShareSheet) and sheet.isVisible():
+            sheet.show_status(status_lines(self.presenter.share_reading, facts.sharing))
         self.page.place()
         self._tell_bridge()
 
@@ -228,7 +234,6 @@ class MainWindow(QMainWindow):
         self.view.resized.connect(self._tell_bridge)
         page.banner.offered.connect(self._take_offer)
         page.banner.dismissed.connect(self._dismiss)
-        page.preferences.changed.connect(self._set_preferences)
         self.test_overlay.finished.connect(lambda: self.pages.setCurrentWidget(self.card))
         self.card.repeat.connect(self._hold_still)
         self.card.closed.connect(self._go_live)
@@ -249,9 +254,9 @@ class MainWindow(QMainWindow):
             ActionName.HOLD_STILL: self._hold_still,
             ActionName.SESSIONS: self._toggle_sessions,
             ActionName.OPEN_SESSION: self._open_session,
-            ActionName.SHARE: lambda: self._open_sheet(page.share),
-            ActionName.PREFERENCES: lambda: self._open_sheet(page.preferences),
-            ActionName.KEYS: lambda: self._open_sheet(page.keys),
+            ActionName.SHARE: lambda: self._toggle_sheet(self._make_share),
+            ActionName.PREFERENCES: lambda: self._toggle_sheet(self._make_preferences),
+            ActionName.KEYS: lambda: self._toggle_sheet(self._make_keys),
             ActionName.TOUR: self._begin_tour,
             ActionName.THEME: self.window_state.swap_theme,
             ActionName.FULL_SCREEN: self.window_state.toggle_full_screen,
@@ -314,14 +319,28 @@ class MainWindow(QMainWindow):
         if finished is not None:
             self.sessions.open(finished.path)
 
-    def _open_sheet(self, sheet: Sheet) -> None:
+    def _toggle_sheet(self, make: Callable[[], Sheet]) -> None:
         self._go_live()
-        self._show_preferences()
-        self.page.share.show_form(self.presenter.chosen.share)
-        self.page.sheets.toggle(sheet)
+        self.page.sheets.toggle(make)
 
-    def _show_preferences(self) -> None:
-        self.page.preferences.show_preferences(self.presenter.preferences, recordings_folder(Remembered()))
+    def _make_keys(self) -> KeyList:
+        return KeyList(self.view)
+
+    def _make_share(self) -> ShareSheet:
+        sheet = ShareSheet(self.view)
+        sheet.show_form(self.presenter.chosen.share)
+        sheet.changed.connect(self.presenter.share)
+        return sheet
+
+    def _make_preferences(self) -> PreferencesSheet:
+        sheet = PreferencesSheet(self.view)
+        self._show_preferences(sheet)
+        sheet.changed.connect(self._set_preferences)
+        sheet.folder_asked.connect(self._ask_for_folder)
+        return sheet
+
+    def _show_preferences(self, sheet: PreferencesSheet) -> None:
+        sheet.show_preferences(self.presenter.preferences, recordings_folder(Remembered()))
 
     def _begin_first_look(self) -> None:
         chosen = self.presenter.chosen
@@ -357,8 +376,15 @@ class MainWindow(QMainWindow):
     def _set_preferences(self, preferences: Preferences) -> None:
         self.presenter.set_preferences(preferences)
         self.window_state.theme_manager.choose(preferences.theme)
-        self._show_preferences()
+        if isinstance(self.page.sheets.opened, PreferencesSheet):
+            self._show_preferences(self.page.sheets.opened)
         self._tell_bridge()
+
+    def _ask_for_folder(self, start: str) -> None:
+        ask_for_folder(self, "Folder for recordings", start, self._take_folder)
+
+    def _take_folder(self, folder: str) -> None:
+        self._set_preferences(replace(self.presenter.preferences, folder=Path(folder)))
 
     def _open_sources(self) -> None:
         self._go_live()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPainter, QPaintEvent, QPen, QRegion, QShowEvent
@@ -219,21 +220,37 @@ def rounded(box: QRect, radius: int) -> QRegion:
 
 
 class Sheets:
-    """The sheets of one window: one is open at a time."""
+    """The sheets of one window: one at a time, made when it opens and deleted when it closes.
 
-    def __init__(self, *sheets: Sheet) -> None:
-        self._sheets = sheets
+    A change of the theme restyles every widget there is, seen or not, and hundreds of closed ones would hold the window
+    up.
 
-    def toggle(self, sheet: Sheet) -> None:
-        """Show ``sheet`` instead of any other, or hide it."""
-        for other in self._sheets:
-            if other is not sheet:
-                other.hide()
-        sheet.toggle()
+    Attributes:
+        opened: the sheet that is open, also while its page is out of sight; None while all are closed.
+    """
+
+    def __init__(self) -> None:
+        self.opened: Sheet | None = None
+        self._make: Callable[[], Sheet] | None = None
+
+    def toggle(self, make: Callable[[], Sheet]) -> None:
+        """Show the sheet that ``make`` makes instead of any other, or close it if it is the one that is open."""
+        again = self.opened is not None and make == self._make
+        self.close()
+        if not again:
+            self._make, self.opened = make, make()
+            self.opened.closed.connect(self._delete)
+            self.opened.show()
 
     def close(self) -> bool:
-        """Hide the one that is open; return whether one was."""
-        opened = [sheet for sheet in self._sheets if sheet.isVisible()]
-        for sheet in opened:
-            sheet.hide()
-        return bool(opened)
+        """Close the one that is open; return whether one was."""
+        if self.opened is None:
+            return False
+        self.opened.hide()
+        self._delete()  # a sheet whose page is out of sight does not notice that it was hidden
+        return True
+
+    def _delete(self) -> None:
+        if self.opened is not None:
+            self.opened.deleteLater()
+            self.opened = None

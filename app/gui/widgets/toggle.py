@@ -104,12 +104,12 @@ class ToggleRow(QWidget):
         words.setSpacing(1)
         words.addWidget(self._name)
         words.addWidget(self._note)
-        self._note.setVisible(bool(note))
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
         layout.addLayout(words, 1)
         layout.addWidget(self.toggle, 0, Qt.AlignmentFlag.AlignTop)
+        self._note.setVisible(bool(note))  # now that it has a parent: without one it would be a window for a moment
 
     def show_state(self, on: bool, free: bool = True, note: str | None = None) -> None:
         """Show whether it is on and can be changed, and another note where one is given."""

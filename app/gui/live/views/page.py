@@ -19,10 +19,7 @@ from app.gui.live.presenters.solver import SolverView
 from app.gui.live.presenters.tour import TourTarget
 from app.gui.live.views.bar import ControlBar
 from app.gui.live.views.drawer import LabDrawer
-from app.gui.live.views.keys import KeyList
 from app.gui.live.views.panel import SidePanel
-from app.gui.live.views.preferences import PreferencesSheet
-from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.tour import TourCard
 from app.gui.presenters.actions import ActionName
 from app.gui.widgets.banner import AddressEntry, BannerView
@@ -70,16 +67,13 @@ class LivePage(QWidget):
         self.banner = BannerView(self.view)
         self.address = AddressEntry(self.view)
         self._overlays: tuple[Overlay, ...] = ()
-        self.keys = KeyList(self.view)
-        self.preferences = PreferencesSheet(self.view)
-        self.share = ShareSheet(self.view)
         targets = {
             TourTarget.SWITCH: self.panel.rwr,
             TourTarget.FLICKER: self.panel.flicker,
             TourTarget.RECORDING: self.bar.record,
         }
         self.tour = TourCard(self, targets)
-        self.sheets = Sheets(self.keys, self.preferences, self.share)
+        self.sheets = Sheets()
         self._left = QVBoxLayout()
         self._left.setContentsMargins(0, 0, 0, 0)
         self._left.setSpacing(0)
@@ -190,7 +184,7 @@ class LivePage(QWidget):
 
 
 def connect_page(page: LivePage, presenter: LivePresenter, act: Callable[[ActionName], None]) -> None:
-    """Connect everything on ``page`` that steers tracking, playing and sharing.
+    """Connect everything on ``page`` that steers tracking and playing.
 
     Args:
         page: has the controls.
@@ -217,5 +211,4 @@ def connect_page(page: LivePage, presenter: LivePresenter, act: Callable[[Action
     page.scrub.sought.connect(presenter.player.seek)
     page.scrub.stepped.connect(presenter.player.step)
     page.scrub.speed_chosen.connect(presenter.player.set_speed)
-    page.share.changed.connect(presenter.share)
     page.tour.finished.connect(lambda: presenter.choose(tour_seen=True))

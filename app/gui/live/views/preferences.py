@@ -24,7 +24,6 @@ from app.gui.live.presenters.preferences import (
 )
 from app.gui.presenters.palettes import Theme
 from app.gui.widgets.controls import ChoiceRow, heading, push_button, small_label
-from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
 
@@ -41,9 +40,11 @@ class PreferencesSheet(Sheet):
 
     Signals:
         changed: carries the new :class:`Preferences`.
+        folder_asked: the system's dialog for folders is wanted; carries the folder to begin with.
     """
 
     changed = Signal(object)
+    folder_asked = Signal(str)
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, "Preferences", WIDTH)
@@ -136,12 +137,7 @@ class PreferencesSheet(Sheet):
             self.fit()
 
     def _ask_for_folder(self) -> None:
-        start = self.folder.text() or self.folder.placeholderText()
-        ask_for_folder(self.window(), "Folder for recordings", start, self._take_folder)
-
-    def _take_folder(self, folder: str) -> None:
-        self.folder.setText(folder)
-        self._read_folder()
+        self.folder_asked.emit(self.folder.text() or self.folder.placeholderText())
 
 
 def mark_wrong(line: QLineEdit, wrong: bool) -> None:
