@@ -13,6 +13,7 @@ from PySide6.QtGui import QAccessible, QKeySequence, QPaintEvent, QShortcut
 from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.gui.live.presenters.key_list import key_groups, shown_key
 from app.gui.live.presenters.preferences import Preferences, RecordingPart
 from app.gui.live.presenters.share import ShareField, ShareForm, StatusLine, StatusTone
 from app.gui.live.presenters.tour import STEPS, TourTarget
@@ -358,6 +359,21 @@ def test_the_list_of_keys_has_as_many_columns_as_fit(window: Window, width: int,
     sheet.show()
     assert sheet._shown == expected
     assert sheet.width() <= width - 2 * MARGIN
+
+
+def test_the_list_of_keys_says_every_key_and_breaks_its_sentences(window: Window) -> None:
+    sheet = KeyList(window)
+    sheet.show()
+    told = "\n".join(widget.accessibleDescription() for widget in sheet.findChildren(QWidget)).splitlines()
+    assert [line for line in told if line] == [
+        f"{shown_key(action.key)}: {action.help}" for group in key_groups() for action in group.actions
+    ]
+    (first, *_) = (widget for widget in sheet.findChildren(QWidget) if widget.accessibleDescription())
+    wide, narrow = first.heightForWidth(600), first.heightForWidth(200)
+    assert first.height() == first.heightForWidth(first.width())
+    assert narrow > wide
+    sheet.setStyleSheet("QWidget { font-size: 20px; }")
+    assert first.heightForWidth(600) > wide
 
 
 def test_the_list_of_keys_scrolls_by_keyboard(window: Window, qtbot: QtBot) -> None:

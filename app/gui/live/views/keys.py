@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.live.presenters.key_list import KeyGroup, columns, key_groups, shown_key
+from app.gui.theme import theme
 from app.gui.widgets.controls import heading
 from app.gui.widgets.sheet import MARGIN, Sheet
 
@@ -13,6 +15,10 @@ COLUMN_WIDTH = 480
 WIDTH = 2 * COLUMN_WIDTH + 60
 LEAST_WIDTH = 720
 """Two columns need so much; their sentences then take two lines."""
+
+KEY_WIDTH, KEY_PIXELS, KEY_PADDING, KEY_RADIUS = 62, 11, 6, 4
+KEY_GAP, LINE_GAP = 12, 5
+_WORDS = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
 
 
 class KeyList(Sheet):
@@ -52,25 +58,87 @@ class KeyList(Sheet):
             stack.setSpacing(4)
             for group in column:
                 stack.addWidget(heading(group.name))
-                stack.addLayout(_lines(group))
+                stack.addWidget(_Lines(group))
                 stack.addSpacing(12)
             stack.addStretch(1)
             row.addLayout(stack, 1)
         self.body.addWidget(self._table)
 
 
-def _lines(group: KeyGroup) -> QGridLayout:
-    grid = QGridLayout()
-    grid.setHorizontalSpacing(12)
-    grid.setVerticalSpacing(5)
-    grid.setColumnMinimumWidth(0, 62)
-    grid.setColumnStretch(1, 1)
-    for line, action in enumerate(group.actions):
-        key = QLabel(shown_key(action.key))
-        key.setObjectName("key")
-        key.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        words = QLabel(action.help)
-        words.setWordWrap(True)
-        grid.addWidget(key, line, 0, Qt.AlignmentFlag.AlignTop)
-        grid.addWidget(words, line, 1)
-    return grid
+class _Lines(QWidget):
+    """The keys of a group, each with what it does.
+
+    It paints them all: with two labels for each, the list would have a hundred widgets to make, and to restyle when the
+    theme changes.
+    """
+
+    def __init__(self, group: KeyGroup) -> None:
+        super().__init__()
+        self._lines = tuple((shown_key(action.key), action.help) for action in group.actions)
+        self._boxes: dict[int, tuple[tuple[int, int], ...]] = {}
+        """By a width that a layout asked about, as it does again and again: where each sentence begins, and how high
+        its line is."""
+        self.setAccessibleName(group.name)
+        self.setAccessibleDescription("\n".join(f"{key}: {words}" for key, words in self._lines))
+        policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
+        policy.setHeightForWidth(True)
+        self.setSizePolicy(policy)
+
+    def sizeHint(self) -> QSize:
+        """Return the size at which a sentence takes about one line."""
+        return QSize(COLUMN_WIDTH, self.heightForWidth(COLUMN_WIDTH))
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the size at which every sentence is broken a few times."""
+        return QSize(LEAST_WIDTH // 3, 0)
+
+    def heightForWidth(self, width: int) -> int:
+        """Return the height of all lines."""
+        return sum(height for _, height in self._laid_out(width)) + LINE_GAP * (len(self._lines) - 1)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Lay the sentences out again in another font."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.FontChange:
+            self._boxes.clear()
+            self.updateGeometry()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint each key as a chip beside its sentence."""
+        colours, chip = theme.palette(), self._chip()
+        font, small = self.font(), self._key_font()
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        top = 0
+        for (key, words), (left, height) in zip(self._lines, self._laid_out(self.width()), strict=True):
+            box = QRect(0, top, left - KEY_GAP, chip.height())
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colours.raised))
+            painter.drawRoundedRect(box, KEY_RADIUS, KEY_RADIUS)
+            painter.setFont(small)
+            painter.setPen(QColor(colours.dim))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, key)
+            painter.setFont(font)
+            painter.setPen(QColor(colours.text))
+            painter.drawText(QRect(left, top, self.width() - left, height), _WORDS, words)
+            top += height + LINE_GAP
+
+    def _key_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(KEY_PIXELS)
+        return font
+
+    def _chip(self) -> QSize:
+        """Return the size of the widest key."""
+        metrics = QFontMetrics(self._key_font())
+        widest = max(metrics.horizontalAdvance(key) for key, _ in self._lines)
+        return QSize(max(KEY_WIDTH, widest + 2 * KEY_PADDING), metrics.height() + 2)
+
+    def _laid_out(self, width: int) -> tuple[tuple[int, int], ...]:
+        if width not in self._boxes:
+            chip, metrics = self._chip(), self.fontMetrics()
+            left = chip.width() + KEY_GAP
+            room = QRect(0, 0, max(1, width - left), 10_000)
+            heights = (metrics.boundingRect(room, _WORDS, words).height() for _, words in self._lines)
+            self._boxes[width] = tuple((left, max(chip.height(), height)) for height in heights)
+        return self._boxes[width]
