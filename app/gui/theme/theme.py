@@ -12,7 +12,8 @@ from app.gui.presenters.palettes import DARK, Palette
 
 LINUX_FAMILIES = ("Inter", "Cantarell", "Ubuntu", "Noto Sans", "DejaVu Sans")
 
-BETWEEN_PAGES_MS = 10
+BETWEEN_PAGES_MS = 40
+"""By then the page in view has been painted in its new colours, which takes as long as a restyled page does."""
 
 _current = DARK
 

@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from PySide6.QtCore import QPointF, QRectF, Qt
-from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPen, QPixmap, QPolygonF
 
 from app.gui.theme import theme
 
 SIZE = 18
 FINE = 3
-"""Pixmaps are drawn this many times larger, for high-resolution screens."""
+"""Images are drawn this many times larger, for high-resolution screens."""
 
 
 def icon(name: str, colour: str | None = None) -> QIcon:
     """Return the icon ``name``, a key of :data:`SHAPES`, greyed out when its button is off."""
     result = QIcon()
-    result.addPixmap(_pixmap(SHAPES[name], QColor(colour or theme.palette().text)), QIcon.Mode.Normal)
-    result.addPixmap(_pixmap(SHAPES[name], QColor(theme.palette().faint)), QIcon.Mode.Disabled)
+    for mode, shade in (
+        (QIcon.Mode.Normal, colour or theme.palette().text),
+        (QIcon.Mode.Disabled, theme.palette().faint),
+    ):
+        result.addPixmap(QPixmap.fromImage(_image(name, shade)), mode)
     return result
 
 
-def _pixmap(shape: Callable[[QPainter, QColor], None], colour: QColor) -> QPixmap:
-    pixmap = QPixmap(SIZE * FINE, SIZE * FINE)
-    pixmap.fill(Qt.GlobalColor.transparent)
-    pixmap.setDevicePixelRatio(FINE)
-    painter = QPainter(pixmap)
+@lru_cache(maxsize=128)
+def _image(name: str, colour: str) -> QImage:
+    image = QImage(SIZE * FINE, SIZE * FINE, QImage.Format.Format_ARGB32_Premultiplied)
+    image.fill(Qt.GlobalColor.transparent)
+    image.setDevicePixelRatio(FINE)
+    ink = QColor(colour)
+    painter = QPainter(image)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-    painter.setPen(QPen(colour, 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
-    shape(painter, colour)
+    painter.setPen(QPen(ink, 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+    SHAPES[name](painter, ink)
     painter.end()
-    return pixmap
+    return image
 
 
 def _fill(painter: QPainter, colour: QColor) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRect, QSize, Qt
+from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
@@ -75,9 +75,9 @@ class _Lines(QWidget):
     def __init__(self, group: KeyGroup) -> None:
         super().__init__()
         self._lines = tuple((shown_key(action.key), action.help) for action in group.actions)
-        self._boxes: dict[int, tuple[tuple[int, int], ...]] = {}
-        """By a width that a layout asked about, as it does again and again: where each sentence begins, and how high
-        its line is."""
+        self._boxes: dict[tuple[int, str], tuple[tuple[int, int], ...]] = {}
+        """By a width that a layout asked about, as it does again and again, and the font: where each sentence begins,
+        and how high its line is."""
         self.setAccessibleName(group.name)
         self.setAccessibleDescription("\n".join(f"{key}: {words}" for key, words in self._lines))
         policy = QSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
@@ -95,13 +95,6 @@ class _Lines(QWidget):
     def heightForWidth(self, width: int) -> int:
         """Return the height of all lines."""
         return sum(height for _, height in self._laid_out(width)) + LINE_GAP * (len(self._lines) - 1)
-
-    def changeEvent(self, event: QEvent) -> None:
-        """Lay the sentences out again in another font."""
-        super().changeEvent(event)
-        if event.type() == QEvent.Type.FontChange:
-            self._boxes.clear()
-            self.updateGeometry()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint each key as a chip beside its sentence."""
@@ -135,10 +128,11 @@ class _Lines(QWidget):
         return QSize(max(KEY_WIDTH, widest + 2 * KEY_PADDING), metrics.height() + 2)
 
     def _laid_out(self, width: int) -> tuple[tuple[int, int], ...]:
-        if width not in self._boxes:
+        asked = width, self.font().key()
+        if asked not in self._boxes:
             chip, metrics = self._chip(), self.fontMetrics()
             left = chip.width() + KEY_GAP
             room = QRect(0, 0, max(1, width - left), 10_000)
             heights = (metrics.boundingRect(room, _WORDS, words).height() for _, words in self._lines)
-            self._boxes[width] = tuple((left, max(chip.height(), height)) for height in heights)
-        return self._boxes[width]
+            self._boxes[asked] = tuple((left, max(chip.height(), height)) for height in heights)
+        return self._boxes[asked]
