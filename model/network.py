@@ -38,6 +38,17 @@ class ConvBlock(nn.Module):
         return out
 
 
+class MergeBlock(ConvBlock):
+    """Block of a hourglass's way up: features (n, C, h, w) beside coarser ones (n, C, h / 2, w / 2), 1 x 1."""
+
+    def __init__(self, channels: int, norm: nn.Module) -> None:
+        super().__init__(2 * channels, channels, 1, norm)
+
+    def forward(self, skip: Tensor, coarse: Tensor) -> Tensor:  # type: ignore[override]  # of two inputs
+        """Return the block's output (n, C, h, w)."""
+        return super().forward(torch.cat([skip, F.interpolate(coarse, scale_factor=2.0, mode="nearest")], dim=1))
+
+
 class FaceMeshBranch(nn.Module):
     """Face-mesh features beside the stem's own: those of stride 4 are added to them, coarser ones packed behind."""
 
@@ -103,14 +114,17 @@ class Hourglass(nn.Module):
         super().__init__()
         widths = config.widths
 
+        def norm(channels: int) -> nn.Module:
+            return nn.GroupNorm(config.groups, channels)
+
         def block(inputs: int, outputs: int, kernel: int) -> ConvBlock:
-            return ConvBlock(inputs, outputs, kernel, nn.GroupNorm(config.groups, outputs))
+            return ConvBlock(inputs, outputs, kernel, norm(outputs))
 
         self.same = nn.ModuleList(block(w, w, 3) for w in widths[:DEPTH])
         self.up_channel = nn.ModuleList(block(widths[i], widths[i + 1], 3) for i in range(DEPTH))
         self.bottleneck = block(widths[DEPTH], widths[DEPTH], 3)
         self.down_channel = nn.ModuleList(block(widths[i + 1], widths[i], 3) for i in range(DEPTH))
-        self.merge = nn.ModuleList(block(2 * w, w, 1) for w in widths[:DEPTH])
+        self.merge = nn.ModuleList(MergeBlock(w, norm(w)) for w in widths[:DEPTH])
         self.refine = nn.ModuleList(block(w, w, config.kernel) for w in widths[:DEPTH])
         self.inject = nn.ModuleList(
             nn.Conv2d(FACE_MESH_CHANNELS[level + 1], widths[level], 1) for level in range(1, DEPTH) if config.face_mesh
@@ -127,8 +141,7 @@ class Hourglass(nn.Module):
             x = up_channel(F.avg_pool2d(x, 2))
         x = self.bottleneck(x)
         for level in reversed(range(DEPTH)):
-            x = F.interpolate(self.down_channel[level](x), scale_factor=2.0, mode="nearest")
-            x = self.merge[level](torch.cat([skips[level], x], dim=1))
+            x = self.merge[level](skips[level], self.down_channel[level](x))
             x = self.refine[level](x) + x
         return x
 

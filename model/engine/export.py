@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from model.engine.onnx_engine import graph_paths
+from model.engine.rewrite import rewritten_cell
 from model.network import IMAGENET_MEAN, IMAGENET_STD
 from model.weights import load_weights, read_card, sha256, write_card
 
@@ -48,7 +49,7 @@ def export_onnx(weights: Path) -> tuple[Path, Path]:
     z, u = torch.zeros(1, config.landmarks, cells, cells), torch.zeros(1, config.encoding, cells, cells)
     for module, inputs, names, output, path in (
         (_StemFromPixels(model.stem), (crops,), ["crops"], "u", stem_path),
-        (model.cell, (z, u), ["z", "u"], "f", cell_path),
+        (rewritten_cell(model.cell), (z, u), ["z", "u"], "f", cell_path),
     ):
         write_graph(module, inputs, path, names, output)
     card = read_card(weights)
@@ -68,7 +69,7 @@ def write_graph(module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names
         output: name of the output.
     """
     with warnings.catch_warnings():
-        # The TorchScript exporter is deprecated, but writes GroupNorm in operators that every
+        # The TorchScript exporter is deprecated, but writes group norms in operators that every
         # onnxruntime provider has kernels for.
         warnings.simplefilter("ignore")
         torch.onnx.export(
