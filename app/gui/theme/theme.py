@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette, QPixmapCache
 from PySide6.QtWidgets import QApplication, QMainWindow, QStackedWidget, QWidget
 
 from app.gui.presenters.palettes import DARK, Palette
@@ -152,6 +152,7 @@ def _colour(application: QApplication, colours: Palette) -> None:
     ):
         roles.setColor(role, QColor(colour))
     application.setPalette(roles)
+    QPixmapCache.clear()  # it keeps icons by the palette that they were painted with, up to 10 MiB of them
 
 
 def _font() -> QFont:
