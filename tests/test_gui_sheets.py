@@ -352,6 +352,16 @@ def test_a_sheet_changes_clothes(window: Window, qapp: QApplication) -> None:
         assert sheet.grab().toImage().pixelColor(sheet.width() // 2, 8).name() == colours.card
 
 
+@pytest.mark.parametrize(("height", "scrolls"), [(760, False), (400, True)])
+def test_the_list_of_keys_scrolls_only_where_it_does_not_fit(window: Window, height: int, scrolls: bool) -> None:
+    window.resize(1200, height)
+    sheet = KeyList(window)
+    sheet.show()
+    QApplication.processEvents()
+    assert (sheet._scroll.verticalScrollBar().maximum() > 0) == scrolls
+    assert sheet._scroll.verticalScrollBar().isVisible() == scrolls
+
+
 @pytest.mark.parametrize(("width", "expected"), [(1200, 2), (780, 2), (600, 1)])
 def test_the_list_of_keys_has_as_many_columns_as_fit(window: Window, width: int, expected: int) -> None:
     window.resize(width, 760)

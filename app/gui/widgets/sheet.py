@@ -103,7 +103,11 @@ class Sheet(QFrame):
         wanted = self.body.totalHeightForWidth(width - 2)
         if wanted < 0:
             wanted = self.body.totalSizeHint().height()
-        height = min(wanted + self._frame_height(), room.height() - 2 * MARGIN)
+        wanted += self._frame_height()
+        height = min(wanted, room.height() - 2 * MARGIN)
+        # With a bar beside it the content is narrower and may be higher, so that the bar would seem to be needed.
+        bar = Qt.ScrollBarPolicy.ScrollBarAlwaysOff if height == wanted else Qt.ScrollBarPolicy.ScrollBarAsNeeded
+        self._scroll.setVerticalScrollBarPolicy(bar)
         box = QRect((room.width() - width) // 2, (room.height() - height) // 2, width, height)
         if box != self.geometry() or self.mask().isEmpty():
             self.setGeometry(box)

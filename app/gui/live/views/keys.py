@@ -63,6 +63,7 @@ class KeyList(Sheet):
             stack.addStretch(1)
             row.addLayout(stack, 1)
         self.body.addWidget(self._table)
+        self._table.show()  # now, so that it counts when the card is fitted
 
 
 class _Lines(QWidget):
