@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from array_api_compat import array_namespace, device, is_numpy_namespace
+import numpy as np
+from array_api_compat import array_namespace, device
+from numpy.typing import NDArray
 
 MASS_FLOOR = 1e-4
 """Added to the heatmap mass before dividing, as in the released decode."""
@@ -12,9 +15,16 @@ MASS_FLOOR = 1e-4
 
 def cell_centres(size: int, half_pixel: bool, like: Any) -> Any:
     """Return the positions of ``size`` heatmap columns in [0, 1) as an array like ``like``."""
+    if isinstance(like, np.ndarray):
+        return _numpy_centres(size, half_pixel)
     xp = array_namespace(like)
     columns = xp.arange(size, dtype=xp.float32, device=device(like))
     return (columns + (0.5 if half_pixel else 0.0)) / size
+
+
+@cache
+def _numpy_centres(size: int, half_pixel: bool) -> NDArray[np.float32]:
+    return (np.arange(size, dtype=np.float32) + np.float32(0.5 if half_pixel else 0.0)) / np.float32(size)
 
 
 def decode(heatmaps: Any, half_pixel: bool) -> tuple[Any, Any]:
@@ -31,9 +41,9 @@ def decode(heatmaps: Any, half_pixel: bool) -> tuple[Any, Any]:
         landmarks (n, landmarks, 2) as x, y in crop units [0, 1], and spread
         (n, landmarks) in the same units.
     """
-    xp = array_namespace(heatmaps)
+    xp = np if isinstance(heatmaps, np.ndarray) else array_namespace(heatmaps)
     positions = cell_centres(heatmaps.shape[-1], half_pixel, heatmaps)
-    marginals = xp.stack(_marginals(heatmaps), axis=-2)
+    marginals = _marginals(heatmaps)
     mass = MASS_FLOOR + xp.sum(marginals[..., :1, :], axis=-1)
     means = xp.sum(marginals * positions, axis=-1) / mass
     # Second moments about the mean, not E[x^2] - E[x]^2: float32 would cancel for sharp peaks.
@@ -42,10 +52,14 @@ def decode(heatmaps: Any, half_pixel: bool) -> tuple[Any, Any]:
     return means, xp.sqrt(variance / 2)
 
 
-def _marginals(heatmaps: Any) -> tuple[Any, Any]:
-    """Return the sums of columns and of rows (n, landmarks, size), by products where these are faster: in numpy."""
-    xp = array_namespace(heatmaps)
-    if not is_numpy_namespace(xp):
-        return xp.sum(heatmaps, axis=-2), xp.sum(heatmaps, axis=-1)
-    ones = xp.ones(heatmaps.shape[-1], dtype=heatmaps.dtype)
-    return ones @ heatmaps, heatmaps @ ones
+def _marginals(heatmaps: Any) -> Any:
+    """Return the sums of columns and of rows (n, landmarks, 2, size), by products where these are faster: in numpy."""
+    if not isinstance(heatmaps, np.ndarray):
+        xp = array_namespace(heatmaps)
+        return xp.stack([xp.sum(heatmaps, axis=-2), xp.sum(heatmaps, axis=-1)], axis=-2)
+    *shape, size = heatmaps.shape
+    ones = np.ones(size, heatmaps.dtype)
+    marginals = np.empty((*shape[:-1], 2, size), heatmaps.dtype)
+    np.matmul(ones, heatmaps, out=marginals[..., 0, :])
+    marginals[..., 1, :] = (heatmaps.reshape(-1, size) @ ones).reshape(shape)  # one long product, not one a heatmap
+    return marginals
