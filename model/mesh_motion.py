@@ -29,8 +29,10 @@ Array = NDArray[np.float64]
 Floats = NDArray[np.float32]
 Indices = NDArray[np.intp]
 
-MOVING: Indices = np.r_[33:51, 60:98]
-"""Brows, lids, lips and pupils: the landmarks whose motion is fitted. That of contour and nose is taken as given."""
+APART: tuple[Indices, ...] = np.r_[33:51, 60:76, 96:98], np.r_[76:96]
+"""Brows, eyes and pupils, and the mouth: no triangle holds both, so their motion is solved for separately."""
+MOVING: Indices = np.concatenate(APART)
+"""The landmarks whose motion is fitted. That of contour and nose is taken as given."""
 # fmt: off
 TRIANGLES = (
     (0, 1, 60), (0, 33, 60), (1, 2, 60), (2, 3, 67), (2, 60, 67), (3, 4, 66), (3, 66, 67), (4, 55, 66), (6, 7, 76),
@@ -67,8 +69,10 @@ OUTLIER = 8.0
 MOTION_SCALE = 0.02
 """Of an expression in a frame, inter-ocular distances."""
 STIFFNESS, TENSION = 2.0, 16.0
-DECIMALS = 6
-"""Of a motion in pixels. Further ones depend on how many threads LAPACK solves with, and so would every landmark."""
+PRECISION = 1e6
+"""Steps in a pixel to which a motion is rounded; finer ones could depend on how the system is solved."""
+SLOPE = np.float32(8)
+"""What ``cv2.spatialGradient`` returns for a slope of one grey level a pixel."""
 
 
 class _Mesh(NamedTuple):
@@ -80,8 +84,9 @@ class _Mesh(NamedTuple):
         products: (points of a triangle, 9) of the shares of two corners.
         ends: (2, triangles, 3), where the corners' x and y are in the motion that is solved for, (moving, 2) flat; one
             beyond its end for corners whose motion is given.
-        pairs: (4, triangles, 9), the same of two corners, xx, xy, yx and yy, in a flat matrix on that motion.
-        prior: the precision of that motion against the head, such a matrix, in units of the motion scale.
+        pairs: (4, triangles, 9), where two corners, xx, xy, yx and yy, are in the flat system of equations.
+        prior: the precision of that motion against the head, flat, in units of the motion scale.
+        systems: of each of :data:`APART`, where it is in the motion and where its matrix is in the flat system.
     """
 
     corners: Indices
@@ -90,6 +95,7 @@ class _Mesh(NamedTuple):
     ends: Indices
     pairs: Indices
     prior: Array
+    systems: tuple[tuple[slice, slice], ...]
 
     def points(self, landmarks: NDArray[np.floating]) -> Floats:
         """Return x and y (2, triangles, points of a triangle) of the mesh's points for landmarks (98, 2)."""
@@ -105,30 +111,44 @@ def _mesh() -> _Mesh:
     place = np.full(POINTS, -1)
     place[MOVING] = np.arange(len(MOVING))
     ends = np.where(place[triangles] < 0, size, 2 * place[triangles] + axes[:, None, None])
-    rows, columns = ends[:, None, :, :, None], ends[None, :, :, None, :]
-    pairs = np.where(np.maximum(rows, columns) == size, size**2, rows * size + columns)
-    prior = STIFFNESS * np.eye(len(MOVING))
+    precision: Array = STIFFNESS * np.eye(len(MOVING))
     for region in REGIONS:
         for path in region.paths:
             for i, j in zip(place[list(path[:-1])], place[list(path[1:])], strict=True):
                 if i >= 0 and j >= 0:
-                    prior[[i, j], [i, j]] += TENSION
-                    prior[[i, j], [j, i]] -= TENSION
+                    precision[[i, j], [i, j]] += TENSION
+                    precision[[i, j], [j, i]] -= TENSION
+    precision = np.asarray(np.kron(precision, np.eye(2)), np.float64)
+    systems, flat = [], np.full((size + 1, size + 1), -1)
+    first = used = 0
+    for points in APART:
+        count = 2 * len(points)
+        part, square = slice(first, first + count), slice(used, used + count**2)
+        flat[part, part] = np.arange(square.start, square.stop).reshape(count, count)
+        systems.append((part, square))
+        first, used = part.stop, square.stop
+    pairs = flat[ends[:, None, :, :, None], ends[None, :, :, None, :]]
     return _Mesh(
         2 * triangles + axes[:, None, None],
         shares,
         np.ascontiguousarray((shares[:, None] * shares).reshape(9, -1).T),
         ends,
-        pairs.reshape(4, len(triangles), 9),
-        np.asarray(np.kron(prior, np.eye(2)), np.float64),
+        np.where(pairs < 0, used, pairs).reshape(4, len(triangles), 9),
+        np.concatenate([precision[part, part].reshape(-1) for part, _ in systems]),
+        tuple(systems),
     )
+
+
+def blurred(picture: Image) -> Image:
+    """Return a grey picture (h, w) as :func:`mesh_motion` takes it."""
+    return np.asarray(cv2.GaussianBlur(picture, (3, 3), BLUR), np.uint8)
 
 
 def mesh_motion(old: Image, new: Image, points: Floats, head: Array, start: Array, unit: float) -> Array:
     """Return how the 98 landmarks move against the head, (98, 2) in pixels: ``start`` where they are not of the mesh.
 
     Args:
-        old: grey picture (h, w).
+        old: grey picture (h, w), see :func:`blurred`.
         new: the next one, the same size.
         points: landmarks (98, 2) in the old picture, pixel centres at whole numbers.
         head: the head's motion at them (98, 2), pixels.
@@ -136,27 +156,30 @@ def mesh_motion(old: Image, new: Image, points: Floats, head: Array, start: Arra
         unit: inter-ocular distance, pixels.
     """
     mesh, size = _mesh(), 2 * len(MOVING)
-    before, after = (cv2.GaussianBlur(picture, (3, 3), BLUR) for picture in (old, new))
-    slopes = (slope.astype(np.float32) / 8 for slope in cv2.spatialGradient(after))
-    shown_and_slopes = np.asarray(cv2.merge([after.astype(np.float32), *slopes]), np.float32)
-    brightness = read_at(before.astype(np.float32), *mesh.points(points))
+    slopes = cv2.spatialGradient(new)
+    shown_and_slopes = np.asarray(cv2.merge([new.astype(np.int16), *slopes]), np.float32)
+    brightness = read_at(old.astype(np.float32), *mesh.points(points))
     prior = mesh.prior / (MOTION_SCALE * unit) ** 2
     motion, middle = start.copy(), brightness.size // 2
+    before, moving = points + head, motion[MOVING].reshape(-1)
     for _ in range(STEPS):
-        shown, *slope = cv2.split(read_at(shown_and_slopes, *mesh.points(points + head + motion)))
-        difference = shown - brightness
+        seen = read_at(shown_and_slopes, *mesh.points(before + motion)).transpose(2, 0, 1)
+        difference, slope = seen[0] - brightness, seen[1:] / SLOPE
         difference -= np.partition(difference, middle, axis=None)[middle]  # the median, in a quarter of its time
         trust = 1 / (BRIGHTNESS_NOISE * (1 + (difference / OUTLIER) ** 2)) ** 2
-        pulls = np.stack(slope) * trust
+        pulls = slope * trust
         # Of a triangle's points first, then of the triangles: ten times fewer values are scattered.
-        curvature = np.stack([pull * other for pull in pulls for other in slope]) @ mesh.products
-        force = (pulls * difference) @ mesh.shares.T
-        system = prior + _summed(mesh.pairs, curvature, size**2).reshape(size, size)
-        moving = motion[MOVING].reshape(-1)
-        gradient = prior @ moving + _summed(mesh.ends, force, size)
-        # Half of numpy's time, and the system is positive definite by its prior.
-        moving -= cv2.solve(system, gradient[:, None], flags=cv2.DECOMP_CHOLESKY)[1][:, 0]
-        motion[MOVING] = np.round(moving, DECIMALS).reshape(-1, 2)
+        curvature = (pulls[:, None] * slope) @ mesh.products
+        system = prior + _summed(mesh.pairs, curvature, prior.size)
+        force = _summed(mesh.ends, (pulls * difference) @ mesh.shares.T, size)
+        for part, square in mesh.systems:
+            own, count = moving[part], part.stop - part.start
+            gradient = prior[square].reshape(count, count) @ own + force[part]
+            # Half of numpy's time, and the system is positive definite by its prior.
+            solved = cv2.solve(system[square].reshape(count, count), gradient[:, None], flags=cv2.DECOMP_CHOLESKY)
+            own -= solved[1][:, 0]
+        moving = np.rint(moving * PRECISION) / PRECISION
+        motion[MOVING] = moving.reshape(-1, 2)
     return motion
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Protocol
 
 import cv2
@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.mesh_motion import MOVING, mesh_motion, read_at
+from model.mesh_motion import MOVING, blurred, mesh_motion, read_at
 from model.topology import POINTS, TO_68, inter_ocular
 
 Image = NDArray[np.uint8]
@@ -85,7 +85,7 @@ class MotionEstimate(Protocol):
         ...
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class _Grey:
     """The grey crop of a frame, kept because the next frame usually asks for it again."""
 
@@ -93,22 +93,29 @@ class _Grey:
     crop: Crop
     pixels: Image
 
+    @cached_property
+    def small(self) -> Image:
+        """What dense flow sees."""
+        return np.asarray(cv2.resize(self.pixels, (FLOW_SIZE, FLOW_SIZE), interpolation=cv2.INTER_AREA), np.uint8)
+
+    @cached_property
+    def smooth(self) -> Image:
+        """What the mesh sees."""
+        return blurred(self.pixels)
+
 
 @dataclass(slots=True)
 class _Field:
     """The flow between two frames, kept because the next call is usually about the same two."""
 
-    old: Image
-    new: Image
-    source: Crop
-    crop: Crop
-    then: Image
-    now: Image
+    then: _Grey
+    now: _Grey
     flow: Floats
 
     def between(self, old: Image, new: Image, source: Crop, crop: Crop) -> bool:
         """Return whether it is the flow from one frame's crop to another's."""
-        return self.old is old and self.new is new and self.source == source and self.crop == crop
+        then, now = self.then, self.now
+        return then.image is old and now.image is new and then.crop == source and now.crop == crop
 
 
 @dataclass(slots=True)
@@ -157,8 +164,9 @@ class FlowMotion:
         if self._fit is not None and self._fit.answers(old, new, crop, before):
             return self._fit.motion
         height, width = old.shape[:2]
-        inside = np.asarray(((before >= 0) & (before <= (width - 1, height - 1))).all(axis=1), np.float64)
-        if np.count_nonzero(inside) < MIN_POINTS:
+        (x, y), right, bottom = before.T, width - 1, height - 1
+        inside = ((x >= 0) & (x <= right) & (y >= 0) & (y <= bottom)).astype(np.float64)
+        if inside.sum() < MIN_POINTS:
             return None
         moved = after - before
         field = self._field_to(old, new, crop, np.array([median(moved[:, 0]), median(moved[:, 1])]))
@@ -168,7 +176,7 @@ class FlowMotion:
 
     def _motion(self, field: _Field, before: Array, inside: Array) -> Motion:
         """Return the motion of points ``before`` (n, 2); ``inside`` (n,) weights them."""
-        source, crop = field.source, field.crop
+        source, crop = field.then.crop, field.now.crop
         pixel = crop.side / CROP_SIZE
         places = source.to_crop(before)
         points = places * CROP_SIZE - np.float32(0.5)
@@ -179,7 +187,7 @@ class FlowMotion:
         limit = np.maximum(self._expression_limit * unit * _shares(len(before)), SMALLEST_LIMIT)
         local = _believed(flow - head, limit)[:, None] * (flow - head)
         if len(before) == POINTS and self._expression_limit > 0:
-            local = mesh_motion(field.then, field.now, points, head, local, max(unit, SMALLEST_LIMIT))
+            local = mesh_motion(field.then.smooth, field.now.smooth, points, head, local, max(unit, SMALLEST_LIMIT))
         length = np.sqrt((local**2).sum(axis=1))
         believed = inside * _believed(local, limit)
         shift = np.array([crop.centre_x - source.centre_x, crop.centre_y - source.centre_y])
@@ -192,34 +200,32 @@ class FlowMotion:
         if kept is not None and _is_near(shift, crop) and kept.between(old, new, crop, crop):
             return kept
         now = self._grey(new, crop)
-        source, then = self._align(old, now, crop, shift)
-        self._last = _Grey(new, crop, now)
-        if kept is None or not kept.between(old, new, source, crop):
-            size = (FLOW_SIZE, FLOW_SIZE)
-            first, second = (cv2.resize(grey, size, interpolation=cv2.INTER_AREA) for grey in (then, now))
-            flow = np.asarray(self._flow.calc(first, second, np.zeros((*size, 2), np.float32)), np.float32)
-            kept = self._field = _Field(old, new, source, crop, then, now, flow)
+        then = self._align(old, now, shift)
+        self._last = now
+        if kept is None or not kept.between(old, new, then.crop, crop):
+            flow = self._flow.calc(then.small, now.small, np.zeros((FLOW_SIZE, FLOW_SIZE, 2), np.float32))
+            kept = self._field = _Field(then, now, np.asarray(flow, np.float32))
         return kept
 
-    def _align(self, old: Image, now: Image, crop: Crop, shift: Array) -> tuple[Crop, Image]:
+    def _align(self, old: Image, now: _Grey, shift: Array) -> _Grey:
         """Return the crop of the last frame that resembles ``now`` most: the same one or one moved along."""
+        crop = now.crop
         then = self._grey(old, crop)
         if _is_near(shift, crop):
-            return crop, then
-        moved = Crop(crop.centre_x - float(shift[0]), crop.centre_y - float(shift[1]), crop.side)
-        candidate = self._grey(old, moved)
-        better = cv2.norm(candidate, now, cv2.NORM_L1) < cv2.norm(then, now, cv2.NORM_L1)
-        return (moved, candidate) if better else (crop, then)
+            return then
+        moved = self._grey(old, Crop(crop.centre_x - float(shift[0]), crop.centre_y - float(shift[1]), crop.side))
+        return min(then, moved, key=lambda grey: cv2.norm(grey.pixels, now.pixels, cv2.NORM_L1))
 
-    def _grey(self, image: Image, crop: Crop) -> Image:
+    def _grey(self, image: Image, crop: Crop) -> _Grey:
         last = self._last
         if last is not None and last.image is image and last.crop == crop:
-            return last.pixels
+            return last
         # Grey before it is scaled, and only where the crop lies: one plane is warped in half the time of three.
         left, right = _span(crop.left, crop.side, image.shape[1])
         top, bottom = _span(crop.top, crop.side, image.shape[0])
         grey = np.asarray(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY), np.uint8)
-        return Crop(crop.centre_x - left, crop.centre_y - top, crop.side).extract(grey, CROP_SIZE)
+        within = Crop(crop.centre_x - left, crop.centre_y - top, crop.side)
+        return _Grey(image, crop, within.extract(grey, CROP_SIZE))
 
 
 def _span(start: float, side: float, size: int) -> tuple[int, int]:
@@ -258,18 +264,21 @@ def fit_similarity(points: NDArray[np.floating], motion: Array, trust: Array) ->
         trust: (n,) weights of the points, not all 0.
     """
     z, moved = _complex(points), _complex(motion)
-    z = z - z.mean()
-    counted = trust > 0
+    z = z - z.sum() / len(z)
+    counted = slice(None) if trust.all() else trust > 0
     trusted = moved[counted]
     a, b = complex(median(trusted.real), median(trusted.imag)), 0j
     # A step needs only a few sums over the points; here numpy's call overhead costs more than the arithmetic.
-    squared, products = (z * z.conj()).real, moved * z.conj()
-    sums = np.stack([np.ones(len(z)), z, moved, squared, products], axis=1)
+    conjugate = z.conj()
+    sums = np.array([np.ones_like(z), z, moved, z * conjugate, moved * conjugate])
     for _ in range(FIT_STEPS):
         residual = np.abs(moved - a - b * z)
         scale = max(FIT_SPREAD * median(residual[counted]), FIT_FLOOR)
-        weight = trust / (1.0 + (residual / scale) ** 2) ** 2
-        total, z_sum, moved_sum, squared_sum, product_sum = (weight @ sums).tolist()
+        residual /= scale
+        residual *= residual
+        residual += 1.0
+        residual *= residual
+        total, z_sum, moved_sum, squared_sum, product_sum = (sums @ (trust / residual)).tolist()
         spread = squared_sum.real - abs(z_sum) ** 2 / total.real
         b = (product_sum - moved_sum * z_sum.conjugate() / total) / max(spread, 1e-9)
         a = (moved_sum - b * z_sum) / total
@@ -283,8 +292,6 @@ def _complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
 
 def median(values: NDArray[np.floating]) -> float:
     """Return what ``np.median`` does for finite values (n,), n at least 1, in a tenth of its time."""
-    half = len(values) // 2
-    if len(values) % 2:
-        return float(np.partition(values, half)[half])
-    parted = np.partition(values, (half - 1, half))
-    return float(parted[half - 1] + parted[half]) / 2
+    ordered = np.sort(values)
+    half = len(ordered) // 2
+    return float(ordered[half]) if len(ordered) % 2 else float(ordered[half - 1] + ordered[half]) / 2

@@ -108,7 +108,7 @@ def seen_at(u: Any, landmarks: NDArray[np.floating], channels: int) -> NDArray[n
         (k, channels).
     """
     size = u.shape[-1]
-    columns, rows = np.clip(np.nan_to_num(landmarks) * size, 0, size - 1).astype(np.int64).T
+    columns, rows = np.fmin(np.fmax(landmarks * size, 0), size - 1).astype(np.int64).T  # 0 where NaN
     found = u[:channels, rows, columns]
     xp = array_namespace(found)
     return np.asarray(to_device(xp.astype(found, xp.float32), "cpu")).T

@@ -125,8 +125,9 @@ class FlickerMeter:
         judged = [mode for mode in finite if mode in last.landmarks]
         if not judged:
             return readings
-        before = np.mean([last.landmarks[mode] for mode in judged], axis=0)
-        after = np.mean([finite[mode] for mode in judged], axis=0)
+        before, after = (
+            np.add.reduce([seen[mode] for mode in judged]) / len(judged) for seen in (last.landmarks, finite)
+        )
         explained = self._motion.between(last.image, image, crop, before, after)
         if explained is None:
             return readings

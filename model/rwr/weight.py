@@ -98,13 +98,14 @@ class AdaptiveWeight:
         """
         how = self._adaptation
         self._mean = (1 - how.memory) * self._mean + how.memory * innovation
-        share = np.clip((self._tracking_signal() - how.noise) / (how.motion - how.noise), 0.0, 1.0)
+        share = _clipped((self._tracking_signal() - how.noise) / (how.motion - how.noise), 0.0, 1.0)
         kept = self._gain(spread, doubt)
         picture = kept + np.maximum(how.following - kept, 0.0) * share
-        distance = np.sqrt(self._sharing @ (innovation**2).sum(axis=-1))
-        jump = np.clip((distance - LARGEST_NOISE) / (SURE_JUMP - LARGEST_NOISE), 0.0, 1.0)
+        squared = _squared(innovation)
+        distance = np.sqrt(self._sharing @ squared)
+        jump = _clipped((distance - LARGEST_NOISE) / (SURE_JUMP - LARGEST_NOISE), 0.0, 1.0)
         picture = picture + (1 - picture) * jump
-        seen = np.clip((innovation**2).sum(axis=-1), LEAST_NOISE**2, OUTLIER**2 * self._noise)
+        seen = _clipped(squared, LEAST_NOISE**2, OUTLIER**2 * self._noise)
         self._noise = (1 - NOISE_GAIN) * self._noise + NOISE_GAIN * seen
         # Innovations that the solution followed no longer count as pending motion.
         self._mean = self._mean * (1 - picture)[:, None]
@@ -123,13 +124,23 @@ class AdaptiveWeight:
 
     def _tracking_signal(self) -> Array:
         memory = self._adaptation.memory
-        squared = (self._mean**2).sum(axis=-1)
+        squared = _squared(self._mean)
         expected = self._noise * memory / (2 - memory)
         return np.asarray((self._sharing @ squared) / (self._sharing @ expected))
 
     def _ambiguity(self, spread: NDArray[np.floating]) -> Array:
         typical = max(median(spread), 1e-12)
-        return np.asarray(np.clip(spread / typical, *AMBIGUITY_LIMITS) ** self._adaptation.ambiguity)
+        return np.asarray(_clipped(spread / typical, *AMBIGUITY_LIMITS) ** self._adaptation.ambiguity)
+
+
+def _clipped(values: NDArray[np.floating], least: float | Array, most: float | Array) -> Array:
+    """Do as ``np.clip`` in half its time, which for 98 values is mostly its preparations."""
+    return np.asarray(np.minimum(np.maximum(values, least), most))
+
+
+def _squared(vectors: Array) -> Array:
+    """Return the squared lengths (n,) of vectors (n, 2)."""
+    return np.asarray(np.vecdot(vectors, vectors))
 
 
 def _sharing(landmarks: int, share: float) -> Array:
