@@ -13,7 +13,7 @@ from app.core.frame import Frame
 from app.core.places import WEIGHTS
 from app.core.settings import SHIPPED, EngineSettings, ModelChoice, TrackingSettings
 from app.tracking.pipeline import build_pipeline
-from app.tracking.tracker import box_side
+from app.tracking.tracker import box_of
 from model.config import preset
 from model.engine.names import Device, EngineName
 from model.engine.onnx_engine import graph_paths, int8_path
@@ -70,7 +70,7 @@ def test_every_engine_finds_the_same_landmarks(model: ModelChoice, engine: str) 
 @pytest.mark.skipif(len(MODELS) < 2, reason="only one model is shipped")
 def test_the_models_agree_on_a_plain_face() -> None:
     first, second = (landmarks(model, "onnx") for model in MODELS)
-    assert np.linalg.norm(first - second, axis=1).mean() < 0.03 * box_side(first)
+    assert np.linalg.norm(first - second, axis=1).mean() < 0.03 * box_of(first).side
 
 
 @pytest.mark.parametrize("model", MODELS)

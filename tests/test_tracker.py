@@ -11,6 +11,7 @@ from app.tracking.tracker import (
     Policy,
     Track,
     agrees,
+    box_of,
     doubt,
     drop_overlapping,
     in_order,
@@ -24,6 +25,7 @@ from tests.fakes import face_points
 
 POLICY = Policy()
 FACE = face_points(300, 200, 100)
+BOX = box_of(FACE)
 CERTAIN = np.full(98, 1.0, np.float32)
 
 
@@ -41,18 +43,18 @@ def test_crop_follows_a_face_that_moves_or_grows() -> None:
 
 
 def test_loss_names_its_reason() -> None:
-    assert loss(FACE, 640, 480, POLICY) is None
-    assert loss(FACE + np.float32(500), 640, 480, POLICY) == "face left the picture"
-    assert loss(face_points(300, 200, 8), 640, 480, POLICY) == "face too small"
-    assert loss(np.full((98, 2), np.nan, np.float32), 640, 480, POLICY) == "landmarks not finite"
+    assert loss(box_of(FACE), 640, 480, POLICY) is None
+    assert loss(box_of(FACE + np.float32(500)), 640, 480, POLICY) == "face left the picture"
+    assert loss(box_of(face_points(300, 200, 8)), 640, 480, POLICY) == "face too small"
+    assert loss(box_of(np.full((98, 2), np.nan, np.float32)), 640, 480, POLICY) == "landmarks not finite"
 
 
 def test_doubt_names_its_reason() -> None:
-    assert doubt(None, FACE, CERTAIN, POLICY) is None
-    assert doubt(FACE, FACE + np.float32(5), CERTAIN, POLICY) is None
-    assert doubt(FACE, FACE, CERTAIN * 10, POLICY) == "uncertain landmarks"
-    assert doubt(FACE, FACE + np.float32(80), CERTAIN, POLICY) == "face jumped"
-    assert doubt(FACE, face_points(300, 200, 170), CERTAIN, POLICY) == "face changed size"
+    assert doubt(None, box_of(FACE), CERTAIN, POLICY) is None
+    assert doubt(BOX, box_of(FACE + np.float32(5)), CERTAIN, POLICY) is None
+    assert doubt(BOX, box_of(FACE), CERTAIN * 10, POLICY) == "uncertain landmarks"
+    assert doubt(BOX, box_of(FACE + np.float32(80)), CERTAIN, POLICY) == "face jumped"
+    assert doubt(BOX, box_of(face_points(300, 200, 170)), CERTAIN, POLICY) == "face changed size"
 
 
 def detection(centre_x: float, side: float = 100.0) -> Detection:
@@ -85,9 +87,9 @@ def test_of_two_tracks_on_one_face_the_disturbed_one_is_dropped() -> None:
     covered, walker = track(0, 300), track(1, 200)
     for x in (200, 210, 220, 230):
         for one, place in ((covered, 300 if x < 230 else 235), (walker, x)):
-            landmarks = face_points(place, 200, 100)
-            watch_motion(one, landmarks, POLICY)
-            one.landmarks, one.crop = landmarks, detection(place).crop(POLICY.crop_scale)
+            box = box_of(face_points(place, 200, 100))
+            watch_motion(one, box, POLICY)
+            one.box, one.crop = box, detection(place).crop(POLICY.crop_scale)
     assert walker.unrest < 0.01 < 0.5 < covered.unrest
     assert [each.face for each in drop_overlapping([covered, walker], POLICY)] == [1]
     walker.doubt = LossReason.UNCERTAIN

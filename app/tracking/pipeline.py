@@ -36,6 +36,7 @@ from app.tracking.tracker import (
     Policy,
     Track,
     agrees,
+    box_of,
     crop_angle,
     doubt,
     drop_overlapping,
@@ -308,7 +309,8 @@ class Pipeline:
         main = solutions[mode]
         track.crop = crop
         height, width = frame.image.shape[:2]
-        gone = loss(main.landmarks, width, height, self._policy)
+        box = box_of(main.landmarks)
+        gone = loss(box, width, height, self._policy)
         if gone:
             self._lose(face, frame, gone, events)
             self._faces.remove(face)
@@ -320,13 +322,13 @@ class Pipeline:
                     name: solution.landmarks for name, solution in solutions.items()
                 }
                 readings = face.meter.measure(frame.image, crop, landmarks)
-        reason = doubt(track.landmarks, main.landmarks, main.uncertainty, self._policy)
+        reason = doubt(track.box, box, main.uncertainty, self._policy)
         if not reason:
             track.sure = crop
         track.doubt = None if track.trust and reason is LossReason.UNCERTAIN else reason
         track.trust = max(0, track.trust - 1)
-        watch_motion(track, main.landmarks, self._policy)
-        track.landmarks = main.landmarks
+        watch_motion(track, box, self._policy)
+        track.landmarks, track.box = main.landmarks, box
         track.crop = next_crop(crop, main.landmarks, self._policy)
         with self._times.timed("signals"):
             signals = {name: face.signals(name, solution, frame) for name, solution in solutions.items()}

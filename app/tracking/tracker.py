@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from app.core.settings import FollowChoice
 from app.tracking.detector import Detection
 from model.config import LdeqConfig
 from model.geometry import Crop, wrapped
-from model.topology import EYES, LEFT_EYE_OUTER, MOUTH, RIGHT_EYE_OUTER
+from model.topology import EYES, LEFT_EYE_OUTER, MOUTH, POINTS, RIGHT_EYE_OUTER
 
 COARSE, COARSE_SPREAD = 32, 0.03
 """Heatmaps of so few cells a side are wider; with ``ldeq-xs`` the same is true of this :attr:`Policy.max_spread`."""
@@ -87,6 +88,7 @@ class Track:
         crop: what to solve in the next frame.
         other_crops: tried besides in the first solve, where the face may not be upright.
         landmarks: last landmarks (98, 2) in frame pixels; None before the first solve.
+        box: around them.
         misses: detector runs in a row that did not find this face.
         disputes: detector runs in a row that found it elsewhere.
         doubt: why the last result is doubted, None if it is not.
@@ -100,23 +102,33 @@ class Track:
     crop: Crop
     other_crops: tuple[Crop, ...] = ()
     landmarks: NDArray[np.float32] | None = None
+    box: Box | None = None
     misses: int = 0
     disputes: int = 0
     doubt: LossReason | None = None
     trust: int = 0
     sure: Crop | None = None
-    velocity: NDArray[np.floating] | None = None
+    velocity: tuple[float, float] | None = None
     unrest: float = 0.0
 
 
-def box_side(landmarks: NDArray[np.floating]) -> float:
-    """Return the larger side of the box around points (n, 2)."""
-    return float((landmarks.max(axis=0) - landmarks.min(axis=0)).max())
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The upright box around landmarks, frame pixels: its centre, and the larger of its sides."""
+
+    centre_x: float
+    centre_y: float
+    side: float
+
+    def from_last(self, last: Box) -> tuple[float, float]:
+        """Return how far its centre has moved in x and y, in sides of the last box."""
+        return (self.centre_x - last.centre_x) / last.side, (self.centre_y - last.centre_y) / last.side
 
 
-def box_centre(landmarks: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the centre (2,) of the box around points (n, 2)."""
-    return (landmarks.max(axis=0) + landmarks.min(axis=0)) / 2
+def box_of(landmarks: NDArray[np.floating]) -> Box:
+    """Return the box around points (n, 2)."""
+    (x1, y1), (x2, y2) = landmarks.min(axis=0).tolist(), landmarks.max(axis=0).tolist()
+    return Box((x1 + x2) / 2, (y1 + y2) / 2, max(x2 - x1, y2 - y1))
 
 
 def roll_of(landmarks: NDArray[np.floating]) -> float:
@@ -128,9 +140,18 @@ def roll_of(landmarks: NDArray[np.floating]) -> float:
     Args:
         landmarks: (98, 2), frame pixels.
     """
-    across = landmarks[RIGHT_EYE_OUTER] - landmarks[LEFT_EYE_OUTER]
-    down = landmarks[MOUTH].mean(axis=0) - landmarks[EYES].mean(axis=0)
+    across, down = (_face_axes() @ landmarks).tolist()
     return math.degrees(math.atan2(across[1] - down[0], across[0] + down[1]))
+
+
+@cache
+def _face_axes() -> NDArray[np.float32]:
+    """Return the landmarks' weights (2, 98) in the line between the eye corners and in that from eyes to mouth."""
+    weights = np.zeros((2, POINTS), np.float32)
+    weights[0, [RIGHT_EYE_OUTER, LEFT_EYE_OUTER]] = 1, -1
+    weights[1, MOUTH] = 1 / len(MOUTH)
+    weights[1, EYES] -= 1 / len(EYES)
+    return weights
 
 
 def crop_angle(current: float, roll: float, policy: Policy) -> float:
@@ -156,33 +177,32 @@ def next_crop(current: Crop, landmarks: NDArray[np.floating], policy: Policy) ->
     return current if still else wanted
 
 
-def loss(landmarks: NDArray[np.floating], width: int, height: int, policy: Policy) -> LossReason | None:
-    """Return why landmarks (98, 2) cannot be a face in a frame of this size, None if they can."""
-    if not np.isfinite(landmarks).all():
+def loss(box: Box, width: int, height: int, policy: Policy) -> LossReason | None:
+    """Return why what lies in a box cannot be a face in a frame of this size, None if it can."""
+    if not math.isfinite(box.centre_x + box.centre_y + box.side):
         return LossReason.NOT_FINITE
-    if box_side(landmarks) < policy.min_side:
+    if box.side < policy.min_side:
         return LossReason.TOO_SMALL
-    x, y = box_centre(landmarks)
-    if not (0 <= x < width and 0 <= y < height):
+    if not (0 <= box.centre_x < width and 0 <= box.centre_y < height):
         return LossReason.LEFT_PICTURE
     return None
 
 
-def doubt(
-    previous: NDArray[np.floating] | None,
-    landmarks: NDArray[np.floating],
-    uncertainty: NDArray[np.floating],
-    policy: Policy,
-) -> LossReason | None:
-    """Return why a result should be checked with the detector, None if it looks right."""
-    side = box_side(landmarks)
-    if float(uncertainty.mean()) > policy.max_spread * side:
+def doubt(previous: Box | None, box: Box, uncertainty: NDArray[np.floating], policy: Policy) -> LossReason | None:
+    """Return why a result should be checked with the detector, None if it looks right.
+
+    Args:
+        previous: the box around the last frame's landmarks.
+        box: around this one's.
+        uncertainty: of the landmarks (98,), frame pixels.
+        policy: of the tracker.
+    """
+    if float(uncertainty.mean()) > policy.max_spread * box.side:
         return LossReason.UNCERTAIN
     if previous is not None:
-        old_side = box_side(previous)
-        if float(np.linalg.norm(box_centre(landmarks) - box_centre(previous))) > policy.max_jump * old_side:
+        if math.hypot(*box.from_last(previous)) > policy.max_jump:
             return LossReason.JUMPED
-        if not 1 / policy.max_growth < side / old_side < policy.max_growth:
+        if not 1 / policy.max_growth < box.side / previous.side < policy.max_growth:
             return LossReason.CHANGED_SIZE
     return None
 
@@ -243,20 +263,19 @@ def agrees(crop: Crop, detection: Detection, policy: Policy) -> bool:
     return near and 1 / policy.agree_growth < seen.side / crop.side < policy.agree_growth
 
 
-def watch_motion(track: Track, landmarks: NDArray[np.floating], policy: Policy) -> None:
-    """Bring ``track.velocity`` and ``track.unrest`` up to date with its next landmarks, before it takes them.
+def watch_motion(track: Track, box: Box, policy: Policy) -> None:
+    """Bring ``track.velocity`` and ``track.unrest`` up to date with the box of its next landmarks, before it is taken.
 
     Unrest is the change of velocity and of the box's size in one frame, in box sides; it fades by ``policy.calming``
     a frame. A face that is covered by another loses its landmarks to that one at once, while the one in front moves on
     as before.
     """
-    if track.landmarks is None:
+    if track.box is None:
         return
-    before = box_side(track.landmarks)
-    velocity = (box_centre(landmarks) - box_centre(track.landmarks)) / before
-    jerk = abs(math.log(max(box_side(landmarks), 1e-6) / before))
+    velocity = box.from_last(track.box)
+    jerk = abs(math.log(max(box.side, 1e-6) / track.box.side))
     if track.velocity is not None:
-        jerk += float(np.linalg.norm(velocity - track.velocity))
+        jerk += math.dist(velocity, track.velocity)
     track.velocity, track.unrest = velocity, max(policy.calming * track.unrest, jerk)
 
 
