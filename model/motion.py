@@ -274,11 +274,8 @@ def fit_similarity(points: NDArray[np.floating], motion: Array, trust: Array) ->
     for _ in range(FIT_STEPS):
         residual = np.abs(moved - a - b * z)
         scale = max(FIT_SPREAD * median(residual[counted]), FIT_FLOOR)
-        residual /= scale
-        residual *= residual
-        residual += 1.0
-        residual *= residual
-        total, z_sum, moved_sum, squared_sum, product_sum = (sums @ (trust / residual)).tolist()
+        weight = trust / (1.0 + (residual / scale) ** 2) ** 2
+        total, z_sum, moved_sum, squared_sum, product_sum = (sums @ weight).tolist()
         spread = squared_sum.real - abs(z_sum) ** 2 / total.real
         b = (product_sum - moved_sum * z_sum.conjugate() / total) / max(spread, 1e-9)
         a = (moved_sum - b * z_sum) / total
