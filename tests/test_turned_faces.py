@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -13,14 +15,18 @@ from app.core.events import FaceFound, FaceLost, LossReason, PictureSizeChanged
 from app.core.frame import Frame, FrameResult
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
+from app.tracking.consistency import mirror_gap
 from app.tracking.detector import Detection, MediaPipeDetector, TurnedBox, most_agreed, turned_back, with_turned
 from app.tracking.parts import Part, parts_of
 from app.tracking.pipeline import Pipeline, build_pipeline
 from app.tracking.tracker import Policy, crop_angle, next_crop, roll_of
 from model.engine.names import Device, EngineName
+from model.engine.open import open_engine
 from model.geometry import Crop
-from model.topology import inter_ocular
-from tests.fakes import SquareDetector, SquareEngine, face_image, face_points, portrait
+from model.rwr.solution import Solution
+from model.solvers import SolveReport, StopReason
+from model.topology import MIRROR, inter_ocular
+from tests.fakes import SquareDetector, SquareEngine, WholePictureDetector, face_image, face_points, portrait
 
 pytestmark = pytest.mark.slow
 
@@ -236,3 +242,60 @@ def test_the_surest_view_of_the_angle_that_most_agree_on_counts(seen: list[tuple
 
 def test_where_no_view_shows_a_face_there_is_no_box() -> None:
     assert most_agreed([]) is None
+
+
+class MistakenDetector(WholePictureDetector):
+    """Believes in a face at one box only, turned by an angle."""
+
+    def __init__(self, box: Crop, turned: Crop) -> None:
+        self._box, self._turned = box, turned
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        x, y, half = self._box.centre_x, self._box.centre_y, self._box.side / 2
+        return [Detection(x - half, y - half, x + half, y + half, 0.6)]
+
+    def turned_box(self, image: NDArray[np.uint8], box: Crop) -> TurnedBox | None:
+        return TurnedBox(self._turned, 0.9)
+
+    def close(self) -> None:
+        pass
+
+
+def found_by_mistake(box: Crop, turned: Crop) -> NDArray[np.floating]:
+    """Return the landmarks in the portrait after a detector's mistake."""
+    engine = open_engine(DEFAULT_WEIGHTS, EngineName.ONNX, Device.CPU, 1)
+    pipeline = Pipeline(engine, MistakenDetector(box, turned), TrackingSettings())
+    (face,) = pipeline.process(Frame(0, 0.0, portrait(), 0.0)).faces
+    return face.estimate.landmarks
+
+
+def test_the_network_does_not_believe_in_an_upright_face_that_hangs(pipeline: Pipeline) -> None:
+    truth = pipeline.process(alone(0, portrait())).faces[0].estimate.landmarks
+    box = Crop.around_points(truth, 1.0)
+    for angle in (180.0, 90.0, -120.0):
+        found = found_by_mistake(box, replace(box, angle=angle))
+        assert np.linalg.norm(found - truth, axis=1).mean() < 0.03 * inter_ocular(truth), angle
+
+
+def test_a_face_beside_the_place_where_the_detector_sees_one_is_found(pipeline: Pipeline) -> None:
+    truth = pipeline.process(alone(0, portrait())).faces[0].estimate.landmarks
+    face = Crop.around_points(truth, 1.0)
+    neck = replace(face, centre_y=face.centre_y + 0.8 * face.side, side=0.65 * face.side)
+    found = found_by_mistake(neck, replace(neck, angle=164.0))
+    assert np.linalg.norm(found - truth, axis=1).mean() < 0.05 * inter_ocular(truth)
+
+
+def test_mirrored_answers_agree_where_each_is_the_others_mirror_image() -> None:
+    crop = Crop(120.0, 80.0, 60.0, 30.0)
+    points = np.random.default_rng(0).uniform(0.2, 0.8, (98, 2)).astype(np.float32)
+    mirrored = points[MIRROR] * (-1, 1) + (1, 0)
+    answer, other = (answer_at(crop.to_frame(each)) for each in (points, mirrored))
+    assert mirror_gap(crop, answer, other) == pytest.approx(0, abs=1e-6)
+    moved = answer_at(crop.to_frame(points + np.array((0.1, 0.0), np.float32)))
+    assert mirror_gap(crop, moved, other) == pytest.approx(0.1, abs=1e-6)
+    assert mirror_gap(crop, answer_at(np.full((98, 2), np.nan, np.float32)), other) == math.inf
+
+
+def answer_at(landmarks: NDArray[np.floating]) -> Solution:
+    spread, report = np.zeros(98, np.float32), SolveReport(1, (0.0,), 0, StopReason.CONVERGED)
+    return Solution(landmarks.astype(np.float32), spread, report, np.zeros((1, 98, 4, 4), np.float32), spread)

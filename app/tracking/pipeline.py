@@ -26,7 +26,8 @@ from app.core.events import (
 )
 from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import EngineSettings, FollowChoice, TrackingSettings
-from app.tracking.detector import SURE, Detection, Detector, FaultTolerantDetector, MediaPipeDetector, with_turned
+from app.tracking.consistency import crops_beside
+from app.tracking.detector import Detection, Detector, FaultTolerantDetector, MediaPipeDetector, with_turned
 from app.tracking.face_solver import FaceSolver, FollowedFace, SolvedFace
 from app.tracking.parts import Part, parts_of
 from app.tracking.scene import CutDetector
@@ -291,13 +292,14 @@ class Pipeline:
 
     def _newcomer(self, frame: Frame, detection: Detection, events: list[TrackingEvent]) -> FollowedFace:
         crops = [face.crop(self._policy.crop_scale) for face in (detection, *detection.others)]
+        beside = crops_beside(crops[0]) if self._frames == 1 else []
         with self._times.timed("detect"):
             turned = self._detector.turned_box(frame.image, detection.crop(1.0))
         if turned is not None and (detection.angle or abs(turned.box.angle) > self._policy.turn_slack):
             angle = crop_angle(0.0, turned.box.angle, self._policy)
             crop = replace(turned.box, side=turned.box.side * self._policy.crop_scale, angle=angle)
-            crops.insert(0 if turned.confidence >= SURE else 1, crop)
-        track = Track(self._identities.of(crops[0], frame.timestamp), crops[0], tuple(crops[1:]))
+            crops.insert(0, crop)
+        track = Track(self._identities.of(crops[0], frame.timestamp), crops[0], tuple(crops[1:]), tuple(beside))
         events.append(FaceFound(track.face))
         return FollowedFace(track, self._solver.engine, self._settings)
 

@@ -87,6 +87,7 @@ class Track:
         face: its identity.
         crop: what to solve in the next frame.
         other_crops: tried besides in the first solve, where the face may not be upright.
+        crops_beside: tried next if none of those convinces.
         landmarks: last landmarks (98, 2) in frame pixels; None before the first solve.
         box: around them.
         misses: detector runs in a row that did not find this face.
@@ -101,6 +102,7 @@ class Track:
     face: int
     crop: Crop
     other_crops: tuple[Crop, ...] = ()
+    crops_beside: tuple[Crop, ...] = ()
     landmarks: NDArray[np.float32] | None = None
     box: Box | None = None
     misses: int = 0
