@@ -39,13 +39,15 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def computer(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Measured]:
-    """Make a computer on which a frame takes so many milliseconds."""
+def computer(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Measured]:
+    """Make a computer on which a frame takes so many milliseconds, with 8 bits as many or others."""
     measured: Measured = []
 
-    def of(milliseconds: float) -> Measured:
+    def of(milliseconds: float, with_8_bits: float | None = None) -> Measured:
         def frames(settings: EngineSettings) -> list[float]:
             measured.append(settings)
+            if settings.engine == EngineName.ONNX_INT8 and with_8_bits is not None:
+                return [with_8_bits] * 8
             return [milliseconds] * 8
 
         monkeypatch.setattr(model_choice, "warm_frames", frames)
@@ -55,7 +57,7 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Measured]:
 
 
 def test_the_smaller_model_is_taken_only_where_the_larger_one_is_too_slow(
-    small: Path, computer: Callable[[float], Measured]
+    small: Path, computer: Callable[..., Measured]
 ) -> None:
     computer(FAST)
     assert automatic_model(EngineSettings(threads=1)).weights == DEFAULT_WEIGHTS
@@ -63,8 +65,27 @@ def test_the_smaller_model_is_taken_only_where_the_larger_one_is_too_slow(
     assert automatic_model(EngineSettings(threads=2)).weights == small
 
 
+def test_eight_bits_are_taken_before_the_smaller_model(small: Path, computer: Callable[..., Measured]) -> None:
+    settings = EngineSettings(device=Device.CPU, threads=3)
+    measured = computer(SLOW, with_8_bits=FAST)
+    fewer_bits = replace(settings, engine=EngineName.ONNX_INT8)
+    assert automatic_model(settings) == automatic_model(settings, ghcu=True) == fewer_bits
+    assert measured == [settings, fewer_bits]
+    chosen = replace(settings, engine=EngineName.ONNX)
+    assert automatic_model(chosen) == replace(chosen, weights=small)
+
+
+def test_a_graphics_card_needs_no_eight_bits(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def runs(device: Device) -> list[EngineName]:
+        return [way.engine for way in model_choice.ways(EngineSettings(device=device))]
+
+    monkeypatch.setattr(model_choice, "card_name", lambda: "a card")
+    assert runs(Device.AUTO) == runs(Device.CUDA) == [EngineName.AUTO, EngineName.AUTO]
+    assert runs(Device.CPU) == [EngineName.AUTO, EngineName.ONNX_INT8, EngineName.AUTO]
+
+
 def test_it_is_measured_once_and_again_where_something_else_runs_it(
-    small: Path, computer: Callable[[float], Measured]
+    small: Path, computer: Callable[..., Measured]
 ) -> None:
     measured = computer(SLOW)
     settings = EngineSettings(engine=EngineName.ONNX, device=Device.CPU, threads=1)
@@ -81,25 +102,27 @@ def test_it_is_measured_once_and_again_where_something_else_runs_it(
 
 
 def test_a_cache_that_holds_something_else_is_measured_over(
-    small: Path, computer: Callable[[float], Measured], tmp_path: Path
+    small: Path, computer: Callable[..., Measured], tmp_path: Path
 ) -> None:
     measured = computer(SLOW)
     (tmp_path / "cache").mkdir()
+    settings = EngineSettings(engine=EngineName.ONNX, threads=1)
     for text in ("{", "[]", '{"a": 1}'):
         (tmp_path / "cache" / model_choice.FILE_NAME).write_text(text)
-        assert automatic_model(EngineSettings(threads=1)).weights == small
+        assert automatic_model(settings).weights == small
     assert len(measured) == 3
 
 
-def test_a_model_that_is_not_there_is_never_taken(small: Path, computer: Callable[[float], Measured]) -> None:
+def test_a_model_that_is_not_there_is_never_taken(small: Path, computer: Callable[..., Measured]) -> None:
     measured = computer(SLOW)
     small.unlink()
     assert automatic_model(EngineSettings()).weights == DEFAULT_WEIGHTS
-    assert measured == []
+    assert automatic_model(EngineSettings(engine=EngineName.ONNX)).engine == EngineName.ONNX
+    assert small not in [settings.weights for settings in measured]
 
 
 def test_who_wants_covered_points_repaired_gets_a_model_that_can(
-    small: Path, computer: Callable[[float], Measured]
+    small: Path, computer: Callable[..., Measured]
 ) -> None:
     computer(SLOW)
     assert automatic_model(EngineSettings(), ghcu=True).weights == DEFAULT_WEIGHTS
@@ -114,13 +137,10 @@ def test_whole_warm_frames_are_measured() -> None:
     assert min(frames) > 0
 
 
-def test_the_doctor_says_which_model_runs_and_why(
-    small: Path, computer: Callable[[float], Measured], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_doctor_says_which_model_runs_and_why(small: Path, computer: Callable[..., Measured]) -> None:
     from app.setup.doctor import weights
 
-    monkeypatch.setattr(weights, "SMALL_WEIGHTS", small)
-    settings = EngineSettings(small, threads=1)
+    settings = EngineSettings(small, device=Device.CPU, threads=1)
 
     def says() -> str:
         (finding,) = weights.check_model(settings)
@@ -129,8 +149,14 @@ def test_the_doctor_says_which_model_runs_and_why(
     assert "next start" in says()
     computer(SLOW)
     automatic_model(settings)
-    assert says() == "auto runs ldeq-xs: ldeq-s takes 40 ms a frame and does not keep up with a camera"
+    slow = "ldeq-s takes 40 ms a frame and does not keep up with a camera, ldeq-s with 8 bits takes 40 ms a frame"
+    assert says() == f"auto runs ldeq-xs: {slow} and does not keep up with a camera"
+    settings = replace(settings, threads=2)
+    computer(SLOW, with_8_bits=FAST)
+    automatic_model(settings)
+    assert says().startswith("auto runs ldeq-s with 8 bits: ldeq-s takes 40 ms")
     small.unlink()
+    settings = replace(settings, engine=EngineName.ONNX)
     assert "only one" in says()
 
 
@@ -138,9 +164,7 @@ def settings_of(*options: str) -> EngineSettings:
     return engine_options.engine_settings(cli._parser("track").parse_args(["track", "in.mp4", *options]))
 
 
-def test_commands_that_nobody_waits_for_run_the_larger_model(
-    small: Path, computer: Callable[[float], Measured]
-) -> None:
+def test_commands_that_nobody_waits_for_run_the_larger_model(small: Path, computer: Callable[..., Measured]) -> None:
     measured = computer(SLOW)
     assert settings_of().weights == DEFAULT_WEIGHTS
     assert settings_of("--model", "ldeq-s").weights == DEFAULT_WEIGHTS
@@ -175,6 +199,17 @@ def test_the_window_starts_with_the_model_that_was_chosen_in_it(small: Path, the
 
 
 class TestModelInUse:
+    def test_a_model_chosen_after_eight_bits_were_runs_as_it_was_asked_for(
+        self, small: Path, built: Measured, computer: Callable[..., Measured]
+    ) -> None:
+        computer(SLOW, with_8_bits=FAST)
+        settings = EngineSettings(device=Device.CPU, threads=2)
+        model = ModelInUse(settings, ModelChoice.AUTO)
+        model.build(TrackingSettings())
+        assert model.engine.engine == EngineName.ONNX_INT8
+        model.choose(ModelChoice.LDEQ_S)
+        assert model.engine == settings
+
     @pytest.fixture
     def built(self, monkeypatch: pytest.MonkeyPatch) -> Measured:
         built: Measured = []
@@ -190,7 +225,7 @@ class TestModelInUse:
         assert built == [EngineSettings(threads=1), EngineSettings(small, threads=1)]
 
     def test_the_automatic_one_is_known_once_it_is_built(
-        self, small: Path, built: Measured, computer: Callable[[float], Measured]
+        self, small: Path, built: Measured, computer: Callable[..., Measured]
     ) -> None:
         computer(SLOW)
         model = ModelInUse(EngineSettings(), ModelChoice.AUTO)
@@ -209,7 +244,7 @@ class TestModelInUse:
         assert built == [own]
 
     def test_a_choice_made_while_another_is_built_stays(
-        self, small: Path, monkeypatch: pytest.MonkeyPatch, computer: Callable[[float], Measured]
+        self, small: Path, monkeypatch: pytest.MonkeyPatch, computer: Callable[..., Measured]
     ) -> None:
         computer(FAST)
         model = ModelInUse(EngineSettings(), ModelChoice.AUTO)

@@ -26,7 +26,8 @@ def add_engine_options(parser: argparse.ArgumentParser, *, model: ModelChoice | 
         "--model",
         choices=MODELS,
         default=model,
-        help=f"ldeq-s, the smaller and faster ldeq-xs, or whichever keeps up with a camera here (default: {usual})",
+        help=f"ldeq-s, the smaller and faster ldeq-xs, or auto: the most exact way that keeps up with a camera here "
+        f"(default: {usual})",
     )
     what.add_argument("--weights", type=Path, metavar="FILE", help="other weights, a .safetensors file")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-from app.core.places import DEFAULT_WEIGHTS, SMALL_WEIGHTS, WEIGHTS
+from app.core.places import WEIGHTS
 from app.core.settings import EngineSettings
 from app.setup.doctor.finding import Finding, Status
-from app.tracking.model_choice import remembered_speed
+from app.tracking.model_choice import remembered_speed, title, ways
 from model.engine.agreement import noise_crops
 from model.engine.open import open_engine
 from model.errors import ModelError
@@ -46,16 +45,21 @@ def _check_file(path: Path, chosen: Path) -> Finding:
 
 def check_model(settings: EngineSettings) -> list[Finding]:
     """Which model ``--model auto`` runs with this engine, and why."""
-    if not SMALL_WEIGHTS.is_file():
-        return [Finding(MODEL, Status.OK, f"{DEFAULT_WEIGHTS.stem} is the only one here")]
-    speed = remembered_speed(replace(settings, weights=DEFAULT_WEIGHTS))
-    if speed is None:
-        return [
-            Finding(MODEL, Status.OK, "the window measures at its next start whether ldeq-s keeps up with a camera")
-        ]
-    runs, why = (DEFAULT_WEIGHTS, "keeps up") if speed.keeps_up else (SMALL_WEIGHTS, "does not keep up")
-    text = f"auto runs {runs.stem}: ldeq-s takes {speed.milliseconds:.0f} ms a frame and {why} with a camera"
-    return [Finding(MODEL, Status.OK, text)]
+    *measured, runs = ways(settings)
+    if not measured:
+        return [Finding(MODEL, Status.OK, f"{title(runs)} is the only one here")]
+    times = []
+    for way in measured:
+        speed = remembered_speed(way)
+        if speed is None:
+            text = f"the window measures at its next start whether {title(way)} keeps up with a camera"
+            return [Finding(MODEL, Status.OK, text)]
+        does = "keeps up" if speed.keeps_up else "does not keep up"
+        times.append(f"{title(way)} takes {speed.milliseconds:.0f} ms a frame and {does} with a camera")
+        if speed.keeps_up:
+            runs = way
+            break
+    return [Finding(MODEL, Status.OK, f"auto runs {title(runs)}: {', '.join(times)}")]
 
 
 def check_solves(settings: EngineSettings) -> list[Finding]:

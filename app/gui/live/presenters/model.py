@@ -12,7 +12,7 @@ from app.tracking.pipeline import Pipeline, build_pipeline
 from model.repair.ghcu import ghcu_path
 
 MODEL_OPTIONS = (
-    Option(ModelChoice.AUTO, "Automatic", "ldeq-s, or ldeq-xs where that does not keep up with a camera"),
+    Option(ModelChoice.AUTO, "Automatic", "ldeq-s, with 8 bits or as ldeq-xs where it does not keep up with a camera"),
     Option(ModelChoice.LDEQ_S, "ldeq-s", "The more exact one"),
     Option(ModelChoice.LDEQ_XS, "ldeq-xs", "Smaller and faster, less exact; without repair of covered points"),
 )
@@ -33,7 +33,7 @@ class ModelInUse:
 
     def __init__(self, settings: EngineSettings | None = None, choice: ModelChoice | None = None) -> None:
         self._lock = threading.Lock()
-        self._engine = settings or EngineSettings()
+        self._wanted = self._engine = settings or EngineSettings()
         self._choice: ModelChoice | None = None
         if choice is not None:
             self.choose(choice)
@@ -65,7 +65,7 @@ class ModelInUse:
         with self._lock:
             self._choice = choice
             if choice != ModelChoice.AUTO:
-                self._engine = replace(self._engine, weights=SHIPPED[choice])
+                self._engine = replace(self._wanted, weights=SHIPPED[choice])
 
     def build(self, tracking: TrackingSettings) -> Pipeline:
         """Return a pipeline of the chosen model; AUTO may measure first, which takes seconds.
@@ -76,7 +76,7 @@ class ModelInUse:
         """
         choice, engine = self.choice, self.engine
         if choice == ModelChoice.AUTO:
-            engine = automatic_model(engine, ghcu=tracking.ghcu)
+            engine = automatic_model(self._wanted, ghcu=tracking.ghcu)
         pipeline = build_pipeline(engine, tracking)
         with self._lock:
             if self._choice == choice:
