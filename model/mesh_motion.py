@@ -163,13 +163,13 @@ def mesh_motion(old: Image, new: Image, points: Floats, head: Array, start: Arra
     motion, middle = start.copy(), brightness.size // 2
     before, moving = points + head, motion[MOVING].reshape(-1)
     for _ in range(STEPS):
-        seen = read_at(shown_and_slopes, *mesh.points(before + motion)).transpose(2, 0, 1)
+        seen = np.ascontiguousarray(read_at(shown_and_slopes, *mesh.points(before + motion)).transpose(2, 0, 1))
         difference, slope = seen[0] - brightness, seen[1:] / SLOPE
         difference -= np.partition(difference, middle, axis=None)[middle]  # the median, in a quarter of its time
         trust = 1 / (BRIGHTNESS_NOISE * (1 + (difference / OUTLIER) ** 2)) ** 2
         pulls = slope * trust
         # Of a triangle's points first, then of the triangles: ten times fewer values are scattered.
-        curvature = (pulls[:, None] * slope) @ mesh.products
+        curvature = (pulls[:, None] * slope).reshape(-1, len(mesh.products)) @ mesh.products
         system = prior + _summed(mesh.pairs, curvature, prior.size)
         force = _summed(mesh.ends, (pulls * difference) @ mesh.shares.T, size)
         for part, square in mesh.systems:

@@ -132,7 +132,7 @@ class FaceSolver:
         open_spare: Callable[[], Engine] | None = None,
         calibration: Calibration | None = None,
     ) -> None:
-        self._engine = engine
+        self._use(engine)
         self._calibration = calibration
         self._policy = policy
         self._open_ghcu = open_ghcu
@@ -141,6 +141,10 @@ class FaceSolver:
         self._worker = BackgroundWorker("encoding")
         self._replacements = 0
         self._not_finite = 0
+
+    def _use(self, engine: Engine) -> None:
+        # Asked once: a protocol is compared method by method, which takes 50 us.
+        self._engine, self._asynchronous = engine, isinstance(engine, Asynchronous)
 
     @property
     def engine(self) -> Engine:
@@ -210,7 +214,7 @@ class FaceSolver:
         if not faces:
             return []
         pictures, modes = self._pictures(frame.image, crops, times), settings.modes
-        beside = Mode.RWR in modes and not isinstance(self._engine, Asynchronous)
+        beside = Mode.RWR in modes and not self._asynchronous
         u = self._encode_beside(pictures, times) if beside else self._encode(pictures, times)
         by_mode: dict[Mode, list[Solution]] = {}
         with times.timed("solve"):
@@ -360,5 +364,6 @@ class FaceSolver:
             ) from error
         log.warning("%s failed (%s) and was replaced by %s", failed, reason, engine.name)
         self._worker.close()
-        self._engine, self._ghcu, self._worker = engine, None, BackgroundWorker("encoding")
+        self._use(engine)
+        self._ghcu, self._worker = None, BackgroundWorker("encoding")
         return EngineReplaced(failed, reason, engine.name)

@@ -59,8 +59,9 @@ class RecurrenceTerm:
             if self._weight is not None:
                 expected = self._memory.landmarks + self._motion
                 self._weights = self._weight.update((found - expected) / self._crop.side, spread, self._doubt)
-        xp = array_namespace(new)
-        share = xp.asarray((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], device=device(new))
+        share: State = (1 / (1 + self._weights)).astype(np.float32)[None, :, None, None]
+        if not isinstance(new, np.ndarray):
+            share = array_namespace(new).asarray(share, device=device(new))
         pulled = new - self._reference
         pulled *= share  # in place: each new array of this size costs as much as the arithmetic
         pulled += self._reference
