@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from model.engine.base import Engine, State
 from model.geometry import Crop
 from model.motion import Motion, fit_similarity
-from model.rwr.warm_start import Memory
+from model.rwr.warm_start import Memory, alike
 from model.rwr.weight import AdaptiveWeight
 
 
@@ -59,9 +59,7 @@ class RecurrenceTerm:
             if self._weight is not None:
                 expected = self._memory.landmarks + self._motion
                 self._weights = self._weight.update((found - expected) / self._crop.side, spread, self._doubt)
-        share: State = (1 / (1 + self._weights)).astype(np.float32)[None, :, None, None]
-        if not isinstance(new, np.ndarray):
-            share = array_namespace(new).asarray(share, device=device(new))
+        share = alike((1 / (1 + self._weights)).astype(np.float32)[None, :, None, None], new)
         pulled = new - self._reference
         pulled *= share  # in place: each new array of this size costs as much as the arithmetic
         pulled += self._reference

@@ -93,8 +93,12 @@ def _move(state: State, first: NDArray[np.float64], step: float) -> State:
         matrices = np.dstack([np.broadcast_to(step * np.eye(2), (len(first), 2, 2)), first])
         for heatmap, matrix, result in zip(heatmaps, itertools.cycle(matrices), moved, strict=False):
             cv2.warpAffine(heatmap, matrix, (size, size), result, cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-    moved = moved.reshape(state.shape)
-    return moved if isinstance(state, np.ndarray) else array_namespace(state).asarray(moved, device=device(state))
+    return alike(moved.reshape(state.shape), state)
+
+
+def alike(values: NDArray[np.float32], state: State) -> State:
+    """Return values as an array of the kind and on the device of a state; asking what numpy's is takes a while."""
+    return values if isinstance(state, np.ndarray) else array_namespace(state).asarray(values, device=device(state))
 
 
 def _move_on_device(state: State, first: NDArray[np.float64], step: float) -> State:
