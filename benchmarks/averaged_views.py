@@ -21,9 +21,9 @@ from app.lab.accuracy.wflw import WflwFace, read_image, read_list
 from model.engine.base import Engine
 from model.engine.open import open_engine
 from model.geometry import Crop
-from model.metrics.accuracy import nme
+from model.metrics.accuracy import accuracy, nme
 from model.rwr.cold import cold_solve
-from model.topology import MIRROR
+from model.topology import flipped
 
 Array = NDArray[np.float64]
 
@@ -36,7 +36,6 @@ VIEWS = (
     (0.94, 8.0, True),
 )
 """Side over the crop's, angle in degrees, and whether the view is mirrored; the first is the crop itself."""
-FAILED = 10.0
 
 
 def main() -> None:
@@ -71,15 +70,15 @@ def views_of(engine: Engine, image: NDArray[np.uint8], face: WflwFace) -> Array:
             picture = np.ascontiguousarray(picture[:, ::-1])
         points = view.to_crop(cold_solve(engine, engine.encode(picture[None]), view).landmarks)
         if mirrored:
-            points = points[MIRROR] * (-1, 1) + (1, 0)
+            points = flipped(points)
         found.append(view.to_frame(points))
     return np.stack(found)
 
 
 def show(title: str, faces: list[WflwFace], points: Array) -> None:
     """Print the error of points (faces, views, 98, 2), averaged over the views."""
-    errors = 100 * nme(points.mean(axis=1), np.stack([face.landmarks for face in faces]))
-    print(f"{title:<60} NME {errors.mean():.3f} %, FR@10 {100 * (errors > FAILED).mean():.1f} %", flush=True)
+    found = accuracy(nme(points.mean(axis=1), np.stack([face.landmarks for face in faces])))
+    print(f"{title:<60} NME {found.nme:.3f} %, FR@10 {found.fr10:.1f} %", flush=True)
 
 
 if __name__ == "__main__":

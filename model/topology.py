@@ -109,6 +109,11 @@ def mirror_map(count: int) -> NDArray[np.intp]:
     return {POINTS: MIRROR, len(TO_68): MIRROR_68}[count]
 
 
+def flipped(points: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return the points (n, 2) of a crop, in crop units, as those of its mirror image; n is 98 or 68."""
+    return np.asarray(points[mirror_map(len(points))] * (-1, 1) + (1, 0))
+
+
 def eye_corners(count: int) -> tuple[int, int]:
     """Return the outer eye corners, left and right in the image, in a scheme of ``count`` points."""
     if count == POINTS:

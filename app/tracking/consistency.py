@@ -9,7 +9,7 @@ import numpy as np
 
 from model.geometry import Crop
 from model.rwr.solution import Solution
-from model.topology import mirror_map
+from model.topology import flipped
 
 DOUBTFUL = 0.02
 """Mirror gap above which a crop hardly shows a face as it should be shown: so it is for 1 % of the validation faces in
@@ -31,19 +31,18 @@ def mirror_gap(crop: Crop, answer: Solution, mirrored: Solution) -> float:
     Returns:
         Infinity where one of the solves failed.
     """
-    own, other = crop.to_crop(answer.landmarks), crop.to_crop(mirrored.landmarks)
-    other = other[mirror_map(len(other))] * (-1, 1) + (1, 0)
+    own, other = crop.to_crop(answer.landmarks), flipped(crop.to_crop(mirrored.landmarks))
     gap = float(np.linalg.norm(own - other, axis=1).mean())
     return gap if math.isfinite(gap) else math.inf
 
 
-def crops_beside(crop: Crop) -> list[Crop]:
+def crops_beside(crop: Crop) -> tuple[Crop, ...]:
     """Return larger crops that show what lies around one, in case the detector is wrong about it.
 
     They are for the first frame: a video has other frames in which the detector may do better, and no time.
     """
     side = GROWTH * crop.side
-    return [
+    return tuple(
         replace(crop, centre_x=crop.centre_x + right * side, centre_y=crop.centre_y + down * side, side=side)
         for right, down in ((0.0, 0.0), (0.0, -SHIFT), (0.0, SHIFT), (-SHIFT, 0.0), (SHIFT, 0.0))
-    ]
+    )

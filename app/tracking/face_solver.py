@@ -243,10 +243,10 @@ class FaceSolver:
         """
         crops = [face.track.crop, *face.track.other_crops]
         answers = self._solve_cold(frame.image, crops, times)
-        crop, first = self._centred(crops[0], answers[0]), answers[0]
+        crop, first = crops[0], answers[0]
         if len(crops) > 1:
-            crop, first = self._most_consistent(frame.image, face.track, answers, times)
-            crop = self._centred(crop, first)
+            crop, first = self._most_consistent(frame.image, crops, answers, face.track.crops_beside, times)
+        crop = self._centred(crop, first)
         (second,) = self._solve_together(frame, [face], [crop], settings, times)
         extra = first.report.evaluations
         counted = {
@@ -256,7 +256,12 @@ class FaceSolver:
         return SolvedFace(crop, counted)
 
     def _most_consistent(
-        self, image: NDArray[np.uint8], track: Track, answers: Sequence[Solution], times: StageTimes
+        self,
+        image: NDArray[np.uint8],
+        crops: Sequence[Crop],
+        answers: Sequence[Solution],
+        beside: Sequence[Crop],
+        times: StageTimes,
     ) -> tuple[Crop, Solution]:
         """Return the crop of a new face, and its answer, for which mirroring the picture matters least.
 
@@ -264,9 +269,8 @@ class FaceSolver:
         crops of the validation faces none is more consistent than the upright one, while in 11 of them the network is
         surer of itself.
         """
-        gap, crop, answer = self._consistency(image, (track.crop, *track.other_crops), answers, times)
-        if gap > DOUBTFUL and track.crops_beside:
-            beside = track.crops_beside
+        gap, crop, answer = self._consistency(image, crops, answers, times)
+        if gap > DOUBTFUL and beside:
             found = self._consistency(image, beside, self._solve_cold(image, beside, times), times)
             if found[0] < CONVINCING * gap:
                 return found[1:]

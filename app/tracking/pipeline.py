@@ -292,14 +292,14 @@ class Pipeline:
 
     def _newcomer(self, frame: Frame, detection: Detection, events: list[TrackingEvent]) -> FollowedFace:
         crops = [face.crop(self._policy.crop_scale) for face in (detection, *detection.others)]
-        beside = crops_beside(crops[0]) if self._frames == 1 else []
+        beside = crops_beside(crops[0]) if self._frames == 1 else ()
         with self._times.timed("detect"):
             turned = self._detector.turned_box(frame.image, detection.crop(1.0))
         if turned is not None and (detection.angle or abs(turned.box.angle) > self._policy.turn_slack):
             angle = crop_angle(0.0, turned.box.angle, self._policy)
             crop = replace(turned.box, side=turned.box.side * self._policy.crop_scale, angle=angle)
             crops.insert(0, crop)
-        track = Track(self._identities.of(crops[0], frame.timestamp), crops[0], tuple(crops[1:]), tuple(beside))
+        track = Track(self._identities.of(crops[0], frame.timestamp), crops[0], tuple(crops[1:]), beside)
         events.append(FaceFound(track.face))
         return FollowedFace(track, self._solver.engine, self._settings)
 
