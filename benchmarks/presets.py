@@ -16,7 +16,7 @@ from app.core.settings import EngineSettings
 from app.lab.flicker.clips import find_clips
 from app.lab.flicker.experiment import run_experiment
 from app.lab.flicker.methods import Cold, Method, rwr
-from model.engine.open import open_engine
+from app.tracking.engine import engine_of
 from model.rwr.settings import RwrSettings
 
 BETWEEN = {
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int)
     args = parser.parse_args()
     wanted = EngineSettings(threads=1)
-    engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
+    engine = engine_of(wanted)
     settings = {preset.label: preset.settings for preset in PRESETS} | BETWEEN
     methods: list[Method] = [Cold(), *(rwr(engine, own, name) for name, own in settings.items())]
     result = run_experiment(engine, find_clips(args.clips), methods, frames=args.frames, attribution=False)

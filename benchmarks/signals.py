@@ -27,8 +27,8 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.lab.accuracy.predict import RectPredictor
 from app.lab.accuracy.wflw import read_image, read_list
 from app.sources.demo import DemoClip, demo_truth
+from app.tracking.engine import engine_of
 from app.tracking.pipeline import build_pipeline
-from model.engine.open import open_engine
 from model.signals.head import FACE_MODEL, RIGID, head_pose, rotation
 from model.signals.track import NAMES, SIGNALS, Signals, SignalTracker, signal_values
 from model.topology import POINTS
@@ -147,7 +147,7 @@ def print_clip() -> None:
 def print_faces(faces: Path, images: Path) -> None:
     """Print the difference of the signals of the network's landmarks from those of the labels."""
     settings = EngineSettings()
-    engine = open_engine(settings.weights, settings.engine, settings.device, settings.threads)
+    engine = engine_of(settings)
     predictor = RectPredictor(engine, engine.config.crop_scale, None)
     labelled, found = [], []
     for face in read_list(faces):

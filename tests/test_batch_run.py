@@ -126,7 +126,7 @@ def identity_with_checksum(path: Path) -> Any:
     return SourceIdentity(found.st_size, found.st_mtime_ns, sha256(path))
 
 
-@pytest.mark.parametrize("change", ["tracking", "weights", "device"])
+@pytest.mark.parametrize("change", ["tracking", "weights", "device", "symmetric"])
 def test_results_of_other_settings_are_neither_taken_nor_lost(
     tmp_path: Path, settings: BatchSettings, change: str
 ) -> None:
@@ -137,6 +137,8 @@ def test_results_of_other_settings_are_neither_taken_nor_lost(
         settings = replace(settings, tracking=TrackingSettings(rwr=False))
     elif change == "device":
         settings = replace(settings, engine=replace(settings.engine, device=Device.CPU))
+    elif change == "symmetric":
+        settings = replace(settings, engine=replace(settings.engine, symmetric=True))
     else:
         weights(tmp_path, "other numbers")
     done, report = run(tmp_path / "in", settings)

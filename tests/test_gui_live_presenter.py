@@ -509,6 +509,21 @@ def test_another_model_runs_at_once_and_is_remembered(bench: Bench, small: Path)
     assert len(bench.lives) == runs + 1
 
 
+def test_a_symmetric_model_runs_at_once_and_is_remembered(bench: Bench) -> None:
+    bench.play("talk.mp4")
+    runs = len(bench.lives)
+    bench.presenter.set_preferences(replace(bench.presenter.preferences, symmetric=True))
+    wait_until(lambda: len(bench.lives) == runs + 1)
+    assert bench.presenter.model.engine.symmetric
+    assert bench.presenter.preferences.symmetric
+    assert bench.kept["symmetric"] is True
+    bench.run("talk.mp4")
+    bench.record()
+    bench.presenter.set_preferences(replace(bench.presenter.preferences, symmetric=False))
+    assert "finish it first" in bench.text
+    assert bench.presenter.preferences.symmetric
+
+
 def test_a_recording_keeps_its_model(bench: Bench, small: Path) -> None:
     bench.play("talk.mp4")
     bench.record()

@@ -95,10 +95,11 @@ def test_it_is_measured_once_and_again_where_something_else_runs_it(
         replace(settings, engine=EngineName.ONNX_INT8),
         replace(settings, device=Device.AUTO),
         replace(settings, threads=2),
+        replace(settings, symmetric=True),
     ):
         automatic_model(other)
         assert measured[-1] == other
-    assert len(measured) == 4
+    assert len(measured) == 5
 
 
 def test_a_cache_that_holds_something_else_is_measured_over(
@@ -198,6 +199,17 @@ def test_the_window_starts_with_the_model_that_was_chosen_in_it(small: Path, the
     assert (own.choice, own.name) == (None, "own")
 
 
+def test_a_symmetric_model_is_remembered_and_the_command_line_wins() -> None:
+    def of(remembered: bool, *options: str) -> bool:
+        args = cli._parser("live").parse_args(["live", *options])
+        chosen = Remembered(symmetric=remembered)
+        model = live.model_in_use(args, chosen)
+        assert live.with_options(chosen, args).symmetric == model.symmetric
+        return model.symmetric
+
+    assert [of(False), of(True), of(False, "--symmetric"), of(True, "--symmetric")] == [False, True, True, True]
+
+
 class TestModelInUse:
     def test_a_model_chosen_after_eight_bits_were_runs_as_it_was_asked_for(
         self, small: Path, built: Measured, computer: Callable[..., Measured]
@@ -236,6 +248,21 @@ class TestModelInUse:
         assert not model.ghcu_found
         model.build(TrackingSettings(ghcu=True))
         assert model.name == "ldeq-s"
+
+    def test_it_may_be_symmetric_whichever_it_is(
+        self, small: Path, built: Measured, computer: Callable[..., Measured]
+    ) -> None:
+        measured = computer(SLOW)
+        model = ModelInUse(EngineSettings(), ModelChoice.AUTO)
+        model.choose_symmetric(True)
+        assert model.symmetric
+        model.build(TrackingSettings())
+        assert built == [EngineSettings(small, symmetric=True)]
+        assert all(settings.symmetric for settings in measured)
+        model.choose(ModelChoice.LDEQ_S)
+        assert model.engine == EngineSettings(symmetric=True)
+        model.choose_symmetric(False)
+        assert model.engine == EngineSettings()
 
     def test_own_weights_stay(self, built: Measured) -> None:
         own = EngineSettings(Path("own.safetensors"))

@@ -191,6 +191,10 @@ def test_a_replay_as_recorded_runs_the_recorded_model(
             with pytest.raises(UserError):
                 replay(session, TrackingSettings(), engine, as_recorded=as_recorded, build=build)
     assert engines == [EngineSettings(), EngineSettings(small), own, own]
+    engines.clear()
+    with pytest.raises(UserError):
+        replay(session, TrackingSettings(), EngineSettings(symmetric=True), as_recorded=True, build=build)
+    assert engines == [EngineSettings()]
 
 
 def test_a_model_that_cannot_be_used_is_one_sentence(session: Session) -> None:

@@ -17,11 +17,11 @@ from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.tracking.consistency import mirror_gap
 from app.tracking.detector import Detection, MediaPipeDetector, TurnedBox, most_agreed, turned_back, with_turned
+from app.tracking.engine import engine_of
 from app.tracking.parts import Part, parts_of
 from app.tracking.pipeline import Pipeline, build_pipeline
 from app.tracking.tracker import Policy, crop_angle, next_crop, roll_of
 from model.engine.names import Device, EngineName
-from model.engine.open import open_engine
 from model.geometry import Crop
 from model.rwr.solution import Solution
 from model.solvers import SolveReport, StopReason
@@ -261,19 +261,20 @@ class MistakenDetector(WholePictureDetector):
         pass
 
 
-def found_by_mistake(box: Crop, turned: Crop) -> NDArray[np.floating]:
+def found_by_mistake(box: Crop, turned: Crop, symmetric: bool = False) -> NDArray[np.floating]:
     """Return the landmarks in the portrait after a detector's mistake."""
-    engine = open_engine(DEFAULT_WEIGHTS, EngineName.ONNX, Device.CPU, 1)
-    pipeline = Pipeline(engine, MistakenDetector(box, turned), TrackingSettings())
+    settings = EngineSettings(DEFAULT_WEIGHTS, EngineName.ONNX, Device.CPU, 1, symmetric)
+    pipeline = Pipeline(engine_of(settings), MistakenDetector(box, turned), TrackingSettings())
     (face,) = pipeline.process(Frame(0, 0.0, portrait(), 0.0)).faces
     return face.estimate.landmarks
 
 
-def test_the_network_does_not_believe_in_an_upright_face_that_hangs(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_the_network_does_not_believe_in_an_upright_face_that_hangs(pipeline: Pipeline, symmetric: bool) -> None:
     truth = pipeline.process(alone(0, portrait())).faces[0].estimate.landmarks
     box = Crop.around_points(truth, 1.0)
     for angle in (180.0, 90.0, -120.0):
-        found = found_by_mistake(box, replace(box, angle=angle))
+        found = found_by_mistake(box, replace(box, angle=angle), symmetric)
         assert np.linalg.norm(found - truth, axis=1).mean() < 0.03 * inter_ocular(truth), angle
 
 

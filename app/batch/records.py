@@ -72,6 +72,8 @@ def make_of(settings: BatchSettings, kind: OutputKind, weights_sha256: str) -> d
         "engine": engine.engine,
         "device": engine.device,
     }
+    if engine.symmetric:  # records of before there was a choice still hold without it
+        make["symmetric"] = True
     if kind == OutputKind.SESSION:
         make["copy"] = settings.copy
     elif kind == OutputKind.VIDEO:

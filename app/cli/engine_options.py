@@ -14,7 +14,7 @@ MODELS = tuple(choice.value for choice in ModelChoice)
 
 
 def add_engine_options(parser: argparse.ArgumentParser, *, model: ModelChoice | None = ModelChoice.LDEQ_S) -> None:
-    """Add ``--model``, ``--weights``, ``--engine``, ``--device`` and ``--threads``; see :func:`engine_settings`.
+    """Add ``--model``, ``--weights``, ``--engine`` and more; see :func:`engine_settings`.
 
     Args:
         parser: of the command.
@@ -34,6 +34,11 @@ def add_engine_options(parser: argparse.ArgumentParser, *, model: ModelChoice | 
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
     parser.add_argument(
         "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, at most 4)"
+    )
+    parser.add_argument(
+        "--symmetric",
+        action="store_true",
+        help="let the model see each face and its mirror image as well: more exact and steadier, for twice its time",
     )
 
 
@@ -77,4 +82,4 @@ def unresolved_settings(args: argparse.Namespace) -> EngineSettings:
         UserError: for values that cannot be used.
     """
     weights = DEFAULT_WEIGHTS if args.weights is None else args.weights
-    return EngineSettings(weights, EngineName(args.engine), Device(args.device), args.threads)
+    return EngineSettings(weights, EngineName(args.engine), Device(args.device), args.threads, args.symmetric)

@@ -76,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
     from app.lab.flicker.experiment import run_experiment
     from app.lab.flicker.grid import families_of, methods_of
     from app.lab.flicker.report import printed, values
+    from app.tracking.engine import engine_of
     from model.config import LANDMARKS
-    from model.engine.open import open_engine
     from model.weights import read_card
 
     if args.frames is not None and args.frames < FEWEST_FRAMES:
@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"{card.path.name} finds {card.config.landmarks} points; the lab's clips have {LANDMARKS}.")
     make_folder(args.out)
     check_folder(args.out, args.out)
-    engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
+    engine = engine_of(wanted)
     scale = card.config.crop_scale if args.scale is None else args.scale
     provenance: dict[str, Any] = {
         "date": date.today().isoformat(),

@@ -112,7 +112,7 @@ def model_in_use(args: argparse.Namespace, chosen: Remembered) -> ModelInUse:
     """
     from app.gui.live.presenters.model import ModelInUse, smaller_shipped
 
-    settings = unresolved_settings(args)
+    settings = replace(unresolved_settings(args), symmetric=args.symmetric or chosen.symmetric)
     if args.weights is not None:
         return ModelInUse(settings)
     known = args.model is not None or smaller_shipped()
@@ -146,6 +146,7 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
         theme=None if args.theme is None else Theme(args.theme),
         privacy=args.privacy,
         model=None if args.model is None else ModelChoice(args.model),
+        symmetric=args.symmetric or None,
         mirror=args.mirror,
         folder=None if args.record_dir is None else args.record_dir.expanduser().absolute(),
         share=None if sharing is None else ShareForm.of(sharing),

@@ -40,12 +40,14 @@ class EngineSettings:
         engine: see :func:`model.engine.open.open_engine`; AUTO is the fastest exact one.
         device: AUTO is CUDA if it works, otherwise the CPU.
         threads: CPU threads of the engine; None for half of the processors, at most 4.
+        symmetric: every crop is seen as it is and mirrored, see :mod:`model.engine.symmetric`.
     """
 
     weights: Path = DEFAULT_WEIGHTS
     engine: EngineName = EngineName.AUTO
     device: Device = Device.AUTO
     threads: int | None = None
+    symmetric: bool = False
 
     def __post_init__(self) -> None:
         if self.engine not in ENGINES:

@@ -132,10 +132,15 @@ def replay(
 
 
 def with_recorded_model(session: Session, engine: EngineSettings) -> EngineSettings:
-    """Return the engine with the shipped model that was recorded with; as it is if either runs other weights."""
+    """Return the engine with the shipped model that was recorded with, symmetric or not as that was.
+
+    It is returned as it is if either runs other weights.
+    """
     shipped = {weights.name: weights for weights in SHIPPED.values() if weights.is_file()}
     recorded = shipped.get(session.metadata.engine.weights)
-    return replace(engine, weights=recorded) if recorded and engine.weights in shipped.values() else engine
+    if recorded is None or engine.weights not in shipped.values():
+        return engine
+    return replace(engine, weights=recorded, symmetric=session.metadata.engine.settings.symmetric)
 
 
 def take_name(session: Session, tracking: TrackingSettings, as_recorded: bool) -> str:

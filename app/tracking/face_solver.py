@@ -20,6 +20,7 @@ from app.tracking.smoothing import FaceSmoother, make_filter
 from app.tracking.stages import StageTimes
 from app.tracking.tracker import Policy, Track, centred_crop
 from model.engine.base import Asynchronous, Engine, State
+from model.engine.symmetric import one_sided
 from model.errors import ModelError, in_short
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerMeter
@@ -145,6 +146,7 @@ class FaceSolver:
     def _use(self, engine: Engine) -> None:
         # Asked once: a protocol is compared method by method, which takes 50 us.
         self._engine, self._asynchronous = engine, isinstance(engine, Asynchronous)
+        self._one_sided = one_sided(engine)
 
     @property
     def engine(self) -> Engine:
@@ -215,7 +217,7 @@ class FaceSolver:
             return []
         pictures, modes = self._pictures(frame.image, crops, times), settings.modes
         beside = Mode.RWR in modes and not self._asynchronous
-        u = self._encode_beside(pictures, times) if beside else self._encode(pictures, times)
+        u = self._encode_beside(pictures, times) if beside else self._encode(self._engine, pictures, times)
         by_mode: dict[Mode, list[Solution]] = {}
         with times.timed("solve"):
             if Mode.RWR in modes:
@@ -295,9 +297,10 @@ class FaceSolver:
         return self._solve_pictures(self._pictures(image, crops, times), crops, times)
 
     def _solve_pictures(self, pictures: NDArray[np.uint8], crops: Sequence[Crop], times: StageTimes) -> list[Solution]:
-        u = self._encode(pictures, times)
+        """Solve crops that only have to be compared or centred; a symmetric engine has the same answer mirrored."""
+        u = self._encode(self._one_sided, pictures, times)
         with times.timed("solve"):
-            return cold_solutions(self._engine, u, crops)
+            return cold_solutions(self._one_sided, u, crops)
 
     def _centred(self, crop: Crop, answer: Solution) -> Crop:
         return centred_crop(crop, answer.landmarks, self._policy) if np.isfinite(answer.landmarks).all() else crop
@@ -306,9 +309,10 @@ class FaceSolver:
         with times.timed("crop"):
             return np.stack([crop.extract(image, self._engine.config.input_size) for crop in crops])
 
-    def _encode(self, pictures: NDArray[np.uint8], times: StageTimes) -> State:
+    @staticmethod
+    def _encode(engine: Engine, pictures: NDArray[np.uint8], times: StageTimes) -> State:
         with times.timed("encode"):
-            return self._engine.encode(pictures)
+            return engine.encode(pictures)
 
     def _encode_beside(self, pictures: NDArray[np.uint8], times: StageTimes) -> Callable[[], State]:
         engine = self._engine

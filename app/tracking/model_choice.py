@@ -94,8 +94,9 @@ def speed_of(settings: EngineSettings) -> ModelSpeed:
 
 
 def title(settings: EngineSettings) -> str:
-    """Return the model's name, and whether it runs with 8 bits."""
-    return settings.weights.stem + (" with 8 bits" if settings.engine == EngineName.ONNX_INT8 else "")
+    """Return the model's name, and whether it runs with 8 bits or symmetrically."""
+    bits = " with 8 bits" if settings.engine == EngineName.ONNX_INT8 else ""
+    return settings.weights.stem + bits + (", symmetric" if settings.symmetric else "")
 
 
 def remembered_speed(settings: EngineSettings) -> ModelSpeed | None:
@@ -125,4 +126,5 @@ def _key(settings: EngineSettings) -> str:
     threads = default_threads() if settings.threads is None else settings.threads
     card = None if settings.device == Device.CPU else card_name()
     place = f"{settings.engine} on {settings.device} ({card or 'no card'})"
-    return circumstances(PACKAGES, read_card(settings.weights), place, f"{threads} threads")
+    sides = ("symmetric",) if settings.symmetric else ()
+    return circumstances(PACKAGES, read_card(settings.weights), place, f"{threads} threads", *sides)

@@ -28,6 +28,7 @@ from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import EngineSettings, FollowChoice, TrackingSettings
 from app.tracking.consistency import crops_beside
 from app.tracking.detector import Detection, Detector, FaultTolerantDetector, MediaPipeDetector, with_turned
+from app.tracking.engine import engine_of
 from app.tracking.face_solver import FaceSolver, FollowedFace, SolvedFace
 from app.tracking.parts import Part, parts_of
 from app.tracking.scene import CutDetector
@@ -51,7 +52,6 @@ from app.tracking.tracker import (
 from model.config import LANDMARKS
 from model.engine.base import Engine
 from model.engine.fallback import open_plainest
-from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
@@ -381,7 +381,7 @@ def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeli
     """
     # OpenCV's worker threads spin while they wait, 5.6 ms of CPU time per frame; a face is too small to gain by them.
     cv2.setNumThreads(1)
-    opened = open_engine(engine.weights, engine.engine, engine.device, engine.threads)
+    opened = engine_of(engine)
     if opened.config.landmarks != LANDMARKS:
         raise UserError(
             f"{engine.weights.name} finds {opened.config.landmarks} points, faces are followed by {LANDMARKS}; use it "

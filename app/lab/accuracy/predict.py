@@ -206,9 +206,9 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
         )
         predictor = TrackPredictor(build_pipeline(wanted, tracking))
     else:
-        from model.engine.open import open_engine
+        from app.tracking.engine import engine_of
 
-        engine = open_engine(wanted.weights, wanted.engine, wanted.device, wanted.threads)
+        engine = engine_of(wanted)
         ghcu = Ghcu(wanted.weights, wanted.threads) if settings.ghcu else None
         predictor = RectPredictor(engine, settings.scale_of(engine.config), recurrence, ghcu)
     return predictor if smoothing is None else Smoother(predictor, smoothing)

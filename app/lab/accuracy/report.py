@@ -210,5 +210,6 @@ def provenance(settings: EvaluationSettings, card: WeightsCard, engine_name: str
             "engine": settings.engine.engine,
             "device": settings.engine.device,
             "threads": settings.engine.threads,
+            "symmetric": settings.engine.symmetric,
         },
     }

@@ -9,9 +9,9 @@ from pathlib import Path
 from app.core.places import WEIGHTS
 from app.core.settings import EngineSettings
 from app.setup.doctor.finding import Finding, Status
+from app.tracking.engine import engine_of
 from app.tracking.model_choice import remembered_speed, title, ways
 from model.engine.agreement import noise_crops
-from model.engine.open import open_engine
 from model.errors import ModelError
 from model.geometry import Crop
 from model.repair.ghcu import is_ghcu, read_ghcu_card
@@ -65,7 +65,7 @@ def check_model(settings: EngineSettings) -> list[Finding]:
 def check_solves(settings: EngineSettings) -> list[Finding]:
     """Open the engine as the live window does and time a cold and a warm solve of one face."""
     try:
-        engine = open_engine(settings.weights, settings.engine, settings.device, settings.threads)
+        engine = engine_of(settings)
     except ModelError as error:
         return [
             Finding("Engine", Status.PROBLEM, str(error), "put the weights right, or choose another engine or device")

@@ -56,6 +56,11 @@ class ModelInUse:
             return self._choice
 
     @property
+    def symmetric(self) -> bool:
+        """Whether the model sees each face mirrored as well."""
+        return self.engine.symmetric
+
+    @property
     def ghcu_found(self) -> bool:
         """Whether there is a GHCU beside the weights."""
         return ghcu_path(self.engine.weights).is_file()
@@ -67,6 +72,12 @@ class ModelInUse:
             if choice != ModelChoice.AUTO:
                 self._engine = replace(self._wanted, weights=SHIPPED[choice])
 
+    def choose_symmetric(self, on: bool) -> None:
+        """Let the model see each face mirrored as well, or not, from the next :meth:`build` on."""
+        with self._lock:
+            self._wanted = replace(self._wanted, symmetric=on)
+            self._engine = replace(self._engine, symmetric=on)
+
     def build(self, tracking: TrackingSettings) -> Pipeline:
         """Return a pipeline of the chosen model; AUTO may measure first, which takes seconds.
 
@@ -74,11 +85,12 @@ class ModelInUse:
             UserError: as :func:`build_pipeline`.
             ModelError: likewise.
         """
-        choice, engine = self.choice, self.engine
+        with self._lock:
+            choice, wanted, engine = self._choice, self._wanted, self._engine
         if choice == ModelChoice.AUTO:
-            engine = automatic_model(self._wanted, ghcu=tracking.ghcu)
+            engine = automatic_model(wanted, ghcu=tracking.ghcu)
         pipeline = build_pipeline(engine, tracking)
         with self._lock:
-            if self._choice == choice:
+            if (self._choice, self._wanted) == (choice, wanted):
                 self._engine = engine
         return pipeline

@@ -230,7 +230,7 @@ class LivePresenter:
     def preferences(self) -> Preferences:
         """What the preferences card shows."""
         choice = self.model.choice if smaller_shipped() else None
-        return replace(self._chosen.preferences, model=choice)
+        return replace(self._chosen.preferences, model=choice, symmetric=self.model.symmetric)
 
     def set_preferences(self, preferences: Preferences) -> None:
         """Take what the preferences card says."""
@@ -241,6 +241,8 @@ class LivePresenter:
             self.change_tracking(lambda tracking: replace(tracking, max_faces=preferences.max_faces))
         if preferences.model is not None and preferences.model != self.model.choice:
             self._choose_model(preferences.model)
+        if preferences.symmetric != self.model.symmetric:
+            self._choose_symmetric(preferences.symmetric)
 
     @property
     def share_reading(self) -> ShareReading:
@@ -350,10 +352,9 @@ class LivePresenter:
 
     def _choose_model(self, model: ModelChoice) -> None:
         """Run another model; what plays starts again with it."""
-        state = self.session.state
-        if state.recording is not None:
-            self.say("A recording has one model; finish it first, and then choose another one.")
+        if self._model_recorded():
             return
+        state = self.session.state
         self.choose(model=model)
         self.model.choose(model)
         if state.tracking.ghcu and not self.model.ghcu_found:
@@ -361,6 +362,22 @@ class LivePresenter:
             self.say(f"Covered points are not repaired any more: there is no GHCU for {self.model.name}.")
         if state.active:
             self.session.play(state.source)
+
+    def _choose_symmetric(self, on: bool) -> None:
+        """Let the model see each face mirrored as well, or not; what plays starts again with it."""
+        if self._model_recorded():
+            return
+        self.choose(symmetric=on)
+        self.model.choose_symmetric(on)
+        if self.session.state.active:
+            self.session.play(self.session.state.source)
+
+    def _model_recorded(self) -> bool:
+        """Whether a recording holds the model as it is; says so."""
+        recorded = self.session.state.recording is not None
+        if recorded:
+            self.say("A recording has one model; finish it first, and then choose another one.")
+        return recorded
 
     def _take_neutral(self) -> None:
         neutral = self._neutral.take(time.perf_counter())

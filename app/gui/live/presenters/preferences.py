@@ -56,6 +56,7 @@ class Preferences:
         max_faces: most faces followed at once.
         folder: where recordings and snapshots go; None is the usual place.
         model: which model runs; None where there is nothing to choose.
+        symmetric: it sees each face mirrored as well.
     """
 
     theme: Theme = Theme.SYSTEM
@@ -65,6 +66,7 @@ class Preferences:
     max_faces: int = 1
     folder: Path | None = None
     model: ModelChoice | None = None
+    symmetric: bool = False
 
     def __post_init__(self) -> None:
         if self.theme not in tuple(Theme):

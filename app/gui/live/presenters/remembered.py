@@ -73,6 +73,7 @@ class Remembered:
     tour_seen: bool = False
     neutral: Expression | None = None
     model: ModelChoice = ModelChoice.AUTO
+    symmetric: bool = False
 
     def __post_init__(self) -> None:
         if self.theme not in tuple(Theme):
