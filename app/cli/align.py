@@ -22,18 +22,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the ``align`` command; its namespace goes to :func:`run`."""
     parser = subparsers.add_parser(
         "align",
-        help="search better labels for training faces with a trained model",
+        help="search for better labels of training faces with a trained model",
         description="Semantic alignment's label search: move every label to its most likely place, given what is "
         "written and what a trained model sees. Writes labels for train --labels and prints how far they moved.",
     )
     add_data_options(parser)
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file")
+    parser.add_argument(
+        "--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="a .safetensors file (default: ldeq-s)"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="the labels to write, a .npz")
     parser.add_argument(
         "--label-share",
         type=float,
         metavar="S",
-        help="how much of the disagreement is the labels' fault, between 0 and 1 (default: 0.25)",
+        help="share of the disagreement that is attributed to the labels, 0 to 1 (default: 0.25)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an output that exists")
     return parser

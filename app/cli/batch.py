@@ -30,22 +30,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the ``batch`` command; its namespace goes to :func:`run`."""
     parser = subparsers.add_parser(
         "batch",
-        help="track many videos on all cores, and go on after an interruption",
-        description="Track many videos into a folder: a session for each, or videos and tables. What is there "
-        "already is left out, so the same command goes on where it was interrupted.",
+        help="track many videos on all cores; resumes after an interruption",
+        description="Track many videos into a folder: a session for each, or videos and tables. Finished results are "
+        "skipped, so the same command resumes an interrupted run.",
     )
     parser.add_argument(
-        "inputs", nargs="*", metavar="INPUT", help="videos, folders with all below them, patterns such as 'a/**/*.mp4'"
+        "inputs",
+        nargs="*",
+        metavar="INPUT",
+        help="videos, folders with everything below them, patterns such as 'a/**/*.mp4'",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="for all outputs")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder for all outputs")
     parser.add_argument(
         "--list",
         action="append",
         default=[],
         metavar="FILE",
-        help=f"a text file with inputs, one a line ({STANDARD_INPUT}: standard input)",
+        help=f"a text file with inputs, one per line ({STANDARD_INPUT}: standard input)",
     )
-    parser.add_argument("--session", action="store_true", help="a session for each video (without other choices, too)")
+    parser.add_argument(
+        "--session", action="store_true", help="a session for each video (the default if no output is chosen)"
+    )
     parser.add_argument("--video", action="store_true", help="an annotated copy of each video, as .mp4")
     parser.add_argument("--csv", action="store_true", help="a landmark table for each video as CSV")
     parser.add_argument("--parquet", action="store_true", help="a landmark table for each video as Parquet")
@@ -54,7 +59,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="?",
         choices=tuple(VideoCopy),
         const=VideoCopy.CLOSE,
-        help="keep the pictures in the sessions, too, small or (exact) every value; else they refer to the videos",
+        help="copy the pictures into the sessions, compressed (close, the default) or lossless (exact); otherwise they "
+        "refer to the videos",
     )
     add_tracking_options(parser)
     add_engine_options(parser)
@@ -64,14 +70,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--workers",
         type=int,
         metavar="N",
-        help="videos at once (default: one a core as far as memory goes, or one a CUDA device)",
+        help="videos at once (default: one per core as far as memory allows, or one per CUDA device)",
     )
     parser.add_argument(
         "--ray",
         nargs="?",
         const=HERE,
         metavar="ADDRESS",
-        help="on a Ray cluster: its address, or auto; without one, Ray on this computer (needs the package ray)",
+        help="run on a Ray cluster: its address, or auto; without ADDRESS, Ray on this computer; needs the package ray",
     )
     return parser
 

@@ -23,22 +23,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the ``bench`` command; its namespace goes to :func:`run`."""
     parser = subparsers.add_parser(
         "bench",
-        help="measure how fast everything is on this computer",
-        description="Measure every stage of a frame and the whole way, with every engine that is present, in turns. "
+        help="measure the speed of every stage and engine on this computer",
+        description="Measure every stage of a frame, and the whole pipeline, with every available engine in turn. "
         "Takes a minute or two; close other programs.",
     )
     parser.add_argument(
-        "--video", type=Path, default=DEMO_CLIP, metavar="FILE", help="with one face (default: the demo)"
+        "--video", type=Path, default=DEMO_CLIP, metavar="FILE", help="a video with one face (default: the demo clip)"
     )
     add_weights_options(parser)
     parser.add_argument(
-        "--engine", action="append", choices=[name for name in ENGINES if name != "auto"], help="only this; repeatable"
+        "--engine",
+        action="append",
+        choices=[name for name in ENGINES if name != "auto"],
+        help="only this engine; repeatable",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where engines run (default: cpu)")
-    parser.add_argument("--threads", type=int, metavar="N", help="CPU threads of the model")
-    parser.add_argument("--frames", type=int, default=150, metavar="N", help="measured by stage (default: 150)")
-    parser.add_argument("--seconds", type=float, default=4.0, metavar="S", help="of each turn end to end (default: 4)")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="turns of each engine (default: 3)")
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, at most 4)"
+    )
+    parser.add_argument("--frames", type=int, default=150, metavar="N", help="frames measured by stage (default: 150)")
+    parser.add_argument(
+        "--seconds", type=float, default=4.0, metavar="S", help="length of each end-to-end turn (default: 4)"
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=3, metavar="N", help="end-to-end turns of each engine (default: 3)"
+    )
     parser.add_argument(
         "--baseline",
         "--rival",

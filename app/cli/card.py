@@ -13,8 +13,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "card",
         help="print a report card of the hold-still test, or compare two",
-        description="Print the report card that the hold-still test of the live window wrote; with two, how the second "
-        "differs from the first, how sure that is, and what else was different.",
+        description="Print a report card of the live window's hold-still test. With two, print how the second differs "
+        "from the first, whether that is significant, and what else was different.",
     )
     parser.add_argument("card", type=Path, metavar="A.json", help="a report card")
     parser.add_argument("other", type=Path, nargs="?", metavar="B.json", help="compare this card with the first")

@@ -22,7 +22,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "doctor",
         help="check versions, cameras, CUDA, weights and the window",
-        description="Check everything the program needs. Ends with 0 if it can run, with 1 if not.",
+        description="Check everything the program needs. The exit code is 0 if it can run, otherwise 1.",
     )
     parser.add_argument("--json", action="store_true", help="print the findings as JSON")
     add_engine_options(parser)

@@ -26,12 +26,14 @@ def add_engine_options(parser: argparse.ArgumentParser, *, model: ModelChoice | 
         "--model",
         choices=MODELS,
         default=model,
-        help=f"ldeq-s, the smaller and faster ldeq-xs, or auto: the most exact way that keeps up with a camera here "
-        f"(default: {usual})",
+        help="ldeq-s, the smaller and faster ldeq-xs, or auto: the most accurate that keeps up with a camera on this "
+        f"computer (default: {usual})",
     )
     what.add_argument("--weights", type=Path, metavar="FILE", help="other weights, a .safetensors file")
     parser.add_argument("--engine", choices=ENGINES, default="auto", help="what runs the model (default: auto)")
-    parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: auto)")
+    parser.add_argument(
+        "--device", choices=DEVICES, default="auto", help="where it runs (default: auto, CUDA if it works)"
+    )
     parser.add_argument(
         "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, at most 4)"
     )

@@ -57,7 +57,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     faces = datasets.add_parser("wflw", help="still faces: NME, FR@10, AUC@10, per attribute")
     faces.add_argument("--list", type=Path, required=True, metavar="LIST", help="a WFLW list file")
-    faces.add_argument("--images", type=Path, required=True, metavar="DIR", help="the folder its paths start from")
+    faces.add_argument(
+        "--images", type=Path, required=True, metavar="DIR", help="the folder that its paths are relative to"
+    )
     faces.add_argument(
         "--repeat", type=int, default=1, metavar="N", help="show each still as a video of N frames; NME of the last"
     )
@@ -90,28 +92,31 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     videos.add_argument(
         "--root", type=Path, required=True, metavar="DIR", help="folder with videos, landmarks and bboxes"
     )
-    videos.add_argument("--ids", type=Path, metavar="FILE", help="evaluate only the IDs in this file, one a line")
+    videos.add_argument("--ids", type=Path, metavar="FILE", help="evaluate only the IDs in this file, one per line")
     _add_mode(videos)
     _add_shared(videos, "videos")
 
     two = datasets.add_parser(
         "compare", help="two evaluations of the same data: ratios and differences, with intervals"
     )
-    two.add_argument("baseline", type=Path, metavar="A.json", help="what evaluate wrote for the baseline")
-    two.add_argument("other", type=Path, metavar="B.json", help="what evaluate wrote for what is compared with it")
+    two.add_argument("baseline", type=Path, metavar="A.json", help="JSON of the baseline, from evaluate --json")
+    two.add_argument("other", type=Path, metavar="B.json", help="JSON of the run that is compared with it")
     _add_json(two)
     return parser
 
 
 def _add_mode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--mode", choices=MODES, default=OFF, help="every frame cold, RwR, or a filter over cold landmarks"
+        "--mode",
+        choices=MODES,
+        default=OFF,
+        help="every frame cold (off, the default), RwR, or a filter over cold landmarks",
     )
     defaults = SmoothingSettings()
     for name, meaning in (
         ("alpha", "weight of the new frame in mode ema"),
         ("min-cutoff", "cut-off at rest in mode one-euro, Hz"),
-        ("beta", "Hz added per inter-ocular distance a second in mode one-euro"),
+        ("beta", "Hz added per inter-ocular distance per second in mode one-euro"),
         ("d-cutoff", "cut-off of the speed in mode one-euro, Hz"),
     ):
         default = getattr(defaults, name.replace("-", "_"))
@@ -124,7 +129,12 @@ def _add_json(parser: argparse.ArgumentParser) -> None:
 
 def _add_shared(parser: argparse.ArgumentParser, things: str) -> None:
     _add_json(parser)
-    parser.add_argument("--crop", choices=CROPS, default=RECT, help="the data's boxes, or the live tracker's own crops")
+    parser.add_argument(
+        "--crop",
+        choices=CROPS,
+        default=RECT,
+        help="the boxes of the data set (rect, the default), or the live tracker's own crops",
+    )
     parser.add_argument(
         "--scale", type=float, metavar="S", help="crop side over the box's larger side (default: the model's own)"
     )

@@ -24,7 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "import-official",
         help="convert a checkpoint of the LDEQ authors",
         description="Turn a checkpoint that you downloaded from the LDEQ authors into weights, their JSON and the ONNX "
-        "graphs that the other commands load. Nothing in the file is run. The authors allow research use only.",
+        "graphs that the other commands load. Nothing in the file is executed. The authors allow research use only.",
     )
     parser.add_argument("checkpoint", type=Path, metavar="CKPT", help="the authors' file, such as final.pth.tar")
     parser.add_argument(

@@ -24,8 +24,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "lab",
         help="flicker against accuracy and lag: RwR and filters on labelled clips",
-        description="Measure RwR and filters with a grid of settings on labelled clips: accuracy, flicker, lag and "
-        "where flicker comes from. Writes lab.html, its pictures and lab.json.",
+        description="Measure accuracy, flicker and lag of RwR and of filters on labelled clips, over a grid of "
+        "settings, and where the flicker comes from. Writes lab.html, its plots as PNG, and lab.json.",
     )
     parser.add_argument("clips", type=Path, metavar="CLIPS", help="folder with videos, landmarks and bboxes (WFLW-V)")
     parser.add_argument(
@@ -38,7 +38,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--frames", type=int, metavar="N", help="only the first N frames of each clip")
     parser.add_argument(
-        "--methods", nargs="+", default=list(KEYS), metavar="NAME", help=f"what to measure (default: {' '.join(KEYS)})"
+        "--methods",
+        nargs="+",
+        default=list(KEYS),
+        metavar="NAME",
+        help=f"methods to measure (default: {' '.join(KEYS)})",
     )
     parser.add_argument(
         "--scale", type=float, metavar="S", help="crop side over the box's larger side (default: the model's own)"
@@ -48,12 +52,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--no-blame",
         dest="attribution",
         action="store_false",
-        help="skip the measurement of crop against picture",
+        help="do not measure how much of the flicker comes from the crop",
     )
     parser.add_argument(
         "--out", type=Path, default=DEFAULT_OUT, metavar="DIR", help=f"where to write (default: {DEFAULT_OUT})"
     )
-    parser.add_argument("--no-page", action="store_true", help="write lab.json only, no page and no pictures")
+    parser.add_argument("--no-page", action="store_true", help="write lab.json only, no page and no plots")
     add_engine_options(parser)
     return parser
 

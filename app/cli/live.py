@@ -29,8 +29,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "live",
         help="open the live window (the default)",
-        description="Track faces live in a window. Without --source the first camera that opens is shown, or the "
-        "built-in demo clip where there is none.",
+        description="Track faces live in a window. What no option sets is as it was last chosen in the window; at "
+        "first the source is the first camera that opens, or the built-in demo clip if there is none.",
     )
     parser.add_argument(
         "--source",
@@ -41,30 +41,42 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--loop",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="play files at their own speed, again and again (default); --no-loop shows every frame once, as fast "
-        "as it is solved",
+        help="play files in a loop, at their own speed (default); --no-loop shows every frame once, as fast as it is "
+        "solved, without playback controls",
     )
     switch = argparse.BooleanOptionalAction
-    parser.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last one's (default: on)")
+    parser.add_argument(
+        "--rwr", choices=("on", "off"), help="start each frame's solve at the last frame's solution (at first: on)"
+    )
     parser.add_argument("--compare", action=switch, help="also solve every frame in a second way")
     parser.add_argument(
         "--rival",
         choices=tuple(Baseline),
-        help="what to compare with: the opposite of RwR on or off (default), or a filter",
+        help="what to compare with: RwR off or on, whichever is not chosen (at first), or a filter",
     )
-    parser.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
-    parser.add_argument("--ghcu", action=switch, help="repair covered landmarks from all the others")
-    parser.add_argument("--max-faces", type=int, metavar="N", help="follow the N largest faces (default: 1)")
+    parser.add_argument(
+        "--preset",
+        choices=[preset.name for preset in PRESETS],
+        help="how RwR is set: steadier, or following faster (at first: balanced)",
+    )
+    parser.add_argument("--ghcu", action=switch, help="repair covered landmarks, using all the others")
+    parser.add_argument("--max-faces", type=int, metavar="N", help="follow the N largest faces (at first: 1)")
     add_follow_option(parser, None)
     parser.add_argument(
-        "--theme", choices=[theme.value for theme in Theme], help="colours of the window (default: as the system)"
+        "--theme", choices=[theme.value for theme in Theme], help="colours of the window (at first: system)"
     )
     parser.add_argument("--privacy", action=switch, help="blur the picture and record landmarks only")
     parser.add_argument(
-        "--mirror", action=argparse.BooleanOptionalAction, help="flip the picture left to right (default: cameras only)"
+        "--mirror",
+        action=argparse.BooleanOptionalAction,
+        help="flip the picture left to right (at first: cameras only)",
     )
-    parser.add_argument("--record-dir", type=Path, metavar="DIR", help="where recordings and snapshots go")
-    parser.add_argument("--forget", action="store_true", help="start as the first time, and remember nothing of it")
+    parser.add_argument(
+        "--record-dir", type=Path, metavar="DIR", help="where recordings, report cards and snapshots go"
+    )
+    parser.add_argument(
+        "--forget", action="store_true", help="start with the defaults, and remember nothing of this run"
+    )
     add_sharing_options(parser)
     add_engine_options(parser, model=None)
     return parser

@@ -103,8 +103,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
     parser = _Parser(prog="main.py", description=DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("--version", action="store_true", help="show the version and end")
-    parser.add_argument("--debug", action="store_true", help="log more and print tracebacks")
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    parser.add_argument("--debug", action="store_true", help="write a detailed log and print tracebacks")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     # Only the module that is going to run is imported; a general --help, or a wrong name, needs them all.
     for name in (command,) if command in COMMANDS else COMMANDS:

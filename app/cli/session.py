@@ -44,40 +44,64 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
 
     listing = actions.add_parser("list", help="the sessions in a folder, the newest first")
-    listing.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="default: LDEQ Live among your videos")
+    listing.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        metavar="FOLDER",
+        help="where to look (default: LDEQ Live in your videos folder)",
+    )
 
     info = actions.add_parser("info", help="what a session holds")
     info.add_argument("path", type=Path, nargs="+", metavar="PATH", help="a session's folder")
     info.add_argument("--verify", action="store_true", help="check every file against its checksum")
 
-    again = actions.add_parser("replay", help="track its pictures again and keep the result beside it")
+    again = actions.add_parser(
+        "replay",
+        help="track its pictures again and keep the result beside it",
+        description="Track the pictures of a session again and keep the result beside the recording. Tracking settings "
+        "that no option sets are those of the first recorded frame.",
+    )
     again.add_argument("path", type=Path, metavar="PATH", help="a session's folder")
-    again.add_argument("--as-recorded", action="store_true", help="with the recorded settings and their changes")
-    again.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last one's")
+    again.add_argument(
+        "--as-recorded",
+        action="store_true",
+        help="use the recorded model and settings, and change them where the recording did",
+    )
+    again.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last frame's solution")
     again.add_argument("--rival", choices=tuple(Baseline), help="also solve a baseline on every frame, to compare with")
-    again.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR goes")
-    again.add_argument("--weight", type=float, metavar="W", help="how strongly RwR pulls to the last frame")
-    again.add_argument("--evaluations", type=int, metavar="N", help="most evaluations of a warm frame")
+    again.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR is set")
+    again.add_argument("--weight", type=float, metavar="W", help="how strongly RwR pulls towards the last frame")
+    again.add_argument("--evaluations", type=int, metavar="N", help="maximum number of evaluations in a warm frame")
     again.add_argument("--ghcu", action=argparse.BooleanOptionalAction, help="repair covered landmarks")
     again.add_argument("--max-faces", type=int, metavar="N", help="follow the N largest faces")
-    again.add_argument("--name", metavar="NAME", help="of the take (default: from the settings)")
+    again.add_argument("--name", metavar="NAME", help="name of the take (default: made from the settings)")
     add_engine_options(again)
 
     clip = actions.add_parser("export", help="cut a clip: a video, or a session of its own")
     clip.add_argument("path", type=Path, metavar="PATH", help="a session's folder")
     clip.add_argument("destination", type=Path, metavar="OUT", help="a video such as clip.mp4, or a new folder")
-    clip.add_argument("--from", dest="start", type=_seconds, default=0.0, metavar="S", help="seconds (default: 0)")
-    clip.add_argument("--to", dest="end", type=_seconds, default=1e9, metavar="S", help="seconds (default: the end)")
-    clip.add_argument("--take", default=RECORDED, metavar="NAME", help="whose landmarks (default: recorded)")
+    clip.add_argument(
+        "--from", dest="start", type=_seconds, default=0.0, metavar="S", help="start, in seconds (default: 0)"
+    )
+    clip.add_argument(
+        "--to", dest="end", type=_seconds, default=1e9, metavar="S", help="end, in seconds (default: the end)"
+    )
+    clip.add_argument(
+        "--take", default=RECORDED, metavar="NAME", help="take whose landmarks are exported (default: recorded)"
+    )
     clip.add_argument("--annotated", action="store_true", help="draw the landmarks")
 
     both = actions.add_parser("compare", help="two takes of one session, or two sessions")
     both.add_argument("path", type=Path, nargs="+", metavar="PATH", help="one session's folder, or two")
     both.add_argument(
-        "--takes", nargs=2, metavar=("A", "B"), help="default: recorded and the newest replay; of two, recorded"
+        "--takes",
+        nargs=2,
+        metavar=("A", "B"),
+        help="which takes (default: recorded and the newest replay; of two sessions, recorded)",
     )
     both.add_argument(
-        "--modes", nargs=2, choices=tuple(Mode), metavar=("A", "B"), help="default: the mode that was chosen"
+        "--modes", nargs=2, choices=tuple(Mode), metavar=("A", "B"), help="which mode of each (default: the chosen one)"
     )
     both.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     return parser

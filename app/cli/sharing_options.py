@@ -10,12 +10,12 @@ from app.sharing.settings import CameraPicture, LslReach, SharingSettings, parse
 def add_sharing_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that :func:`sharing_settings` reads."""
     group = parser.add_argument_group("sharing with other programs (docs/guide/sharing.md)")
-    where = "; without HOST to this computer; may be given several times"
+    where = ", to this computer unless HOST is given; repeatable"
     for option, what in (
-        ("--udp", "send landmarks as JSON datagrams"),
-        ("--osc", "send landmarks as OSC messages"),
-        ("--vmc", "move an avatar by VMC messages: head and ARKit blendshapes; receivers listen on 39539"),
-        ("--opentrack", "send the head's pose to opentrack, whose input UDP over network listens on 4242"),
+        ("--udp", "send landmarks as JSON over UDP"),
+        ("--osc", "send landmarks as OSC over UDP"),
+        ("--vmc", "send head and ARKit blendshapes of an avatar as VMC (usual port: 39539)"),
+        ("--opentrack", "send the head's pose to opentrack's input \"UDP over network\" (usual port: 4242)"),
     ):
         group.add_argument(option, action="append", metavar="[HOST:]PORT", help=f"{what}{where}")
     group.add_argument(
@@ -23,16 +23,16 @@ def add_sharing_options(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=LslReach.MACHINE,
         choices=tuple(LslReach),
-        help="open streams of Lab Streaming Layer for programs on this machine (default) or in the network; needs "
-        "the package pylsl",
+        help="open Lab Streaming Layer streams, announced on this machine (default) or in the local network; needs the "
+        "package pylsl",
     )
     group.add_argument(
         "--virtual-camera",
         nargs="?",
         const=CameraPicture.ANNOTATED,
         choices=tuple(CameraPicture),
-        help="be a camera for other programs: the annotated picture (default), or the landmarks on black; needs the "
-        "package pyvirtualcam",
+        help="appear as a camera in other programs, with the annotated picture (default) or the landmarks on black; "
+        "needs the package pyvirtualcam",
     )
 
 

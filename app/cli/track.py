@@ -33,8 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "track",
         help="track a video, picture, folder or stream without a window",
-        description="Track the faces of a video, a picture, a folder of pictures or a stream and write an "
-        "annotated copy, with the source's exact timing and its audio, a table of landmarks, or a session.",
+        description="Track the faces of a video, a picture, a folder of pictures or a stream, and write an annotated "
+        "copy (with the exact timing and the audio of the source), a table of landmarks, or a session.",
     )
     parser.add_argument("input", metavar="INPUT", help="video, picture, folder of pictures or stream URL")
     parser.add_argument(
@@ -46,13 +46,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="landmark table as CSV")
     parser.add_argument("--parquet", type=Path, metavar="FILE", help="landmark table as Parquet")
-    parser.add_argument("--session", type=Path, metavar="FOLDER", help="everything, to be replayed and compared")
+    parser.add_argument("--session", type=Path, metavar="FOLDER", help="a session, which can be replayed and compared")
     parser.add_argument(
         "--copy-video",
         nargs="?",
         choices=tuple(VideoCopy),
         const=VideoCopy.CLOSE,
-        help="keep the pictures in the session, too, small or (exact) every value; else it refers to INPUT",
+        help="copy the pictures into the session, compressed (close, the default) or lossless (exact); otherwise it "
+        "refers to INPUT",
     )
     add_tracking_options(parser)
     add_engine_options(parser)

@@ -11,8 +11,13 @@ from app.core.settings import FollowChoice, TrackingSettings, parse_follow
 
 def add_tracking_options(parser: argparse.ArgumentParser) -> None:
     """Add how faces are followed, and how many; :func:`tracking_settings` reads it."""
-    parser.add_argument("--rwr", choices=("on", "off"), default="on", help="start each frame's solve at the last one's")
-    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks from all the others")
+    parser.add_argument(
+        "--rwr",
+        choices=("on", "off"),
+        default="on",
+        help="start each frame's solve at the last frame's solution (default: on)",
+    )
+    parser.add_argument("--ghcu", action="store_true", help="repair covered landmarks, using all the others")
     faces = parser.add_mutually_exclusive_group()
     faces.add_argument("--every-face", action="store_true", help=f"follow every face (up to {EVERY_FACE})")
     faces.add_argument("--max-faces", type=int, default=1, metavar="N", help="follow the N largest faces (default: 1)")

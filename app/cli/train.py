@@ -41,12 +41,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what.add_argument(
         "--recipe",
         choices=RECIPES,
-        help="make weights as they are shipped: train (or take those of --init), relabel what networks labelled, "
-        "refine, export; ldeq-s-light and ldeq-xs are made from a teacher, --init or the shipped one",
+        help="make weights as the shipped ones were made: train (or start from --init), average the labels that come "
+        "from networks, refine, export; ldeq-s-light and ldeq-xs learn from a teacher, --init or the shipped one",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where weights and checkpoints go")
     beginning = parser.add_mutually_exclusive_group()
-    beginning.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    beginning.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
     beginning.add_argument("--init", type=Path, metavar="FILE", help="start from the weights of this .safetensors file")
     parser.add_argument("--minutes", type=float, metavar="M", help="minutes of training steps (default: the recipe's)")
     parser.add_argument("--learning-rate", type=float, metavar="R", help="peak learning rate (default: the recipe's)")
@@ -54,20 +54,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--input-size", type=int, metavar="N", help="side of the crops in pixels (default: the preset's)"
     )
     parser.add_argument(
-        "--landmarks", type=int, choices=(98, 68), default=98, help="98 points, or the 68 of the faces from 300W"
+        "--landmarks", type=int, choices=(98, 68), default=98, help="98 points (default), or the 68 of 300W"
     )
     parser.add_argument(
         "--semantic-alignment",
         action="store_true",
-        help="search the labels anew as the training goes, between what is given and what the network sees",
+        help="search for better labels during training, between the given ones and what the network sees",
     )
     parser.add_argument(
-        "--gradient", choices=GRADIENTS, help="of the fixed point: jfb is cheap (default), implicit is exact"
+        "--gradient", choices=GRADIENTS, help="gradient of the fixed point: jfb is cheap (default), implicit is exact"
     )
-    parser.add_argument("--validate-list", type=Path, metavar="LIST", help="WFLW list to measure the NME on as it goes")
-    parser.add_argument("--validate-images", type=Path, metavar="DIR", help="the folder the list's paths start from")
     parser.add_argument(
-        "--workers", type=int, metavar="N", help="threads that share each batch on a CPU (default: one a core)"
+        "--validate-list", type=Path, metavar="LIST", help="WFLW list on which NME is measured during training"
+    )
+    parser.add_argument(
+        "--validate-images", type=Path, metavar="DIR", help="the folder that the list's paths are relative to"
+    )
+    parser.add_argument(
+        "--workers", type=int, metavar="N", help="threads that share each batch on a CPU (default: one per core)"
     )
     return parser
 

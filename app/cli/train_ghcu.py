@@ -16,11 +16,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "train-ghcu",
         help="train the unit that repairs covered landmarks",
-        description="Train a GHCU on the heatmaps of a trained model, which stays as it is, find out from which "
-        "spread of a heatmap on it is the better one, and write it beside the model for --ghcu.",
+        description="Train the unit behind --ghcu on the heatmaps of a trained model, which stays unchanged; calibrate "
+        "from which heatmap width on its points are better; and write it beside the model.",
     )
     add_data_options(parser)
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="the trained model")
+    parser.add_argument(
+        "--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="the trained model (default: ldeq-s)"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="where to write (default: beside the model)")
     parser.add_argument("--minutes", type=float, metavar="M", help="minutes of training (default: the recipe's)")
     return parser

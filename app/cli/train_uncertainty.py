@@ -25,16 +25,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the ``train-uncertainty`` command; its namespace goes to :func:`run`."""
     parser = subparsers.add_parser(
         "train-uncertainty",
-        help="calibrate how far off landmarks may be",
-        description="Fit the discs that hold 50, 80 and 95 % of the landmarks to the errors of a model on training "
-        "faces, half of them partly covered; widen them by what every second unseen face asks for, check them on the "
-        "others, and enter them in the weights' JSON.",
+        help="calibrate the uncertainty of landmarks",
+        description="Fit the discs that hold 50, 80 and 95 % of the landmarks to a model's errors on training faces, "
+        "half of them partly covered; scale them on every second unseen face, check them on the others, and write "
+        "their constants into the weights' JSON.",
     )
     add_data_options(parser)
-    parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="the trained model")
+    parser.add_argument(
+        "--weights", type=Path, default=DEFAULT_WEIGHTS, metavar="FILE", help="the trained model (default: ldeq-s)"
+    )
     parser.add_argument("--list", type=Path, required=True, metavar="LIST", help="WFLW list of unseen faces")
     parser.add_argument(
-        "--images", type=Path, required=True, metavar="DIR", help="the folder the list's paths start from"
+        "--images", type=Path, required=True, metavar="DIR", help="the folder that the list's paths are relative to"
     )
     return parser
 

@@ -25,10 +25,10 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--data``, ``--labels``, ``--sources``, ``--limit-faces`` and ``--device``."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of labels.npz and faces-*.tar")
     parser.add_argument(
-        "--labels", type=Path, metavar="FILE", help="other labels of the same pictures, in the form of labels.npz"
+        "--labels", type=Path, metavar="FILE", help="other labels for the same pictures, in the format of labels.npz"
     )
     parser.add_argument("--sources", nargs="+", metavar="NAME", help="use the faces of these sources only")
-    parser.add_argument("--limit-faces", type=int, metavar="N", help="use N faces only, to try it out")
+    parser.add_argument("--limit-faces", type=int, metavar="N", help="use only N faces, for a trial run")
     parser.add_argument("--device", choices=DEVICES, default="auto", help="where it runs (default: CUDA if it works)")
 
 
