@@ -285,6 +285,22 @@ def test_the_command_makes_a_light_model_of_its_teacher(tmp_path: Path, monkeypa
     check_files(further)
 
 
+def test_the_command_takes_a_narrow_model_further(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_faces(tmp_path / "faces", 4)
+    narrow = of_shape(tiny_recipe(1), face_mesh=False)
+    wide = dataclasses.replace(narrow.model, name="wide", injection=16, width=32, increment=16)
+    for name, config in (("teacher", wide), ("narrow", narrow.model)):
+        save_weights(tmp_path / f"{name}.safetensors", Ldeq(config).eval(), {})
+    monkeypatch.setattr("model.training.recipe.narrowing_for", lambda *_: narrow)
+    monkeypatch.setattr("app.core.places.DEFAULT_WEIGHTS", tmp_path / "teacher.safetensors")
+    words = ["train", "--recipe", "ldeq-xs", "--data", str(folder), "--device", "cpu", "--out", str(tmp_path / "run")]
+    assert cli.main([*words, "--init", str(tmp_path / "narrow.safetensors")]) == 0
+    assert not (tmp_path / "run" / BEGUN).exists()
+    assert (tmp_path / "run" / RELABELLED).is_file()
+    check_files(tmp_path / "run")
+    assert cli.main([*words, "--resume"]) == 0
+
+
 def check_files(out: Path) -> None:
     (card,) = (out / REFINED).glob("tiny.json")
     assert set(json.loads(card.read_text())["files"]) == {

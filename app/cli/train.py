@@ -188,11 +188,16 @@ def _make_lighter(args: argparse.Namespace) -> tuple[Path, Faces]:
 def _make_narrower(args: argparse.Namespace) -> tuple[Path, Faces]:
     from app.core.places import DEFAULT_WEIGHTS
     from model.training.recipe import narrowing_for
-    from model.training.whole import REFINED, narrowed_from
+    from model.training.whole import BEGUN, REFINED, narrowed_from
+    from model.weights import read_card
 
     recipe = narrowing_for(args.recipe, args.minutes)
+    begins_narrow = args.init is not None and read_card(args.init).config.widths == recipe.model.widths
+    further = begins_narrow or (args.resume and not (args.out / BEGUN).exists())
+    teacher = DEFAULT_WEIGHTS if further else _teacher(args, recipe, DEFAULT_WEIGHTS)
+    init = args.init or args.out / REFINED / f"{recipe.model.name}.safetensors" if further else None
     with _workshop(args, (REFINED,), (recipe,)) as shop:
-        return narrowed_from(shop, recipe, _teacher(args, recipe, DEFAULT_WEIGHTS)), shop.faces
+        return narrowed_from(shop, recipe, teacher, init), shop.faces
 
 
 MAKERS = {

@@ -125,18 +125,19 @@ def from_finished(shop: Workshop, recipe: Recipe, init: Path, encoder: Path) -> 
     return shop.run(recipe, REFINED, faces=faces, init=init, encoder=encoder)
 
 
-def narrowed_from(shop: Workshop, recipe: Recipe, teacher: Path) -> Path:
+def narrowed_from(shop: Workshop, recipe: Recipe, teacher: Path, init: Path | None = None) -> Path:
     """Make the weights of a model that is narrower than its teacher.
 
     Args:
         shop: faces and folder.
         recipe: from :func:`model.training.recipe.narrowing_for`.
-        teacher: weights that relabel the faces and whose strongest channels the model begins with.
+        teacher: weights that relabel the faces.
+        init: weights of the narrow model that go further; None to begin with the teacher's strongest channels.
 
     Raises:
-        ModelError: for a checkpoint or a teacher that cannot be used.
+        ModelError: for a checkpoint, a teacher or weights that cannot be used.
     """
-    init = shop.begun(recipe.model, teacher, narrowed)
+    init = init or shop.begun(recipe.model, teacher, narrowed)
     faces = shop.relabelled(teacher, read_card(teacher).config.input_size)
     return shop.run(recipe, REFINED, faces=faces, init=init)
 
