@@ -1,4 +1,4 @@
-"""How long a whole frame takes with each shipped model, and with other trackers, in turns on the same frames.
+"""How long a frame takes with each shipped model, symmetric or not, and other trackers, in turns on the same frames.
 
     python -m benchmarks.models [--video FILE] [--frames 150] [--engine NAME] [--threads 1] [--rival PYTHON]
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from app.core.places import DEMO_CLIP
 from app.core.settings import ENGINES, SHIPPED, EngineSettings, TrackingSettings
 from app.lab.speed.baseline import Baseline, find_baselines
 from app.sources.video import VideoSource
+from app.tracking.model_choice import title
 from app.tracking.pipeline import build_pipeline
 from model.engine.names import Device, EngineName
 
@@ -56,11 +58,12 @@ def measure(args: argparse.Namespace) -> Times:
     times: Times = {}
     with ExitStack() as stack:
         pipelines = {}
-        for weights in SHIPPED.values():
+        for weights, symmetric in product(SHIPPED.values(), (False, True)):
             if weights.is_file():
-                settings = EngineSettings(weights, EngineName(args.engine), Device.CPU, args.threads)
-                pipelines[weights.stem] = build_pipeline(settings, TrackingSettings())
-                stack.callback(pipelines[weights.stem].close)
+                settings = EngineSettings(weights, EngineName(args.engine), Device.CPU, args.threads, symmetric)
+                name, pipeline = title(settings), build_pipeline(settings, TrackingSettings())
+                pipelines[name] = pipeline
+                stack.callback(pipeline.close)
         source = VideoSource(args.video)
         stack.callback(source.close)
         installed = [each for python in args.rival for each in find_baselines(python) if STILL not in each.name]
