@@ -87,7 +87,7 @@ def cuda_reason(messages: str) -> str:
 def check_fastest(settings: EngineSettings) -> list[Finding]:
     """Which engines the CPU, and the graphics card if there is one, could run, and which was fastest when measured."""
     card, threads = read_card(settings.weights), default_threads() if settings.threads is None else settings.threads
-    names, place = candidates(), f"on the CPU with {threads} threads"
+    names, place = candidates(), f"on the CPU with {threads} thread{'s' * (threads > 1)}"
     if len(names) == 1:
         text = "onnxruntime is the only one installed for the CPU; pip install openvino adds one"
     else:
@@ -124,7 +124,7 @@ def check_torch() -> list[Finding]:
             return [Finding("torch", Status.WARNING, f"{text}; CUDA is there and fails: {reason}", advice)]
         return [Finding("torch", Status.OK, f"{text}; CUDA {torch.version.cuda} on {', '.join(names)}")]
     if not nvidia_driver_present():
-        return [Finding("torch", Status.OK, f"{text}; CPU with {torch.get_num_threads()} threads, because {NO_DRIVER}")]
+        return [Finding("torch", Status.OK, f"{text}; CPU, because {NO_DRIVER}")]
     if torch.version.cuda is None:
         advice = "delete .venv and start main.py again to get the CUDA build" if sys.platform == "linux" else ""
         return [

@@ -43,7 +43,11 @@ def check_screens() -> list[Finding]:
         with open_capture() as capture:
             screens = screens_of(capture)
     except SourceError as error:
-        return [Finding("Screens", Status.WARNING, str(error).rstrip("."), "only --source screen needs one")]
+        return [
+            Finding(
+                "Screens", Status.WARNING, str(error).rstrip("."), "nothing, unless you want to use --source screen"
+            )
+        ]
     names = ", ".join(screen.label for screen in screens)
     return [Finding("Screens", Status.OK, names or "none")]
 
@@ -74,7 +78,7 @@ def check_window() -> list[Finding]:
     problem = window_problem(sys.platform, os.environ)
     if problem is not None:
         # Headless commands still work.
-        return [Finding("Window", Status.WARNING, problem, "track, evaluate and train need no window")]
+        return [Finding("Window", Status.WARNING, problem, "use track, batch or evaluate, which need no window")]
     try:
         done = subprocess.run(
             [sys.executable, "-c", QT_SCRIPT],

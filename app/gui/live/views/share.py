@@ -18,7 +18,7 @@ from app.sharing.settings import CameraPicture, LslReach
 WIDTH = 500
 _LABELS = {StatusTone.GOOD: "fine", StatusTone.ERROR: "wrong", StatusTone.WRONG: "wrong"}
 _NOTES = {
-    ShareField.JSON: ("JSON over UDP", "One or two datagrams a frame, for scripts and research tools"),
+    ShareField.JSON: ("JSON over UDP", "Two datagrams for each face, for scripts and research tools"),
     ShareField.OSC: ("OSC over UDP", "For music and stage tools, and own programs"),
     ShareField.VMC: ("Avatar (VMC)", "Head and ARKit blendshapes for VTuber programs; key E takes your neutral face"),
     ShareField.OPENTRACK: ("opentrack", "The head's pose for games; its input is called UDP over network"),
