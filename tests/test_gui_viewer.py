@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -606,6 +607,27 @@ def test_the_list_opens_a_session(application: QApplication, qtbot: QtBot, folde
     assert view.grab().width() == 800
     with qtbot.waitSignal(view.show_folder):
         view.show_button.click()
+
+
+def test_the_list_keeps_the_pictures_of_what_it_shows_alone(
+    application: QApplication, qtbot: QtBot, tmp_path: Path
+) -> None:
+    pictures = [tmp_path / f"{number}.png" for number in range(4)]
+    for path in pictures:
+        QImage(32, 18, QImage.Format.Format_RGB32).save(str(path))
+    entries = [entry(name=path.stem, folder=path.with_suffix(""), thumbnail=path) for path in pictures]
+    shown = entries[:2]
+    library = Library(tmp_path, lambda job: job(), lambda folder: list(shown))
+    view = LibraryView(library)
+    qtbot.addWidget(view)
+    library.refresh()
+    qtbot.waitUntil(lambda: set(view._pictures) == set(pictures[:2]), timeout=WAIT_MS)
+    shown[:] = entries[1:]  # one was deleted, two were recorded
+    library.refresh()
+    qtbot.waitUntil(lambda: set(view._pictures) == set(pictures[1:]), timeout=WAIT_MS)
+    view._thumbnails.loaded.emit(pictures[0], QImage(str(pictures[0])))  # it was still being loaded
+    application.processEvents()
+    assert set(view._pictures) == set(pictures[1:])
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT])

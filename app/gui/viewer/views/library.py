@@ -223,6 +223,8 @@ class LibraryView(QWidget):
             if row.folder == chosen:
                 self.grid.setCurrentItem(item)
         wanted = [row.thumbnail for row in view.rows if row.thumbnail is not None]
+        for path in self._pictures.keys() - set(wanted):
+            del self._pictures[path]  # a quarter of a megabyte each
         self._thumbnails.load([path for path in wanted if path not in self._pictures])
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -236,6 +238,8 @@ class LibraryView(QWidget):
             self.opened.emit(row.folder)
 
     def _keep_picture(self, path: Path, image: QImage) -> None:
+        if all(row.thumbnail != path for row in self._rows):
+            return  # another list is shown by now
         self._pictures[path] = image
         self.grid.viewport().update()
 
