@@ -81,6 +81,16 @@ def test_stopping_ends_running_jobs_and_begins_no_more(tmp_path: Path) -> None:
     assert {outcome.frames for outcome, _ in found.values()} == {5}
 
 
+def test_stopping_leaves_workers_without_a_job_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    paths = videos(tmp_path / "in", a="ok", b="wait")
+    ended: list[JobState] = []
+    pool = ProcessPool(follow_orders, TWO)
+    for _, outcome, _ in pool.run(jobs(tmp_path / "out", paths), lambda: bool(ended), Diary().progress):
+        ended.append(outcome.state)
+    assert ended == [JobState.DONE, JobState.STOPPED]
+    assert capfd.readouterr().err == ""
+
+
 def test_a_chosen_number_of_threads_stays(tmp_path: Path) -> None:
     from dataclasses import replace
 

@@ -40,6 +40,8 @@ def serve(pipe: Connection, environment: dict[str, str]) -> None:
     try:
         work = pipe.recv()
         while (job := pipe.recv()) is not None:
+            if job == Message.STOP:
+                continue  # there is no job, or it ended meanwhile
             pipe.send((Message.ENDED, _do(work, job, _ParentLink(pipe))))
     except (EOFError, OSError):
         return
