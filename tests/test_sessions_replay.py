@@ -17,7 +17,7 @@ from app.core.frame import Frame
 from app.core.modes import Baseline, Mode
 from app.core.settings import SHIPPED, EngineSettings, ModelChoice, TrackingSettings
 from app.sessions.estimates import Estimates
-from app.sessions.form import SessionError
+from app.sessions.form import FRAMES, REPLAYS, SessionError
 from app.sessions.metadata import SourceFacts
 from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.recorder import SessionRecorder
@@ -26,7 +26,7 @@ from app.sessions.session import Session, open_session
 from app.sessions.writer import open_tracked_session
 from app.sources.demo import DemoClip
 from app.sources.video import VideoSource
-from app.tracking.pipeline import build_pipeline
+from app.tracking.pipeline import Pipeline, build_pipeline
 from model.errors import ModelError
 from model.rwr.settings import RwrSettings
 from tests.recording_fakes import make_video, result
@@ -142,6 +142,19 @@ def test_progress_is_told_and_a_stopped_replay_leaves_nothing(session: Session) 
     assert seen == [(k, 24) for k in range(1, 6)]
     assert session.take_names == ("recorded",)
     assert not any((session.folder / "replays").iterdir())
+
+
+def test_a_replay_of_the_same_name_that_began_meanwhile_stays(session: Session) -> None:
+    other = session.folder / REPLAYS / "rwr" / FRAMES
+
+    def slow(engine: EngineSettings, tracking: TrackingSettings) -> Pipeline:
+        other.parent.mkdir(parents=True)
+        other.write_text("frames of another program's replay", encoding="utf-8")
+        return square_pipeline(engine, tracking)
+
+    with pytest.raises(UserError, match="exists already"):
+        replay(session, TrackingSettings(), ENGINE, build=slow)
+    assert other.read_text(encoding="utf-8") == "frames of another program's replay"
 
 
 def test_a_failing_tracker_leaves_nothing(session: Session) -> None:

@@ -105,27 +105,28 @@ def replay(
         raise SessionError(f"The model cannot be used: {error}.") from error
     started = clock.perf_counter()
     try:
-        create_folder(folder)
-        frames = _track(session, tracker, None if as_recorded else tracking, folder, len(rows), progress, stop)
-        if frames is None:
+        create_folder(folder)  # what is in it from here on is this replay's own
+        try:
+            frames = _track(session, tracker, None if as_recorded else tracking, folder, len(rows), progress, stop)
+            if frames is None:
+                shutil.rmtree(folder, ignore_errors=True)
+                return None
+            facts = ReplayFacts(
+                name=folder.name,
+                session=session.metadata.session,
+                tracking=first,
+                as_recorded=as_recorded,
+                engine=EngineFacts.of(tracker.engine_name, engine).with_checksum(),
+                lossless=bool(session.metadata.video and session.metadata.video.lossless),
+                frames=frames,
+                without_picture=len(session.frames) - frames,
+                seconds=clock.perf_counter() - started,
+                checksums=checksums(folder, TABLES),
+            )
+            write_form(folder / REPLAY_METADATA, REPLAY_KIND, to_plain(facts))
+        except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
-            return None
-        facts = ReplayFacts(
-            name=folder.name,
-            session=session.metadata.session,
-            tracking=first,
-            as_recorded=as_recorded,
-            engine=EngineFacts.of(tracker.engine_name, engine).with_checksum(),
-            lossless=bool(session.metadata.video and session.metadata.video.lossless),
-            frames=frames,
-            without_picture=len(session.frames) - frames,
-            seconds=clock.perf_counter() - started,
-            checksums=checksums(folder, TABLES),
-        )
-        write_form(folder / REPLAY_METADATA, REPLAY_KIND, to_plain(facts))
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
+            raise
     finally:
         tracker.close()
     return session.take(folder.name)
