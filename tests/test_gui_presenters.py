@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from app.core.errors import RecordingError
 from app.core.frame import FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
+from app.gui.live.presenters import snapshot
 from app.gui.live.presenters.banners import NO_CAMERA, OFFER_SECONDS, Banners
 from app.gui.live.presenters.chooser import Ask, CameraChoice, choices
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
@@ -22,7 +26,7 @@ from app.gui.live.presenters.hints import Hint, HintKind
 from app.gui.live.presenters.readouts import Facts, flicker_texts, headline, hud, rows, verdict
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.settings import recordings_folder
-from app.gui.live.presenters.snapshot import save_snapshot
+from app.gui.live.presenters.snapshot import save_in_background, save_snapshot
 from app.gui.live.presenters.state import RecordingState, SessionState
 from app.gui.live.presenters.timing import Latency, LatencyMeter, RateMeter
 from app.gui.presenters import actions
@@ -336,3 +340,25 @@ class TestSnapshot:
         (tmp_path / "file").write_text("in the way")
         with pytest.raises(RecordingError, match="choose"):
             save_snapshot(frame_result(), tmp_path / "file" / "folder")
+
+    def test_two_at_the_same_moment_are_both_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        both = threading.Barrier(2)
+
+        def drawn(result: FrameResult, **options: Any) -> NDArray[np.uint8]:
+            both.wait(10)
+            return result.frame.image
+
+        monkeypatch.setattr(snapshot, "draw_overlay", drawn)
+        with ThreadPoolExecutor(2) as threads:
+            saved = list(threads.map(lambda _: save_snapshot(frame_result(), tmp_path), range(2)))
+        assert len(set(itertools.chain(*saved))) == len(list(tmp_path.glob("*.png"))) == 4
+
+    def test_whatever_goes_wrong_is_said(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def broken(result: FrameResult, **options: Any) -> NDArray[np.uint8]:
+            raise MemoryError
+
+        said: list[tuple[Path | None, str]] = []
+        monkeypatch.setattr(snapshot, "draw_overlay", broken)
+        monkeypatch.setattr(snapshot, "in_background", lambda job: job())
+        save_in_background(frame_result(), tmp_path, lambda path, error: said.append((path, error)))
+        assert said == [(None, "The snapshot could not be saved; the log has the details.")]

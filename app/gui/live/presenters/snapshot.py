@@ -5,6 +5,7 @@ Give it the result of the picture in view: in privacy mode that one holds nothin
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from app.core.frame import FrameResult
 from app.gui.presenters.background import in_background
 from app.media.overlay import draw_overlay
 
+log = logging.getLogger(__name__)
+
 
 def save_snapshot(result: FrameResult, folder: Path) -> tuple[Path, Path]:
     """Write the frame as two PNG files into ``folder``, which is created if missing.
@@ -28,12 +31,14 @@ def save_snapshot(result: FrameResult, folder: Path) -> tuple[Path, Path]:
     Raises:
         RecordingError: where they cannot be written.
     """
-    annotated = unique_path(folder, "snapshot", ".png")
-    clean = annotated.with_name(f"{annotated.stem}-clean.png")
+    drawn, plain = (_encoded(image, folder) for image in (draw_overlay(result, text=False), result.frame.image))
+    annotated = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write(annotated, draw_overlay(result, text=False))
-        _write(clean, result.frame.image)
+        annotated = _new_file(folder)
+        annotated.write_bytes(drawn)
+        clean = annotated.with_name(f"{annotated.stem}-clean.png")
+        clean.write_bytes(plain)
     except OSError as error:
         raise failure(annotated, error) from error
     return annotated, clean
@@ -53,15 +58,29 @@ def save_in_background(result: FrameResult, folder: Path, done: Callable[[Path |
             path, _ = save_snapshot(result, folder)
         except UserError as error:
             done(None, str(error))
+        except Exception:
+            log.exception("a snapshot could not be saved")
+            done(None, "The snapshot could not be saved; the log has the details.")
         else:
             done(path, "")
 
     in_background(run)
 
 
-def _write(path: Path, image: NDArray[np.uint8]) -> None:
-    # imencode and write: cv2.imwrite reports no reason and fails on some Windows paths.
+def _new_file(folder: Path) -> Path:
+    """Create an empty file, so that a snapshot taken at the same time finds another name."""
+    while True:
+        path = unique_path(folder, "snapshot", ".png")
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return path
+
+
+def _encoded(image: NDArray[np.uint8], folder: Path) -> bytes:
+    # Not cv2.imwrite: it reports no reason and fails on some Windows paths.
     good, data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
     if not good:
-        raise RecordingError(f"Cannot write {path}: the picture could not be encoded.")
-    path.write_bytes(data.tobytes())
+        raise RecordingError(f"Cannot write to {folder}: the picture could not be encoded.")
+    return data.tobytes()
