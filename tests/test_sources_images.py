@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import struct
+import zlib
 from pathlib import Path
 
 import cv2
@@ -11,6 +12,8 @@ import numpy as np
 import pytest
 
 from app.core.errors import SourceError
+from app.sources.animation import AnimationSource
+from app.sources.content import PNG
 from app.sources.images import list_pictures, open_folder, open_picture
 from app.sources.picture_files import read_picture
 from tests.sources_fakes import read_all
@@ -130,6 +133,36 @@ def test_nothing_readable_is_an_error(tmp_path: Path) -> None:
         open_picture(tmp_path / "missing.png")
     with pytest.raises(SourceError, match="cannot be opened"):
         open_folder(tmp_path / "missing")
+
+
+def test_a_size_that_no_picture_has_is_an_error(tmp_path: Path) -> None:
+    """Damaged files may claim any size; Pillow refuses those with an exception of its own."""
+    side = 20_000
+    header = struct.pack(
+        "<4B6H48s2B4H54s", 10, 5, 1, 8, 0, 0, side - 1, side - 1, 72, 72, b"", 0, 3, side, 1, 0, 0, b""
+    )
+    save(tmp_path / "a1.png", np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "a2.png").write_bytes(header)  # of PCX, which OpenCV does not know
+    source = open_folder(tmp_path)
+    assert len(read_all(source)) == 1
+    assert [path.name for path in source.skipped] == ["a2.png"]
+
+
+def test_an_animation_of_a_size_that_none_has_is_an_error(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    size = struct.pack(">2I", 20_000, 20_000)
+    chunks = {
+        b"IHDR": size + bytes((8, 2, 0, 0, 0)),
+        b"acTL": struct.pack(">2I", 2, 0),
+        b"fcTL": struct.pack(">I", 0) + size + struct.pack(">2I2H2B", 0, 0, 1, 10, 0, 0),
+        b"IDAT": zlib.compress(bytes(9)),
+        b"IEND": b"",
+    }
+    (tmp_path / "a.png").write_bytes(PNG + b"".join(chunk(kind, data) for kind, data in chunks.items()))
+    with pytest.raises(SourceError, match="as an animation"):
+        AnimationSource(tmp_path / "a.png")
 
 
 def test_close_ends_the_sequence(tmp_path: Path) -> None:

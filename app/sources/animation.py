@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 SHORTEST = 0.01
 """Pictures of this length or shorter are shown for :data:`INSTEAD`, as browsers do."""
 INSTEAD = 0.1
-_READ_ERRORS = (OSError, ValueError, SyntaxError, EOFError)
 
 
 class AnimationSource:
@@ -50,7 +49,7 @@ class AnimationSource:
             self._orientation = orientation_of(self._image, data)
             self._done = {Adaptation.TURNED} if self._orientation != 1 else set()
             first = self._picture(0)
-        except _READ_ERRORS as error:
+        except Exception as error:  # whatever Pillow raises for damaged files
             raise SourceError(f"{path} cannot be read as an animation; it may be damaged.") from error
         self._times = [0.0, *itertools.accumulate(durations)]
         self._next = 0
@@ -100,7 +99,7 @@ class AnimationSource:
             return None
         try:
             image = self._picture(self._next)
-        except _READ_ERRORS:
+        except Exception:  # likewise
             self._damaged = True
             return None
         frame = Frame(self._next, self._times[self._next], image, time.perf_counter())

@@ -69,7 +69,7 @@ def load_picture(path: Path, bits: UsedBits | None = None) -> Picture:
             warnings.simplefilter("ignore")  # Pillow warns of damaged tags that the picture does without
             picture = None if is_heif(data[:64]) else _by_opencv(data, bits or UsedBits())
             picture = picture or _by_pillow(data)
-    except (cv2.error, MemoryError, OSError, ValueError, SyntaxError, EOFError):
+    except Exception:  # whatever OpenCV and Pillow raise for damaged or unknown files
         picture = None
     if picture is None or picture.image.size == 0:
         raise SourceError(f"{path} cannot be read as a picture; it may be damaged or in an unknown format.")
