@@ -62,7 +62,7 @@ class ActionGroup(StrEnum):
 
     TRACKING = "Tracking"
     MEASURING = "Measuring"
-    KEEPING = "Keeping"
+    RECORDING = "Recording"
     SOURCES = "Source"
     WINDOW = "Window"
 
@@ -106,18 +106,24 @@ ACTIONS: tuple[Action, ...] = (
         "Repair covered points from the others (GHCU)",
         ActionGroup.TRACKING,
     ),
-    Action(ActionName.CALM, "1", "Calm", "RwR set for the stillest landmarks", ActionGroup.TRACKING),
-    Action(ActionName.BALANCED, "2", "Balanced", "RwR as measured best on labelled clips", ActionGroup.TRACKING),
+    Action(ActionName.CALM, "1", "Calm", "RwR set for the steadiest landmarks", ActionGroup.TRACKING),
+    Action(
+        ActionName.BALANCED, "2", "Balanced", "The default: what measured best on labelled clips", ActionGroup.TRACKING
+    ),
     Action(ActionName.FAST, "3", "Fast", "RwR set to follow quickly with the least computing", ActionGroup.TRACKING),
     Action(
         ActionName.NEXT_FACE,
         "N",
         "Next face",
-        "Read the next face's figures, after the last one the largest's",
+        "Show the figures of the next face; after the last one, of the largest",
         ActionGroup.TRACKING,
     ),
     Action(
-        ActionName.COMPARE, "C", "Compare", "Solve each frame in two ways and show both flickers", ActionGroup.MEASURING
+        ActionName.COMPARE,
+        "C",
+        "Compare",
+        "Solve each frame in two ways and compare their flicker",
+        ActionGroup.MEASURING,
     ),
     Action(
         ActionName.BASELINE,
@@ -177,21 +183,21 @@ ACTIONS: tuple[Action, ...] = (
         "Space",
         "Record",
         "Record a session: video, landmarks, events; or finish it",
-        ActionGroup.KEEPING,
+        ActionGroup.RECORDING,
     ),
     Action(
         ActionName.SNAPSHOT,
         "P",
         "Snapshot",
         "Save this frame as two pictures, with and without landmarks",
-        ActionGroup.KEEPING,
+        ActionGroup.RECORDING,
     ),
     Action(
         ActionName.SESSIONS,
         "L",
         "Sessions",
         "Browse what was recorded, or go back to the live picture",
-        ActionGroup.KEEPING,
+        ActionGroup.RECORDING,
     ),
     Action(
         ActionName.SOURCE,
@@ -201,7 +207,7 @@ ACTIONS: tuple[Action, ...] = (
         ActionGroup.SOURCES,
     ),
     Action(ActionName.PLAY, "S", "Stop", "Start or stop the source", ActionGroup.SOURCES),
-    Action(ActionName.PAUSE, "K", "Pause", "Pause a file, or play on", ActionGroup.SOURCES),
+    Action(ActionName.PAUSE, "K", "Pause", "Pause or resume a file", ActionGroup.SOURCES),
     Action(ActionName.BACK, "Left", "Back", "Go back one second in a file", ActionGroup.SOURCES),
     Action(ActionName.AHEAD, "Right", "Ahead", "Go ahead one second in a file", ActionGroup.SOURCES),
     Action(ActionName.BACK_MORE, "Shift+Left", "Back 5 s", "Go back five seconds in a file", ActionGroup.SOURCES),
@@ -232,7 +238,7 @@ ACTIONS: tuple[Action, ...] = (
         "Theme, what recordings hold, number of faces",
         ActionGroup.WINDOW,
     ),
-    Action(ActionName.THEME, "Ctrl+T", "Theme", "Change between dark and light", ActionGroup.WINDOW),
+    Action(ActionName.THEME, "Ctrl+T", "Theme", "Switch between dark and light", ActionGroup.WINDOW),
     Action(ActionName.FULL_SCREEN, "F", "Full screen", "Fill the screen, or go back to a window", ActionGroup.WINDOW),
     Action(ActionName.TOUR, "F1", "Tour", "Show the tour in three steps again", ActionGroup.WINDOW),
     Action(ActionName.KEYS, "?", "Keys", "Show or hide the list of keys", ActionGroup.WINDOW),
