@@ -31,7 +31,7 @@ from app.gui.live.presenters.state import RecordingState, SessionState
 from app.gui.live.presenters.timing import Latency, LatencyMeter, RateMeter
 from app.gui.presenters import actions
 from app.gui.presenters.actions import ActionName
-from app.gui.presenters.banner import Tone
+from app.gui.presenters.banner import Banner, Tone
 from app.gui.presenters.picture import Placement, prepare
 from app.gui.presenters.readouts import NOTHING
 from app.sessions.recorder import RecordingSummary
@@ -226,6 +226,16 @@ class TestBanners:
         banners.dismiss(first)
         assert banners.current(self.failed(), 1.0) is None
         assert banners.current(self.failed(play=2), 2.0) is not None
+
+    def test_occasions_that_are_over_take_no_memory(self) -> None:
+        banners = Banners()
+        for play in range(20):
+            banners.post(Banner(("said", play), Tone.INFO, "Something happened.", (), OFFER_SECONDS))
+            for state in (running(), self.failed(play=play)):
+                shown = banners.current(state, float(play))
+                assert shown is not None
+                banners.dismiss(shown)
+        assert (len(banners._dismissed), len(banners._shown_since)) == (2, 2)
 
     def test_no_camera(self) -> None:
         banner = Banners().current(running(DEMO, no_camera=True), 0.0)

@@ -36,15 +36,18 @@ class Banners:
 
     def current(self, state: SessionState, now: float) -> Banner | None:
         """Return the message to show at ``now``, the most pressing first."""
-        for banner in (
-            _source_trouble(state, self.outlook),
-            self._notice,
-            _finished(state.finished),
-            _no_camera(state),
-        ):
-            if banner is not None and banner.key not in self._dismissed and not self._over(banner, now):
+        asked = (_source_trouble(state, self.outlook), self._notice, _finished(state.finished), _no_camera(state))
+        banners = [banner for banner in asked if banner is not None]
+        self._forget_all_but({banner.key for banner in banners})
+        for banner in banners:
+            if banner.key not in self._dismissed and not self._over(banner, now):
                 return banner
         return None
+
+    def _forget_all_but(self, keys: set[Hashable]) -> None:
+        """Forget occasions that are over; none of them comes back."""
+        self._dismissed &= keys
+        self._shown_since = {key: since for key, since in self._shown_since.items() if key in keys}
 
     def _over(self, banner: Banner, now: float) -> bool:
         since = self._shown_since.setdefault(banner.key, now)
