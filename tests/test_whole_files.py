@@ -12,6 +12,7 @@ import pytest
 from app.core.errors import RecordingError
 from app.core.files import make_folder, write_json
 from app.core.text_table import table
+from app.media.tables import open_table
 from app.sessions import durability
 from app.sessions.durability import FolderSync, sync_files
 from model import files, json_files
@@ -147,6 +148,19 @@ def test_files_and_their_folder_are_synced(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "fsync", calls.append)
     sync_files(tmp_path)
     assert len(calls) == (1 if os.name == "nt" else 2)
+
+
+def test_a_file_that_is_renamed_later_is_not_opened_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows would not rename it then."""
+    synced: list[str] = []
+    monkeypatch.setattr(durability, "sync_file", lambda path: synced.append(path.name))
+    (tmp_path / "landmarks.csv").touch()
+    landmarks = open_table(tmp_path / "landmarks.parquet")
+    with files.open_whole(tmp_path / "session.json"):
+        sync_files(tmp_path)
+    landmarks.close()
+    sync_files(tmp_path)
+    assert sorted(synced) == ["landmarks.csv", "landmarks.csv", "landmarks.parquet", "session.json"]
 
 
 def test_a_table_is_plain_text() -> None:

@@ -11,6 +11,9 @@ from model.files import sync_file, sync_folder
 SYNC_SECONDS = 1.0
 """Time between two syncs. A power failure costs what was written since the last one that ended."""
 JOIN_SECONDS = 10.0
+UNFINISHED = (".part", ".tmp")
+"""Suffixes of files that get their name when they are complete. Until then they are of no use, and are left alone:
+Windows renames no file that is open."""
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +44,12 @@ class FolderSync:
 
 
 def sync_files(folder: Path) -> None:
-    """Bring the files that lie in ``folder``, and their names, to the disk.
+    """Bring the files that lie in ``folder``, but for :data:`UNFINISHED`, and their names to the disk.
 
     Raises:
         OSError: if the disk does not take them.
     """
     for path in folder.iterdir():
-        if path.is_file():
+        if path.is_file() and path.suffix not in UNFINISHED:
             sync_file(path)
     sync_folder(folder)
