@@ -261,11 +261,11 @@ class MistakenDetector(WholePictureDetector):
         pass
 
 
-def found_by_mistake(box: Crop, turned: Crop, symmetric: bool = False) -> NDArray[np.floating]:
+def found_by_mistake(box: Crop, turned: Crop, symmetric: bool = False, continues: bool = True) -> NDArray[np.floating]:
     """Return the landmarks in the portrait after a detector's mistake."""
     settings = EngineSettings(DEFAULT_WEIGHTS, EngineName.ONNX, Device.CPU, 1, symmetric)
     pipeline = Pipeline(engine_of(settings), MistakenDetector(box, turned), TrackingSettings())
-    (face,) = pipeline.process(Frame(0, 0.0, portrait(), 0.0)).faces
+    (face,) = pipeline.process(Frame(0, 0.0, portrait(), 0.0, continues)).faces
     return face.estimate.landmarks
 
 
@@ -278,11 +278,12 @@ def test_the_network_does_not_believe_in_an_upright_face_that_hangs(pipeline: Pi
         assert np.linalg.norm(found - truth, axis=1).mean() < 0.03 * inter_ocular(truth), angle
 
 
-def test_a_face_beside_the_place_where_the_detector_sees_one_is_found(pipeline: Pipeline) -> None:
+@pytest.mark.parametrize("continues", [True, False], ids=["first frame of a video", "photo"])
+def test_a_face_beside_the_place_where_the_detector_sees_one_is_found(pipeline: Pipeline, continues: bool) -> None:
     truth = pipeline.process(alone(0, portrait())).faces[0].estimate.landmarks
     face = Crop.around_points(truth, 1.0)
     neck = replace(face, centre_y=face.centre_y + 0.8 * face.side, side=0.65 * face.side)
-    found = found_by_mistake(neck, replace(neck, angle=164.0))
+    found = found_by_mistake(neck, replace(neck, angle=164.0), continues=continues)
     assert np.linalg.norm(found - truth, axis=1).mean() < 0.05 * inter_ocular(truth)
 
 

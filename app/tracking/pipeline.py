@@ -169,10 +169,10 @@ class Pipeline:
     def _begin(self, frame: Frame, events: list[TrackingEvent]) -> None:
         """Drop the faces of the frame before where this one does not continue it."""
         height, width = frame.image.shape[:2]
-        self._frames += 1
         if not frame.continues:
             self.forget()
             self._anew = False
+        self._frames += 1
         if (width, height) != self._size:
             if frame.continues and self._parts:
                 events.append(PictureSizeChanged(width, height))
