@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.core.events import EngineReplaced
+from app.core.frame import Frame
 from app.core.places import DEFAULT_WEIGHTS
-from app.core.settings import EngineSettings
-from app.tracking.engine import engine_of
+from app.core.settings import EngineSettings, TrackingSettings
+from app.tracking.engine import engine_of, spare_engine_of
+from app.tracking.pipeline import build_pipeline
 from model.config import LdeqConfig
 from model.engine.base import Asynchronous, Engine
 from model.engine.names import Device, EngineName
@@ -114,3 +117,17 @@ def test_heatmaps_that_do_not_mirror_onto_cells_are_refused() -> None:
 def test_settings_say_which(symmetric: bool) -> None:
     engine = engine_of(EngineSettings(DEFAULT_WEIGHTS, EngineName.ONNX, Device.CPU, 1, symmetric))
     assert (one_sided(engine) is engine) != symmetric
+
+
+@pytest.mark.parametrize("symmetric", [True, False])
+def test_an_engine_that_fails_is_replaced_by_one_of_its_kind(symmetric: bool) -> None:
+    settings = EngineSettings(DEFAULT_WEIGHTS, EngineName.ONNX, Device.CPU, 1, symmetric)
+    engine = spare_engine_of(settings)
+    assert (one_sided(engine) is engine) != symmetric
+    pipeline = build_pipeline(settings, TrackingSettings())
+    one_sided(pipeline._solver.engine).evaluate = None  # type: ignore[assignment]  # it can do nothing any more
+    (replaced,) = (
+        event for event in pipeline.process(Frame(0, 0.0, portrait(), 0.0)).events if isinstance(event, EngineReplaced)
+    )
+    pipeline.close()
+    assert replaced.replacement.endswith("symmetric") == symmetric

@@ -28,7 +28,7 @@ from app.core.frame import Estimate, FaceResult, Frame, FrameResult
 from app.core.settings import EngineSettings, FollowChoice, TrackingSettings
 from app.tracking.consistency import crops_beside
 from app.tracking.detector import Detection, Detector, FaultTolerantDetector, MediaPipeDetector, with_turned
-from app.tracking.engine import engine_of
+from app.tracking.engine import engine_of, spare_engine_of
 from app.tracking.face_solver import FaceSolver, FollowedFace, SolvedFace
 from app.tracking.parts import Part, parts_of
 from app.tracking.scene import CutDetector
@@ -51,7 +51,6 @@ from app.tracking.tracker import (
 )
 from model.config import LANDMARKS
 from model.engine.base import Engine
-from model.engine.fallback import open_plainest
 from model.errors import ModelError
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
@@ -392,8 +391,8 @@ def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeli
         MediaPipeDetector(),
         tracking,
         open_ghcu=partial(Ghcu, engine.weights, engine.threads),
-        # The CPU is always there: a lost GPU costs speed, but not the recording.
-        open_spare=partial(open_plainest, engine.weights, engine.engine, engine.threads),
+        # A lost GPU costs speed, but not the recording.
+        open_spare=partial(spare_engine_of, engine),
         calibration=calibration_of(engine.weights),
     )
     if tracking.ghcu:
