@@ -223,6 +223,12 @@ def test_where_nobody_listens_it_says_so_until_somebody_does() -> None:
         outlet.close()
 
 
+@pytest.mark.parametrize("host", ["192.168..7", "a" * 64])
+def test_a_host_that_can_have_no_address_is_told(host: str) -> None:
+    with pytest.raises(SharingError, match=r"cannot be found; check the name"):
+        UdpOutlet(Address(host, 9000), lambda result: [b"x"]).send(frame_result())
+
+
 def test_unknown_hosts_are_told_and_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with receiver() as (incoming, address):
         outlet = UdpOutlet(Address("avatar.invalid", address.port), lambda result: [b"x"])

@@ -82,7 +82,7 @@ class UdpOutlet:
             found = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_DGRAM)
             family, kind, protocol, _, target = found[0]
             connection = socket.socket(family, kind, protocol)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # the latter for what can be no name, such as "a..b"
             raise SharingError(
                 f"{self._address.host} cannot be found; check the name, or give its address in numbers.", RETRY_SECONDS
             ) from error
