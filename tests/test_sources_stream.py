@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from app.core.errors import SourceError
@@ -17,6 +18,8 @@ from app.sources.spec import StreamSpec
 from app.sources.stream import StreamLimits, StreamSource, StreamState
 from tests.sources_fakes import numbered, read_all, write_video
 
+FLV_HEAD = 13
+"""Bytes before the first tag."""
 FAST = StreamLimits(open_seconds=2.0, read_seconds=0.4, attempts=2, wait_seconds=0.01)
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: video/x-flv\r\n"
 
@@ -200,3 +203,16 @@ def test_pictures_without_time_stamps_have_the_time_of_their_arrival(
     times = [source.read().timestamp for _ in range(5)]  # type: ignore[union-attr]
     assert times == pytest.approx([0, 1, 2, 3, 4])
     source.close()
+
+
+def test_a_clock_that_starts_again_goes_on_from_where_it_was(serve: type[Server], tmp_path: Path) -> None:
+    """As when the encoder behind a server is restarted: the connection stays, the time stamps begin at 0 again."""
+    path = tmp_path / "a.flv"
+    write_video(path, [numbered(i) for i in range(60)], codec="flv1", options={"flvflags": "no_duration_filesize"})
+    once = path.read_bytes()
+    source = StreamSource(StreamSpec(serve(HEAD + b"\r\n" + once + once[FLV_HEAD:] + b"STALL").url), FAST)
+    times = [frame.timestamp for frame in (source.read() for _ in range(118)) if frame is not None]
+    source.close()
+    steps = np.diff(times)
+    assert (steps > 0).all()
+    assert np.median(steps[61:]) == pytest.approx(np.median(steps[:58]), abs=0.002)

@@ -24,8 +24,11 @@ from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
 from app.sources.spec import StreamSpec
 
+_FALLBACK_RATE = 30
 _MOST_WAIT = 8.0
 _LEAST_STEP = 1e-3
+_CLOCK_BACK = 1.0
+"""Seconds by which a stream's clock may step back before it counts as one that started again."""
 
 
 class StreamState(StrEnum):
@@ -67,8 +70,9 @@ class StreamLimits:
 class StreamSource:
     """Frames of a stream. One that has an end (a video file on a web server) is read like a file.
 
-    ``timestamp`` starts at 0 and follows the stream's own clock; after a lost connection it continues with the time
-    that has really passed. Where the format has no clock, as MJPEG over HTTP, it is the time of arrival.
+    ``timestamp`` starts at 0 and follows the stream's own clock; after a lost connection, and where that clock starts
+    again, it continues with the time that has really passed. Where the format has no clock, as MJPEG over HTTP, it is
+    the time of arrival.
 
     Attributes:
         reconnects: how often a lost connection was restored.
@@ -238,6 +242,11 @@ class StreamSource:
             if self._index == 0:
                 self._start = now
         when = self._shift + own - self._origin if own is not None else now - self._start
+        if own is not None and when < self._last - _CLOCK_BACK:
+            # The encoder was started again. A stream that is read like a file has no other clock to go by.
+            passed = self._last + float(1 / (self._rate or _FALLBACK_RATE))
+            when = self._shift = passed if self._finite else max(passed, now - self._start)
+            self._origin = own
         self._last = max(when, self._last + _LEAST_STEP)
         frame = Frame(self._index, self._last, self._present(decoded), now)
         self._index += 1
