@@ -252,6 +252,18 @@ def test_several_faces_keep_their_identities_largest_first() -> None:
     assert results[-1].faces[0].crop.side > results[-1].faces[1].crop.side
 
 
+def test_where_fewer_faces_are_wanted_the_others_are_lost() -> None:
+    both = np.maximum(face_image(640, 360, 120, 150, 80), face_image(640, 360, 450, 200, 130))
+    pipeline = build(max_faces=2, follow="1")
+    before = play(pipeline, [both])[0].faces
+    pipeline.configure(replace(pipeline.settings, max_faces=1))
+    first, second = (pipeline.process(Frame(t, t / 30, both, 0.0)) for t in (1, 2))
+    assert [face.face for face in before] == [1, 0]
+    assert first.events == (FaceLost(0, LossReason.NOT_WANTED),)
+    assert [[face.face for face in result.faces] for result in (first, second)] == [[1], [1]]
+    assert first.faces[0].estimate.report.warm
+
+
 def test_only_max_faces_are_followed() -> None:
     both = np.maximum(face_image(640, 360, 120, 150, 80), face_image(640, 360, 450, 200, 130))
     faces = play(build(max_faces=1), [both])[0].faces

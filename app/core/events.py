@@ -9,7 +9,8 @@ from enum import StrEnum
 class LossReason(StrEnum):
     """Why a face is no longer followed, or its landmarks are doubted; the words are those in sessions' files.
 
-    ``PICTURE_REPLACED``: after a scene cut or with another size of the picture.
+    ``PICTURE_REPLACED``: after a scene cut or with another size of the picture. ``NOT_WANTED``: the settings have no
+    room for it any more.
     """
 
     NOT_FINITE = "landmarks not finite"
@@ -21,6 +22,7 @@ class LossReason(StrEnum):
     CHANGED_SIZE = "face changed size"
     COVERED = "covered by another face"
     PICTURE_REPLACED = "another picture"
+    NOT_WANTED = "fewer faces wanted"
 
 
 class ResetReason(StrEnum):

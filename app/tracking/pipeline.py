@@ -146,6 +146,7 @@ class Pipeline:
         events: list[TrackingEvent] = [TrackingRestarted()] if self._anew else []
         self._anew = False
         self._begin(frame, events)
+        self._keep_wanted(frame, events)
         newcomers = self._look(frame, events)
         self._faces += newcomers
         newcomers = self._search(frame, events)
@@ -181,6 +182,18 @@ class Pipeline:
         if self._cuts.is_cut(frame.image):
             events.append(SceneCut())
             self._drop_faces(events)
+
+    def _keep_wanted(self, frame: Frame, events: list[TrackingEvent]) -> None:
+        """Drop the faces that the settings have no room for any more; the preferred ones stay."""
+        room = self._settings.max_faces
+        if len(self._faces) <= room:
+            return
+        height, width = frame.image.shape[:2]
+        places = [(face.track.face, face.track.crop) for face in self._faces]
+        order = in_order(self._settings.follow, places, width, height)
+        for index in order[room:]:
+            self._lose(self._faces[index], frame, LossReason.NOT_WANTED, events)
+        self._faces = [self._faces[index] for index in sorted(order[:room])]
 
     def _drop_faces(self, events: list[TrackingEvent]) -> None:
         """Begin with this frame: nobody in it is where anybody was before."""
