@@ -252,3 +252,10 @@ class TestFaceZoom:
         assert zoom(frame(size=self.frame_size), self.size) is None
         before = self.shown(zoom, 900, 500, 200, 0.1)
         assert zoom(frame(time=5.0, size=self.frame_size), self.size) == before
+
+    def test_another_source_is_shown_whole_until_a_face_is_found(self) -> None:
+        zoom = FaceZoom(FaceChoice())
+        self.shown(zoom, 900, 500, 200, 0.1)
+        zoom.forget()
+        assert zoom(frame(time=0.2, size=(320, 180)), self.size) is None
+        assert self.shown(zoom, 900, 500, 200, 0.3).width == pytest.approx(SPAN * 200)

@@ -509,6 +509,13 @@ def test_another_model_runs_at_once_and_is_remembered(bench: Bench, small: Path)
     assert len(bench.lives) == runs + 1
 
 
+def test_the_close_up_of_one_source_does_not_hold_for_the_next(bench: Bench) -> None:
+    bench.play("talk.mp4")
+    assert bench.presenter.zoom(frame_result(), (400, 300)) is not None
+    bench.play("walk.mp4")
+    assert bench.presenter.zoom(frame_result(faces=0), (400, 300)) is None
+
+
 def test_a_symmetric_model_runs_at_once_and_is_remembered(bench: Bench) -> None:
     bench.play("talk.mp4")
     runs = len(bench.lives)

@@ -28,7 +28,7 @@ JUMP_SHARE = 0.5
 
 
 class FaceZoom:
-    """Follows one face smoothly. Used by one thread.
+    """Follows one face smoothly. Used by one thread, but for :meth:`forget`.
 
     Args:
         choice: which face.
@@ -40,9 +40,16 @@ class FaceZoom:
         self._centre: NDArray[np.float64] = np.zeros(2)
         self._span = 0.0
         self._time = 0.0
+        self._forgotten = False
+
+    def forget(self) -> None:
+        """Begin again with the next result, which is of another source; from any thread."""
+        self._forgotten = True
 
     def __call__(self, result: FrameResult, size: tuple[int, int]) -> Region | None:
         """Return the part to show in a view of ``size``; without a face the last one, None before the first."""
+        if self._forgotten:
+            self._forgotten, self._face, self._span = False, None, 0.0
         face = self._choice.pick(result)
         time = result.frame.captured
         if face is not None:

@@ -340,6 +340,7 @@ class LivePresenter:
         self._neutral.clear()
         self._rate.clear()
         self._latency.clear()
+        self.zoom.forget()
         self.choose_face(None)
 
     def _toggle_ghcu(self) -> None:

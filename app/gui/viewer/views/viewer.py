@@ -81,6 +81,7 @@ class ViewerView(QWidget):
             self._bridge_runs = True
             self._bridge.start()
         self.picture.show_picture(None)
+        self._zoom.forget()
         self.viewer.open(folder)
         self.refresh()
 
