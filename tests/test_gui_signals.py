@@ -65,6 +65,27 @@ def test_the_neutral_face_is_the_last_second_without_blinks() -> None:
     assert capture.take(10.0) is None
 
 
+def test_nothing_is_measured_for_the_neutral_face_until_it_is_taken() -> None:
+    capture, asked = NeutralCapture(), list[float]()
+
+    def told(captured: float) -> FrameResult:
+        known = result(captured)
+        estimate = known.faces[0].estimate
+
+        def read() -> Signals | None:
+            asked.append(captured)
+            return estimate.signals
+
+        return replace(known, faces=(replace(known.faces[0], estimate=replace(estimate, read_signals=read)),))
+
+    for index in range(200):
+        capture.add(told(9.0 + index / 200))
+    assert asked == []
+    assert capture.take(10.0) is not None
+    assert 20 <= len(asked) <= 40
+    assert max(np.diff(asked)) < 0.05
+
+
 def test_the_neutral_face_is_remembered_and_sent() -> None:
     remembered = from_plain(Remembered, to_plain(replace(Remembered(), neutral=AVERAGE)))
     assert remembered.neutral == AVERAGE

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
 
-from app.core.frame import FrameResult
+from app.core.frame import Estimate, FrameResult
 from app.gui.presenters.readouts import Row
 from model.signals.expression import Expression, measure_expression, median_expression
 from model.signals.track import Signals
@@ -14,6 +13,8 @@ from model.signals.track import Signals
 NEUTRAL_SECONDS = 1.0
 """The neutral expression is the median of so much, so that a blink does not count."""
 MOST_FRAMES = 120
+MOST_MEASURED = 40
+"""Of those frames about so many are measured, evenly spread: a head pose takes half a millisecond."""
 UNKNOWN = "\u2013"
 
 
@@ -25,18 +26,15 @@ class NeutralCapture:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._frames: deque[tuple[float, Callable[[], Expression]]] = deque(maxlen=MOST_FRAMES)
+        self._frames: deque[tuple[float, Estimate, tuple[int, int]]] = deque(maxlen=MOST_FRAMES)
 
     def add(self, result: FrameResult) -> None:
         """Note a frame; its expression is measured only if it is asked for."""
-        if not result.faces or (signals := result.faces[0].estimate.signals) is None:
+        if not result.faces:
             return
-        landmarks = result.faces[0].estimate.landmarks
         height, width = result.frame.image.shape[:2]
         with self._lock:
-            self._frames.append(
-                (result.frame.captured, lambda: measure_expression(landmarks, signals.face, (width, height)))
-            )
+            self._frames.append((result.frame.captured, result.faces[0].estimate, (width, height)))
 
     def clear(self) -> None:
         """Drop all frames."""
@@ -46,8 +44,15 @@ class NeutralCapture:
     def take(self, now: float) -> Expression | None:
         """Return the median expression of the second before ``now``, a ``time.perf_counter()``; None without a face."""
         with self._lock:
-            recent = [measure for captured, measure in self._frames if captured >= now - NEUTRAL_SECONDS]
-        return median_expression([measure() for measure in recent]) if recent else None
+            recent = [
+                (estimate, size) for captured, estimate, size in self._frames if captured >= now - NEUTRAL_SECONDS
+            ]
+        measured = [
+            measure_expression(estimate.landmarks, signals.face, size)
+            for estimate, size in recent[:: 1 + len(recent) // MOST_MEASURED]
+            if (signals := estimate.signals) is not None
+        ]
+        return median_expression(measured) if measured else None
 
 
 def signal_rows(signals: Signals | None) -> tuple[Row, ...]:
