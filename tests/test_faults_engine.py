@@ -233,6 +233,18 @@ def test_a_detector_that_always_fails_ends_with_one_sentence() -> None:
     assert detector.closed
 
 
+def test_a_detector_that_cannot_even_be_closed_hides_no_error() -> None:
+    """MediaPipe reports the errors of its graph once more when that is closed."""
+    detector = FlakyDetector(lambda look: True)
+
+    def broken() -> None:
+        raise RuntimeError("graph is broken")
+
+    detector.close = broken  # type: ignore[method-assign]
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings())
+    pipeline.close()
+
+
 def test_weights_that_hold_nan_end_with_one_sentence() -> None:
     pipeline = Pipeline(Sick(), SquareDetector(), TrackingSettings(), open_spare=Sick)
     with pytest.raises(UserError, match="gave no numbers"):

@@ -222,8 +222,11 @@ class FaultTolerantDetector:
         return found
 
     def close(self) -> None:
-        """Release the detector."""
-        self._detector.close()
+        """Release the detector; one that failed may fail at that, too."""
+        try:
+            self._detector.close()
+        except Exception:
+            log.exception("the face detector could not be closed")
 
 
 class MediaPipeDetector:
