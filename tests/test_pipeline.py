@@ -411,6 +411,17 @@ def test_age_counts_frames_since_the_cold_start() -> None:
     assert ages == [0, 1, 2, 0, 1]
 
 
+def test_flicker_is_not_measured_against_a_frame_of_before_it_was_switched_off() -> None:
+    pipeline = build()
+    play(pipeline, [image(300)] * 2)
+    pipeline.configure(TrackingSettings(measure_flicker=False))
+    pipeline.process(Frame(2, 0.1, image(320), 0.0))
+    pipeline.configure(TrackingSettings())
+    first, second = (pipeline.process(Frame(t, t / 30, image(330), 0.0)).faces[0].estimate.flicker for t in (3, 4))
+    assert first is None
+    assert second is not None
+
+
 def no_faces(picture: NDArray[np.uint8]) -> list[Detection]:
     return []
 

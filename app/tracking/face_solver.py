@@ -80,6 +80,8 @@ class FollowedFace:
         if Mode.RWR in new.modes and Mode.RWR not in old.modes:
             self.recurrence.reset(ResetReason.RWR_ON)
         self.recurrence.configure(new.recurrence)
+        if not new.measure_flicker:
+            self.meter.reset()
         self._smoothers = {mode: smoother for mode, smoother in self._smoothers.items() if mode in new.modes}
         self._signals = {mode: tracker for mode, tracker in self._signals.items() if mode in new.modes}
 
