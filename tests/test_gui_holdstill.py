@@ -157,6 +157,15 @@ def test_compare_stays_on_where_the_person_had_it_on_and_other_switches_are_kept
     assert bench.session.tracking == TrackingSettings(rwr=False, compare=True, measure_flicker=False)
 
 
+def test_a_test_that_is_begun_again_leaves_no_comparison_behind(bench: Bench) -> None:
+    bench.test.start()
+    bench.sit(seconds=COUNTDOWN_SECONDS + 1)
+    bench.test.start()
+    assert bench.session.tracking.compare
+    bench.test.cancel()
+    assert not bench.session.tracking.compare
+
+
 def test_nobody_in_front_of_the_camera(bench: Bench) -> None:
     bench.test.start()
     bench.sit(face=None, seconds=1)

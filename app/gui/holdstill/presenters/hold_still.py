@@ -180,8 +180,8 @@ class HoldStill:
             self._fail("Nothing plays; start a camera first and then the test.")
             return
         self._restore()
-        self._before = state.tracking
-        self._session.configure(replace(state.tracking, compare=True, measure_flicker=True))
+        self._before = before = self._session.state.tracking  # once restored: a test may have been running
+        self._session.configure(replace(before, compare=True, measure_flicker=True))
         self._face = face
         self._sampler = None
         self._started = self._clock()
