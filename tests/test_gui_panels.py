@@ -340,6 +340,14 @@ class TestVideoView:
         view.nudge_divider(-5)
         assert view.comparison.divider == pytest.approx(0.65)
 
+    def test_the_divider_is_let_go_where_the_view_is_hidden(self, application: QApplication, qtbot: QtBot) -> None:
+        view = self.view(qtbot, compared(), CompareView.SPLIT)
+        qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=QPoint(322, 100))
+        view.hide()
+        view.show()
+        qtbot.mouseMove(view, QPoint(480, 100))
+        assert view.comparison.divider == pytest.approx(0.5)
+
     def test_side_by_side_shows_the_same_place_twice(self, application: QApplication, qtbot: QtBot) -> None:
         image = np.random.default_rng(0).integers(60, 90, (180, 320, 1), np.uint8).repeat(3, axis=2)
         result = compared()

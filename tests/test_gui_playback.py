@@ -142,6 +142,16 @@ def test_resting_in_a_drag_is_sought_too(bar: ScrubBar, qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: sought[-1] == pytest.approx(54, abs=0.1), timeout=2000)
 
 
+def test_a_drag_ends_with_what_is_played(bar: ScrubBar) -> None:
+    QTest.mousePress(bar.track, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, at(bar, 0.5))
+    bar.show_playback(None)
+    bar.show_playback(Playback(3.0, 60.0, True, 1.0))
+    sought: list[float] = []
+    bar.sought.connect(sought.append)
+    QTest.mouseMove(bar.track, at(bar, 0.9))
+    assert (bar.track.position, sought) == (3.0, [])
+
+
 def test_keys_of_the_track(bar: ScrubBar) -> None:
     sought: list[float] = []
     stepped: list[int] = []

@@ -654,6 +654,12 @@ def test_the_timeline_is_drawn_and_answers_the_mouse(
     with qtbot.waitSignal(view.part_chosen) as chosen:
         qtbot.mouseDClick(view, Qt.MouseButton.LeftButton, pos=middle)
     assert chosen.args == [0.0, 0.0]
+    qtbot.mousePress(view, Qt.MouseButton.LeftButton, pos=middle)
+    view.hide()
+    view.show()
+    with qtbot.assertNotEmitted(view.part_chosen):
+        qtbot.mouseMove(view, middle + QPoint(80, 0))
+        qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=middle + QPoint(80, 0))
     view.show_part((0.2, 0.4))
     view.show_position(0.3)
     assert has_colour(view, palette.text) > 20

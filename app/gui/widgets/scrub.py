@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QEnterEvent, QHideEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 from app.gui.presenters.playback import (
@@ -123,6 +123,11 @@ class ScrubTrack(QWidget):
             self.sought.emit(last)
         self._dragged = None
         self.update()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """End a drag, as when the source ends in it: the button is released elsewhere."""
+        self._dragged = None
+        self._limiter = SeekLimiter()
 
     def enterEvent(self, event: QEnterEvent) -> None:
         self._hovered = self._seconds(event.position().x()) if self._length > 0 else None

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QFont, QHideEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.presenters.compare import Comparison, Layout, Pane, compared, is_comparing
@@ -191,6 +191,10 @@ class VideoView(QWidget):
         if self._dragging:
             self._dragging = False
             self.divider_moved.emit(self.comparison.divider)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Let the divider go, as when a key shows another page: the button is released elsewhere."""
+        self._dragging = False
 
     def _see_comparing(self, comparing: bool) -> None:
         if comparing != self._comparing:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
+from PySide6.QtGui import QColor, QFont, QHideEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.gui.presenters.palettes import Palette
@@ -149,6 +149,10 @@ class TimelineView(QWidget):
             in_lane = event.position().y() > self._area.bottom()
             self.sought.emit(marker.time if marker is not None and in_lane else pressed)
         self.update()
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """End a drag, as when a key shows another page: the button is released elsewhere."""
+        self._pressed = self._dragged = None
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Choose the whole session."""
