@@ -7,7 +7,6 @@ import gc
 import random
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -137,7 +136,7 @@ def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
     from app.gui.live.presenters.remembered import Remembered
     from app.gui.live.presenters.settings import LiveSettings
     from app.gui.window import make_window
-    from benchmarks.own_process import open_files, resident
+    from benchmarks.own_process import sample
     from benchmarks.watchdog import Watchdog
 
     application = QApplication([])
@@ -171,8 +170,7 @@ def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
             user.check_recordings()
             gc.collect()
             watchdog.spin(application, 1.0)
-            figures = {"mebibytes": resident() / 2**20, "threads": threading.active_count(), "files": open_files()}
-            samples.append({"seconds": time.perf_counter() - started, **figures})
+            samples.append(sample(started))
             print(samples[-1], flush=True)
         session = window.presenter.session
         window.close()
@@ -181,7 +179,9 @@ def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
         session.join()
         user.check_recordings()
     warm = samples[len(samples) // 3 :]
-    slope, error = trend([s["seconds"] / 60 for s in warm], [s["mebibytes"] for s in warm])
+    minutes_of_warm = [each["seconds"] / 60 for each in warm]
+    slope, error = trend(minutes_of_warm, [each["mebibytes"] for each in warm])
+    slope_in_use, error_in_use = trend(minutes_of_warm, [each["in_use_mebibytes"] for each in warm])
     return {
         "minutes": minutes,
         "actions": sum(user.done.values()),
@@ -190,7 +190,9 @@ def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
         "damaged": {name: wrong for name, wrong in user.checked.items() if wrong},
         "slope_mebibytes_a_minute": slope,
         "slope_error": error,
-        "highest_mebibytes": max(sample["mebibytes"] for sample in samples),
+        "slope_in_use": slope_in_use,
+        "slope_in_use_error": error_in_use,
+        "highest_mebibytes": max(each["mebibytes"] for each in samples),
         "threads": (warm[0]["threads"], warm[-1]["threads"]),
         "files": (warm[0]["files"], warm[-1]["files"]),
         "unexplained_frames": sum(unexplained),

@@ -18,14 +18,13 @@ import gc
 import json
 import os
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import Any
 
 from app.core.memory import share_one_heap
 from app.core.places import DEMO_CLIP
-from benchmarks.own_process import open_files, resident
+from benchmarks.own_process import sample
 
 WARM_UP_SECONDS = 60.0
 EVERY_SECONDS = 5.0
@@ -96,14 +95,7 @@ def run(arguments: argparse.Namespace, **engine: Any) -> dict[str, Any]:
         while time.perf_counter() < end:
             watchdog.spin(application, min(EVERY_SECONDS, max(0.01, end - time.perf_counter())))
             gc.collect()
-            samples.append(
-                {
-                    "seconds": time.perf_counter() - started,
-                    "mebibytes": resident() / 2**20,
-                    "threads": threading.active_count(),
-                    "files": open_files(),
-                }
-            )
+            samples.append(sample(started))
         status = session.state.status
         if not arguments.no_recording:
             window.act(ActionName.RECORD)
@@ -112,13 +104,14 @@ def run(arguments: argparse.Namespace, **engine: Any) -> dict[str, Any]:
         finished = session.state.finished
         window.close()
         session.join()
-    warm = [sample for sample in samples if sample["seconds"] > WARM_UP_SECONDS] or samples
+    warm = [each for each in samples if each["seconds"] > WARM_UP_SECONDS] or samples
     return {
         "minutes": arguments.minutes,
         "first_mebibytes": warm[0]["mebibytes"],
         "last_mebibytes": warm[-1]["mebibytes"],
         "growth_mebibytes": warm[-1]["mebibytes"] - warm[0]["mebibytes"],
-        "highest_mebibytes": max(sample["mebibytes"] for sample in samples),
+        "growth_in_use_mebibytes": warm[-1]["in_use_mebibytes"] - warm[0]["in_use_mebibytes"],
+        "highest_mebibytes": max(each["mebibytes"] for each in samples),
         "threads": (warm[0]["threads"], warm[-1]["threads"]),
         "files": (warm[0]["files"], warm[-1]["files"]),
         "captured": status.captured if status else None,
