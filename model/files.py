@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,7 +29,8 @@ def open_whole(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         OSError: if it cannot be written.
     """
-    temporary = path.with_name(f".{path.name[:LONGEST_STEM]}.{os.getpid()}.tmp")
+    # One for each thread: of two that write the same file the later one wins, and both write a whole one.
+    temporary = path.with_name(f".{path.name[:LONGEST_STEM]}.{os.getpid()}-{threading.get_native_id()}.tmp")
     try:
         with temporary.open("w+b") as file:
             yield file

@@ -66,6 +66,18 @@ def test_a_failed_write_leaves_what_was_there_and_nothing_else(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_two_threads_that_write_the_same_file_write_a_whole_one_each(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    with files.open_whole(path) as file:
+        file.write(b"the earlier one")
+        other = threading.Thread(target=files.write_whole, args=(path, b"another"))
+        other.start()
+        other.join()
+        assert path.read_bytes() == b"another"
+    assert path.read_bytes() == b"the earlier one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_names_as_long_as_the_system_allows(tmp_path: Path) -> None:
     path = tmp_path / ("ä" * 120 + ".json")
     json_files.write_json(path, {"a": 1})
