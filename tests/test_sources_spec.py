@@ -122,6 +122,14 @@ def test_paths_say_what_is_there(tmp_path: Path) -> None:
     assert (missing.kind, missing.exists) == (SourceKind.FILE, False)
 
 
+def test_a_picture_that_ends_in_its_first_bytes_is_one_all_the_same(tmp_path: Path) -> None:
+    head = b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\x02"  # 0x02: an animation
+    for length in range(len(head) + 1):
+        (tmp_path / "a.webp").write_bytes(head[:length])
+        kind = SourceKind.ANIMATION if length == len(head) else SourceKind.PICTURE
+        assert PathSpec(str(tmp_path / "a.webp")).kind is kind
+
+
 @pytest.mark.parametrize("typed", ["a\0b", "x" * 5000, "~nobody-of-that-name/a.mp4"])
 def test_names_that_no_file_can_have_do_not_exist(typed: str) -> None:
     assert not PathSpec(typed).exists

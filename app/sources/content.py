@@ -44,7 +44,7 @@ def content_of(path: Path) -> Content | None:
     if head.startswith(PNG):
         return Content.ANIMATION if _is_apng(path) else Content.PICTURE
     if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        animated = head[12:16] == b"VP8X" and head[20] & _WEBP_ANIMATION
+        animated = head[12:16] == b"VP8X" and any(flags & _WEBP_ANIMATION for flags in head[20:21])
         return Content.ANIMATION if animated else Content.PICTURE
     if head.startswith(_JPEG):
         return Content.VIDEO if path.suffix.lower() in _MOTION_JPEG_SUFFIXES else Content.PICTURE
