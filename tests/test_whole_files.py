@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import RecordingError
-from app.core.files import make_folder, write_json
+from app.core.files import is_folder, is_there, make_folder, unique_path, write_json
 from app.core.text_table import table
+from app.media.outputs import OutputPlan
 from app.media.tables import open_table
 from app.sessions import durability
 from app.sessions.durability import FolderSync, sync_files
+from app.sessions.form import is_session
 from model import files, json_files
 from model.json_files import JsonError, from_plain, from_plain_exactly, read_json, read_object
 
@@ -173,6 +175,27 @@ def test_a_file_that_is_renamed_later_is_not_opened_meanwhile(tmp_path: Path, mo
     landmarks.close()
     sync_files(tmp_path)
     assert sorted(synced) == ["landmarks.csv", "landmarks.csv", "landmarks.parquet", "session.json"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows says that such a file is not there")
+def test_where_the_system_lets_nobody_look_is_one_sentence(tmp_path: Path) -> None:
+    """So it is below a folder without permission, and, which root can test, with a name that is too long."""
+    folder = tmp_path / ("a" * 300)
+    plans = [
+        OutputPlan(view=folder / "a.mp4"),
+        OutputPlan(tables=(folder / "a.csv",)),
+        OutputPlan(session=folder),
+        OutputPlan(tables=(folder.with_suffix(".csv"),)),
+    ]
+    for plan in plans:
+        with pytest.raises(RecordingError, match=r"Cannot write .+ too long; choose another place"):
+            plan.check()
+    path = unique_path(folder, "session", "")
+    with pytest.raises(RecordingError, match="too long"):
+        make_folder(path)
+    assert not is_session(folder)
+    assert not is_there(folder)
+    assert not is_folder(folder)
 
 
 def test_a_table_is_plain_text() -> None:

@@ -27,6 +27,22 @@ _REASONS = {
 }
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is a file or folder; False where the system lets nobody look: writing there will say why."""
+    try:
+        return path.exists()
+    except OSError:  # no permission for a folder above, or a name that is too long
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder; see :func:`is_there`."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = None) -> Path:
     """Return a path in ``folder`` that does not exist yet: ``stem-20260131-142501.mp4``, then ``...-2.mp4``.
 
@@ -38,7 +54,7 @@ def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = Non
     """
     name = f"{stem}-{(now or datetime.now()):%Y%m%d-%H%M%S}"
     path, count = folder / f"{name}{suffix}", 1
-    while path.exists():
+    while is_there(path):
         count += 1
         path = folder / f"{name}-{count}{suffix}"
     return path
@@ -108,9 +124,13 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
     Raises:
         RecordingError: if the folder is missing or not writable, or the file exists and ``overwrite`` is false.
     """
-    if path.is_dir():
+    try:
+        there, folder = path.exists(), path.is_dir()
+    except OSError as error:
+        raise failure(path, error) from error
+    if folder:
         raise RecordingError(f"Cannot write {path}: it is a folder; give a file name.")
-    if path.exists():
+    if there:
         if not overwrite:
             raise RecordingError(f"{path} exists already; choose another name or allow overwriting it.")
         if not os.access(path, os.W_OK):
@@ -124,9 +144,9 @@ def check_new_folder(folder: Path) -> None:
     Raises:
         RecordingError: if it is a file, holds files already, or cannot be created.
     """
-    if folder.exists() and not folder.is_dir():
-        raise RecordingError(f"{folder} is a file; choose another name for the folder.")
     try:
+        if folder.exists() and not folder.is_dir():
+            raise RecordingError(f"{folder} is a file; choose another name for the folder.")
         if folder.is_dir() and any(folder.iterdir()):
             raise RecordingError(f"{folder} exists already and holds files; choose another name.")
     except OSError as error:
@@ -136,7 +156,7 @@ def check_new_folder(folder: Path) -> None:
 
 def nearest_folder(path: Path) -> Path:
     """Return the nearest folder above ``path``, or itself, that exists."""
-    while not path.exists() and path != path.parent:
+    while not is_there(path) and path != path.parent:
         path = path.parent
     return path
 

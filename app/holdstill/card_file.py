@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import UserError
-from app.core.files import make_folder, write_json
+from app.core.files import is_there, make_folder, write_json
 from app.holdstill.card import Card
 from model.json_files import JsonError, from_plain, read_object, to_plain
 from model.topology import POINTS, REGIONS
@@ -35,7 +35,7 @@ def card_path(folder: Path, card: Card) -> Path:
     """Return a free path for a card: "hold-still 2026-11-21 19.05.12.json", then "... (2).json"."""
     name = f"{PREFIX} {card.when:%Y-%m-%d %H.%M.%S}"
     path, count = folder / f"{name}.json", 1
-    while path.exists() or path.with_suffix(".png").exists():
+    while is_there(path) or is_there(path.with_suffix(".png")):
         count += 1
         path = folder / f"{name} ({count}).json"
     return path

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.core.files import check_folder, check_new_folder, check_writable, failure, nearest_folder
+from app.core.files import (
+    check_folder,
+    check_new_folder,
+    check_writable,
+    failure,
+    is_folder,
+    is_there,
+    nearest_folder,
+)
 from app.core.frame import FrameResult
 from app.media.clock import FileClock, RecordingClock, SourceTiming, Timeline
 from app.media.overlay import draw_overlay
@@ -86,7 +94,7 @@ class OutputPlan:
             if identity in named:
                 raise RecordingError(f"{path} is named for two outputs; choose another name for one.")
             named.add(identity)
-            if path.parent.exists() or path.parent != self.view:
+            if is_there(path.parent) or path.parent != self.view:
                 check_writable(path, overwrite=self.overwrite)
 
     def view_pictures(self) -> list[Path]:
@@ -106,7 +114,7 @@ class OutputPlan:
     @property
     def wants_folder(self) -> bool:
         """Whether the view is a folder of annotated pictures."""
-        return self.view is not None and bool(self.pictures) and (self.view.is_dir() or not self.view.suffix)
+        return self.view is not None and bool(self.pictures) and (is_folder(self.view) or not self.view.suffix)
 
 
 class View(Protocol):

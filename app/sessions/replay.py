@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.files import is_there
 from app.core.frame import Frame, FrameResult
 from app.core.presets import preset_of
 from app.core.settings import SHIPPED, EngineSettings, TrackingSettings
@@ -169,7 +170,7 @@ def _checked(session: Session, name: str) -> str:
     """
     if not name or Path(name).name != name or name in (".", "..", RECORDED):
         raise SessionError(f"{name!r} cannot name a replay; use letters, digits and dashes.")
-    if (session.folder / REPLAYS / name).exists():
+    if is_there(session.folder / REPLAYS / name):
         raise SessionError(f"{session.folder} has a replay named {name} already; choose another name.")
     return name
 

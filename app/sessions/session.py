@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.files import is_there
 from app.core.settings import TrackingSettings
 from app.core.version import VERSION
 from app.sessions.estimates import read_estimates
@@ -199,7 +200,7 @@ class Session:
             SessionError: if none has that name, or none that can be used.
         """
         path = self.folder / REPLAYS / name / REPLAY_METADATA
-        if Path(name).name != name or not path.is_file():
+        if Path(name).name != name or not is_there(path):
             known = ", ".join(self.take_names)
             raise SessionError(f"{self.folder} has no take named {name}; it has {known}.")
         facts: ReplayFacts = facts_from(ReplayFacts, read_form(path, REPLAY_KIND), path)
