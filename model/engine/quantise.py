@@ -1,8 +1,8 @@
 """The cell with products of 8 bits: a graph for :class:`model.engine.onnx_engine.Int8Engine`.
 
 The 3 x 3 convolutions are quantised: weights per output channel, activations by their range along the solves of some
-pictures. Those of 1 x 1 stay float: with all of them quantised RwR flickers 3 % more than in float, so
-1 %, for a tenth of the time. ``docs/reports/performance.md`` has the figures.
+pictures. Those of 1 x 1 stay float: RwR then flickers 1 % more than in float, not 3 %, for a tenth of the time.
+``docs/reports/performance-history.md`` has the figures.
 """
 
 from __future__ import annotations
