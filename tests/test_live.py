@@ -191,6 +191,26 @@ def test_source_is_closed_when_the_engine_fails() -> None:
     assert source.closed.wait(DEADLINE)
 
 
+def test_no_model_is_loaded_for_a_source_that_opens_after_the_stop() -> None:
+    source, stopped, built = FakeSource(), threading.Event(), list[TrackingSettings]()
+
+    def open_late() -> FakeSource:
+        assert stopped.wait(DEADLINE)
+        return source
+
+    def load() -> Pipeline:
+        built.append(TrackingSettings())
+        return build()
+
+    live = LivePipeline(open_late, load, TrackingSettings())
+    live.start()
+    assert not live.stop(0.0)
+    stopped.set()
+    wait_until(lambda: live.status.state == LiveState.STOPPED)
+    assert source.closed.is_set()
+    assert built == []
+
+
 def test_a_failing_consumer_stops_nobody() -> None:
     seen: list[int] = []
     live = LivePipeline(FakeSource, build, TrackingSettings())

@@ -184,6 +184,8 @@ class LivePipeline:
             with self._lock:
                 self._info, self._source = source.info, source
                 self._playable = source if isinstance(source, Playable) else None
+            if self._stop.is_set():
+                return  # another source plays by now, and needs the processors that loading a model would take
             # The engine before the first frame: frames captured while it loads would be outdated.
             pipeline = self._build()
             with self._lock:
