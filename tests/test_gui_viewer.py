@@ -491,6 +491,41 @@ def test_takes_change_places_and_are_left_alone(viewer: Viewer, folder: Path) ->
     assert [(row.first, row.second) for row in view.takes] == [(True, False), (False, False)]
 
 
+def test_what_was_chosen_last_is_shown_whatever_is_read_first(folder: Path, tmp_path: Path) -> None:
+    session = open_session(folder)
+    for rwr in (True, False):
+        replay(session, TrackingSettings(rwr=rwr), ENGINE, build=square_pipeline)
+    other = Path(shutil.copytree(folder, tmp_path / "other"))
+    waiting: list[Callable[[], None]] = []
+    viewer = Viewer(lambda: ENGINE, waiting.append)
+    viewer.open(folder)
+    waiting.pop()()
+    viewer.show("rwr")
+    viewer.show("cold")
+    while waiting:
+        waiting.pop()()  # the newest first
+    view = viewer.view()
+    assert [row.name for row in view.takes if row.first] == ["cold"]
+    assert [curve.title for curve in view.timeline.curves] == ["Replay: cold"]
+    assert view.columns == ("Replay: cold",)
+    viewer.compare_with_session(other)
+    viewer.compare_with_session(None)
+    waiting.pop()()
+    assert viewer.view().columns == ("Replay: cold",)
+    viewer.show("gone")
+    viewer.show(RECORDED)
+    while waiting:
+        waiting.pop()()
+    assert [row.name for row in viewer.view().takes if row.first] == [RECORDED]
+    viewer.show("rwr")
+    viewer.show("gone")
+    while waiting:
+        waiting.pop(0)()
+    assert [row.name for row in viewer.view().takes if row.first] == [RECORDED]
+    assert [curve.title for curve in viewer.view().timeline.curves] == ["Recorded, RwR"]
+    viewer.close()
+
+
 def test_settings_of_replays() -> None:
     recorded = TrackingSettings(max_faces=3, detect_every=7, ghcu=True, measure_flicker=False)
     calm = replay_settings(recorded, "calm", "ema")

@@ -61,6 +61,9 @@ class Viewer:
         self._folder: Path | None = None
         self._opened: Opened | None = None
         self._part: Part | None = None
+        self._asked: Path | None = None
+        self._read = (RECORDED, "")
+        """The takes that are drawn: those chosen last, once they are read."""
         self._job: Job | None = None
         self._message: Outcome | None = None
         self._said = 0.0
@@ -127,7 +130,7 @@ class Viewer:
     def compare_with_session(self, folder: Path | None) -> None:
         """Set the first take's figures beside those of another session's recording; None leaves that."""
         with self._lock:
-            opened, run = self._opened, self._run
+            opened, run, self._asked = self._opened, self._run, folder
         if opened is None or opened.first not in opened.known:
             return
         if folder is None:
@@ -143,7 +146,9 @@ class Viewer:
                 self._say(run, Outcome(str(error), good=False))
                 return
             b = replace(comparison.b, name=session.name)
-            self._update(run, other=replace(comparison, b=b))
+            with self._lock:
+                if self._asked == folder:  # and nothing else meanwhile
+                    self._update(run, other=replace(comparison, b=b))
 
         self._background(work)
 
@@ -231,7 +236,7 @@ class Viewer:
         with self._lock:
             if run != self._run:
                 return
-            self._opened, self._stage = opened, ViewerStage.OPEN
+            self._opened, self._stage, self._read = opened, ViewerStage.OPEN, (RECORDED, "")
             self.player = SessionPlayer(session, shown)
             self.player.start()
         self._changed()
@@ -239,7 +244,7 @@ class Viewer:
     def _choose(self, first: str, second: str) -> None:
         """Show other takes, read in the background where they were not yet."""
         with self._lock:
-            opened, run, part = self._opened, self._run, self._part
+            opened, run, self._asked = self._opened, self._run, None
         if opened is None:
             return
         self._update(run, first=first, second=second, comparison=None, other=None)
@@ -249,23 +254,29 @@ class Viewer:
                 missing = tuple(name for name in (first, second) if name and name not in opened.known)
                 known = opened.known | load_takes(opened.session, missing)
             except UserError as error:
-                self._update(run, first=opened.first, second=opened.second)
+                with self._lock:
+                    if self._still_chosen(run, first, second):
+                        self._update(run, first=self._read[0], second=self._read[1])
                 self._say(run, Outcome(str(error), good=False))
                 return
             shown, duration = tuple(known[name] for name in (first, second) if name), opened.session.seconds
             comparison = compare_takes(shown[0].take, shown[1].take) if len(shown) > 1 else None
-            self._update(
-                run,
-                known=known,
-                timeline=timeline_of(duration, shown, shown[0].take.events),
-                figures=part_figures(shown, *(part or (0.0, duration))),
-                comparison=comparison,
-            )
+            timeline = timeline_of(duration, shown, shown[0].take.events)
             with self._lock:
-                if run == self._run and self.player is not None:
+                if not self._still_chosen(run, first, second):
+                    return  # others are being read, or were read sooner
+                figures = part_figures(shown, *(self._part or (0.0, duration)))
+                self._update(run, known=known, timeline=timeline, figures=figures, comparison=comparison)
+                self._read = first, second
+                if self.player is not None:
                     self.player.show(shown)
 
         self._background(work)
+
+    def _still_chosen(self, run: int, first: str, second: str) -> bool:
+        """Whether these takes of the open session are those to be shown; called with the lock held."""
+        opened = self._opened
+        return run == self._run and opened is not None and (opened.first, opened.second) == (first, second)
 
     def _measure(self) -> None:
         """Work out the figures of the chosen part; a few array operations."""
