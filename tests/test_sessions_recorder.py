@@ -21,7 +21,7 @@ from app.core.settings import TrackingSettings
 from app.media.tables import CsvTable
 from app.media.video import VideoWriter
 from app.sessions import recorder as module
-from app.sessions.events import read_events, tracking_event
+from app.sessions.events import Event, EventKind, EventLog, read_events, tracking_event
 from app.sessions.form import SessionState
 from app.sessions.listing import list_sessions
 from app.sessions.plan import RecordingChoices
@@ -434,3 +434,11 @@ def test_compared_modes_are_both_kept(folder: Path) -> None:
     assert take.estimates.chosen.tolist() == [True, False] * 3
     assert take.flicker(0).tolist() == [0.42] * 3
     assert take.flicker(0, "cold").tolist() == [0.9] * 3
+
+
+def test_an_event_may_name_a_file_whose_name_is_not_text(tmp_path: Path) -> None:
+    told = Event(1.5, 3, 4, EventKind.ERROR, {"text": "Cannot write caf\udce9: the disk is full."})
+    log = EventLog(tmp_path / "events.jsonl")
+    log.write(told)
+    log.close()
+    assert read_events(tmp_path / "events.jsonl") == (told,)

@@ -202,8 +202,13 @@ class EventLog:
             RecordingError: it cannot be written.
         """
         values = {"time": event.time, "row": event.row, "frame": event.frame, "kind": event.kind, **event.data}
+        line = json.dumps(values, ensure_ascii=False)
         try:
-            self._file.write((json.dumps(values, ensure_ascii=False) + "\n").encode())
+            line.encode()
+        except UnicodeEncodeError:  # it names a file whose name is not text
+            line = json.dumps(values)
+        try:
+            self._file.write(f"{line}\n".encode())
         except OSError as error:
             raise failure(self._path, error) from error
 
