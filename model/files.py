@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import stat
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,11 +25,20 @@ LONGEST_STEM = 40
 def open_whole(path: Path) -> Iterator[IO[bytes]]:
     """Open a file for writing that takes the place of ``path`` when the block ends without an error.
 
-    The folder must exist. After an error ``path`` is what it was before.
+    The folder must exist. After an error ``path`` is what it was before. A link stays, and so does a device or a
+    pipe, such as /dev/null: it is written to.
 
     Raises:
         OSError: if it cannot be written.
     """
+    if is_device(path):
+        with io.BytesIO() as whole:
+            yield whole
+            with path.open("wb") as device:
+                device.write(whole.getvalue())
+        return
+    if path.is_symlink():
+        path = Path(os.path.realpath(path))
     # One for each thread: of two that write the same file the later one wins, and both write a whole one.
     temporary = path.with_name(f".{path.name[:LONGEST_STEM]}.{os.getpid()}-{threading.get_native_id()}.tmp")
     try:
@@ -41,6 +51,15 @@ def open_whole(path: Path) -> Iterator[IO[bytes]]:
             temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def is_device(path: Path) -> bool:
+    """Return whether ``path`` is there and neither a file nor a folder: a device, a pipe or a socket."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def write_whole(path: Path, data: bytes) -> None:

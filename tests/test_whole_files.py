@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import RecordingError
-from app.core.files import is_folder, is_there, make_folder, unique_path, write_json
+from app.core.files import check_writable, is_folder, is_there, make_folder, unique_path, write_json
 from app.core.text_table import table
 from app.media.outputs import OutputPlan
 from app.media.tables import open_table
@@ -78,6 +79,33 @@ def test_two_threads_that_write_the_same_file_write_a_whole_one_each(tmp_path: P
         assert path.read_bytes() == b"another"
     assert path.read_bytes() == b"the earlier one"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    read: list[str] = []
+    reader = threading.Thread(target=lambda: read.append(path.read_text()), daemon=True)
+    reader.start()
+    check_writable(path, overwrite=True)
+    write_json(path, {"nme": 4.5})
+    reader.join(timeout=10)
+    assert json.loads(read[0]) == {"nme": 4.5}
+    assert path.is_fifo()
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_what_a_link_points_to_is_written_and_the_link_stays(tmp_path: Path) -> None:
+    folder, link = tmp_path / "elsewhere", tmp_path / "settings.json"
+    folder.mkdir()
+    (folder / "settings.json").write_text("old")
+    link.symlink_to(folder / "settings.json")
+    check_writable(link, overwrite=True)
+    write_json(link, {"theme": "dark"})
+    assert link.is_symlink()
+    assert json.loads((folder / "settings.json").read_text()) == {"theme": "dark"}
 
 
 def test_names_as_long_as_the_system_allows(tmp_path: Path) -> None:

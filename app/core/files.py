@@ -135,7 +135,9 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
             raise RecordingError(f"{path} exists already; choose another name or allow overwriting it.")
         if not os.access(path, os.W_OK):
             raise RecordingError(f"Cannot write {path}: the file is write-protected; choose another name.")
-    check_folder(path.parent, path)
+        if files.is_device(path):
+            return
+    check_folder(path.resolve().parent if path.is_symlink() else path.parent, path)
 
 
 def check_new_folder(folder: Path) -> None:
