@@ -20,7 +20,7 @@ from app.lab.speed.floor import Ceiling, Work, measure_ceiling, stage_work
 from app.lab.speed.live import run_live
 from app.lab.speed.report import EngineFigures, engine_values, precision_of, quantiles
 from app.lab.speed.stages import CELL, CPU, DECODE, STAGES, STEM, TOTAL, TimedEngine, Times, run_stages
-from app.lab.speed.start import most_memory
+from app.lab.speed.start import most_memory, run_start
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
 from model.config import LdeqConfig, preset
@@ -162,6 +162,22 @@ def test_stages_add_up_to_the_frame(qapp: object) -> None:
     assert times["onnx"].evaluations == pytest.approx([1, 1, 1, 1], abs=1)
 
 
+def test_a_fresh_start_finds_files_named_from_where_the_user_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Told(Exception):
+        pass
+
+    def told(command: list[str], **options: object) -> None:
+        raise Told(command)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("app.lab.speed.start.subprocess.Popen", told)
+    with pytest.raises(Told) as started:
+        run_start(Path("clip.mp4"), Path("w.safetensors"), "onnx", None)
+    assert {str(tmp_path / "clip.mp4"), str(tmp_path / "w.safetensors")} <= set(started.value.args[0])
+
+
 def test_memory_is_told_on_this_system() -> None:
     memory = most_memory()
     assert memory is None or 20 < memory < 50_000
@@ -187,6 +203,7 @@ def test_the_command_measures_everything(tmp_path: Path, capsys: pytest.CaptureF
     [
         (["--frames", "0"], "positive"),
         (["--seconds", "nan"], "positive"),
+        (["--threads", "0"], "positive"),
         (["--video", "nothing.mp4"], "nothing.mp4"),
         (["--json", "no/such/folder/out.json"], "does not exist"),
         (["--weights", "none.safetensors"], "no weights"),

@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     from app.core.files import check_writable, write_json
     from app.lab.speed.report import text
 
-    if min(args.frames, args.rounds, args.threads or 1) < 1 or not 0 < args.seconds < 3600:
+    threads = 1 if args.threads is None else args.threads
+    if min(args.frames, args.rounds, threads) < 1 or not 0 < args.seconds < 3600:
         raise UserError("--frames, --rounds, --threads and --seconds must be positive, and --seconds below an hour.")
     if args.json is not None:
         check_writable(args.json, overwrite=True)

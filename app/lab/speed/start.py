@@ -36,7 +36,8 @@ def run_start(video: Path, weights: Path, engine: str, threads: int | None, devi
     Raises:
         UserError: if it fails.
     """
-    command = [sys.executable, "-m", "app.lab.speed.start", str(video), str(weights), engine, str(threads or 0), device]
+    paths = (str(path.absolute()) for path in (video, weights))  # the process has another working directory
+    command = [sys.executable, "-m", "app.lab.speed.start", *paths, engine, str(threads or 0), device]
     started = time.perf_counter()
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
