@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -109,6 +110,7 @@ def test_options_of_a_replay_reach_its_settings(folder: Path, capsys: pytest.Cap
         (("--as-recorded", "--rwr", "off"), "leave out --rwr"),
         (("--as-recorded", "--max-faces", "2"), "leave out --max-faces"),
         (("--max-faces", "-1"), "At least 1 face"),
+        (("--max-faces", "0"), "At least 1 face"),
         (("--name", "../x"), "cannot name a replay"),
     ],
 )
@@ -122,6 +124,19 @@ def test_a_wrong_budget_is_one_sentence_with_an_exit_code(folder: Path, capsys: 
     err = capsys.readouterr().err
     assert "at least 1 evaluation" in err
     assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("action", ["list", "info", "compare"])
+def test_what_writes_no_session_ends_at_the_first_interrupt(
+    folder: Path, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(path: Path) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("app.cli.session.open_session", interrupted)
+    monkeypatch.setattr("app.cli.session.list_sessions", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(action, folder)
 
 
 @pytest.mark.parametrize("words", [("replay",), ("export", "OUT")])

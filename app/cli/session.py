@@ -17,7 +17,7 @@ from tqdm import tqdm
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
-from app.core.files import write_json
+from app.core.files import check_writable, write_json
 from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
@@ -121,14 +121,14 @@ def run(args: argparse.Namespace, *, build: Build | None = None, stop: threading
     Raises:
         UserError: for sessions, takes, settings and outputs that cannot be used.
     """
+    if args.action == "list":
+        return _list(args.folder)
+    if args.action == "info":
+        return _info(args.path, args.verify)
+    if args.action == "compare":
+        return _compare(args)
     stop = stop or threading.Event()
     with interrupts(stop):
-        if args.action == "list":
-            return _list(args.folder)
-        if args.action == "info":
-            return _info(args.path, args.verify)
-        if args.action == "compare":
-            return _compare(args)
         return _replay(args, build, stop) if args.action == "replay" else _export(args, stop)
 
 
@@ -208,7 +208,7 @@ def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
         baseline=tracking.baseline if args.rival is None else Baseline(args.rival),
         recurrence=recurrence,
         ghcu=tracking.ghcu if args.ghcu is None else args.ghcu,
-        max_faces=args.max_faces or tracking.max_faces,
+        max_faces=tracking.max_faces if args.max_faces is None else args.max_faces,
     )
 
 
@@ -229,6 +229,8 @@ def _export(args: argparse.Namespace, stop: threading.Event) -> int:
 def _compare(args: argparse.Namespace) -> int:
     if len(args.path) > 2:
         raise UserError(f"Two sessions can be compared, not {len(args.path)}; give one or two folders.")
+    if args.json is not None:
+        check_writable(args.json, overwrite=True)
     sessions = [open_session(path) for path in args.path]
     first, second = sessions[0], sessions[-1]
     names = args.takes
