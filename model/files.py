@@ -53,6 +53,14 @@ def open_whole(path: Path) -> Iterator[IO[bytes]]:
     sync_folder(path.parent)
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; False where the system lets nobody look, or where no name is that long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
 def is_device(path: Path) -> bool:
     """Return whether ``path`` is there and neither a file nor a folder: a device, a pipe or a socket."""
     try:

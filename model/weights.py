@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from model.config import LdeqConfig
 from model.errors import ModelError
-from model.files import write_whole
+from model.files import is_file, write_whole
 from model.json_files import JsonError, from_plain, read_object, write_json
 
 if TYPE_CHECKING:
@@ -63,10 +63,10 @@ def read_card(path: Path) -> WeightsCard:
     Raises:
         ModelError: where a file is missing or the JSON is not a weights card.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(f"no weights at {path}; give a .safetensors file with its .json beside it")
     card_path = path.with_suffix(".json")
-    if not card_path.is_file():
+    if not is_file(card_path):
         raise ModelError(f"{card_path.name} is missing beside {path}; weights need both files")
     description = read_description(card_path, _Description, "a weights description")
     return WeightsCard(path, LdeqConfig.from_dict(description.config), description.files, description.notes)
@@ -113,14 +113,18 @@ def verify(card: Listed, path: Path) -> None:
     """Check ``path`` against the checksum its card lists.
 
     Raises:
-        ModelError: where the file is missing, not listed or changed.
+        ModelError: where the file is missing, not listed, changed or not to be read.
     """
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(f"{path} is missing; restore it or fetch the weights again")
     expected = card.files.get(path.name)
     if expected is None:
         raise ModelError(f"{card.path.with_suffix('.json')} lists no checksum for {path.name}")
-    if sha256(path) != expected:
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}; check who may read it") from error
+    if found != expected:
         raise ModelError(f"{path} does not match its checksum: it is damaged or was changed; fetch it again")
 
 

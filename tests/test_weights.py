@@ -175,6 +175,18 @@ def test_missing_files_are_named(weights: Path) -> None:
         read_card(weights)
 
 
+def test_files_that_the_system_does_not_show_are_one_sentence(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ModelError, match="no weights at"):
+        open_engine(weights.with_name("x" * 300 + ".safetensors"))
+
+    def refused(path: Path) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("model.weights.sha256", refused)
+    with pytest.raises(ModelError, match="cannot be read: Permission denied"):
+        open_engine(weights, "onnx", "cpu")
+
+
 @pytest.mark.process
 def test_onnx_engine_needs_no_torch(weights: Path) -> None:
     code = (

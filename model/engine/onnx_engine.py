@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from model.config import LdeqConfig
 from model.errors import ModelError
+from model.files import is_file
 from model.heatmap import decode
 from model.weights import read_card, verify
 
@@ -28,7 +29,7 @@ def graph_paths(weights: Path) -> tuple[Path, Path]:
 
 def has_graphs(weights: Path) -> bool:
     """Whether onnxruntime and OpenVINO can run a weights file: its stem and cell graphs are there."""
-    return all(path.is_file() for path in graph_paths(weights))
+    return all(map(is_file, graph_paths(weights)))
 
 
 def int8_path(weights: Path) -> Path:
@@ -95,7 +96,7 @@ class Int8Engine(OnnxEngine):
 
     def _graphs(self, weights: Path) -> tuple[Path, Path]:
         cell = int8_path(weights)
-        if not cell.is_file():
+        if not is_file(cell):
             raise ModelError(f"{cell.name} is missing beside {weights.name}; use --engine onnx, or other weights")
         return graph_paths(weights)[0], cell
 

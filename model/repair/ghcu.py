@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from model.engine.onnx_engine import session
 from model.errors import ModelError
+from model.files import is_file
 from model.geometry import Crop
 from model.json_files import JsonError, from_plain_exactly, write_json
 from model.rwr.solution import Solution
@@ -115,7 +116,7 @@ def read_ghcu_card(path: Path) -> GhcuCard:
         ModelError: if it is missing or not such a description.
     """
     card_path = path.with_suffix(".json")
-    if not card_path.is_file():
+    if not is_file(card_path):
         raise ModelError(
             f"there is no GHCU for these weights ({path} is missing); choose another model, or make it with train-ghcu"
         )

@@ -15,6 +15,7 @@ from app.lab.accuracy.pictures import read_picture
 from app.lab.accuracy.predict import Predictor
 from model.config import LANDMARKS
 from model.conventions import SHIFT_300W, moved_right, to_300w
+from model.files import is_file
 from model.metrics.accuracy import nme
 from model.metrics.confidence import AccuracyFigures, accuracy_figures
 from model.topology import REGIONS, TO_68, inter_pupil_68, region_points
@@ -76,7 +77,7 @@ def find_faces(root: Path) -> list[W300Face]:
 def _picture(path: Path) -> Path:
     for suffix in PICTURES:
         picture = path.with_suffix(suffix)
-        if picture.is_file():
+        if is_file(picture):
             return picture
     raise UserError(f"{path} has no picture of the same name beside it.")
 

@@ -16,6 +16,7 @@ from app.lab.accuracy.pictures import read_picture
 from app.lab.accuracy.predict import Box, Predictor
 from app.lab.accuracy.stills import StillVideo
 from model.config import LANDMARKS
+from model.files import is_file
 from model.metrics.accuracy import nme
 from model.metrics.confidence import AccuracyFigures, Figure, accuracy_figures, mean_figure
 from model.metrics.flicker import nmf
@@ -148,7 +149,7 @@ def _leading_numbers(fields: Sequence[str]) -> int:
 def check_images(folder: Path, faces: Sequence[WflwFace]) -> None:
     """Raise :class:`UserError` for the first face whose picture is missing, before any is solved."""
     for face in faces:
-        if not (folder / face.path).is_file():
+        if not is_file(folder / face.path):
             raise UserError(f"{face.where}: the picture {folder / face.path} is missing; check --images.")
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from app.core.errors import UserError
 from app.lab.accuracy.predict import Box, Predictor
 from model.config import LANDMARKS
+from model.files import is_file
 from model.metrics.accuracy import nme
 from model.metrics.flicker import nmf
 from model.topology import EYES_AND_MOUTH
@@ -85,7 +86,7 @@ def find_videos(root: Path, ids: Path | None = None) -> list[VideoFiles]:
             name, root / "videos" / f"{name}.mp4", root / "landmarks" / f"{name}.npy", root / "bboxes" / f"{name}.npy"
         )
         for path in (files.video, files.landmarks, files.boxes):
-            if not path.is_file():
+            if not is_file(path):
                 raise UserError(f"{where}: {path} is missing.")
         videos.append(files)
     return videos
