@@ -361,6 +361,23 @@ def test_an_interrupted_run_keeps_every_step(faces: Faces, tmp_path: Path, monke
 
 
 @pytest.mark.usefixtures("steps")
+def test_a_run_interrupted_in_its_last_validation_still_gives_its_last_weights(faces: Faces, tmp_path: Path) -> None:
+    def interrupted(model: Ldeq) -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    train(faces, recipe(2), tmp_path, report=lambda line: None)
+    with pytest.raises(KeyboardInterrupt):
+        train(faces, recipe(4), tmp_path, resume=True, validate=interrupted, report=lambda line: None)
+    path = train(faces, recipe(4), tmp_path, resume=True, report=lambda line: None)
+    average = torch.load(tmp_path / CHECKPOINT, weights_only=True)["average"]
+    saved = load_weights(path).state_dict()
+    assert all(torch.equal(saved[name], value) for name, value in average.items())
+    written = path.stat().st_mtime_ns
+    train(faces, recipe(4), tmp_path, resume=True, report=lambda line: None)
+    assert path.stat().st_mtime_ns == written
+
+
+@pytest.mark.usefixtures("steps")
 def test_the_figures_of_a_validation_are_kept(faces: Faces, tmp_path: Path) -> None:
     path = train(faces, recipe(1), tmp_path, validate=lambda model: {"nme": 12.5}, report=lambda line: None)
     assert read_card(path).notes["nme"] == 12.5

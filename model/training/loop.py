@@ -102,6 +102,10 @@ def train(
     search = LabelSearch(faces, recipe.alignments, out, resume)
     draws = {id(stage): faces.draw_weights(stage.draw) for stage in recipe.stages}
     budget = recipe.minutes * 60
+    if run.seconds >= budget and not _is_saved(
+        weights_path, run
+    ):  # interrupted while it was validated for the last time
+        _save_average(weights_path, run, recipe.stages[-1], validate, report)
     saved = reported = time.perf_counter()
     losses: list[float] = []
 
@@ -123,12 +127,7 @@ def train(
                 losses.clear()
             if now - saved > CHECKPOINT_SECONDS or run.seconds >= budget:
                 _save_checkpoint(out / CHECKPOINT, run)
-                figures = validate(run.average) if validate else {}
-                _log(out / "log.jsonl", run, stage.input_size, figures)
-                notes = {"minutes": run.seconds / 60, "samples": run.samples, **figures}
-                save_weights(weights_path, run.average, notes)
-                if figures:
-                    report("         " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+                _save_average(weights_path, run, stage, validate, report)
                 saved = time.perf_counter()
     except KeyboardInterrupt:
         _save_checkpoint(out / CHECKPOINT, run)
@@ -292,6 +291,24 @@ def _load_checkpoint(path: Path, run: _Run) -> None:
     except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} belongs to another model; use another --out folder: {error}") from error
     run.seconds, run.steps, run.samples = seconds, steps, samples
+
+
+def _save_average(
+    path: Path, run: _Run, stage: Stage, validate: Validate | None, report: Callable[[str], None]
+) -> None:
+    """Validate the averaged weights, log the figures and write both to ``path``."""
+    figures = validate(run.average) if validate else {}
+    _log(path.with_name("log.jsonl"), run, stage.input_size, figures)
+    save_weights(path, run.average, {"minutes": run.seconds / 60, "samples": run.samples, **figures})
+    if figures:
+        report("         " + "  ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+
+
+def _is_saved(path: Path, run: _Run) -> bool:
+    """Return whether the weights at ``path`` are those of the run's last step."""
+    return (
+        path.is_file() and path.with_suffix(".json").is_file() and read_card(path).notes.get("samples") == run.samples
+    )
 
 
 def _log(path: Path, run: _Run, size: int, figures: dict[str, float]) -> None:
