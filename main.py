@@ -40,8 +40,11 @@ def starts(name: str) -> bool:
     """Return whether this command is there and runs; version managers leave names behind that do not."""
     if not shutil.which(name):
         return False
-    with open(os.devnull, "w") as silence:
-        return subprocess.call([name, "-c", "pass"], stdout=silence, stderr=silence) == 0
+    try:
+        with open(os.devnull, "w") as silence:
+            return subprocess.call([name, "-c", "pass"], stdout=silence, stderr=silence) == 0
+    except OSError:  # a file that is no program
+        return False
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,7 +18,7 @@ from app.setup import install as setup
 from app.setup import start, torch_build
 from app.setup.environment import STAMP, Environment, SetupError
 from app.setup.lock import SetupLock
-from app.setup.pip import explain
+from app.setup.pip import _clean, explain
 
 LOG = Path("setup.log")
 
@@ -43,6 +44,17 @@ def test_a_stamp_makes_ready_and_new_requirements_unmake_it(environment: Environ
     environment.requirements.write_text("tiny==1.0\r\n")
     assert environment.is_ready(), "line ends are no change"
     environment.requirements.write_text("tiny==1.1\n")
+    assert not environment.is_ready()
+
+
+def test_another_build_of_python_for_macos_is_no_change(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sysconfig.get_platform", lambda: "macosx-10.13-universal2")
+    environment.mark_ready((3, 12))
+    monkeypatch.setattr("sysconfig.get_platform", lambda: "macosx-15.0-arm64")
+    assert environment.is_ready()
+    monkeypatch.setattr("sysconfig.get_platform", lambda: "linux-x86_64")
     assert not environment.is_ready()
 
 
@@ -185,6 +197,33 @@ def test_a_full_disk_is_noticed_before_the_download(monkeypatch: pytest.MonkeyPa
         setup._check_space(tmp_path, 10**18)
 
 
+def test_the_space_of_a_broken_environment_is_used_again(
+    monkeypatch: pytest.MonkeyPatch, environment: Environment
+) -> None:
+    def usage(folder: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=10**9 if environment.folder.exists() else 5 * 10**9)
+
+    def make(environment: Environment) -> None:
+        raise SetupError("as far as that")
+
+    monkeypatch.setattr(torch_build, "nvidia_driver_present", lambda: True)
+    monkeypatch.setattr(torch_build, "current_platform", lambda: "win32")
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    monkeypatch.setattr(Environment, "make", make)
+    with pytest.raises(SetupError, match="as far as that"):
+        setup.set_up(environment, lambda line: None)
+
+
+@pytest.mark.process
+def test_a_configuration_that_asks_for_the_home_folder_is_overruled(tmp_path: Path) -> None:
+    wanted = tmp_path / "pip.conf"
+    wanted.write_text("[install]\nuser = true\n")
+    command = [sys.executable, "-I", "-m", "pip", "install", "--no-index", "--disable-pip-version-check", "pip"]
+    variables = _clean({**os.environ, "PIP_CONFIG_FILE": str(wanted)})
+    done = subprocess.run(command, env=variables, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_folder_that_cannot_be_written_is_one_sentence(
     monkeypatch: pytest.MonkeyPatch, environment: Environment
 ) -> None:
@@ -243,6 +282,14 @@ def test_old_pythons_are_told_which_one_is_needed(monkeypatch: pytest.MonkeyPatc
     assert "python3.12 main.py" in sentence
     monkeypatch.setattr(starter, "starts", lambda name: False)
     assert "python.org" in starter.wrong_python((3, 14), "main.py")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="its programs are told by their names")
+def test_a_file_that_is_no_program_is_no_python(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for minor in (11, 12, 13):
+        (tmp_path / f"python3.{minor}").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "get one from https://www.python.org" in starter.wrong_python((3, 9), "main.py")
 
 
 def test_main_keeps_to_syntax_that_old_pythons_read() -> None:

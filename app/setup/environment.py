@@ -99,9 +99,9 @@ class Environment:
             SetupError: if Python's venv or ensurepip is missing, or the folder cannot be written.
         """
         base = getattr(sys, "_base_executable", sys.executable) if self.is_running() else sys.executable
-        self._remove()
+        self.remove()
         command = [base, "-m", "venv", str(self.folder)]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
             output = done.stdout + done.stderr
             if "ensurepip" in output or "No module named venv" in output:
@@ -129,7 +129,12 @@ class Environment:
             shutil.rmtree(record, ignore_errors=True)
         return sorted(record.name.split("-")[0] for record in damaged)
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Delete the folder, or what lies in its place, if there is any.
+
+        Raises:
+            SetupError: if that is impossible.
+        """
         try:
             if self.folder.is_symlink() or self.folder.is_file():
                 self.folder.unlink()
@@ -159,7 +164,7 @@ class Environment:
             lines = self.requirements.read_text(encoding="utf-8").split()
         except OSError as error:
             raise SetupError(f"{self.requirements} cannot be read; fetch the project again") from error
-        return hashlib.sha256(" ".join([*lines, sysconfig.get_platform()]).encode()).hexdigest()
+        return hashlib.sha256(" ".join([*lines, _platform()]).encode()).hexdigest()
 
 
 def _is_whole(record: Path) -> bool:
@@ -171,6 +176,12 @@ def _is_whole(record: Path) -> bool:
     except (OSError, ValueError):
         return False
     return (record / "METADATA").is_file()
+
+
+def _platform() -> str:
+    """Return what packages are built for. Builds of Python for macOS differ in what they say, which is no change."""
+    platform = sysconfig.get_platform()
+    return "macosx" if platform.startswith("macosx") else platform
 
 
 def _version(version: tuple[int, int]) -> str:

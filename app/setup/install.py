@@ -47,9 +47,10 @@ def _install(environment: Environment, say: Say) -> None:
     started = time.monotonic()
     python = environment.python_version()
     if python not in SUPPORTED:
-        nvidia = torch_build.nvidia_driver_present()
-        _check_space(environment.root, SPACE_WITH_CUDA if nvidia else SPACE)
         again = " again" if environment.folder.exists() else ""
+        environment.remove()  # the space that it takes is needed
+        cuda = torch_build.brings_cuda(torch_build.current_platform(), torch_build.nvidia_driver_present())
+        _check_space(environment.root, SPACE_WITH_CUDA if cuda else SPACE)
         say(f"step 1 of 3: making the environment {environment.folder}{again}")
         environment.make()
         python = environment.python_version()

@@ -77,7 +77,8 @@ def explain(log: str, path: Path) -> str:
 
 
 def _clean(variables: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in variables.items() if name not in CONFUSING}
+    # A variable wins over pip's configuration files, in which some systems ask for installs into the home folder.
+    return {name: value for name, value in variables.items() if name not in CONFUSING} | {"PIP_USER": "0"}
 
 
 def _read_from(path: Path, start: int) -> str:

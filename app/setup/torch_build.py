@@ -19,13 +19,18 @@ NVIDIA_SIGNS = ("/proc/driver/nvidia/version", "/usr/lib/wsl/lib/nvidia-smi")
 
 
 def nvidia_driver_present() -> bool:
-    """Whether this Linux computer has an NVIDIA driver."""
+    """Whether this computer has an NVIDIA driver."""
     return any(Path(sign).exists() for sign in NVIDIA_SIGNS) or shutil.which("nvidia-smi") is not None
 
 
 def wants_cpu_build(platform: str, nvidia: bool) -> bool:
     """Whether the CPU build should be looked for; elsewhere than on Linux the ordinary one is small."""
     return platform.startswith("linux") and not nvidia
+
+
+def brings_cuda(platform: str, nvidia: bool) -> bool:
+    """Whether the build that suits this computer brings the CUDA libraries; elsewhere than on Linux none does."""
+    return platform.startswith("linux") and nvidia
 
 
 def pinned_version(requirements: str) -> str | None:
