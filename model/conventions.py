@@ -15,6 +15,7 @@ import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
 
+from model.array_files import read_arrays
 from model.errors import ModelError
 from model.files import open_whole
 from model.topology import LEFT_EYE_OUTER, LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER, RIGHT_EYE_OUTER_68, TO_68, eye_corners
@@ -114,10 +115,11 @@ def read_conversion(path: Path) -> ShapeConversion:
     Raises:
         ModelError: if the file cannot be read or holds something else.
     """
+    names = ("mean", "modes", "offsets")
+    values = read_arrays(path, "a conversion to 300W's points", *names)
     try:
-        with np.load(path, allow_pickle=False) as values:
-            found = ShapeConversion(*(values[name].astype(np.float64) for name in ("mean", "modes", "offsets")))
-    except (OSError, ValueError, KeyError) as error:
+        found = ShapeConversion(*(values[name].astype(np.float64) for name in names))
+    except ValueError as error:  # text
         raise ModelError(f"{path} is not a conversion to 300W's points: {error}") from error
     modes = len(found.modes)
     if [value.shape for value in (found.mean, found.modes, found.offsets)] != [(196,), (modes, 196), (modes + 1, 136)]:

@@ -21,6 +21,7 @@ from app.cli import train as train_command
 from app.cli.training_options import device_name
 from app.core.errors import UserError
 from model.config import LdeqConfig
+from model.conventions import read_conversion
 from model.errors import ModelError
 from model.heatmap import decode
 from model.network import Ldeq
@@ -31,7 +32,7 @@ from model.training.data import CANVAS, Faces, load_faces
 from model.training.loop import CHECKPOINT, train
 from model.training.objective import LossWeights, Moves, landmark_loss, moved_state
 from model.training.recipe import ALIGNMENTS, GRADIENTS, IMPLICIT, Recipe, Stage, conversion_for, recipe_for
-from model.training.semantic import ALIGNED
+from model.training.semantic import ALIGNED, LabelSearch
 from model.weights import load_weights, read_card, save_weights
 
 pytestmark = pytest.mark.slow
@@ -199,6 +200,29 @@ def dot_positions(crop: torch.Tensor) -> list[NDArray[np.float64]]:
     axis = (np.arange(size) + 0.5) / size
     masks = crop.double().numpy()
     return [np.array([(mask.sum(0) * axis).sum(), (mask.sum(1) * axis).sum()]) / mask.sum() for mask in masks]
+
+
+@pytest.mark.parametrize("damage", ["", "text", "half"])
+def test_damaged_labels_are_one_sentence(folder: Path, tmp_path: Path, damage: str) -> None:
+    path, whole = tmp_path / "labels.npz", (folder / "labels.npz").read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] if damage == "half" else damage.encode())
+    with pytest.raises(ModelError, match="is not a labels file, or is damaged"):
+        load_faces(folder, torch.device("cpu"), labels_path=path)
+    with pytest.raises(ModelError, match="is not a conversion"):
+        read_conversion(path)
+
+
+def test_a_damaged_tar_is_one_sentence(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "labels.npz").write_bytes((folder / "labels.npz").read_bytes())
+    (tmp_path / "faces-0.tar").write_bytes(b"no tar" * 100)
+    with pytest.raises(ModelError, match=r"faces-0\.tar cannot be read, or is damaged"):
+        load_faces(tmp_path, torch.device("cpu"))
+
+
+def test_labels_of_other_faces_are_not_taken(faces: Faces, tmp_path: Path) -> None:
+    np.savez(tmp_path / "aligned.npz", landmarks=np.zeros((len(faces) + 2, 98, 2)), searches=np.array(1))
+    with pytest.raises(ModelError, match="resume with the same faces"):
+        LabelSearch(faces, (0.5,), tmp_path, resume=True)
 
 
 def test_landmarks_stay_on_their_features() -> None:

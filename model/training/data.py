@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.array_files import read_arrays
 from model.conventions import SHIFT_300W, moved_right, to_300w
 from model.errors import ModelError
 from model.topology import POINTS, TO_68
@@ -78,6 +79,19 @@ class Faces:
         landmarks[own] = moved_right(landmarks[own], -WFLW_SHIFT)
         return replace(self, landmarks=landmarks)
 
+    def labelled(self, landmarks: NDArray[np.floating], path: Path) -> Faces:
+        """Return the faces with the landmarks that a run has written to ``path``.
+
+        Raises:
+            ModelError: where those are of other faces, as with another ``--limit-faces``.
+        """
+        if landmarks.shape != tuple(self.landmarks.shape):
+            raise ModelError(
+                f"{path} has labels of {len(landmarks)} faces, not of {len(self)}; resume with the same faces, or use "
+                "another --out folder"
+            )
+        return replace(self, landmarks=torch.from_numpy(landmarks).to(self.landmarks))
+
     def draw_weights(self, factors: Mapping[str, float]) -> Tensor:
         """Return the relative chance (n,) of drawing each face; sources not in ``factors`` have 1."""
         return torch.tensor([factors.get(source, 1.0) for source in self.sources.tolist()], dtype=torch.float32)
@@ -106,10 +120,10 @@ def load_faces(
     tars = sorted(folder.glob("faces-*.tar"))
     if not labels_path.is_file() or not tars:
         raise ModelError(f"no training faces: {labels_path} and {folder / 'faces-*.tar'} must exist")
-    with np.load(labels_path, allow_pickle=False) as labels:
-        names, sources = labels["name"], labels["source"]
-        landmarks = labels["landmarks"].astype(np.float32)
-        weights = labels["weight"].astype(np.float32)
+    labels = read_arrays(labels_path, "a labels file", "name", "source", "landmarks", "weight")
+    names, sources = labels["name"], labels["source"]
+    landmarks = labels["landmarks"].astype(np.float32)
+    weights = labels["weight"].astype(np.float32)
     if landmarks.shape[1:] != (POINTS, 2) or weights.shape != landmarks.shape[:2]:
         raise ModelError(f"{labels_path} does not hold {POINTS} weighted points a face")
     weights[np.isin([name.partition(".")[0] for name in names.tolist()], SEEN_ELSEWHERE)] = 0
@@ -151,13 +165,16 @@ def _read_images(tars: list[Path], rows: dict[str, int]) -> NDArray[np.uint8]:
     with ThreadPoolExecutor() as pool:
         pending = []
         for path in tars:
-            with tarfile.open(path) as tar:
-                for member in tar:
-                    name = Path(member.name).name
-                    stream = tar.extractfile(member) if name in missing else None
-                    if stream is not None:
-                        pending.append(pool.submit(decode, name, stream.read()))
-                        missing.discard(name)
+            try:
+                with tarfile.open(path) as tar:
+                    for member in tar:
+                        name = Path(member.name).name
+                        stream = tar.extractfile(member) if name in missing else None
+                        if stream is not None:
+                            pending.append(pool.submit(decode, name, stream.read()))
+                            missing.discard(name)
+            except (OSError, EOFError, tarfile.TarError) as error:
+                raise ModelError(f"{path} cannot be read, or is damaged ({error}); restore it") from error
         for future in pending:
             future.result()
     if missing:

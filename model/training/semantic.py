@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from model.array_files import read_arrays
 from model.errors import ModelError
 from model.files import open_whole
 from model.network import Ldeq
@@ -231,10 +232,9 @@ class LabelSearch:
         self._file = folder / ALIGNED
         self._done = 0
         if resume and self._shares and self._file.is_file():
-            with np.load(self._file, allow_pickle=False) as found:
-                self._done = int(found["searches"])
-                landmarks = torch.from_numpy(found["landmarks"]).to(given.landmarks)
-            self._faces = replace(given, landmarks=landmarks)
+            found = read_arrays(self._file, "a labels file", "searches", "landmarks")
+            self._done = int(found["searches"])
+            self._faces = given.labelled(found["landmarks"], self._file)
 
     def labels_at(self, progress: float, model: Ldeq, input_size: int, report: Callable[[str], None]) -> Faces:
         """Return the faces with the labels in force at ``progress`` of the budget; a search may come first."""
@@ -263,8 +263,7 @@ def write_labels(given: Path, out: Path, landmarks: Tensor, sources: Sequence[st
     Raises:
         ModelError: where the numbers of faces differ.
     """
-    with np.load(given, allow_pickle=False) as labels:
-        values = {name: labels[name] for name in labels.files}
+    values = read_arrays(given, "a labels file")
     known = values["source"]
     found = np.isin(known, known if sources is None else list(sources))
     if values["landmarks"][found].shape != tuple(landmarks.shape):
@@ -272,4 +271,4 @@ def write_labels(given: Path, out: Path, landmarks: Tensor, sources: Sequence[st
     values["landmarks"] = values["landmarks"].astype(np.float32)
     values["landmarks"][found] = landmarks.cpu().numpy()
     with open_whole(out) as file:
-        np.savez(file, **values)
+        np.savez(file, **values)  # type: ignore[arg-type]

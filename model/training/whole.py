@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from model.array_files import read_arrays
 from model.config import LdeqConfig
 from model.files import open_whole
 from model.network import Ldeq
@@ -77,8 +78,7 @@ class Workshop:
         """Return the faces, with labels that networks gave averaged with the points of a model's ``weights``."""
         faces, path = self.faces.mirror_consistent(), self.out / RELABELLED
         if path.is_file():
-            with np.load(path, allow_pickle=False) as found_before:
-                return replace(faces, landmarks=torch.from_numpy(found_before["landmarks"]).to(faces.landmarks))
+            return faces.labelled(read_arrays(path, "a labels file", "landmarks")["landmarks"], path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.report("labels of networks are averaged with the model's points")
         found = relabelled(self.on_device(weights), faces, input_size)
