@@ -51,6 +51,16 @@ def sway(count: int, pixels: float, hertz: float) -> Points:
     return np.stack([pixels * np.sin(2 * np.pi * hertz * time), 0 * time], -1)
 
 
+def test_what_a_source_shows_again_counts_once() -> None:
+    frames = results({Mode.RWR: noisy(150, 0.1)})
+    again = [
+        replace(result, frame=replace(result.frame, captured=result.frame.captured + 5)) for result in frames[:120]
+    ]
+    seen = measure(sampler([*frames, *again]).sitting())
+    assert seen.stillness.seconds == pytest.approx(5, abs=0.1)
+    assert seen.modes[0].frames == 150
+
+
 def test_white_noise_of_known_size_is_found_again_in_percent_and_pixels() -> None:
     found = measure(sampler(results({Mode.RWR: noisy(COUNT, 0.2), Mode.COLD: noisy(COUNT, 0.5, 1)})).sitting())
     for figure, sigma in zip(found.modes, (0.2, 0.5), strict=True):

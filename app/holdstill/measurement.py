@@ -104,8 +104,9 @@ def _usable(sitting: Sitting) -> tuple[Sample, ...]:
         raise HoldStillError(
             "No face was in view for most of the test; sit so that the picture shows your whole face and repeat it."
         )
-    # A source that starts again, or that someone scrubbed, may step back in time.
-    keep = np.concatenate([[True], np.diff([sample.time for sample in samples]) > 0])
+    # A source that starts again, or that someone scrubbed, may step back in time; what was seen before is left out.
+    times = np.array([sample.time for sample in samples])
+    keep = np.concatenate([[True], times[1:] > np.maximum.accumulate(times)[:-1]])
     samples = tuple(sample for sample, kept in zip(samples, keep, strict=True) if kept)
     rate = _rate(samples)
     if rate < LEAST_RATE:
