@@ -15,7 +15,8 @@ from app.core.events import FaceFound, FaceLost, LossReason, PictureSizeChanged
 from app.core.frame import Frame, FrameResult
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
-from app.tracking.consistency import mirror_gap
+from app.tracking import face_solver
+from app.tracking.consistency import DOUBTFUL, HANGING, mirror_gap
 from app.tracking.detector import Detection, MediaPipeDetector, TurnedBox, most_agreed, turned_back, with_turned
 from app.tracking.engine import engine_of
 from app.tracking.parts import Part, parts_of
@@ -284,6 +285,21 @@ def test_a_face_beside_the_place_where_the_detector_sees_one_is_found(pipeline: 
     face = Crop.around_points(truth, 1.0)
     neck = replace(face, centre_y=face.centre_y + 0.8 * face.side, side=0.65 * face.side)
     found = found_by_mistake(neck, replace(neck, angle=164.0), continues=continues)
+    assert np.linalg.norm(found - truth, axis=1).mean() < 0.05 * inter_ocular(truth)
+
+
+def test_a_face_that_seems_to_hang_is_believed_only_if_no_upright_one_is_beside_it(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = pipeline.process(alone(0, portrait())).faces[0].estimate.landmarks
+    face = Crop.around_points(truth, 1.0)
+    neck = replace(face, centre_y=face.centre_y + 0.8 * face.side, side=0.65 * face.side)
+
+    def sure_of_what_hangs(crop: Crop, answer: Solution, mirrored: Solution) -> float:
+        return 0.9 * DOUBTFUL if abs(crop.angle) > HANGING else mirror_gap(crop, answer, mirrored)
+
+    monkeypatch.setattr(face_solver, "mirror_gap", sure_of_what_hangs)
+    found = found_by_mistake(neck, replace(neck, angle=164.0))
     assert np.linalg.norm(found - truth, axis=1).mean() < 0.05 * inter_ocular(truth)
 
 

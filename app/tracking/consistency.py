@@ -16,6 +16,8 @@ DOUBTFUL = 0.02
 crops of their own with ``ldeq-s``, and for 98 % of them upside down."""
 CONVINCING = 0.6
 """Share of the best gap so far that a crop beside the detector's must stay below."""
+HANGING = 90.0
+"""Degrees by which a crop is turned beyond which it is rare that it is right."""
 GROWTH, SHIFT = 1.6, 0.5
 """Of such crops: the side over that of the detector's, and how far they are moved, in sides of their own."""
 

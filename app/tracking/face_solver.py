@@ -15,7 +15,7 @@ from app.core.frame import Frame
 from app.core.modes import FILTERS, Mode
 from app.core.settings import TrackingSettings
 from app.tracking.background_worker import BackgroundWorker
-from app.tracking.consistency import CONVINCING, DOUBTFUL, mirror_gap
+from app.tracking.consistency import CONVINCING, DOUBTFUL, HANGING, mirror_gap
 from app.tracking.smoothing import FaceSmoother, make_filter
 from app.tracking.stages import StageTimes
 from app.tracking.tracker import Policy, Track, centred_crop
@@ -271,12 +271,14 @@ class FaceSolver:
 
         What the network makes of a face turned by 90 or 180 degrees it does not make of its mirror image: of 513 such
         crops of the validation faces none is more consistent than the upright one, while in 11 of them the network is
-        surer of itself.
+        surer of itself. Few faces hang, so one that seems to is believed only where no upright crop beside it shows a
+        face as well.
         """
         gap, crop, answer = self._consistency(image, crops, answers, times)
-        if gap > DOUBTFUL and beside:
+        hangs = abs(crop.angle) > HANGING
+        if beside and (hangs or gap > DOUBTFUL):
             found = self._consistency(image, beside, self._solve_cold(image, beside, times), times)
-            if found[0] < CONVINCING * gap:
+            if found[0] < (min(gap, DOUBTFUL) if hangs else CONVINCING * gap):
                 return found[1:]
         return crop, answer
 

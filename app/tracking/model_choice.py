@@ -1,7 +1,7 @@
 """Which of the shipped models a computer runs, and how: the most exact way that keeps up with a camera.
 
 First comes ``ldeq-s``, then ``ldeq-s`` with a cell of 8 bits, whose error is 0.1 to 0.2 % larger, then ``ldeq-xs``,
-whose error is 6 % larger. Whole frames are measured, once: the results are kept in the user's cache folder until the
+whose error is 3 % larger. Whole frames are measured, once: the results are kept in the user's cache folder until the
 engine, the device, the threads, a library or the weights change.
 """
 
