@@ -208,7 +208,7 @@ def test_the_doctor_says_which_is_fastest_and_by_how_much(monkeypatch: pytest.Mo
         monkeypatch.setattr(f"{module}.candidates", lambda: ("onnx", "openvino"))
     assert "next start" in says()
     choice.open_fastest(read_card(DEFAULT_WEIGHTS), 1, opener([]))
-    assert re.match(r"openvino, on the CPU with 1 threads \(onnx \d+\.\d ms, openvino \d+\.\d ms", says())
+    assert re.match(r"openvino, on the CPU with 1 thread \(onnx \d+\.\d ms, openvino \d+\.\d ms", says())
 
 
 CARD = Cuda("RTX 4060, driver for CUDA 12.8", (EngineName.ONNX, EngineName.TORCH_F32, EngineName.TORCH))

@@ -11,11 +11,11 @@ from pathlib import Path
 import cv2
 import pytest
 
-import model.engine.open
 from app.cli import main as cli
 from app.core.version import VERSION
 from app.lab.flicker.page import page
 from app.lab.flicker.plots import Picture, Spot
+from app.tracking import engine
 from model.config import LdeqConfig
 from model.weights import WeightsCard, write_card
 from tests.fakes import SquareEngine
@@ -42,7 +42,7 @@ def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(b"not read")
     write_card(WeightsCard(path, LdeqConfig(name="tiny", crop_scale=1.5), {path.name: "c0ffee"}, {}))
-    monkeypatch.setattr(model.engine.open, "open_engine", lambda *_: SquareEngine())
+    monkeypatch.setattr(engine, "open_engine", lambda *_: SquareEngine())
     return path
 
 
