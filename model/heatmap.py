@@ -1,4 +1,4 @@
-"""From heatmaps to points: the decode of LDEQ, for numpy arrays and torch tensors alike."""
+"""From heatmaps to points, the decode of LDEQ, and to the mirror image's heatmaps; for numpy and torch alike."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace, device
 from numpy.typing import NDArray
+
+from model.topology import mirror_map
 
 MASS_FLOOR = 1e-4
 """Added to the heatmap mass before dividing, as in the released decode."""
@@ -50,6 +52,25 @@ def decode(heatmaps: Any, half_pixel: bool) -> tuple[Any, Any]:
     offset = positions - means[..., None]
     variance = xp.sum(xp.sum(marginals * offset * offset, axis=-1) / mass, axis=-1)
     return means, xp.sqrt(variance / 2)
+
+
+def mirrored(heatmaps: Any) -> Any:
+    """Return the heatmaps (n, landmarks, h, h) of a picture as those of its mirror image."""
+    xp = array_namespace(heatmaps)
+    return xp.flip(xp.take(heatmaps, _mirror_order(xp, heatmaps.shape[1], device(heatmaps)), axis=1), axis=-1)
+
+
+def mirrored_mean(heatmaps: Any, of_mirrored: Any) -> Any:
+    """Return the mean of the heatmaps of a picture and of its mirror image, both (n, landmarks, h, h)."""
+    mean = heatmaps + mirrored(of_mirrored)
+    mean /= 2  # in place: each new array of this size costs as much as the arithmetic
+    return mean
+
+
+@cache
+def _mirror_order(xp: Any, count: int, place: Any) -> Any:
+    """Return the mirror map of a scheme of ``count`` points as an array on a device."""
+    return xp.asarray(mirror_map(count), device=place)
 
 
 def _marginals(heatmaps: Any) -> Any:

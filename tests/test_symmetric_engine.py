@@ -19,9 +19,10 @@ from model.config import LdeqConfig
 from model.engine.base import Asynchronous, Engine
 from model.engine.names import Device, EngineName
 from model.engine.open import open_engine
-from model.engine.symmetric import mirrored, one_sided, symmetric_engine
+from model.engine.symmetric import one_sided, symmetric_engine
 from model.errors import ModelError
 from model.geometry import Crop
+from model.heatmap import mirrored
 from model.rwr.batch import solve_batch
 from model.rwr.cold import cold_solutions
 from model.rwr.recurrence import Recurrence

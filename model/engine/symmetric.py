@@ -11,17 +11,16 @@ runs on twice as many crops.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, device
+from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
 from model.config import LdeqConfig
 from model.engine.base import Asynchronous, Engine, State
 from model.errors import ModelError
-from model.topology import mirror_map
+from model.heatmap import mirrored, mirrored_mean
 
 
 class SymmetricEngine:
@@ -63,9 +62,7 @@ class SymmetricEngine:
         xp, count = array_namespace(z), z.shape[0]
         both = self._engine.evaluate(_pairs(z, mirrored(z)), xp.reshape(u, (2 * count, -1, *u.shape[2:])))
         both = xp.reshape(both, (count, 2, *z.shape[1:]))
-        answer = both[:, 0, ...] + mirrored(both[:, 1, ...])
-        answer /= 2  # in place: each new array of this size costs as much as the arithmetic
-        return answer
+        return mirrored_mean(both[:, 0, ...], both[:, 1, ...])
 
     def decode(self, z: State) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
@@ -93,18 +90,6 @@ def symmetric_engine(engine: Engine) -> SymmetricEngine:
 def one_sided(engine: Engine) -> Engine:
     """Return an engine that sees a crop only as it is: the one inside a symmetric engine, any other itself."""
     return engine.one_sided if isinstance(engine, SymmetricEngine) else engine
-
-
-def mirrored(z: State) -> State:
-    """Return the heatmaps (n, k, h, h) of a crop as those of its mirror image."""
-    xp = array_namespace(z)
-    return xp.flip(xp.take(z, _order(xp, z.shape[1], device(z)), axis=1), axis=-1)
-
-
-@cache
-def _order(xp: Any, count: int, place: Any) -> Any:
-    """Return the mirror map of a scheme of ``count`` points as an array on a device."""
-    return xp.asarray(mirror_map(count), device=place)
 
 
 def _pairs(first: Any, second: Any) -> Any:

@@ -141,11 +141,6 @@ def align(heatmaps: Tensor, labels: Tensor, weights: Tensor, noise: Noise, setti
     return torch.where(stays[..., None], labels, moved)
 
 
-def mirrored_mean(heatmaps: Tensor, of_mirrored: Tensor, mirror: Tensor) -> Tensor:
-    """Average the heatmaps of a picture and of its mirror image, both (n, k, h, h); ``mirror`` maps the points."""
-    return (heatmaps + of_mirrored[:, mirror].flip(3)) / 2
-
-
 def read_points(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
     """Decode for :func:`fit_noise`: points (n, k, 2) and spread (n, k) in crop units."""
     points, spread = decode(heatmaps, half_pixel=True)

@@ -14,9 +14,10 @@ from torch import Tensor
 from model.array_files import read_arrays
 from model.errors import ModelError
 from model.files import open_whole
+from model.heatmap import mirrored_mean
 from model.network import Ldeq
-from model.topology import REGIONS, eye_corners, inter_ocular, mirror_map, region_points
-from model.training.alignment import AlignmentSettings, Noise, align, fit_noise, mirrored_mean, read_points
+from model.topology import REGIONS, eye_corners, inter_ocular, region_points
+from model.training.alignment import AlignmentSettings, Noise, align, fit_noise, read_points
 from model.training.data import Faces
 from model.training.frozen import cold_heatmaps, from_crop, plain_crops
 
@@ -112,8 +113,7 @@ def mirrored_heatmaps(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> t
     """
     config = model.config
     crops, labels = plain_crops(faces.images[chosen], faces.landmarks[chosen], size, config.crop_scale)
-    mirror = torch.as_tensor(mirror_map(config.landmarks), device=crops.device)
-    return mirrored_mean(cold_heatmaps(model, crops), cold_heatmaps(model, crops.flip(3)), mirror), labels
+    return mirrored_mean(cold_heatmaps(model, crops), cold_heatmaps(model, crops.flip(3))), labels
 
 
 def mirrored_points(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from model.heatmap import mirrored as mirrored_heatmaps
 from model.repair.network import Summary
 from model.topology import mirror_map
 
@@ -60,7 +61,7 @@ def mirror(seen: Summary, landmarks: Tensor, counts: Tensor, mirrored: Tensor) -
         return torch.where(mirrored.view(-1, *[1] * (same.ndim - 1)), changed, same)
 
     whole = Summary(
-        where(seen.maps[:, order].flip(3), seen.maps),
+        where(mirrored_heatmaps(seen.maps), seen.maps),
         where(turned(seen.points), seen.points),
         where(seen.spread[:, order], seen.spread),
         where(seen.present[:, order], seen.present),
