@@ -202,13 +202,12 @@ class EventLog:
             RecordingError: it cannot be written.
         """
         values = {"time": event.time, "row": event.row, "frame": event.frame, "kind": event.kind, **event.data}
-        line = json.dumps(values, ensure_ascii=False)
         try:
-            line.encode()
+            line = json.dumps(values, ensure_ascii=False).encode()
         except UnicodeEncodeError:  # it names a file whose name is not text
-            line = json.dumps(values)
+            line = json.dumps(values).encode()
         try:
-            self._file.write(f"{line}\n".encode())
+            self._file.write(line + b"\n")
         except OSError as error:
             raise failure(self._path, error) from error
 
