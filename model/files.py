@@ -61,6 +61,22 @@ def is_file(path: Path) -> bool:
         return False
 
 
+def is_there(path: Path) -> bool:
+    """Return whether there is a file or folder; False likewise: writing there will say why."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder; False likewise."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
+
+
 def is_device(path: Path) -> bool:
     """Return whether ``path`` is there and neither a file nor a folder: a device, a pipe or a socket."""
     try:

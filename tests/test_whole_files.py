@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.core.errors import RecordingError
-from app.core.files import check_writable, is_folder, is_there, make_folder, unique_path, write_json
+from app.core.files import check_writable, make_folder, unique_path, write_json
 from app.core.text_table import table
 from app.media.outputs import OutputPlan
 from app.media.tables import open_table
@@ -19,6 +19,7 @@ from app.sessions import durability
 from app.sessions.durability import FolderSync, sync_files
 from app.sessions.form import is_session
 from model import files, json_files
+from model.files import is_folder, is_there
 from model.json_files import JsonError, from_plain, from_plain_exactly, read_json, read_object
 
 

@@ -27,22 +27,6 @@ _REASONS = {
 }
 
 
-def is_there(path: Path) -> bool:
-    """Return whether there is a file or folder; False where the system lets nobody look: writing there will say why."""
-    try:
-        return path.exists()
-    except OSError:  # no permission for a folder above, or a name that is too long
-        return False
-
-
-def is_folder(path: Path) -> bool:
-    """Return whether there is a folder; see :func:`is_there`."""
-    try:
-        return path.is_dir()
-    except OSError:
-        return False
-
-
 def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = None) -> Path:
     """Return a path in ``folder`` that does not exist yet: ``stem-20260131-142501.mp4``, then ``...-2.mp4``.
 
@@ -54,7 +38,7 @@ def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = Non
     """
     name = f"{stem}-{(now or datetime.now()):%Y%m%d-%H%M%S}"
     path, count = folder / f"{name}{suffix}", 1
-    while is_there(path):
+    while files.is_there(path):
         count += 1
         path = folder / f"{name}-{count}{suffix}"
     return path
@@ -158,7 +142,7 @@ def check_new_folder(folder: Path) -> None:
 
 def nearest_folder(path: Path) -> Path:
     """Return the nearest folder above ``path``, or itself, that exists."""
-    while not is_there(path) and path != path.parent:
+    while not files.is_there(path) and path != path.parent:
         path = path.parent
     return path
 

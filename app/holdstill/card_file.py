@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import UserError
-from app.core.files import is_there, make_folder, write_json
+from app.core.files import make_folder, write_json
 from app.holdstill.card import Card
+from model.files import is_there
 from model.json_files import JsonError, from_plain, read_object, to_plain
 from model.topology import POINTS, REGIONS
 

@@ -14,21 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.core.files import (
-    check_folder,
-    check_new_folder,
-    check_writable,
-    failure,
-    is_folder,
-    is_there,
-    nearest_folder,
-)
+from app.core.files import check_folder, check_new_folder, check_writable, failure, nearest_folder
 from app.core.frame import FrameResult
 from app.media.clock import FileClock, RecordingClock, SourceTiming, Timeline
 from app.media.overlay import draw_overlay
 from app.media.streams import StreamCopy
 from app.media.tables import TABLE_SUFFIXES, LandmarkTable, open_table
 from app.media.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
+from model.files import is_folder, is_there
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
 JPEG_QUALITY = 95

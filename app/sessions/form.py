@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import UserError
-from app.core.files import check_new_folder, is_there, make_folder, write_json
-from model.files import sync_folder
+from app.core.files import check_new_folder, make_folder, write_json
+from model.files import is_file, sync_folder
 from model.json_files import JsonError, read_json
 
 SESSION_KIND = "ldeq-live session"
@@ -49,7 +49,7 @@ class SessionError(UserError):
 
 def is_session(folder: Path) -> bool:
     """Return whether ``folder`` is a session."""
-    return is_there(folder / METADATA) and (folder / METADATA).is_file()
+    return is_file(folder / METADATA)
 
 
 def read_form(path: Path, kind: str) -> dict[str, Any]:

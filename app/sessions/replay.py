@@ -13,7 +13,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.files import is_there
 from app.core.frame import Frame, FrameResult
 from app.core.presets import preset_of
 from app.core.settings import SHIPPED, EngineSettings, TrackingSettings
@@ -26,6 +25,7 @@ from app.sessions.take import Take
 from app.sessions.take_writer import TakeWriter
 from app.sessions.writer import TABLES
 from model.errors import ModelError
+from model.files import is_there
 from model.weights import sha256
 
 AS_RECORDED = "as-recorded"

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.files import is_there
 from app.core.settings import TrackingSettings
 from app.core.version import VERSION
 from app.sessions.estimates import read_estimates
@@ -33,6 +32,7 @@ from app.sessions.metadata import EngineFacts, SessionMetadata, facts_from, now,
 from app.sessions.take import Take
 from app.sessions.video import SessionVideo
 from app.sources.video import VideoSource
+from model.files import is_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,7 @@ class Session:
             SessionError: if none has that name, or none that can be used.
         """
         path = self.folder / REPLAYS / name / REPLAY_METADATA
-        if Path(name).name != name or not is_there(path):
+        if Path(name).name != name or not is_file(path):
             known = ", ".join(self.take_names)
             raise SessionError(f"{self.folder} has no take named {name}; it has {known}.")
         facts: ReplayFacts = facts_from(ReplayFacts, read_form(path, REPLAY_KIND), path)
