@@ -355,14 +355,12 @@ class LivePresenter:
         """Run another model; what plays starts again with it."""
         if self._model_recorded():
             return
-        state = self.session.state
         self.choose(model=model)
         self.model.choose(model)
-        if state.tracking.ghcu and not self.model.ghcu_found:
+        if self.session.state.tracking.ghcu and not self.model.ghcu_found:
             self.change_tracking(lambda tracking: replace(tracking, ghcu=False))
             self.say(f"Covered points are not repaired any more: there is no GHCU for {self.model.name}.")
-        if state.active:
-            self.session.play(state.source)
+        self._play_anew()
 
     def _choose_symmetric(self, on: bool) -> None:
         """Let the model see each face mirrored as well, or not; what plays starts again with it."""
@@ -370,8 +368,13 @@ class LivePresenter:
             return
         self.choose(symmetric=on)
         self.model.choose_symmetric(on)
-        if self.session.state.active:
-            self.session.play(self.session.state.source)
+        self._play_anew()
+
+    def _play_anew(self) -> None:
+        """Start what plays again, if anything does, with the model that was chosen."""
+        state = self.session.state
+        if state.active:
+            self.session.play(state.source)
 
     def _model_recorded(self) -> bool:
         """Whether a recording holds the model as it is; says so."""
