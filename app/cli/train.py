@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from app.core.files import make_folder
 from model.errors import ModelError
 
 if TYPE_CHECKING:
+    from model.config import LdeqConfig
     from model.training.data import Faces
     from model.training.loop import Validate
     from model.training.recipe import Recipe
@@ -166,19 +167,16 @@ def _take_further(args: argparse.Namespace) -> tuple[Path, Faces]:
     from model.training.whole import REFINED, from_finished
 
     recipe = continuation_for(args.recipe, args.minutes)
-    init = args.init or args.out / REFINED / f"{recipe.model.name}.safetensors"
     with _workshop(args, (REFINED,), (recipe,)) as shop:
-        return from_finished(shop, recipe, init, FACE_MESH), shop.faces
+        return from_finished(shop, recipe, _own_weights(args, recipe), FACE_MESH), shop.faces
 
 
 def _make_lighter(args: argparse.Namespace) -> tuple[Path, Faces]:
     from app.core.places import TEACHER_WEIGHTS
     from model.training.recipe import lightening_for
-    from model.training.whole import BEGUN, REFINED, lightened_from
-    from model.weights import read_card
+    from model.training.whole import REFINED, lightened_from
 
-    begins_light = args.init is not None and read_card(args.init).config.light
-    if begins_light or (args.resume and not (args.out / BEGUN).exists()):
+    if _goes_further(args, lambda config: config.light):
         return _take_further(args)
     recipe = lightening_for(args.recipe, args.minutes)
     with _workshop(args, (REFINED,), (recipe,)) as shop:
@@ -188,14 +186,13 @@ def _make_lighter(args: argparse.Namespace) -> tuple[Path, Faces]:
 def _make_narrower(args: argparse.Namespace) -> tuple[Path, Faces]:
     from app.core.places import DEFAULT_WEIGHTS
     from model.training.recipe import narrowing_for
-    from model.training.whole import BEGUN, REFINED, narrowed_from
-    from model.weights import read_card
+    from model.training.whole import REFINED, narrowed_from
 
     recipe = narrowing_for(args.recipe, args.minutes)
-    begins_narrow = args.init is not None and read_card(args.init).config.widths == recipe.model.widths
-    further = begins_narrow or (args.resume and not (args.out / BEGUN).exists())
-    teacher = DEFAULT_WEIGHTS if further else _teacher(args, recipe, DEFAULT_WEIGHTS)
-    init = args.init or args.out / REFINED / f"{recipe.model.name}.safetensors" if further else None
+    if _goes_further(args, lambda config: config.widths == recipe.model.widths):
+        teacher, init = DEFAULT_WEIGHTS, _own_weights(args, recipe)
+    else:
+        teacher, init = _teacher(args, recipe, DEFAULT_WEIGHTS), None
     with _workshop(args, (REFINED,), (recipe,)) as shop:
         return narrowed_from(shop, recipe, teacher, init), shop.faces
 
@@ -208,6 +205,22 @@ MAKERS = {
 }
 """What makes the weights of a recipe; returns them and the faces."""
 RECIPES = tuple(MAKERS)
+
+
+def _goes_further(args: argparse.Namespace, is_own: Callable[[LdeqConfig], bool]) -> bool:
+    """Whether finished weights of the recipe's own kind are taken further, or a run that began so goes on."""
+    from model.training.whole import BEGUN
+    from model.weights import read_card
+
+    begins_so = args.init is not None and is_own(read_card(args.init).config)
+    return begins_so or (args.resume and not (args.out / BEGUN).exists())
+
+
+def _own_weights(args: argparse.Namespace, recipe: Recipe) -> Path:
+    """Return the finished weights that are taken further: those given, or what a run that goes on has made of them."""
+    from model.training.whole import REFINED
+
+    return args.init or args.out / REFINED / f"{recipe.model.name}.safetensors"
 
 
 def _teacher(args: argparse.Namespace, recipe: Recipe, usual: Path) -> Path:
