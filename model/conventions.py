@@ -1,4 +1,4 @@
-"""How 300W places its 68 points against the same points of WFLW.
+"""How people placed the points of WFLW and of 300W: how far right of what is seen, and one scheme against the other.
 
 Both schemes name the same features and place them differently: 300W's contour ends lie lower, its points on the inner
 lips nearer to the middle. A model of 98 points is therefore compared with labels of 300W
@@ -20,6 +20,9 @@ from model.errors import ModelError
 from model.files import open_whole
 from model.topology import LEFT_EYE_OUTER, LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER, RIGHT_EYE_OUTER_68, TO_68, eye_corners
 
+WFLW_SHIFT = 0.005
+"""How far right of what is seen the labels of WFLW lie, in inter-ocular distances; mirrored, they lie left of it. Their
+pixels are probably counted from the edge of the picture, ours from the centre of a pixel."""
 SHIFT_300W = 0.009
 """How far right of what is seen the labels of 300W lie, in inter-ocular distances. A network that learns from pictures
 and their mirror images places its points in between, because mirrored labels lie left. Measured on the training faces

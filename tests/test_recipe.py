@@ -16,12 +16,12 @@ from app.cli import train as train_command
 from app.core.errors import EXIT_BAD_INPUT
 from app.core.places import FACE_MESH
 from model.config import LdeqConfig
-from model.conventions import SHIFT_300W, moved_right, to_300w
+from model.conventions import SHIFT_300W, WFLW_SHIFT, moved_right, to_300w
 from model.errors import ModelError
 from model.network import Ldeq, Stem, normalise_image
 from model.topology import POINTS
 from model.training.augment import Augmentation
-from model.training.data import SEEN_ELSEWHERE, WFLW_SHIFT, Faces, load_faces
+from model.training.data import SEEN_ELSEWHERE, Faces, load_faces
 from model.training.face_mesh import published_encoder
 from model.training.recipe import Recipe, Stage, lightening_for, narrowing_for, recipe_for, recipes_for
 from model.training.relabel import LIFTED, relabelled

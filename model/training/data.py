@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.array_files import read_arrays
-from model.conventions import SHIFT_300W, moved_right, to_300w
+from model.conventions import SHIFT_300W, WFLW_SHIFT, moved_right, to_300w
 from model.errors import ModelError
 from model.topology import POINTS, TO_68
 
@@ -27,9 +27,6 @@ W300 = "300w"
 """Source of the faces with 68 points by people."""
 SEEN_ELSEWHERE = ("003749", "013828", "003189", "002010")
 """Pictures that are also in the WFLW test set, under other names; nothing is learned from them."""
-WFLW_SHIFT = 0.005
-"""How far right of what is seen the labels of WFLW lie, in inter-ocular distances; mirrored, they lie left of it. Their
-pixels are probably counted from the edge of the picture, ours from the centre of a pixel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class Faces:
         return Faces(self.images[own], landmarks, weights, self.sources[own.numpy()])
 
     def mirror_consistent(self) -> Faces:
-        """Return the faces with the labels of WFLW where their mirror images agree (:data:`WFLW_SHIFT`)."""
+        """Return the faces, those of WFLW with labels whose mirror images agree (less ``WFLW_SHIFT``)."""
         landmarks = self.landmarks.clone()
         own = torch.from_numpy(self.sources == WFLW)
         landmarks[own] = moved_right(landmarks[own], -WFLW_SHIFT)
