@@ -149,6 +149,9 @@ def test_names_that_no_file_can_have_do_not_exist(typed: str) -> None:
         ("/", "/"),
         ("rtsp://host/stream", "rtsp://host/stream"),
         ("rtsp://me:secret@cam.local:554/live?token=7", "rtsp://cam.local:554/live"),
+        ("rtsp://me:p@ss@word@10.0.0.7/live", "rtsp://10.0.0.7/live"),
+        ("https://host/@me/live", "https://host/@me/live"),
+        ("https://host?to=//me@host", "https://host"),
     ],
 )
 def test_labels(typed: str, label: str) -> None:

@@ -174,7 +174,8 @@ class StreamSpec:
     @property
     def label(self) -> str:
         """The address without what may be secret: user name, password and query."""
-        return re.sub(r"//[^/@]*@", "//", self.url).split("?", 1)[0]
+        # A password may hold an @ itself: as for FFmpeg, the last one before the path counts.
+        return re.sub(r"//[^/?#]*@", "//", self.url).split("?", 1)[0]
 
     @property
     def secret(self) -> bool:
