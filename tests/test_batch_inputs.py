@@ -84,6 +84,13 @@ def test_a_name_with_brackets_is_a_name_first(tree: Path) -> None:
     assert places(find_videos(["in/take[1].mp4"], tree / "out")) == ["take[1].mp4"]
 
 
+def test_a_pattern_may_follow_a_folder_with_brackets(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "in").rename(tree / "[in]")
+    assert places(find_videos(["[in]/*.mp4"], tree / "out")) == ["b.mp4"]
+    monkeypatch.chdir(tree / "[in]")
+    assert places(find_videos(["s*/*.mkv"], tree / "out")) == ["c.mkv"]
+
+
 def test_each_video_comes_once(tree: Path) -> None:
     (tree / "link.mp4").symlink_to(tree / "in" / "b.mp4")
     found = find_videos(["in/b.mp4", "in", "./in/../in/b.mp4", "link.mp4"], tree / "in" / "out")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from app.core.errors import UserError
+from app.core.files import nearest_folder
 from app.sessions.form import is_session
 from app.sources.spec import PathSpec
 
@@ -127,7 +128,8 @@ def _videos_of(word: str, outputs: Path, found: Inputs) -> Iterator[Video]:
     if not glob.has_magic(word):
         found.missing[word] = f"There is no file or folder {word}; check its name."
         return
-    for match in sorted(glob.glob(str(path), recursive=True)):
+    above = nearest_folder(path)  # whose name may have brackets, too
+    for match in sorted(glob.glob(os.path.join(glob.escape(str(above)), path.relative_to(above)), recursive=True)):
         path = Path(match)
         if path.is_dir():
             yield from _under(path, outputs, found, word)
