@@ -9,6 +9,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import PIL.Image
+import pillow_heif
 import pytest
 
 from app.core.errors import SourceError
@@ -73,6 +75,33 @@ def test_twelve_bits_in_sixteen_are_stretched(tmp_path: Path) -> None:
     image = read_picture(save(tmp_path / "a.png", ramp))
     assert image.max() == 255
     assert np.abs(image[..., 0] - ramp / 4095 * 255).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["a.pgm", "a.ppm", "a.jp2"])
+def test_twelve_bits_are_stretched_in_other_formats_too(tmp_path: Path, name: str) -> None:
+    ramp = np.linspace(0, 4095, 64, dtype=np.uint16)[None].repeat(64, axis=0)
+    picture = np.stack([ramp] * 3, axis=-1) if name == "a.ppm" else ramp
+    if name == "a.jp2":
+        save(tmp_path / name, picture)
+    else:
+        head = f"P{6 if picture.ndim == 3 else 5} 64 64 4095\n".encode()
+        (tmp_path / name).write_bytes(head + picture.astype(">u2").tobytes())
+    image = read_picture(tmp_path / name)
+    assert np.abs(image[..., 0] - ramp / 4095 * 255).max() <= 1
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_floating_point_from_0_to_1(tmp_path: Path, channels: int) -> None:
+    ramp = np.linspace(0, 1, 64, dtype=np.float32)[None, :, None].repeat(8, axis=0).repeat(channels, axis=2)
+    image = read_picture(save(tmp_path / "a.tiff", ramp.squeeze()))
+    assert np.abs(image - ramp * 255).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_values_of_unknown_range_are_refused_and_not_shown_black_or_white(tmp_path: Path, dtype: type) -> None:
+    PIL.Image.fromarray(np.linspace(0, 70_000, 64, dtype=dtype)[None].repeat(8, axis=0)).save(tmp_path / "a.tiff")
+    with pytest.raises(SourceError, match="cannot be read as a picture"):
+        open_picture(tmp_path / "a.tiff")
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tiff"])
@@ -161,8 +190,36 @@ def test_an_animation_of_a_size_that_none_has_is_an_error(tmp_path: Path) -> Non
         b"IEND": b"",
     }
     (tmp_path / "a.png").write_bytes(PNG + b"".join(chunk(kind, data) for kind, data in chunks.items()))
-    with pytest.raises(SourceError, match="as an animation"):
+    with pytest.raises(SourceError, match="too many pixels"):
         AnimationSource(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.png"])
+def test_a_picture_that_is_too_large_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    pillow_heif.register_heif_opener()
+    PIL.Image.new("RGB", (128, 128)).save(tmp_path / name)
+    monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 1000)
+    if name == "a.png":
+        monkeypatch.setattr(cv2, "imdecode", lambda *_: (_ for _ in ()).throw(cv2.error("too large")))
+    with pytest.raises(SourceError, match=f"{name} has too many pixels"):
+        read_picture(tmp_path / name)
+    (tmp_path / "cut.heic").write_bytes((tmp_path / name).read_bytes()[:40])
+    with pytest.raises(SourceError, match="cannot be read as a picture"):
+        read_picture(tmp_path / "cut.heic")
+
+
+def test_a_picture_for_which_there_is_no_memory_is_not_called_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    path = save(tmp_path / "a.png", np.zeros((8, 8, 3), np.uint8))
+    monkeypatch.setattr(cv2, "imdecode", no_memory)
+    with pytest.raises(SourceError, match="too many pixels"):
+        read_picture(path)
 
 
 def test_close_ends_the_sequence(tmp_path: Path) -> None:

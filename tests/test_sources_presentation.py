@@ -192,6 +192,26 @@ def test_ordinary_pictures_are_not_adapted(tmp_path: Path) -> None:
     assert source.info.remark == ""
 
 
+@pytest.mark.parametrize("pixels", ["rgba", "yuva444p10le"])
+def test_transparent_parts_of_a_video_are_white(tmp_path: Path, pixels: str) -> None:
+    picture = np.zeros((32, 64, 4), np.uint8)
+    picture[:, 32:] = (200, 100, 0, 255)
+    frames = [av.VideoFrame.from_ndarray(picture, format="rgba").reformat(format=pixels) for _ in range(2)]
+    source = VideoSource(write_frames(tmp_path / "a.mov", frames, "png" if pixels == "rgba" else "prores_ks"))
+    assert source.info.adaptations == (Adaptation.FLATTENED,)
+    for frame in read_all(source):
+        assert (frame.image[:, :24] == 255).all()
+        assert np.abs(frame.image[:, 40:].astype(int) - [200, 100, 0]).max() <= 4
+
+
+def test_an_opaque_video_with_an_alpha_channel_is_shown_as_it_is(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (32, 64, 4), np.uint8)
+    picture[..., 3] = 255
+    source = VideoSource(write_frames(tmp_path / "a.mov", [av.VideoFrame.from_ndarray(picture, format="rgba")], "png"))
+    assert source.info.adaptations == ()
+    np.testing.assert_array_equal(read_all(source)[0].image, picture[..., :3])
+
+
 def test_the_remark_is_one_sentence() -> None:
     everything = adaptation_remark(tuple(Adaptation))
     assert everything.startswith("Pictures were turned upright, ")

@@ -16,7 +16,8 @@ from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources.base import Adaptation, SourceInfo, adaptation_remark
 from app.sources.content import PNG
-from app.sources.picture_files import flatten, open_image, orientation_of, turn
+from app.sources.picture_files import TOO_MANY_PIXELS, has_too_many_pixels, open_image, orientation_of, turn
+from app.sources.presentation import flatten
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -50,6 +51,8 @@ class AnimationSource:
             self._done = {Adaptation.TURNED} if self._orientation != 1 else set()
             first = self._picture(0)
         except Exception as error:  # whatever Pillow raises for damaged files
+            if has_too_many_pixels(getattr(self, "_data", b""), error):
+                raise SourceError(TOO_MANY_PIXELS.format(path)) from error
             raise SourceError(f"{path} cannot be read as an animation; it may be damaged.") from error
         self._times = [0.0, *itertools.accumulate(durations)]
         self._next = 0

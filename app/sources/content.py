@@ -8,9 +8,9 @@ from pathlib import Path
 PNG = b"\x89PNG\r\n\x1a\n"
 TIFF = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _JPEG = b"\xff\xd8\xff"
-_JPEG_2000 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
+JPEG_2000 = (b"\x00\x00\x00\x0cjP  ", b"\xff\x4f\xff\x51")
 _ICON = b"\x00\x00\x01\x00"
-_NETPBM = tuple(f"P{number}{space}".encode() for number in range(1, 8) for space in " \n\r\t#")
+NETPBM = tuple(f"P{number}{space}".encode() for number in range(1, 8) for space in " \n\r\t#")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"avif"})
 """Brands of still pictures; a sequence of HEVC is a video to FFmpeg."""
 _AVIF_SEQUENCE = b"avis"
@@ -52,7 +52,7 @@ def content_of(path: Path) -> Content | None:
         return Content.ANIMATION
     if (
         is_heif(head)
-        or head.startswith((*TIFF, *_JPEG_2000, *_NETPBM, _ICON))
+        or head.startswith((*TIFF, *JPEG_2000, *NETPBM, _ICON))
         or (head[:2] == b"BM" and not any(head[6:10]))
     ):
         return Content.PICTURE

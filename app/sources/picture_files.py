@@ -13,17 +13,21 @@ from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.sources.base import Adaptation
-from app.sources.content import PNG, TIFF, is_heif
+from app.sources.content import JPEG_2000, NETPBM, PNG, TIFF, is_heif
 from app.sources.opencv import cv2, quiet_opencv
-from app.sources.presentation import UsedBits
+from app.sources.presentation import UsedBits, flatten
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 _ORIENTATION = 0x0112
 """EXIF's tag: 1 is upright, 2 to 8 are the other ways in which a picture may be turned and mirrored."""
+_WIDE_MODES = ("F", "I")
+"""Pillow's names for values of 32 bits: of unknown range, so that they would come out black or white."""
 _STORED = "original_orientation"
 """Where pillow-heif keeps the EXIF orientation."""
+
+TOO_MANY_PIXELS = "{} has too many pixels to be read here; make it smaller."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,7 +73,9 @@ def load_picture(path: Path, bits: UsedBits | None = None) -> Picture:
             warnings.simplefilter("ignore")  # Pillow warns of damaged tags that the picture does without
             picture = None if is_heif(data[:64]) else _by_opencv(data, bits or UsedBits())
             picture = picture or _by_pillow(data)
-    except Exception:  # whatever OpenCV and Pillow raise for damaged or unknown files
+    except Exception as error:  # whatever OpenCV and Pillow raise for damaged or unknown files
+        if has_too_many_pixels(data, error):
+            raise SourceError(TOO_MANY_PIXELS.format(path)) from error
         picture = None
     if picture is None or picture.image.size == 0:
         raise SourceError(f"{path} cannot be read as a picture; it may be damaged or in an unknown format.")
@@ -89,15 +95,6 @@ def picture_size(path: Path) -> tuple[int, int] | None:
     except Exception:  # whatever Pillow raises for damaged or unknown files
         return None
     return (height, width) if turned else (width, height)
-
-
-def flatten(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
-    """Return (h, w, 4) RGBA as RGB on white, and whether any of it was transparent."""
-    rgb, alpha = image[..., :3], image[..., 3:]
-    if (alpha == 255).all():
-        return rgb, False
-    share = alpha.astype(np.float32) / 255
-    return np.rint(rgb * share + 255 * (1 - share)).astype(np.uint8), True
 
 
 def turn(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
@@ -124,6 +121,21 @@ def open_image(data: bytes) -> Image:
     # Of damaged files Pillow tells with warnings what it could not read; they are none of the person's business.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     return PIL.Image.open(io.BytesIO(data))
+
+
+def has_too_many_pixels(data: bytes, error: Exception) -> bool:
+    """Whether a picture could not be read for its size: for lack of memory, or beyond what OpenCV and Pillow take."""
+    import PIL.Image
+
+    if isinstance(error, MemoryError):
+        return True
+    try:
+        open_image(data).close()
+    except PIL.Image.DecompressionBombError:
+        return True
+    except Exception:  # damaged or unknown, whatever Pillow raises for that
+        return False
+    return False
 
 
 def orientation_of(image: Image, data: bytes) -> int:
@@ -170,6 +182,8 @@ def _by_pillow(data: bytes) -> Picture | None:
         orientation = orientation_of(opened, data)
         turned = orientation != 1 or (_STORED in opened.info and _is_turned_by_heif(data))
         pages = int(getattr(opened, "n_frames", 1))
+        if opened.mode in _WIDE_MODES:
+            return None
         image, transparent = flatten(np.asarray(opened.convert("RGBA"), np.uint8))
     done = [Adaptation.TURNED] * turned + [Adaptation.FLATTENED] * transparent
     return Picture(np.ascontiguousarray(turn(image, orientation)), _ordered(done), pages - 1)
@@ -204,12 +218,16 @@ def _has_more_than_rgb8(data: bytes) -> bool:
         return bool(data[20] & 0x10)
     if data[8:16] == b"WEBPVP8L":
         return bool(data[24] & 0x10)
-    return data.startswith(TIFF)
+    return data.startswith((*TIFF, *JPEG_2000, *NETPBM))
 
 
 def _plain_rgb(image: NDArray[Any], bits: UsedBits) -> tuple[NDArray[np.uint8] | None, list[Adaptation]]:
-    """Convert the result of ``IMREAD_UNCHANGED`` to RGB; None for floating point and other unsupported formats."""
+    """Convert the result of ``IMREAD_UNCHANGED`` to RGB; None for values whose range is not known."""
     done = []
+    if image.dtype.kind == "f":
+        if not (image.min(initial=0) >= 0 and image.max(initial=0) <= 1):  # also where some are no numbers
+            return None, []
+        image = np.rint(image * 255).astype(np.uint8)
     if image.ndim == 2:
         image = image[..., None]
     channels = image.shape[2]

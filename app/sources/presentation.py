@@ -8,6 +8,7 @@ frame that was sought is the same as one that was reached by reading; only the n
 - HDR (PQ and HLG): FFmpeg's ``lut3d`` with the table of :func:`tone_mapping`. The FFmpeg inside PyAV has no ``zscale``,
   without which ``tonemap`` has no linear light to work on, and the table of ``scale`` takes seconds to compute.
 - Fewer bits than the format holds, as infrared and depth cameras deliver: see :class:`UsedBits`.
+- Transparent pixels: put on white.
 - Pixels that are not square: the shorter side of the pixel is stretched, so no detail is lost.
 - Rotation and mirroring: the display matrix.
 """
@@ -105,7 +106,10 @@ class Presentation:
             name = "pq" if frame.color_trc == _PQ else "hlg"
             frame = self._filtered(name, frame.reformat(format="gbrp10le", threads=1))
             self._done.add(Adaptation.TONE_MAPPED)
-        image = _square(_rgb(frame), self._aspect)
+        image, transparent = _rgb(frame)
+        if transparent:
+            self._done.add(Adaptation.FLATTENED)
+        image = _square(image, self._aspect)
         if image.shape[:2] != (frame.height, frame.width):
             self._done.add(Adaptation.SQUARE_PIXELS)
         if matrix is not None and matrix != (1, 0, 0, 1):
@@ -258,11 +262,23 @@ def _values(frame: VideoFrame, packed: int) -> list[NDArray[np.uint16]]:
     return values
 
 
-def _rgb(frame: VideoFrame) -> NDArray[np.uint8]:
+def flatten(image: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], bool]:
+    """Return (h, w, 4) RGBA as RGB on white, and whether any of it was transparent."""
+    rgb, alpha = image[..., :3], image[..., 3:]
+    if (alpha == 255).all():
+        return rgb, False
+    share = alpha.astype(np.float32) / 255
+    return np.rint(rgb * share + 255 * (1 - share)).astype(np.uint8), True
+
+
+def _rgb(frame: VideoFrame) -> tuple[NDArray[np.uint8], bool]:
+    """Return the picture on white, and whether any of it was transparent."""
     options: dict[str, Any] = {"threads": 1}  # or every picture would start and end one thread per core
     if frame.colorspace == _UNSPECIFIED and frame.height >= _HD_HEIGHT:
         options["src_colorspace"] = Colorspace.ITU709  # as players treat untagged HD; swscale would take BT.601
-    return np.asarray(frame.to_ndarray(format="rgb24", **options), np.uint8)
+    if any(component.is_alpha for component in frame.format.components):
+        return flatten(np.asarray(frame.to_ndarray(format="rgba", **options), np.uint8))
+    return np.asarray(frame.to_ndarray(format="rgb24", **options), np.uint8), False
 
 
 def _pixel_aspect(stream: VideoStream) -> Fraction:
