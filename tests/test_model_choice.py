@@ -16,7 +16,7 @@ from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import SHIPPED, EngineSettings, ModelChoice, TrackingSettings
 from app.gui.live.presenters import model as model_in_use
 from app.gui.live.presenters.model import ModelInUse
-from app.gui.live.presenters.remembered import Remembered
+from app.gui.live.presenters.remembered import Memory
 from app.tracking import model_choice
 from app.tracking.model_choice import CAMERA_MILLISECONDS, automatic_model
 from model.engine.names import Device, EngineName
@@ -184,28 +184,36 @@ def test_a_model_and_weights_exclude_each_other(command: list[str], capsys: pyte
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_the_window_starts_with_the_model_that_was_chosen_in_it(small: Path, there: bool) -> None:
+def test_the_window_starts_with_the_model_that_was_chosen_in_it(small: Path, tmp_path: Path, there: bool) -> None:
     if not there:
         small.unlink()
+    memory = Memory(tmp_path / "window.json")
+    memory.update(model=ModelChoice.LDEQ_XS)
+    memory.close()
 
     def of(*options: str) -> ModelInUse:
         args = cli._parser("live").parse_args(["live", *options])
-        return live.model_in_use(args, live.with_options(Remembered(model=ModelChoice.LDEQ_XS), args))
+        settings = live.live_settings(args, memory)
+        assert settings.model.choice in (settings.chosen.model, None) or not there
+        return settings.model
 
     assert of().choice == (ModelChoice.LDEQ_XS if there else ModelChoice.AUTO)
+    assert of("--model", "auto").choice == ModelChoice.AUTO
     assert of("--model", "ldeq-s").choice == ModelChoice.LDEQ_S
     assert of("--model", "ldeq-xs").engine.weights == small
     own = of("--weights", "own.safetensors")
     assert (own.choice, own.name) == (None, "own")
 
 
-def test_a_symmetric_model_is_remembered_and_the_command_line_wins() -> None:
+def test_a_symmetric_model_is_remembered_and_the_command_line_wins(tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "window.json")
+
     def of(remembered: bool, *options: str) -> bool:
         args = cli._parser("live").parse_args(["live", *options])
-        chosen = Remembered(symmetric=remembered)
-        model = live.model_in_use(args, chosen)
-        assert live.with_options(chosen, args).symmetric == model.symmetric
-        return model.symmetric
+        memory.update(symmetric=remembered)
+        settings = live.live_settings(args, memory)
+        assert settings.chosen.symmetric == settings.model.symmetric
+        return settings.model.symmetric
 
     assert [of(False), of(True), of(False, "--symmetric"), of(True, "--symmetric")] == [False, True, True, True]
 

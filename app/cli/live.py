@@ -21,7 +21,8 @@ from app.sources.spec import PathSpec, parse_source
 
 if TYPE_CHECKING:
     from app.gui.live.presenters.model import ModelInUse
-    from app.gui.live.presenters.remembered import Remembered
+    from app.gui.live.presenters.remembered import Memory, Remembered
+    from app.gui.live.presenters.settings import LiveSettings
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -93,18 +94,11 @@ def run(args: argparse.Namespace) -> int:
         ModelError: for weights that are not there.
     """
     from app.gui.display import window_problem
-    from app.gui.live.presenters.remembered import Memory, Remembered, default_path
-    from app.gui.live.presenters.settings import LiveSettings
+    from app.gui.live.presenters.remembered import Memory, default_path
     from model.weights import read_card
 
     memory = None if args.forget else Memory(default_path())
-    chosen = memory.current if memory is not None else Remembered()
-    settings = LiveSettings(
-        chosen=with_options(chosen, args),
-        realtime_loop=args.loop,
-        model=model_in_use(args, chosen),
-        note=memory.note if memory is not None else "",
-    )
+    settings = live_settings(args, memory)
     if args.source is not None:
         check_source(args.source)
     read_card(settings.model.engine.weights)
@@ -116,15 +110,29 @@ def run(args: argparse.Namespace) -> int:
     return run_window(settings, memory)
 
 
-def model_in_use(args: argparse.Namespace, chosen: Remembered) -> ModelInUse:
-    """Return the weights of the command line, otherwise the chosen model, as long as its weights are there.
+def live_settings(args: argparse.Namespace, memory: Memory | None) -> LiveSettings:
+    """Return how the window starts: as it was left, except for what the command line says.
 
     Raises:
         UserError: for values that cannot be used.
     """
+    from app.gui.live.presenters.remembered import Remembered
+    from app.gui.live.presenters.settings import LiveSettings
+
+    chosen = with_options(Remembered() if memory is None else memory.current, args)
+    return LiveSettings(
+        chosen=chosen,
+        realtime_loop=args.loop,
+        model=_model_in_use(args, chosen),
+        note="" if memory is None else memory.note,
+    )
+
+
+def _model_in_use(args: argparse.Namespace, chosen: Remembered) -> ModelInUse:
+    """Return the weights of the command line, otherwise the chosen model, as long as its weights are there."""
     from app.gui.live.presenters.model import ModelInUse, smaller_shipped
 
-    settings = replace(unresolved_settings(args), symmetric=args.symmetric or chosen.symmetric)
+    settings = replace(unresolved_settings(args), symmetric=chosen.symmetric)
     if args.weights is not None:
         return ModelInUse(settings)
     known = args.model is not None or smaller_shipped()
