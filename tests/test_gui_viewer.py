@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QPushButton, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import FrameResult
@@ -29,6 +29,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
+from app.gui.viewer.pages import SessionPages
 from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS, ClipKind, replay_settings
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.library import Library, session_row
@@ -812,3 +813,39 @@ def test_other_sessions_are_offered(page: ViewerView, tmp_path: Path) -> None:
     assert page.viewer.view().columns == (RECORDED, "short")
     entries[-1].trigger()
     assert page.viewer.view().columns == ("Recorded, RwR",)
+
+
+@pytest.fixture
+def pages(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[SessionPages]:
+    """Both pages in a window whose recordings go to a folder that is still empty."""
+    stack = QStackedWidget()
+    qtbot.addWidget(stack)
+    made = SessionPages(stack, lambda: ENGINE, lambda: tmp_path / "recordings", lambda: None, lambda folder: None)
+    stack.show()
+    yield made
+    made.stop()
+
+
+def test_the_list_that_a_session_was_opened_from_is_there_again(
+    pages: SessionPages, qtbot: QtBot, folder: Path
+) -> None:
+    library = pages.list.library
+    pages.show()
+    library.open(folder.parent)
+    qtbot.waitUntil(lambda: [row.folder for row in library.view.rows] == [folder], timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: pages.list.grid.count() == 1, timeout=WAIT_MS)
+    pages.list._open_item(pages.list.grid.item(0))
+    qtbot.waitUntil(lambda: pages.viewer.viewer.view().stage == ViewerStage.OPEN, timeout=WAIT_MS)
+    pages.act(ActionName.DISMISS)
+    assert pages.list.isVisible()
+    assert library.view.folder == folder.parent
+    pages.show()
+    assert library.view.folder != folder.parent
+
+
+def test_a_session_opened_without_the_list_can_be_compared_with_those_beside_it(
+    pages: SessionPages, qtbot: QtBot, folder: Path
+) -> None:
+    other = record(folder.parent / "short", tracked(6)).folder
+    pages.open(folder)
+    qtbot.waitUntil(lambda: [each for _, each in pages.viewer._other_sessions()] == [other], timeout=WAIT_MS)

@@ -44,7 +44,7 @@ class SessionPages:
             page.show_folder.connect(show_folder)
         self.list.opened.connect(self.open)
         self.list.closed.connect(go_live)
-        self.viewer.closed.connect(self.show)
+        self.viewer.closed.connect(lambda: pages.setCurrentWidget(self.list))
 
     @property
     def shown(self) -> bool:
@@ -52,12 +52,13 @@ class SessionPages:
         return self._pages.currentWidget() in (self.list, self.viewer)
 
     def show(self) -> None:
-        """Show the list of sessions."""
+        """Show the list of what was recorded."""
         self.list.library.open(self._folder())
         self._pages.setCurrentWidget(self.list)
 
     def open(self, folder: Path) -> None:
-        """Show one session."""
+        """Show one session; the list, and the sessions to compare with, are those beside it."""
+        self.list.library.open(folder.parent)
         self._pages.setCurrentWidget(self.viewer)
         self.viewer.open(folder)
 
