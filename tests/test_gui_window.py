@@ -18,10 +18,11 @@ import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QColor, QImage, QPainter
-from PySide6.QtWidgets import QApplication, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import Estimate, FaceResult
+from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
 from app.gui import window as window_module
 from app.gui.live.presenters.banners import NO_CAMERA
@@ -32,8 +33,10 @@ from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.views.bar import SIGN_WIDTH
 from app.gui.live.views.keys import KeyList
 from app.gui.live.views.page import LivePage, PagePart
+from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.main_window import MainWindow
 from app.gui.presenters.actions import ActionName
+from app.gui.presenters.palettes import LIGHT
 from app.gui.presenters.picture import Placement, prepare
 from app.gui.presenters.readouts import Hud
 from app.gui.theme import theme
@@ -463,3 +466,63 @@ def test_every_button_of_the_bar_is_on_a_small_window(
         edges.append((place.left(), place.right()))
     edges.sort()
     assert [(one, other) for one, other in itertools.pairwise(edges) if one[1] >= other[0]] == []
+
+
+def test_full_screen_leads_back_to_a_maximised_window(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    window.showMaximized()
+    for key in (Qt.Key.Key_F, Qt.Key.Key_Escape):
+        press(window, qtbot, Qt.Key.Key_F)
+        assert window.isFullScreen()
+        press(window, qtbot, key)
+        assert not window.isFullScreen()
+        assert window.isMaximized()
+
+
+def test_the_keyboard_comes_back_from_what_is_hidden(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(tracking=TrackingSettings(compare=True), panels=("panel", "drawer"))
+    page = window.page
+    assert window.focusWidget() is None
+    page.address.ask()
+    assert page.address.line.hasFocus()
+    qtbot.keyClick(page.address.line, Qt.Key.Key_Escape)
+    assert page.address.isHidden()
+    assert window.hasFocus()
+    page.drawer.solver.weight.slider.setFocus()
+    press(window, qtbot, Qt.Key.Key_D)
+    assert page.drawer.isHidden()
+    assert window.hasFocus()
+    page.panel.baseline.buttons[Baseline.EMA].setFocus()
+    press(window, qtbot, Qt.Key.Key_C)
+    assert page.panel.baseline.isHidden()
+    assert window.hasFocus()
+    press(window, qtbot, Qt.Key.Key_C)
+    press(window, qtbot, Qt.Key.Key_L)
+    press(window, qtbot, Qt.Key.Key_L)
+    assert page.isVisible()
+    assert window.hasFocus()
+
+
+def test_a_sheet_asked_for_on_another_page_is_shown_even_if_it_was_left_open(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    window.act(ActionName.PREFERENCES)
+    window.act(ActionName.SESSIONS)
+    window.act(ActionName.PREFERENCES)
+    assert isinstance(window.page.sheets.opened, PreferencesSheet)
+    assert window.page.sheets.opened.isVisible()
+    window.act(ActionName.PREFERENCES)
+    assert window.page.sheets.opened is None
+
+
+def test_a_dialog_has_the_colours_that_the_window_has_by_now(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    window.act(ActionName.THEME)
+    assert theme.palette() is LIGHT
+    window._ask_for_folder("")
+    dialog = window.findChild(QFileDialog)
+    assert dialog is not None
+    words = dialog.findChild(QLabel)
+    assert words is not None
+    words.ensurePolished()
+    assert words.palette().color(words.foregroundRole()) == QColor(LIGHT.text)
+    dialog.close()

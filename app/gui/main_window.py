@@ -187,6 +187,14 @@ class MainWindow(QMainWindow):
         super().moveEvent(event)
         self.window_state.watch_frame()
 
+    def focusNextPrevChild(self, forwards: bool) -> bool:
+        """Take the keyboard from what was hidden; Qt would pass it on to a control that nobody has chosen."""
+        focused = self.focusWidget()
+        if focused is not None and not focused.isVisible():
+            self.setFocus()
+            return True
+        return super().focusNextPrevChild(forwards)
+
     def closeEvent(self, event: QCloseEvent) -> None:
         """Finish the recording and release the source first, without blocking; then close for good."""
         if self._closing_since is None:
@@ -303,10 +311,13 @@ class MainWindow(QMainWindow):
             self.presenter.dismiss(self.page.banner.banner)
             self.refresh()
         elif self.isFullScreen():
-            self.showNormal()
+            self.window_state.toggle_full_screen()
 
     def _go_live(self) -> None:
-        self.pages.setCurrentWidget(self.page)
+        if self.pages.currentWidget() is not self.page:
+            self.pages.setCurrentWidget(self.page)
+            if self.page.sheets.opened is None:
+                self.setFocus()  # as at the start; Qt gives it to the page's first control
 
     def _toggle_sessions(self) -> None:
         if self.sessions.shown:
@@ -320,8 +331,10 @@ class MainWindow(QMainWindow):
             self.sessions.open(finished.path)
 
     def _toggle_sheet(self, make: Callable[[], Sheet]) -> None:
+        unseen = self.pages.currentWidget() is not self.page
         self._go_live()
-        self.page.sheets.toggle(make)
+        if not (unseen and self.page.sheets.has_opened(make)):
+            self.page.sheets.toggle(make)
 
     def _make_keys(self) -> KeyList:
         return KeyList(self.view)
@@ -381,7 +394,7 @@ class MainWindow(QMainWindow):
         self._tell_bridge()
 
     def _ask_for_folder(self, start: str) -> None:
-        ask_for_folder(self, "Folder for recordings", start, self._take_folder)
+        ask_for_folder(self.page, "Folder for recordings", start, self._take_folder)
 
     def _take_folder(self, folder: str) -> None:
         self._set_preferences(replace(self.presenter.preferences, folder=Path(folder)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, QRect, QSize, QTimer
+from PySide6.QtCore import QByteArray, QRect, QSize, Qt, QTimer
 from PySide6.QtGui import QScreen
 from PySide6.QtWidgets import QApplication, QMainWindow
 
@@ -120,8 +120,5 @@ class WindowState:
         self._presenter.choose(theme=self.theme_manager.choice)
 
     def toggle_full_screen(self) -> None:
-        """Fill the screen, or go back to a window."""
-        if self._window.isFullScreen():
-            self._window.showNormal()
-        else:
-            self._window.showFullScreen()
+        """Fill the screen, or go back to a window, which is maximised if it was before."""
+        self._window.setWindowState(self._window.windowState() ^ Qt.WindowState.WindowFullScreen)

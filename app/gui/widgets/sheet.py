@@ -237,9 +237,13 @@ class Sheets:
         self.opened: Sheet | None = None
         self._make: Callable[[], Sheet] | None = None
 
+    def has_opened(self, make: Callable[[], Sheet]) -> bool:
+        """Whether the sheet that ``make`` makes is open."""
+        return self.opened is not None and make == self._make
+
     def toggle(self, make: Callable[[], Sheet]) -> None:
         """Show the sheet that ``make`` makes instead of any other, or close it if it is the one that is open."""
-        again = self.opened is not None and make == self._make
+        again = self.has_opened(make)
         self.close()
         if not again:
             self._make, self.opened = make, make()
