@@ -67,6 +67,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.session = FakeSession()
+        self.chosen = self.session.tracking
         self.now = 100.0
         self.jobs: list[Callable[[], None]] = []
         self.pictures: list[tuple[Sheet, Path]] = []
@@ -77,6 +78,7 @@ class Bench:
         self.folder = folder / "cards"
         self.test = HoldStill(
             self.session,
+            lambda: self.chosen,
             lambda: weights,
             lambda: self.folder,
             lambda sheet, path: self.pictures.append((sheet, path)),
@@ -149,7 +151,7 @@ def test_ten_seconds_become_a_card(bench: Bench) -> None:
 
 
 def test_compare_stays_on_where_the_person_had_it_on_and_other_switches_are_kept(bench: Bench) -> None:
-    bench.session.tracking = TrackingSettings(compare=True, measure_flicker=False)
+    bench.chosen = bench.session.tracking = TrackingSettings(compare=True, measure_flicker=False)
     bench.test.start()
     assert bench.session.tracking.measure_flicker
     bench.session.tracking = replace(bench.session.tracking, rwr=False)

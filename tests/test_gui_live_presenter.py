@@ -114,6 +114,7 @@ class Bench:
         )
         self.hold_still = HoldStill(
             self.presenter.session,
+            lambda: self.presenter.chosen.tracking,
             lambda: Path("own.safetensors"),
             lambda: self.presenter.folder,
             lambda sheet, path: None,
@@ -262,6 +263,56 @@ def test_preferences_reach_tracking_recording_and_privacy(bench: Bench, tmp_path
     assert plan.choices == replace(recording, privacy=True)
     assert plan.path.parent == tmp_path / "elsewhere"
     assert bench.presenter.facts(None).private
+
+
+def test_what_is_switched_during_a_test_stays_so(bench: Bench) -> None:
+    def compared() -> tuple[bool, bool]:
+        return bench.presenter.session.state.tracking.compare, bench.presenter.chosen.tracking.compare
+
+    bench.hold_still.start()
+    bench.presenter.toggle(ActionName.COMPARE)  # off, as the window shows that it is on
+    assert compared() == (False, False)
+    bench.presenter.toggle(ActionName.COMPARE)
+    bench.hold_still.cancel()
+    assert compared() == (True, True)
+    bench.hold_still.start()
+    bench.presenter.toggle(ActionName.COMPARE)
+    bench.hold_still.cancel()
+    assert compared() == (False, False)
+
+
+def test_more_faces_than_the_preferences_can_show_stay(make: Callable[..., Bench]) -> None:
+    bench = make(tracking=TrackingSettings(max_faces=12))
+    shown = bench.presenter.preferences
+    bench.presenter.set_preferences(replace(shown, theme=Theme.LIGHT))
+    assert bench.presenter.session.state.tracking.max_faces == 12
+    bench.presenter.set_preferences(replace(shown, max_faces=2))
+    assert bench.presenter.session.state.tracking.max_faces == 2
+
+
+def test_the_solver_panel_shows_settings_chosen_while_nothing_plays(make: Callable[..., Bench]) -> None:
+    bench = make(tracking=TrackingSettings(recurrence=PRESETS[0].settings))
+    assert bench.presenter.solver().settings == PRESETS[0].settings
+    bench.presenter.toggle(ActionName.FAST)
+    assert bench.presenter.solver().settings == PRESETS[2].settings
+
+
+def test_record_pressed_twice_before_it_begins_records_nothing(bench: Bench) -> None:
+    bench.presenter.toggle(ActionName.RECORD)
+    bench.presenter.toggle(ActionName.RECORD)
+    shown = bench.live.status.processed
+    wait_until(lambda: bench.live.status.processed > shown + 30)
+    assert bench.presenter.session.state.recording is None
+    assert all(recorder.stopped for recorder in bench.recorders)
+
+
+def test_another_model_is_tried_where_one_failed(bench: Bench) -> None:
+    bench.presenter.open("missing.mp4")
+    wait_until(lambda: bench.presenter.session.state.stage == "failed")
+    tries = len(bench.lives)
+    bench.presenter.set_preferences(replace(bench.presenter.preferences, symmetric=True))
+    wait_until(lambda: len(bench.lives) > tries)
+    assert bench.live.source == "missing.mp4"
 
 
 def test_preferences_that_change_nothing_disturb_nothing(bench: Bench) -> None:

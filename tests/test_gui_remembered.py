@@ -173,9 +173,6 @@ def test_the_command_line_wins() -> None:
 def test_preferences_are_a_part_of_it() -> None:
     preferences = EVERYTHING.preferences
     assert preferences == Preferences(Theme.LIGHT, True, EVERYTHING.recording, True, 3, EVERYTHING.folder)
-    changed = replace(preferences, theme=Theme.DARK, max_faces=5, mirror=None)
-    assert EVERYTHING.with_preferences(changed).preferences == changed
-    assert EVERYTHING.with_preferences(changed).tracking.baseline == "ema"
     crowd = Remembered(tracking=TrackingSettings(max_faces=64))
     assert crowd.preferences.max_faces == 8
 

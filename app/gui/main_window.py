@@ -88,6 +88,7 @@ class MainWindow(QMainWindow):
         self.presenter = LivePresenter(settings, make_session, self._signals.changed.emit, remember)
         self.hold_still = HoldStill(
             self.presenter.session,
+            lambda: self.presenter.chosen.tracking,
             lambda: settings.model.engine.weights,
             lambda: self.presenter.folder,
             save_sheet,

@@ -138,6 +138,7 @@ class HoldStill:
 
     Args:
         session: what plays, and how it tracks.
+        chosen: returns how the user wants it to track, which is in force again after a test.
         weights: returns the weights' file in use.
         folder: where cards are kept, asked when one is saved.
         save_picture: writes a sheet as PNG; called in the background.
@@ -149,6 +150,7 @@ class HoldStill:
     def __init__(
         self,
         session: Session,
+        chosen: Callable[[], TrackingSettings],
         weights: Callable[[], Path],
         folder: Callable[[], Path],
         save_picture: SavePicture,
@@ -157,6 +159,7 @@ class HoldStill:
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._session = session
+        self._chosen = chosen
         self._weights = weights
         self._folder = folder
         self._save_picture = save_picture
@@ -165,7 +168,7 @@ class HoldStill:
         self._clock = clock
         self._stage = HoldStillStage.IDLE
         self._started = 0.0
-        self._before: TrackingSettings | None = None
+        self._switched = False
         self._face: int | None = None
         self._sampler: Sampler | None = None
         self._seen = (0.0, False)
@@ -179,9 +182,8 @@ class HoldStill:
         if state.stage != LiveState.RUNNING or state.info is None:
             self._fail("Nothing plays; start a camera first and then the test.")
             return
-        self._restore()
-        self._before = before = self._session.state.tracking  # once restored: a test may have been running
-        self._session.configure(replace(before, compare=True, measure_flicker=True))
+        self._switched = True
+        self._session.configure(replace(state.tracking, compare=True, measure_flicker=True))
         self._face = face
         self._sampler = None
         self._started = self._clock()
@@ -361,11 +363,11 @@ class HoldStill:
         self._changed()
 
     def _restore(self) -> None:
-        """Undo what the test switched on, and nothing that the user switched meanwhile."""
-        before, self._before = self._before, None
-        if before is not None:
-            now = self._session.state.tracking
-            self._session.configure(replace(now, compare=before.compare, measure_flicker=before.measure_flicker))
+        """Undo what the test switched on, as far as the user did not choose it meanwhile."""
+        if self._switched:
+            self._switched = False
+            now, chosen = self._session.state.tracking, self._chosen()
+            self._session.configure(replace(now, compare=chosen.compare, measure_flicker=chosen.measure_flicker))
 
 
 def countdown_view(left: float, face: bool) -> HoldStillView:

@@ -38,6 +38,8 @@ from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.zoom import FaceZoom
 from app.sharing.sharing import Sharing
 from app.sources.spec import DemoSpec, SourceKind, SourceSpec, StreamSpec, parse_source
+from app.tracking.live import LiveState
+from model.rwr.settings import RwrSettings
 
 MakeSession = Callable[[TrackingSettings, Sequence[Consumer], Callable[[], None], Callable[[], None]], LiveSession]
 """Makes a session from settings, consumers and what to call when it changed and when it was emptied."""
@@ -207,9 +209,16 @@ class LivePresenter:
 
     def change_tracking(self, change: Change) -> None:
         """Track as ``change`` makes of the settings in force, from the next frame on."""
-        self.session.configure(change(self.session.state.tracking))
-        # Not the session's settings: the hold-still test changes those temporarily.
-        self.choose(tracking=change(self._chosen.tracking))
+        before = self.session.state.tracking
+        after = change(before)
+        self.session.configure(after)
+        # Of the session's settings what changed alone: others may be those of the hold-still test.
+        changed = {
+            name: getattr(after, name)
+            for name in TrackingSettings.__slots__
+            if getattr(after, name) != getattr(before, name)
+        }
+        self.choose(tracking=replace(self._chosen.tracking, **changed))
 
     def adopt_first_look(self) -> None:
         """End the first look, but keep what it showed last: what follows is meant to change that."""
@@ -234,14 +243,19 @@ class LivePresenter:
 
     def set_preferences(self, preferences: Preferences) -> None:
         """Take what the preferences card says."""
+        shown = self.preferences
         self.set_privacy(preferences.privacy)
-        changed = self._chosen.with_preferences(preferences)
-        self.choose(theme=changed.theme, recording=changed.recording, mirror=changed.mirror, folder=changed.folder)
-        if preferences.max_faces != self.session.state.tracking.max_faces:
+        self.choose(
+            theme=preferences.theme,
+            recording=preferences.recording,
+            mirror=preferences.mirror,
+            folder=preferences.folder,
+        )
+        if preferences.max_faces != shown.max_faces:  # the command line may ask for more than the card can show
             self.change_tracking(lambda tracking: replace(tracking, max_faces=preferences.max_faces))
-        if preferences.model is not None and preferences.model != self.model.choice:
+        if preferences.model is not None and preferences.model != shown.model:
             self._choose_model(preferences.model)
-        if preferences.symmetric != self.model.symmetric:
+        if preferences.symmetric != shown.symmetric:
             self._choose_symmetric(preferences.symmetric)
 
     @property
@@ -301,8 +315,9 @@ class LivePresenter:
         return self._flicker.view(time.perf_counter())
 
     def solver(self) -> SolverView:
-        """Return what the solver did lately."""
-        return self._solver.view(time.perf_counter())
+        """Return what the solver did lately, and how RwR is set."""
+        settings = self.session.state.tracking.recurrence or RwrSettings()
+        return replace(self._solver.view(time.perf_counter()), settings=settings)
 
     def facts(self, result: FrameResult | None) -> Facts:
         """Return everything the readouts need; ``result`` is what is in view."""
@@ -371,9 +386,9 @@ class LivePresenter:
         self._play_anew()
 
     def _play_anew(self) -> None:
-        """Start what plays again, if anything does, with the model that was chosen."""
+        """Start what plays again, or failed to, with the model that was chosen."""
         state = self.session.state
-        if state.active:
+        if state.active or state.stage == LiveState.FAILED:  # the model that failed may be the one that was replaced
             self.session.play(state.source)
 
     def _model_recorded(self) -> bool:
@@ -399,9 +414,6 @@ class LivePresenter:
             self.play(self._requested)
 
     def _toggle_record(self) -> None:
-        state = self.session.state
-        if state.recording is not None:
-            self.session.finish_recording()
-        elif state.can_record:
+        if not self.session.finish_recording() and self.session.state.can_record:
             choices = self._chosen.preferences.choices
             self.session.record(unique_path(self.folder, "session", ""), choices)

@@ -99,18 +99,6 @@ class Remembered:
         faces = min(self.tracking.max_faces, MOST_FACES)
         return Preferences(self.theme, self.privacy, self.recording, self.mirror, faces, self.folder)
 
-    def with_preferences(self, chosen: Preferences) -> Remembered:
-        """Return these choices as the preferences card changed them."""
-        return replace(
-            self,
-            theme=chosen.theme,
-            privacy=chosen.privacy,
-            recording=chosen.recording,
-            mirror=chosen.mirror,
-            folder=chosen.folder,
-            tracking=replace(self.tracking, max_faces=chosen.max_faces),
-        )
-
 
 def default_path() -> Path:
     """Return where the user's choices are kept."""
