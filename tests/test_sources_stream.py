@@ -6,8 +6,11 @@ import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -216,3 +219,38 @@ def test_a_clock_that_starts_again_goes_on_from_where_it_was(serve: type[Server]
     steps = np.diff(times)
     assert (steps > 0).all()
     assert np.median(steps[61:]) == pytest.approx(np.median(steps[:58]), abs=0.002)
+
+
+def test_a_clock_that_leaps_ahead_goes_on_from_where_it_was(serve: type[Server], tmp_path: Path) -> None:
+    """As where another part of a broadcast begins."""
+    options = {"flvflags": "no_duration_filesize"}
+    pictures = [numbered(i) for i in range(60)]
+    once = write_video(tmp_path / "a.flv", pictures, codec="flv1", options=options).read_bytes()
+    hour = range(108_000, 108_060)
+    later = write_video(tmp_path / "b.flv", pictures, times=hour, codec="flv1", options=options).read_bytes()
+    source = StreamSource(StreamSpec(serve(HEAD + b"\r\n" + once + later[FLV_HEAD:] + b"STALL").url), FAST)
+    times = [frame.timestamp for frame in (source.read() for _ in range(118)) if frame is not None]
+    source.close()
+    steps = np.diff(times)
+    assert (steps > 0).all()
+    assert steps.max() < 10
+    assert np.median(steps[61:]) == pytest.approx(np.median(steps[:58]), abs=0.002)
+
+
+def test_a_first_picture_without_a_time_does_not_shift_the_others(
+    serve: type[Server], live: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As cameras deliver before their first sender report; their clock has run for hours."""
+    decode = StreamSource._decode
+
+    def without_first_time(*args: Any) -> Iterator[av.VideoFrame]:
+        for index, frame in enumerate(decode(*args)):
+            frame.pts, frame.time_base = None if index == 0 else 150_000 + index, Fraction(1, 30)
+            yield frame
+
+    monkeypatch.setattr(StreamSource, "_decode", without_first_time)
+    source = StreamSource(StreamSpec(serve(live).url), FAST)
+    times = [frame.timestamp for frame in (source.read() for _ in range(12)) if frame is not None]
+    assert times[0] == 0
+    assert 0 < times[-1] < 60
+    assert np.diff(times[2:]) == pytest.approx(1 / 30)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
 from app.core.frame import Frame
 from app.sources.spec import CameraFormat
+
+FALLBACK_RATE = Fraction(30)
+"""Frames per second of a source that does not tell."""
 
 
 class Adaptation(StrEnum):

@@ -12,14 +12,13 @@ from dataclasses import dataclass, replace
 
 from app.core.errors import UserError
 from app.core.frame import Frame
-from app.sources.base import Playback, Seekable, Source, SourceInfo
+from app.sources.base import FALLBACK_RATE, Playback, Seekable, Source, SourceInfo
 
 BEHIND_SECONDS = 0.5
 """If frames are later than this, after a suspend for example, the clock is reset instead of catching up."""
 SLOWEST, FASTEST = 0.25, 2.0
 _NO_WAIT = 1e-4
 """Waits shorter than this are skipped, since waiting itself takes longer."""
-_FALLBACK_PERIOD = 1 / 30
 _JUST_BEFORE = 1e-5
 """Seconds before a frame's timestamp at which, with any clock, the frame before it is shown."""
 _REMEMBERED_BREAKS = 256
@@ -71,7 +70,7 @@ class PacedSource:
         self._source = reopen() if opened is None else opened
         # Gaps between the frames of a file may have any length, so no read counts as stalled.
         self._info = replace(self._source.info, live=True, frames=None, patience=math.inf)
-        self._period = 1 / self._info.fps if self._info.fps else _FALLBACK_PERIOD
+        self._period = 1 / (self._info.fps or float(FALLBACK_RATE))
         single = self._source.info.frames == 1
         self._seekable = isinstance(self._source, Seekable) and not single
         self._start = self._source.start if isinstance(self._source, Seekable) else 0.0

@@ -18,17 +18,18 @@ from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import SourceInfo, adaptation_remark
+from app.sources.base import FALLBACK_RATE, SourceInfo, adaptation_remark
 from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, lacks_time_stamps, open_container
 from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
 from app.sources.spec import StreamSpec
 
-_FALLBACK_RATE = 30
 _MOST_WAIT = 8.0
 _LEAST_STEP = 1e-3
 _CLOCK_BACK = 1.0
 """Seconds by which a stream's clock may step back before it counts as one that started again."""
+_CLOCK_AHEAD = 10.0
+"""Seconds by which a live stream's clock may step further than time has passed, likewise; buffers send much at once."""
 
 
 class StreamState(StrEnum):
@@ -71,7 +72,7 @@ class StreamSource:
     """Frames of a stream. One that has an end (a video file on a web server) is read like a file.
 
     ``timestamp`` starts at 0 and follows the stream's own clock; after a lost connection, and where that clock starts
-    again, it continues with the time that has really passed. Where the format has no clock, as MJPEG over HTTP, it is
+    again or leaps, it continues with the time that has really passed. Where the format has no clock, as MJPEG over HTTP, it is
     the time of arrival.
 
     Attributes:
@@ -99,7 +100,7 @@ class StreamSource:
         self._last = -math.inf
         self._origin: float | None = None
         self._shift = 0.0
-        self._start = time.perf_counter()
+        self._start = self._seen = time.perf_counter()
         try:
             self._connect()
             self._first = next(self._decoded, None)
@@ -235,22 +236,29 @@ class StreamSource:
 
     def _frame(self, decoded: VideoFrame) -> Frame:
         now = time.perf_counter()
+        if self._index == 0:
+            self._start = self._seen = now
+        when = now - self._start
         own = None if self._by_arrival else decoded.time
-        if self._origin is None:
-            self._origin = own or 0.0
-            self._shift = 0.0 if self._index == 0 else now - self._start
-            if self._index == 0:
-                self._start = now
-        when = self._shift + own - self._origin if own is not None else now - self._start
-        if own is not None and when < self._last - _CLOCK_BACK:
-            # The encoder was started again. A stream that is read like a file has no other clock to go by.
-            passed = self._last + float(1 / (self._rate or _FALLBACK_RATE))
-            when = self._shift = passed if self._finite else max(passed, now - self._start)
-            self._origin = own
-        self._last = max(when, self._last + _LEAST_STEP)
+        if own is not None:
+            if self._origin is None:
+                self._origin, self._shift = own, when
+            by_clock = self._shift + own - self._origin
+            if self._jumped(by_clock, now):
+                # A stream that is read like a file has no other clock to go by.
+                passed = self._last + float(1 / (self._rate or FALLBACK_RATE))
+                by_clock = self._shift = passed if self._finite else max(passed, when)
+                self._origin = own
+            when = by_clock
+        self._last, self._seen = max(when, self._last + _LEAST_STEP), now
         frame = Frame(self._index, self._last, self._present(decoded), now)
         self._index += 1
         return frame
+
+    def _jumped(self, when: float, now: float) -> bool:
+        """Whether the stream's clock was set anew, as when its encoder was started again or another part begins."""
+        ahead = not self._finite and when - self._last > now - self._seen + _CLOCK_AHEAD
+        return self._index > 0 and (when < self._last - _CLOCK_BACK or ahead)
 
     @property
     def _by_arrival(self) -> bool:

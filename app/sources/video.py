@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import SourceInfo, adaptation_remark
+from app.sources.base import FALLBACK_RATE, SourceInfo, adaptation_remark
 from app.sources.decode import (
     READ_ERRORS,
     find_pictures,
@@ -26,7 +26,6 @@ from app.sources.decode import (
 from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
 
-_FALLBACK_RATE = Fraction(30)
 _FASTEST = 240
 """A higher rate is checked, since files of variable rate may declare that of their clock, 1000."""
 _BACK_OFF = (Fraction(0), Fraction(2), Fraction(20))
@@ -90,7 +89,7 @@ class VideoSource:
         self._stream = stream
         self._presentation = Presentation(stream)
         self.rate = frame_rate(stream)
-        self.time_base = Fraction(stream.time_base or 1 / _FALLBACK_RATE)
+        self.time_base = Fraction(stream.time_base or 1 / FALLBACK_RATE)
         # Stored, because PyAV's objects must not be used once the file is closed.
         self._declared = stream.frames
         self._declared_end = self._end_by_index()
@@ -217,7 +216,7 @@ class VideoSource:
             return False
         self._last = None
         when = self._time_of(decoded)
-        self._index = max(0, round((when - self._start) * (self.rate or _FALLBACK_RATE)))
+        self._index = max(0, round((when - self._start) * (self.rate or FALLBACK_RATE)))
         self._ahead.append(_Timed(decoded, when, self._index))
         self._index += 1
         return True
@@ -271,7 +270,7 @@ class VideoSource:
     def _time_of(self, frame: VideoFrame) -> Fraction:
         """Return the frame's time in seconds; if it is missing or not after the last one, one frame period later."""
         base = Fraction(frame.time_base or self.time_base)
-        period = 1 / (self.rate or _FALLBACK_RATE)
+        period = 1 / (self.rate or FALLBACK_RATE)
         when = None if frame.pts is None else frame.pts * base
         if when is None or (self._last is not None and when <= self._last):
             when = Fraction(0) if self._last is None else self._last + period
@@ -314,7 +313,7 @@ class VideoSource:
         """Determine whether the file ended before the duration it declares."""
         if self._declared_end is None or self._end is None or (self._declared and self._index >= self._declared):
             return
-        tolerance = max(2 / (self.rate or _FALLBACK_RATE), Fraction(1, 10))
+        tolerance = max(2 / (self.rate or FALLBACK_RATE), Fraction(1, 10))
         self.truncated |= self._end < self._declared_end - tolerance
 
 
