@@ -19,11 +19,14 @@ import pillow_heif
 import pyarrow.parquet
 import pytest
 
+from app.batch import track as batch_track
 from app.batch.track import EVERY_FACE
 from app.cli import track
 from app.core.errors import RecordingError, SourceError, UserError
 from app.core.frame import Frame, FrameResult
 from app.core.settings import EngineSettings, TrackingSettings
+from app.media import outputs
+from app.sessions import writer
 from app.sessions.session import open_session
 from app.sessions.video import SessionVideo
 from app.sources.open import open_source
@@ -411,6 +414,21 @@ def test_pictures_and_live_sources_are_copied_into_a_session(folder: Path, tmp_p
         session = open_session(tmp_path / name)
         assert session.video_path == tmp_path / name / "video.mp4"
         assert session.frames.time.tolist() == pytest.approx([0, 0.04, 0.08, 0.12])
+
+
+def test_an_output_that_cannot_be_created_leaves_no_others(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise RecordingError("the disk is full")
+
+    words = (video, "--csv", tmp_path / "talk.csv", "--session", tmp_path / "talk")
+    for module, name in ((writer, "TakeWriter"), (batch_track, "open_tracked_session"), (outputs, "open_table")):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, name, refuse)
+            with pytest.raises(RecordingError, match="the disk is full"):
+                run(*words)
+        assert sorted(tmp_path.iterdir()) == [video], name
 
 
 def test_ctrl_c_finishes_a_session(video: Path, tmp_path: Path) -> None:

@@ -204,8 +204,7 @@ def track_input(
         except ModelError as error:
             raise UnusableModel(f"The model cannot be used: {error}.") from error
         stack.callback(pipeline.close)
-        outputs = _open_outputs(request, source.info)
-        session = _open_session(request, source.info, EngineFacts.of(pipeline.engine_name, request.engine))
+        outputs, session = _open_all(request, source.info, EngineFacts.of(pipeline.engine_name, request.engine))
         tracked = Tracked(TrackReport(), pipeline.engine_name, 0.0, complete=False)
         started = time.monotonic()
         _drive(source, pipeline, outputs, session, tracked, stopped, progress)
@@ -292,6 +291,19 @@ class _Results:
 def _reason(ended: bool, problem: UserError | None) -> str:
     """Return why a session ends."""
     return str(problem) if problem is not None else "end of the input" if ended else "interrupted"
+
+
+def _open_all(
+    request: TrackRequest, info: SourceInfo, engine: EngineFacts
+) -> tuple[Outputs, SessionWriter | None]:
+    """Open what is written, the session first: where it cannot be created, no table is begun or replaced."""
+    session = _open_session(request, info, engine)
+    try:
+        return _open_outputs(request, info), session
+    except UserError:
+        if session is not None:
+            session.close()  # without a frame, so that its folder goes
+        raise
 
 
 def _open_outputs(request: TrackRequest, info: SourceInfo) -> Outputs:

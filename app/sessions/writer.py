@@ -67,7 +67,11 @@ class SessionWriter:
         self._folder = folder
         self._plan = plan
         self._clock = clock
-        self._take = TakeWriter(folder)
+        try:
+            self._take = TakeWriter(folder)
+        except RecordingError:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         self._sync = FolderSync(folder)
         choices, rate = plan.choices, plan.source.fps
         self._clean: PictureTrack | None = None
