@@ -93,13 +93,12 @@ class Environment:
         return (major, minor) if done.returncode == 0 else None
 
     def make(self) -> None:
-        """Create the environment again, without packages.
+        """Create the environment, without packages, where there is none; see :meth:`remove`.
 
         Raises:
             SetupError: if Python's venv or ensurepip is missing, or the folder cannot be written.
         """
         base = getattr(sys, "_base_executable", sys.executable) if self.is_running() else sys.executable
-        self.remove()
         command = [base, "-m", "venv", str(self.folder)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
