@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import EXIT_FAILURE, UserError
 from app.core.event_texts import event_text
-from app.core.events import DetectorFailed, EngineReplaced, ResetReason
+from app.core.events import DetectorFailed, EngineReplaced, FaceLost, LossReason, ResetReason
 from app.core.frame import Frame, FrameResult
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.events import EventKind
@@ -132,6 +132,20 @@ def test_an_engine_that_gives_no_numbers_is_replaced() -> None:
     assert 0 < len(blind) < NOT_FINITE_FRAMES
     assert [len(result.faces) for result in results[-5:]] == [1] * 5
     assert replacements(results) == [EngineReplaced("onnxruntime, CUDA", NO_NUMBERS, "onnxruntime, CPU")]
+
+
+class Flat(SquareEngine):
+    """Puts all points in one place, as weights of zeros do."""
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.ones_like(z)
+
+
+@pytest.mark.parametrize("compare", [False, True])
+def test_points_that_are_all_in_one_place_are_no_face(compare: bool) -> None:
+    for result in play(Pipeline(Flat(), SquareDetector(), TrackingSettings(compare=compare)), 4):
+        assert result.faces == ()
+        assert FaceLost(0, LossReason.TOO_SMALL) in result.events
 
 
 def test_engines_that_fail_one_after_the_other_end_with_one_sentence() -> None:

@@ -307,7 +307,9 @@ class FaceSolver:
             return cold_solutions(self._one_sided, u, crops)
 
     def _centred(self, crop: Crop, answer: Solution) -> Crop:
-        return centred_crop(crop, answer.landmarks, self._policy) if np.isfinite(answer.landmarks).all() else crop
+        """Return the crop with the face in its middle, or as it is where the answer shows none: no size, no numbers."""
+        extent = np.ptp(answer.landmarks, axis=0).max()
+        return centred_crop(crop, answer.landmarks, self._policy) if 0 < extent < np.inf else crop
 
     def _pictures(self, image: NDArray[np.uint8], crops: Sequence[Crop], times: StageTimes) -> NDArray[np.uint8]:
         with times.timed("crop"):
