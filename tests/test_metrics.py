@@ -71,6 +71,12 @@ def test_failure_rate_counts_errors_above_ten_percent() -> None:
     assert summary.nme == pytest.approx(100 * (0.05 + 0.0999 + 0.10 + 0.1001) / 4)
 
 
+def test_an_error_that_is_not_known_is_a_failure() -> None:
+    summary = accuracy(np.array([0.05, np.nan]))
+    assert summary.fr10 == pytest.approx(50.0)
+    assert summary.auc10 == pytest.approx(0.5 * accuracy(np.array([0.05])).auc10)
+
+
 def test_auc_of_a_step_is_the_share_right_of_it() -> None:
     assert accuracy(np.zeros(3)).auc10 == pytest.approx(1.0)
     assert accuracy(np.array([0.04])).auc10 == pytest.approx(0.6, abs=1e-3)

@@ -62,8 +62,8 @@ def accuracy(errors: NDArray[np.floating]) -> Accuracy:
 
 
 def failures(errors: NDArray[np.floating]) -> Array:
-    """Return 1 for errors (n,) above 0.10 and 0 for the others; their mean is FR@10."""
-    return np.asarray(np.asarray(errors) > FAILURE_THRESHOLD, np.float64)
+    """Return 1 for errors (n,) above 0.10 or not known (NaN) and 0 for the others; their mean is FR@10."""
+    return np.asarray(~(np.asarray(errors) <= FAILURE_THRESHOLD), np.float64)
 
 
 def areas(errors: NDArray[np.floating]) -> Array:
