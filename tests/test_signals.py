@@ -154,6 +154,17 @@ def test_time_that_runs_back_starts_again() -> None:
     assert (state.blinks, state.closure, state.perclos) == (6, None, None)
 
 
+def test_a_frame_without_a_time_costs_nothing() -> None:
+    with_gap, without = EyeTracker(), EyeTracker()
+    for index in range(100 * 30):
+        seconds, ear = index / 30, 0.1 if index % 40 < 4 else 0.3
+        if index % 300 == 0:
+            with_gap.update(0.3, math.nan)
+        found, expected = with_gap.update(ear, seconds), without.update(ear, seconds)
+    assert found.blinks == expected.blinks > 50
+    assert found.perclos == pytest.approx(expected.perclos)
+
+
 def test_values_come_back() -> None:
     tracker = SignalTracker()
     found = [tracker.update(face(), SIZE, index / 30) for index in range(90)][-1]()

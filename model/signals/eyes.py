@@ -74,8 +74,11 @@ class EyeTracker:
 
         Args:
             ear: mean eye aspect ratio of both eyes.
-            seconds: time of the frame; where it runs back, everything but the number of blinks is forgotten.
+            seconds: time of the frame; where it runs back, everything but the number of blinks is forgotten, and one
+                that is no number counts as the time of the frame before.
         """
+        if not math.isfinite(seconds):
+            seconds = self._samples[-1][0] if self._samples else 0.0
         passed = seconds - self._samples[-1][0] if self._samples else 0.0
         if passed < 0:
             self._forget()
