@@ -26,6 +26,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.media.tables import RADII
 from app.sessions.compare import compare_takes
 from app.sessions.describe import session_lines
+from app.sessions.events import Event, changed_settings
 from app.sessions.form import SessionError, create_folder, is_session
 from app.sessions.frames import FrameTable, read_frames
 from app.sessions.listing import list_sessions
@@ -245,6 +246,14 @@ def test_a_session_is_opened_although_its_events_are_damaged(folder: Path) -> No
     session = open_session(folder)
     assert [event.kind for event in session.events] == ["start", "settings", "stop"]
     assert session.settings_at(1) == TrackingSettings()
+
+
+@pytest.mark.parametrize("changes", [None, 3, ["follow"], {"follow": "first"}, {"follow": ["first"]}])
+def test_an_event_of_another_version_has_a_text(changes: Any) -> None:
+    event = Event(1.0, 3, 3, "settings", {"changes": changes})
+    assert event.text in ("settings", "")
+    with pytest.raises(SessionError, match="update LDEQ Live"):
+        changed_settings(TrackingSettings(), event)
 
 
 @pytest.mark.parametrize(

@@ -77,9 +77,9 @@ class Event:
     def text(self) -> str:
         """One line for people."""
         data = self.data
-        if self.kind == EventKind.SETTINGS:
-            changes = data.get("changes", {})
-            return "; ".join(f"{name}: {_shown(old)} → {_shown(new)}" for name, (old, new) in changes.items())
+        if self.kind == EventKind.SETTINGS and isinstance(changes := data.get("changes"), dict):
+            pairs = ((name, pair) for name, pair in changes.items() if isinstance(pair, list) and len(pair) == 2)
+            return "; ".join(f"{name}: {_shown(old)} → {_shown(new)}" for name, (old, new) in pairs)
         if "face" in data:
             reason = f": {data['reason']}" if data.get("reason") else ""
             return f"{self.kind} face {data['face']}{reason}"
