@@ -72,8 +72,8 @@ class StreamSource:
     """Frames of a stream. One that has an end (a video file on a web server) is read like a file.
 
     ``timestamp`` starts at 0 and follows the stream's own clock; after a lost connection, and where that clock starts
-    again or leaps, it continues with the time that has really passed. Where the format has no clock, as MJPEG over HTTP, it is
-    the time of arrival.
+    again or leaps, it goes on with the time that has really passed. Where the format has no clock, as MJPEG over HTTP,
+    it is the time of arrival.
 
     Attributes:
         reconnects: how often a lost connection was restored.
