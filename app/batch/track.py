@@ -293,9 +293,7 @@ def _reason(ended: bool, problem: UserError | None) -> str:
     return str(problem) if problem is not None else "end of the input" if ended else "interrupted"
 
 
-def _open_all(
-    request: TrackRequest, info: SourceInfo, engine: EngineFacts
-) -> tuple[Outputs, SessionWriter | None]:
+def _open_all(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> tuple[Outputs, SessionWriter | None]:
     """Open what is written, the session first: where it cannot be created, no table is begun or replaced."""
     session = _open_session(request, info, engine)
     try:
