@@ -267,7 +267,7 @@ def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
     if acceleration.nvidia_driver_present() or acceleration.CUDA_PROVIDER not in ort.get_available_providers():
         pytest.skip("needs onnxruntime-gpu on a computer without an NVIDIA driver")
     monkeypatch.setattr(acceleration, "nvidia_driver_present", lambda: True)
-    (finding,) = acceleration.check_onnxruntime(model_file.with_name("small-stem.onnx"))
+    (finding,) = acceleration.check_onnxruntime(model_file)
     assert finding.status == Status.WARNING
     assert "missing" in finding.text or "CUDA" in finding.text
 

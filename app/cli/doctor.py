@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.core.errors import EXIT_FAILURE, EXIT_OK
@@ -59,82 +61,24 @@ def examine(settings: EngineSettings) -> Iterator[Finding]:
 
 
 def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
-    """Return the checks by topic. Each imports what it needs itself, so that one missing package is one finding."""
-
-    def python() -> list[Finding]:
-        from app.setup.doctor.computer import check_python
-
-        return check_python()
-
-    def packages() -> list[Finding]:
-        from app.setup.doctor.computer import check_packages
-
-        return check_packages()
-
-    def cameras() -> list[Finding]:
-        from app.setup.doctor.devices import check_cameras
-
-        return check_cameras()
-
-    def screens() -> list[Finding]:
-        from app.setup.doctor.devices import check_screens
-
-        return check_screens()
-
-    def detector() -> list[Finding]:
-        from app.setup.doctor.devices import check_detector
-
-        return check_detector()
-
-    def window() -> list[Finding]:
-        from app.setup.doctor.devices import check_window
-
-        return check_window()
-
-    def torch() -> list[Finding]:
-        from app.setup.doctor.acceleration import check_torch
-
-        return check_torch()
-
-    def onnxruntime() -> list[Finding]:
-        from app.setup.doctor.acceleration import check_onnxruntime
-        from model.engine.onnx_engine import graph_paths
-
-        return check_onnxruntime(graph_paths(settings.weights)[0])
-
-    def fastest() -> list[Finding]:
-        from app.setup.doctor.acceleration import check_fastest
-
-        return check_fastest(settings)
-
-    def weights() -> list[Finding]:
-        from app.setup.doctor.weights import check_weights
-
-        return check_weights(settings.weights)
-
-    def model() -> list[Finding]:
-        from app.setup.doctor.weights import check_model
-
-        return check_model(settings)
-
-    def engine() -> list[Finding]:
-        from app.setup.doctor.weights import check_solves
-
-        return check_solves(settings)
-
+    """Return the checks by topic. Each imports its module itself, so that one missing package is one finding."""
+    computer, acceleration, weights, devices = (
+        partial(importlib.import_module, f"app.setup.doctor.{name}")
+        for name in ("computer", "acceleration", "weights", "devices")
+    )
     return [
-        ("Python", python),
-        ("Packages", packages),
-        ("torch", torch),
-        ("onnxruntime", onnxruntime),
-        ("Weights", weights),
-        ("Model", model),
-        ("Engine", engine),
-        ("Fastest", fastest),
-        ("Detector", detector),
-        ("Cameras", cameras),
-        ("Screens", screens),
-        ("Window", window),
+        ("Python", lambda: computer().check_python()),
+        ("Packages", lambda: computer().check_packages()),
+        ("torch", lambda: acceleration().check_torch()),
+        ("onnxruntime", lambda: acceleration().check_onnxruntime(settings.weights)),
+        ("Weights", lambda: weights().check_weights(settings.weights)),
+        ("Model", lambda: weights().check_model(settings)),
+        ("Engine", lambda: weights().check_solves(settings)),
+        ("Fastest", lambda: acceleration().check_fastest(settings)),
+        ("Detector", lambda: devices().check_detector()),
+        ("Cameras", lambda: devices().check_cameras()),
+        ("Screens", lambda: devices().check_screens()),
+        ("Window", lambda: devices().check_window()),
     ]
 
 

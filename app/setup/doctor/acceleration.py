@@ -12,7 +12,7 @@ from pathlib import Path
 from app.core.settings import EngineSettings
 from app.setup.doctor.finding import Finding, Status
 from model.engine.choice import Choice, candidates, cuda_candidates, remembered
-from model.engine.onnx_engine import has_graphs
+from model.engine.onnx_engine import graph_paths, has_graphs
 from model.engine.open import default_threads
 from model.weights import read_card
 
@@ -40,10 +40,11 @@ def nvidia_driver_present() -> bool:
     return can_load("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
 
 
-def check_onnxruntime(graph: Path) -> list[Finding]:
-    """Providers that are there, and whether CUDA binds to ``graph``, any ONNX file."""
+def check_onnxruntime(weights: Path) -> list[Finding]:
+    """Providers that are there, and whether CUDA binds to a graph of ``weights``."""
     import onnxruntime as ort
 
+    graph, _ = graph_paths(weights)
     providers = ort.get_available_providers()
     text = (
         f"onnxruntime {ort.__version__} with {', '.join(name.removesuffix('ExecutionProvider') for name in providers)}"
