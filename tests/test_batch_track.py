@@ -211,10 +211,13 @@ def test_a_stopped_queue_releases_both_sides() -> None:
 class Full(VideoWriter):
     """A video whose disk is full at its sixth picture."""
 
+    written = 0
+
     def write(self, image: NDArray[np.uint8], time: float) -> None:
-        if self.frames == 5:
+        if self.written == 5:
             raise RecordingError("The disk is full.")
         super().write(image, time)
+        self.written += 1
 
 
 @pytest.fixture
@@ -266,7 +269,7 @@ def test_the_error_of_the_earlier_frame_counts(clip: Path, tmp_path: Path, monke
 
     class Late(Full):
         def write(self, image: NDArray[np.uint8], time: float) -> None:
-            assert self.frames < 5 or gate.wait(PATIENCE)
+            assert self.written < 5 or gate.wait(PATIENCE)
             super().write(image, time)
 
     monkeypatch.setattr(outputs, "VideoWriter", Late)

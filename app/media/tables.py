@@ -68,16 +68,6 @@ Row = tuple[int, float, Size, int, Estimate] | tuple[int, float, Size, None, Non
 class LandmarkTable(Protocol):
     """An open table; used by one thread at a time."""
 
-    @property
-    def path(self) -> Path:
-        """Where the complete table will be."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """Rows taken so far."""
-        ...
-
     def write(self, result: FrameResult, time: float) -> None:
         """Append the rows of one frame.
 
@@ -120,28 +110,16 @@ class CsvTable:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._rows = 0
         self._file = path.open("wb", buffering=_BUFFER)
         self._file.write((",".join(COLUMNS) + "\n").encode())
         self._file.flush()
         self._flushed = clock.monotonic()
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
-
-    @property
-    def rows(self) -> int:
-        """Rows taken so far."""
-        return self._rows
 
     def write(self, result: FrameResult, time: float) -> None:
         """Append the rows of one frame; see :class:`LandmarkTable`."""
         try:
             for row in _rows(result, time):
                 self._file.write(_line(row).encode())
-                self._rows += 1
             now = clock.monotonic()
             if now - self._flushed >= FLUSH_SECONDS:
                 self._file.flush()
@@ -162,7 +140,6 @@ class ParquetTable:
 
         self._path = path
         self._part = path.with_name(path.name + ".part")
-        self._rows = 0
         schema = table_schema()
         self._group = _RowGroup(schema, ROW_GROUP)
         self._next_group = min(FIRST_GROUP, ROW_GROUP)
@@ -177,22 +154,11 @@ class ParquetTable:
             use_dictionary=["mode", "reset_reason"],
         )
 
-    @property
-    def path(self) -> Path:
-        """The file, once it is complete."""
-        return self._path
-
-    @property
-    def rows(self) -> int:
-        """Rows taken so far."""
-        return self._rows
-
     def write(self, result: FrameResult, time: float) -> None:
         """Append the rows of one frame; see :class:`LandmarkTable`."""
         try:
             for row in _rows(result, time):
                 self._group.add(row)
-                self._rows += 1
                 if len(self._group) == self._next_group:
                     self._write_group()
                     self._next_group = ROW_GROUP

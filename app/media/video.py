@@ -82,10 +82,8 @@ class VideoWriter:
         self._encoding = encoding
         self._time_base = time_base
         self._last_pts: int | None = None
-        self._first_pts = 0
         self._step = 1
         self._key_pts: int | None = None
-        self._frames = 0
         self._closed = False
         self._copy = copy
         try:
@@ -104,26 +102,9 @@ class VideoWriter:
             raise self._failure(error) from error
 
     @property
-    def path(self) -> Path:
-        """The file."""
-        return self._path
-
-    @property
     def size(self) -> tuple[int, int]:
         """Width and height of the frames it takes, in pixels."""
         return self._size
-
-    @property
-    def frames(self) -> int:
-        """Frames given to the encoder so far."""
-        return self._frames
-
-    @property
-    def seconds(self) -> float:
-        """Playing time so far, the last frame included."""
-        if self._last_pts is None:
-            return 0.0
-        return float((self._last_pts - self._first_pts + self._step) * self._time_base)
 
     def write(self, image: NDArray[np.uint8], time: float) -> None:
         """Encode one picture.
@@ -149,7 +130,9 @@ class VideoWriter:
         if self._needs_key_frame(pts):
             frame.pict_type = PictureType.I
             self._key_pts = pts
-        self._remember(pts)
+        if self._last_pts is not None:
+            self._step = pts - self._last_pts
+        self._last_pts = pts
         try:
             self._mux(self._stream.encode(frame))
             if self._copy is not None:
@@ -159,7 +142,6 @@ class VideoWriter:
         if self._file.error is not None:
             raise failure(self._path, self._file.error) from self._file.error
         self._file.mark()
-        self._frames += 1
 
     def close(self, *, copy_end: float | None = None) -> None:
         """Finish the file; safe to call twice.
@@ -222,13 +204,6 @@ class VideoWriter:
         if seconds == 0:  # every picture stands alone
             return False
         return self._key_pts is None or (pts + self._step - self._key_pts) * self._time_base > Fraction(seconds)
-
-    def _remember(self, pts: int) -> None:
-        if self._last_pts is None:
-            self._first_pts = pts
-        else:
-            self._step = pts - self._last_pts
-        self._last_pts = pts
 
     def _mux(self, packets: Iterable[av.Packet]) -> None:
         for packet in packets:

@@ -108,11 +108,6 @@ class Session:
         return (RECORDED, *(path.name for path in sorted(found, key=lambda path: (_changed(path), path.name))))
 
     @property
-    def takes(self) -> tuple[Take, ...]:
-        """Every take, read completely; see :meth:`take` for one."""
-        return tuple(self.take(name) for name in self.take_names)
-
-    @property
     def recorded(self) -> Take:
         """What was found while recording."""
         return self.take(RECORDED)
