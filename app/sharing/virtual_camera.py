@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import FrameResult
 from app.media.overlay import draw_overlay
 from app.media.privacy import without_faces
+from app.media.video import letterbox
 from app.sharing.settings import CameraPicture, SharingError
 
 Image = NDArray[np.uint8]
@@ -113,14 +113,6 @@ class VirtualCameraOutlet:
 def fitted(image: Image, width: int, height: int) -> Image:
     """Return the picture scaled to the given size with its aspect ratio kept, on black borders."""
     rows, columns = image.shape[:2]
-    if (columns, rows) == (width, height):
-        return image
     if 0 <= columns - width <= 1 and 0 <= rows - height <= 1:
         return np.ascontiguousarray(image[:height, :width])
-    scale = min(width / columns, height / rows)
-    size = max(1, round(columns * scale)), max(1, round(rows * scale))
-    smaller = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-    whole = np.zeros((height, width, 3), np.uint8)
-    left, top = (width - size[0]) // 2, (height - size[1]) // 2
-    whole[top : top + size[1], left : left + size[0]] = smaller
-    return whole
+    return letterbox(image, width, height)
