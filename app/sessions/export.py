@@ -6,7 +6,6 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +14,10 @@ from app.core.errors import RecordingError
 from app.core.files import check_writable
 from app.core.frame import Frame, FrameResult
 from app.media.encoding import FILE
-from app.media.overlay import draw_overlay
-from app.media.video import FINE_TIME_BASE, VIDEO_SUFFIXES, VideoWriter, letterbox
+from app.media.video import VIDEO_SUFFIXES
 from app.sessions.form import RECORDED, SessionError
 from app.sessions.metadata import Origin
+from app.sessions.pictures import AnnotatedTrack, PictureTrack
 from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.replay import Progress
 from app.sessions.session import Session
@@ -115,29 +114,16 @@ def _write_video(
     stop: threading.Event | None,
 ) -> bool:
     check_writable(destination)
-    rate = session.metadata.source.fps
-    writer: VideoWriter | None = None
+    kind = AnnotatedTrack if annotated else PictureTrack
+    track = kind(destination, FILE, session.metadata.source.fps, threads=0)
     zero = float(session.frames.time[rows.start])
     try:
         for row, result in results:
-            if not result.frame.image.size:
-                continue
-            image = draw_overlay(result) if annotated else result.frame.image
-            if writer is None:
-                height, width = image.shape[:2]
-                writer = VideoWriter(
-                    destination,
-                    width,
-                    height,
-                    time_base=FINE_TIME_BASE,
-                    frame_rate=Fraction(rate).limit_denominator(1001) if rate else None,
-                    encoding=FILE,
-                )
-            writer.write(letterbox(image, *writer.size), float(session.frames.time[row]) - zero)
+            if result.frame.image.size:
+                track.add(result, float(session.frames.time[row]) - zero)
     finally:
-        if writer is not None:
-            writer.close()
-    if writer is None and not _stopped(stop):
+        track.close()
+    if not track.count and not _stopped(stop):
         raise SessionError(f"{session.folder} has no pictures there; choose another part of it.")
     if _stopped(stop):
         destination.unlink(missing_ok=True)
