@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import ctypes
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core.errors import UserError
+from app.core.memory import keep_freed_memory
 from app.core.settings import DEVICES
 
 if TYPE_CHECKING:
     import torch
 
     from model.training.data import Faces
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""glibc's numbers for mallopt(3)."""
-MALLOC_LIMIT = 2**31 - 1
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +58,7 @@ def open_device(wanted: str) -> torch.device:
 
     name = device_name(wanted, torch.cuda.is_available())
     if name == "cpu":
-        _keep_freed_memory()
+        keep_freed_memory()
     return torch.device(name)
 
 
@@ -78,11 +73,3 @@ def device_name(wanted: str, cuda: bool) -> str:
     if wanted == "cuda" and not cuda:
         raise UserError("CUDA is not available to PyTorch here; run main.py doctor to see why, or use --device cpu.")
     return wanted
-
-
-def _keep_freed_memory() -> None:
-    """Ask glibc to keep what is freed; fetching every tensor's pages anew costs two workers a fifth of their speed."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, MALLOC_LIMIT)
-        mallopt(M_TRIM_THRESHOLD, MALLOC_LIMIT)
