@@ -181,9 +181,7 @@ def steps(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def test_lag_finds_a_delay_under_jitter(late: float) -> None:
     rng = np.random.default_rng(6)
     seen = moving_face(late) + rng.normal(size=(120, POINTS, 2))
-    lag = velocity_lag(steps(seen), steps(moving_face()))
-    assert lag.frames == pytest.approx(late, abs=0.1)
-    assert 0.5 < lag.correlation < 0.99
+    assert velocity_lag(steps(seen), steps(moving_face())) == pytest.approx(late, abs=0.1)
 
 
 @pytest.mark.parametrize("late", [0.0, 0.5, 1.0, 2.0])
@@ -191,7 +189,7 @@ def test_lag_of_expressions_is_told_apart_from_the_heads(late: float) -> None:
     """The head comes in time, eyes and mouth do not."""
     seen = moving_face(expression_late=late) + np.random.default_rng(7).normal(size=(120, POINTS, 2)) * 0.5
     truth = moving_face()
-    assert velocity_lag(expression_steps(seen), expression_steps(truth)).frames == pytest.approx(late, abs=0.1)
+    assert velocity_lag(expression_steps(seen), expression_steps(truth)) == pytest.approx(late, abs=0.1)
 
 
 def test_lag_of_a_moving_average_is_the_published_one() -> None:
@@ -199,24 +197,24 @@ def test_lag_of_a_moving_average_is_the_published_one() -> None:
     truth = moving_face()
     seen = truth.copy()
     seen[1:] = (truth[1:] + truth[:-1]) / 2
-    assert velocity_lag(steps(seen), steps(truth)).frames == pytest.approx(0.5, abs=0.05)
+    assert velocity_lag(steps(seen), steps(truth)) == pytest.approx(0.5, abs=0.05)
 
 
 def test_lag_of_a_stuttering_video_is_its_mean() -> None:
     """Every other frame repeats the one before: half of the motion is in time, half a frame late."""
     truth = moving_face()
     seen = truth[np.arange(len(truth)) // 2 * 2]
-    assert velocity_lag(steps(seen), steps(truth)).frames == pytest.approx(0.5, abs=0.1)
+    assert velocity_lag(steps(seen), steps(truth)) == pytest.approx(0.5, abs=0.1)
 
 
 def test_lag_needs_motion_that_is_seen() -> None:
     rng = np.random.default_rng(8)
     noise = rng.normal(size=(120, POINTS, 2))
-    assert np.isnan(velocity_lag(steps(noise), steps(moving_face())).frames)
-    assert np.isnan(velocity_lag(steps(moving_face(20)), steps(moving_face()), furthest=2).frames)
+    assert np.isnan(velocity_lag(steps(noise), steps(moving_face())))
+    assert np.isnan(velocity_lag(steps(moving_face(20)), steps(moving_face()), furthest=2))
     still = np.zeros((119, POINTS, 2))
-    assert np.isnan(velocity_lag(still, still).frames)
-    assert np.isnan(velocity_lag(steps(moving_face(frames=4)), steps(moving_face(frames=4))).frames)
+    assert np.isnan(velocity_lag(still, still))
+    assert np.isnan(velocity_lag(steps(moving_face(frames=4)), steps(moving_face(frames=4))))
 
 
 @pytest.mark.parametrize("late", [-0.5, 0.0, 0.4, 1.0, 2.3])

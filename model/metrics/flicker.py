@@ -22,7 +22,7 @@ def nmf(prediction: NDArray[np.floating], truth: NDArray[np.floating], points: N
         truth: the same shape and units.
         points: indices of the points to average over, all by default; d is the whole face's in any case.
     """
-    steps = (_residual_steps(prediction, truth, 1) ** 2).sum(axis=-1)
+    steps = (np.diff(prediction.astype(np.float64) - truth, axis=0) ** 2).sum(axis=-1)
     squared = (steps if points is None else steps[:, points]).mean(axis=-1)
     return float(np.sqrt(np.mean(squared / _box_side(truth)[1:] ** 2)) * NMF_SCALE)
 
@@ -45,11 +45,6 @@ def nad(prediction: NDArray[np.floating], truth: NDArray[np.floating], lag: int)
     side = _box_side(truth)[2 * lag - 1 :]
     squared = (change**2).sum(axis=-1).mean(axis=-1) / side**2
     return float(np.sqrt(np.mean(squared) / 2) * NMF_SCALE)
-
-
-def _residual_steps(prediction: NDArray[np.floating], truth: NDArray[np.floating], lag: int) -> Array:
-    residual = prediction.astype(np.float64) - truth
-    return np.asarray(residual[lag:] - residual[:-lag])
 
 
 def _box_side(truth: NDArray[np.floating]) -> Array:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -37,21 +36,8 @@ class Speed(StrEnum):
     FAST = "fast"
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """How late one motion is against another.
-
-    Attributes:
-        frames: delay in frames, positive where the prediction comes late; NaN where it cannot be told.
-        correlation: height of the cross-correlation at the best whole delay, at most 1.
-    """
-
-    frames: float
-    correlation: float
-
-
-def velocity_lag(steps: NDArray[np.floating], true_steps: NDArray[np.floating], furthest: int = FURTHEST_LAG) -> Lag:
-    """Delay of a motion against the true one, from the peak of the cross-correlation of their velocities.
+def velocity_lag(steps: NDArray[np.floating], true_steps: NDArray[np.floating], furthest: int = FURTHEST_LAG) -> float:
+    """Return by how many frames a motion is late, from the peak of the cross-correlation with the true velocity.
 
     With v_t the motion from frame t - 1 to t, less its mean over time, g_t the same for the truth, and sums over
     all frames both have, all landmarks and both coordinates,
@@ -60,7 +46,7 @@ def velocity_lag(steps: NDArray[np.floating], true_steps: NDArray[np.floating], 
         C(k) = ( c(k - 1) + 2 c(k) + c(k + 1) ) / 4,      k = -furthest ... furthest
 
     The delay is where the parabola through the highest C(k) and its two neighbours peaks; the smoothing keeps a
-    video that stutters, whose c has two peaks beside each other, from choosing between them. The delay is NaN
+    video that stutters, whose c has two peaks beside each other, from choosing between them. It is NaN
     where the peak is at the end of the range or lower than :data:`LEAST_CORRELATION`. Jitter that has nothing
     to do with the motion lowers C everywhere and moves no peak; where some landmarks are later than others the
     result lies between, nearer to those that move more.
@@ -74,14 +60,14 @@ def velocity_lag(steps: NDArray[np.floating], true_steps: NDArray[np.floating], 
     late, true = late - late.mean(axis=0), true - true.mean(axis=0)
     furthest = min(furthest, len(true) // 2 - 1)
     if furthest < 1:
-        return Lag(float("nan"), 0.0)
+        return float("nan")
     raw = [_correlation(late[max(k, 0) :], true[max(-k, 0) :]) for k in range(-furthest - 1, furthest + 2)]
     heights = np.convolve(raw, (0.25, 0.5, 0.25), "valid")
     best = int(heights.argmax())
     if not 0 < best < len(heights) - 1 or heights[best] < LEAST_CORRELATION:
-        return Lag(float("nan"), float(heights[best]))
+        return float("nan")
     before, peak, after = heights[best - 1 : best + 2]
-    return Lag(float(best - furthest + (before - after) / (2 * (before - 2 * peak + after))), float(peak))
+    return float(best - furthest + (before - after) / (2 * (before - 2 * peak + after)))
 
 
 def _correlation(first: Array, second: Array) -> float:

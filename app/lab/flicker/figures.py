@@ -124,9 +124,9 @@ def measure_track(track: Track, clip: EncodedClip) -> ClipFigures:
     true_speed, true_expression_speed = speed(clip.true_steps), speed(clip.true_expressions)
     lag = expression_lag = math.nan
     if true_speed >= LEAST_SPEED:
-        lag = velocity_lag(clip.steps_of(found), clip.true_steps).frames
+        lag = velocity_lag(clip.steps_of(found), clip.true_steps)
     if true_expression_speed >= LEAST_SPEED:
-        expression_lag = velocity_lag(expression_steps(found), clip.true_expressions).frames
+        expression_lag = velocity_lag(expression_steps(found), clip.true_expressions)
     lags = [2**i for i in range(len(truth).bit_length()) if 2 * 2**i <= len(truth)]
     return ClipFigures(
         clip=clip.name,

@@ -158,4 +158,4 @@ def _lag(points: Array, home: Array, steady: Mask, frames: Mask, truth: Truth) -
     true_steps = np.diff(pixels_of(home[steady], truth.matrix[run]), axis=0)
     scale = np.sqrt(np.abs(np.linalg.det(truth.matrix[run][1:, :, :2])))[:, None] * truth.ruler
     speed = 100 * float(np.sqrt(np.mean((true_steps**2).sum(axis=-1) / scale**2)))
-    return velocity_lag(np.diff(points[run][:, steady], axis=0), true_steps).frames, speed
+    return velocity_lag(np.diff(points[run][:, steady], axis=0), true_steps), speed
