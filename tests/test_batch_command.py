@@ -18,7 +18,7 @@ import pytest
 from app.batch.job import BatchSettings, Job, JobState, OutputKind
 from app.batch.report import FileReport
 from app.batch.track import EVERY_FACE
-from app.batch.worker import track_job_with
+from app.batch.worker import track_job
 from app.cli import batch, track
 from app.cli.batch_progress import BatchProgress
 from app.core.errors import UserError
@@ -118,7 +118,7 @@ def test_options_reach_the_settings(tmp_path: Path) -> None:
 
 
 def fake_tracker(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
-    return track_job_with(job, stopped, tell, lambda engine, tracking: FakePipeline())
+    return track_job(job, stopped, tell, lambda engine, tracking: FakePipeline())
 
 
 def test_outputs_of_every_kind(tmp_path: Path, model: tuple[str, Path]) -> None:
@@ -145,7 +145,7 @@ def test_what_was_begun_stays_until_it_is_done_anew(tmp_path: Path, model: tuple
 
     def work(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
         frames: list[Frame] = []
-        return track_job_with(job, lambda: len(frames) == 5, tell, lambda *settings: Counting(frames))
+        return track_job(job, lambda: len(frames) == 5, tell, lambda *settings: Counting(frames))
 
     class Counting(FakePipeline):
         def __init__(self, frames: list[Frame]) -> None:
@@ -169,7 +169,7 @@ def outcome(job: Job, **more: Any) -> Any:
     def build(engine: EngineSettings, tracking: TrackingSettings) -> Any:
         raise more["error"]
 
-    return track_job_with(job, lambda: False, lambda frames, total: None, build)
+    return track_job(job, lambda: False, lambda frames, total: None, build)
 
 
 def test_no_error_leaves_a_worker(tmp_path: Path, model: tuple[str, Path]) -> None:
@@ -202,7 +202,7 @@ def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path: Path) -
             file.write(b"more")
         return FakePipeline()
 
-    found = track_job_with(job, lambda: False, lambda frames, total: None, build)
+    found = track_job(job, lambda: False, lambda frames, total: None, build)
     assert (found.state, found.source) == ("failed", None)
     assert "was changed while it was tracked" in found.error
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from app.core.errors import UserError
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.plan import VideoCopy
 
@@ -117,9 +118,12 @@ class SourceIdentity:
         """Ask the file system; the file is not read.
 
         Raises:
-            OSError: it is not there.
+            UserError: it is not there, or cannot be read.
         """
-        found = path.stat()
+        try:
+            found = path.stat()
+        except OSError as error:
+            raise UserError(f"{path} cannot be read: {error.strerror or error}; check the file.") from error
         return cls(found.st_size, found.st_mtime_ns)
 
 

@@ -161,12 +161,9 @@ class _Batch:
         """Return which of a job's outputs do not exist yet.
 
         Raises:
-            UserError: there is something else where an output is to go.
+            UserError: there is something else where an output is to go, or the video cannot be read.
         """
-        try:
-            source = SourceIdentity.of(job.video)
-        except OSError as error:
-            raise UserError(f"{job.video} cannot be read: {error.strerror or error}; check the file.") from error
+        source = SourceIdentity.of(job.video)
         kinds = []
         for kind in self._plan.settings.kinds:
             path = job.output(kind)

@@ -9,7 +9,6 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import cv2
 
@@ -26,19 +25,17 @@ PROGRESS_SECONDS = 0.25
 """Shortest time between two calls of ``progress``."""
 
 
-def track_job(job: Job, stopped: Stopped, progress: JobProgress) -> Outcome:
+def track_job(
+    job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None = None
+) -> Outcome:
     """Track a job's video into its unfinished outputs, as ``track`` would.
 
     Args:
         job: what to do.
         stopped: True ends the job, with every output closed properly.
         progress: called a few times a second.
+        build_pipeline: as in :func:`app.batch.track.track_input`.
     """
-    return track_job_with(job, stopped, progress, None)
-
-
-def track_job_with(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None) -> Outcome:
-    """As :func:`track_job`, with another pipeline than the application's."""
     threads = job.settings.engine.threads
     if threads is not None:
         cv2.setNumThreads(threads)  # the workers share the cores
@@ -63,7 +60,7 @@ def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: 
 
 def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None) -> Outcome:
     refuse_session(PathSpec(str(job.video)))
-    source = _identity(job.video)
+    source = SourceIdentity.of(job.video)
     request = _request(job)
     _clear(job)
     request.plan.check([job.video])
@@ -86,7 +83,7 @@ def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: Bu
     if not report.frames:
         return replace(outcome, state=JobState.FAILED, error=f"{job.video} holds no pictures that can be read.")
     whole = replace(source, sha256=_checksum(job))
-    if _identity(job.video) != source:
+    if SourceIdentity.of(job.video) != source:
         return replace(
             outcome, state=JobState.FAILED, error=f"{job.video} was changed while it was tracked; start again."
         )
@@ -114,13 +111,6 @@ def _clear(job: Job) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise failure(path, error) from error
-
-
-def _identity(path: Path) -> SourceIdentity:
-    try:
-        return SourceIdentity.of(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}; check the file.") from error
 
 
 def _checksum(job: Job) -> str | None:
