@@ -15,7 +15,7 @@ from app.core.presets import PRESETS
 from app.core.settings import EngineSettings
 from app.lab.flicker.clips import find_clips
 from app.lab.flicker.experiment import run_experiment
-from app.lab.flicker.methods import Cold, Method, rwr
+from app.lab.flicker.methods import cold, rwr
 from app.tracking.engine import engine_of
 from model.rwr.settings import RwrSettings
 
@@ -34,7 +34,7 @@ def main() -> None:
     wanted = EngineSettings(threads=1)
     engine = engine_of(wanted)
     settings = {preset.label: preset.settings for preset in PRESETS} | BETWEEN
-    methods: list[Method] = [Cold(), *(rwr(engine, own, name) for name, own in settings.items())]
+    methods = [cold(), *(rwr(engine, own, name) for name, own in settings.items())]
     result = run_experiment(engine, find_clips(args.clips), methods, frames=args.frames, attribution=False)
     print(f"{'group':<10} {'setting':<26} {'NMF x':>7} {'NME x':>7} {'head +':>7} {'expr. +':>8} {'evaluations':>12}")
     for method in result.results[1:]:

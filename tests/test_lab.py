@@ -17,7 +17,7 @@ from app.lab.flicker.clips import EncodedClip, encode_clip, find_clips
 from app.lab.flicker.experiment import run_experiment
 from app.lab.flicker.figures import ClipFigures, measure_track, summarise
 from app.lab.flicker.grid import families_of, methods_of
-from app.lab.flicker.methods import Cold, Filtered, Method, Track, rwr
+from app.lab.flicker.methods import Method, Track, cold, filtered, rwr
 from model.filters import Ema, OneEuro
 from model.metrics.lag import Speed
 from model.rwr.settings import RELEASED, RwrSettings
@@ -47,11 +47,11 @@ def rect(recurrence: RwrSettings | None) -> Predictor:
 @pytest.mark.parametrize(
     ("method", "predictor"),
     [
-        (Cold(), lambda: rect(None)),
-        (rwr(SquareEngine(), RwrSettings()), lambda: rect(RwrSettings())),
+        (cold(), lambda: rect(None)),
+        (rwr(SquareEngine(), RwrSettings(), "RwR"), lambda: rect(RwrSettings())),
         (rwr(SquareEngine(), RELEASED, "released"), lambda: rect(RELEASED)),
-        (Filtered("EMA", "EMA 0.5", lambda: Ema(0.5)), lambda: Smoother(rect(None), Ema(0.5))),
-        (Filtered("1 euro", "1 euro", lambda: OneEuro(4, 5)), lambda: Smoother(rect(None), OneEuro(4, 5))),
+        (filtered("EMA", "EMA 0.5", lambda: Ema(0.5), {}), lambda: Smoother(rect(None), Ema(0.5))),
+        (filtered("1 euro", "1 euro", lambda: OneEuro(4, 5), {}), lambda: Smoother(rect(None), OneEuro(4, 5))),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
@@ -189,11 +189,11 @@ def test_mean_lag_leaves_out_still_clips_and_weighs_slow_ones_less() -> None:
 
 def test_methods_are_measured_against_cold(folder: Path) -> None:
     engine = SquareEngine()
-    methods: list[Method] = [Cold(), rwr(engine, RELEASED, "released")]
-    cold, released = run_experiment(engine, find_clips(folder), methods, frames=6, attribution=False).results
-    assert (cold.name, released.name) == ("cold", "released")
-    assert set(cold.groups) == {"drawn", "filmed"}
-    assert cold.groups["filmed"].nmf_ratio == 1
+    methods = [cold(), rwr(engine, RELEASED, "released")]
+    base, released = run_experiment(engine, find_clips(folder), methods, frames=6, attribution=False).results
+    assert (base.name, released.name) == ("cold", "released")
+    assert set(base.groups) == {"drawn", "filmed"}
+    assert base.groups["filmed"].nmf_ratio == 1
     # The fake's cold solve takes 6 evaluations, a warm frame 2.
     assert released.groups["filmed"].evaluations == pytest.approx((6 + 5 * 2) / 6)
 

@@ -136,6 +136,6 @@ def test_landmarks_that_are_known_are_not_solved_again(tmp_path: Path) -> None:
     engine = SquareEngine()
     clip = encode_clip(engine, square_clip(tmp_path, "a", path, path, path))
     known = clip.truth + np.array([8.0, 0], np.float32) * (np.arange(6) % 2)[:, None, None]
-    rows = attribute_clip(engine, clip, rwr=known.astype(np.float32))
+    rows = attribute_clip(engine, clip, rwr_points=known.astype(np.float32))
     own = next(row for row in rows if (row.crops, row.solver) == (CropSource.GIVEN, Solver.RWR))
     assert own.nmf == pytest.approx(25600 * 8 / 100, rel=1e-3)

@@ -14,7 +14,7 @@ from app.core.errors import UserError
 from app.lab.flicker.clips import EncodedClip
 from app.lab.flicker.experiment import MethodResult
 from app.lab.flicker.grid import KEYS, RELEASED_NAME, RWR_NAME, families_of, is_baseline, methods_of
-from app.lab.flicker.methods import COLD, HeldBack
+from app.lab.flicker.methods import COLD, held_back
 from app.lab.flicker.report import methods_table, printed, speeds_table, values
 from app.lab.flicker.tuning import nearest_filters, tune
 from model.rwr.settings import RELEASED, RwrSettings
@@ -69,7 +69,7 @@ def test_a_picture_held_back_takes_away_the_filters_delay_but_not_its_own() -> N
     t = np.arange(12.0)
     line = swinging(12, size=0) + np.stack([t**2, 3 * t], axis=-1)[:, None]
     clip = clip_of(line)
-    method = HeldBack("f", "n", window=5, degree=2, picture_late=2)
+    method = held_back("f", "n", window=5, degree=2, latency=2)
     # A parabola is what the fit reproduces, at every age and both ends.
     assert np.abs(method.track(clip).landmarks - line).max() < 1e-2
 

@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lab.flicker.clips import EncodedClip
-from app.lab.flicker.methods import COLD, FaceSolver
+from app.lab.flicker.methods import COLD, rwr
 from app.tracking.tracker import Policy, next_crop
 from model.engine.base import Engine, State
 from model.geometry import Crop
 from model.metrics.flicker import nmf
 from model.rwr.cold import cold_solve
 from model.rwr.recurrence import Recurrence
+from model.rwr.settings import RwrSettings
 from model.rwr.solution import Solution
 
 Image = NDArray[np.uint8]
@@ -32,17 +33,6 @@ Array = NDArray[np.float64]
 
 PICTURE_STANDS = 0.15
 """A frame that differs from the last by less than this share of the clip's median difference repeats it."""
-
-
-class ColdSolver:
-    """Solves every frame on its own."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def solve(self, u: State, crop: Crop, image: Image) -> Solution:
-        """Solve one frame."""
-        return cold_solve(self._engine, u, crop)
 
 
 class CropSource(StrEnum):
@@ -59,7 +49,14 @@ class Solver(StrEnum):
     RWR = "RwR"
 
 
-SOLVERS: dict[Solver, Callable[[Engine], FaceSolver]] = {Solver.COLD: ColdSolver, Solver.RWR: Recurrence}
+Solve = Callable[[State, Crop, Image], Solution]
+"""Solves a face in the next frame, given its injection, its crop and the whole frame."""
+
+SOLVERS: dict[Solver, Callable[[Engine], Solve]] = {
+    Solver.COLD: lambda engine: lambda u, crop, image: cold_solve(engine, u, crop),
+    Solver.RWR: lambda engine: Recurrence(engine).solve,
+}
+"""Makes what follows one face, without memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +94,7 @@ class ClipAttribution:
 
 
 def attribute_clip(
-    engine: Engine, clip: EncodedClip, scale: float | None = None, rwr: Points | None = None
+    engine: Engine, clip: EncodedClip, scale: float | None = None, rwr_points: Points | None = None
 ) -> list[ClipAttribution]:
     """Measure a clip with crop and picture frozen in turn, for both sources of crops and each of the solvers.
 
@@ -105,13 +102,13 @@ def attribute_clip(
         engine: the model.
         clip: the clip, as encoded by ``engine``; its cold landmarks are used as they are.
         scale: crop side over the larger side of the box; None takes the model's own.
-        rwr: (n, 98, 2) landmarks of RwR with the given boxes, if they are known already.
+        rwr_points: (n, 98, 2) landmarks of RwR with the given boxes, if they are known already.
     """
     scale = engine.config.crop_scale if scale is None else scale
     steady = steady_crops(clip.truth, clip.crops, scale)
-    if rwr is None:
-        rwr = _recurrent(Recurrence(engine), clip)
-    with_given = {Solver.COLD: clip.cold, Solver.RWR: rwr}
+    if rwr_points is None:
+        rwr_points = rwr(engine, RwrSettings(), Solver.RWR).track(clip).landmarks
+    with_given = {Solver.COLD: clip.cold, Solver.RWR: rwr_points}
     with_steady = _solved(engine, {name: make(engine) for name, make in SOLVERS.items()}, clip.images, steady)
     middle = len(clip.images) // 2
     still = np.repeat(clip.truth[middle : middle + 1], len(clip.truth), axis=0)
@@ -147,31 +144,25 @@ def repeated(differences: Array) -> NDArray[np.bool_]:
     return np.asarray(differences < PICTURE_STANDS * np.median(differences))
 
 
-def _recurrent(recurrence: Recurrence, clip: EncodedClip) -> Points:
-    """Return the landmarks (n, 98, 2) of a recurrence over the clip's own injections."""
-    frames = zip(clip.u, clip.crops, clip.images, strict=True)
-    return np.stack([recurrence.solve(u, crop, image).landmarks for u, crop, image in frames])
-
-
 def _solved(
-    engine: Engine, solvers: Mapping[Solver, FaceSolver], images: Sequence[Image], crops: Sequence[Crop]
+    engine: Engine, solvers: Mapping[Solver, Solve], images: Sequence[Image], crops: Sequence[Crop]
 ) -> dict[Solver, Points]:
     """Return the landmarks (n, 98, 2) of each solver for n images under n crops, in their order."""
     found: dict[Solver, list[Points]] = {name: [] for name in solvers}
     for image, crop in zip(images, crops, strict=True):
         u = _encode(engine, image, crop)
-        for name, solver in solvers.items():
-            found[name].append(solver.solve(u, crop, image).landmarks)
+        for name, solve in solvers.items():
+            found[name].append(solve(u, crop, image).landmarks)
     return {name: np.stack(landmarks) for name, landmarks in found.items()}
 
 
 def _tracked(
-    engine: Engine, solver: FaceSolver, images: Sequence[Image], start: Crop, policy: Policy
+    engine: Engine, solve: Solve, images: Sequence[Image], start: Crop, policy: Policy
 ) -> tuple[Points, list[Crop]]:
     """Return the landmarks (n, 98, 2) of a solver whose crops follow its own landmarks, and those crops."""
     crop, crops, found = start, [], []
     for image in images:
-        solution = solver.solve(_encode(engine, image, crop), crop, image)
+        solution = solve(_encode(engine, image, crop), crop, image)
         crops.append(crop)
         found.append(solution.landmarks)
         crop = next_crop(crop, solution.landmarks, policy)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from app.core.errors import UserError
-from app.lab.flicker.methods import Cold, Filtered, HeldBack, Method, rwr
+from app.lab.flicker.methods import Method, cold, filtered, held_back, rwr
 from model.engine.base import Engine
 from model.filters import ConstantVelocity, Ema, OneEuro, SavitzkyGolay
 from model.rwr.settings import RELEASED, RwrSettings
@@ -89,13 +89,13 @@ def _released(engine: Engine, title: str) -> Iterable[Method]:
 
 def _ema(engine: Engine, title: str) -> Iterable[Method]:
     for alpha in ALPHAS:
-        yield Filtered(title, f"EMA {alpha:g}", partial(Ema, alpha), {"alpha": alpha})
+        yield filtered(title, f"EMA {alpha:g}", partial(Ema, alpha), {"alpha": alpha})
 
 
 def _one_euro(engine: Engine, title: str) -> Iterable[Method]:
     for cutoff in MIN_CUTOFFS:
         for beta in BETAS:
-            yield Filtered(
+            yield filtered(
                 title,
                 f"1 euro {cutoff:g} Hz, beta {beta:g}",
                 partial(OneEuro, cutoff, beta),
@@ -105,7 +105,7 @@ def _one_euro(engine: Engine, title: str) -> Iterable[Method]:
 
 def _end_point(engine: Engine, title: str) -> Iterable[Method]:
     for window, degree in END_POINT_FITS:
-        yield Filtered(
+        yield filtered(
             title,
             f"Savitzky-Golay {window}, degree {degree}, end",
             partial(SavitzkyGolay, window, degree),
@@ -115,7 +115,7 @@ def _end_point(engine: Engine, title: str) -> Iterable[Method]:
 
 def _late(engine: Engine, title: str) -> Iterable[Method]:
     for window, degree, latency in LATE_FITS:
-        yield Filtered(
+        yield filtered(
             title,
             f"Savitzky-Golay {window}, degree {degree}, {latency} late",
             partial(SavitzkyGolay, window, degree, latency),
@@ -125,14 +125,14 @@ def _late(engine: Engine, title: str) -> Iterable[Method]:
 
 def _held_back(engine: Engine, title: str) -> Iterable[Method]:
     for window, degree, latency in LATE_FITS:
-        yield HeldBack(
+        yield held_back(
             title, f"Savitzky-Golay {window}, degree {degree}, picture {latency} late", window, degree, latency
         )
 
 
 def _kalman(engine: Engine, title: str) -> Iterable[Method]:
     for acceleration in ACCELERATIONS:
-        yield Filtered(
+        yield filtered(
             title,
             f"Kalman {acceleration:g}/s²",
             partial(ConstantVelocity, JITTER, acceleration),
@@ -168,7 +168,7 @@ def families_of(keys: Sequence[str]) -> list[Family]:
 
 def methods_of(engine: Engine, families: Sequence[Family] = FAMILIES) -> list[Method]:
     """Return the cold solve and every method of the families."""
-    return [Cold(), *(method for family in families for method in family.methods(engine, family.title))]
+    return [cold(), *(method for family in families for method in family.methods(engine, family.title))]
 
 
 def is_baseline(title: str) -> bool:
