@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.holdstill.card import Card, ModeFigures
+from app.holdstill.card import Card, ModeFigures, Noise
 from model.metrics.confidence import Figure, mean_figure, ratio_figure
 from model.topology import REGIONS
 
@@ -109,21 +109,12 @@ def flicker_interval(mode: ModeFigures) -> Figure:
 def _change(before: ModeFigures, after: ModeFigures, sure: bool) -> ModeChange:
     names = ("overall", *(region.name for region in REGIONS))
 
-    def changes(first: tuple[float, ...], second: tuple[float, ...]) -> tuple[Change, ...]:
-        return tuple(Change(*values) for values in zip(names, first, second, strict=True))
+    def changes(first: Noise, second: Noise) -> tuple[Change, ...]:
+        values = ((noise.percent, *noise.regions_percent) for noise in (first, second))
+        return tuple(Change(*each) for each in zip(names, *values, strict=True))
 
-    return ModeChange(
-        before.mode,
-        after.mode,
-        changes(_flat(before, "flicker"), _flat(after, "flicker")),
-        changes(_flat(before, "wander"), _flat(after, "wander")),
-        sure,
-    )
-
-
-def _flat(mode: ModeFigures, measure: str) -> tuple[float, ...]:
-    noise = {"flicker": mode.flicker, "wander": mode.wander}[measure]
-    return (noise.percent, *noise.regions_percent)
+    flicker, wander = changes(before.flicker, after.flicker), changes(before.wander, after.wander)
+    return ModeChange(before.mode, after.mode, flicker, wander, sure)
 
 
 def _intervals_apart(first: ModeFigures, second: ModeFigures) -> bool:

@@ -82,31 +82,15 @@ def draw(experiment: Experiment, chosen: Sequence[tuple[str, MethodResult]]) -> 
     eyes_mouth = "NME of eyes and mouth / cold"
     expressions = "lag of expressions, frames more than cold"
     pictures = {
-        "jitter_accuracy": scatter(experiment, _nme, "NME / cold", FAR_NME),
-        "jitter_accuracy_eyes_mouth": scatter(experiment, _eyes_mouth, eyes_mouth, FAR_NME),
-        "jitter_lag": scatter(experiment, _lag, "lag, frames more than cold", FAR_LAG),
-        "jitter_lag_expressions": scatter(experiment, _expression_lag, expressions, FAR_LAG),
+        "jitter_accuracy": scatter(experiment, lambda own: own.nme_ratio, "NME / cold", FAR_NME),
+        "jitter_accuracy_eyes_mouth": scatter(experiment, lambda own: own.nme_eyes_mouth_ratio, eyes_mouth, FAR_NME),
+        "jitter_lag": scatter(experiment, lambda own: own.lag_more, "lag, frames more than cold", FAR_LAG),
+        "jitter_lag_expressions": scatter(experiment, lambda own: own.lag_expressions_more, expressions, FAR_LAG),
         "nad": nad_curves(experiment, chosen),
     }
     if experiment.attribution:
         pictures["attribution"] = attribution_bars(summarise_attribution(experiment.attribution))
     return {name: picture for name, picture in pictures.items() if picture is not None}
-
-
-def _nme(own: GroupFigures) -> float:
-    return own.nme_ratio
-
-
-def _eyes_mouth(own: GroupFigures) -> float:
-    return own.nme_eyes_mouth_ratio
-
-
-def _lag(own: GroupFigures) -> float:
-    return own.lag_more
-
-
-def _expression_lag(own: GroupFigures) -> float:
-    return own.lag_expressions_more
 
 
 def scatter(experiment: Experiment, value: Value, label: str, far: float) -> Picture | None:

@@ -146,21 +146,13 @@ def _unchanged(tensor: Tensor) -> Tensor:
 def report(found: Sequence[Memory]) -> str:
     """Return the tables: peak and kept megabytes, a line for each way, a column for each number of steps."""
     parts = []
-    for title, read in (("peak MB", _peak), ("kept MB", _kept)):
+    for title, name in (("peak MB", "peak"), ("kept MB", "kept")):
         rows = []
         for way in dict.fromkeys(memory.way for memory in found):
-            values = {memory.steps: read(memory) for memory in found if memory.way == way}
+            values = {memory.steps: getattr(memory, name) / MEGABYTE for memory in found if memory.way == way}
             first, last = min(values), max(values)
             slope = (values[last] - values[first]) / max(1, last - first)
             rows.append((way, *(f"{values[steps]:.1f}" for steps in sorted(values)), f"{slope:.2f}"))
         counts = sorted({memory.steps for memory in found})
         parts.append(table((title, *map(str, counts), "a step"), rows))
     return "\n\n".join(parts)
-
-
-def _peak(memory: Memory) -> float:
-    return memory.peak / MEGABYTE
-
-
-def _kept(memory: Memory) -> float:
-    return memory.kept / MEGABYTE
