@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from model.array_files import read_arrays
 from model.errors import ModelError
 from model.files import open_whole
+from model.geometry import from_complex, to_complex
 from model.topology import LEFT_EYE_OUTER, LEFT_EYE_OUTER_68, RIGHT_EYE_OUTER, RIGHT_EYE_OUTER_68, TO_68, eye_corners
 
 WFLW_SHIFT = 0.005
@@ -136,13 +137,3 @@ def face_frame(landmarks: NDArray[np.floating]) -> tuple[NDArray[np.float64], ND
     eyes = points[:, RIGHT_EYE_OUTER] - points[:, LEFT_EYE_OUTER]
     shapes = (points - points.mean(axis=1, keepdims=True)) / eyes[:, None]
     return np.ascontiguousarray(shapes).view(np.float64), eyes
-
-
-def to_complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
-    """Return points (..., 2) as complex numbers (...,)."""
-    return np.asarray(points[..., 0] + 1j * points[..., 1].astype(np.float64))
-
-
-def from_complex(points: NDArray[np.complex128]) -> NDArray[np.float64]:
-    """Return complex numbers (...,) as points (..., 2)."""
-    return np.stack([points.real, points.imag], axis=-1)

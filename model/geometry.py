@@ -139,3 +139,13 @@ def _rotation(angle: float) -> NDArray[np.float64]:
 def wrapped(degrees: float) -> float:
     """Return an angle in (-180, 180] degrees."""
     return 180.0 - (180.0 - degrees) % 360.0
+
+
+def to_complex(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Return points (..., 2) as complex numbers (...,)."""
+    return np.asarray(points[..., 0] + 1j * points[..., 1].astype(np.float64))
+
+
+def from_complex(points: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """Return complex numbers (...,) as points (..., 2)."""
+    return np.stack([points.real, points.imag], axis=-1)

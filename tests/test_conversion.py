@@ -13,11 +13,10 @@ from model.conventions import (
     OFFSETS_300W,
     ShapeConversion,
     face_frame,
-    from_complex,
     read_conversion,
-    to_complex,
 )
 from model.errors import ModelError
+from model.geometry import from_complex, to_complex
 from model.topology import LEFT_EYE_OUTER, MIRROR, POINTS, RIGHT_EYE_OUTER, TO_68
 from model.training.conversion import fit_conversion, try_modes
 

@@ -20,8 +20,9 @@ from app.holdstill.card_file import card_path, list_cards, read_card, write_card
 from app.holdstill.comparison import compare, compare_modes, flicker_interval
 from app.holdstill.measurement import HoldStillError, measure
 from app.holdstill.samples import Sampler
-from app.holdstill.stillness import as_complex, blinking, follow_head, smooth
+from app.holdstill.stillness import blinking, follow_head, smooth
 from app.holdstill.text import card_lines, modes_verdict
+from model.geometry import to_complex
 from model.topology import POINTS, REGIONS
 from tests.holdstill_fakes import (
     FPS,
@@ -132,7 +133,7 @@ def test_blinks_are_left_out_and_counted() -> None:
 
 
 def test_eyes_too_unsure_to_tell_blinks_leave_nothing_out() -> None:
-    faces = as_complex(still_face()[None] + noisy(COUNT, 8.0))
+    faces = to_complex(still_face()[None] + noisy(COUNT, 8.0))
     assert not blinking(np.arange(COUNT) / FPS, faces).any()
 
 
@@ -216,7 +217,7 @@ def test_smoothing_leaves_lines_alone() -> None:
 
 def test_the_head_is_followed_through_turns_and_nearing() -> None:
     times = np.arange(COUNT) / FPS
-    face = as_complex(still_face())
+    face = to_complex(still_face())
     turning = face.mean() + (face - face.mean()) * (1 + 0.02j * np.sin(0.5 * times) + 0.01 * times)[:, None]
     path = follow_head(times, turning)
     assert np.abs(path.landmarks - turning).max() < 0.02

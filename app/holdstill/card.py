@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from hashlib import file_digest
 from pathlib import Path
 
 from app.core.errors import UserError
@@ -15,6 +14,7 @@ from app.core.settings import TrackingSettings
 from app.core.version import VERSION
 from app.sessions.plain import to_plain
 from app.sources.base import SourceInfo
+from model.weights import sha256
 
 
 class SourceKind(StrEnum):
@@ -292,7 +292,6 @@ def make_card(figures: Figures, circumstances: Circumstances, label: str = "", n
 
 def _checksum(path: Path) -> str:
     try:
-        with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest()
+        return sha256(path)
     except OSError as error:
         raise UserError(f"{path} cannot be read any more; put the weights back and repeat the test.") from error

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import FaceResult, FrameResult
-from app.holdstill.stillness import as_complex
 from app.tracking.conditions import Conditions, face_conditions
+from model.geometry import to_complex
 from model.metrics.flicker_meter import FlickerReading
 from model.topology import inter_ocular
 
@@ -158,7 +158,7 @@ class Sampler:
 def landmarks_of(samples: tuple[Sample, ...], mode: str) -> NDArray[np.complex128]:
     """Return one mode's landmarks (n, 98) as complex numbers; NaN if the mode was not solved."""
     missing = np.full((98, 2), np.nan, np.float32)
-    return as_complex(np.array([s.modes[mode].landmarks if mode in s.modes else missing for s in samples]))
+    return to_complex(np.array([s.modes[mode].landmarks if mode in s.modes else missing for s in samples]))
 
 
 def _followed(result: FrameResult, last: int | None) -> FaceResult | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.geometry import from_complex, to_complex
 from model.motion import fit_similarity
 
 Array = NDArray[np.float64]
@@ -56,12 +57,6 @@ class HeadPath:
     reach: float
 
 
-def as_complex(landmarks: NDArray[np.floating]) -> Complex:
-    """Turn landmarks (..., 98, 2) into (..., 98) complex numbers."""
-    points = np.asarray(landmarks, np.float64)
-    return np.asarray(points[..., 0] + 1j * points[..., 1])
-
-
 def follow_head(times: Array, faces: Complex) -> HeadPath:
     """Follow the slow similarity motion of a face.
 
@@ -84,14 +79,10 @@ def _rigid(faces: Complex) -> Complex:
     """
     shape = faces.mean(axis=0)
     unit = FIT_INTER_OCULAR / max(float(np.abs(shape[72] - shape[60])), 1e-6)
-    points = _as_real(shape) * unit
+    points = from_complex(shape) * unit
     trust = np.ones(len(shape))
-    motion = np.array([fit_similarity(points, _as_real(face - shape) * unit, trust) for face in faces]) / unit
-    return shape + as_complex(motion)
-
-
-def _as_real(points: Complex) -> Array:
-    return np.stack([points.real, points.imag], axis=-1)
+    motion = np.array([fit_similarity(points, from_complex(face - shape) * unit, trust) for face in faces]) / unit
+    return shape + to_complex(motion)
 
 
 def smooth(times: Array, values: Complex, width: float) -> tuple[Complex, Complex]:

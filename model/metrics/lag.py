@@ -7,6 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from model.geometry import to_complex
 from model.motion import fit_similarity
 from model.topology import EYES_AND_MOUTH, LEFT_EYE_OUTER, RIGHT_EYE_OUTER, inter_ocular
 
@@ -103,7 +104,7 @@ def face_shapes(landmarks: NDArray[np.floating]) -> NDArray[np.complex128]:
     Args:
         landmarks: (frames, 98, 2), any unit.
     """
-    points = landmarks[..., 0].astype(np.float64) + 1j * landmarks[..., 1]
+    points = to_complex(landmarks)
     shape = points[len(points) // 2]
     shape = shape / max(abs(shape[RIGHT_EYE_OUTER] - shape[LEFT_EYE_OUTER]), np.finfo(np.float64).tiny)
     aligned = points

@@ -12,8 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from model.conventions import ShapeConversion, face_frame, to_300w, to_complex
+from model.conventions import ShapeConversion, face_frame, to_300w
 from model.engine.base import Engine
+from model.geometry import to_complex
 from model.rwr.cold import cold_state
 from model.topology import MIRROR, MIRROR_68, inter_ocular
 from model.training.data import Faces
