@@ -184,6 +184,17 @@ def test_menu_widget_shows_it_and_grows_no_orphans(qtbot: QtBot) -> None:
     assert not menu.actions()[0].isEnabled()
 
 
+def test_names_that_are_alike_or_hold_a_sign_of_qt(qtbot: QtBot) -> None:
+    twins = [CameraChoice(CameraSpec(number), "Tom & Jerry") for number in ("0", "1")]
+    info = SourceInfo("Tom & Jerry", 640, 480, 30.0, None, True)
+    menu = QMenu()
+    qtbot.addWidget(menu)
+    for current, checked in (("camera:1@640x480", 1), ("camera:0", 0), ("camera:Tom & Jerry", 0)):
+        fill_source_menu(menu, choices(twins, current=parse_source(current), info=info), lambda opens: None)
+        assert [entry.isChecked() for entry in menu.actions()[:2]] == [checked == 0, checked == 1]
+    assert menu.actions()[1].text() == "Tom && Jerry (2)", "which Qt shows with one &"
+
+
 def session(
     stage: LiveState, source: str | SourceSpec = "camera:2@640x480", info: SourceInfo = DESK_INFO, play: int = 1
 ) -> SessionState:

@@ -25,6 +25,11 @@ def show_text(label: QLabel, text: str) -> None:
         label.setText(text)
 
 
+def menu_text(text: str) -> str:
+    """Return ``text`` as an entry of a menu, where Qt would take an & for the mark of a key."""
+    return text.replace("&", "&&")
+
+
 def card(heading: str, *widgets: QWidget) -> QFrame:
     """Return a card with widgets below each other, under a heading where there is one."""
     made = QFrame()

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QSizePolicy
 from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, card_choices
 from app.gui.holdstill.views.card_drawing import HEIGHT, WIDTH, draw_sheet
 from app.gui.theme import theme
+from app.gui.widgets.controls import menu_text
 from app.gui.widgets.page_button import PageButton
 from app.holdstill.text import CardSheet, Sheet
 
@@ -150,7 +151,7 @@ class CardPage(QWidget):
         view = self._test.view()
         self.menu.clear()
         for label, path in card_choices(view.others):
-            entry = self.menu.addAction(label)
+            entry = self.menu.addAction(menu_text(label))
             entry.triggered.connect(lambda _checked=False, path=path: self._test.compare(path))
         if not isinstance(view.sheet, CardSheet):
             self.menu.addSeparator()

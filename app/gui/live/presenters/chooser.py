@@ -74,8 +74,9 @@ def choices(
     elif not cameras:
         first = [Choice(None, "No camera found")]
     else:
+        playing = _playing(cameras, current, info)
         first = [
-            Choice(camera.spec, name, checked=is_playing(camera, current, info))
+            Choice(camera.spec, name, checked=camera is playing)
             for camera, name in zip(cameras, _distinct(cameras), strict=True)
         ]
     return (
@@ -95,6 +96,15 @@ def is_playing(camera: CameraChoice, current: SourceSpec | None, info: SourceInf
     if info is not None:
         return info.name == camera.name
     return current.name in (camera.spec.name, camera.name)
+
+
+def _playing(
+    cameras: Sequence[CameraChoice], current: SourceSpec | None, info: SourceInfo | None
+) -> CameraChoice | None:
+    """Return the camera that plays; of several of one name the one whose number was chosen, otherwise the first."""
+    found = [camera for camera in cameras if is_playing(camera, current, info)]
+    chosen = current.name if isinstance(current, CameraSpec) else None
+    return next((camera for camera in found if camera.spec.name == chosen), next(iter(found), None))
 
 
 def _formats(current: SourceSpec | None, info: SourceInfo | None) -> tuple[Choice, ...]:

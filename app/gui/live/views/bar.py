@@ -12,6 +12,7 @@ from app.gui.live.presenters.chooser import Ask, Choice
 from app.gui.live.presenters.readouts import Facts
 from app.gui.presenters.actions import BY_NAME, ActionName
 from app.gui.theme import theme
+from app.gui.widgets.controls import menu_text
 from app.gui.widgets.icons import SIZE, icon
 from app.sources.spec import SourceSpec
 
@@ -230,9 +231,9 @@ def fill_source_menu(menu: QMenu, choices: Sequence[Choice], chosen: Callable[[S
         if choice.begins_group:
             menu.addSeparator()
         if choice.children:
-            fill_source_menu(menu.addMenu(choice.label), choice.children, chosen)
+            fill_source_menu(menu.addMenu(menu_text(choice.label)), choice.children, chosen)
             continue
-        entry = menu.addAction(choice.label)
+        entry = menu.addAction(menu_text(choice.label))
         entry.setEnabled(choice.opens is not None)
         entry.setCheckable(choice.checked)
         entry.setChecked(choice.checked)

@@ -27,7 +27,7 @@ from app.gui.viewer.presenters.jobs import BASELINES, CLIPS, WAYS
 from app.gui.viewer.presenters.readouts import RegionSeries, TableRow, TakeRow, ViewerFacts
 from app.gui.viewer.views.timeline import LEGEND, take_colour
 from app.gui.widgets.charts import Series, draw_bars
-from app.gui.widgets.controls import card, label, show_text
+from app.gui.widgets.controls import card, label, menu_text, show_text
 from app.gui.widgets.page_button import PageButton
 from model.topology import REGIONS
 
@@ -152,7 +152,7 @@ class TakeList(QWidget):
         layout = QHBoxLayout(line)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(6)
-        take = PageButton(row.title, f"Show {row.title} as points", lambda: self.shown.emit(row.name))
+        take = PageButton(menu_text(row.title), f"Show {row.title} as points", lambda: self.shown.emit(row.name))
         take.setStyleSheet("text-align: left;")
         take.setCheckable(True)
         take.setChecked(row.first)
@@ -311,7 +311,7 @@ class ViewerPanel(QScrollArea):
         self._menu.clear()
         sessions = self._other_sessions()
         for name, folder in sessions:
-            entry = self._menu.addAction(name)
+            entry = self._menu.addAction(menu_text(name))
             entry.triggered.connect(lambda _checked=False, folder=folder: self.other_session.emit(folder))
         if not sessions:
             self._menu.addAction("There are no others in this folder").setEnabled(False)
