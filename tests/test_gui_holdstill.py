@@ -27,7 +27,7 @@ from app.core.settings import TrackingSettings
 from app.gui.holdstill.presenters.hold_still import COUNTDOWN_SECONDS, HoldStill, HoldStillStage, card_choices
 from app.gui.holdstill.views.card_drawing import FINE, HEIGHT, WIDTH, save_sheet, sheet_image
 from app.gui.holdstill.views.card_page import CardPage
-from app.gui.holdstill.views.overlay import HoldStillOverlay
+from app.gui.holdstill.views.overlay import SIZE, HoldStillOverlay
 from app.gui.live.presenters.state import SessionState
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
@@ -379,6 +379,36 @@ def test_the_overlay_can_be_closed_and_offers_to_repeat(application: QApplicatio
         overlay.close_button.click()
     assert not overlay.isVisible()
     assert bench.test.view().stage == HoldStillStage.IDLE
+
+
+def test_the_overlay_fits_a_narrow_video_and_repeats_with_the_same_face(
+    application: QApplication, qtbot: QtBot, bench: Bench
+) -> None:
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    parent.resize(312, 272)
+    parent.show()
+    overlay = HoldStillOverlay(parent, bench.test)
+
+    def inside() -> bool:
+        application.processEvents()
+        button = overlay.close_button
+        return parent.rect().contains(overlay.geometry()) and overlay.rect().contains(button.geometry())
+
+    overlay.start(3)
+    assert inside()
+    assert overlay.size().height() == SIZE.height()
+    bench.session.stage = LiveState.STOPPED
+    bench.test._fail("The head moved too much: lean on something, look at the camera and repeat the test. " * 2)
+    overlay.refresh()
+    assert inside()
+    assert overlay.size().height() > SIZE.height()
+    bench.session.stage = LiveState.RUNNING
+    overlay.repeat.click()
+    assert bench.test._face == 3
+    parent.resize(900, 600)
+    overlay.place()
+    assert overlay.size() == SIZE
 
 
 def test_the_menu_offers_earlier_cards(application: QApplication, qtbot: QtBot, bench: Bench) -> None:

@@ -84,6 +84,22 @@ def draw_caption(painter: QPainter, caption: Caption, middle: float, bottom: flo
     painter.drawText(plate.adjusted(CAPTION_EDGE + CAPTION_DOT, 0, -CAPTION_EDGE + 1, 0), words, caption.text)
 
 
+def draw_notice(painter: QPainter, text: str, middle: float, bottom: float, width: float) -> float:
+    """Write a sentence on a plate around ``middle``, above ``bottom`` and at most ``width`` wide; return its top."""
+    words = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+    room = QRectF(0, 0, width - 22, 1000)
+    needed = QFontMetricsF(_font(bold=False)).boundingRect(room, int(words), text)
+    plate = QRectF(0, 0, needed.width() + 23, max(CHIP_HEIGHT, needed.height() + 10))
+    plate.moveCenter(QPointF(middle, bottom - plate.height() / 2))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(theme.palette().veil))
+    painter.drawRoundedRect(plate, CHIP_HEIGHT / 2, CHIP_HEIGHT / 2)
+    painter.setPen(QColor(theme.palette().text))
+    painter.setFont(_font(bold=False))
+    painter.drawText(plate.adjusted(11, 0, -11, 0), words, text)
+    return plate.top()
+
+
 def draw_tags(painter: QPainter, faces: Sequence[FaceResult], placement: Placement, shown: int | None) -> None:
     """Draw a thin box and a name for every face; the tag of the one that is ``shown`` in the readouts is filled."""
     painter.setFont(theme.figures(11, QFont.Weight.DemiBold))

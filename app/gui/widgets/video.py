@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QHideEvent, QImage, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
@@ -18,17 +18,21 @@ from app.gui.presenters.readouts import Hud
 from app.gui.theme import theme
 from app.gui.widgets.chips import (
     CHIP_HEIGHT,
+    LEGEND,
     chip_width,
     draw_caption,
     draw_chip,
     draw_divider,
     draw_heat_legend,
     draw_modes,
+    draw_notice,
     draw_tags,
 )
 from app.gui.widgets.overlay import OverlayStyle, Shown, draw_faces
 
 MARGIN = 14.0
+ROW_GAP = 8.0
+"""Between words that lie beside or above each other."""
 
 
 class VideoView(QWidget):
@@ -157,6 +161,12 @@ class VideoView(QWidget):
             self._fresh = False
             self.painted.emit(self._picture.result.frame.captured, time.perf_counter())
 
+    def event(self, event: QEvent) -> bool:
+        """Ask for pictures as fine as the screen is that the window is on by now."""
+        if event.type() == QEvent.Type.DevicePixelRatioChange:
+            self.resized.emit()
+        return super().event(event)
+
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Ask for pictures of the new size."""
         self.resized.emit()
@@ -266,19 +276,25 @@ class VideoView(QWidget):
         if hud.recording:
             width = chip_width(hud.recording, bold=True, dot=True)
             draw_chip(painter, right - width, MARGIN, hud.recording, "#ffffff", "#c81e2b", bold=True, dot="#ffffff")
-        if not self._paint_names(painter) and hud.mode:
+        named = self._paint_names(painter)
+        if not named and hud.mode:
             draw_chip(painter, MARGIN, bottom - CHIP_HEIGHT, hud.mode, colours.text, colours.veil)
-        if self._heat and self._picture is not None:
+        legend = bool(self._heat) and self._picture is not None
+        if legend:
             draw_heat_legend(painter, right, bottom)
+        free = bottom - CHIP_HEIGHT
         if hud.notice:
-            width = chip_width(hud.notice)
-            draw_chip(painter, (self.width() - width) / 2, bottom - CHIP_HEIGHT, hud.notice, colours.text, colours.veil)
+            beside = max(0.0 if named else chip_width(hud.mode), LEGEND[0] if legend else 0.0) + ROW_GAP
+            fits = not named and chip_width(hud.notice) / 2 + beside < self.width() / 2 - MARGIN
+            above = 0.0 if fits else ROW_GAP + (LEGEND[1] if legend else CHIP_HEIGHT)
+            free = draw_notice(painter, hud.notice, self.width() / 2, bottom - above, right - MARGIN)
         if hud.caption is not None and self._picture is not None:
-            draw_caption(painter, hud.caption, self.width() / 2, bottom - CHIP_HEIGHT - 12, self.width() - 2 * MARGIN)
+            draw_caption(painter, hud.caption, self.width() / 2, free - 12, right - MARGIN)
         if hud.message and self._picture is None:
             painter.setPen(QColor(colours.dim))
             painter.setFont(theme.figures(18, QFont.Weight.Normal))
-            painter.drawText(QRectF(self.rect()), Qt.AlignmentFlag.AlignCenter, hud.message)
+            words = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(QRectF(self.rect()).adjusted(MARGIN, 0, -MARGIN, 0), words, hud.message)
 
     def _paint_names(self, painter: QPainter) -> bool:
         """Name the modes left and right where two are side by side; return whether they are."""

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, HoldStillView
 from app.gui.theme import theme
 
 TICK_MS = 50
 SIZE = QSize(580, 124)
+BESIDE = 14
+"""The panel stays so far from the edges of the video."""
+ROOM_FOR_RING = 400
+"""Where the panel is narrower, the seconds stand behind the headline instead of in a ring."""
 RING = 84.0
 EDGE = 20.0
 BUTTONS = 104.0
+_WORDS = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
 
 
 class HoldStillOverlay(QWidget):
@@ -33,20 +38,25 @@ class HoldStillOverlay(QWidget):
 
     def __init__(self, parent: QWidget, test: HoldStill) -> None:
         super().__init__(parent)
+        self._room = parent
         self._test = test
         self._view = HoldStillView()
+        self._face: int | None = None
         self.repeat = self._button("Repeat", "Measure again")
         self.close_button = self._button("Close", "End the test (Esc)")
-        self.repeat.clicked.connect(lambda _checked=False: self.start())
+        self.repeat.clicked.connect(lambda _checked=False: self.start(self._face))
         self.close_button.clicked.connect(lambda _checked=False: self.cancel())
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(round(SIZE.width() - BUTTONS), 12, round(EDGE), 12)
-        layout.setSpacing(8)
+        buttons = QVBoxLayout()
+        buttons.setSpacing(8)
+        buttons.addStretch(1)
+        buttons.addWidget(self.repeat)
+        buttons.addWidget(self.close_button)
+        buttons.addStretch(1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 12, round(EDGE), 12)
         layout.addStretch(1)
-        layout.addWidget(self.repeat)
-        layout.addWidget(self.close_button)
-        layout.addStretch(1)
-        self.setFixedSize(SIZE)
+        layout.addLayout(buttons)
+        self.place()
         self.setAccessibleName("Hold-still test")
         self._timer = QTimer(self)
         self._timer.setInterval(TICK_MS)
@@ -55,6 +65,7 @@ class HoldStillOverlay(QWidget):
 
     def start(self, face: int | None = None) -> None:
         """Begin the test, of ``face`` or of the largest one."""
+        self._face = face
         self._test.start(face)
         self._timer.start()
         self.refresh()
@@ -89,10 +100,11 @@ class HoldStillOverlay(QWidget):
         self.update()
 
     def place(self) -> None:
-        """Lie at the top of the parent, in the middle."""
-        parent = self.parentWidget()
-        if parent is not None:
-            self.move((parent.width() - self.width()) // 2, 14)
+        """Lie at the top of the parent, in the middle, as large as the words need and as there is room."""
+        width = min(SIZE.width(), self._room.width() - 2 * BESIDE)
+        self.setFixedWidth(width)
+        self.setFixedHeight(max(SIZE.height(), round(sum(self._heights())) + 2 * BESIDE))
+        self.move((self._room.width() - width) // 2, BESIDE)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the panel, the ring and the words."""
@@ -102,8 +114,9 @@ class HoldStillOverlay(QWidget):
         painter.setPen(QPen(QColor(colours.line), 1.0))
         painter.setBrush(QColor(colours.veil))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 16, 16)
-        if self._view.stage == HoldStillStage.FAILED:
-            self._write(painter, EDGE, colours.text, colours.dim)
+        first = colours.text if self._view.good or self._view.stage == HoldStillStage.FAILED else colours.demo
+        self._write(painter, first, colours.dim)
+        if not self._has_ring:
             return
         ring = QRectF(EDGE, (self.height() - RING) / 2, RING, RING)
         painter.setBrush(Qt.BrushStyle.NoBrush)
@@ -116,21 +129,38 @@ class HoldStillOverlay(QWidget):
         painter.setPen(QColor(colours.text))
         painter.setFont(theme.figures(32, QFont.Weight.DemiBold))
         painter.drawText(ring, Qt.AlignmentFlag.AlignCenter, self._view.count)
-        self._write(painter, ring.right() + EDGE, colours.text if self._view.good else colours.demo, colours.dim)
 
-    def _write(self, painter: QPainter, left: float, first: str, second: str) -> None:
+    @property
+    def _has_ring(self) -> bool:
+        return self._view.stage != HoldStillStage.FAILED and self.width() >= ROOM_FOR_RING
+
+    def _words(self) -> tuple[tuple[str, QFont], tuple[str, QFont]]:
+        """Return the headline and the advice."""
+        beside = bool(self._view.count) and not self._has_ring
+        headline = f"{self._view.headline}  \u00b7  {self._view.count}" if beside else self._view.headline
+        large, small = theme.figures(17, QFont.Weight.DemiBold), theme.figures(13, QFont.Weight.Normal)
+        return (headline, large), (self._view.advice, small)
+
+    def _text_box(self) -> tuple[float, float]:
+        """Return where the words begin, and how wide they may be."""
+        left = 2 * EDGE + RING if self._has_ring else EDGE
+        return left, self.width() - BUTTONS - left - 12
+
+    def _heights(self) -> list[float]:
+        """Return how high headline and advice are, with the gap below each."""
+        room = QRectF(0, 0, self._text_box()[1], 1000)
+        return [QFontMetricsF(font).boundingRect(room, int(_WORDS), text).height() + 4 for text, font in self._words()]
+
+    def _write(self, painter: QPainter, first: str, second: str) -> None:
         """Write the headline and the advice below it, in the middle of the height."""
-        width = self.width() - BUTTONS - left - 12
-        painter.setFont(theme.figures(17, QFont.Weight.DemiBold))
-        words = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-        head, small = painter.fontMetrics().height(), theme.figures(13, QFont.Weight.Normal)
-        room = QFontMetricsF(small).boundingRect(QRectF(0, 0, width, 200), int(words), self._view.advice).height()
-        top = (self.height() - head - 4 - room) / 2
-        painter.setPen(QColor(first))
-        painter.drawText(QRectF(left, top, width, head), words, self._view.headline)
-        painter.setFont(small)
-        painter.setPen(QColor(second))
-        painter.drawText(QRectF(left, top + head + 4, width, room + 4), words, self._view.advice)
+        left, width = self._text_box()
+        heights = self._heights()
+        top = (self.height() - sum(heights)) / 2
+        for (text, font), colour, height in zip(self._words(), (first, second), heights, strict=True):
+            painter.setFont(font)
+            painter.setPen(QColor(colour))
+            painter.drawText(QRectF(left, top, width, height), _WORDS, text)
+            top += height
 
     def _button(self, text: str, tooltip: str) -> QPushButton:
         button = QPushButton(text)
