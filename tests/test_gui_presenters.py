@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -38,6 +39,7 @@ from app.sessions.recorder import RecordingSummary
 from app.sources.base import SourceInfo
 from app.sources.spec import CameraFormat, CameraSpec, DemoSpec, parse_source
 from app.tracking.live import LiveState, LiveStatus
+from model import files
 from tests.gui_fakes import frame_result
 
 CAMERA = SourceInfo("Integrated Camera", 1280, 720, 30.0, None, True)
@@ -351,6 +353,19 @@ class TestSnapshot:
         with pytest.raises(RecordingError, match="choose"):
             save_snapshot(frame_result(), tmp_path / "file" / "folder")
 
+    def test_a_full_disk_leaves_no_part_of_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = files.write_whole
+
+        def full(path: Path, data: bytes) -> None:
+            if "clean" in path.name:
+                raise OSError(errno.ENOSPC, "no space left")
+            whole(path, data)
+
+        monkeypatch.setattr(files, "write_whole", full)
+        with pytest.raises(RecordingError, match="disk is full"):
+            save_snapshot(frame_result(), tmp_path)
+        assert list(tmp_path.iterdir()) == []
+
     def test_two_at_the_same_moment_are_both_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         both = threading.Barrier(2)
 
@@ -369,6 +384,7 @@ class TestSnapshot:
 
         said: list[tuple[Path | None, str]] = []
         monkeypatch.setattr(snapshot, "draw_overlay", broken)
-        monkeypatch.setattr(snapshot, "in_background", lambda job: job())
-        save_in_background(frame_result(), tmp_path, lambda path, error: said.append((path, error)))
+        save_in_background(
+            frame_result(), tmp_path, lambda path, error: said.append((path, error)), background=lambda job: job()
+        )
         assert said == [(None, "The snapshot could not be saved; the log has the details.")]

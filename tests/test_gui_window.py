@@ -16,17 +16,19 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QPoint, QRect, Qt, QTimer
+from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QColor, QImage, QPainter
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
 from pytestqt.qtbot import QtBot
 
-from app.core.frame import Estimate, FaceResult
+from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
 from app.gui import window as window_module
+from app.gui.live.presenters import snapshot
 from app.gui.live.presenters.banners import NO_CAMERA
 from app.gui.live.presenters.chooser import Ask, CameraChoice
+from app.gui.live.presenters.hints import Hint, HintKind
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
@@ -48,6 +50,7 @@ from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec
 from model.topology import REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
+from tests.waiting import wait_until
 
 WAIT_MS = 20000
 
@@ -526,3 +529,65 @@ def test_a_dialog_has_the_colours_that_the_window_has_by_now(open_window: Open, 
     words.ensurePolished()
     assert words.palette().color(words.foregroundRole()) == QColor(LIGHT.text)
     dialog.close()
+
+
+LONG = Hint(HintKind.BACKLIT, lost=False).sentence()
+
+
+def seen(view: VideoView) -> NDArray[np.uint8]:
+    image = view.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    return pixels[:, : image.width(), :3].copy()
+
+
+def test_a_long_notice_stays_within_a_narrow_picture(application: QApplication, qtbot: QtBot) -> None:
+    view = VideoView()
+    qtbot.addWidget(view)
+    view.resize(312, 240)
+    empty = seen(view)
+    view.show_hud(Hud(notice=LONG))
+    shown = seen(view)
+    assert not np.array_equal(shown, empty)
+    for edge in (shown[:, :10] == empty[:, :10], shown[:, -10:] == empty[:, -10:]):
+        assert edge.all()
+
+
+@pytest.mark.parametrize("view_name", ["split", "side by side", "overlay"])
+def test_a_notice_covers_no_other_words(view_name: str, application: QApplication, qtbot: QtBot) -> None:
+    view = VideoView()
+    qtbot.addWidget(view)
+    view.resize(400, 300)
+    view.set_compare_view(view_name)
+    picture = prepare(frame_result(tracking=TrackingSettings(compare=True)), view.device_size, mirrored=False)
+    hud = Hud(mode="● RwR   ○ Cold   ◌ 80 % region")
+    view.show_picture(picture)
+    view.show_hud(hud)
+    names = seen(view)[-40:]
+    view.show_hud(replace(hud, notice="2 faces are in view"))
+    assert np.array_equal(seen(view)[-40:], names)
+
+
+def test_pictures_become_finer_on_another_screen(application: QApplication, qtbot: QtBot) -> None:
+    view = VideoView()
+    qtbot.addWidget(view)
+    with qtbot.waitSignal(view.resized):
+        application.sendEvent(view, QEvent(QEvent.Type.DevicePixelRatioChange))
+
+
+def test_a_snapshot_taken_while_the_window_closes_is_saved(
+    open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    saved: list[Path] = []
+
+    def save(result: FrameResult, folder: Path) -> tuple[Path, Path]:
+        wait_until(lambda: window.presenter.session.state.closed)
+        saved.append(folder)
+        return folder, folder
+
+    monkeypatch.setattr(snapshot, "save_snapshot", save)
+    press(window, qtbot, Qt.Key.Key_P)
+    with qtbot.waitSignal(window.released, timeout=WAIT_MS):
+        window.close()
+    assert saved == [tmp_path / "out"]

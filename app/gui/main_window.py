@@ -32,6 +32,7 @@ from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.source_menu import SourceMenu
 from app.gui.presenters import actions
 from app.gui.presenters.actions import ActionName
+from app.gui.presenters.background import BackgroundSaves
 from app.gui.viewer.pages import SessionPages
 from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.frame_bridge import FrameBridge
@@ -47,6 +48,8 @@ REFRESH_MS = 125
 MOTION_MS = 40
 """Traces move 25 times a second; figures that change faster than eight times could not be read."""
 CLOSE_SECONDS = 30.0
+SAVE_SECONDS = 5.0
+"""How long a snapshot or a report card may still take to be written once everything else has ended."""
 
 
 class _Signals(QObject):
@@ -84,6 +87,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("LDEQ Live")
         self._memory = memory
         self._signals = _Signals()
+        self._saves = BackgroundSaves()
         remember = memory.update if memory is not None else forget
         self.presenter = LivePresenter(settings, make_session, self._signals.changed.emit, remember)
         self.hold_still = HoldStill(
@@ -93,6 +97,7 @@ class MainWindow(QMainWindow):
             lambda: self.presenter.folder,
             save_sheet,
             self._signals.changed.emit,
+            self._saves.start,
         )
         self.presenter.attach(self.hold_still)
         self.page = LivePage()
@@ -211,6 +216,7 @@ class MainWindow(QMainWindow):
             self._sources.stop()
             self.sessions.stop()
             self.presenter.end()
+            self._saves.wait(SAVE_SECONDS)
             if self._memory is not None:
                 self._memory.close()
             event.accept()
@@ -415,7 +421,8 @@ class MainWindow(QMainWindow):
     def _snapshot(self) -> None:
         picture = self.view.picture
         if picture is not None:
-            save_in_background(picture.result, self.presenter.folder, self._signals.saved.emit)
+            saved = self._signals.saved.emit
+            save_in_background(picture.result, self.presenter.folder, saved, self._saves.start)
 
     def _snapshot_saved(self, path: Path | None, error: str) -> None:
         self.presenter.saved(path, error)

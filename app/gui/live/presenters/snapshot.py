@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError, UserError
-from app.core.files import failure, unique_path
+from app.core.files import failure, make_folder, unique_path, write_whole
 from app.core.frame import FrameResult
-from app.gui.presenters.background import in_background
+from app.gui.presenters.background import Background, in_background
 from app.media.overlay import draw_overlay
 
 log = logging.getLogger(__name__)
@@ -32,25 +33,30 @@ def save_snapshot(result: FrameResult, folder: Path) -> tuple[Path, Path]:
         RecordingError: where they cannot be written.
     """
     drawn, plain = (_encoded(image, folder) for image in (draw_overlay(result, text=False), result.frame.image))
-    annotated = folder
+    make_folder(folder)
+    annotated = _new_file(folder)
+    clean = annotated.with_name(f"{annotated.stem}-clean.png")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        annotated = _new_file(folder)
-        annotated.write_bytes(drawn)
-        clean = annotated.with_name(f"{annotated.stem}-clean.png")
-        clean.write_bytes(plain)
-    except OSError as error:
-        raise failure(annotated, error) from error
+        write_whole(annotated, drawn)
+        write_whole(clean, plain)
+    except RecordingError:
+        for path in (annotated, clean):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        raise
     return annotated, clean
 
 
-def save_in_background(result: FrameResult, folder: Path, done: Callable[[Path | None, str], None]) -> None:
+def save_in_background(
+    result: FrameResult, folder: Path, done: Callable[[Path | None, str], None], background: Background = in_background
+) -> None:
     """Save without making the caller wait.
 
     Args:
         result: what to save.
         folder: where to.
         done: called on the saving thread with the annotated picture and "", or None and what went wrong.
+        background: runs work in the background.
     """
 
     def run() -> None:
@@ -64,7 +70,7 @@ def save_in_background(result: FrameResult, folder: Path, done: Callable[[Path |
         else:
             done(path, "")
 
-    in_background(run)
+    background(run)
 
 
 def _new_file(folder: Path) -> Path:
@@ -75,6 +81,8 @@ def _new_file(folder: Path) -> Path:
             path.touch(exist_ok=False)
         except FileExistsError:
             continue
+        except OSError as error:
+            raise failure(path, error) from error
         return path
 
 
