@@ -379,6 +379,12 @@ def test_the_overlay_can_be_closed_and_offers_to_repeat(application: QApplicatio
         overlay.close_button.click()
     assert not overlay.isVisible()
     assert bench.test.view().stage == HoldStillStage.IDLE
+    overlay.start()
+    bench.session.stage = LiveState.STOPPED
+    overlay.refresh()
+    with qtbot.waitSignal(overlay.closed):
+        overlay.close_button.click()
+    assert not overlay.isVisible()
 
 
 def test_the_overlay_fits_a_narrow_video_and_repeats_with_the_same_face(

@@ -80,7 +80,7 @@ class HoldStillOverlay(QWidget):
         self._test.tick()
         view = self._test.view()
         if view.stage in (HoldStillStage.DONE, HoldStillStage.IDLE):
-            if self._timer.isActive():
+            if not self.isHidden():
                 self._timer.stop()
                 self.hide()
                 (self.finished if view.stage == HoldStillStage.DONE else self.closed).emit()
