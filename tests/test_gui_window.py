@@ -552,6 +552,17 @@ def test_a_long_notice_stays_within_a_narrow_picture(application: QApplication, 
         assert edge.all()
 
 
+def test_a_recording_covers_no_other_words_in_a_narrow_picture(application: QApplication, qtbot: QtBot) -> None:
+    view = VideoView()
+    qtbot.addWidget(view)
+    view.resize(312, 240)
+    hud = Hud(demo=True, private=True)
+    view.show_hud(hud)
+    words = seen(view)[:40]
+    view.show_hud(replace(hud, recording="REC 00:12  ·  3 dropped"))
+    assert np.array_equal(seen(view)[:40], words)
+
+
 @pytest.mark.parametrize("view_name", ["split", "side by side", "overlay"])
 def test_a_notice_covers_no_other_words(view_name: str, application: QApplication, qtbot: QtBot) -> None:
     view = VideoView()

@@ -268,14 +268,17 @@ class VideoView(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         colours = theme.palette()
         hud, right, bottom = self._hud, self.width() - MARGIN, self.height() - MARGIN
+        left = MARGIN
         if hud.demo:
-            draw_chip(painter, MARGIN, MARGIN, "DEMO CLIP", "#201600", "#ffc24b", bold=True)
+            draw_chip(painter, left, MARGIN, "DEMO CLIP", "#201600", "#ffc24b", bold=True)
+            left += chip_width("DEMO CLIP", bold=True) + ROW_GAP
         if hud.private:
-            left = MARGIN + (chip_width("DEMO CLIP", bold=True) + 8 if hud.demo else 0)
             draw_chip(painter, left, MARGIN, "PRIVACY", "#ffffff", "#2d5f8f", bold=True)
+            left += chip_width("PRIVACY", bold=True) + ROW_GAP
         if hud.recording:
-            width = chip_width(hud.recording, bold=True, dot=True)
-            draw_chip(painter, right - width, MARGIN, hud.recording, "#ffffff", "#c81e2b", bold=True, dot="#ffffff")
+            x = right - chip_width(hud.recording, bold=True, dot=True)
+            y = MARGIN if x >= left else MARGIN + CHIP_HEIGHT + ROW_GAP
+            draw_chip(painter, x, y, hud.recording, "#ffffff", "#c81e2b", bold=True, dot="#ffffff")
         named = self._paint_names(painter)
         if not named and hud.mode:
             draw_chip(painter, MARGIN, bottom - CHIP_HEIGHT, hud.mode, colours.text, colours.veil)
