@@ -216,6 +216,8 @@ class TestSegments:
         assert chosen.args == [Mode.EMA]
         assert segments.buttons[Mode.EMA].hasFocus()
         assert seeks == []
+        segments.show_options(baseline_options(Mode.COLD), Mode.EMA)  # the same choices under other names
+        assert segments.buttons[Mode.EMA].hasFocus()
 
 
 class TestSolverPanel:

@@ -9,9 +9,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.gui.presenters.banner import Banner, Tone
 from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, Palette, Theme
 from app.gui.theme import theme
 from app.gui.theme.manager import ThemeManager, palette_for
+from app.gui.widgets.banner import BannerView
 
 READABLE = 4.5
 """Contrast of text that WCAG 2.2 asks for at level AA; 3 for large signs."""
@@ -145,3 +147,21 @@ def test_a_change_of_the_systems_colours_is_followed(qapp: QApplication, qtbot: 
     with qtbot.assertNotEmitted(manager.changed):
         system.emit(Qt.ColorScheme.Light)
     assert theme.palette() is DARK
+
+
+def test_what_was_shown_before_the_theme_changed_has_its_colours_too(qapp: QApplication, qtbot: QtBot) -> None:
+    theme.apply(qapp, DARK)
+    picture = QWidget()
+    qtbot.addWidget(picture)
+    banner = BannerView(picture)
+    banner.show_banner(Banner("full", Tone.ERROR, "The disk is full."))
+    picture.show()
+
+    def mark() -> str:
+        return banner._mark.grab().toImage().pixelColor(4, 4).name()
+
+    assert mark() == DARK.tones["error"]
+    theme.apply(qapp, LIGHT)
+    assert mark() == LIGHT.tones["error"]
+    banner.show_banner(Banner("saved", Tone.GOOD, "Saved."))
+    assert mark() == LIGHT.tones["good"]

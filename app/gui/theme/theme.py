@@ -25,6 +25,9 @@ def palette() -> Palette:
 
 def style_sheet(colours: Palette) -> str:
     """Return the style sheet of the application in these colours."""
+    marks = "".join(
+        f"QLabel#{tone}-mark {{ background: {colour}; border-radius: 4px; }}" for tone, colour in colours.tones.items()
+    )
     return f"""
 QWidget {{ color: {colours.text}; font-size: 13px; }}
 QMainWindow, QWidget#ground {{ background: {colours.ground}; }}
@@ -70,6 +73,7 @@ QLineEdit:disabled {{ color: {colours.faint}; background: {colours.card}; }}
 QLabel#small {{ color: {colours.dim}; font-size: 12px; }}
 QLabel#wrong {{ color: {colours.tones["error"]}; font-size: 12px; }}
 QLabel#fine {{ color: {colours.tones["good"]}; font-size: 12px; }}
+{marks}
 QLabel#step {{ color: {colours.tones["info"]}; font-size: 11px; font-weight: 600; letter-spacing: 1px; }}
 QFrame#sheet QScrollArea, QFrame#sheet QScrollArea > QWidget > QWidget {{ background: {colours.card}; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButto
 
 from app.gui.presenters.actions import OFFERS, ActionName
 from app.gui.presenters.banner import Banner
-from app.gui.theme import theme
+from app.gui.widgets.controls import rename
 
 
 class BannerView(QFrame):
@@ -68,8 +68,7 @@ class BannerView(QFrame):
             self.hide()
             return
         self._text.setText(banner.text)
-        colour = theme.palette().tones[banner.tone]
-        self._mark.setStyleSheet(f"background: {colour}; border-radius: 4px;")
+        rename(self._mark, f"{banner.tone}-mark")
         self._show_offers(banner.offers)
         self.show()
         self.raise_()

@@ -25,6 +25,19 @@ def show_text(label: QLabel, text: str) -> None:
         label.setText(text)
 
 
+def rename(widget: QWidget, name: str) -> None:
+    """Give a widget another name, and the look that the style sheet has for it."""
+    if widget.objectName() != name:
+        widget.setObjectName(name)
+        restyle(widget)
+
+
+def restyle(widget: QWidget) -> None:
+    """Ask the style sheet again, for a widget whose name or properties changed."""
+    widget.style().unpolish(widget)
+    widget.style().polish(widget)
+
+
 def menu_text(text: str) -> str:
     """Return ``text`` as an entry of a menu, where Qt would take an & for the mark of a key."""
     return text.replace("&", "&&")

@@ -273,6 +273,7 @@ class ScrubBar(QWidget):
             self.time.setMinimumWidth(widest)  # the track must not change its length with every second
         if self.speed.text() != view.speed_text:
             self.speed.setText(view.speed_text)
+            self.speed.setAccessibleName(f"Speed: {view.speed_text}")
 
     def _toggle(self) -> None:
         self.pause_asked.emit(self._look is not None and not self._look[0])

@@ -46,7 +46,11 @@ class Segments(QWidget):
         """Show ``options`` with ``current`` on; "" leaves all of them off."""
         if tuple(options) != self._options:
             self._options = tuple(options)
-            self._fill()
+            if [option.name for option in options] != list(self.buttons):
+                self._fill()
+            for place, option in enumerate(options):
+                self.buttons[option.name].show_option(option)
+                self._layout.setStretch(place, self.buttons[option.name].sizeHint().width())
         if current == self.current:
             return
         # A group that insists on one choice could not be emptied.
@@ -60,10 +64,10 @@ class Segments(QWidget):
             self._group.removeButton(button)
             self._layout.removeWidget(button)
             button.deleteLater()
-        self.buttons = {option.name: _Segment(option) for option in self._options}
+        self.buttons = {option.name: _Segment() for option in self._options}
         for name, button in self.buttons.items():
             self._group.addButton(button)
-            self._layout.addWidget(button, button.sizeHint().width())
+            self._layout.addWidget(button)
             button.clicked.connect(lambda _checked=False, name=name: self.chosen.emit(name))
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -76,15 +80,19 @@ class Segments(QWidget):
 
 
 class _Segment(QAbstractButton):
-    def __init__(self, option: Option) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.setText(option.label)
-        self.setToolTip(option.tooltip)
         self.setCheckable(True)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
         # Clicks leave the keyboard where it was; Tab brings it here.
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def show_option(self, option: Option) -> None:
+        """Show the words of an option."""
+        self.setText(option.label)
+        self.setToolTip(option.tooltip)
+        self.updateGeometry()
 
     def sizeHint(self) -> QSize:
         """As wide as the label needs."""

@@ -109,6 +109,7 @@ class ToggleRow(QWidget):
         layout.setSpacing(12)
         layout.addLayout(words, 1)
         layout.addWidget(self.toggle, 0, Qt.AlignmentFlag.AlignTop)
+        self.toggle.setAccessibleDescription(note)
         self._note.setVisible(bool(note))  # now that it has a parent: without one it would be a window for a moment
 
     def show_state(self, on: bool, free: bool = True, note: str | None = None) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, card_choices
 from app.gui.holdstill.views.card_drawing import HEIGHT, WIDTH, draw_sheet
 from app.gui.theme import theme
-from app.gui.widgets.controls import menu_text
+from app.gui.widgets.controls import menu_text, rename, small_label
 from app.gui.widgets.page_button import PageButton
 from app.holdstill.text import CardSheet, Sheet
 
@@ -101,9 +101,7 @@ class CardPage(QWidget):
         self.compare.setMenu(self.menu)
         self.folder = PageButton("Show folder", "Show where the card was saved", self._show_folder)
         self.close_button = PageButton("Close", "Back to the live picture (Esc)", self.closed.emit)
-        self.problem = QLabel()
-        self.problem.setWordWrap(True)
-        self.problem.setTextFormat(Qt.TextFormat.PlainText)
+        self.problem = small_label()
         row = QHBoxLayout()
         row.setSpacing(8)
         row.addWidget(self.label, 1)
@@ -132,9 +130,8 @@ class CardPage(QWidget):
             self._shown = view.sheet
             if not self.label.hasFocus():
                 self.label.setText(view.sheet.card.label)
-        colours = theme.palette()
         self.problem.setText(view.problem or view.note)
-        self.problem.setStyleSheet(f"color: {colours.tones['error'] if view.problem else colours.dim};")
+        rename(self.problem, "wrong" if view.problem else "small")
         self.compare.setEnabled(bool(view.others))
         self.folder.setEnabled(view.path is not None)
 

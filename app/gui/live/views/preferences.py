@@ -23,7 +23,7 @@ from app.gui.live.presenters.preferences import (
     with_switch,
 )
 from app.gui.presenters.palettes import Theme
-from app.gui.widgets.controls import ChoiceRow, heading, push_button, small_label
+from app.gui.widgets.controls import ChoiceRow, heading, push_button, restyle, small_label
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
 
@@ -150,5 +150,4 @@ def mark_wrong(line: QLineEdit, wrong: bool) -> None:
     """Give a line of text the border of one that cannot be used, or take it away."""
     if line.property("wrong") != wrong:
         line.setProperty("wrong", wrong)
-        line.style().unpolish(line)
-        line.style().polish(line)
+        restyle(line)

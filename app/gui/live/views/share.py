@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
 
 from app.gui.live.presenters.share import PICTURE_OPTIONS, REACH_OPTIONS, ShareField, ShareForm, StatusLine, StatusTone
 from app.gui.live.views.preferences import mark_wrong
-from app.gui.widgets.controls import ChoiceRow, small_label
+from app.gui.widgets.controls import ChoiceRow, rename, small_label
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
 from app.sharing.settings import CameraPicture, LslReach
@@ -156,11 +156,7 @@ class _Lines(QWidget):
             self._labels[-1].show()  # now, so that it counts when the card is fitted
         for label, line in zip(self._labels, lines, strict=True):
             label.setText(line.text)
-            name = _LABELS.get(line.tone, "small")
-            if label.objectName() != name:
-                label.setObjectName(name)
-                label.style().unpolish(label)
-                label.style().polish(label)
+            rename(label, _LABELS.get(line.tone, "small"))
         self.setVisible(bool(lines))
         self.updateGeometry()
         return not same
