@@ -666,6 +666,27 @@ def test_the_list_keeps_the_pictures_of_what_it_shows_alone(
     assert set(view._pictures) == set(pictures[1:])
 
 
+def test_privacy_blurs_the_pictures_of_the_list(application: QApplication, qtbot: QtBot, tmp_path: Path) -> None:
+    path = tmp_path / "walk.png"
+    noise = np.random.default_rng(0).integers(0, 256, (120, 214, 3), np.uint8)  # rows are not aligned to four bytes
+    QImage(noise.tobytes(), 214, 120, 642, QImage.Format.Format_RGB888).save(str(path))
+    library = Library(tmp_path, lambda job: job(), lambda folder: [entry(folder=tmp_path / "walk", thumbnail=path)])
+    view = LibraryView(library)
+    qtbot.addWidget(view)
+    library.refresh()
+
+    def contrast() -> float:
+        qtbot.waitUntil(lambda: path in view._pictures, timeout=WAIT_MS)
+        image = view._pictures[path].convertToFormat(QImage.Format.Format_RGB32)
+        return float(np.frombuffer(image.constBits(), np.uint8).reshape(120, 214, 4)[..., :3].std())
+
+    assert contrast() > 60
+    view.blur(True)
+    assert contrast() < 20
+    view.blur(False)
+    assert contrast() > 60
+
+
 @pytest.mark.parametrize("palette", [DARK, LIGHT])
 def test_the_timeline_is_drawn_and_answers_the_mouse(
     application: QApplication, qtbot: QtBot, session: Session, palette: Palette
@@ -801,6 +822,19 @@ def test_a_session_that_cannot_be_opened_is_a_banner(page: ViewerView, tmp_path:
     assert page.banner.banner is not None
     assert "no session" in page.banner.banner.text
     assert not page.panel.isEnabled()
+
+
+def test_a_long_name_leaves_room_for_the_rest(page: ViewerView, qtbot: QtBot, folder: Path) -> None:
+    long = folder.rename(folder.with_name("walk " * 40))
+    page.open(long)
+    qtbot.waitUntil(lambda: page.viewer.view().stage == ViewerStage.OPEN, timeout=WAIT_MS)
+    page.refresh()
+    page.grab()
+    page.refresh()
+    assert "\u2026" in page._title.text()
+    assert page._title.toolTip() == long.name
+    assert page._title.sizeHint().width() < page.width() / 2
+    assert page._subtitle.text()
 
 
 def test_other_sessions_are_offered(page: ViewerView, tmp_path: Path) -> None:

@@ -296,7 +296,7 @@ class MainWindow(QMainWindow):
         zoom = self.presenter.zoom if self.view.close_up else None
         self._bridge.show_at(*self.view.device_size, self.presenter.mirrored, zoom)
         self._bridge.blur(self.presenter.chosen.privacy)
-        self.sessions.viewer.blur(self.presenter.chosen.privacy)
+        self.sessions.blur(self.presenter.chosen.privacy)
 
     def _show_newest(self) -> None:
         picture = self._bridge.take()

@@ -62,6 +62,11 @@ class SessionPages:
         self._pages.setCurrentWidget(self.viewer)
         self.viewer.open(folder)
 
+    def blur(self, private: bool) -> None:
+        """Show blurred pictures on both pages from now on, or clear ones again."""
+        self.list.blur(private)
+        self.viewer.blur(private)
+
     def act(self, name: ActionName) -> bool:
         """Do what an action means on these pages; return False for those that mean what they always do."""
         if self._pages.currentWidget() is self.viewer:

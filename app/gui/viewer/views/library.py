@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import numpy as np
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QKeyEvent, QPainter, QPainterPath, QShowEvent
 from PySide6.QtWidgets import (
@@ -25,6 +26,7 @@ from app.gui.viewer.presenters.library import Library, SessionRow
 from app.gui.widgets.controls import label
 from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.page_button import PageButton
+from app.media.privacy import blurred
 
 TILE = QSize(268, 218)
 PICTURE_HEIGHT = 144.0
@@ -52,6 +54,16 @@ class _Thumbnails(QObject):
             image = QImage(str(path))
             if not image.isNull():
                 self.loaded.emit(path, image)
+
+
+def _blurred(image: QImage) -> QImage:
+    """Return a picture blurred beyond recognition."""
+    clear = image.convertToFormat(QImage.Format.Format_RGB888)
+    rows = np.frombuffer(clear.constBits(), np.uint8).reshape(clear.height(), clear.bytesPerLine())
+    pixels = blurred(rows[:, : 3 * clear.width()].reshape(clear.height(), clear.width(), 3))
+    height, width = pixels.shape[:2]
+    # A copy that owns its memory: the array goes when this function ends.
+    return QImage(pixels.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888).copy()
 
 
 class _Tile(QStyledItemDelegate):
@@ -158,6 +170,7 @@ class LibraryView(QWidget):
         self.setObjectName("ground")
         self.library = library
         self._pictures: dict[Path, QImage] = {}
+        self._private = False
         self._rows: tuple[SessionRow, ...] = ()
         self._thumbnails = _Thumbnails()
         self._thumbnails.loaded.connect(self._keep_picture, Qt.ConnectionType.QueuedConnection)
@@ -222,7 +235,18 @@ class LibraryView(QWidget):
             self.grid.addItem(item)
             if row.folder == chosen:
                 self.grid.setCurrentItem(item)
-        wanted = [row.thumbnail for row in view.rows if row.thumbnail is not None]
+        self._load_pictures()
+
+    def blur(self, private: bool) -> None:
+        """Show blurred pictures from now on, or clear ones again."""
+        if private != self._private:
+            self._private = private
+            self._pictures.clear()
+            self._load_pictures()
+            self.grid.viewport().update()
+
+    def _load_pictures(self) -> None:
+        wanted = [row.thumbnail for row in self._rows if row.thumbnail is not None]
         for path in self._pictures.keys() - set(wanted):
             del self._pictures[path]  # a quarter of a megabyte each
         self._thumbnails.load([path for path in wanted if path not in self._pictures])
@@ -240,7 +264,7 @@ class LibraryView(QWidget):
     def _keep_picture(self, path: Path, image: QImage) -> None:
         if all(row.thumbnail != path for row in self._rows):
             return  # another list is shown by now
-        self._pictures[path] = image
+        self._pictures[path] = _blurred(image) if self._private else image
         self.grid.viewport().update()
 
     def _show_folder(self) -> None:

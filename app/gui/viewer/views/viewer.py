@@ -30,6 +30,8 @@ from app.gui.widgets.video import VideoView
 
 REFRESH_MS = 50
 BANNER_WIDTH = 560
+LEAST_TITLE = 120
+"""Pixels of a session's name that are always shown."""
 STOP_SECONDS = 2.0
 """How long a replay or a clip that is stopped by closing the window may take to remove what it wrote."""
 
@@ -145,7 +147,10 @@ class ViewerView(QWidget):
     def refresh(self) -> None:
         """Update everything; called by a timer while the page is shown."""
         view, player = self.viewer.view(), self.viewer.player
-        _show(self._title, view.title)
+        widest = max(LEAST_TITLE, self.width() // 4)
+        title = self._title.fontMetrics().elidedText(view.title, Qt.TextElideMode.ElideMiddle, widest)
+        _show(self._title, title)
+        self._title.setToolTip(view.title if title != view.title else "")
         room = self._subtitle.width()
         _show(self._subtitle, self._subtitle.fontMetrics().elidedText(view.subtitle, Qt.TextElideMode.ElideRight, room))
         self._subtitle.setToolTip(view.subtitle)
