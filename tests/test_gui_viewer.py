@@ -137,6 +137,7 @@ def test_the_list_says_what_is_special_about_a_session() -> None:
     assert row.detail == "21 November 2026, 19:05  \u00b7  1:03"
     assert session_row(entry(privacy=True)).badge == "privacy"
     assert session_row(entry(state="recovered", seconds=None)).badge == "cut off"
+    assert session_row(entry(state="recovered", seconds=None), running=True).badge == "recording"
     broken = session_row(entry(error="session.json is damaged; restore it."))
     assert (broken.badge, broken.usable) == ("damaged", False)
     assert "restore it" in broken.tooltip
@@ -427,6 +428,19 @@ def test_a_session_closed_while_it_opens_stays_closed(made: Path) -> None:
     jobs.pop()()
     assert viewer.view().stage == ViewerStage.EMPTY
     assert viewer.player is None
+
+
+def test_a_session_that_is_being_recorded_says_so(folder: Path) -> None:
+    values = (folder / METADATA).read_text().replace('"complete"', '"recording"')
+    (folder / METADATA).write_text(values)
+    library = Library(folder.parent, lambda job: job(), recording=lambda: folder)
+    library.refresh()
+    assert [row.badge for row in library.view.rows] == ["recording"]
+    viewer = Viewer(lambda: ENGINE, lambda job: job(), recording=lambda: folder)
+    viewer.open(folder)
+    assert "being recorded" in viewer.view().subtitle
+    assert "cut off" not in viewer.view().subtitle
+    viewer.close()
 
 
 def test_figures_follow_the_chosen_part(viewer: Viewer, made: Path) -> None:
@@ -854,7 +868,7 @@ def pages(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[S
     """Both pages in a window whose recordings go to a folder that is still empty."""
     stack = QStackedWidget()
     qtbot.addWidget(stack)
-    made = SessionPages(stack, lambda: ENGINE, lambda: tmp_path / "recordings", lambda: None, lambda folder: None)
+    made = SessionPages(stack, lambda: ENGINE, lambda: tmp_path / "recordings", lambda: None, lambda: None, print)
     stack.show()
     yield made
     made.stop()

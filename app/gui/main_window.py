@@ -108,7 +108,12 @@ class MainWindow(QMainWindow):
         for page in (self.page, self.card):
             self.pages.addWidget(page)
         self.sessions = SessionPages(
-            self.pages, lambda: settings.model.engine, lambda: self.presenter.folder, self._go_live, _open_folder
+            self.pages,
+            lambda: settings.model.engine,
+            lambda: self.presenter.folder,
+            lambda: self.presenter.recording,
+            self._go_live,
+            _open_folder,
         )
         self.setCentralWidget(self.pages)
         self._sources = SourceMenu(

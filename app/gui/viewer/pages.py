@@ -22,6 +22,7 @@ class SessionPages:
         pages: the window's pages.
         engine: returns what computes replays.
         folder: returns where recordings go.
+        recording: returns the session that is being recorded, None while none is.
         go_live: goes back to the live page.
         show_folder: opens a folder in the system's file manager.
     """
@@ -31,14 +32,15 @@ class SessionPages:
         pages: QStackedWidget,
         engine: Callable[[], EngineSettings],
         folder: Callable[[], Path],
+        recording: Callable[[], Path | None],
         go_live: Callable[[], None],
         show_folder: Callable[[Path], None],
     ) -> None:
         self._pages = pages
         self._folder = folder
-        library = Library(folder())
+        library = Library(folder(), recording=recording)
         self.list = LibraryView(library)
-        self.viewer = ViewerView(Viewer(engine), library)
+        self.viewer = ViewerView(Viewer(engine, recording=recording), library)
         for page in (self.list, self.viewer):
             pages.addWidget(page)
             page.show_folder.connect(show_folder)

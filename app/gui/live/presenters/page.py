@@ -157,6 +157,12 @@ class LivePresenter:
         return recordings_folder(self._chosen)
 
     @property
+    def recording(self) -> Path | None:
+        """The folder of the session that is being recorded, None while none is."""
+        recording = self.session.state.recording
+        return None if recording is None else recording.path
+
+    @property
     def mirrored(self) -> bool:
         """Whether the picture is flipped: as the user chose, otherwise for cameras only."""
         if self._chosen.mirror is not None:

@@ -26,7 +26,7 @@ class SessionRow:
         folder: the session.
         title: its source.
         detail: when it was recorded and how long it is.
-        badge: what is special about it: "cut off", "privacy", "damaged"; "" normally.
+        badge: what is special about it: "recording", "cut off", "privacy", "damaged"; "" normally.
         tooltip: the folder, and why it cannot be opened.
         thumbnail: a small picture; None where there is none.
         usable: whether it can be opened.
@@ -65,6 +65,7 @@ class Library:
         folder: to begin with; it need not exist.
         background: runs work in the background.
         listing: lists a folder's sessions.
+        recording: returns the session that is being recorded, None while none is.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Library:
         folder: Path,
         background: Background = in_background,
         listing: ListSessions = list_sessions,
+        recording: Callable[[], Path | None] = lambda: None,
     ) -> None:
         self._changed: Callable[[], None] = lambda: None
+        self._recording = recording
         self._background = background
         self._listing = listing
         self._lock = threading.Lock()
@@ -108,7 +111,8 @@ class Library:
 
     def _read(self, folder: Path, run: int) -> None:
         try:
-            rows = tuple(map(session_row, self._listing(folder)))
+            recording = self._recording()
+            rows = tuple(session_row(entry, running=entry.folder == recording) for entry in self._listing(folder))
             text = "" if rows else "No sessions here yet. Press Space in the live view to record one."
         except Exception:
             log.exception("%s could not be listed", folder)
@@ -120,12 +124,14 @@ class Library:
         self._changed()
 
 
-def session_row(entry: SessionEntry) -> SessionRow:
-    """Return how a session is shown in the list."""
+def session_row(entry: SessionEntry, *, running: bool = False) -> SessionRow:
+    """Return how a session is shown in the list; ``running`` while it is being recorded."""
     length = "" if entry.seconds is None else f"  \u00b7  {clock_text(entry.seconds)}"
     badge = ""
     if entry.error:
         badge = "damaged"
+    elif running:
+        badge = "recording"
     elif entry.state != SessionState.COMPLETE:
         badge = "cut off"
     elif entry.privacy:

@@ -66,11 +66,18 @@ def take_rows(names: Sequence[str], first: str, second: str, known: dict[str, Sh
     )
 
 
-def subtitle(session: Session) -> str:
-    """Return one line about a session: when, from what, how long, and what is special about it."""
+def subtitle(session: Session, *, running: bool = False) -> str:
+    """Return one line about a session: when, from what, how long, and what is special about it.
+
+    Args:
+        session: that is open.
+        running: it is being recorded.
+    """
     facts = session.metadata
     parts = [*_when(facts.started), facts.source.name, clock_text(session.seconds)]
-    if session.state != SessionState.COMPLETE:
+    if running:
+        parts.append("being recorded; everything up to its opening is here")
+    elif session.state != SessionState.COMPLETE:
         parts.append("cut off while recording; everything up to then is here")
     if facts.exact:
         parts.append("exact: a replay gives the same landmarks bit for bit")

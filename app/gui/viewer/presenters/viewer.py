@@ -44,6 +44,7 @@ class Viewer:
         engine: returns what computes replays.
         background: runs work in the background.
         track_again: computes them; tests pass their own.
+        recording: returns the session that is being recorded, None while none is.
     """
 
     def __init__(
@@ -51,8 +52,9 @@ class Viewer:
         engine: Callable[[], EngineSettings],
         background: Background = in_background,
         track_again: TrackAgain = replay,
+        recording: Callable[[], Path | None] = lambda: None,
     ) -> None:
-        self._engine, self._track_again = engine, track_again
+        self._engine, self._recording, self._track_again = engine, recording, track_again
         self._changed: Callable[[], None] = lambda: None
         self._background = background
         self._lock = threading.RLock()
@@ -218,6 +220,7 @@ class Viewer:
         return facts_of(opened, name, problem, part, job.view if job is not None else None, message)
 
     def _open(self, folder: Path, run: int) -> None:
+        running = folder == self._recording()
         try:
             session = open_session(folder)
             known = load_takes(session, (RECORDED,))
@@ -231,7 +234,7 @@ class Viewer:
         shown = (known[RECORDED],)
         timeline = timeline_of(session.seconds, shown, session.events)
         figures = part_figures(shown, 0.0, session.seconds)
-        subtitle, pictures = readouts.subtitle(session), session.video_path is not None
+        subtitle, pictures = readouts.subtitle(session, running=running), session.video_path is not None
         opened = Opened(session, session.take_names, known, RECORDED, "", timeline, subtitle, pictures, figures)
         with self._lock:
             if run != self._run:
