@@ -315,6 +315,16 @@ def test_another_model_is_tried_where_one_failed(bench: Bench) -> None:
     assert bench.live.source == "missing.mp4"
 
 
+def test_mirrored_twice_is_as_before(make: Callable[..., Bench]) -> None:
+    bench = make()
+    for source, usual in (("camera:0", True), ("talk.mp4", False)):
+        bench.play(source)
+        for wanted, kept in ((not usual, not usual), (usual, None)):
+            bench.presenter.toggle(ActionName.MIRROR)
+            assert bench.presenter.mirrored is wanted
+            assert bench.presenter.chosen.mirror is kept
+
+
 def test_preferences_that_change_nothing_disturb_nothing(bench: Bench) -> None:
     bench.record()
     bench.presenter.set_preferences(bench.presenter.chosen.preferences)

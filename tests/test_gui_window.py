@@ -42,6 +42,7 @@ from app.gui.presenters.palettes import LIGHT
 from app.gui.presenters.picture import Placement, prepare
 from app.gui.presenters.readouts import Hud
 from app.gui.theme import theme
+from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.overlay import draw_faces
 from app.gui.widgets.video import VideoView
 from app.gui.window import run_window
@@ -602,3 +603,46 @@ def test_a_snapshot_taken_while_the_window_closes_is_saved(
     with qtbot.waitSignal(window.released, timeout=WAIT_MS):
         window.close()
     assert saved == [tmp_path / "out"]
+
+
+def test_the_preferences_change_nothing_back_that_a_key_changed(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    window.act(ActionName.PREFERENCES)
+    sheet = window.page.sheets.opened
+    assert isinstance(sheet, PreferencesSheet)
+    for key in (Qt.Key.Key_H, Qt.Key.Key_M):
+        press(window, qtbot, key)
+    window.act(ActionName.THEME)
+    assert sheet.privacy.toggle.isChecked()
+    assert sheet.theme.segments.current == "light"
+    qtbot.mouseClick(sheet.faces.segments.buttons["3"], Qt.MouseButton.LeftButton)
+    chosen = window.presenter.chosen
+    assert (chosen.privacy, chosen.mirror, chosen.theme, chosen.tracking.max_faces) == (True, True, "light", 3)
+    sheet.folder.setFocus()
+    sheet.folder.setText("nowhere")
+    sheet.theme.segments.buttons["light"].setFocus()
+    window.refresh()
+    assert "whole path" in sheet._wrong.text()
+
+
+def test_the_tour_stays_beside_what_it_explains(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    tour = window.page.tour
+    window.act(ActionName.TOUR)
+    assert tour.ring.isVisible()
+    around = tour.ring.geometry()
+    window.act(ActionName.PANEL)
+    assert tour.ring.isHidden()
+    window.act(ActionName.PANEL)
+    qtbot.waitUntil(lambda: tour.ring.isVisible() and tour.ring.geometry() == around, timeout=WAIT_MS)
+
+
+def test_privacy_shows_nothing_of_a_source_that_has_ended(application: QApplication) -> None:
+    result = frame_result()
+    bridge = FrameBridge(lambda: None)
+    bridge._pictures.put(prepare(result, SIZE, mirrored=False))
+    assert bridge.take() is not None
+    bridge.forget()
+    bridge.blur(True)
+    assert bridge.take() is None

@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
             return
         if state.stage not in (LiveState.RUNNING, LiveState.ENDED) and self.view.picture is not None:
             self.view.show_picture(None)
-            self._bridge.take()
+            self._bridge.forget()
         self.presenter.watch_cameras(self._sources.cameras)
         self.presenter.rest(self.sessions.shown)
         picture = self.view.picture
@@ -185,6 +185,8 @@ class MainWindow(QMainWindow):
         sheet = self.page.sheets.opened
         if isinstance(sheet, ShareSheet) and sheet.isVisible():
             sheet.show_status(status_lines(self.presenter.share_reading, facts.sharing))
+        elif isinstance(sheet, PreferencesSheet):
+            self._show_preferences(sheet)  # a key may have changed what it would otherwise change back
         self.page.place()
         self._tell_bridge()
 
@@ -401,9 +403,7 @@ class MainWindow(QMainWindow):
     def _set_preferences(self, preferences: Preferences) -> None:
         self.presenter.set_preferences(preferences)
         self.window_state.theme_manager.choose(preferences.theme)
-        if isinstance(self.page.sheets.opened, PreferencesSheet):
-            self._show_preferences(self.page.sheets.opened)
-        self._tell_bridge()
+        self.refresh()
 
     def _ask_for_folder(self, start: str) -> None:
         ask_for_folder(self.page, "Folder for recordings", start, self._take_folder)

@@ -67,6 +67,11 @@ class FrameBridge(QObject):
             self._shown = made_private(picture) if self._private else picture
         return None if picture is None else self._shown
 
+    def forget(self) -> None:
+        """Drop what was shown and what waits to be, since another source follows."""
+        self._pictures.take()
+        self._shown = None
+
     def stop(self, timeout: float = 2.0) -> bool:
         """End the thread; return whether it ended in time."""
         self._stopped.set()

@@ -101,7 +101,7 @@ class LivePresenter:
             ActionName.NEUTRAL: self._take_neutral,
             ActionName.PLAY: self._toggle_play,
             ActionName.RECORD: self._toggle_record,
-            ActionName.MIRROR: lambda: self.choose(mirror=not self.mirrored),
+            ActionName.MIRROR: self._toggle_mirror,
             ActionName.PRIVACY: lambda: self.set_privacy(not self._chosen.privacy),
             ActionName.RETRY: lambda: self.play(self._requested),
             ActionName.DEMO: lambda: self.play(DemoSpec()),
@@ -165,8 +165,10 @@ class LivePresenter:
     @property
     def mirrored(self) -> bool:
         """Whether the picture is flipped: as the user chose, otherwise for cameras only."""
-        if self._chosen.mirror is not None:
-            return self._chosen.mirror
+        return self._usually_mirrored if self._chosen.mirror is None else self._chosen.mirror
+
+    @property
+    def _usually_mirrored(self) -> bool:
         source = self.session.state.source
         return source is not None and source.kind is SourceKind.CAMERA
 
@@ -363,6 +365,11 @@ class LivePresenter:
         self._latency.clear()
         self.zoom.forget()
         self.choose_face(None)
+
+    def _toggle_mirror(self) -> None:
+        """Flip the picture or not; what would be so anyway is left to the kind of source."""
+        wanted = not self.mirrored
+        self.choose(mirror=None if wanted == self._usually_mirrored else wanted)
 
     def _toggle_ghcu(self) -> None:
         if self.session.state.tracking.ghcu or self.model.ghcu_found:

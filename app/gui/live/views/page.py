@@ -163,6 +163,7 @@ class LivePage(QWidget):
         above += [overlay.geometry() for overlay in self._overlays if overlay.isVisible()]
         if above:
             self.banner.move(self.banner.x(), above[-1].bottom() + 10)
+        self.tour.follow()
 
     def dismiss(self) -> bool:
         """Close the topmost thing over the picture but the banner; return whether there was one."""

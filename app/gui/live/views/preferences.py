@@ -48,7 +48,7 @@ class PreferencesSheet(Sheet):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent, "Preferences", WIDTH)
-        self._shown = Preferences()
+        self._shown, self._usual = Preferences(), Path()
         self.theme = ChoiceRow("Theme", THEME_OPTIONS)
         self.mirror = ChoiceRow("Mirror", MIRROR_OPTIONS)
         self.faces = ChoiceRow("Faces followed", FACES_OPTIONS)
@@ -73,11 +73,16 @@ class PreferencesSheet(Sheet):
             row.changed.connect(lambda on, name=name: self._tell(with_switch(self._shown, name, on)))
         self.folder.editingFinished.connect(self._read_folder)
         self.choose.clicked.connect(self._ask_for_folder)
-        self.show_preferences(self._shown, Path())
+        self._show()
 
     def show_preferences(self, preferences: Preferences, usual: Path) -> None:
-        """Show what is in force; ``usual`` is where recordings go when no folder is chosen."""
-        self._shown = preferences
+        """Show what is in force; ``usual`` is where recordings go when no folder is chosen. Cheap without a change."""
+        if (preferences, usual) != (self._shown, self._usual):
+            self._shown, self._usual = preferences, usual
+            self._show()
+
+    def _show(self) -> None:
+        preferences = self._shown
         self.theme.show_choice(preferences.theme)
         self.mirror.show_choice(preferences.mirror_option)
         self.faces.show_choice(str(preferences.max_faces))
@@ -88,7 +93,7 @@ class PreferencesSheet(Sheet):
         self.privacy.show_state(preferences.privacy)
         for name, state in recording_switches(preferences).items():
             self.switches[name].show_state(state.on, state.free, state.note)
-        self.folder.setPlaceholderText(str(usual))
+        self.folder.setPlaceholderText(str(self._usual))
         if not self.folder.hasFocus():
             self.folder.setText(str(preferences.folder or ""))
             self._say_wrong("")

@@ -34,6 +34,7 @@ class TourCard(Sheet):
         super().__init__(parent, "Tour", WIDTH)
         self.targets = targets
         self._tour = Tour()
+        self._beside = QRect()
         self.ring = _Ring(parent)
         self._progress = QLabel()
         self._progress.setObjectName("step")
@@ -63,16 +64,19 @@ class TourCard(Sheet):
         """Return the button that continues."""
         return self.go_on
 
+    def follow(self) -> None:
+        """Stay beside the step's target, which may have moved, been hidden or shown again."""
+        if self.isVisible() and self._target_box() != self._beside:
+            self.fit()
+
     def fit(self) -> None:
         """Place the card beside the step's target."""
         super().fit()
-        step = self._tour.step
-        target = self.targets.get(step.target) if step is not None else None
-        if target is None or not target.isVisible():
+        box = self._beside = self._target_box()
+        if box.isEmpty():
             self.ring.hide()
             return
         ground = self._ground
-        box = QRect(target.mapTo(ground, QPoint(0, 0)), target.size()).intersected(ground.rect())
         left, top = card_place(
             (box.x(), box.y(), box.width(), box.height()),
             (self.width(), self.height()),
@@ -81,6 +85,14 @@ class TourCard(Sheet):
         self.move(left, top)
         self.ring.surround(box)
         self.raise_()
+
+    def _target_box(self) -> QRect:
+        """Return where the step's target is on the ground; an empty box if it is not to be seen."""
+        step = self._tour.step
+        target = self.targets.get(step.target) if step is not None else None
+        if target is None or not target.isVisible():
+            return QRect()
+        return QRect(target.mapTo(self._ground, QPoint(0, 0)), target.size()).intersected(self._ground.rect())
 
     def _next(self) -> None:
         self._tour.go_on()

@@ -224,6 +224,11 @@ class Viewer:
         try:
             session = open_session(folder)
             known = load_takes(session, (RECORDED,))
+            shown = (known[RECORDED],)
+            timeline = timeline_of(session.seconds, shown, session.events)
+            figures = part_figures(shown, 0.0, session.seconds)
+            subtitle, pictures = readouts.subtitle(session, running=running), session.video_path is not None
+            opened = Opened(session, session.take_names, known, RECORDED, "", timeline, subtitle, pictures, figures)
         except UserError as error:
             self._fail(run, str(error))
             return
@@ -231,11 +236,6 @@ class Viewer:
             log.exception("%s could not be opened", folder)
             self._fail(run, f"{folder.name} cannot be opened ({error!r}); the log has the details.")
             return
-        shown = (known[RECORDED],)
-        timeline = timeline_of(session.seconds, shown, session.events)
-        figures = part_figures(shown, 0.0, session.seconds)
-        subtitle, pictures = readouts.subtitle(session, running=running), session.video_path is not None
-        opened = Opened(session, session.take_names, known, RECORDED, "", timeline, subtitle, pictures, figures)
         with self._lock:
             if run != self._run:
                 return
