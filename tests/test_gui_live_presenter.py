@@ -33,7 +33,7 @@ from app.sessions.recorder import RecordingSummary
 from app.sharing.channel import ChannelKind
 from app.sharing.settings import Address
 from app.sources.base import Playback, SourceInfo
-from app.sources.spec import CameraSpec, SourceSpec
+from app.sources.spec import CameraSpec, PathSpec, SourceSpec
 from app.tracking.live import LiveState, LiveStatus
 from model.signals.track import SignalTracker
 from tests.gui_fakes import FakeLive, FakeRecorder, frame_result
@@ -236,7 +236,7 @@ def test_choices_are_kept(bench: Bench) -> None:
     assert (bench.kept["mirror"], bench.kept["privacy"], bench.kept["theme"]) == (True, True, "light")
     assert bench.kept["source"] is None  # a password is nothing to write to a file
     bench.play("talk.mp4")
-    assert bench.kept["source"] == "talk.mp4"
+    assert bench.kept["source"] == str(Path("talk.mp4").absolute()), "the window may begin in another folder"
     assert presenter.chosen == replace(Remembered(folder=presenter.folder), **bench.kept)
 
 
@@ -313,6 +313,21 @@ def test_another_model_is_tried_where_one_failed(bench: Bench) -> None:
     bench.presenter.set_preferences(replace(bench.presenter.preferences, symmetric=True))
     wait_until(lambda: len(bench.lives) > tries)
     assert bench.live.source == "missing.mp4"
+
+
+def test_the_windows_thread_reads_no_file_that_plays(
+    make: Callable[..., Bench], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = make()
+    bench.play("talk.mp4")
+    reads: list[PathSpec] = []
+    monkeypatch.setattr(PathSpec, "kind", property(reads.append))
+    monkeypatch.setattr(PathSpec, "exists", property(reads.append))
+    bench.presenter.first_look.begin(TrackingSettings())
+    bench.presenter.first_look.move_on(bench.presenter.session.state, None, 0.0)
+    assert not bench.presenter.facts(None).mirrored
+    assert not bench.presenter.first_look.active
+    assert reads == []
 
 
 def test_mirrored_twice_is_as_before(make: Callable[..., Bench]) -> None:

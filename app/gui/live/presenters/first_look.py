@@ -11,7 +11,7 @@ from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.gui.live.presenters.state import SessionState
 from app.gui.presenters.readouts import Caption
-from app.sources.spec import SourceKind
+from app.sources.spec import CameraSpec, DemoSpec
 from app.tracking.live import LiveState
 
 TURN_SECONDS = 2.5
@@ -74,7 +74,7 @@ class FirstLook:
         if not self.active:
             return
         source = state.source
-        unsuitable = source is not None and source.kind not in (SourceKind.DEMO, SourceKind.CAMERA)
+        unsuitable = source is not None and not isinstance(source, DemoSpec | CameraSpec)
         if unsuitable or state.stage in (LiveState.FAILED, LiveState.STOPPED, LiveState.ENDED):
             self.end()
         elif self._stage is _Stage.SHOWING:

@@ -37,7 +37,7 @@ from app.gui.presenters.banner import NOTICE_SECONDS, Banner, Tone
 from app.gui.presenters.faces import FaceChoice
 from app.gui.presenters.zoom import FaceZoom
 from app.sharing.sharing import Sharing
-from app.sources.spec import DemoSpec, SourceKind, SourceSpec, StreamSpec, parse_source
+from app.sources.spec import CameraSpec, DemoSpec, PathSpec, SourceSpec, StreamSpec, parse_source
 from app.tracking.live import LiveState
 from model.rwr.settings import RwrSettings
 
@@ -169,8 +169,7 @@ class LivePresenter:
 
     @property
     def _usually_mirrored(self) -> bool:
-        source = self.session.state.source
-        return source is not None and source.kind is SourceKind.CAMERA
+        return isinstance(self.session.state.source, CameraSpec)  # not its kind: that of a path is read from the disk
 
     @property
     def source_name(self) -> str:
@@ -193,8 +192,7 @@ class LivePresenter:
     def play(self, source: SourceSpec | None) -> None:
         """Play ``source``; None looks for a camera. It is remembered unless its address holds a secret."""
         self._requested = source
-        secret = isinstance(source, StreamSpec) and source.secret
-        self.choose(source=None if source is None or secret else str(source))
+        self.choose(source=_kept(source))
         self.session.play(source)
 
     def watch_cameras(self, cameras: Sequence[CameraChoice] | None) -> None:
@@ -430,3 +428,10 @@ class LivePresenter:
         if not self.session.finish_recording() and self.session.state.can_record:
             choices = self._chosen.preferences.choices
             self.session.record(unique_path(self.folder, "session", ""), choices)
+
+
+def _kept(source: SourceSpec | None) -> str | None:
+    """Return what is remembered of a source: a path from anywhere, and no address that may hold a password."""
+    if source is None or (isinstance(source, StreamSpec) and source.secret):
+        return None
+    return str(source.path.absolute() if isinstance(source, PathSpec) else source)
