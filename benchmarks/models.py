@@ -20,7 +20,6 @@ from app.core.places import DEMO_CLIP
 from app.core.settings import ENGINES, SHIPPED, EngineSettings, TrackingSettings
 from app.lab.speed.baseline import Baseline, find_baselines
 from app.sources.video import VideoSource
-from app.tracking.model_choice import title
 from app.tracking.pipeline import build_pipeline
 from model.engine.names import Device, EngineName
 
@@ -61,7 +60,7 @@ def measure(args: argparse.Namespace) -> Times:
         for weights, symmetric in product(SHIPPED.values(), (False, True)):
             if weights.is_file():
                 settings = EngineSettings(weights, EngineName(args.engine), Device.CPU, args.threads, symmetric)
-                name, pipeline = title(settings), build_pipeline(settings, TrackingSettings())
+                name, pipeline = settings.title, build_pipeline(settings, TrackingSettings())
                 pipelines[name] = pipeline
                 stack.callback(pipeline.close)
         source = VideoSource(args.video)

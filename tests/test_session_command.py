@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import shutil
 import signal
 import threading
@@ -98,6 +99,11 @@ def test_options_of_a_replay_reach_its_settings(folder: Path, capsys: pytest.Cap
     recurrence = replace(fast, recurrence_weight=3.0)
     assert take.tracking == TrackingSettings(compare=True, baseline=Baseline.EMA, max_faces=2, recurrence=recurrence)
     assert take.modes == ("rwr", "ema")
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines() if line.startswith("mo")}
+    assert rows["mode"] == ["RwR", "EMA"]
+    assert rows["model"] == ["ldeq-s", "ldeq-s"]
+    assert run("info", folder) == EXIT_OK
+    assert re.search(r"take mine: RwR, flicker .*; EMA, flicker", capsys.readouterr().out)
     assert run("replay", folder, "--rwr", "off") == EXIT_OK
     assert open_session(folder).take("cold").tracking == TrackingSettings(rwr=False)
     with pytest.raises(UserError, match="has a replay named mine already"):
@@ -172,6 +178,8 @@ def test_comparisons(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "cold starts of RwR" in capsys.readouterr().out
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert (figures["a"]["name"], figures["b"]["name"], figures["common"]) == ("recorded", "cold", 8)
+    assert len(figures["regions"]) == len(figures["a"]["regions"])
+    assert (figures["b"]["tracking"]["rwr"], figures["b"]["engine"]["weights"]) == (False, "ldeq-s.safetensors")
     other = record(tmp_path / "other", [told(k) for k in range(3)]).folder
     assert run("compare", folder, other, "--modes", "cold", "rwr") == EXIT_OK
     assert "pixels apart" not in capsys.readouterr().out
@@ -179,6 +187,21 @@ def test_comparisons(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
         run("compare", folder, folder, folder)
     with pytest.raises(UserError, match="Cannot write"):
         run("compare", folder, "--json", tmp_path / "missing" / "x.json")
+
+
+def test_modes_are_compared_in_one_take_where_one_has_both(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "figures.json"
+
+    def takes() -> list[str]:
+        assert run("compare", folder, "--modes", "rwr", "cold", "--json", path) == EXIT_OK
+        figures = json.loads(path.read_text())
+        return [figures[side]["name"] for side in "ab"]
+
+    with pytest.raises(UserError, match="no replay"):  # the recorded modes followed each other
+        takes()
+    run("replay", folder, "--rwr", "on", "--rival", "opposite", "--name", "both")
+    run("replay", folder, "--rwr", "off", "--name", "last")
+    assert takes() == ["both", "both"]
 
 
 def test_what_is_no_session_is_one_sentence_with_an_exit_code(

@@ -6,11 +6,12 @@ import argparse
 import math
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 from tqdm import tqdm
 
@@ -27,9 +28,11 @@ from app.sessions.describe import damaged_files, session_lines
 from app.sessions.export import export_clip
 from app.sessions.form import RECORDED
 from app.sessions.listing import list_sessions
+from app.sessions.plain import to_plain
 from app.sessions.replay import Build, Progress, replay
 from app.sessions.session import Session, open_session
 from model.rwr.settings import RwrSettings
+from model.topology import REGIONS
 
 SESSIONS_FOLDER = "LDEQ Live"
 
@@ -98,7 +101,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--takes",
         nargs=2,
         metavar=("A", "B"),
-        help="which takes (default: recorded and the newest replay; of two sessions, recorded)",
+        help="which takes (default: the newest that has both --modes, or else recorded and the newest replay; of two "
+        "sessions, recorded)",
     )
     both.add_argument(
         "--modes", nargs=2, choices=tuple(Mode), metavar=("A", "B"), help="which mode of each (default: the chosen one)"
@@ -179,7 +183,12 @@ def _replay(args: argparse.Namespace, build: Build | None, stop: threading.Event
         print("Stopped; nothing was kept.")
         return EXIT_INTERRUPTED
     print(f"Written: {session.folder} take {take.name}")
-    print("\n".join(compare_takes(session.recorded, take).lines()))
+    baseline = None if args.as_recorded else tracking.baseline_mode
+    if baseline is None:
+        comparison = compare_takes(session.recorded, take)
+    else:
+        comparison = compare_takes(take, take, mode_a=tracking.mode, mode_b=baseline)
+    print("\n".join(comparison.lines()))
     return EXIT_OK
 
 
@@ -235,16 +244,34 @@ def _compare(args: argparse.Namespace) -> int:
     first, second = sessions[0], sessions[-1]
     names = args.takes
     if names is None:
-        newest = first.take_names[-1] if first is second else RECORDED
-        if first is second and newest == RECORDED:
-            raise UserError(f"{first.folder} has no replay to compare with; make one with session replay.")
-        names = (RECORDED, newest)
+        names = _two_of(first, args.modes) if first is second else (RECORDED, RECORDED)
     mode_a, mode_b = args.modes or (None, None)
     comparison = compare_takes(first.take(names[0]), second.take(names[1]), mode_a=mode_a, mode_b=mode_b)
     print("\n".join(comparison.lines()))
     if args.json is not None:
-        write_json(args.json, comparison)
+        regions = [region.name for region in REGIONS]
+        unit = "percent of the inter-ocular distance, root mean square"
+        write_json(args.json, {"flicker_unit": unit, "regions": regions, **to_plain(comparison)})
     return EXIT_OK
+
+
+def _two_of(session: Session, modes: Sequence[str] | None) -> tuple[str, str]:
+    """Return which takes of a session to compare: recorded and the newest, or twice the newest that has both modes.
+
+    Modes that solved the same frames of one take were measured against the same motion, so that comes first.
+
+    Raises:
+        UserError: there is only one.
+    """
+    newest = session.take_names[-1]
+    if modes is not None and modes[0] != modes[1]:
+        for name in reversed(session.take_names):
+            found = session.take(name).estimates
+            if np.intersect1d(*(found.row[found.mode == mode] for mode in modes)).size:
+                return name, name
+    if newest == RECORDED:
+        raise UserError(f"{session.folder} has no replay to compare with; make one with session replay.")
+    return RECORDED, newest
 
 
 @contextmanager

@@ -57,6 +57,12 @@ class EngineSettings:
         if self.threads is not None and self.threads < 1:
             raise UserError(f"The number of threads must be at least 1, not {self.threads}.")
 
+    @property
+    def title(self) -> str:
+        """The model's name, and whether it runs with 8 bits or symmetrically."""
+        bits = " with 8 bits" if self.engine == EngineName.ONNX_INT8 else ""
+        return self.weights.stem + bits + (", symmetric" if self.symmetric else "")
+
 
 class FollowChoice(StrEnum):
     """Which face comes first: it is followed where there is room for one only, and shown and shared before others."""

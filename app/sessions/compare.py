@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.modes import MODE_NAMES
+from app.core.settings import TrackingSettings
 from app.core.text_table import table
 from app.sessions.estimates import Estimates
 from app.sessions.events import EventKind
+from app.sessions.metadata import EngineFacts
 from app.sessions.take import Take
 from model.topology import REGIONS, inter_ocular
 
@@ -26,6 +28,8 @@ class TakeFigures:
 
     Attributes:
         name: of the take.
+        engine: what computed it.
+        tracking: its settings in the first frame.
         modes: labels of the modes in question.
         frames: with at least one of the compared faces.
         solves: faces times frames.
@@ -38,6 +42,8 @@ class TakeFigures:
     """
 
     name: str
+    engine: EngineFacts
+    tracking: TrackingSettings
     modes: str
     frames: int
     solves: int
@@ -73,7 +79,8 @@ class Comparison:
     def lines(self) -> list[str]:
         """Return the comparison as lines for people."""
         a, b = self.a, self.b
-        rows = [("mode", a.modes, b.modes), ("frames with a face", str(a.frames), str(b.frames))]
+        rows = [("model", a.engine.title, b.engine.title), ("mode", a.modes, b.modes)]
+        rows.append(("frames with a face", str(a.frames), str(b.frames)))
         rows.append(("flicker, % of eye distance", _number(a.flicker, 3), _number(b.flicker, 3)))
         for place, region in enumerate(REGIONS):
             rows.append((f"  {region.name}", _number(a.regions[place], 3), _number(b.regions[place], 3)))
@@ -182,6 +189,8 @@ def _figures(take: Take, found: Estimates, mode: str | None, measured: NDArray[n
     names = dict.fromkeys(found.mode.tolist()) if mode is None else [mode]
     return TakeFigures(
         take.name,
+        take.engine,
+        take.tracking,
         ", ".join(MODE_NAMES.get(name, name) for name in names),
         len(np.unique(found.row)),
         len(found),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.core.errors import UserError
-from app.sessions.compare import figures_of
+from app.sessions.compare import TakeFigures, figures_of
 from app.sessions.events import EventKind
 from app.sessions.form import LANDMARKS_PARQUET, REPLAYS, SessionState
 from app.sessions.metadata import checksums
@@ -26,7 +26,7 @@ def session_lines(session: Session) -> list[str]:
     rate = f", {source.fps:g} fps" if source.fps else ""
     lines.append(f"  source: {source.name} ({source.width}x{source.height}{rate}), {facts.started}")
     digest = facts.engine.sha256[:12] if facts.engine.sha256 else "unknown"
-    lines.append(f"  model: {facts.engine.weights} ({digest}), {facts.engine.name}, LDEQ Live {facts.application}")
+    lines.append(f"  model: {facts.engine.title} ({digest}), {facts.engine.name}, LDEQ Live {facts.application}")
     lines.append(f"  video: {_video(session)}")
     if counts.dropped or counts.skipped:
         lines.append(f"  {_many(counts.dropped, 'picture')} not recorded, {_many(counts.skipped, 'frame')} not tracked")
@@ -83,13 +83,20 @@ def _video(session: Session) -> str:
 def _takes(session: Session) -> Iterator[str]:
     for name in session.take_names:
         try:
-            figures = figures_of(session.take(name))
+            take = session.take(name)
         except UserError as error:
             yield f"{name}: {error}"
             continue
-        flicker = "not measured" if figures.flicker is None else f"{figures.flicker:.3f} %"
-        spent = "-" if figures.evaluations is None else f"{figures.evaluations:.2f}"
-        yield f"{name}: {figures.modes or 'no face'}, flicker {flicker}, {spent} evaluations a frame"
+        baselines = dict.fromkeys(take.estimates.mode[~take.estimates.chosen].tolist())
+        model = "" if take.engine.title == session.metadata.engine.title else f"{take.engine.title}, "
+        found = "; ".join(_figures(figures_of(take, mode)) for mode in (None, *baselines))
+        yield f"{name}: {model}{found}"
+
+
+def _figures(figures: TakeFigures) -> str:
+    flicker = "not measured" if figures.flicker is None else f"{figures.flicker:.3f} %"
+    spent = "-" if figures.evaluations is None else f"{figures.evaluations:.2f}"
+    return f"{figures.modes or 'no face'}, flicker {flicker}, {spent} evaluations a frame"
 
 
 def _many(number: int, thing: str) -> str:

@@ -80,6 +80,11 @@ class EngineFacts:
     sha256: str | None
     settings: EngineSettings
 
+    @property
+    def title(self) -> str:
+        """The model's name, as :attr:`EngineSettings.title` has it."""
+        return replace(self.settings, weights=Path(self.weights)).title  # its path may be that of another system
+
     @classmethod
     def of(cls, name: str, settings: EngineSettings) -> EngineFacts:
         """Return the facts of an engine that runs, without the checksum: no file is read."""

@@ -88,15 +88,9 @@ def speed_of(settings: EngineSettings) -> ModelSpeed:
     if known is not None:
         return known
     speed = ModelSpeed(round(float(np.quantile(warm_frames(settings), 0.25)), 2))
-    log.info("a frame of %s takes %.1f ms here", title(settings), speed.milliseconds)
+    log.info("a frame of %s takes %.1f ms here", settings.title, speed.milliseconds)
     remember(FILE_NAME, _key(settings), speed)
     return speed
-
-
-def title(settings: EngineSettings) -> str:
-    """Return the model's name, and whether it runs with 8 bits or symmetrically."""
-    bits = " with 8 bits" if settings.engine == EngineName.ONNX_INT8 else ""
-    return settings.weights.stem + bits + (", symmetric" if settings.symmetric else "")
 
 
 def remembered_speed(settings: EngineSettings) -> ModelSpeed | None:

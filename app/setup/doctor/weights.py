@@ -10,7 +10,7 @@ from app.core.places import WEIGHTS
 from app.core.settings import EngineSettings
 from app.setup.doctor.finding import Finding, Status
 from app.tracking.engine import engine_of
-from app.tracking.model_choice import remembered_speed, title, ways
+from app.tracking.model_choice import remembered_speed, ways
 from model.engine.agreement import noise_crops
 from model.errors import ModelError
 from model.geometry import Crop
@@ -47,19 +47,19 @@ def check_model(settings: EngineSettings) -> list[Finding]:
     """Which model ``--model auto`` runs with this engine, and why."""
     *measured, runs = ways(settings)
     if not measured:
-        return [Finding(MODEL, Status.OK, f"{title(runs)} is the only one here")]
+        return [Finding(MODEL, Status.OK, f"{runs.title} is the only one here")]
     times = []
     for way in measured:
         speed = remembered_speed(way)
         if speed is None:
-            text = f"the window measures at its next start whether {title(way)} keeps up with a camera"
+            text = f"the window measures at its next start whether {way.title} keeps up with a camera"
             return [Finding(MODEL, Status.OK, text)]
         does = "keeps up" if speed.keeps_up else "does not keep up"
-        times.append(f"{title(way)} takes {speed.milliseconds:.0f} ms a frame and {does} with a camera")
+        times.append(f"{way.title} takes {speed.milliseconds:.0f} ms a frame and {does} with a camera")
         if speed.keeps_up:
             runs = way
             break
-    return [Finding(MODEL, Status.OK, f"auto runs {title(runs)}: {', '.join(times)}")]
+    return [Finding(MODEL, Status.OK, f"auto runs {runs.title}: {', '.join(times)}")]
 
 
 def check_solves(settings: EngineSettings) -> list[Finding]:
