@@ -26,7 +26,7 @@ def session_lines(session: Session) -> list[str]:
     rate = f", {source.fps:g} fps" if source.fps else ""
     lines.append(f"  source: {source.name} ({source.width}x{source.height}{rate}), {facts.started}")
     digest = facts.engine.sha256[:12] if facts.engine.sha256 else "unknown"
-    lines.append(f"  model: {facts.engine.title} ({digest}), {facts.engine.name}, LDEQ Live {facts.application}")
+    lines.append(f"  model: {facts.engine.weights} ({digest}), {facts.engine.name}, LDEQ Live {facts.application}")
     lines.append(f"  video: {_video(session)}")
     if counts.dropped or counts.skipped:
         lines.append(f"  {_many(counts.dropped, 'picture')} not recorded, {_many(counts.skipped, 'frame')} not tracked")
