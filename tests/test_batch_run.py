@@ -87,7 +87,7 @@ def test_the_report(tmp_path: Path, settings: BatchSettings) -> None:
     assert "no file" in by_name["gone.mp4"]["error"]
     assert [file.line for file in report.failed] == [file["error"] for file in values["files"] if file["error"]]
     assert report.lines()[0] == "3 videos: 1 done, 2 failed"
-    assert "1 worker on fake, CPU" in report.lines()[1]
+    assert "1 worker on fake, CPU with weights" in report.lines()[1]
     assert diary.begun == ["a", "b"]
     assert diary.told[:2] == [("a", 0, FRAMES), ("a", FRAMES, FRAMES)]
 
@@ -288,6 +288,28 @@ def test_what_a_killed_run_on_a_cluster_has_left_is_removed(tmp_path: Path, sett
     (workspace / "a.csv").touch()
     assert run(tmp_path / "in", settings)[0] == ["a"]
     assert not (tmp_path / "out" / ".batch" / "cluster").exists()
+
+
+def test_a_skipped_video_keeps_its_figures(tmp_path: Path, settings: BatchSettings) -> None:
+    videos(tmp_path / "in", a="ok")
+    (first,) = run(tmp_path / "in", settings)[1].files
+    (again,) = run(tmp_path / "in", settings)[1].files
+    assert replace(again, state=first.state, seconds=first.seconds, tries=first.tries) == first
+
+
+@pytest.mark.parametrize(
+    ("with_face", "faces", "told"),
+    [
+        (8, 1, ""),
+        (7, 1, ", a face in 7 of them"),
+        (8, 2, ", 2 different faces"),
+        (3, 2, ", a face in 3 of them, 2 different faces"),
+        (0, 0, ", no face"),
+    ],
+)
+def test_a_line_says_where_faces_are_missing(with_face: int, faces: int, told: str) -> None:
+    report = FileReport("a.mp4", JobState.DONE, frames=8, with_face=with_face, faces=faces)
+    assert report.line == f"a.mp4: done, 8 frames{told}"
 
 
 @pytest.mark.parametrize(("tries", "told"), [(1, ""), (2, ", after 2 tries")])

@@ -26,6 +26,10 @@ FORMAT = "ldeq-live batch record"
 FORM = 1
 
 
+FACTS = ("frames", "with_face", "faces", "evaluations", "engine")
+"""What a record keeps of the outcome."""
+
+
 class OutputState(StrEnum):
     """What is found where an output is to go."""
 
@@ -50,6 +54,9 @@ class Record:
         make: everything else that determines the output.
         size: of the output in bytes; None for a session.
         frames: frames tracked.
+        with_face: those with at least one face.
+        faces: number of identities seen.
+        evaluations: of the model, over all frames and faces.
         engine: library and device that ran.
     """
 
@@ -60,6 +67,9 @@ class Record:
     make: dict[str, Any]
     size: int | None
     frames: int = 0
+    with_face: int = 0
+    faces: int = 0
+    evaluations: int = 0
     engine: str = ""
 
 
@@ -94,10 +104,11 @@ class Records:
         """Names of outputs by the path of their video."""
         return {record.video: record.name for record in self._records.values()}
 
-    def frames(self, job: Job) -> int:
-        """Return how many frames the recorded outputs of a job have."""
+    def facts(self, job: Job) -> dict[str, Any]:
+        """Return what the recorded outputs of a job say about it, by the names that a report has for it."""
         found = [self._records.get((job.name, kind)) for kind in OutputKind]
-        return max((record.frames for record in found if record is not None), default=0)
+        longest = max((record for record in found if record is not None), key=lambda each: each.frames, default=None)
+        return {} if longest is None else {name: getattr(longest, name) for name in FACTS}
 
     def state(self, job: Job, kind: OutputKind, source: SourceIdentity, make: dict[str, Any]) -> OutputState:
         """Return what is found where one of a job's outputs is to go.
@@ -135,7 +146,8 @@ class Records:
         path = job.unfinished(kind)
         size = None if path.is_dir() else path.stat().st_size
         video = str(job.video)
-        record = Record(job.name, kind, video, outcome.source, make, size, outcome.frames, outcome.engine)
+        facts = {name: getattr(outcome, name) for name in FACTS}
+        record = Record(job.name, kind, video, outcome.source, make, size, **facts)
         self._records[job.name, kind] = record
         head = {"format": FORMAT, "form": FORM, "made by": VERSION}
         path = self._path(job.name, kind)

@@ -49,7 +49,9 @@ class FileReport:
             return self.error
         speed = f", {self.frames / self.seconds:.1f} fps" if self.seconds > 0 else ""
         again = f", after {self.tries} tries" if self.tries > 1 else ""
-        faces = "" if self.with_face or not self.frames else ", no face"
+        share = f"a face in {self.with_face} of them" if self.with_face else "no face"
+        faces = f", {share}" if self.with_face < self.frames else ""
+        faces += f", {self.faces} different faces" if self.faces > 1 else ""
         remarks = "".join(f"; {remark}" for remark in self.remarks)
         return f"{self.video}: {self.state}, {self.frames} frames{speed}{again}{faces}{remarks}"
 
@@ -62,12 +64,14 @@ class BatchReport:
         folder: of the outputs.
         workers: how many videos were tracked at once; 0 if there was nothing to do.
         settings: of the run, as plain JSON.
+        model: its name.
         started: UTC, ISO 8601.
         seconds: that tracking took, from the start of the first worker.
     """
 
     folder: Path
     settings: dict[str, Any]
+    model: str
     workers: int = 0
     files: list[FileReport] = field(default_factory=list)
     started: str = field(default_factory=now)
@@ -100,7 +104,7 @@ class BatchReport:
             engines = ", ".join(
                 sorted({file.engine for file in self.files if file.engine and file.state != JobState.SKIPPED})
             )
-            lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {workers} on {engines}")
+            lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {workers} on {engines} with {self.model}")
         if counts[JobState.STOPPED] or counts[JobState.WAITING]:
             lines.append("Run the same command again to continue; videos that were stopped start from the beginning.")
         return lines

@@ -90,7 +90,8 @@ def run_batch(plan: BatchPlan, open_runner: OpenRunner, listener: Listener, stop
         UserError: for a folder that cannot be used or is used by another run, and for a model that cannot be used.
     """
     weights = _weights_checksum(plan.settings.engine.weights)
-    report = BatchReport(plan.folder, {**to_plain(plan.settings), "weights_sha256": weights})
+    settings = {**to_plain(plan.settings), "weights_sha256": weights}
+    report = BatchReport(plan.folder, settings, plan.settings.engine.weights.stem)
     with _exclusive_folder(plan.folder):
         # Left by a run that was killed. A computer of its cluster that still tracks stops when its workspace is gone.
         shutil.rmtree(plan.folder / FOLDER / WORKSPACES, ignore_errors=True)
@@ -152,9 +153,8 @@ class _Batch:
                 jobs.append(replace(job, kinds=kinds))
             else:
                 paths = [str(job.output(kind)) for kind in self._plan.settings.kinds]
-                self._report_file(
-                    None, FileReport(str(video.path), JobState.SKIPPED, paths, frames=self._records.frames(job))
-                )
+                facts = self._records.facts(job)
+                self._report_file(None, FileReport(str(video.path), JobState.SKIPPED, paths, **facts))
         return jobs
 
     def _kinds_to_make(self, job: Job, inputs: set[Path]) -> tuple[OutputKind, ...]:
