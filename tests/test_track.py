@@ -91,7 +91,7 @@ def test_writes_video_audio_and_tables(video: Path, tmp_path: Path, capsys: pyte
     assert [row["warm"] for row in rows(table)] == ["0"] + ["1"] * 19
     assert pyarrow.parquet.read_table(columns).num_rows == 20
     summary = capsys.readouterr().out
-    assert "Tracked 20 frames" in summary
+    assert "Tracked 20 frames with ldeq-s on fake" in summary
     assert "1 face, at least one in 20 of 20 frames" in summary
     assert f"{(5 + 19 * 2) / 20:.2f} evaluations" in summary
     assert "1 cold start: first frame 1" in summary

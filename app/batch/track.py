@@ -117,11 +117,11 @@ class TrackReport:
             if face.estimate.mode == Mode.RWR and not report.warm:
                 self.resets[report.reason] += 1
 
-    def lines(self, seconds: float, interrupted: bool, plan: OutputPlan) -> list[str]:
-        """Return the summary, a line each."""
+    def lines(self, seconds: float, interrupted: bool, plan: OutputPlan, model: str) -> list[str]:
+        """Return the summary, a line each; ``model`` says what ran."""
         speed = self.frames / seconds if seconds > 0 else 0.0
         verb = "Interrupted after" if interrupted else "Tracked"
-        lines = [f"{verb} {_count(self.frames, 'frame')} ({speed:.1f} fps)"]
+        lines = [f"{verb} {_count(self.frames, 'frame')} with {model} ({speed:.1f} fps)"]
         if self.faces:
             frames = _count(self.frames, "frame")
             lines.append(f"{_count(len(self.faces), 'face')}, at least one in {self.with_face} of {frames}")

@@ -106,7 +106,8 @@ def run(
     interrupted, problem = stop.is_set(), tracked.problem
     if not (tracked.report.frames or problem or interrupted):
         problem = SourceError(f"{args.input} holds no pictures that can be read; choose another input.")
-    for line in [*tracked.report.lines(tracked.seconds, interrupted, plan), *tracked.remarks]:
+    model = f"{engine.weights.stem} on {tracked.engine}"
+    for line in [*tracked.report.lines(tracked.seconds, interrupted, plan, model), *tracked.remarks]:
         print(line)
     if problem is not None:
         raise problem
