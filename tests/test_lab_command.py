@@ -76,7 +76,7 @@ def test_the_lab_writes_page_pictures_and_json(
     methods = ["--methods", "rwr", "ema"]
     assert cli.main(["lab", str(clips), *methods, "--weights", str(weights), "--out", str(out)]) == 0
     printed = capsys.readouterr().out
-    assert "animated, mean of 1:" in printed
+    assert "animated, mean of 1, NME in %" in printed
     assert "Attribution of flicker:" in printed
     assert re.search(r"real: (\d+|none) of 10 live filters", printed)
     assert printed.rstrip().endswith(f"Written: {out / 'lab.html'}")

@@ -145,7 +145,7 @@ def test_tables_and_json() -> None:
     assert tuple(rows[0][:3]) == ("cold", "brows", "10")
     text = printed(measured)
     assert "real, by speed of the true motion:" in text
-    assert "real, mean of 2:" in text
+    assert "real, mean of 2, NME in %" in text
     assert "real: none of 1 live filters reaches RwR's NMF" in text
     ready = json.loads(json.dumps(values(measured, {"date": "today"}), allow_nan=False))
     assert ready["date"] == "today"

@@ -42,7 +42,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         nargs="+",
         default=list(KEYS),
         metavar="NAME",
-        help=f"methods to measure (default: {' '.join(KEYS)})",
+        help=f"methods to measure beside cold (default: {' '.join(KEYS)})",
     )
     parser.add_argument(
         "--scale", type=float, metavar="S", help="crop side over the box's larger side (default: the model's own)"

@@ -167,7 +167,7 @@ def printed(experiment: Experiment) -> str:
         count = experiment.results[0].groups[group].clips
         results = [result for result in experiment.results if not is_baseline(result.family)]
         results += [result for name, result in filters if name == group]
-        parts += [f"{group}, mean of {count}:", table(*methods_table(results, group)), ""]
+        parts += [f"{group}, mean of {count}, NME in %, lag in frames:", table(*methods_table(results, group)), ""]
         closer = [result for name, result in chosen_methods(experiment) if name == group]
         parts += [f"{group}, by speed of the true motion:", table(*speeds_table(closer, group)), ""]
         if tuned:
