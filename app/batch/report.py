@@ -104,7 +104,8 @@ class BatchReport:
             engines = ", ".join(
                 sorted({file.engine for file in self.files if file.engine and file.state != JobState.SKIPPED})
             )
-            lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {workers} on {engines} with {self.model}")
+            ran = f"{workers} on {engines} with {self.model}"
+            lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {ran}")
         if counts[JobState.STOPPED] or counts[JobState.WAITING]:
             lines.append("Run the same command again to continue; videos that were stopped start from the beginning.")
         return lines
