@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +14,19 @@ from numpy.typing import NDArray
 from app.core.errors import UserError
 from app.lab.accuracy.predict import Predictor, RectPredictor, Smoother
 from app.lab.accuracy.wflw_v import evaluate_video, find_videos
+from app.lab.flicker.attribution import attribute_clip
 from app.lab.flicker.clips import EncodedClip, encode_clip, find_clips
 from app.lab.flicker.experiment import run_experiment
 from app.lab.flicker.figures import ClipFigures, measure_track, summarise
 from app.lab.flicker.grid import families_of, methods_of
 from app.lab.flicker.methods import Method, Track, cold, filtered, rwr
+from model.engine.base import State
 from model.filters import Ema, OneEuro
+from model.geometry import Crop
 from model.metrics.lag import Speed
+from model.rwr.recurrence import Recurrence
 from model.rwr.settings import RELEASED, RwrSettings
+from model.rwr.solution import Solution
 from tests.fakes import SquareEngine
 from tests.lab_fakes import clip_of, swinging
 from tests.test_evaluation import add_video
@@ -64,6 +70,25 @@ def test_figures_are_those_of_evaluate(folder: Path, method: Method, predictor: 
         assert (own.nme, own.nme_eyes_mouth) == (other.nme, other.nme_eyes_mouth)
         assert own.nmf == pytest.approx(other.nmf, rel=1e-12)
         assert (own.frames, own.evaluations) == (other.frames, other.evaluations)
+
+
+def test_recurrences_are_told_when_each_frame_was_taken(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float | None] = []
+    solve = Recurrence.solve
+
+    def noting(own: Recurrence, u: State, crop: Crop, image: Any = None, seconds: float | None = None) -> Solution:
+        seen.append(seconds)
+        return solve(own, u, crop, image, seconds)
+
+    monkeypatch.setattr(Recurrence, "solve", noting)
+    files = find_clips(folder)[0]
+    clip = encode_clip(SquareEngine(), files)
+    rwr(SquareEngine(), RwrSettings(), "RwR").track(clip)
+    evaluate_video(rect(RwrSettings()), files.files)
+    assert seen == [*clip.times, *clip.times]
+    attribute_clip(SquareEngine(), clip)
+    assert len(seen) > 2 * len(clip.times)
+    assert seen == [*clip.times] * (len(seen) // len(clip.times))
 
 
 def test_groups_come_from_the_id_files(folder: Path) -> None:

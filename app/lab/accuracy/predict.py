@@ -93,7 +93,7 @@ class RectPredictor:
     def predict(self, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
         """Return the landmarks of the face in ``box``."""
         crop = Crop.around_box(*box, self._scale)
-        solution = self._solve(image, crop)
+        solution = self._solve(image, crop, seconds)
         if self._ghcu is not None:
             solution = self._ghcu.repair_solution(solution, crop)
         return Prediction(solution.landmarks, solution.report.evaluations)
@@ -101,11 +101,11 @@ class RectPredictor:
     def close(self) -> None:
         """Nothing to release: the engine goes with its last reference."""
 
-    def _solve(self, image: NDArray[np.uint8], crop: Crop) -> Solution:
+    def _solve(self, image: NDArray[np.uint8], crop: Crop, seconds: float) -> Solution:
         u = self._engine.encode(crop.extract(image, self._engine.config.input_size)[None])
         if self._recurrence is None:
             return cold_solve(self._engine, u, crop)
-        return self._recurrence.solve(u, crop, image)
+        return self._recurrence.solve(u, crop, image, seconds)
 
 
 class TrackPredictor:

@@ -49,11 +49,11 @@ class Solver(StrEnum):
     RWR = "RwR"
 
 
-Solve = Callable[[State, Crop, Image], Solution]
-"""Solves a face in the next frame, given its injection, its crop and the whole frame."""
+Solve = Callable[[State, Crop, Image, float], Solution]
+"""Solves a face in the next frame, given its injection, its crop, the whole frame and when it was taken, in seconds."""
 
 SOLVERS: dict[Solver, Callable[[Engine], Solve]] = {
-    Solver.COLD: lambda engine: lambda u, crop, image: cold_solve(engine, u, crop),
+    Solver.COLD: lambda engine: lambda u, crop, image, seconds: cold_solve(engine, u, crop),
     Solver.RWR: lambda engine: Recurrence(engine).solve,
 }
 """Makes what follows one face, without memory."""
@@ -109,20 +109,20 @@ def attribute_clip(
     if rwr_points is None:
         rwr_points = rwr(engine, RwrSettings(), Solver.RWR).track(clip).landmarks
     with_given = {Solver.COLD: clip.cold, Solver.RWR: rwr_points}
-    with_steady = _solved(engine, {name: make(engine) for name, make in SOLVERS.items()}, clip.images, steady)
+    with_steady = _solved(engine, {name: make(engine) for name, make in SOLVERS.items()}, clip, clip.images, steady)
     middle = len(clip.images) // 2
     still = np.repeat(clip.truth[middle : middle + 1], len(clip.truth), axis=0)
     repeats = repeated(np.array([cv2.norm(*pair, cv2.NORM_L1) for pair in pairwise(clip.images)]))
     labels = nmf(stuttering(clip.truth, repeats), clip.truth)
     rows = []
     for name, make in SOLVERS.items():
-        tracked, own_crops = _tracked(engine, make(engine), clip.images, steady[0], Policy(crop_scale=scale))
+        tracked, own_crops = _tracked(engine, make(engine), clip, steady[0], Policy(crop_scale=scale))
         for source, landmarks, crops in (
             (CropSource.GIVEN, with_given[name], clip.crops),
             (CropSource.TRACKED, tracked, own_crops),
         ):
             moved = carried_over(crops, steady, steady[middle])
-            frozen = _solved(engine, {name: make(engine)}, [clip.images[middle]] * len(moved), moved)
+            frozen = _solved(engine, {name: make(engine)}, clip, [clip.images[middle]] * len(moved), moved)
             rows.append(
                 ClipAttribution(
                     clip=clip.name,
@@ -145,24 +145,22 @@ def repeated(differences: Array) -> NDArray[np.bool_]:
 
 
 def _solved(
-    engine: Engine, solvers: Mapping[Solver, Solve], images: Sequence[Image], crops: Sequence[Crop]
+    engine: Engine, solvers: Mapping[Solver, Solve], clip: EncodedClip, images: Sequence[Image], crops: Sequence[Crop]
 ) -> dict[Solver, Points]:
-    """Return the landmarks (n, 98, 2) of each solver for n images under n crops, in their order."""
+    """Return the landmarks (n, 98, 2) of each solver for n images under n crops, at the times of the clip."""
     found: dict[Solver, list[Points]] = {name: [] for name in solvers}
-    for image, crop in zip(images, crops, strict=True):
+    for image, crop, seconds in zip(images, crops, clip.times, strict=True):
         u = _encode(engine, image, crop)
         for name, solve in solvers.items():
-            found[name].append(solve(u, crop, image).landmarks)
+            found[name].append(solve(u, crop, image, seconds).landmarks)
     return {name: np.stack(landmarks) for name, landmarks in found.items()}
 
 
-def _tracked(
-    engine: Engine, solve: Solve, images: Sequence[Image], start: Crop, policy: Policy
-) -> tuple[Points, list[Crop]]:
+def _tracked(engine: Engine, solve: Solve, clip: EncodedClip, start: Crop, policy: Policy) -> tuple[Points, list[Crop]]:
     """Return the landmarks (n, 98, 2) of a solver whose crops follow its own landmarks, and those crops."""
     crop, crops, found = start, [], []
-    for image in images:
-        solution = solve(_encode(engine, image, crop), crop, image)
+    for image, seconds in zip(clip.images, clip.times, strict=True):
+        solution = solve(_encode(engine, image, crop), crop, image, seconds)
         crops.append(crop)
         found.append(solution.landmarks)
         crop = next_crop(crop, solution.landmarks, policy)

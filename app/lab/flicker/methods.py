@@ -58,8 +58,8 @@ def rwr(engine: Engine, settings: RwrSettings, name: str, family: str = "RwR") -
 
     def track(clip: EncodedClip) -> Track:
         recurrence = Recurrence(engine, settings)
-        frames = zip(clip.u, clip.crops, clip.images, strict=True)
-        solutions = [recurrence.solve(u, crop, image) for u, crop, image in frames]
+        frames = zip(clip.u, clip.crops, clip.images, clip.times, strict=True)
+        solutions = [recurrence.solve(*frame) for frame in frames]
         return Track(
             np.stack([solution.landmarks for solution in solutions]),
             np.array([solution.report.evaluations for solution in solutions], np.intp),
