@@ -164,6 +164,13 @@ def test_list_with_boxes_and_attributes(wflw: Path) -> None:
     assert faces[2].where.endswith("list.txt, line 3")
 
 
+def test_a_line_that_is_there_twice_counts_once(wflw: Path) -> None:
+    path = wflw / "list.txt"
+    once = read_list(path)
+    path.write_text(path.read_text() * 2)
+    assert [face.where for face in read_list(path)] == [face.where for face in once]
+
+
 def test_subset_list_has_the_landmarks_box(tmp_path: Path) -> None:
     points = face_points(100, 90, 80)
     (tmp_path / "list_98pt_test_pose.txt").write_text(list_line(points, None, "7--x/1 2.png"))
@@ -474,7 +481,7 @@ def test_a_filter_starts_anew_with_another_face_and_after_a_gap() -> None:
 
 def test_ids_choose_videos_and_name_the_line_of_a_missing_one(clips: Path) -> None:
     ids = clips / "ids.txt"
-    ids.write_text("b\n\n")
+    ids.write_text("b\n\nb\n")
     assert [files.name for files in find_videos(clips, ids)] == ["b"]
     ids.write_text("a\nc\n")
     with pytest.raises(UserError, match=r"ids.txt, line 2: .*c.mp4 is missing"):

@@ -89,6 +89,8 @@ class WflwResult:
 def read_list(path: Path) -> list[WflwFace]:
     """Read a list: 196 coordinates, 4 box corners, 6 attribute flags, path; or 196 coordinates and path.
 
+    A line that is there twice counts once.
+
     Raises:
         UserError: if the file cannot be read or a line is neither.
     """
@@ -96,10 +98,13 @@ def read_list(path: Path) -> list[WflwFace]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"The list {path} cannot be read: {error}.") from error
-    faces = [_face(line, f"{path}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    faces: dict[tuple[str, ...], WflwFace] = {}  # each once: a face that counted twice would narrow the intervals
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            faces.setdefault(tuple(line.split()), _face(line, f"{path}, line {number}"))
     if not faces:
         raise UserError(f"The list {path} is empty; give a WFLW list file.")
-    return faces
+    return list(faces.values())
 
 
 def _numbers(fields: list[str]) -> NDArray[np.float32]:

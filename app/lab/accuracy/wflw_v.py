@@ -77,7 +77,11 @@ def find_videos(root: Path, ids: Path | None = None) -> list[VideoFiles]:
             lines = ids.read_text(encoding="utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"The ID file {ids} cannot be read: {error}.") from error
-        wanted = [(line.strip(), f"{ids}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+        named: dict[str, str] = {}  # each once: a clip that counted twice would narrow the intervals
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                named.setdefault(line.strip(), f"{ids}, line {number}")
+        wanted = list(named.items())
     if not wanted:
         raise UserError(f"{ids or root / 'videos'} names no video.")
     videos = []
