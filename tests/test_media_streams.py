@@ -10,9 +10,13 @@ import numpy as np
 import pytest
 from av.stream import Disposition
 
+from app.media import streams
+from app.media.clock import FileClock, probe_timing
 from app.media.streams import StreamCopy
 from app.media.video import VideoWriter
-from tests.recording_fakes import picture
+from app.sources.video import VideoSource
+from tests.recording_fakes import make_video, picture, read_video
+from tests.sources_fakes import read_all
 
 SUBTITLES = "1\n00:00:00,200 --> 00:00:00,600\nHello\n\n2\n00:00:01,000 --> 00:00:01,500\nWorld\n"
 CHAPTERS = [
@@ -134,3 +138,32 @@ def test_chapters_of_mp4_are_no_track_that_is_left_out(rich: Path, tmp_path: Pat
     with av.open(str(tmp_path / "second.mp4")) as container:
         assert len(container.chapters()) == 2
         assert len(container.streams.video) == 2
+
+
+def test_recordings_that_were_joined_stay_in_step(tmp_path: Path) -> None:
+    """Their times begin again in the middle, which no output may hold."""
+    part, whole, out = (tmp_path / name for name in ("part.ts", "whole.ts", "out.mp4"))
+    make_video(part, range(60), Fraction(1, 30))
+    whole.write_bytes(part.read_bytes() * 3)
+    timing = probe_timing(whole)
+    assert timing is not None
+    copy, source, clock = StreamCopy(whole, timing.start), VideoSource(whole), FileClock(timing)
+    with VideoWriter(out, 64, 48, time_base=timing.time_base, copy=copy) as writer:
+        for frame in read_all(source):
+            writer.write(frame.image, clock.time(frame))
+    assert not copy.damaged
+    once, thrice = read_video(part), read_video(out)
+    assert len(thrice.times) == 3 * len(once.times)
+    assert len(thrice.audio) == pytest.approx(3 * len(once.audio), abs=3)
+    assert max(np.diff([float(time) for time in thrice.times])) < 0.1
+    with av.open(str(out)) as container:
+        ends = [float(s.duration * s.time_base) for s in container.streams]  # type: ignore[operator]
+    assert ends == pytest.approx([6.0, 6.0], abs=0.2)
+
+
+def test_a_packet_that_the_output_refuses_does_not_end_the_run(
+    rich: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams._Clock, "put_in_order", lambda own, packet: setattr(packet, "dts", packet.dts % 9000))
+    assert copied(rich, tmp_path / "out.mkv").damaged
+    assert len(read_video(tmp_path / "out.mkv").times) == 50

@@ -249,3 +249,16 @@ def test_a_file_without_time_stamps_says_so(tmp_path: Path) -> None:
     assert source.info.remark == "a.mjpeg has no time stamps: 25 frames per second are assumed."
     assert [frame.timestamp for frame in read_all(source)] == pytest.approx([i / 25 for i in range(5)])
     assert source.duration == pytest.approx(0.2)
+
+
+def test_the_second_of_two_joined_recordings_keeps_its_own_pace(tmp_path: Path) -> None:
+    """Its times begin again; frames that are further apart than usual stay so."""
+    first, second = tmp_path / "a.ts", tmp_path / "b.ts"
+    write_video(first, [numbered(i) for i in range(60)])
+    write_video(second, [numbered(i) for i in range(60)], times=range(0, 180, 3))
+    (tmp_path / "ab.ts").write_bytes(first.read_bytes() + second.read_bytes())
+    times = [frame.timestamp for frame in read_all(VideoSource(tmp_path / "ab.ts"))]
+    steps = np.diff(times)
+    assert len(times) == 120
+    assert steps[:59] == pytest.approx(1 / 30, abs=1e-3)
+    assert steps[60:] == pytest.approx(1 / 10, abs=1e-3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +12,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
+from app.sources.base import CLOCK_BACK
 from app.sources.decode import READ_ERRORS, find_pictures, open_container
 
 _Item = tuple[int, av.Packet, float]
@@ -119,7 +120,10 @@ class StreamCopy:
                 return
             assert self._output is not None
             packet.stream = self._streams[index]
-            self._output.mux(packet)
+            try:
+                self._output.mux(packet)
+            except av.error.ArgumentError:  # what it cannot hold, such as impossible times, must not end the run
+                self.damaged = True
 
     def finish(self, end: float | None = None) -> None:
         """Copy what is left, up to ``end`` seconds of the output, or all of it."""
@@ -132,6 +136,7 @@ class StreamCopy:
 
     def _demux(self) -> Iterator[_Item]:
         """Yield (input stream, packet, seconds) with the output's zero."""
+        clocks: defaultdict[int, _Clock] = defaultdict(_Clock)
         try:
             packets = self._input.demux([self._input.streams[index] for index in self._streams])
             for packet in _with_decoding_times(packets):
@@ -142,6 +147,7 @@ class StreamCopy:
                 packet.dts -= shift
                 if packet.pts is not None:
                     packet.pts -= shift
+                clocks[index].put_in_order(packet)
                 shown = packet.dts if packet.pts is None else packet.pts
                 if float(shown * base) < self._earliest:
                     continue
@@ -160,6 +166,29 @@ class StreamCopy:
         shift = round(self._start / chapter["time_base"])
         start, end = max(0, chapter["start"] - shift), chapter["end"] - shift
         return {**chapter, "start": start, "end": end} if end > start else None
+
+
+class _Clock:
+    """Keeps the decoding times of one stream in order: where recordings were joined, they begin again."""
+
+    def __init__(self) -> None:
+        self._shift = 0
+        self._last: int | None = None
+
+    def put_in_order(self, packet: av.Packet) -> None:
+        """Move a packet that would be decoded before the last one, and where times begin again all that follow."""
+        assert packet.dts is not None
+        assert packet.time_base is not None
+        dts = packet.dts + self._shift
+        if self._last is not None and dts <= self._last:
+            later = self._last + 1
+            if (later - dts) * packet.time_base > CLOCK_BACK:
+                later = self._last + (packet.duration or 1)
+                self._shift += later - dts
+            dts = later
+        if packet.pts is not None:
+            packet.pts = max(packet.pts + dts - packet.dts, dts)
+        packet.dts = self._last = dts
 
 
 def _tags_of_mp4(tags: dict[str, str]) -> dict[str, str]:

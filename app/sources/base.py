@@ -13,6 +13,8 @@ from app.sources.spec import CameraFormat
 
 FALLBACK_RATE = Fraction(30)
 """Frames per second of a source that does not tell."""
+CLOCK_BACK = 1
+"""Seconds by which the times of a stream or file may step back before its clock counts as one that began again."""
 
 
 class Adaptation(StrEnum):

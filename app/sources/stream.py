@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import FALLBACK_RATE, SourceInfo, adaptation_remark
+from app.sources.base import CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
 from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, lacks_time_stamps, open_container
 from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
@@ -26,10 +26,9 @@ from app.sources.spec import StreamSpec
 
 _MOST_WAIT = 8.0
 _LEAST_STEP = 1e-3
-_CLOCK_BACK = 1.0
-"""Seconds by which a stream's clock may step back before it counts as one that started again."""
 _CLOCK_AHEAD = 10.0
-"""Seconds by which a live stream's clock may step further than time has passed, likewise; buffers send much at once."""
+"""Seconds by which a live stream's clock may step further than time has passed before it counts as one that leapt;
+buffers send much at once."""
 
 
 class StreamState(StrEnum):
@@ -258,7 +257,7 @@ class StreamSource:
     def _jumped(self, when: float, now: float) -> bool:
         """Whether the stream's clock was set anew, as when its encoder was started again or another part begins."""
         ahead = not self._finite and when - self._last > now - self._seen + _CLOCK_AHEAD
-        return self._index > 0 and (when < self._last - _CLOCK_BACK or ahead)
+        return self._index > 0 and (when < self._last - CLOCK_BACK or ahead)
 
     @property
     def _by_arrival(self) -> bool:

@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import FALLBACK_RATE, SourceInfo, adaptation_remark
+from app.sources.base import CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
 from app.sources.decode import (
     READ_ERRORS,
     find_pictures,
@@ -99,6 +99,7 @@ class VideoSource:
         self._decoded = self._decode()
         self._index = 0
         self._last: Fraction | None = None
+        self._shift = Fraction(0)
         self._end: Fraction | None = None
         try:
             first = self._next()
@@ -214,7 +215,7 @@ class VideoSource:
         decoded = next(self._decoded, None)
         if decoded is None or decoded.pts is None:
             return False
-        self._last = None
+        self._last, self._shift = None, Fraction(0)
         when = self._time_of(decoded)
         self._index = max(0, round((when - self._start) * (self.rate or FALLBACK_RATE)))
         self._ahead.append(_Timed(decoded, when, self._index))
@@ -243,7 +244,7 @@ class VideoSource:
         self._stream = stream
         self._decoded = self._decode()
         self._ahead.clear()
-        self._last, self._index = None, 0
+        self._last, self._shift, self._index = None, Fraction(0), 0
 
     def _decode(self) -> Iterator[VideoFrame]:
         packets = self._container.demux(self._stream)
@@ -268,12 +269,18 @@ class VideoSource:
             self.damaged += 1
 
     def _time_of(self, frame: VideoFrame) -> Fraction:
-        """Return the frame's time in seconds; if it is missing or not after the last one, one frame period later."""
+        """Return the frame's time in seconds; if it is missing or not after the last one, one frame period later.
+
+        Where recordings were joined, and the times begin again, those that follow are moved as much.
+        """
         base = Fraction(frame.time_base or self.time_base)
         period = 1 / (self.rate or FALLBACK_RATE)
-        when = None if frame.pts is None else frame.pts * base
+        when = None if frame.pts is None else frame.pts * base + self._shift
         if when is None or (self._last is not None and when <= self._last):
-            when = Fraction(0) if self._last is None else self._last + period
+            later = Fraction(0) if self._last is None else self._last + period
+            if when is not None and when < later - CLOCK_BACK:
+                self._shift += later - when
+            when = later
         self._last = when
         self._end = when + (frame.duration * base if frame.duration else period)
         return when
