@@ -87,7 +87,7 @@ def test_the_report(tmp_path: Path, settings: BatchSettings) -> None:
     assert "no file" in by_name["gone.mp4"]["error"]
     assert [file.line for file in report.failed] == [file["error"] for file in values["files"] if file["error"]]
     assert report.lines()[0] == "3 videos: 1 done, 2 failed"
-    assert "1 worker on fake, CPU with weights" in report.lines()[1]
+    assert "1 worker, weights on fake, CPU" in report.lines()[1]
     assert diary.begun == ["a", "b"]
     assert diary.told[:2] == [("a", 0, FRAMES), ("a", FRAMES, FRAMES)]
 
@@ -302,8 +302,8 @@ def test_a_skipped_video_keeps_its_figures(tmp_path: Path, settings: BatchSettin
     [
         (8, 1, ""),
         (7, 1, ", a face in 7 of them"),
-        (8, 2, ", 2 different faces"),
-        (3, 2, ", a face in 3 of them, 2 different faces"),
+        (8, 2, ", 2 identities"),
+        (3, 2, ", a face in 3 of them, 2 identities"),
         (0, 0, ", no face"),
     ],
 )

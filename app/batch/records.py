@@ -36,8 +36,10 @@ class OutputState(StrEnum):
     NOTHING = "nothing"
     SAME = "same"
     """Exactly what this run would write."""
-    DIFFERENT = "different"
-    """An output of other settings, or of another version of the video."""
+    OTHER_SETTINGS = "other settings"
+    """An output of other settings, or of another model."""
+    OTHER_VIDEO = "other video"
+    """An output of another version of the video."""
     FOREIGN = "foreign"
     """Something that no run has written, or that was changed since."""
 
@@ -124,8 +126,9 @@ class Records:
             return OutputState.NOTHING
         if record is None or record.video != str(job.video) or not _is_whole(path, record):
             return OutputState.FOREIGN
-        same = record.make == make and _is_same(job.video, source, record.source)
-        return OutputState.SAME if same else OutputState.DIFFERENT
+        if record.make != make:
+            return OutputState.OTHER_SETTINGS
+        return OutputState.SAME if _is_same(job.video, source, record.source) else OutputState.OTHER_VIDEO
 
     def forget(self, job: Job, kind: OutputKind) -> None:
         """Remove a record, before its output is replaced."""

@@ -51,7 +51,7 @@ class FileReport:
         again = f", after {self.tries} tries" if self.tries > 1 else ""
         share = f"a face in {self.with_face} of them" if self.with_face else "no face"
         faces = f", {share}" if self.with_face < self.frames else ""
-        faces += f", {self.faces} different faces" if self.faces > 1 else ""
+        faces += f", {self.faces} identities" if self.faces > 1 else ""
         remarks = "".join(f"; {remark}" for remark in self.remarks)
         return f"{self.video}: {self.state}, {self.frames} frames{speed}{again}{faces}{remarks}"
 
@@ -104,7 +104,7 @@ class BatchReport:
             engines = ", ".join(
                 sorted({file.engine for file in self.files if file.engine and file.state != JobState.SKIPPED})
             )
-            ran = f"{workers} on {engines} with {self.model}"
+            ran = f"{workers}, {self.model} on {engines}"
             lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {ran}")
         if counts[JobState.STOPPED] or counts[JobState.WAITING]:
             lines.append("Run the same command again to continue; videos that were stopped start from the beginning.")

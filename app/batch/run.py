@@ -170,11 +170,12 @@ class _Batch:
             if path in inputs:
                 raise UserError(f"{path} is an input, which stays untouched; choose another output folder.")
             state = self._records.state(job, kind, source, self._makes[kind])
-            if state == OutputState.DIFFERENT and not self._plan.overwrite:
-                raise UserError(
-                    f"{path} was made from another version of {job.video.name} or with other settings; choose another "
-                    "output folder, or give --overwrite."
-                )
+            made = {
+                OutputState.OTHER_SETTINGS: "with another model or other settings",
+                OutputState.OTHER_VIDEO: f"from another version of {job.video.name}",
+            }
+            if state in made and not self._plan.overwrite:
+                raise UserError(f"{path} was made {made[state]}; choose another output folder, or give --overwrite.")
             replaceable = is_session(path) if kind == OutputKind.SESSION else path.is_file()
             if state == OutputState.FOREIGN and not (self._plan.overwrite and replaceable):
                 advice = ", or give --overwrite" if replaceable else ""
