@@ -220,6 +220,8 @@ def _measure(
         )
     with closing(open_predictor(settings)) as predictor:
         source = provenance(settings, card, predictor.engine_name)
+        how = f"mode {settings.mode}, crop {settings.crop}"
+        print(f"{card.path.stem} on {predictor.engine_name}; {how}; NME in %")
         if args.dataset == "wflw":
             still = evaluate_wflw(predictor, faces, args.images, shown)
             source["list"] = args.list.name
