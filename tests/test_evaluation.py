@@ -267,7 +267,7 @@ def test_wflw_command(wflw: Path, command: Run, capsys: pytest.CaptureFixture[st
     assert values["attributes"]["pose"]["intervals"]["nme"] is not None
     assert values["attributes"]["blur"]["intervals"]["nme"] is None
     printed = capsys.readouterr().out
-    assert "tiny on fake, CPU; mode off, crop rect; NME in %" == printed.splitlines()[0]
+    assert printed.splitlines()[0] == "tiny on fake, CPU; mode off, crop rect; NME in %"
     assert f"{values['nme']:.2f} [{low:.2f}, {high:.2f}]" in printed
     assert "pose" in printed
 
