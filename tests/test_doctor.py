@@ -20,6 +20,7 @@ from app.setup.doctor.finding import Finding, Status, findings_of
 from app.tracking import detector
 from model.config import LdeqConfig
 from model.engine.export import export_onnx
+from model.engine.onnx_engine import CUDA_PROVIDER
 from model.network import Ldeq
 from model.weights import save_weights
 
@@ -264,7 +265,7 @@ def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
 ) -> None:
     import onnxruntime as ort
 
-    if acceleration.nvidia_driver_present() or acceleration.CUDA_PROVIDER not in ort.get_available_providers():
+    if acceleration.nvidia_driver_present() or CUDA_PROVIDER not in ort.get_available_providers():
         pytest.skip("needs onnxruntime-gpu on a computer without an NVIDIA driver")
     monkeypatch.setattr(acceleration, "nvidia_driver_present", lambda: True)
     (finding,) = acceleration.check_onnxruntime(model_file)

@@ -12,6 +12,7 @@ from pathlib import Path
 from app.core.errors import UserError
 from app.core.settings import EngineSettings
 from model.engine.names import EngineName
+from model.engine.nvidia import DRIVER
 from model.engine.open import MOST_THREADS, automatic_engine
 from model.errors import ModelError
 
@@ -162,7 +163,7 @@ def cuda_cards(count: Callable[[], int] | None = None) -> tuple[str, ...]:
 def _count_cards() -> int:
     """Ask the NVIDIA driver, which respects CUDA_VISIBLE_DEVICES."""
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        driver = ctypes.CDLL(DRIVER)
         number = ctypes.c_int(0)
         if driver.cuInit(0) == 0 and driver.cuDeviceGetCount(ctypes.byref(number)) == 0:
             return number.value

@@ -7,7 +7,7 @@ from pathlib import Path
 from model.engine.base import Engine
 from model.engine.names import Device, EngineName
 from model.engine.onnx_engine import has_graphs
-from model.engine.open import open_engine
+from model.engine.open import TORCH, open_engine
 
 
 def open_plainest(weights: Path, engine: str, threads: int | None) -> Engine:
@@ -16,5 +16,5 @@ def open_plainest(weights: Path, engine: str, threads: int | None) -> Engine:
     Raises:
         ModelError: for unusable weights.
     """
-    torch = engine in (EngineName.TORCH, EngineName.TORCH_F32) or not has_graphs(weights)
+    torch = engine in TORCH or not has_graphs(weights)
     return open_engine(weights, EngineName.TORCH if torch else EngineName.ONNX, Device.CPU, threads)

@@ -7,6 +7,9 @@ import importlib.util
 import sys
 from pathlib import Path
 
+DRIVER = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+"""The library that every NVIDIA driver brings."""
+
 NAME_LENGTH = 256
 
 
@@ -16,7 +19,7 @@ def card_name() -> str | None:
     The driver itself is asked; it heeds CUDA_VISIBLE_DEVICES.
     """
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        driver = ctypes.CDLL(DRIVER)
         device, version, name = ctypes.c_int(), ctypes.c_int(), ctypes.create_string_buffer(NAME_LENGTH)
         failed = (
             driver.cuInit(0)

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from app.core.settings import EngineSettings
+from app.core.system_libraries import can_load
 from app.setup.doctor.finding import Finding, Status
 from model.engine.choice import Choice, candidates, cuda_candidates, remembered
-from model.engine.onnx_engine import graph_paths, has_graphs
+from model.engine.nvidia import DRIVER
+from model.engine.onnx_engine import CUDA_PROVIDER, graph_paths, has_graphs
 from model.engine.open import default_threads
 from model.weights import read_card
 
 SECONDS = 120.0
 FASTEST = "Fastest"
-CUDA_PROVIDER = "CUDAExecutionProvider"
-
 NO_DRIVER = "this computer has no NVIDIA driver"
 
 SESSION_SCRIPT = """
@@ -35,9 +35,7 @@ print(json.dumps(session.get_providers()))
 
 def nvidia_driver_present() -> bool:
     """Whether the library that every NVIDIA driver brings can be loaded."""
-    from app.core.system_libraries import can_load
-
-    return can_load("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    return can_load(DRIVER)
 
 
 def check_onnxruntime(weights: Path) -> list[Finding]:

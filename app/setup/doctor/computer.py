@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from app.core.places import REQUIREMENTS
 from app.core.version import VERSION
 from app.setup.doctor.finding import Finding, Status
+from app.setup.environment import SUPPORTED
 
-SUPPORTED = ((3, 11), (3, 12), (3, 13))
 OPENCV = (
     "opencv-python",
     "opencv-contrib-python",

@@ -25,7 +25,7 @@ class Finding:
 
     Attributes:
         topic: e.g. "Python", "Weights".
-        status: :data:`OK`, :data:`WARNING` or :data:`PROBLEM`.
+        status: how serious it is.
         text: what was found.
         advice: what to do; "" where nothing is to be done.
     """
