@@ -18,7 +18,7 @@ from model.geometry import to_complex
 from model.rwr.cold import cold_state
 from model.topology import MIRROR, MIRROR_68, inter_ocular
 from model.training.data import Faces
-from model.training.frozen import plain_crops
+from model.training.frozen import as_pictures, plain_crops
 
 RIDGE = 0.05
 """How strongly the dependence on each mode is held back, against a mode's variance of 1."""
@@ -42,8 +42,7 @@ def solve_faces(
     points, labels = [], []
     for part in torch.split(torch.arange(len(faces)), BATCH):
         crops, own = plain_crops(faces.images[part], faces.landmarks[part], config.input_size, config.crop_scale)
-        pictures = crops.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-        for picture in pictures:  # one by one: a solve of a batch stops for all faces at once
+        for picture in as_pictures(crops):  # one by one: a solve of a batch stops for all faces at once
             points.append(engine.decode(cold_state(engine, engine.encode(picture[None]))[0])[0])
         labels.append(own.numpy())
         report(int(part[-1]) + 1)

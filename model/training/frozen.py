@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.config import LdeqConfig
-from model.network import Ldeq, normalise_image
+from model.network import Ldeq
 from model.training.augment import Augmentation, augment
 from model.training.autocast import autocast
 from model.training.data import Faces
+from model.training.objective import network_input, untracked_state
 
 PLAIN = Augmentation(
     shift=0.0,
@@ -47,7 +48,11 @@ def plain_crops(images: Tensor, landmarks: Tensor, size: int, crop_scale: float)
 
 def plain_pictures(faces: Faces, config: LdeqConfig) -> NDArray[np.uint8]:
     """Return the crops of training faces as a camera's would be, (n, s, s, 3) uint8 RGB."""
-    crops, _ = plain_crops(faces.images, faces.landmarks, config.input_size, config.crop_scale)
+    return as_pictures(plain_crops(faces.images, faces.landmarks, config.input_size, config.crop_scale)[0])
+
+
+def as_pictures(crops: Tensor) -> NDArray[np.uint8]:
+    """Return crops (n, 3, s, s) in [0, 255] as engines take them, (n, s, s, 3) uint8 RGB."""
     return np.asarray(crops.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu())
 
 
@@ -69,11 +74,8 @@ def cold_heatmaps(model: Ldeq, crops: Tensor) -> Tensor:
         model: in evaluation mode.
         crops: (n, 3, s, s) in [0, 255].
     """
-    x = normalise_image(crops.permute(0, 2, 3, 1)).contiguous(memory_format=torch.channels_last)
-    u: Tensor = model.stem(x)
-    z = model.zero_state(u).contiguous(memory_format=torch.channels_last)
+    u: Tensor = model.stem(network_input(crops))
     with autocast(u.device.type):
-        for _ in range(model.config.max_steps - 1):
-            z = model.cell(z, u)
+        z = untracked_state(model, u, model.config.max_steps - 1)
     out: Tensor = model.cell(z, u)
     return out

@@ -90,11 +90,9 @@ def implicit_state(
     return state, report
 
 
-def jacobian_free_state(
-    model: Ldeq, u: Tensor, start: Tensor | None = None, *, forward: Solve | None = None
-) -> tuple[Tensor, SolveReport]:
+def jacobian_free_state(model: Ldeq, u: Tensor, *, forward: Solve | None = None) -> tuple[Tensor, SolveReport]:
     """Return the same state as :func:`implicit_state`, whose gradient passes the last evaluation only (JFB)."""
-    z, report = _solved(model, u, start, forward)
+    z, report = _solved(model, u, None, forward)
     return _evaluated(model, z, u), report
 
 

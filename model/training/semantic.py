@@ -243,9 +243,8 @@ class LabelSearch:
             self._faces, table = search_labels(model, self._given, input_size=input_size)
             self._done = due
             landmarks = self._faces.landmarks.cpu().numpy()
-            temporary = self._file.with_name("aligned.tmp.npz")
-            np.savez(temporary, landmarks=landmarks, searches=np.array(due))
-            temporary.replace(self._file)
+            with open_whole(self._file) as file:
+                np.savez(file, landmarks=landmarks, searches=np.array(due))
             moved = ", ".join(f"{row.source} {row.region} {row.median:.2f}" for row in table)
             report(f"         labels searched; median move in % of the inter-ocular distance: {moved}")
         return self._faces

@@ -14,6 +14,7 @@ from model.rwr.cold import cold_state
 from model.topology import REGION_OF_POINT, REGIONS
 from model.training.augment import Augmentation, augment
 from model.training.data import Faces
+from model.training.frozen import as_pictures
 from model.uncertainty import PERCENTS, Calibration, seen_at
 
 Array = NDArray[np.float64]
@@ -83,8 +84,7 @@ def solve_faces(engine: Engine, faces: Faces, report: Callable[[int], None] = la
         for rows in torch.split(torch.arange(len(faces)), BATCH):
             given = faces.images[rows], faces.landmarks[rows], faces.weights[rows]
             crops, truth, _ = augment(*given, config.input_size, config.crop_scale, augmentation)
-            pictures = crops.round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-            u = engine.encode(np.asarray(pictures))
+            u = engine.encode(as_pictures(crops))
             points, spread = engine.decode(cold_state(engine, u)[0])
             parts.append(solved_of(engine, u, points, spread, truth.numpy()))
             report(int(rows[-1]) + 1)
