@@ -1,4 +1,4 @@
-"""Somebody who does anything at all in the live window, as fast as a child: keys, sources, sizes, pages, recordings."""
+"""A random user of the live window, who presses keys and changes sources, sizes, pages and recordings without pause."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from benchmarks.watchdog import Watchdog
 
 NEVER = {ActionName.QUIT, ActionName.SOURCE}
-"""A menu waits for somebody to choose from it; the sources in it are played without it."""
+"""A menu waits for a choice; the sources in it are played without it."""
 OFTEN = (
     ActionName.RECORD,
     ActionName.COMPARE,
@@ -118,7 +118,7 @@ CALM_SECONDS = 4.0
 
 
 def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
-    """Let somebody loose on the window, calm down every now and then, and return what grew meanwhile.
+    """Use the window at random with a pause every now and then, and return what grew meanwhile.
 
     Args:
         minutes: to run.

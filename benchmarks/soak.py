@@ -6,7 +6,7 @@
 The demo clip plays as a live source in the real window (offscreen unless QT_QPA_PLATFORM says otherwise). The
 first minute warms up and is not counted in the growth.
 
-With ``--random`` somebody does anything at all (benchmarks/random_user.py): every key, other sources, sizes, seeks,
+With ``--random`` a random user is at work (benchmarks/random_user.py): every key, other sources, sizes, seeks,
 recordings. Every 20 seconds everything goes back to the demo clip, and memory, threads and files are read. Every
 recording is opened and counted.
 """
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of the engine")
     parser.add_argument("--panels", action="store_true", help="with every panel open and comparing off")
     parser.add_argument("--no-recording", action="store_true")
-    parser.add_argument("--random", action="store_true", help="with somebody who does anything at all")
+    parser.add_argument("--random", action="store_true", help="with a random user")
     parser.add_argument("--seed", type=int, default=0, help="what the random user does")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()

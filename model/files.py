@@ -54,7 +54,7 @@ def open_whole(path: Path) -> Iterator[IO[bytes]]:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is a file; False where the system lets nobody look, or where no name is that long."""
+    """Return whether there is a file; False where the system refuses access, or the name is too long."""
     try:
         return path.is_file()
     except OSError:

@@ -124,7 +124,7 @@ class SavitzkyGolay:
     ``latency`` frames before the newest. With latency 0 that is the end point of the fit, which answers for the
     newest frame but keeps much of its jitter; in the middle of the window, latency (window - 1) / 2, it is the
     filter's usual form, far steadier, and the answer is for a frame that is so many frames old. Frames are taken
-    as evenly spaced in time. Until the window is full the fit uses what there is, and reads the oldest frame
+    as evenly spaced in time. Until the window is full the fit uses the frames so far, and reads the oldest frame
     where the wanted one is older still.
 
     Args:

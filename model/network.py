@@ -205,7 +205,7 @@ def image_statistics(device: torch.device) -> tuple[Tensor, Tensor]:
 def normalise_image(crops: Tensor, statistics: tuple[Tensor, Tensor] | None = None) -> Tensor:
     """Turn RGB crops (n, s, s, 3) of uint8 or [0, 255] floats into ImageNet-normalised (n, 3, s, s).
 
-    ``statistics`` are those of :func:`image_statistics` on the crops' device, for who keeps them there.
+    ``statistics`` are those of :func:`image_statistics` on the crops' device, for callers that keep them there.
     """
     mean, deviation = image_statistics(crops.device) if statistics is None else statistics
     return ((crops.float() - mean) / deviation).permute(0, 3, 1, 2)

@@ -99,7 +99,7 @@ class TrackingSettings:
         measure_flicker: run the live flicker meter.
         detect_every: frames between two runs of the detector, which finds new faces and misses those that left.
         search_at_once: with several faces wanted, search the whole first frame for small faces instead of one part a
-            frame; for inputs that nobody is waiting for.
+            frame; for inputs that are not tracked live.
         recurrence: settings of RwR; None for the defaults.
         ghcu: let the GHCU beside the weights repair landmarks whose heatmaps show that they are covered.
     """

@@ -57,14 +57,14 @@ X11_LIBRARIES = {
     "libxcb-xkb.so.1": Packages("libxcb-xkb1", "libxcb", "libxcb"),
     "libxkbcommon-x11.so.0": Packages("libxkbcommon-x11-0", "libxkbcommon-x11", "libxkbcommon-x11"),
 }
-"""What Qt's X11 plugin needs besides."""
+"""What Qt's X11 plugin needs in addition."""
 
 WAYLAND_LIBRARIES = {
     "libwayland-client.so.0": Packages("libwayland-client0", "libwayland-client", "wayland"),
     "libwayland-cursor.so.0": Packages("libwayland-cursor0", "libwayland-cursor", "wayland"),
     "libwayland-egl.so.1": Packages("libwayland-egl1", "libwayland-egl", "wayland"),
 }
-"""What Qt's Wayland plugin needs besides."""
+"""What Qt's Wayland plugin needs in addition."""
 
 COMMANDS = {"debian": "sudo apt install", "fedora": "sudo dnf install", "arch": "sudo pacman -S --needed"}
 NAMES = {"debian": "Debian or Ubuntu", "fedora": "Fedora", "arch": "Arch"}

@@ -159,8 +159,8 @@ class SessionVideo:
     def _packets(self) -> Iterator[av.Packet]:
         """Yield the file's packets up to its end or a place that cannot be read.
 
-        HuffYUV decodes the rest of a packet that a kill cut short as noise without a word, so where the file was
-        not finished the last packet is held back.
+        HuffYUV decodes the missing rest of a packet that a kill cut short as noise and reports no error, so where the
+        file was not finished the last packet is held back.
         """
         held: av.Packet | None = None
         packets = self._container.demux(self._stream)

@@ -16,7 +16,7 @@ NAME_LENGTH = 256
 def card_name() -> str | None:
     """Return the first card that CUDA offers this process and its driver's CUDA, None if there is no card.
 
-    The driver itself is asked; it heeds CUDA_VISIBLE_DEVICES.
+    The driver itself is asked; it respects CUDA_VISIBLE_DEVICES.
     """
     try:
         driver = ctypes.CDLL(DRIVER)

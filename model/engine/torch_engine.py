@@ -48,7 +48,7 @@ class TorchEngine:
         self._config = model.config
         self._device = next(model.parameters()).device
         self._statistics = image_statistics(self._device)
-        # Asked for now: a GPU that is gone does not tell its name any more, and who replaces it wants to say it.
+        # Asked for now: a GPU that is gone no longer tells its name, which is reported when it is replaced.
         cuda = self._device.type == "cuda"
         self._place = f"CUDA: {torch.cuda.get_device_name(self._device)}" if cuda else "CPU"
 

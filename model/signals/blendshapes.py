@@ -32,7 +32,7 @@ AVERAGE = Expression(
     gaze_right_x=0.016,
     gaze_right_y=0.058,
 )
-"""Neutral expression of who has not taken an own one: the median of 487 near-frontal faces with closed lips among the
+"""Neutral expression of a person who has recorded none: the median of 487 near-frontal faces with closed lips among the
 labelled ones, made symmetric."""
 
 LIPS_OPEN = 0.40

@@ -77,7 +77,7 @@ class SignalTracker:
     def update(self, landmarks: NDArray[np.floating], size: tuple[int, int], seconds: float) -> ReadSignals:
         """Take the next frame.
 
-        Only what later frames depend on is computed at once. The rest, mostly the head pose, waits until somebody asks.
+        Only what later frames depend on is computed at once. The rest, mostly the head pose, waits until it is read.
 
         Args:
             landmarks: (98, 2) in pixels.

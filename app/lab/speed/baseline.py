@@ -3,7 +3,7 @@
 MediaPipe's face mesh (478 points with the irises) has its models inside mediapipe 0.10.21; later versions leave them
 out, so it cannot be installed beside the mediapipe that finds our faces. dlib's 68 points need dlib-bin and
 face_recognition_models. ``python3 -m venv V`` and ``V/bin/pip install mediapipe==0.10.21`` (or the other two) make an
-interpreter for ``--baseline V/bin/python``. Nothing of theirs is imported here.
+interpreter for ``--baseline V/bin/python``. Nothing of those packages is imported here.
 """
 
 from __future__ import annotations
@@ -142,7 +142,7 @@ class Baseline:
         self._process.kill()
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
-                with suppress(OSError):  # what was still to be written has nobody to read it
+                with suppress(OSError):  # the process that would read the rest is gone
                     stream.close()
         self._process.wait()
         self._complaints.close()

@@ -1,8 +1,8 @@
 """The 1 euro filter over a tracker's points, tuned in that tracker's favour.
 
-Who uses a tracker that trembles puts a filter behind it, and how calm it then is depends on how late it may be. So many
-settings are tried on the very clips of the comparison, and of those that make a tracker no later than RwR is the one
-that is calmest at rest is shown. That is more than a user could do, who does not know the clips.
+Users put a filter behind a tracker that jitters; how calm it then is depends on how late it may be. Many settings are
+tried on the clips of the comparison itself, and of those that make a tracker no later than RwR, the one with the least
+flicker at rest is shown. A user, who does not know the clips, could not do as well.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ that all of them share. All figures are in % of the distance between the outer e
 - flicker: root mean square of the step from one frame's place to the next one's. It is what is left of a point's
   motion once the picture's is taken off: the measure of ``model/flicker``, with true motion in place of an estimate.
 - wander: root mean square of the distance from the point's median place. Landmarks that come late are in the wrong
-  place while the face moves, and landmarks that stand still even more so: who filters flicker away pays here.
+  place while the face moves, and landmarks that stand still even more so: filtering flicker away costs here.
 - lag: how many frames the points come late, from :func:`model.metrics.lag.velocity_lag`.
 
 They say nothing about whether the place is the right one.
@@ -101,7 +101,7 @@ def measure(
         regions: indices of points by name.
         corners: indices of the outer eye corners.
         frames: (n,) those to measure, in which the face was found. For trackers that are to be compared they must be
-            the same: who gives up where it is difficult would look good in the rest.
+            the same: a tracker that gives up on difficult frames would look good in the rest.
 
     Raises:
         ValueError: if there is none.

@@ -23,7 +23,7 @@ OPENCV = (
 
 
 def check_python() -> list[Finding]:
-    """Versions of the program, Python and the system, and variables that bend Python's search path."""
+    """Versions of the program, Python and the system, and variables that change Python's search path."""
     version = platform.python_version()
     text = f"LDEQ Live {VERSION}, Python {version} at {sys.executable}"
     if sys.version_info[:2] in SUPPORTED:
