@@ -19,7 +19,9 @@ RELEASED_NAME = "RwR as released"
 ALPHAS = (0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.6, 0.5, 0.4, 0.3)
 MIN_CUTOFFS = (1.0, 2.0, 4.0, 8.0, 16.0)
 BETAS = (0.0, 5.0, 10.0, 20.0)
-END_POINT_FITS = ((3, 1), (5, 1), (7, 1), (5, 2), (7, 2), (9, 2), (11, 2), (7, 3), (9, 3), (11, 3), (15, 3))
+END_POINTS = {1: (3, 5, 7), 2: (5, 7, 9, 11), 3: (7, 9, 11, 15)}
+"""Windows by degree; read at the end of the fit."""
+END_POINT_FITS = tuple((window, degree, 0) for degree, windows in END_POINTS.items() for window in windows)
 LATE_FITS = (
     (3, 1, 1),
     (5, 1, 1),
@@ -103,21 +105,11 @@ def _one_euro(engine: Engine, title: str) -> Iterable[Method]:
             )
 
 
-def _end_point(engine: Engine, title: str) -> Iterable[Method]:
-    for window, degree in END_POINT_FITS:
+def _savitzky_golay(fits: Sequence[tuple[int, int, int]], engine: Engine, title: str) -> Iterable[Method]:
+    for window, degree, latency in fits:
         yield filtered(
             title,
-            f"Savitzky-Golay {window}, degree {degree}, end",
-            partial(SavitzkyGolay, window, degree),
-            {"window": window, "degree": degree, "latency": 0},
-        )
-
-
-def _late(engine: Engine, title: str) -> Iterable[Method]:
-    for window, degree, latency in LATE_FITS:
-        yield filtered(
-            title,
-            f"Savitzky-Golay {window}, degree {degree}, {latency} late",
+            f"Savitzky-Golay {window}, degree {degree}, {f'{latency} late' if latency else 'end'}",
             partial(SavitzkyGolay, window, degree, latency),
             {"window": window, "degree": degree, "latency": latency},
         )
@@ -146,8 +138,8 @@ FAMILIES: tuple[Family, ...] = (
     Family("rwr-released", RELEASED_NAME, False, _released),
     Family("ema", "EMA", True, _ema),
     Family("one-euro", "1 euro", True, _one_euro),
-    Family("savitzky-golay", "Savitzky-Golay, end point", True, _end_point),
-    Family("savitzky-golay-late", "Savitzky-Golay, late", True, _late),
+    Family("savitzky-golay", "Savitzky-Golay, end point", True, partial(_savitzky_golay, END_POINT_FITS)),
+    Family("savitzky-golay-late", "Savitzky-Golay, late", True, partial(_savitzky_golay, LATE_FITS)),
     Family("savitzky-golay-held-back", "Savitzky-Golay, picture held back", True, _held_back),
     Family("kalman", "Kalman, constant velocity", True, _kalman),
 )

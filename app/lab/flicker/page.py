@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from app.lab.flicker.attribution import summarise_attribution
-from app.lab.flicker.experiment import Experiment
+from app.lab.flicker.experiment import Experiment, MethodResult
 from app.lab.flicker.grid import RWR_NAME
 from app.lab.flicker.plots import Picture
 from app.lab.flicker.report import (
@@ -77,13 +77,13 @@ def page(experiment: Experiment, pictures: Mapping[str, Picture], provenance: Ma
         "NAD(1) is NMF / &radic;2. Filters are those of the first column above.</p>",
         _picture(pictures, "nad"),
         "<h2>By region</h2>",
-        *_regions(experiment),
+        *_by_group(experiment, regions_table),
         "<h2>Expressions, by speed</h2>",
         "<p>NME and lag of eyes, brows and mouth in frames in which their true motion against the head is still "
         f"(below {STILL_BELOW:g} % of the inter-ocular distance a frame), slow, or fast ({FAST_FROM:g} % and more). "
         "Lag is the delay at which the true shapes fit best, over all clips of a group. The worst clip is by NME over "
         "the cold solve's.</p>",
-        *_by_speed(experiment),
+        *_by_group(experiment, speeds_table, (1, 14, 16)),
         *_attribution(experiment, pictures),
         "<h2>Every method</h2>",
         *(
@@ -115,19 +115,14 @@ def _findings(experiment: Experiment) -> list[str]:
     return ["<h2>Filters against RwR</h2>", *(f"<p>{escape(sentence)}</p>" for sentence in sentences)]
 
 
-def _regions(experiment: Experiment) -> list[str]:
+def _by_group(
+    experiment: Experiment, table_of: Callable[[Sequence[MethodResult], str], Table], words: Sequence[int] = ()
+) -> list[str]:
+    """Return a table of the methods worth a closer look for each group, under its name; see :func:`_table`."""
     parts = []
     for group in experiment.groups:
         results = [result for name, result in chosen_methods(experiment) if name == group]
-        parts += [f"<h3>{escape(group)}</h3>", _table(regions_table(results, group))]
-    return parts
-
-
-def _by_speed(experiment: Experiment) -> list[str]:
-    parts = []
-    for group in experiment.groups:
-        results = [result for name, result in chosen_methods(experiment) if name == group]
-        parts += [f"<h3>{escape(group)}</h3>", _table(speeds_table(results, group), (1, 14, 16))]
+        parts += [f"<h3>{escape(group)}</h3>", _table(table_of(results, group), words)]
     return parts
 
 
