@@ -46,6 +46,16 @@ def test_each_kind_of_path(tmp_path: Path, clip: Path) -> None:
     assert folder.info.frames == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such names")
+@pytest.mark.parametrize("name", ["2026-01-31T10:30:00.mp4", "http:a.mp4", "%03d.mp4", "-.mp4"])
+def test_a_name_that_looks_like_an_address_or_a_pattern_is_a_name(
+    clip: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(clip.parent)
+    clip.rename(name)
+    assert len(read_all(open_source(parse_source(name)))) == 5
+
+
 def test_a_recorded_session_plays_its_clean_video(tmp_path: Path, clip: Path) -> None:
     session = tmp_path / "a session"
     session.mkdir()

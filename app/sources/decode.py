@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
@@ -32,6 +33,8 @@ def open_container(
     Raises:
         OSError, av.error.FFmpegError: as in :data:`READ_ERRORS`.
     """
+    if "://" not in target:
+        target = os.path.abspath(target)  # FFmpeg takes what comes before a colon, as in 10:30.mp4, for a protocol
     # Metadata may be in any encoding; an invalid byte in a title is no reason to refuse the file.
     try:
         return av.open(target, mode="r", options=options or {}, timeout=timeout, metadata_errors="replace")
