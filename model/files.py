@@ -12,11 +12,15 @@ import io
 import os
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+WINDOWS = os.name == "nt"
+PAUSES = (0.01, 0.05, 0.2, 0.5)
+"""Seconds between attempts to rename a file that another program holds."""
 LONGEST_STEM = 40
 """Characters of a file's name that its temporary name repeats; names longer than 255 bytes are refused."""
 
@@ -45,7 +49,7 @@ def open_whole(path: Path) -> Iterator[IO[bytes]]:
         with temporary.open("w+b") as file:
             yield file
             sync(file)
-        os.replace(temporary, path)
+        _replace(temporary, path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -104,8 +108,20 @@ def move_whole(source: Path, path: Path) -> None:
     """
     if source.is_file():
         sync_file(source)
-    os.replace(source, path)
+    _replace(source, path)
     sync_folder(path.parent)
+
+
+def _replace(source: Path, path: Path) -> None:
+    """Rename over ``path``. On Windows a virus scanner or an indexer may hold a new file for a moment: try again."""
+    for pause in PAUSES if WINDOWS else ():
+        try:
+            os.replace(source, path)
+        except PermissionError:
+            time.sleep(pause)
+        else:
+            return
+    os.replace(source, path)
 
 
 def sync(file: IO[bytes] | IO[str] | io.FileIO) -> None:

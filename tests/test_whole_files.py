@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +84,31 @@ def test_two_threads_that_write_the_same_file_write_a_whole_one_each(tmp_path: P
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_file_that_another_program_holds_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a virus scanner does on Windows, which renames no file that is open."""
+    held, paused, replace = [True, True], [], os.replace
+
+    def busy(source: Path, target: Path) -> None:
+        if held and held.pop():
+            raise PermissionError(13, "Access is denied")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", busy)
+    monkeypatch.setattr(time, "sleep", paused.append)
+    monkeypatch.setattr(files, "WINDOWS", False)
+    with pytest.raises(PermissionError):
+        files.write_whole(tmp_path / "a", b"never")
+    monkeypatch.setattr(files, "WINDOWS", True)
+    files.write_whole(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert paused == [files.PAUSES[0]]
+    held[:] = [True] * 9
+    with pytest.raises(PermissionError):
+        files.write_whole(tmp_path / "a", b"never")
+    assert paused[1:] == list(files.PAUSES)
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
 def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
