@@ -230,6 +230,11 @@ def test_camera_that_cannot_be_opened_is_released(capture: type[FakeCapture], de
     assert capture.opened[1].released == 1
 
 
+def test_a_number_that_no_camera_can_have_is_one_sentence(devices: list[SimpleNamespace]) -> None:
+    with pytest.raises(SourceError, match="Camera 99999999999 cannot be opened"):
+        open_camera(CameraSpec("99999999999"))
+
+
 def test_missing_camera_writes_nothing_to_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SourceError, match="Camera 93 cannot be opened"):
         open_camera(CameraSpec("93"))

@@ -120,14 +120,18 @@ def open_camera(spec: CameraSpec) -> CameraSource:
         SourceError: there is no such camera, or it delivers nothing within :data:`OPEN_SECONDS`.
     """
     camera = find_camera(spec.name)
+    refusal = SourceError(
+        f"{camera.name} cannot be opened: check that it is connected, that no other program uses it and that this "
+        "program may use cameras."
+    )
     with quiet_opencv():
-        capture = cv2.VideoCapture(camera.index, camera.backend)
+        try:
+            capture = cv2.VideoCapture(camera.index, camera.backend)
+        except cv2.error as error:  # no device can have that number
+            raise refusal from error
         if not capture.isOpened():
             capture.release()
-            raise SourceError(
-                f"{camera.name} cannot be opened: check that it is connected, that no other program uses it and "
-                "that this program may use cameras."
-            )
+            raise refusal
         if spec.format is not None:
             _request(capture, spec.format)
     try:
