@@ -71,8 +71,9 @@ class OutputPlan:
                     "give a folder or a video name such as out.mp4."
                 )
             elif self.view.suffix.lower() not in (*VIDEO_SUFFIXES, *PICTURE_SUFFIXES):
-                names = ", ".join((*VIDEO_SUFFIXES, *PICTURE_SUFFIXES))
-                raise RecordingError(f"Cannot write {self.view}: give a folder or a name that ends in {names}.")
+                names = ", ".join((*VIDEO_SUFFIXES, *PICTURE_SUFFIXES) if self.pictures else VIDEO_SUFFIXES)
+                wanted = "a folder or a name" if self.pictures else "a name"
+                raise RecordingError(f"Cannot write {self.view}: give {wanted} that ends in {names}.")
             else:
                 files.append(self.view)
         for table in self.tables:
