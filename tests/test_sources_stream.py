@@ -17,6 +17,7 @@ import pytest
 
 from app.core.errors import SourceError
 from app.sources import stream
+from app.sources.decode import has_end
 from app.sources.spec import StreamSpec
 from app.sources.stream import StreamLimits, StreamSource, StreamState
 from tests.sources_fakes import numbered, read_all, write_video
@@ -163,6 +164,27 @@ def test_video_file_on_a_server_is_read_to_its_end(serve: type[Server], tmp_path
     assert source.info.frames == 20
     assert [f.timestamp for f in read_all(source)] == pytest.approx([i / 30 for i in range(20)], abs=2e-3)
     assert source.reconnects == 0
+
+
+def test_a_file_on_a_server_that_does_not_tell_its_length_is_read_once(serve: type[Server], live: bytes) -> None:
+    """As recordings of browsers do not."""
+    data = live.removeprefix(HEAD + b"\r\n")
+    server = serve(*[HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data] * 3)
+    source = StreamSource(StreamSpec(server.url), FAST)
+    assert not source.info.live
+    assert source.info.frames is None
+    assert len(read_all(source)) == 12
+    assert (source.reconnects, server.served) == (0, 1)
+
+
+def test_a_list_of_files_is_live_whatever_the_size_of_the_list(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.ts", [numbered(i) for i in range(30)])
+    head = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:0\n#EXTINF:1.0,\n"
+    (tmp_path / "live.m3u8").write_text(f"{head}{path.name}\n")
+    (tmp_path / "whole.m3u8").write_text(f"{head}{path.name}\n#EXT-X-ENDLIST\n")
+    for name, ends in (("live.m3u8", False), ("whole.m3u8", True)):
+        with av.open(str(tmp_path / name)) as container:
+            assert has_end(container) == ends
 
 
 def test_password_stays_secret(serve: type[Server]) -> None:

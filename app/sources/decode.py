@@ -20,6 +20,8 @@ READ_ERRORS = (av.error.FFmpegError, OSError)
 _HEAD = 64
 _NO_TIME_STAMPS = 0x80
 """FFmpeg's AVFMT_NOTIMESTAMPS."""
+_LISTS = frozenset({"hls", "dash", "concat"})
+"""FFmpeg's names of formats that name other files, to which a live stream keeps adding."""
 _MEDIA, _TYPE, _INDEX, _FREE = b"mdat", b"ftyp", b"moov", b"free"
 
 
@@ -66,6 +68,13 @@ def lacks_time_stamps(container: InputContainer) -> bool:
     """Whether the format stores no times, as MJPEG over HTTP and raw H.264; FFmpeg then counts at 25 per second."""
     name = container.format.name
     return bool(container.format.flags & _NO_TIME_STAMPS) or name == "image2pipe" or name.endswith("_pipe")
+
+
+def has_end(container: InputContainer) -> bool:
+    """Whether a stream is a file on a server: of known length, or of known size and no list of other files."""
+    known = container.duration is not None and container.duration > 0
+    list_of_files = not _LISTS.isdisjoint(container.format.name.split(","))
+    return known or (container.size > 0 and not list_of_files and not lacks_time_stamps(container))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources.base import CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
-from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, lacks_time_stamps, open_container
+from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, has_end, lacks_time_stamps, open_container
 from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
 from app.sources.spec import StreamSpec
@@ -112,8 +112,9 @@ class StreamSource:
             self._drop()
             raise
         height, width = self._present(self._first).shape[:2]
-        duration = self._container.duration if self._container is not None else None
-        self._finite = duration is not None and duration > 0
+        assert self._container is not None  # it has given a picture
+        duration = self._container.duration
+        self._finite = has_end(self._container)
         rate = None if self._by_arrival else self._rate
         adaptations = () if self._presentation is None else self._presentation.adaptations
         self._info = SourceInfo(
