@@ -86,7 +86,8 @@ def test_two_threads_that_write_the_same_file_write_a_whole_one_each(tmp_path: P
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_file_that_another_program_holds_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a virus scanner does on Windows, which renames no file that is open."""
-    held, paused, replace = [True, True], [], os.replace
+    held, replace = [True, True], os.replace
+    paused: list[float] = []
 
     def busy(source: Path, target: Path) -> None:
         if held and held.pop():

@@ -101,7 +101,7 @@ class StreamSource:
         self._shift = 0.0
         self._start = self._seen = time.perf_counter()
         try:
-            self._connect()
+            container = self._connect()
             self._first = next(self._decoded, None)
             if self._first is None:
                 raise SourceError(f"{self._name} delivers no picture; check the address.")
@@ -112,9 +112,8 @@ class StreamSource:
             self._drop()
             raise
         height, width = self._present(self._first).shape[:2]
-        assert self._container is not None  # it has given a picture
-        duration = self._container.duration
-        self._finite = has_end(self._container)
+        duration = container.duration
+        self._finite = has_end(container)
         rate = None if self._by_arrival else self._rate
         adaptations = () if self._presentation is None else self._presentation.adaptations
         self._info = SourceInfo(
@@ -210,21 +209,23 @@ class StreamSource:
             f"The connection to {self._name} was lost ({why}) and {tries} to restore it failed; check the stream."
         )
 
-    def _connect(self) -> None:
+    def _connect(self) -> InputContainer:
         scheme = self._url.split(":", 1)[0].lower()
         # Over TCP, since lost UDP packets smear faces. FFmpeg's "nobuffer" is not used: it drops the first key frame,
         # and the capture thread catches up with the newest frame anyway.
         options = {"rtsp_transport": "tcp"} if scheme in ("rtsp", "rtsps") else {}
-        self._container = open_container(self._url, options, (self._limits.open_seconds, self._limits.read_seconds))
-        stream = find_pictures(self._container)
+        limits = (self._limits.open_seconds, self._limits.read_seconds)
+        container = self._container = open_container(self._url, options, limits)
+        stream = find_pictures(container)
         if stream is None:
             raise SourceError(f"{self._name} has no video; check the address.")
         stream.thread_type = "SLICE"  # threading by frame would delay as many frames as there are threads
         self._rate = frame_rate(stream)
         self._presentation = Presentation(stream)
-        self._clockless = lacks_time_stamps(self._container)
+        self._clockless = lacks_time_stamps(container)
         self._origin = None
-        self._decoded = self._decode(self._container, stream)
+        self._decoded = self._decode(container, stream)
+        return container
 
     def _decode(self, container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:
         for packet in container.demux(stream):
