@@ -319,6 +319,19 @@ def test_the_share_card_tells_what_was_typed(window: Window, qtbot: QtBot) -> No
     assert len(told) == 4
 
 
+def test_what_is_shared_goes_where_the_line_says_that_is_still_edited(window: Window, qtbot: QtBot) -> None:
+    sheet = ShareSheet(window)
+    sheet.show()
+    told: list[ShareForm] = []
+    sheet.changed.connect(told.append)
+    line = sheet.addresses[ShareField.JSON]
+    line.setFocus()
+    line.selectAll()
+    qtbot.keyClicks(line, "9100")
+    qtbot.mouseClick(sheet.switches[ShareField.JSON], Qt.MouseButton.LeftButton, pos=QPoint(4, 4))  # its name
+    assert told == [ShareForm(json_on=True, json_to="9100")]
+
+
 def test_the_share_card_shows_how_it_goes(window: Window) -> None:
     sheet = ShareSheet(window)
     sheet.show()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
@@ -47,7 +48,7 @@ class ShareSheet(Sheet):
             line.setPlaceholderText("127.0.0.1:9000")
             line.setAccessibleName(f"Where {name} goes: host and port, several with commas")
             line.setToolTip("HOST:PORT, or only PORT for this computer; several with commas between them")
-            line.editingFinished.connect(self._read_addresses)
+            line.editingFinished.connect(self._tell)
             self.addresses[field] = line
             self._add(field, line)
         self.switches[ShareField.CAMERA] = ToggleRow(
@@ -57,10 +58,10 @@ class ShareSheet(Sheet):
             "Lab Streaming Layer", "Landmarks and signals for laboratories; needs pylsl"
         )
         self.reach = ChoiceRow("Found by", REACH_OPTIONS)
-        self.reach.changed.connect(lambda name: self._tell(replace(self._form, lsl_reach=LslReach(name))))
+        self.reach.changed.connect(lambda name: self._tell(lsl_reach=LslReach(name)))
         self._add(ShareField.LSL, self.reach)
         self.picture = ChoiceRow("It shows", PICTURE_OPTIONS)
-        self.picture.changed.connect(lambda name: self._tell(replace(self._form, camera_picture=CameraPicture(name))))
+        self.picture.changed.connect(lambda name: self._tell(camera_picture=CameraPicture(name)))
         self._add(ShareField.CAMERA, self.picture)
         self.body.addWidget(
             small_label(
@@ -68,12 +69,12 @@ class ShareSheet(Sheet):
                 "docs/guide/sharing.md."
             )
         )
-        self.switches[ShareField.JSON].changed.connect(lambda on: self._tell(replace(self._form, json_on=on)))
-        self.switches[ShareField.OSC].changed.connect(lambda on: self._tell(replace(self._form, osc_on=on)))
-        self.switches[ShareField.LSL].changed.connect(lambda on: self._tell(replace(self._form, lsl_on=on)))
-        self.switches[ShareField.VMC].changed.connect(lambda on: self._tell(replace(self._form, vmc_on=on)))
-        self.switches[ShareField.OPENTRACK].changed.connect(lambda on: self._tell(replace(self._form, opentrack_on=on)))
-        self.switches[ShareField.CAMERA].changed.connect(lambda on: self._tell(replace(self._form, camera_on=on)))
+        self.switches[ShareField.JSON].changed.connect(lambda on: self._tell(json_on=on))
+        self.switches[ShareField.OSC].changed.connect(lambda on: self._tell(osc_on=on))
+        self.switches[ShareField.LSL].changed.connect(lambda on: self._tell(lsl_on=on))
+        self.switches[ShareField.VMC].changed.connect(lambda on: self._tell(vmc_on=on))
+        self.switches[ShareField.OPENTRACK].changed.connect(lambda on: self._tell(opentrack_on=on))
+        self.switches[ShareField.CAMERA].changed.connect(lambda on: self._tell(camera_on=on))
         self.show_form(self._form)
 
     def show_form(self, form: ShareForm) -> None:
@@ -113,19 +114,17 @@ class ShareSheet(Sheet):
         self.body.addLayout(group)
         self.body.addSpacing(8)
 
-    def _read_addresses(self) -> None:
+    def _tell(self, **changes: Any) -> None:
+        """Tell what was changed, with the addresses as they stand there, also in the line that is being edited."""
         typed = {field: line.text().strip() for field, line in self.addresses.items()}
-        self._tell(
-            replace(
-                self._form,
-                json_to=typed[ShareField.JSON],
-                osc_to=typed[ShareField.OSC],
-                vmc_to=typed[ShareField.VMC],
-                opentrack_to=typed[ShareField.OPENTRACK],
-            )
+        form = replace(
+            self._form,
+            json_to=typed[ShareField.JSON],
+            osc_to=typed[ShareField.OSC],
+            vmc_to=typed[ShareField.VMC],
+            opentrack_to=typed[ShareField.OPENTRACK],
+            **changes,
         )
-
-    def _tell(self, form: ShareForm) -> None:
         if form != self._form:
             self._form = form
             self.changed.emit(form)
