@@ -252,6 +252,17 @@ class TestBanners:
         assert banner.text == "Saved a.mp4: 3.0 s; 4 pictures are missing in its video."
         assert banners.current(state, 10.0 + OFFER_SECONDS + 0.1) is None
 
+    def test_a_recording_saved_because_its_source_ended_is_told_first(self) -> None:
+        banners = Banners()
+        status = LiveStatus(LiveState.ENDED, CAMERA)
+        state = running(status=status, finished=RecordingSummary(Path("x/a.mp4"), 90, 0, 3.0))
+        saved = banners.current(state, 0.0)
+        assert saved is not None
+        assert saved.text.startswith("Saved a.mp4")
+        ended = banners.current(state, OFFER_SECONDS + 0.1)
+        assert ended is not None
+        assert ended.text == "Integrated Camera has ended."
+
     def test_a_failed_recording_stays_until_dismissed(self) -> None:
         state = running(finished=RecordingSummary(Path("a.mp4"), 0, 0, 0.0, "The disk is full; free some space."))
         banners = Banners()

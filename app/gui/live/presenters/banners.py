@@ -36,7 +36,13 @@ class Banners:
 
     def current(self, state: SessionState, now: float) -> Banner | None:
         """Return the message to show at ``now``, the most pressing first."""
-        asked = (_source_trouble(state, self.outlook), self._notice, _finished(state.finished), _no_camera(state))
+        asked = (
+            _failed(state, self.outlook),
+            self._notice,
+            _finished(state.finished),
+            _ended(state),
+            _no_camera(state),
+        )
         banners = [banner for banner in asked if banner is not None]
         self._forget_all_but({banner.key for banner in banners})
         for banner in banners:
@@ -54,23 +60,25 @@ class Banners:
         return banner.seconds is not None and now - since > banner.seconds
 
 
-def _source_trouble(state: SessionState, outlook: str) -> Banner | None:
-    if state.stage == LiveState.FAILED:
-        error = state.status.error if state.status is not None else ""
-        text = state.problem or error or "The source stopped."
-        others = () if state.source == DemoSpec() else (ActionName.DEMO,)
-        return Banner(
-            (LiveState.FAILED, state.play),
-            Tone.ERROR,
-            f"{text} {outlook}".strip(),
-            (ActionName.RETRY, ActionName.CHOOSE, *others),
-        )
-    if state.stage == LiveState.ENDED:
-        name = state.info.name if state.info is not None else "The source"
-        return Banner(
-            (LiveState.ENDED, state.play), Tone.INFO, f"{name} has ended.", (ActionName.RETRY, ActionName.CHOOSE)
-        )
-    return None
+def _failed(state: SessionState, outlook: str) -> Banner | None:
+    if state.stage != LiveState.FAILED:
+        return None
+    error = state.status.error if state.status is not None else ""
+    text = state.problem or error or "The source stopped."
+    others = () if state.source == DemoSpec() else (ActionName.DEMO,)
+    return Banner(
+        (LiveState.FAILED, state.play),
+        Tone.ERROR,
+        f"{text} {outlook}".strip(),
+        (ActionName.RETRY, ActionName.CHOOSE, *others),
+    )
+
+
+def _ended(state: SessionState) -> Banner | None:
+    if state.stage != LiveState.ENDED:
+        return None
+    name = state.info.name if state.info is not None else "The source"
+    return Banner((LiveState.ENDED, state.play), Tone.INFO, f"{name} has ended.", (ActionName.RETRY, ActionName.CHOOSE))
 
 
 def _finished(finished: RecordingSummary | None) -> Banner | None:
