@@ -250,8 +250,9 @@ def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> No
     class Hanging(FakeLive):
         def stop(self, timeout: float = 5.0) -> bool:
             self.results.close()
-            return False  # and its thread goes on
+            return over and super().stop(timeout)  # until then its thread goes on
 
+    over = False
     heard: list[int] = []
     stuck = Hanging("camera:0", TrackingSettings())
     lives = [stuck, FakeLive("demo", TrackingSettings())]
@@ -265,7 +266,9 @@ def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> No
     assert stuck._consumers == ()
     session.close()
     assert session.join(WAIT)
-    FakeLive.stop(stuck)
+    assert session.left_behind
+    over = True
+    wait_until(lambda: not session.left_behind)
 
 
 def test_nothing_happens_after_close(bench: Bench) -> None:

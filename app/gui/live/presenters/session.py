@@ -94,7 +94,7 @@ class LiveSession:
         self._candidates: list[SourceSpec] = []
         self._applied = tracking
         self._recording: ActiveRecording | None = None
-        self._left_behind = False
+        self._hanging: list[Live] = []
         self._thread = threading.Thread(target=self._run, name="live-session", daemon=True)
         self._thread.start()
 
@@ -112,8 +112,8 @@ class LiveSession:
 
     @property
     def left_behind(self) -> bool:
-        """Whether a source hung inside its driver and still holds a thread."""
-        return self._left_behind or self._thread.is_alive()
+        """Whether a source hangs inside its driver and still holds a thread."""
+        return self._thread.is_alive() or not all(live.stop(0) for live in self._hanging)
 
     @property
     def live(self) -> Live | None:
@@ -246,7 +246,7 @@ class LiveSession:
             self._live = None
         if not live.stop(STOP_SECONDS):
             log.warning("%s did not let go within %g seconds", self._state.source, STOP_SECONDS)
-            self._left_behind = True
+            self._hanging.append(live)
         for consumer in self._consumers:
             live.remove_consumer(consumer)  # a source that hangs must not report into the next one's meters
         self._emptied()
