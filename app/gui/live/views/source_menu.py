@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QObject, Qt
 
 from app.gui.live.camera_finder import CameraFinder
-from app.gui.live.presenters.chooser import Ask, CameraChoice, ScreenChoice, choices
+from app.gui.live.presenters.chooser import Ask, CameraChoice, Choice, ScreenChoice, choices
 from app.gui.live.presenters.state import SessionState
 from app.gui.live.views.page import LivePage
 from app.gui.widgets.files import ask_for_file
@@ -39,6 +39,7 @@ class SourceMenu(QObject):
         self._page = page
         self._playing = playing
         self._play = play
+        self._shown: tuple[Choice, ...] = ()
         self._finder = CameraFinder(find_cameras, find_screens)
         self._finder.found.connect(self._fill, Qt.ConnectionType.QueuedConnection)
         page.bar.chosen.connect(self._choose)
@@ -63,9 +64,12 @@ class SourceMenu(QObject):
     def _fill(self) -> None:
         state = self._playing()
         found = choices(self._finder.cameras, self._finder.screens, state.source, state.info)
-        self._page.bar.show_choices(found)
+        if found != self._shown:  # not under the hand of somebody who reads the menu
+            self._shown = found
+            self._page.bar.show_choices(found)
 
     def _choose(self, opens: SourceSpec | Ask) -> None:
+        self._shown = ()  # a click takes the tick off the entry that plays
         if opens is Ask.FILE:
             ask_for_file(self._page, lambda path: self._play(PathSpec(path)))
         elif opens is Ask.ADDRESS:
