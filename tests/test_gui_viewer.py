@@ -325,13 +325,6 @@ def test_playing_goes_by_the_clock_and_holds_at_the_end(session: Session, start_
     player.play(False)
 
 
-def test_a_view_of_another_size_gets_the_same_frame_again(start_player: StartPlayer) -> None:
-    player = start_player()
-    first = newest(player)
-    player.redraw()
-    assert newest(player).frame.index == first.frame.index
-
-
 def test_without_pictures_the_landmarks_lie_on_grey(tmp_path: Path, start_player: StartPlayer) -> None:
     private = record(tmp_path / "private", tracked(4), RecordingChoices(privacy=True))
     player = start_player(private)

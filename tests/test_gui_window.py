@@ -24,6 +24,7 @@ from pytestqt.qtbot import QtBot
 from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
+from app.core.slot import LatestSlot
 from app.gui import window as window_module
 from app.gui.live.presenters import snapshot
 from app.gui.live.presenters.banners import NO_CAMERA
@@ -39,7 +40,7 @@ from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.main_window import MainWindow
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import LIGHT
-from app.gui.presenters.picture import Placement, prepare
+from app.gui.presenters.picture import Placement, made_private, prepare
 from app.gui.presenters.readouts import Hud
 from app.gui.theme import theme
 from app.gui.widgets.frame_bridge import FrameBridge
@@ -646,3 +647,57 @@ def test_privacy_shows_nothing_of_a_source_that_has_ended(application: QApplicat
     bridge.forget()
     bridge.blur(True)
     assert bridge.take() is None
+
+
+def test_a_frame_that_nothing_follows_is_shown_in_another_size(application: QApplication, qtbot: QtBot) -> None:
+    slot: LatestSlot[FrameResult] = LatestSlot()
+    bridge = FrameBridge(lambda: slot)
+    bridge.show_at(160, 90, mirrored=False)
+    bridge.start()
+    try:
+        with qtbot.waitSignal(bridge.ready, timeout=WAIT_MS):
+            slot.put(frame_result())
+        first = bridge.take()
+        with qtbot.waitSignal(bridge.ready, timeout=WAIT_MS):
+            bridge.show_at(320, 180, mirrored=True)  # paused: no other frame comes
+        second = bridge.take()
+        assert first is not None
+        assert second is not None
+        assert second.result is first.result
+        assert (second.pixels.shape[:2], second.mirrored) == ((180, 320), True)
+        slot.close()
+        with qtbot.waitSignal(bridge.ready, timeout=WAIT_MS):
+            bridge.show_at(160, 90, mirrored=True)
+    finally:
+        slot.close()
+        assert bridge.stop()
+
+
+def test_a_frame_painted_again_is_not_late(application: QApplication, qtbot: QtBot) -> None:
+    view = VideoView()
+    qtbot.addWidget(view)
+    picture = prepare(frame_result(), SIZE, mirrored=False)
+    told: list[float] = []
+    view.painted.connect(lambda captured, painted: told.append(captured))
+    for shown in (picture, made_private(picture), prepare(frame_result(1), SIZE, mirrored=False)):
+        view.show_picture(shown)
+        view.grab()
+    assert len(told) == 2
+
+
+def test_the_menu_of_sources_stays_as_it_is_while_it_is_read(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(source="camera:0")
+    wait_for_picture(window, qtbot)
+    qtbot.waitUntil(lambda: window._sources.cameras is not None, timeout=WAIT_MS)
+    window._sources._fill()
+    entries = window.page.bar.menu.actions()
+    window._sources._fill()  # a search has ended and found the same
+    assert window.page.bar.menu.actions() == entries
+    playing = next(entry for entry in entries if entry.text() == "Demo clip")
+    playing.trigger()
+    qtbot.waitUntil(lambda: window.presenter.session.state.info is not None, timeout=WAIT_MS)
+    for _ in range(2):
+        window._sources._fill()
+        playing = next(entry for entry in window.page.bar.menu.actions() if entry.text() == "Demo clip")
+        assert playing.isChecked()
+        playing.trigger()

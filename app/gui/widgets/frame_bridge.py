@@ -21,7 +21,8 @@ Zoom = Callable[[FrameResult, tuple[int, int]], Region | None]
 class FrameBridge(QObject):
     """Takes the newest result, makes its picture and tells the window that one is ready.
 
-    The window takes the newest picture with :meth:`take`; pictures it had no time for are replaced.
+    The window takes the newest picture with :meth:`take`; pictures it had no time for are replaced. Where no result
+    follows, as in a paused file, the last one's picture is made again when another size or part of it is wanted.
 
     Args:
         results: returns the slot to wait on, None while nothing plays.
@@ -35,6 +36,7 @@ class FrameBridge(QObject):
         self._pictures: LatestSlot[Picture] = LatestSlot()
         self._view: tuple[int, int, bool, Zoom | None] = (1, 1, False, None)
         self._private = False
+        self._last: tuple[LatestSlot[FrameResult], FrameResult] | None = None
         self._shown: Picture | None = None
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live-bridge", daemon=True)
@@ -48,10 +50,7 @@ class FrameBridge(QObject):
         self._view = (max(1, width), max(1, height), mirrored, zoom)
 
     def blur(self, private: bool) -> None:
-        """Make blurred pictures from now on, or clear ones again.
-
-        Where no new frame comes, as in a paused file, the picture taken last is offered again, blurred.
-        """
+        """Make blurred pictures from now on, or clear ones again; the one taken last is offered again at once."""
         shown = self._shown
         if private and not self._private and shown is not None and not shown.private:
             self._private = True
@@ -70,7 +69,7 @@ class FrameBridge(QObject):
     def forget(self) -> None:
         """Drop what was shown and what waits to be, since another source follows."""
         self._pictures.take()
-        self._shown = None
+        self._last = self._shown = None
 
     def stop(self, timeout: float = 2.0) -> bool:
         """End the thread; return whether it ended in time."""
@@ -80,17 +79,26 @@ class FrameBridge(QObject):
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        made: tuple[tuple[int, int, bool, Zoom | None], bool] = self._view, self._private
         while not self._stopped.is_set():
             slot = self._results()
             result = slot.take(WAIT_SECONDS) if slot is not None else None
-            if result is None:
+            wanted = self._view, self._private
+            if slot is not None and result is not None:
+                self._last = slot, result
+            else:
                 # A closed slot answers at once: do not spin on it.
                 if slot is None or slot.closed:
                     self._stopped.wait(IDLE_SECONDS)
-                continue
-            width, height, mirrored, zoom = self._view
+                last, before, made = self._last, made, wanted
+                offered = self._private and wanted[0] == before[0]  # by :meth:`blur`
+                if last is None or last[0] is not slot or wanted == before or offered:
+                    continue
+                result = last[1]
+            made = wanted
+            (width, height, mirrored, zoom), private = wanted
             region = zoom(result, (width, height)) if zoom is not None else None
-            make = prepare_private if self._private else prepare
+            make = prepare_private if private else prepare
             picture = make(result, (width, height), mirrored, region)
             # Another source may have been chosen meanwhile; the last one's picture is of no use then.
             if self._results() is slot and not self._stopped.is_set():

@@ -40,7 +40,7 @@ class VideoView(QWidget):
 
     Signals:
         painted: seconds of ``time.perf_counter`` when the frame was captured and when it was on the
-            widget; once for every new picture.
+            widget; once for every frame.
         resized: pictures are wanted in another size or of another part of the frame.
         face_clicked: the identity that the user clicked on, None beside all faces.
         divider_moved: where the user left the divider, as share of the width.
@@ -95,8 +95,8 @@ class VideoView(QWidget):
 
     def show_picture(self, picture: Picture | None) -> None:
         """Paint ``picture`` next; None clears the view."""
-        self._picture = picture
-        self._fresh = picture is not None
+        before, self._picture = _captured(self._picture), picture
+        self._fresh = _captured(picture) not in (None, before)
         self._image = None
         if picture is not None:
             height, width = picture.pixels.shape[:2]
@@ -308,6 +308,11 @@ class VideoView(QWidget):
         top = self.height() - MARGIN - CHIP_HEIGHT
         draw_modes(painter, compared(self._picture.result), middle, top)
         return True
+
+
+def _captured(picture: Picture | None) -> float | None:
+    """Return when the frame of a picture was captured, None without one."""
+    return None if picture is None else picture.result.frame.captured
 
 
 def _placement(picture: Picture, pane: Pane) -> Placement:

@@ -106,12 +106,6 @@ class SessionPlayer:
             self._shown = shown
             self._refresh()
 
-    def redraw(self) -> None:
-        """Give the frame again that was given last, for a view of another size."""
-        with self._changed:
-            self._drawn = None
-            self._refresh()
-
     def play(self, on: bool) -> None:
         """Play on, from the beginning where the end is reached; or hold still."""
         with self._changed:

@@ -69,7 +69,6 @@ class ViewerView(QWidget):
         self._subtitle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._bridge = FrameBridge(lambda: self.viewer.results)
         self._bridge_runs = False
-        self._private = False
         self._zoom = FaceZoom(FaceChoice())
         self._timer = QTimer(self)
         self._timer.setInterval(REFRESH_MS)
@@ -103,12 +102,7 @@ class ViewerView(QWidget):
 
     def blur(self, private: bool) -> None:
         """Show blurred pictures from now on, or clear ones again."""
-        if private == self._private:
-            return
-        self._private = private
         self._bridge.blur(private)
-        if self.viewer.player is not None:
-            self.viewer.player.redraw()
 
     def act(self, name: ActionName) -> bool:
         """Do what one of the window's actions means here; return False for those that mean nothing."""
@@ -267,8 +261,6 @@ class ViewerView(QWidget):
     def _fit(self) -> None:
         self._bridge.show_at(*self.picture.device_size, False, self._zoom if self.picture.close_up else None)
         self._place_banner()
-        if self.viewer.player is not None:
-            self.viewer.player.redraw()
 
     def _show_newest(self) -> None:
         picture = self._bridge.take()
