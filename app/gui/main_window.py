@@ -162,6 +162,7 @@ class MainWindow(QMainWindow):
             return
         if not self.presenter.toggle(name):
             self._doings[name]()
+        self._follow_preferences()  # a sheet that shows what was would change it back
         self._tell_bridge()
         self.refresh()
 
@@ -185,8 +186,6 @@ class MainWindow(QMainWindow):
         sheet = self.page.sheets.opened
         if isinstance(sheet, ShareSheet) and sheet.isVisible():
             sheet.show_status(status_lines(self.presenter.share_reading, facts.sharing))
-        elif isinstance(sheet, PreferencesSheet):
-            self._show_preferences(sheet)  # a key may have changed what it would otherwise change back
         self.page.place()
         self._tell_bridge()
 
@@ -369,6 +368,10 @@ class MainWindow(QMainWindow):
     def _show_preferences(self, sheet: PreferencesSheet) -> None:
         sheet.show_preferences(self.presenter.preferences, recordings_folder(Remembered()))
 
+    def _follow_preferences(self) -> None:
+        if isinstance(self.page.sheets.opened, PreferencesSheet):
+            self._show_preferences(self.page.sheets.opened)
+
     def _begin_first_look(self) -> None:
         chosen = self.presenter.chosen
         if not (chosen.tour_seen or chosen.first_look_seen):
@@ -403,6 +406,7 @@ class MainWindow(QMainWindow):
     def _set_preferences(self, preferences: Preferences) -> None:
         self.presenter.set_preferences(preferences)
         self.window_state.theme_manager.choose(preferences.theme)
+        self._follow_preferences()
         self.refresh()
 
     def _ask_for_folder(self, start: str) -> None:

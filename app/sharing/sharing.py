@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Hashable
 from functools import partial
 
@@ -70,14 +71,15 @@ class Sharing:
             return tuple(channel.status for channel in self._channels.values())
 
     def stop(self, timeout: float = 2.0) -> bool:
-        """End every channel for good; return whether all ended within ``timeout`` seconds each."""
+        """End every channel for good; return whether all ended within ``timeout`` seconds."""
         with self._lock:
             self._stopped = True
             channels = [*self._channels.values(), *self._ending]
             self._channels, self._ending = {}, []
         for channel in channels:
             channel.close()
-        ended = [channel.join(timeout) for channel in channels]
+        end = time.monotonic() + timeout
+        ended = [channel.join(max(0.0, end - time.monotonic())) for channel in channels]
         return all(ended)
 
 

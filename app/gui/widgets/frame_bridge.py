@@ -90,9 +90,11 @@ class FrameBridge(QObject):
                 # A closed slot answers at once: do not spin on it.
                 if slot is None or slot.closed:
                     self._stopped.wait(IDLE_SECONDS)
-                last, before, made = self._last, made, wanted
-                offered = self._private and wanted[0] == before[0]  # by :meth:`blur`
-                if last is None or last[0] is not slot or wanted == before or offered:
+                last = self._last
+                if last is None or last[0] is not slot or wanted == made:
+                    continue
+                if wanted == (made[0], True):
+                    made = wanted  # blur() has offered it
                     continue
                 result = last[1]
             made = wanted
