@@ -30,11 +30,11 @@ from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
 from app.gui.viewer.pages import SessionPages
-from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS, ClipKind, replay_settings
+from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS, ClipKind, JobView, replay_settings
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.library import Library, session_row
 from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
-from app.gui.viewer.presenters.readouts import NO_FRAMES, ViewerStage
+from app.gui.viewer.presenters.readouts import NO_FRAMES, TakeRow, ViewerStage
 from app.gui.viewer.presenters.takes import ShownTake, load_takes, part_figures, together
 from app.gui.viewer.presenters.timeline import (
     LOWEST_TOP,
@@ -808,6 +808,24 @@ def test_everything_on_the_page_is_reached_by_tab_and_pressed_by_return(page: Vi
     panel.start.setFocus()
     qtbot.keyClick(panel.start, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: len(page.viewer.view().takes) == 2, timeout=WAIT_MS)
+
+
+def test_the_keyboard_stays_where_a_button_was_pressed(page: ViewerView, qtbot: QtBot) -> None:
+    rows = (TakeRow("recorded", "Recorded", True, False), TakeRow("calm", "Replay: calm", False, False))
+    takes = page.panel.takes
+    takes.show_rows(rows)
+    qtbot.mouseClick(takes.buttons["recorded", False], Qt.MouseButton.LeftButton)
+    assert takes.buttons["recorded", False].isChecked(), "it is still the one that is shown"
+    takes.buttons["calm", True].setFocus()
+    takes.show_rows((rows[0], replace(rows[1], second=True)))
+    assert takes.buttons["calm", True].hasFocus()
+    assert takes.buttons["calm", True].text() == "Compared"
+    facts = page.viewer.view()
+    page.panel.start.setFocus()
+    page.panel.show_view(replace(facts, job=JobView("Replay: calm", 0.5), can_replay=False))
+    assert page.panel.cancel.hasFocus()
+    page.panel.show_view(facts)
+    assert page.panel.start.hasFocus()
 
 
 def test_a_clip_from_the_panel_can_be_shown(page: ViewerView, qtbot: QtBot, folder: Path) -> None:

@@ -701,3 +701,14 @@ def test_the_menu_of_sources_stays_as_it_is_while_it_is_read(open_window: Open, 
         playing = next(entry for entry in window.page.bar.menu.actions() if entry.text() == "Demo clip")
         assert playing.isChecked()
         playing.trigger()
+
+
+def test_the_labs_button_says_whether_it_is_open(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(panels=("panel", "drawer"))
+    lab = window.page.bar.lab
+    assert lab.isChecked()
+    press(window, qtbot, Qt.Key.Key_D)
+    assert not lab.isChecked()
+    qtbot.mouseClick(lab, Qt.MouseButton.LeftButton)
+    assert window.page.drawer.isVisible()
+    assert lab.isChecked()

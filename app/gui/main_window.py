@@ -201,9 +201,9 @@ class MainWindow(QMainWindow):
 
     def focusNextPrevChild(self, forwards: bool) -> bool:
         """Take the keyboard from what was hidden; Qt would pass it on to a control that nobody has chosen."""
-        focused = self.focusWidget()
+        focused, page = self.focusWidget(), self.pages.currentWidget()
         if focused is not None and not focused.isVisible():
-            self.setFocus()
+            (self if page.focusPolicy() == Qt.FocusPolicy.NoFocus else page).setFocus()
             return True
         return super().focusNextPrevChild(forwards)
 

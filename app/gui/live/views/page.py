@@ -141,6 +141,7 @@ class LivePage(QWidget):
             self.panel.show_facts(facts, self.view.comparison.view)
         self.view.show_hud(hud(facts))
         self.bar.show_state(facts, source_name, self.view.picture is not None)
+        self.bar.lab.setChecked(not self.drawer.isHidden())
 
     def show_motion(self, flicker: FlickerView, solver: SolverView | None, playback: Playback | None) -> None:
         """Update everything that moves; ``solver`` None while the drawer is closed."""

@@ -130,6 +130,8 @@ class TakeList(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._rows: tuple[TakeRow, ...] = ()
+        self.buttons: dict[tuple[str, bool], PageButton] = {}
+        """By the take's name, and whether the button compares with it."""
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(4)
@@ -139,6 +141,8 @@ class TakeList(QWidget):
         if rows == self._rows:
             return
         self._rows = rows
+        focused = next((which for which, button in self.buttons.items() if button.hasFocus()), None)
+        self.buttons.clear()
         while (item := self._layout.takeAt(0)) is not None:
             widget = item.widget()
             if widget is not None:
@@ -146,6 +150,8 @@ class TakeList(QWidget):
                 widget.deleteLater()
         for row in rows:
             self._layout.addWidget(self._line(row))
+        if focused in self.buttons:
+            self.buttons[focused].setFocus()
 
     def _line(self, row: TakeRow) -> QWidget:
         line = QWidget()
@@ -156,6 +162,8 @@ class TakeList(QWidget):
         take.setStyleSheet("text-align: left;")
         take.setCheckable(True)
         take.setChecked(row.first)
+        take.clicked.connect(lambda _checked=False: take.setChecked(row.first))  # a click alone changes nothing
+        self.buttons[row.name, False] = take
         layout.addWidget(take, 1)
         if not row.first:
             baseline = PageButton(
@@ -166,6 +174,7 @@ class TakeList(QWidget):
             baseline.setObjectName("offer")
             baseline.setCheckable(True)
             baseline.setChecked(row.second)
+            self.buttons[row.name, True] = baseline
             layout.addWidget(baseline)
         return line
 
@@ -263,6 +272,7 @@ class ViewerPanel(QScrollArea):
             entry.triggered.connect(lambda _checked=False, name=option.name: self.export_asked.emit(name))
         self.export.setMenu(menu)
         self._work = _column(self._doing, self._progress, self.cancel)
+        self._work.hide()
         self._form = _column(self.way, self.baseline, self.start)
         self._lay_out()
 
@@ -276,13 +286,24 @@ class ViewerPanel(QScrollArea):
         self._bars.show_bars(view.bars)
         self._bars.setVisible(bool(view.bars))
         self.whole_button.setEnabled(view.part is not None)
-        self._work.setVisible(view.job is not None)
-        self._form.setVisible(view.job is None)
-        self.start.setEnabled(view.can_replay)
+        self._show_work(view)
         self.export.setEnabled(view.job is None and bool(view.table))
         if view.job is not None:
             show_text(self._doing, view.job.label)
             self._progress.setValue(round(100 * view.job.progress))
+
+    def _show_work(self, view: ViewerFacts) -> None:
+        """Show what is being made, or the form for a replay; the keyboard goes from one to the other."""
+        shown, hidden, button = self._form, self._work, self.start
+        if view.job is not None:
+            shown, hidden, button = self._work, self._form, self.cancel
+        focused = self.window().focusWidget()
+        follows = focused is not None and hidden.isAncestorOf(focused)
+        self.start.setEnabled(view.can_replay)
+        hidden.hide()
+        shown.show()
+        if follows:
+            button.setFocus()
 
     def _lay_out(self) -> None:
         part = QWidget()
