@@ -203,7 +203,9 @@ class MainWindow(QMainWindow):
         """Take the keyboard from what was hidden; Qt would pass it on to a control that nobody has chosen."""
         focused, page = self.focusWidget(), self.pages.currentWidget()
         if focused is not None and not focused.isVisible():
-            (self if page.focusPolicy() == Qt.FocusPolicy.NoFocus else page).setFocus()
+            if page is None or page.focusPolicy() == Qt.FocusPolicy.NoFocus:
+                page = self
+            page.setFocus()
             return True
         return super().focusNextPrevChild(forwards)
 
