@@ -37,23 +37,20 @@ def int8_path(weights: Path) -> Path:
     return weights.with_name(f"{weights.stem}-cell-int8.onnx")
 
 
-class OnnxEngine:
-    """Runs the exported graphs with onnxruntime on the CPU or CUDA; states are float32 numpy arrays."""
+class GraphEngine:
+    """What the engines that run the exported graphs have in common; states are float32 numpy arrays."""
 
-    def __init__(self, weights: Path, device: str = "cpu", threads: int | None = None) -> None:
-        """Load the graphs made from ``weights`` onto ``device`` ("cpu" or "cuda").
+    def __init__(self, weights: Path) -> None:
+        """Check the graphs made from ``weights``.
 
         Raises:
-            ModelError: if a graph is missing, damaged or not of these weights, or CUDA does not bind.
+            ModelError: if a graph is missing, damaged or not of these weights.
         """
         card = read_card(weights)
-        stem_path, cell_path = self._graphs(weights)
+        self._paths = self._graphs(weights)
         self._config = card.config
-        for path in (stem_path, cell_path):
+        for path in self._paths:
             verify(card, path)
-        self._stem = session(stem_path, device, threads)
-        self._cell = session(cell_path, device, threads)
-        self._device = device
 
     def _graphs(self, weights: Path) -> tuple[Path, Path]:
         return graph_paths(weights)
@@ -62,6 +59,29 @@ class OnnxEngine:
     def config(self) -> LdeqConfig:
         """Shape and solver of the model."""
         return self._config
+
+    def zero_state(self, count: int) -> NDArray[np.float32]:
+        """Return z0 = 0."""
+        size = self._config.heatmap_size
+        return np.zeros((count, self._config.landmarks, size, size), np.float32)
+
+    def decode(self, z: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
+        return decode(z, self._config.half_pixel)
+
+
+class OnnxEngine(GraphEngine):
+    """Runs the exported graphs with onnxruntime on the CPU or CUDA."""
+
+    def __init__(self, weights: Path, device: str = "cpu", threads: int | None = None) -> None:
+        """Load the graphs made from ``weights`` onto ``device`` ("cpu" or "cuda").
+
+        Raises:
+            ModelError: as for :class:`GraphEngine`, or if CUDA does not bind.
+        """
+        super().__init__(weights)
+        self._stem, self._cell = (session(path, device, threads) for path in self._paths)
+        self._device = device
 
     @property
     def name(self) -> str:
@@ -73,19 +93,10 @@ class OnnxEngine:
         u: NDArray[np.float32] = self._stem.run(None, {"crops": crops})[0]
         return u
 
-    def zero_state(self, count: int) -> NDArray[np.float32]:
-        """Return z0 = 0."""
-        size = self._config.heatmap_size
-        return np.zeros((count, self._config.landmarks, size, size), np.float32)
-
     def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return f(z, u)."""
         new: NDArray[np.float32] = self._cell.run(None, {"z": z, "u": u})[0]
         return new
-
-    def decode(self, z: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
-        return decode(z, self._config.half_pixel)
 
 
 class Int8Engine(OnnxEngine):

@@ -9,20 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.config import LdeqConfig
 from model.engine.names import Precision
-from model.engine.onnx_engine import graph_paths
+from model.engine.onnx_engine import GraphEngine
 from model.errors import ModelError
-from model.heatmap import decode
-from model.weights import read_card, verify
 
 CONVERTER = "openvino.tools.ovc"
 
 Floats = NDArray[np.float32]
 
 
-class OpenVinoEngine:
-    """Runs the exported graphs with OpenVINO on the CPU; states are float32 numpy arrays.
+class OpenVinoEngine(GraphEngine):
+    """Runs the exported graphs with OpenVINO on the CPU.
 
     Convolutions are calculated in bfloat16 where the processor has instructions for it, sums in float32. A batch is
     evaluated one after the other: on a CPU that is as fast, and no face's result depends on who else is in view.
@@ -32,15 +29,12 @@ class OpenVinoEngine:
         """Load the graphs made from ``weights``.
 
         Raises:
-            ModelError: if a graph is missing, damaged or not of these weights, or openvino is not installed.
+            ModelError: as for :class:`~model.engine.onnx_engine.GraphEngine`, or if openvino is not installed.
         """
         core = _core()
-        card = read_card(weights)
-        self._config = card.config
-        size, cells = card.config.input_size, card.config.heatmap_size
-        stem, cell = graph_paths(weights)
-        for path in (stem, cell):
-            verify(card, path)
+        super().__init__(weights)
+        config, (stem, cell) = self._config, self._paths
+        size, cells = config.input_size, config.heatmap_size
         half = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         self._precision = Precision.BFLOAT16 if half else Precision.FLOAT32
         options = {
@@ -50,15 +44,10 @@ class OpenVinoEngine:
             "ENABLE_CPU_PINNING": False,
             "INFERENCE_NUM_THREADS": threads or 0,
         }
-        state = [1, card.config.landmarks, cells, cells]
-        injection = [1, card.config.encoding, cells, cells]
+        state = [1, config.landmarks, cells, cells]
+        injection = [1, config.encoding, cells, cells]
         self._stem = _request(core, stem, {"crops": [1, size, size, 3]}, options)
         self._cell = _request(core, cell, {"z": state, "u": injection}, options)
-
-    @property
-    def config(self) -> LdeqConfig:
-        """Shape and solver of the model."""
-        return self._config
 
     @property
     def name(self) -> str:
@@ -69,18 +58,9 @@ class OpenVinoEngine:
         """Return the injection u for RGB crops (n, input_size, input_size, 3)."""
         return _each(self._stem, {"crops": crops})
 
-    def zero_state(self, count: int) -> Floats:
-        """Return z0 = 0."""
-        size = self._config.heatmap_size
-        return np.zeros((count, self._config.landmarks, size, size), np.float32)
-
     def evaluate(self, z: Floats, u: Floats) -> Floats:
         """Return f(z, u)."""
         return _each(self._cell, {"z": z, "u": u})
-
-    def decode(self, z: Floats) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return landmarks (n, k, 2) and spread (n, k) in crop units."""
-        return decode(z, self._config.half_pixel)
 
 
 def _core() -> Any:
