@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
 from app.core.events import FaceFound, FaceLost, LossReason, RecordedFault, SceneCut, TrackingRestarted
-from app.core.frame import Estimate
+from app.core.frame import Estimate, FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.media.tables import CsvTable
@@ -24,6 +23,7 @@ from app.sessions import recorder as module
 from app.sessions.events import Event, EventKind, EventLog, read_events, tracking_event
 from app.sessions.form import SessionState
 from app.sessions.listing import list_sessions
+from app.sessions.pictures import PictureTrack
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import RecordingSummary, SessionRecorder
 from app.sessions.session import open_session
@@ -75,14 +75,14 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def failing_after(monkeypatch: pytest.MonkeyPatch, count: int, name: str = "video.mp4") -> None:
-    write = VideoWriter.write
+    add = PictureTrack.add
 
-    def fail(self: Any, image: Any, time: float) -> None:
-        if self.path.name == name and self.frames == count:
+    def fail(self: PictureTrack, found: FrameResult, time: float) -> int:
+        if self.path.name == name and self.count == count:
             raise RecordingError("The disk is full.")
-        write(self, image, time)
+        return add(self, found, time)
 
-    monkeypatch.setattr(VideoWriter, "write", fail)
+    monkeypatch.setattr(PictureTrack, "add", fail)
 
 
 def finished(recorder: SessionRecorder) -> RecordingSummary:
@@ -315,8 +315,8 @@ def test_a_failing_annotated_video_ends_alone(folder: Path, monkeypatch: pytest.
 def test_tables_that_fail_leave_what_was_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write = CsvTable.write
 
-    def fail(self: Any, found: Any, time: float) -> None:
-        if self.rows == 2:
+    def fail(self: CsvTable, found: FrameResult, time: float) -> None:
+        if found.frame.index >= 2:
             raise RecordingError("The disk is full.")
         write(self, found, time)
 
