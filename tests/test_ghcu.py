@@ -326,7 +326,7 @@ def test_only_wide_heatmaps_lose_their_points(weights: Path, engine_name: str) -
     ghcu = Ghcu(weights, threads=1)
     low, high = np.quantile(solution.uncertainty / crop.side, (0.4, 0.6))
     assert low < high
-    ghcu._config = replace(ghcu.config, low=float(low), high=float(high))
+    ghcu._config = replace(ghcu._config, low=float(low), high=float(high))
     ghcu.points = lambda z: np.zeros((1, POINTS, 2), np.float32)  # type: ignore[assignment, method-assign]
     repaired = ghcu.repair_solution(solution, crop)
     wide = solution.uncertainty / crop.side > high

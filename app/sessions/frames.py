@@ -59,11 +59,6 @@ class FrameTable:
         return np.where(near, rows, -1).astype(np.int64)
 
     @property
-    def pictures(self) -> int:
-        """How many pictures the clean video has, as far as this table knows."""
-        return int(self.picture.max(initial=NO_PICTURE)) + 1
-
-    @property
     def duration(self) -> float:
         """Playing time in seconds, the last frame included."""
         if len(self) < 2:

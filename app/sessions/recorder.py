@@ -121,12 +121,6 @@ class SessionRecorder:
             return self._frames
 
     @property
-    def seconds(self) -> float:
-        """Playing time written so far."""
-        with self._changed:
-            return self._seconds
-
-    @property
     def error(self) -> str | None:
         """The sentence to show once the recording has failed; it must then be stopped."""
         with self._changed:

@@ -36,11 +36,6 @@ class TakeWriter:
             opened.pop_all()
 
     @property
-    def rows(self) -> int:
-        """Frames written so far."""
-        return self._rows
-
-    @property
     def faults(self) -> int:
         """How often a part of the tracker failed so far."""
         return self._faults

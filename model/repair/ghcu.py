@@ -164,11 +164,6 @@ class Ghcu:
         self._config = card.config
         self._session = session(graph, "cpu", threads)
 
-    @property
-    def config(self) -> GhcuConfig:
-        """Shape and thresholds."""
-        return self._config
-
     def points(self, heatmaps: Any) -> NDArray[np.float32]:
         """Return the GHCU's own points (n, k, 2) in crop units for heatmaps (n, k, h, h) of either engine."""
         z = np.ascontiguousarray(to_device(heatmaps, "cpu"), np.float32)
