@@ -102,7 +102,7 @@ def test_each_video_comes_once(tree: Path) -> None:
     ("word", "sentence"),
     [
         ("gone.mp4", "no file or folder gone.mp4"),
-        ("in/*.webm", "holds no video"),
+        ("in/*.webm", "matches no video"),
         ("in/.cache/nothing", "no file or folder"),
         ("in/talk", "session replay"),
         ("x" * 300, "no file or folder"),

@@ -69,7 +69,8 @@ def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
             if known.setdefault(_resolved(video.path), video.path) is video.path:
                 found.videos.append(video)
         if empty and word not in found.missing:
-            found.missing[word] = f"{word} holds no video that could be tracked; check its name."
+            verb = "matches" if glob.has_magic(word) else "holds"
+            found.missing[word] = f"{word} {verb} no video that could be tracked; check its name."
     found.videos = _placed(found.videos)
     return found
 
