@@ -294,6 +294,11 @@ def test_a_folder_becomes_a_folder_under_the_same_names(folder: Path, tmp_path: 
     assert (cv2.imread(str(out / "1.png")) != cv2.imread(str(folder / "1.png"))).any()
 
 
+def test_a_folder_of_videos_is_for_batch(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="use batch"):
+        run(video.parent, "--csv", tmp_path / "out.csv")
+
+
 def test_a_folder_becomes_a_video(folder: Path, tmp_path: Path) -> None:
     assert run(folder, "-o", tmp_path / "out.mp4", source=folder_source) == 0
     assert [float(time) for time in read_video(tmp_path / "out.mp4").times] == pytest.approx([0, 0.04, 0.08], abs=1e-4)

@@ -25,7 +25,7 @@ from app.core.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.media.outputs import OutputPlan
 from app.media.video import VIDEO_SUFFIXES
 from app.sessions.plan import VideoCopy
-from app.sources.spec import PathSpec, SourceSpec, parse_source
+from app.sources.spec import PathSpec, SourceKind, SourceSpec, parse_source
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -122,4 +122,7 @@ def _plan(args: argparse.Namespace, source: SourceSpec) -> OutputPlan:
     if args.copy_video and args.session is None:
         raise UserError("--copy-video keeps the pictures in a session; give --session FOLDER, too.")
     refuse_session(source)
-    return OutputPlan(args.output, tables, args.overwrite, pictures_of(source), args.session)
+    pictures = pictures_of(source)
+    if isinstance(source, PathSpec) and source.exists and source.kind is SourceKind.FOLDER and not pictures:
+        raise UserError(f"{args.input} holds no pictures; choose another folder, or use batch for one of videos.")
+    return OutputPlan(args.output, tables, args.overwrite, pictures, args.session)
