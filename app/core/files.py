@@ -116,7 +116,7 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
         raise RecordingError(f"Cannot write {path}: it is a folder; give a file name.")
     if there:
         if not overwrite:
-            raise RecordingError(f"{path} exists already; choose another name or allow overwriting it.")
+            raise RecordingError(f"{path} exists already; choose another name, or give --overwrite.")
         if not os.access(path, os.W_OK):
             raise RecordingError(f"Cannot write {path}: the file is write-protected; choose another name.")
         if files.is_device(path):

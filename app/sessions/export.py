@@ -24,6 +24,7 @@ from app.sessions.session import Session
 from app.sessions.take import Take
 from app.sessions.video import SessionVideo
 from app.sessions.writer import SessionWriter
+from model.files import is_there
 
 
 def export_clip(
@@ -113,6 +114,8 @@ def _write_video(
     results: Iterator[tuple[int, FrameResult]],
     stop: threading.Event | None,
 ) -> bool:
+    if is_there(destination):
+        raise RecordingError(f"{destination} exists already; choose another name.")
     check_writable(destination)
     kind = AnnotatedTrack if annotated else PictureTrack
     track = kind(destination, FILE, session.metadata.source.fps, threads=0)
