@@ -167,5 +167,6 @@ def test_names_of_groups_are_no_markup() -> None:
     assert html.open == []
     assert "a &lt;b&gt; &amp; c" in text
     assert "<i>" not in text
+    assert "NME is in % of the inter-ocular distance, lag in frames" in text
     assert html.titles == ['say "<hi>"']
     assert len(html.pictures) == 1
