@@ -104,8 +104,8 @@ def _described(provenance: Mapping[str, Any]) -> str:
     frames = "all frames" if settings["frames"] is None else f"the first {settings['frames']} frames"
     return (
         f"{weights['file']} ({str(weights['sha256'])[:12]}), {provenance['engine']}; {frames} of each clip, crops of "
-        f"{settings['scale']:g} x the given boxes; {provenance['date']}. NME is in % of the inter-ocular distance, lag in "
-        "frames. Everything, by clip too, is in lab.json."
+        f"{settings['scale']:g} x the given boxes; {provenance['date']}. NME is in % of the inter-ocular distance, "
+        "lag in frames. Everything, by clip too, is in lab.json."
     )
 
 
