@@ -96,6 +96,16 @@ def test_luma_of_ten_bits_beside_chroma_of_sixteen(tmp_path: Path) -> None:
     assert np.abs(image.astype(int) - round((502 / 4 - 16) / 219 * 255)).max() <= 1
 
 
+def test_a_film_of_twelve_bits_that_begins_with_black_is_not_brightened(tmp_path: Path) -> None:
+    """ProRes 4444 has 12 bits, of which black uses 10."""
+    levels = (0, 10, 40, 200)
+    pictures = [np.full((48, 64, 3), level, np.uint8) for level in levels]
+    frames = [av.VideoFrame.from_ndarray(each, format="rgb24").reformat(format="yuv444p10le") for each in pictures]
+    source = VideoSource(write_frames(tmp_path / "a.mov", frames, "prores_ks", options={"profile": "4444"}))
+    assert [float(frame.image.mean()) for frame in read_all(source)] == pytest.approx(levels, abs=2)
+    assert source.info.adaptations == ()
+
+
 def test_brightness_does_not_follow_the_content() -> None:
     bits = UsedBits()
     assert bits.of(0, 16) == 16  # black tells nothing

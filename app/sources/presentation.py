@@ -43,6 +43,7 @@ _KNEE = 0.3
 _LUT_SIZE = 33
 _PQ, _HLG = 16, 18
 _UNSPECIFIED = 2
+_LIMITED = 1
 _HD_HEIGHT = 720
 _DEPTHS = (10, 12, 14)
 _DEEP_FORMAT = re.compile(
@@ -121,6 +122,8 @@ class Presentation:
         found = _DEEP_FORMAT.fullmatch(frame.format.name)
         if found is None:  # up to 10 bits, or formats whose values are in the upper bits anyway
             return frame
+        if found["layout"].startswith("yuv") and frame.color_range == _LIMITED:
+            return frame  # whose black and white are at given values, so that a dark beginning tells nothing
         if found["order"] == "be":
             frame = frame.reformat(format=frame.format.name[:-2] + "le", threads=1)
         stored = min(int(found["depth"]), 16)
