@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -113,6 +114,22 @@ def test_what_leads_to_no_video_is_said(tree: Path, word: Any, sentence: str) ->
     found = find_videos([word, "in/b.mp4"], tree / "out")
     assert sentence in found.missing[word]
     assert places(found) == ["b.mp4"]
+
+
+def test_folders_that_nobody_may_read_are_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = os.scandir
+
+    def refuse(path: Any) -> Any:
+        if Path(path).name in ("sub", "locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    (tree / "locked").mkdir()
+    monkeypatch.setattr(os, "scandir", refuse)
+    found = find_videos(["in", "locked"], tree / "out")
+    assert places(found) == ["a.MOV", "b.mp4", "out/a.mp4"]
+    assert found.unread == [str(tree / "in" / "sub")]
+    assert found.missing == {"locked": "locked cannot be searched: Permission denied; check who may read it."}
 
 
 def test_lists(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,11 +46,13 @@ class Inputs:
         videos: each file once, in the order of the words, those of a folder by name.
         missing: words that name no video, with a sentence that says why.
         sessions: recorded sessions in searched folders, whose videos were left out.
+        unread: folders below searched ones that the system does not let be read.
     """
 
     videos: list[Video] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     sessions: list[Path] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
 
 
 def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
@@ -151,7 +153,14 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Vide
     if path == outputs or outputs in path.parents:
         found.missing[word] = f"{word} is in the output folder; choose another output folder."
         return
-    for folder, folders, files in os.walk(path):
+
+    def refused(error: OSError) -> None:
+        if error.filename == str(path):
+            found.missing[word] = f"{word} cannot be searched: {error.strerror or error}; check who may read it."
+        else:
+            found.unread.append(str(error.filename))
+
+    for folder, folders, files in os.walk(path, onerror=refused):
         here = Path(folder)
         sessions = [here / name for name in folders if is_session(here / name)]
         found.sessions += [session for session in sessions if outputs not in session.parents]

@@ -144,6 +144,10 @@ def _print(report: BatchReport, plan: BatchPlan) -> None:
         count = len(plan.inputs.sessions)
         many = "1 session was" if count == 1 else f"{count} sessions were"
         print(f"{many} left out; session replay tracks their pictures again.")
+    if plan.inputs.unread:
+        first, *others = plan.inputs.unread
+        more = f" and {len(others)} more" if others else ""
+        print(f"{first}{more} could not be searched; check who may read it.")
     for line in report.lines():
         print(line)
     print(f"Written: {report.folder}")
