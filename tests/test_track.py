@@ -421,6 +421,18 @@ def test_pictures_and_live_sources_are_copied_into_a_session(folder: Path, tmp_p
         assert session.frames.time.tolist() == pytest.approx([0, 0.04, 0.08, 0.12])
 
 
+def test_a_folder_that_changes_while_it_is_opened(folder: Path, tmp_path: Path) -> None:
+    """Pictures are named by their places, which are others now."""
+
+    def meanwhile(spec: SourceSpec) -> Any:
+        cv2.imwrite(str(folder / "0.png"), np.zeros((48, 64, 3), np.uint8))
+        return open_source(spec)
+
+    with pytest.raises(SourceError, match="other pictures than a moment ago"):
+        run(folder, "-o", tmp_path / "drawn", source=meanwhile)
+    assert not (tmp_path / "drawn").exists()
+
+
 def test_an_output_that_cannot_be_created_leaves_no_others(
     video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

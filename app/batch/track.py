@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.batch.background_io import BackgroundReader, BackgroundWriter, queue_size
-from app.core.errors import UserError
+from app.core.errors import SourceError, UserError
 from app.core.frame import Frame, FrameResult
 from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
@@ -199,6 +199,8 @@ def track_input(
     with ExitStack() as stack:
         source = (open_source or _application_source)(request.input)
         stack.callback(source.close)
+        if isinstance(source, ImageSource) and request.plan.pictures not in ((), source.paths):
+            raise SourceError(f"{request.input} has other pictures than a moment ago; start again when it is complete.")
         try:
             pipeline = (build_pipeline or _application_pipeline)(request.engine, request.tracking)
         except ModelError as error:
