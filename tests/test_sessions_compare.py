@@ -61,6 +61,7 @@ def test_two_modes_of_one_take(session: Session) -> None:
     assert found.b.flicker == pytest.approx(0.9)
     assert found.a.regions == pytest.approx((0.5,) * len(REGIONS))
     assert (found.a.evaluations, found.b.evaluations) == (2, 5)
+    assert not any(line.startswith(("cold starts", "frames a second")) for line in found.lines())
 
 
 def test_distances_are_means_in_pixels_and_percent(session: Session, tmp_path: Path) -> None:

@@ -85,8 +85,9 @@ class Comparison:
         for place, region in enumerate(REGIONS):
             rows.append((f"  {region.name}", _number(a.regions[place], 3), _number(b.regions[place], 3)))
         rows.append(("evaluations a frame", _number(a.evaluations, 2), _number(b.evaluations, 2)))
-        rows.append(("cold starts of RwR", str(a.resets), str(b.resets)))
-        rows.append(("frames a second", _number(a.fps, 1), _number(b.fps, 1)))
+        if not self.same_session or a.name != b.name:  # they are of a whole take, with all of its modes
+            rows.append(("cold starts of RwR", str(a.resets), str(b.resets)))
+            rows.append(("frames a second", _number(a.fps, 1), _number(b.fps, 1)))
         lines = table(("", a.name, b.name), rows).splitlines()
         if self.identical:
             lines.append(f"The landmarks are the same, bit for bit, in all {self.common} common frames.")
