@@ -110,6 +110,15 @@ def test_options_of_a_replay_reach_its_settings(folder: Path, capsys: pytest.Cap
         run("replay", folder, "--name", "mine")
 
 
+def test_a_replay_runs_the_recorded_model_unless_another_is_named(folder: Path) -> None:
+    facts = folder / "session.json"
+    facts.write_text(facts.read_text(encoding="utf-8").replace("ldeq-s.safetensors", "ldeq-xs.safetensors"), "utf-8")
+    run("replay", folder, "--rwr", "off", "--symmetric", "--name", "recorded-model")
+    run("replay", folder, "--rwr", "off", "--model", "ldeq-s", "--name", "named-model")
+    titles = [open_session(folder).take(name).engine.title for name in ("recorded-model", "named-model")]
+    assert titles == ["ldeq-xs, symmetric", "ldeq-s"]
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [

@@ -15,13 +15,13 @@ import numpy as np
 import platformdirs
 from tqdm import tqdm
 
-from app.cli.engine_options import add_engine_options, engine_settings
+from app.cli.engine_options import add_engine_options, engine_settings, unresolved_settings
 from app.cli.interrupts import interrupts
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.core.files import check_writable, write_json
 from app.core.modes import Baseline, Mode
 from app.core.presets import PRESETS
-from app.core.settings import TrackingSettings
+from app.core.settings import EngineSettings, TrackingSettings
 from app.core.text_table import table
 from app.sessions.compare import compare_takes
 from app.sessions.describe import damaged_files, session_lines
@@ -29,7 +29,7 @@ from app.sessions.export import export_clip
 from app.sessions.form import RECORDED
 from app.sessions.listing import list_sessions
 from app.sessions.plain import to_plain
-from app.sessions.replay import Build, Progress, replay
+from app.sessions.replay import Build, Progress, replay, with_recorded_model
 from app.sessions.session import Session, open_session
 from model.rwr.settings import RwrSettings
 from model.topology import REGIONS
@@ -74,12 +74,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     again.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last frame's solution")
     again.add_argument("--rival", choices=tuple(Baseline), help="also solve a baseline on every frame, to compare with")
     again.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR is set")
-    again.add_argument("--weight", type=float, metavar="W", help="how strongly RwR pulls towards the last frame")
-    again.add_argument("--evaluations", type=int, metavar="N", help="maximum number of evaluations in a warm frame")
+    again.add_argument(
+        "--weight", type=float, metavar="W", help="how strongly RwR pulls towards the last frame (balanced: 4)"
+    )
+    again.add_argument(
+        "--evaluations", type=int, metavar="N", help="maximum number of evaluations in a warm frame (balanced: 2)"
+    )
     again.add_argument("--ghcu", action=argparse.BooleanOptionalAction, help="repair covered landmarks")
     again.add_argument("--max-faces", type=int, metavar="N", help="follow the N largest faces")
     again.add_argument("--name", metavar="NAME", help="name of the take (default: made from the settings)")
-    add_engine_options(again)
+    add_engine_options(again, model=None, otherwise="the recorded one if it is shipped, else ldeq-s")
 
     clip = actions.add_parser("export", help="cut a clip: a video, or a session of its own")
     clip.add_argument("path", type=Path, metavar="PATH", help="a session's folder")
@@ -172,7 +176,7 @@ def _replay(args: argparse.Namespace, build: Build | None, stop: threading.Event
         take = replay(
             session,
             tracking,
-            engine_settings(args),
+            _engine(args, session),
             as_recorded=args.as_recorded,
             name=args.name,
             progress=progress,
@@ -190,6 +194,13 @@ def _replay(args: argparse.Namespace, build: Build | None, stop: threading.Event
         comparison = compare_takes(take, take, mode_a=tracking.mode, mode_b=baseline)
     print("\n".join(comparison.lines()))
     return EXIT_OK
+
+
+def _engine(args: argparse.Namespace, session: Session) -> EngineSettings:
+    if args.model is not None or args.weights is not None:
+        return engine_settings(args)
+    recorded = with_recorded_model(session, unresolved_settings(args))
+    return replace(recorded, symmetric=recorded.symmetric or args.symmetric)
 
 
 def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
