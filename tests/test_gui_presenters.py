@@ -263,6 +263,11 @@ class TestBanners:
         assert ended is not None
         assert ended.text == "Integrated Camera has ended."
 
+    def test_frames_that_could_not_be_written_are_told(self) -> None:
+        banner = Banners().current(running(finished=RecordingSummary(Path("x/a.mp4"), 90, 0, 3.0, damaged=2)), 0.0)
+        assert banner is not None
+        assert banner.text == "Saved a.mp4: 3.0 s; 2 frames could not be written."
+
     def test_a_failed_recording_stays_until_dismissed(self) -> None:
         state = running(finished=RecordingSummary(Path("a.mp4"), 0, 0, 0.0, "The disk is full; free some space."))
         banners = Banners()

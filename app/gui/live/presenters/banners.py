@@ -93,6 +93,9 @@ def _finished(finished: RecordingSummary | None) -> Banner | None:
     if finished.dropped:
         pictures = "1 picture is" if finished.dropped == 1 else f"{finished.dropped} pictures are"
         missing = f"; {pictures} missing in its video"
+    if finished.damaged:
+        frames = "1 frame" if finished.damaged == 1 else f"{finished.damaged} frames"
+        missing += f"; {frames} could not be written"
     text = f"Saved {finished.path.name}: {finished.seconds:.1f} s{missing}."
     return Banner(key, Tone.GOOD, text, (ActionName.OPEN_SESSION, ActionName.SHOW_FOLDER), OFFER_SECONDS)
 
