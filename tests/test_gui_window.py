@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer
 from PySide6.QtGui import QColor, QImage, QPainter
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import Estimate, FaceResult, FrameResult
@@ -471,6 +471,20 @@ def test_every_button_of_the_bar_is_on_a_small_window(
         edges.append((place.left(), place.right()))
     edges.sort()
     assert [(one, other) for one, other in itertools.pairwise(edges) if one[1] >= other[0]] == []
+
+
+@pytest.mark.parametrize("page_of", [lambda w: w.card, lambda w: w.sessions.list, lambda w: w.sessions.viewer])
+def test_every_page_fits_the_smallest_window(
+    page_of: Callable[[MainWindow], QWidget], open_window: Open, qtbot: QtBot
+) -> None:
+    window = open_window()
+    window.resize(*LEAST_SIZE)
+    page = page_of(window)
+    window.pages.setCurrentWidget(page)
+    QApplication.processEvents()
+    needed = page.minimumSizeHint()
+    assert needed.width() <= LEAST_SIZE[0]
+    assert needed.height() <= LEAST_SIZE[1]
 
 
 def test_full_screen_leads_back_to_a_maximised_window(open_window: Open, qtbot: QtBot) -> None:

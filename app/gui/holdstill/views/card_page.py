@@ -27,7 +27,7 @@ class CardView(QWidget):
         self._drawn: QPixmap | None = None
         self._drawn_as: tuple[int, int, float, str] | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(WIDTH // 3, HEIGHT // 3)
+        self.setMinimumSize(WIDTH // 4, HEIGHT // 4)
         self.setAccessibleName("Report card")
 
     def sizeHint(self) -> QSize:
@@ -88,7 +88,7 @@ class CardPage(QWidget):
         self.label.setPlaceholderText("Name this card, for example: Ada, by the window")
         self.label.setMaxLength(LONGEST_LABEL)
         self.label.setAccessibleName("Name of the card")
-        self.label.setMinimumWidth(220)
+        self.label.setMinimumWidth(80)
         self.label.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.label.returnPressed.connect(self._save)
         self.save = PageButton(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
-from PySide6.QtGui import QHideEvent, QKeyEvent, QShowEvent
+from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.presenters.actions import ActionName
@@ -30,6 +30,10 @@ from app.gui.widgets.video import VideoView
 
 REFRESH_MS = 50
 BANNER_WIDTH = 560
+ROOM_FOR_VIEWS = 1000
+"""Width of the page from which the choice of views fits beside the session's name and the buttons."""
+LEAST_PICTURE = 76
+"""Its height where a low window has to show the timeline, too."""
 LEAST_TITLE = 120
 """Pixels of a session's name that are always shown."""
 STOP_SECONDS = 2.0
@@ -64,8 +68,10 @@ class ViewerView(QWidget):
         self.banner = BannerView(self.picture)
         self.compare_view = Segments("How both takes are shown")
         self.folder = PageButton("Show folder", "Show the session's files", self._show_folder)
+        self.picture.setMinimumHeight(LEAST_PICTURE)
         self._title, self._subtitle = label("title"), label("dim")
-        # It may be cut off, so that the buttons beside it never are.
+        # They may be cut off, so that the buttons beside them never are.
+        self._title.setMinimumWidth(1)
         self._subtitle.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._bridge = FrameBridge(lambda: self.viewer.results)
         self._bridge_runs = False
@@ -169,6 +175,13 @@ class ViewerView(QWidget):
         else:
             super().keyPressEvent(event)
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Give the choice of views a row of its own where it does not fit beside the buttons."""
+        row, place = (self._top, 3) if self.width() >= ROOM_FOR_VIEWS else (self._below, 1)
+        if row.indexOf(self.compare_view) < 0:
+            row.insertWidget(place, self.compare_view)
+        super().resizeEvent(event)
+
     def showEvent(self, event: QShowEvent) -> None:
         """Keep up to date while shown."""
         self._timer.start()
@@ -184,18 +197,21 @@ class ViewerView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         back = PageButton("\u2039  Sessions", "Back to the list (Esc)", self.close_session)
         back.setObjectName("quiet")
-        top = QHBoxLayout()
-        top.setContentsMargins(8, 8, 8, 4)
-        top.setSpacing(12)
-        top.addWidget(back)
-        top.addWidget(self._title)
-        top.addWidget(self._subtitle, 1)
-        top.addWidget(self.compare_view)
-        top.addWidget(self.folder)
+        self._top, self._below = QHBoxLayout(), QHBoxLayout()
+        self._top.setContentsMargins(8, 8, 8, 4)
+        self._top.setSpacing(12)
+        self._top.addWidget(back)
+        self._top.addWidget(self._title)
+        self._top.addWidget(self._subtitle, 1)
+        self._top.addWidget(self.folder)
+        self._below.setContentsMargins(8, 0, 8, 0)
+        self._below.addStretch(1)
+        self._below.addWidget(self.compare_view)
         left = QVBoxLayout()
         left.setContentsMargins(0, 0, 0, 8)
         left.setSpacing(4)
-        left.addLayout(top)
+        left.addLayout(self._top)
+        left.addLayout(self._below)
         left.addWidget(self.picture, 1)
         left.addWidget(self.scrub)
         left.addWidget(self.timeline)
