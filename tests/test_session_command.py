@@ -187,11 +187,14 @@ def test_comparisons(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture
     assert "cold starts of RwR" in capsys.readouterr().out
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert (figures["a"]["name"], figures["b"]["name"], figures["common"]) == ("recorded", "cold", 8)
+    assert figures["sessions"] == ["talk", "talk"]
     assert len(figures["regions"]) == len(figures["a"]["regions"])
     assert (figures["b"]["tracking"]["rwr"], figures["b"]["engine"]["weights"]) == (False, "ldeq-s.safetensors")
     other = record(tmp_path / "other", [told(k) for k in range(3)]).folder
     assert run("compare", folder, other, "--modes", "cold", "rwr") == EXIT_OK
-    assert "pixels apart" not in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "pixels apart" not in out
+    assert out.split("---")[0].split() == ["talk", "recorded", "other", "recorded"]
     with pytest.raises(UserError, match="one or two"):
         run("compare", folder, folder, folder)
     with pytest.raises(UserError, match="Cannot write"):

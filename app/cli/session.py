@@ -258,11 +258,18 @@ def _compare(args: argparse.Namespace) -> int:
         names = _two_of(first, args.modes) if first is second else (RECORDED, RECORDED)
     mode_a, mode_b = args.modes or (None, None)
     comparison = compare_takes(first.take(names[0]), second.take(names[1]), mode_a=mode_a, mode_b=mode_b)
-    print("\n".join(comparison.lines()))
+    shown = comparison
+    if first is not second:  # their takes may have the same name
+        a, b = comparison.a, comparison.b
+        shown = replace(
+            shown, a=replace(a, name=f"{first.name} {a.name}"), b=replace(b, name=f"{second.name} {b.name}")
+        )
+    print("\n".join(shown.lines()))
     if args.json is not None:
         regions = [region.name for region in REGIONS]
         unit = "percent of the inter-ocular distance, root mean square"
-        write_json(args.json, {"flicker_unit": unit, "regions": regions, **to_plain(comparison)})
+        facts = {"sessions": [first.name, second.name], "flicker_unit": unit, "regions": regions}
+        write_json(args.json, facts | to_plain(comparison))
     return EXIT_OK
 
 
