@@ -42,6 +42,7 @@ _SCREEN_PART = re.compile(
     re.IGNORECASE,
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+_FILE = re.compile(r"file://(?:localhost)?(?=/)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +247,7 @@ def parse_source(text: str) -> SourceSpec:
     """Read what a person typed. Nothing is opened, and a path need not exist.
 
     The words ``camera``, ``screen`` and ``demo`` may be written in upper case; a file of such a name can be given as
-    ``./demo``.
+    ``./demo``. The address of a local file, as file managers and browsers copy it, is its path.
 
     Raises:
         SourceError: nothing was typed, or a camera or screen that cannot exist.
@@ -260,6 +261,10 @@ def parse_source(text: str) -> SourceSpec:
         return camera
     if _SCREEN.match(text):
         return _parse_screen(text)
+    if (file := _FILE.match(text)) is not None:
+        from urllib.request import url2pathname  # which takes a while to import
+
+        return PathSpec(url2pathname(text[file.end() :]))
     return StreamSpec(text) if _URL.match(text) else PathSpec(text)
 
 
