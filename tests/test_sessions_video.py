@@ -14,7 +14,9 @@ from app.media.video import VideoWriter
 from app.sessions import video as module
 from app.sessions.form import SessionError
 from app.sessions.video import SessionVideo
+from app.sources.video import VideoSource
 from tests.recording_fakes import make_video
+from tests.sources_fakes import read_all, write_video
 
 COUNT = 100
 TIMES = np.cumsum(np.random.default_rng(3).uniform(0.01, 0.06, COUNT))
@@ -116,3 +118,15 @@ def test_what_is_no_video_is_one_sentence(tmp_path: Path, content: bytes | None)
         path.write_bytes(content)
     with pytest.raises(SessionError, match="restore it"):
         SessionVideo(path, TIMES)
+
+
+def test_pictures_of_joined_recordings_are_counted(tmp_path: Path) -> None:
+    """Their times begin again, so that they tell no place."""
+    part, whole = tmp_path / "part.ts", tmp_path / "whole.ts"
+    write_video(part, [shown(number) for number in range(40)], pixels="yuv444p")
+    whole.write_bytes(part.read_bytes() * 2)
+    times = np.array([frame.timestamp for frame in read_all(VideoSource(whole))])
+    order = [50, 3, 79, 0, 40, 39, 61]
+    with SessionVideo(whole, times) as video:
+        assert [number_of(video.read(k)) for k in order] == [k % 40 for k in order]
+        assert [k for k, _ in video.frames()] == list(range(80))

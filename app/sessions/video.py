@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from app.sessions.form import SessionError
+from app.sources.base import CLOCK_BACK
 from app.sources.decode import READ_ERRORS, find_pictures, open_container
 from app.sources.presentation import Presentation
 
@@ -55,6 +56,7 @@ class SessionVideo:
         self._presentation = Presentation(stream)
         self._base = Fraction(stream.time_base or Fraction(1, 90000))
         self._stamps = _stamps(times, self._base)
+        self._counts = self._begins_again()
         self._decoded: Iterator[VideoFrame] = self._decode()
         self._next = 0
         self._cache: OrderedDict[int, Picture] = OrderedDict()
@@ -108,7 +110,7 @@ class SessionVideo:
     def _run(self) -> Iterator[tuple[int, VideoFrame]]:
         """Yield the coming pictures with their numbers."""
         for frame in self._decoded:
-            place = self._next if frame.pts is None else self._number(frame.pts)
+            place = self._next if frame.pts is None or self._counts else self._number(frame.pts)
             if place < 0:
                 continue
             self._next = place + 1
@@ -121,7 +123,19 @@ class SessionVideo:
             place -= 1
         return place if place > 0 or stamp >= self._stamps[0] - 1 else -1
 
+    def _begins_again(self) -> bool:
+        """Whether pictures must be counted: the file's times begin again, as where recordings were joined."""
+        length = self._container.duration
+        if length is None or not len(self._times):
+            return False
+        end = (max(self._container.start_time or 0, 0) + length) / av.time_base
+        return bool(self._times[-1] > end + CLOCK_BACK)
+
     def _seek(self, number: int) -> None:
+        if self._counts:
+            if number < self._next:
+                self._rewind()
+            return
         try:
             self._container.seek(int(self._stamps[number]), stream=self._stream)
         except READ_ERRORS:
