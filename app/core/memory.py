@@ -43,7 +43,7 @@ def share_one_heap() -> bool:
 
 
 def keep_freed_memory() -> None:
-    """Keep what is freed; fetching every tensor's pages anew costs two training workers a fifth of their speed."""
+    """For training: keep what is freed; fetching every tensor's pages anew costs two workers a fifth of their speed."""
     set_limit = _function("mallopt")
     if set_limit is not None:
         set_limit(_MMAP_THRESHOLD, _NO_LIMIT)

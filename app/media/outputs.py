@@ -186,7 +186,7 @@ class Outputs:
             complete: the input was read to its end, so everything in it belongs to the output.
 
         Raises:
-            RecordingError: for the first file whose end could not be written.
+            RecordingError: if the end of a file could not be written; of several files the one closed last.
         """
         with ExitStack() as closing:
             if self.copy is not None:

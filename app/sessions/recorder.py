@@ -53,8 +53,8 @@ class RecordingSummary:
     """What became of a recording.
 
     Attributes:
-        path: the session's folder or the video; it exists only if ``frames`` is not 0.
-        frames: recorded frames; of a video, pictures in it.
+        path: the session's folder; it exists only if ``frames`` is not 0.
+        frames: recorded frames.
         dropped: pictures that came faster than they could be encoded, and results after an error.
         seconds: playing time.
         error: one sentence, None if all went well. What was written before it can be used.
