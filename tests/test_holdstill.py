@@ -225,7 +225,7 @@ def test_the_head_is_followed_through_turns_and_nearing() -> None:
 
 
 def test_a_card_survives_the_disk(tmp_path: Path) -> None:
-    made = make_card(figures(), circumstances(tmp_path), "  Ada,\n by the window ")
+    made = make_card(figures(), circumstances(tmp_path)).labelled("  Ada,\n by the window ")
     assert made.label == "Ada, by the window"
     assert made.engine.sha256 == sha256(b"weights").hexdigest()
     path = card_path(tmp_path / "cards", made)

@@ -25,7 +25,7 @@ from app.sharing.channel import Channel, ChannelKind, ChannelStatus
 from app.sharing.settings import Address, CameraPicture, SharingError, SharingSettings
 from app.sharing.sharing import Sharing
 from app.sharing.udp import UdpOutlet
-from app.sharing.virtual_camera import VirtualCameraOutlet, fitted, open_virtual_camera
+from app.sharing.virtual_camera import VirtualCameraOutlet, open_virtual_camera
 from tests.gui_fakes import frame_result
 from tests.signals_fakes import face
 from tests.test_sharing import result_of
@@ -347,15 +347,6 @@ def test_the_virtual_camera_keeps_its_size() -> None:
     assert (camera.width, camera.height) == (320, 180)
     assert [frame.shape for frame in camera.frames] == [(180, 320, 3)] * 2
     assert not camera.frames[1][:, :70].any()  # black beside a square picture
-
-
-def test_pictures_are_fitted_without_bending_them() -> None:
-    image = np.full((50, 100, 3), 200, np.uint8)
-    whole = fitted(image, 300, 300)
-    assert whole.shape == (300, 300, 3)
-    assert (whole[75:225] == 200).all()
-    assert not whole[:75].any()
-    assert not whole[225:].any()
 
 
 def test_a_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -272,16 +272,15 @@ class Circumstances:
     tracking: TrackingSettings
 
 
-def make_card(figures: Figures, circumstances: Circumstances, label: str = "", now: datetime | None = None) -> Card:
+def make_card(figures: Figures, circumstances: Circumstances) -> Card:
     """Return the card of a test that has just ended; reads the weights' file for its checksum.
 
     Raises:
         UserError: if the weights' file is gone.
     """
-    moment = (now or datetime.now()).astimezone().replace(microsecond=0)
     return Card(
-        created=moment.isoformat(),
-        label=" ".join(label.split()),
+        created=datetime.now().astimezone().replace(microsecond=0).isoformat(),
+        label="",
         camera=circumstances.camera,
         engine=EngineFacts(circumstances.engine, circumstances.weights.name, _checksum(circumstances.weights)),
         settings=to_plain(circumstances.tracking),

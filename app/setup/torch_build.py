@@ -46,7 +46,7 @@ def index_offers(page: str, version: str, python: tuple[int, int]) -> bool:
     return re.search(wheel, page) is not None
 
 
-def fetch_index(seconds: float = PROBE_SECONDS) -> str | None:
+def fetch_index() -> str | None:
     """Return the page of PyTorch's CPU index, or None if it does not answer in time."""
     pages: list[str] = []
 
@@ -57,7 +57,7 @@ def fetch_index(seconds: float = PROBE_SECONDS) -> str | None:
 
         try:
             context = ssl.create_default_context(cafile=os.environ.get("PIP_CERT") or None)
-            with urllib.request.urlopen(f"{CPU_INDEX}/torch/", timeout=seconds, context=context) as answer:
+            with urllib.request.urlopen(f"{CPU_INDEX}/torch/", timeout=PROBE_SECONDS, context=context) as answer:
                 pages.append(answer.read().decode("utf-8", "replace"))
         except (OSError, ValueError):
             return
@@ -65,7 +65,7 @@ def fetch_index(seconds: float = PROBE_SECONDS) -> str | None:
     # A thread, because DNS look-ups have no timeout.
     thread = threading.Thread(target=fetch, daemon=True)
     thread.start()
-    thread.join(seconds)
+    thread.join(PROBE_SECONDS)
     return pages[0] if pages else None
 
 

@@ -25,15 +25,15 @@ def cold_state(engine: Engine, u: State) -> tuple[State, SolveReport]:
     return z, report
 
 
-def cold_solve(engine: Engine, u: State, crop: Crop, reason: str = ColdReason.RWR_OFF) -> Solution:
+def cold_solve(engine: Engine, u: State, crop: Crop) -> Solution:
     """Solve one face (u of batch 1) without memory."""
-    return cold_solutions(engine, u, [crop], reason)[0]
+    return cold_solutions(engine, u, [crop])[0]
 
 
-def cold_solutions(engine: Engine, u: State, crops: Sequence[Crop], reason: str = ColdReason.RWR_OFF) -> list[Solution]:
+def cold_solutions(engine: Engine, u: State, crops: Sequence[Crop]) -> list[Solution]:
     """Solve the faces of one frame, one batch u (n, C, h, h), without memory."""
     z, report = cold_state(engine, u)
     return [
-        solution_of(decoded, crop, replace(own, reason=reason))
+        solution_of(decoded, crop, replace(own, reason=ColdReason.RWR_OFF))
         for decoded, crop, own in zip(decode_each(engine, z), crops, sample_reports(report, len(crops)), strict=True)
     ]

@@ -11,8 +11,6 @@ from numpy.typing import NDArray
 from model.signals.face import FaceSignals
 from model.signals.head import FACE_MODEL, FOCAL_LENGTH, rotation
 
-Array = NDArray[np.float64]
-
 EYE_CORNERS_MM = float(FACE_MODEL[3, 0] - FACE_MODEL[0, 0])
 
 DEPTHS: dict[int, float] = {

@@ -42,14 +42,14 @@ LIGHT = 0.05
 """Share by which brightness changes."""
 
 
-def moved_pictures(root: Path, count: int = CLIPS) -> list[KnownClip]:
+def moved_pictures(root: Path) -> list[KnownClip]:
     """Return clips of pictures spread evenly over a folder of 300W pictures and labels.
 
     Raises:
         UserError: for a folder or pictures that cannot be used.
     """
     faces = find_faces(root)
-    chosen = [faces[i] for i in np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))]
+    chosen = [faces[i] for i in np.unique(np.linspace(0, len(faces) - 1, min(CLIPS, len(faces))).round().astype(int))]
     clips = []
     for number, face in enumerate(chosen):
         image = read_picture(face.picture)
