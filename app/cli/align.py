@@ -70,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
     model = model.to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     faces = open_faces(args, device, POINTS)
     with tqdm(total=len(faces), unit="face", disable=None, file=sys.stderr) as bar:
-        found, table = search_labels(model, faces, settings, report=lambda done: bar.update(done - bar.n))
-    print(movement_table(table))
+        found, moved = search_labels(model, faces, settings, report=lambda done: bar.update(done - bar.n))
+    print(movement_table(moved))
     if args.limit_faces is not None:
         print("Nothing written: --limit-faces looks at a part of the faces only")
         return EXIT_OK
