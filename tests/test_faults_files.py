@@ -285,6 +285,7 @@ def test_an_encoder_that_fails_costs_pictures_and_no_landmarks_that_wait(
         return BrokenEncoder(real(self, rate, threads), 20, ERRORS[kind](), offered)
 
     monkeypatch.setattr(VideoWriter, "_open_stream", broken)
+    monkeypatch.setattr("app.sessions.recorder.PICTURE_SECONDS", 60.0)  # none is refused on a busy computer
     recorder = SessionRecorder(tmp_path / "session", plan(size=(160, 120)))
     for index in range(30):
         recorder.offer(result(index, image=scene(index)))
