@@ -38,14 +38,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="SOURCE",
         help="camera (the first one), camera:1, camera:NAME, a video, picture or folder, a stream URL, or demo",
     )
+    switch = argparse.BooleanOptionalAction
     parser.add_argument(
         "--loop",
-        action=argparse.BooleanOptionalAction,
+        action=switch,
         default=True,
         help="play files in a loop, at their own speed (default); --no-loop shows every frame once, as fast as it is "
         "solved, without playback controls",
     )
-    switch = argparse.BooleanOptionalAction
     parser.add_argument(
         "--rwr", choices=("on", "off"), help="start each frame's solve at the last frame's solution (at first: on)"
     )
@@ -67,11 +67,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--theme", choices=[theme.value for theme in Theme], help="colours of the window (at first: system)"
     )
     parser.add_argument("--privacy", action=switch, help="blur the picture and record landmarks only")
-    parser.add_argument(
-        "--mirror",
-        action=argparse.BooleanOptionalAction,
-        help="flip the picture left to right (at first: cameras only)",
-    )
+    parser.add_argument("--mirror", action=switch, help="flip the picture left to right (at first: cameras only)")
     parser.add_argument(
         "--record-dir", type=Path, metavar="DIR", help="where recordings, report cards and snapshots go"
     )
