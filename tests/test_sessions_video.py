@@ -120,11 +120,15 @@ def test_what_is_no_video_is_one_sentence(tmp_path: Path, content: bytes | None)
         SessionVideo(path, TIMES)
 
 
-def test_pictures_of_joined_recordings_are_counted(tmp_path: Path) -> None:
-    """Their times begin again, so that they tell no place."""
-    part, whole = tmp_path / "part.ts", tmp_path / "whole.ts"
-    write_video(part, [shown(number) for number in range(40)], pixels="yuv444p")
-    whole.write_bytes(part.read_bytes() * 2)
+@pytest.mark.parametrize("second", [0, 30_000])
+def test_pictures_of_joined_recordings_are_counted(tmp_path: Path, second: int) -> None:
+    """Their times begin again or leap, so that they tell no place."""
+    whole, pictures = tmp_path / "whole.ts", [shown(number) for number in range(40)]
+    parts = [
+        write_video(tmp_path / f"{start}.ts", pictures, times=range(start, start + 40), pixels="yuv444p")
+        for start in (0, second)
+    ]
+    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
     times = np.array([frame.timestamp for frame in read_all(VideoSource(whole))])
     order = [50, 3, 79, 0, 40, 39, 61]
     with SessionVideo(whole, times) as video:

@@ -262,3 +262,12 @@ def test_the_second_of_two_joined_recordings_keeps_its_own_pace(tmp_path: Path) 
     assert len(times) == 120
     assert steps[:59] == pytest.approx(1 / 30, abs=1e-3)
     assert steps[60:] == pytest.approx(1 / 10, abs=1e-3)
+
+
+def test_a_gap_is_a_gap_where_the_format_allows_no_leaps(tmp_path: Path) -> None:
+    times = [0, 1, 2, 3000, 3001]
+    for name, last in (("a.mkv", 3001 / 30), ("a.ts", 4 / 30)):
+        source = VideoSource(write_video(tmp_path / name, [numbered(i) for i in range(5)], times=times))
+        frames = read_all(source)
+        assert frames[-1].timestamp - frames[0].timestamp == pytest.approx(last, abs=2e-3)
+        assert not source.note

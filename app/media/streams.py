@@ -12,8 +12,8 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
-from app.sources.base import CLOCK_BACK
-from app.sources.decode import READ_ERRORS, find_pictures, open_container
+from app.sources.base import CLOCK_AHEAD, CLOCK_BACK
+from app.sources.decode import READ_ERRORS, find_pictures, may_leap, open_container
 
 _Item = tuple[int, av.Packet, float]
 _STILLS = Disposition.attached_pic | Disposition.timed_thumbnails
@@ -136,6 +136,7 @@ class StreamCopy:
 
     def _demux(self) -> Iterator[_Item]:
         """Yield (input stream, packet, seconds) with the output's zero."""
+        leaps, moved = may_leap(self._input), Fraction(0)
         clocks: defaultdict[int, _Clock] = defaultdict(_Clock)
         try:
             packets = self._input.demux([self._input.streams[index] for index in self._streams])
@@ -143,11 +144,14 @@ class StreamCopy:
                 if packet.dts is None or packet.time_base is None:
                     continue
                 base, index = packet.time_base, packet.stream_index
-                shift = round(self._start / base)
+                sparse = packet.stream.type == "subtitle"
+                shift = round((self._start - (moved if sparse else 0)) / base)
                 packet.dts -= shift
                 if packet.pts is not None:
                     packet.pts -= shift
-                clocks[index].put_in_order(packet)
+                clocks[index].put_in_order(packet, leaps=leaps and not sparse)
+                if not sparse:
+                    moved = clocks[index].shift * base
                 shown = packet.dts if packet.pts is None else packet.pts
                 if float(shown * base) < self._earliest:
                     continue
@@ -169,23 +173,32 @@ class StreamCopy:
 
 
 class _Clock:
-    """Keeps the decoding times of one stream in order: where recordings were joined, they begin again."""
+    """Keeps the decoding times of one stream in order: where recordings were joined, they begin again or leap.
+
+    Attributes:
+        shift: by how much its packets are moved now, in units of its clock.
+    """
 
     def __init__(self) -> None:
-        self._shift = 0
+        self.shift = 0
         self._last: int | None = None
 
-    def put_in_order(self, packet: av.Packet) -> None:
-        """Move a packet that would be decoded before the last one, and where times begin again all that follow."""
+    def put_in_order(self, packet: av.Packet, *, leaps: bool) -> None:
+        """Move a packet that would be decoded before the last one, and where its clock was set anew all that follow.
+
+        Args:
+            packet: the next one, with a decoding time.
+            leaps: a time far ahead was set anew, too, and is no gap.
+        """
         assert packet.dts is not None
         assert packet.time_base is not None
-        dts = packet.dts + self._shift
-        if self._last is not None and dts <= self._last:
-            later = self._last + 1
-            if (later - dts) * packet.time_base > CLOCK_BACK:
-                later = self._last + (packet.duration or 1)
-                self._shift += later - dts
-            dts = later
+        dts = packet.dts + self.shift
+        if self._last is not None:
+            step = (dts - self._last) * packet.time_base
+            if step < -CLOCK_BACK or (leaps and step > CLOCK_AHEAD):
+                dts = self._last + (packet.duration or 1)
+                self.shift = dts - packet.dts
+            dts = max(dts, self._last + 1)
         if packet.pts is not None:
             packet.pts = max(packet.pts + dts - packet.dts, dts)
         packet.dts = self._last = dts

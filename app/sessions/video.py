@@ -14,8 +14,8 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from app.sessions.form import SessionError
-from app.sources.base import CLOCK_BACK
-from app.sources.decode import READ_ERRORS, find_pictures, open_container
+from app.sources.base import CLOCK_AHEAD, CLOCK_BACK
+from app.sources.decode import READ_ERRORS, find_pictures, may_leap, open_container
 from app.sources.presentation import Presentation
 
 CACHE_BYTES = 96 << 20
@@ -124,12 +124,13 @@ class SessionVideo:
         return place if place > 0 or stamp >= self._stamps[0] - 1 else -1
 
     def _begins_again(self) -> bool:
-        """Whether pictures must be counted: the file's times begin again, as where recordings were joined."""
+        """Whether pictures must be counted: the file's times begin again or leap, as where recordings were joined."""
         length = self._container.duration
         if length is None or not len(self._times):
             return False
         end = (max(self._container.start_time or 0, 0) + length) / av.time_base
-        return bool(self._times[-1] > end + CLOCK_BACK)
+        last = float(self._times[-1])
+        return last > end + CLOCK_BACK or (may_leap(self._container) and last < end - CLOCK_AHEAD)
 
     def _seek(self, number: int) -> None:
         if self._counts:

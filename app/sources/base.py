@@ -15,6 +15,9 @@ FALLBACK_RATE = Fraction(30)
 """Frames per second of a source that does not tell."""
 CLOCK_BACK = 1
 """Seconds by which the times of a stream or file may step back before its clock counts as one that began again."""
+CLOCK_AHEAD = 10
+"""Seconds by which they may leap ahead, likewise: of a live stream beyond the time that has passed, since buffers send
+much at once; of a file only where its format allows that."""
 
 
 class Adaptation(StrEnum):

@@ -20,6 +20,8 @@ READ_ERRORS = (av.error.FFmpegError, OSError)
 _HEAD = 64
 _NO_TIME_STAMPS = 0x80
 """FFmpeg's AVFMT_NOTIMESTAMPS."""
+_LEAPS = 0x200
+"""FFmpeg's AVFMT_TS_DISCONT."""
 _LISTS = frozenset({"hls", "dash", "concat"})
 """FFmpeg's names of formats that name other files, to which a live stream keeps adding."""
 _MEDIA, _TYPE, _INDEX, _FREE = b"mdat", b"ftyp", b"moov", b"free"
@@ -68,6 +70,11 @@ def lacks_time_stamps(container: InputContainer) -> bool:
     """Whether the format stores no times, as MJPEG over HTTP and raw H.264; FFmpeg then counts at 25 per second."""
     name = container.format.name
     return bool(container.format.flags & _NO_TIME_STAMPS) or name == "image2pipe" or name.endswith("_pipe")
+
+
+def may_leap(container: InputContainer) -> bool:
+    """Whether the format allows that times leap, as MPEG-TS does where broadcasts follow each other."""
+    return bool(container.format.flags & _LEAPS)
 
 
 def has_end(container: InputContainer) -> bool:

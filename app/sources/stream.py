@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
+from app.sources.base import CLOCK_AHEAD, CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
 from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, has_end, lacks_time_stamps, open_container
 from app.sources.presentation import Presentation
 from app.sources.release import ReleaseGuard
@@ -26,9 +26,6 @@ from app.sources.spec import StreamSpec
 
 _MOST_WAIT = 8.0
 _LEAST_STEP = 1e-3
-_CLOCK_AHEAD = 10.0
-"""Seconds by which a live stream's clock may step further than time has passed before it counts as one that leapt;
-buffers send much at once."""
 
 
 class StreamState(StrEnum):
@@ -258,7 +255,7 @@ class StreamSource:
 
     def _jumped(self, when: float, now: float) -> bool:
         """Whether the stream's clock was set anew, as when its encoder was started again or another part begins."""
-        ahead = not self._finite and when - self._last > now - self._seen + _CLOCK_AHEAD
+        ahead = not self._finite and when - self._last > now - self._seen + CLOCK_AHEAD
         return self._index > 0 and (when < self._last - CLOCK_BACK or ahead)
 
     @property

@@ -14,12 +14,13 @@ from av.video.frame import VideoFrame
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
+from app.sources.base import CLOCK_AHEAD, CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
 from app.sources.decode import (
     READ_ERRORS,
     find_pictures,
     frame_rate,
     lacks_time_stamps,
+    may_leap,
     measure_extent,
     open_container,
 )
@@ -100,6 +101,7 @@ class VideoSource:
         self._index = 0
         self._last: Fraction | None = None
         self._shift = Fraction(0)
+        self._leaps = may_leap(self._container)
         self._end: Fraction | None = None
         try:
             first = self._next()
@@ -271,19 +273,24 @@ class VideoSource:
     def _time_of(self, frame: VideoFrame) -> Fraction:
         """Return the frame's time in seconds; if it is missing or not after the last one, one frame period later.
 
-        Where recordings were joined, and the times begin again, those that follow are moved as much.
+        Where recordings were joined, and the times begin again or leap, those that follow are moved as much.
         """
         base = Fraction(frame.time_base or self.time_base)
         period = 1 / (self.rate or FALLBACK_RATE)
+        last = self._last
         when = None if frame.pts is None else frame.pts * base + self._shift
-        if when is None or (self._last is not None and when <= self._last):
-            later = Fraction(0) if self._last is None else self._last + period
-            if when is not None and when < later - CLOCK_BACK:
-                self._shift += later - when
-            when = later
+        if when is not None and last is not None and self._set_anew(when - last, period):
+            self._shift += last + period - when
+            when = last + period
+        if when is None or (last is not None and when <= last):
+            when = Fraction(0) if last is None else last + period
         self._last = when
         self._end = when + (frame.duration * base if frame.duration else period)
         return when
+
+    def _set_anew(self, step: Fraction, period: Fraction) -> bool:
+        """Whether the file's clock begins again or leaps between two frames."""
+        return step < -CLOCK_BACK or (self._leaps and step > CLOCK_AHEAD + period)
 
     def _end_by_index(self) -> Fraction | None:
         """Return when the video track ends according to the file, in seconds; None if the file does not tell."""
@@ -319,6 +326,8 @@ class VideoSource:
     def _judge_end(self) -> None:
         """Determine whether the file ended before the duration it declares."""
         if self._declared_end is None or self._end is None or (self._declared and self._index >= self._declared):
+            return
+        if self._shift:  # of joined recordings, the end of one of them is declared
             return
         tolerance = max(2 / (self.rate or FALLBACK_RATE), Fraction(1, 10))
         self.truncated |= self._end < self._declared_end - tolerance
