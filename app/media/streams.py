@@ -12,7 +12,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.stream import Disposition, Stream
 
-from app.sources.base import CLOCK_AHEAD, CLOCK_BACK
+from app.sources.base import CLOCK_BACK, LEAP
 from app.sources.decode import READ_ERRORS, find_pictures, may_leap, open_container
 
 _Item = tuple[int, av.Packet, float]
@@ -195,7 +195,7 @@ class _Clock:
         dts = packet.dts + self.shift
         if self._last is not None:
             step = (dts - self._last) * packet.time_base
-            if step < -CLOCK_BACK or (leaps and step > CLOCK_AHEAD):
+            if step < -CLOCK_BACK or (leaps and step > LEAP):
                 dts = self._last + (packet.duration or 1)
                 self.shift = dts - packet.dts
             dts = max(dts, self._last + 1)

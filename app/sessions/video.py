@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from app.sessions.form import SessionError
-from app.sources.base import CLOCK_AHEAD, CLOCK_BACK
+from app.sources.base import CLOCK_BACK, LEAP
 from app.sources.decode import READ_ERRORS, find_pictures, may_leap, open_container
 from app.sources.presentation import Presentation
 
@@ -130,7 +130,7 @@ class SessionVideo:
             return False
         end = (max(self._container.start_time or 0, 0) + length) / av.time_base
         last = float(self._times[-1])
-        return last > end + CLOCK_BACK or (may_leap(self._container) and last < end - CLOCK_AHEAD)
+        return last > end + CLOCK_BACK or (may_leap(self._container) and last < end - LEAP)
 
     def _seek(self, number: int) -> None:
         if self._counts:

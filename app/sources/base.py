@@ -16,8 +16,10 @@ FALLBACK_RATE = Fraction(30)
 CLOCK_BACK = 1
 """Seconds by which the times of a stream or file may step back before its clock counts as one that began again."""
 CLOCK_AHEAD = 10
-"""Seconds by which they may leap ahead, likewise: of a live stream beyond the time that has passed, since buffers send
-much at once; of a file only where its format allows that."""
+"""Seconds by which those of a live stream may leap beyond the time that has passed, likewise; buffers send much at
+once."""
+LEAP = 60
+"""Seconds by which those of a file may leap, likewise, where its format allows that; less is taken for a gap."""
 
 
 class Adaptation(StrEnum):

@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.sources.base import CLOCK_AHEAD, CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
+from app.sources.base import CLOCK_BACK, FALLBACK_RATE, LEAP, SourceInfo, adaptation_remark
 from app.sources.decode import (
     READ_ERRORS,
     find_pictures,
@@ -290,7 +290,7 @@ class VideoSource:
 
     def _set_anew(self, step: Fraction, period: Fraction) -> bool:
         """Whether the file's clock begins again or leaps between two frames."""
-        return step < -CLOCK_BACK or (self._leaps and step > CLOCK_AHEAD + period)
+        return step < -CLOCK_BACK or (self._leaps and step > LEAP + period)
 
     def _end_by_index(self) -> Fraction | None:
         """Return when the video track ends according to the file, in seconds; None if the file does not tell."""
