@@ -26,8 +26,10 @@ from app.sessions.writer import SessionWriter, open_tracked_session
 from app.sources.animation import AnimationSource
 from app.sources.base import Source, SourceInfo
 from app.sources.images import ImageSource, list_pictures
+from app.sources.open import open_source
 from app.sources.spec import PathSpec, SourceKind, SourceSpec, public_text
 from app.sources.video import VideoSource
+from app.tracking.pipeline import build_pipeline
 from model.errors import ModelError
 
 EVERY_FACE = 64
@@ -179,8 +181,8 @@ def track_input(
     *,
     stopped: Callable[[], bool],
     progress: Progress,
-    open_source: OpenSource | None = None,
-    build_pipeline: BuildPipeline | None = None,
+    open_source: OpenSource = open_source,
+    build_pipeline: BuildPipeline = build_pipeline,
 ) -> Tracked:
     """Track an input and write the outputs that were requested.
 
@@ -188,8 +190,8 @@ def track_input(
         request: its plan has been checked.
         stopped: called before every frame; True ends the run, with every output finished.
         progress: called before the first frame, after each and at the end.
-        open_source: opens the input; :func:`app.sources.open.open_source` if not given.
-        build_pipeline: builds what finds landmarks; :func:`app.tracking.pipeline.build_pipeline` if not given.
+        open_source: opens the input.
+        build_pipeline: builds what finds landmarks.
 
     Raises:
         UnusableModel: the model cannot be opened.
@@ -197,12 +199,12 @@ def track_input(
             something has been written by then.
     """
     with ExitStack() as stack:
-        source = (open_source or _application_source)(request.input)
+        source = open_source(request.input)
         stack.callback(source.close)
         if isinstance(source, ImageSource) and request.plan.pictures not in ((), source.paths):
             raise SourceError(f"{request.input} has other pictures than a moment ago; start again when it is complete.")
         try:
-            pipeline = (build_pipeline or _application_pipeline)(request.engine, request.tracking)
+            pipeline = build_pipeline(request.engine, request.tracking)
         except ModelError as error:
             raise UnusableModel(f"The model cannot be used: {error}.") from error
         stack.callback(pipeline.close)
@@ -342,18 +344,6 @@ def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[st
         if outputs.copy.damaged:
             remarks.append(f"Audio or other tracks of {request.input} are damaged; what could be read was copied.")
     return remarks
-
-
-def _application_source(spec: SourceSpec) -> Source:
-    from app.sources.open import open_source
-
-    return open_source(spec)
-
-
-def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Processor:
-    from app.tracking.pipeline import build_pipeline
-
-    return build_pipeline(engine, tracking)
 
 
 def _count(number: int, thing: str) -> str:

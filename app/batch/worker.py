@@ -19,6 +19,7 @@ from app.core.files import failure
 from app.media.outputs import OutputPlan
 from app.sessions.metadata import read_metadata
 from app.sources.spec import PathSpec
+from app.tracking.pipeline import build_pipeline
 from model.weights import sha256
 
 PROGRESS_SECONDS = 0.25
@@ -26,7 +27,7 @@ PROGRESS_SECONDS = 0.25
 
 
 def track_job(
-    job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None = None
+    job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline = build_pipeline
 ) -> Outcome:
     """Track a job's video into its unfinished outputs, as ``track`` would.
 
@@ -44,7 +45,7 @@ def track_job(
     return replace(outcome, remarks=(*outcome.remarks, *dict.fromkeys(warnings)))
 
 
-def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None) -> Outcome:
+def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline) -> Outcome:
     try:
         return _track(job, stopped, progress, build_pipeline)
     except UserError as error:
@@ -58,7 +59,7 @@ def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: 
         return Outcome(JobState.FAILED, sentence, details=traceback.format_exc())
 
 
-def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline | None) -> Outcome:
+def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline) -> Outcome:
     refuse_session(PathSpec(str(job.video)))
     source = SourceIdentity.of(job.video)
     request = _request(job)

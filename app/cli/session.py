@@ -31,6 +31,7 @@ from app.sessions.listing import list_sessions
 from app.sessions.plain import to_plain
 from app.sessions.replay import Build, Progress, replay, with_recorded_model
 from app.sessions.session import Session, open_session
+from app.tracking.pipeline import build_pipeline
 from model.rwr.settings import RwrSettings
 from model.topology import REGIONS
 
@@ -115,12 +116,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     return parser
 
 
-def run(args: argparse.Namespace, *, build: Build | None = None, stop: threading.Event | None = None) -> int:
+def run(args: argparse.Namespace, *, build: Build = build_pipeline, stop: threading.Event | None = None) -> int:
     """Do what ``args.action`` says.
 
     Args:
         args: from :func:`add_parser`.
-        build: makes the pipeline of a replay; the application's own if not given.
+        build: makes the pipeline of a replay.
         stop: ends the run as Ctrl-C does once it is set.
 
     Returns:
@@ -169,7 +170,7 @@ def _info(paths: list[Path], verify: bool) -> int:
     return code
 
 
-def _replay(args: argparse.Namespace, build: Build | None, stop: threading.Event) -> int:
+def _replay(args: argparse.Namespace, build: Build, stop: threading.Event) -> int:
     session = open_session(args.path)
     tracking = _settings(args, session)
     with _bar() as progress:

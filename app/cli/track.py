@@ -25,7 +25,9 @@ from app.core.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.media.outputs import OutputPlan
 from app.media.video import VIDEO_SUFFIXES
 from app.sessions.plan import VideoCopy
+from app.sources.open import open_source
 from app.sources.spec import PathSpec, SourceKind, SourceSpec, parse_source
+from app.tracking.pipeline import build_pipeline
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -65,16 +67,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(
     args: argparse.Namespace,
     *,
-    open_source: OpenSource | None = None,
-    build_pipeline: BuildPipeline | None = None,
+    open_source: OpenSource = open_source,
+    build_pipeline: BuildPipeline = build_pipeline,
     stop: threading.Event | None = None,
 ) -> int:
     """Track ``args.input`` and write what was asked for.
 
     Args:
         args: from :func:`add_parser`.
-        open_source: opens the input; the application's own if not given.
-        build_pipeline: makes what finds landmarks; the application's own if not given.
+        open_source: opens the input.
+        build_pipeline: makes what finds landmarks.
         stop: ends the run as Ctrl-C does once it is set.
 
     Returns:

@@ -24,6 +24,7 @@ from app.sessions.session import ReplayFacts, Session
 from app.sessions.take import Take
 from app.sessions.take_writer import TakeWriter
 from app.sessions.writer import TABLES
+from app.tracking.pipeline import build_pipeline
 from model.errors import ModelError
 from model.files import is_there
 from model.weights import sha256
@@ -64,7 +65,7 @@ def replay(
     name: str | None = None,
     progress: Progress | None = None,
     stop: threading.Event | None = None,
-    build: Build | None = None,
+    build: Build = build_pipeline,
 ) -> Take | None:
     """Track a session's pictures again and store the result as a take of the session.
 
@@ -81,7 +82,7 @@ def replay(
         name: of the take; None to derive one from the settings.
         progress: called after each frame, on this thread.
         stop: ends the replay early, and nothing is kept.
-        build: makes the pipeline; None for the application's own.
+        build: makes the pipeline.
 
     Returns:
         The take, or None if it was stopped.
@@ -101,7 +102,7 @@ def replay(
     if as_recorded:
         engine = with_recorded_model(session, engine)
     try:
-        tracker = (build or _application_pipeline)(engine, first)
+        tracker = build(engine, first)
     except ModelError as error:
         raise SessionError(f"The model cannot be used: {error}.") from error
     started = clock.perf_counter()
@@ -234,9 +235,3 @@ def _check_reference(session: Session) -> None:
         return
     if sha256(path) != video.sha256:
         raise SessionError(f"{path} is not the file that was tracked any more; put that one back to replay it.")
-
-
-def _application_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Tracker:
-    from app.tracking.pipeline import build_pipeline
-
-    return build_pipeline(engine, tracking)
