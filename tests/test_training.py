@@ -144,6 +144,20 @@ def test_faces_are_read_in_the_labels_order(faces: Faces) -> None:
     assert faces.draw_weights({"wflw": 3.0}).tolist() == [1.0, 3.0] * 6
 
 
+@pytest.mark.parametrize(
+    ("nose", "times"), [(0.0, 1.0), (0.45, 1.0), (-0.7, 2.5), (0.7, 2.5), (0.95, 4.0), (-2.0, 4.0)]
+)
+def test_faces_in_profile_are_drawn_more_often(faces: Faces, nose: float, times: float) -> None:
+    """``nose``: where its tip lies between the middle and the ends of a contour that is turned by 30 degrees."""
+    axis = torch.tensor([np.cos(np.pi / 6), np.sin(np.pi / 6)], dtype=torch.float32) * 80
+    points = faces.landmarks.clone()
+    left, right, tip = 0, 32, 54
+    points[:, left], points[:, right], points[:, tip] = -axis, axis, nose * axis + axis.flip(0) * torch.tensor([-1, 1])
+    turned = dataclasses.replace(faces, landmarks=points)
+    assert turned.draw_weights({"wflw": 3.0}, turned=4.0).tolist() == pytest.approx([times, 3 * times] * 6)
+    assert turned.draw_weights({"wflw": 3.0}).tolist() == [1.0, 3.0] * 6
+
+
 def test_a_limit_takes_faces_from_all_over(folder: Path) -> None:
     some = load_faces(folder, torch.device("cpu"), 3)
     assert len(some) == 3

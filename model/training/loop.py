@@ -100,7 +100,7 @@ def train(
     weights_path = out / f"{recipe.model.name}.safetensors"
     (out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2))
     search = LabelSearch(faces, recipe.alignments, out, resume)
-    draws = {id(stage): faces.draw_weights(stage.draw) for stage in recipe.stages}
+    draws = {id(stage): faces.draw_weights(stage.draw, stage.turned) for stage in recipe.stages}
     budget = recipe.minutes * 60
     if run.seconds >= budget and not _is_saved(
         weights_path, run
