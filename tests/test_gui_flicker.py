@@ -161,6 +161,14 @@ class TestPair:
         history.add(compared(0.1, 1.0, 4.0, ghcu=True))
         assert history.view(0.1).modes[Mode.COLD].recent == pytest.approx(4.0)
 
+    def test_modes_that_begin_to_be_compared_are_judged_on_the_same_frames(self) -> None:
+        history = FlickerHistory()
+        history.add(frame_result(captured=0.0, tracking=TrackingSettings(), flicker={Mode.RWR: 9.0}))
+        history.add(compared(0.1, 1.0, 4.0))
+        assert history.view(0.1).change == pytest.approx(-0.75)
+        history.add(compared(0.2, 1.0, 2.0, rwr=False))
+        assert history.view(0.2).change == pytest.approx(math.sqrt(0.1) - 1), "the same two modes go on"
+
     def test_only_the_chosen_face_is_shown(self) -> None:
         choice = FaceChoice()
         history = FlickerHistory(choice)

@@ -168,12 +168,16 @@ class FlickerHistory:
         self._face = self._settings = None
 
     def _see_settings(self, settings: TrackingSettings) -> None:
-        """Drop averages that new settings would mix with the old; the traces keep showing what was."""
+        """Drop averages that new settings would mix with the old; the traces keep showing what was.
+
+        Modes that begin to be compared begin together, so that they are judged on the same frames.
+        """
         before, self._settings = self._settings, settings
         if before is None or before == settings:
             return
+        all_anew = before.ghcu != settings.ghcu or (settings.compare and set(before.modes) != set(settings.modes))
         for mode, history in self._modes.items():
-            if before.ghcu != settings.ghcu or (mode == Mode.RWR and before.recurrence != settings.recurrence):
+            if all_anew or (mode == Mode.RWR and before.recurrence != settings.recurrence):
                 history.clear()
 
 
