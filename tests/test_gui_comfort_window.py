@@ -22,7 +22,7 @@ from app.gui.live.presenters import first_look as look
 from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
-from app.gui.live.presenters.share import ShareField
+from app.gui.live.presenters.share import ShareField, ShareForm
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.live.views.share import ShareSheet
 from app.gui.main_window import MainWindow
@@ -248,6 +248,14 @@ def test_any_key_or_click_ends_the_first_look_and_does_what_it_means(
     assert not window.presenter.first_look.active
     assert window.view.hud.caption is None
     assert window.presenter.session.state.tracking.rwr
+    assert window.page.tour.isVisible()
+
+
+def test_who_receives_landmarks_is_not_shown_flicker(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "window.json")
+    memory.update(source="demo", share=ShareForm(json_on=True))
+    window = open_window(memory)
+    assert not window.presenter.first_look.active
     assert window.page.tour.isVisible()
 
 
