@@ -158,7 +158,7 @@ def continuation_for(name: str, minutes: float | None = None) -> Recipe:
     """Return the recipe that finished weights of a preset are taken further with, on relabelled faces.
 
     Small batches take more steps in the same time. Fewer evaluations precede the one that learns, as in a video, where
-    a frame has one. Profiles are few among the labelled faces and have the largest errors, so they are drawn more often.
+    a frame has one. Profiles are rare among labelled faces and have the largest errors, so they are drawn more often.
     """
     recipe = refinement_for(name, minutes or 120.0)
     stages = tuple(replace(stage, batch=16, turned=4.0) for stage in recipe.stages)
