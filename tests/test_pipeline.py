@@ -142,10 +142,10 @@ def test_weights_without_calibration_are_named_once(tmp_path: Path, caplog: pyte
     assert "train-uncertainty" in record.getMessage()
 
 
-def test_first_frame_counts_both_of_its_solves() -> None:
+def test_first_frame_counts_all_of_its_solves() -> None:
     report = play(build(), [image(300)])[0].faces[0].estimate.report
     assert report.reason == ColdReason.FIRST_FRAME
-    assert report.evaluations == 2 * SquareEngine().config.max_steps
+    assert report.evaluations == 3 * SquareEngine().config.max_steps
 
 
 def test_compare_solves_both_modes_with_their_own_states() -> None:

@@ -241,8 +241,9 @@ class FaceSolver:
     def _solve_first(
         self, frame: Frame, face: FollowedFace, settings: TrackingSettings, times: StageTimes
     ) -> SolvedFace:
-        """Solve a new face twice: the detector's box is rougher than the box of its landmarks.
+        """Solve a new face three times: the detector's box is rougher than the box of its landmarks.
 
+        The first crop may cut a turned face so that even the second is a tenth too small.
         Where the detector says that the face is not upright, the network decides between the crops.
         """
         crops = [face.track.crop, *face.track.other_crops]
@@ -251,11 +252,13 @@ class FaceSolver:
         if len(crops) > 1:
             crop, first = self._most_consistent(frame.image, crops, answers, face.track.crops_beside, times)
         crop = self._centred(crop, first)
-        (second,) = self._solve_together(frame, [face], [crop], settings, times)
-        extra = first.report.evaluations
+        (second,) = self._solve_cold(frame.image, [crop], times)
+        crop = self._centred(crop, second)
+        (last,) = self._solve_together(frame, [face], [crop], settings, times)
+        extra = first.report.evaluations + second.report.evaluations
         counted = {
             mode: replace(solution, report=replace(solution.report, evaluations=solution.report.evaluations + extra))
-            for mode, solution in second.solutions.items()
+            for mode, solution in last.solutions.items()
         }
         return SolvedFace(crop, counted)
 
