@@ -21,9 +21,19 @@ from model.errors import ModelError
 from model.network import Ldeq, Stem, normalise_image
 from model.topology import POINTS
 from model.training.augment import Augmentation
+from model.training.average import averaged
 from model.training.data import SEEN_ELSEWHERE, Faces, load_faces
 from model.training.face_mesh import published_encoder
-from model.training.recipe import Recipe, Stage, lightening_for, narrowing_for, recipe_for, recipes_for
+from model.training.recipe import (
+    Recipe,
+    Stage,
+    continuation_for,
+    lightening_for,
+    narrowing_for,
+    recipe_for,
+    recipes_for,
+    with_profiles,
+)
 from model.training.relabel import LIFTED, relabelled
 from model.training.whole import (
     BEGUN,
@@ -36,7 +46,7 @@ from model.training.whole import (
     lightened_from,
     narrowed_from,
 )
-from model.weights import read_card, save_weights
+from model.weights import load_weights, read_card, save_weights
 from tests.test_training import GEOMETRY_ONLY, StepClock, face, write_faces
 
 pytestmark = pytest.mark.slow
@@ -325,3 +335,36 @@ def test_the_command_offers_exactly_the_recipes() -> None:
     whole = (recipes_for(name)[1] for name in ("ldeq-s", "ldeq-s-mesh"))
     made = *whole, lightening_for("ldeq-s-light"), narrowing_for("ldeq-xs")
     assert tuple(recipe.model.name for recipe in made) == train_command.RECIPES
+
+
+def test_the_command_averages_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_faces(tmp_path / "faces", 4)
+    models = [Ldeq(CONFIG).eval() for _ in range(2)]
+    paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
+    for path, model in zip(paths, models, strict=True):
+        save_weights(path, model, {})
+    words = ["train", "--data", str(folder), "--device", "cpu", "--out", str(tmp_path / "mean"), "--average"]
+    assert cli.main([*words, *map(str, paths)]) == 0
+    mean = load_weights(tmp_path / "mean" / f"{CONFIG.name}.safetensors").state_dict()
+    for name, value in models[0].state_dict().items():
+        expected = (value + models[1].state_dict()[name]) / 2 if value.is_floating_point() else value
+        torch.testing.assert_close(mean[name], expected)
+    assert (tmp_path / "mean" / f"{CONFIG.name}-cell-int8.onnx").is_file()
+    assert cli.main([*words, *map(str, paths)]) != 0
+    assert "is there already" in capsys.readouterr().err
+
+
+def test_only_runs_of_one_model_are_averaged(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
+    for path, config in zip(paths, (CONFIG, dataclasses.replace(CONFIG, increment=24)), strict=True):
+        save_weights(path, Ldeq(config).eval(), {})
+    with pytest.raises(ModelError, match="another shape"):
+        averaged(paths)
+    with pytest.raises(ModelError, match="at least two"):
+        averaged(paths[:1])
+
+
+def test_profiles_are_drawn_as_often_as_asked_for() -> None:
+    recipe = with_profiles(continuation_for("ldeq-s"), 2.0)
+    assert {stage.turned for stage in recipe.stages} == {2.0}
+    assert {stage.turned for stage in continuation_for("ldeq-s").stages} == {4.0}

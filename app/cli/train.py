@@ -45,6 +45,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="make weights as the shipped ones were made: train (or start from --init), average the labels that come "
         "from networks, refine, export; ldeq-s-light and ldeq-xs learn from a teacher, --init or the shipped one",
     )
+    what.add_argument(
+        "--average",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="train nothing: make the mean of the weights of runs that began with the same ones",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where weights and checkpoints go")
     beginning = parser.add_mutually_exclusive_group()
     beginning.add_argument("--resume", action="store_true", help="resume from the checkpoint in --out")
@@ -53,6 +60,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--learning-rate", type=float, metavar="R", help="peak learning rate (default: the recipe's)")
     parser.add_argument(
         "--input-size", type=int, metavar="N", help="side of the crops in pixels (default: the preset's)"
+    )
+    parser.add_argument(
+        "--profiles", type=float, metavar="N", help="draw faces in profile N times as often (default: the recipe's)"
     )
     parser.add_argument(
         "--landmarks", type=int, choices=(98, 68), default=98, help="98 points (default), or the 68 of 300W"
@@ -92,6 +102,8 @@ def run(args: argparse.Namespace) -> int:
     from model.training.recipe import ALIGNMENTS, conversion_for, recipe_for, recipe_of_size
 
     _check(args)
+    if args.average is not None:
+        return average_runs(args)
     if args.recipe is not None:
         return make_weights(args)
     recipe = (conversion_for if args.landmarks == 68 else recipe_for)(args.config, args.minutes)
@@ -103,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         recipe = replace(recipe, learning_rate=args.learning_rate)
     if args.semantic_alignment:
         recipe = replace(recipe, alignments=ALIGNMENTS)
-    return train_recipe(args, recipe)
+    return train_recipe(args, _drawn(args, recipe))
 
 
 def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
@@ -135,12 +147,32 @@ def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
 
 def make_weights(args: argparse.Namespace) -> int:
     """Make the weights of ``--recipe`` and every graph of them."""
+    weights, faces = MAKERS[args.recipe](args)
+    return _export(args, weights, faces)
+
+
+def average_runs(args: argparse.Namespace) -> int:
+    """Make the mean of the weights of ``--average`` and every graph of it."""
+    from model.training.average import averaged
+    from model.weights import save_weights
+
+    model = averaged(args.average)
+    weights = args.out / f"{model.config.name}.safetensors"
+    if weights.exists():
+        raise UserError(f"{weights} is there already; give another --out.")
+    faces = open_faces(args, open_device(args.device), model.config.landmarks)
+    make_folder(args.out)
+    save_weights(weights, model, {"averaged": [str(path) for path in args.average]})
+    return _export(args, weights, faces)
+
+
+def _export(args: argparse.Namespace, weights: Path, faces: Faces) -> int:
+    """Write every graph of finished weights and say what to do with them."""
     from model.engine.export import export_onnx
     from model.engine.quantise import quantise_cell
     from model.training.frozen import plain_pictures
     from model.weights import read_card
 
-    weights, faces = MAKERS[args.recipe](args)
     graphs = export_onnx(weights)
     some = faces.spread(CALIBRATION_FACES)
     int8 = quantise_cell(weights, plain_pictures(some, read_card(weights).config))
@@ -156,7 +188,7 @@ def _make_whole(args: argparse.Namespace) -> tuple[Path, Faces]:
 
     if args.init is not None or (args.resume and not (args.out / FIRST).exists()):
         return _take_further(args)
-    first, refinement = recipes_for(args.recipe, args.minutes)
+    first, refinement = (_drawn(args, recipe) for recipe in recipes_for(args.recipe, args.minutes))
     with _workshop(args, (FIRST, REFINED), (first, refinement)) as shop:
         return from_nothing(shop, first, refinement, FACE_MESH), shop.faces
 
@@ -166,7 +198,7 @@ def _take_further(args: argparse.Namespace) -> tuple[Path, Faces]:
     from model.training.recipe import continuation_for
     from model.training.whole import REFINED, from_finished
 
-    recipe = continuation_for(args.recipe, args.minutes)
+    recipe = _drawn(args, continuation_for(args.recipe, args.minutes))
     with _workshop(args, (REFINED,), (recipe,)) as shop:
         return from_finished(shop, recipe, _own_weights(args, recipe), FACE_MESH), shop.faces
 
@@ -178,7 +210,7 @@ def _make_lighter(args: argparse.Namespace) -> tuple[Path, Faces]:
 
     if _goes_further(args, lambda config: config.light):
         return _take_further(args)
-    recipe = lightening_for(args.recipe, args.minutes)
+    recipe = _drawn(args, lightening_for(args.recipe, args.minutes))
     with _workshop(args, (REFINED,), (recipe,)) as shop:
         return lightened_from(shop, recipe, _teacher(args, recipe, TEACHER_WEIGHTS)), shop.faces
 
@@ -188,7 +220,7 @@ def _make_narrower(args: argparse.Namespace) -> tuple[Path, Faces]:
     from model.training.recipe import narrowing_for
     from model.training.whole import REFINED, narrowed_from
 
-    recipe = narrowing_for(args.recipe, args.minutes)
+    recipe = _drawn(args, narrowing_for(args.recipe, args.minutes))
     if _goes_further(args, lambda config: config.widths == recipe.model.widths):
         teacher, init = DEFAULT_WEIGHTS, _own_weights(args, recipe)
     else:
@@ -205,6 +237,13 @@ MAKERS = {
 }
 """What makes the weights of a recipe; returns them and the faces."""
 RECIPES = tuple(MAKERS)
+
+
+def _drawn(args: argparse.Namespace, recipe: Recipe) -> Recipe:
+    """Return the recipe, with faces in profile drawn as often as ``--profiles`` says."""
+    from model.training.recipe import with_profiles
+
+    return recipe if args.profiles is None else with_profiles(recipe, args.profiles)
 
 
 def _goes_further(args: argparse.Namespace, is_own: Callable[[LdeqConfig], bool]) -> bool:
@@ -285,11 +324,13 @@ def _say(line: str) -> None:
 
 
 def _check(args: argparse.Namespace) -> None:
-    check_positive(args, "minutes", "limit_faces", "workers", "learning_rate", "input_size")
+    check_positive(args, "minutes", "limit_faces", "workers", "learning_rate", "input_size", "profiles")
     if (args.validate_list is None) != (args.validate_images is None):
         raise UserError("Validation needs both --validate-list and --validate-images.")
     if args.recipe is not None:
         _check_recipe(args)
+    if args.landmarks == 68 and args.profiles is not None:
+        raise UserError("Only faces of 98 points tell how far they are turned; leave --profiles out.")
     if args.landmarks == 68 and args.validate_list is not None:
         raise UserError("A WFLW list has 98 points; leave --validate-list out and use evaluate 300w afterwards.")
 

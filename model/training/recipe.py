@@ -192,6 +192,11 @@ def recipe_of_size(recipe: Recipe, input_size: int) -> Recipe:
     return replace(recipe, model=replace(recipe.model, input_size=input_size), stages=stages)
 
 
+def with_profiles(recipe: Recipe, times: float) -> Recipe:
+    """Return a recipe that draws faces in profile ``times`` as often as others of their source."""
+    return replace(recipe, stages=tuple(replace(stage, turned=times) for stage in recipe.stages))
+
+
 def conversion_for(name: str, minutes: float | None = None) -> Recipe:
     """Return the recipe that turns finished weights of 98 points into weights of 300W's 68 points.
 
