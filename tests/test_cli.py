@@ -277,11 +277,17 @@ def test_the_fast_tests_leave_out_what_takes_long(monkeypatch: pytest.MonkeyPatc
     assert ["-m", "mypy"] not in steps
 
 
+def test_all_tests_run_in_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = python_runs(monkeypatch)
+    assert cli.main(["test"]) == 0
+    assert steps[-1][:4] == ["-m", "pytest", "--numprocesses", "auto"]
+
+
 def test_coverage_is_reported_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     steps = python_runs(monkeypatch)
-    assert cli.main(["test", "--coverage"]) == 0
+    assert cli.main(["test", "--coverage", "-x"]) == 0
     assert steps[-3:] == [
-        ["-m", "coverage", "run", "-m", "pytest"],
+        ["-m", "coverage", "run", "-m", "pytest", "-x"],
         ["-m", "coverage", "combine", "--quiet"],
         ["-m", "coverage", "report"],
     ]

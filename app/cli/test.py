@@ -18,6 +18,8 @@ LINT_IMPORTS = ("-c", "from importlinter.cli import lint_imports_command; lint_i
 MYPY = ("-m", "mypy")
 NOT_FAST = ("window", "process", "slow", "cuda")
 """Markers of tests that ``--fast`` leaves out."""
+IN_PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
+"""One process of pytest-xdist for each core; a process takes up to 2 GiB. A few tests are run sooner by one."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -42,7 +44,7 @@ def steps(args: argparse.Namespace) -> dict[str, tuple[str, ...]]:
     if not args.fast:
         chosen |= {"import-linter": LINT_IMPORTS, "mypy": MYPY}
     selection = ("-m", " and ".join(f"not {marker}" for marker in NOT_FAST)) if args.fast else ()
-    pytest = ("pytest", *selection, *args.rest)
+    pytest = ("pytest", *selection, *(args.rest or IN_PARALLEL))
     if not args.coverage:
         return chosen | {"pytest": ("-m", *pytest)}
     return chosen | {
