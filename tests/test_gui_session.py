@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -269,6 +272,27 @@ def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> No
     assert session.left_behind
     over = True
     wait_until(lambda: not session.left_behind)
+
+
+def plays(session: LiveSession, source: str) -> bool:
+    return str(session.state.source) == source and session.state.stage == "running"
+
+
+def test_a_source_that_lets_go_late_is_forgotten_with_the_next_one(bench: Bench) -> None:
+    class Late(FakeLive):
+        def stop(self, timeout: float = 5.0) -> bool:
+            return super().stop(WAIT) and timeout == 0  # in time for a later look
+
+    stuck = weakref.ref(late := Late("camera:0", TrackingSettings()))
+    lives = [late, *(FakeLive("demo", TrackingSettings()) for _ in range(2))]
+    del late
+    session = LiveSession(SessionParts(lambda *_: lives.pop(0), FakeRecorder, tuple), TrackingSettings(), [])
+    for source in ("camera:0", "demo", "two.mp4"):
+        session.play(parse_source(source))
+        wait_until(partial(plays, session, source))
+    wait_until(lambda: gc.collect() >= 0 and stuck() is None)
+    session.close()
+    assert session.join(WAIT)
 
 
 def test_nothing_happens_after_close(bench: Bench) -> None:

@@ -244,6 +244,8 @@ class LiveSession:
             return
         with self._condition:
             self._live = None
+        # One that has let go late goes, with the engine and the pictures that it holds.
+        self._hanging = [late for late in self._hanging if not late.stop(0)]
         if not live.stop(STOP_SECONDS):
             log.warning("%s did not let go within %g seconds", self._state.source, STOP_SECONDS)
             self._hanging.append(live)
