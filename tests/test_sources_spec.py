@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -137,10 +136,10 @@ def test_names_that_no_file_can_have_do_not_exist(typed: str) -> None:
     assert PathSpec(typed).kind is SourceKind.FILE
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="paths begin with a drive there")
 def test_the_address_of_a_local_file_is_its_path() -> None:
     assert parse_source("file:///clips/a%20talk.mp4") == PathSpec("/clips/a talk.mp4")
     assert parse_source("FILE://localhost/a%3F.mp4") == PathSpec("/a?.mp4")
+    assert parse_source("file:///C:/clips/a.mp4") == PathSpec("C:/clips/a.mp4")
     assert isinstance(parse_source("file://server/share/a.mp4"), StreamSpec)
 
 

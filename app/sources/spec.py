@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import ClassVar
+from urllib.parse import unquote
 
 from app.core.errors import SourceError
 from app.sources.content import Content, content_of
@@ -43,6 +44,7 @@ _SCREEN_PART = re.compile(
 )
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FILE = re.compile(r"file://(?:localhost)?(?=/)", re.IGNORECASE)
+_DRIVE = re.compile(r"/[a-z]:/", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,9 +264,8 @@ def parse_source(text: str) -> SourceSpec:
     if _SCREEN.match(text):
         return _parse_screen(text)
     if (file := _FILE.match(text)) is not None:
-        from urllib.request import url2pathname  # which takes a while to import
-
-        return PathSpec(url2pathname(text[file.end() :]))
+        path = unquote(text[file.end() :])
+        return PathSpec(path[1:] if _DRIVE.match(path) else path)
     return StreamSpec(text) if _URL.match(text) else PathSpec(text)
 
 
