@@ -19,7 +19,7 @@ MYPY = ("-m", "mypy")
 NOT_FAST = ("window", "process", "slow", "cuda")
 """Markers of tests that ``--fast`` leaves out."""
 IN_PARALLEL = ("--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal")
-"""One process of pytest-xdist for each core; a process takes up to 2 GiB. A few tests are run sooner by one."""
+"""Where pytest is told nothing else: a process for each core. Every process imports PyTorch and Qt, so not too many."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
