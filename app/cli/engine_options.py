@@ -46,7 +46,7 @@ def add_engine_options(
     parser.add_argument(
         "--symmetric",
         action="store_true",
-        help="let the model see each face and its mirror image: 2 to 3 %% less error, for 1.5 x the time of a frame",
+        help="let the model see each face and its mirror image: 1 to 3 %% less error, for 1.5 x the time of a frame",
     )
 
 
