@@ -376,8 +376,8 @@ class MainWindow(QMainWindow):
 
     def _begin_first_look(self) -> None:
         chosen = self.presenter.chosen
-        shared = bool(self.presenter.sharing.status())  # who receives landmarks must not be shown flicker
-        if not (chosen.tour_seen or chosen.first_look_seen or shared):
+        # Who receives landmarks must not be shown flicker.
+        if not (chosen.tour_seen or chosen.first_look_seen or self.presenter.sharing.active):
             self.presenter.first_look.begin(chosen.tracking)
         if self.presenter.first_look.active:
             self._first_press.watch(True)

@@ -70,6 +70,12 @@ class Sharing:
         with self._lock:
             return tuple(channel.status for channel in self._channels.values())
 
+    @property
+    def active(self) -> bool:
+        """Whether anything is shared."""
+        with self._lock:
+            return bool(self._channels)
+
     def stop(self, timeout: float = 2.0) -> bool:
         """End every channel for good; return whether all ended within ``timeout`` seconds."""
         with self._lock:

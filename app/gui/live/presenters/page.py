@@ -139,7 +139,7 @@ class LivePresenter:
     @property
     def _needed(self) -> bool:
         recorded = self.session.state.recording is not None
-        return recorded or bool(self.sharing.status()) or any(each.running for each in self._measurements)
+        return recorded or self.sharing.active or any(each.running for each in self._measurements)
 
     @property
     def chosen(self) -> Remembered:
