@@ -17,6 +17,8 @@ POINTS = 98
 LEFT_EYE_OUTER = 60
 RIGHT_EYE_OUTER = 72
 """The two points whose distance is the inter-ocular distance."""
+NOSE_TIP = 54
+CONTOUR_ENDS = 0, 32
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from torch import Tensor
 from model.array_files import read_arrays
 from model.conventions import SHIFT_300W, WFLW_SHIFT, moved_right, to_300w
 from model.errors import ModelError
-from model.topology import POINTS, TO_68
+from model.topology import CONTOUR_ENDS, NOSE_TIP, POINTS, TO_68
 
 CANVAS = 320
 LABELS = "labels.npz"
@@ -27,8 +27,6 @@ W300 = "300w"
 """Source of the faces with 68 points by people."""
 SEEN_ELSEWHERE = ("003749", "013828", "003189", "002010")
 """Pictures that are also in the WFLW test set, under other names; nothing is learned from them."""
-
-CONTOUR_ENDS, NOSE_TIP = (0, 32), 54
 HALF_TURNED, IN_PROFILE = 0.5, 0.9
 """Where the tip of the nose is between the middle (0) and an end (1) of the contour; of the faces of WFLW's training
 set a quarter is beyond the first, a twentieth near the second, and most of its test faces of large pose beyond it."""
