@@ -15,8 +15,8 @@ from model.weights import load_weights
 def averaged(paths: Sequence[Path]) -> Ldeq:
     """Return the model whose every weight is the mean of those in several files.
 
-    Runs that began with the same weights end near each other, and what lies between them errs less than each: other
-    weights have nothing to do with each other, and their mean finds nothing.
+    The runs must have begun with the same weights: only then do they end near enough to each other that their mean errs
+    less than each of them.
 
     Args:
         paths: at least two safetensors files of models of the same shape.

@@ -102,9 +102,8 @@ def train(
     search = LabelSearch(faces, recipe.alignments, out, resume)
     draws = {id(stage): faces.draw_weights(stage.draw, stage.turned) for stage in recipe.stages}
     budget = recipe.minutes * 60
-    if run.seconds >= budget and not _is_saved(
-        weights_path, run
-    ):  # interrupted while it was validated for the last time
+    # Where the run was interrupted while it was validated for the last time:
+    if run.seconds >= budget and not _is_saved(weights_path, run):
         _save_average(weights_path, run, recipe.stages[-1], validate, report)
     saved = reported = time.perf_counter()
     losses: list[float] = []
