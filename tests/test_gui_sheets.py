@@ -298,15 +298,21 @@ def test_privacy_greys_out_what_would_be_recorded(window: Window) -> None:
     assert not any(row.toggle.isEnabled() or row.toggle.isChecked() for row in sheet.switches.values())
 
 
-def test_the_share_card_tells_what_was_typed(window: Window, qtbot: QtBot) -> None:
+def share_card(window: Window, qtbot: QtBot, field: ShareField, typed: str) -> tuple[ShareSheet, list[ShareForm]]:
+    """Return a card in which an address is being typed, and the forms that it tells."""
     sheet = ShareSheet(window)
     sheet.show()
     told: list[ShareForm] = []
     sheet.changed.connect(told.append)
-    line = sheet.addresses[ShareField.OSC]
+    line = sheet.addresses[field]
     line.setFocus()
     line.selectAll()
-    qtbot.keyClicks(line, "39539")
+    qtbot.keyClicks(line, typed)
+    return sheet, told
+
+
+def test_the_share_card_tells_what_was_typed(window: Window, qtbot: QtBot) -> None:
+    sheet, told = share_card(window, qtbot, ShareField.OSC, "39539")
     assert told == [], "not with every key"
     press(qtbot, Qt.Key.Key_Return)
     qtbot.mouseClick(sheet.switches[ShareField.OSC].toggle, Qt.MouseButton.LeftButton)
@@ -320,14 +326,7 @@ def test_the_share_card_tells_what_was_typed(window: Window, qtbot: QtBot) -> No
 
 
 def test_what_is_shared_goes_where_the_line_says_that_is_still_edited(window: Window, qtbot: QtBot) -> None:
-    sheet = ShareSheet(window)
-    sheet.show()
-    told: list[ShareForm] = []
-    sheet.changed.connect(told.append)
-    line = sheet.addresses[ShareField.JSON]
-    line.setFocus()
-    line.selectAll()
-    qtbot.keyClicks(line, "9100")
+    sheet, told = share_card(window, qtbot, ShareField.JSON, "9100")
     qtbot.mouseClick(sheet.switches[ShareField.JSON], Qt.MouseButton.LeftButton, pos=QPoint(4, 4))  # its name
     assert told == [ShareForm(json_on=True, json_to="9100")]
 
