@@ -12,6 +12,7 @@ from app.core.places import PORTRAIT
 from app.tracking.detector import Detection, TurnedBox
 from app.tracking.parts import Part
 from model.config import LANDMARKS, LdeqConfig
+from model.engine.names import Precision
 from model.geometry import Crop
 from model.heatmap import decode
 from model.topology import EYES, MOUTH
@@ -61,6 +62,7 @@ class SquareEngine:
     """
 
     name = "fake, CPU"
+    precision = Precision.FLOAT32
 
     def __init__(self, config: LdeqConfig | None = None, blur: float = GAUSSIAN_CELLS) -> None:
         self.config = config or LdeqConfig(input_size=192, max_steps=6)

@@ -18,7 +18,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.painting import Painting
 from app.lab.speed.floor import Ceiling, Work, measure_ceiling, stage_work
 from app.lab.speed.live import run_live
-from app.lab.speed.report import EngineFigures, engine_values, precision_of, quantiles
+from app.lab.speed.report import EngineFigures, engine_values, quantiles
 from app.lab.speed.stages import CELL, CPU, DECODE, STAGES, STEM, TOTAL, TimedEngine, Times, run_stages
 from app.lab.speed.start import most_memory, run_start
 from app.sources.video import VideoSource
@@ -62,14 +62,15 @@ def test_shares_are_of_the_ceiling_in_the_precision_that_ran() -> None:
     times = Times({STEM: [2.0, 1.0], CELL: [4.0, 2.0]}, [1, 1])
     work = {STEM: Work(10**8, 1), CELL: Work(10**9, 1)}
     ceiling = Ceiling({Precision.FLOAT32: 1e12, Precision.INT8: 4e12}, 1e9)
-    assert engine_values(EngineFigures("onnxruntime, CPU", times), work, ceiling)["share_of_ceiling"] == {
-        STEM: 0.2,
-        CELL: 1.0,
-    }
-    label = "onnxruntime, CPU, int8"
-    assert engine_values(EngineFigures(label, times), work, ceiling)["share_of_ceiling"] == {STEM: 0.2, CELL: 0.25}
-    assert precision_of("OpenVINO, CPU, bf16", CELL) == Precision.BFLOAT16
-    assert "cell" not in engine_values(EngineFigures("x, bf16", times), work, ceiling)["share_of_ceiling"]
+
+    def shares(precision: Precision) -> dict[str, float]:
+        figures = EngineFigures("an int8 and bf16, CUDA label", precision, Device.CPU, times)
+        found: dict[str, float] = engine_values(figures, work, ceiling)["share_of_ceiling"]
+        return found
+
+    assert shares(Precision.FLOAT32) == {STEM: 0.2, CELL: 1.0}
+    assert shares(Precision.INT8) == {STEM: 0.2, CELL: 0.25}
+    assert shares(Precision.BFLOAT16) == {}  # whose ceiling could not be measured here
 
 
 def test_a_timed_engine_gives_the_same_and_counts() -> None:
@@ -84,7 +85,7 @@ def test_a_timed_engine_gives_the_same_and_counts() -> None:
     assert min(seconds.values()) > 0
     assert evaluations == 1
     assert timed.take() == ({}, 0)
-    assert (timed.name, timed.config) == (engine.name, engine.config)
+    assert (timed.name, timed.config, timed.precision) == (engine.name, engine.config, engine.precision)
 
 
 class Clock:
@@ -124,11 +125,8 @@ def test_work_that_goes_on_after_a_call_counts_where_it_was_asked_for(monkeypatc
 
 def test_a_card_is_given_no_share_of_the_processors_ceiling() -> None:
     times, work = Times({STEM: [1.0], CELL: [1.0]}, [1]), {STEM: Work(10**8, 1), CELL: Work(10**9, 1)}
-    for label in ("torch, CUDA: RTX 4060, f16", "onnxruntime, CUDA"):
-        assert (
-            engine_values(EngineFigures(label, times), work, Ceiling({Precision.FLOAT32: 1e9}, 1))["share_of_ceiling"]
-            == {}
-        )
+    figures = EngineFigures("onnxruntime, CUDA", Precision.FLOAT32, Device.CUDA, times)
+    assert engine_values(figures, work, Ceiling({Precision.FLOAT32: 1e9}, 1))["share_of_ceiling"] == {}
 
 
 @pytest.mark.slow

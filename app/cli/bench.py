@@ -106,7 +106,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         source.close()
     if not common.milliseconds or not any(each.evaluations for each in times.values()):
         raise UserError(f"{args.video} is too short or shows no face; give a video of some seconds with one.")
-    figures = {name: EngineFigures(engine.name, times[name]) for name, engine in engines.items()}
+    device = Device(args.device)
+    figures = {
+        name: EngineFigures(engine.name, engine.precision, device, times[name]) for name, engine in engines.items()
+    }
     with BaselineTurns(installed, args.video, args.frames) as baselines:
         turns(args, figures, threads, baselines)
     for name, each in figures.items():

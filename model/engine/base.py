@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import LdeqConfig
+from model.engine.names import Precision
 
 State = Any
 """An array of the engine's own type (numpy or torch): heatmaps z or injection u, batch first."""
@@ -24,6 +25,11 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """Library and device in use, for display: "onnxruntime, CPU", "torch, CUDA: RTX 4060"."""
+        ...
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the convolutions; INT8 is that of the cell, whose stem calculates in FLOAT32."""
         ...
 
     def encode(self, crops: NDArray[np.uint8]) -> State:

@@ -82,6 +82,11 @@ class CudaEngine(TorchEngine):
         """Library, device and precision in use."""
         return f"{super().name}, {self._precision}" + ("" if self._graphs else ", without graphs")
 
+    @property
+    def precision(self) -> Precision:
+        """Number format of the convolutions."""
+        return self._precision
+
     @torch.inference_mode()
     def encode(self, crops: NDArray[np.uint8]) -> Tensor:
         """Return the injection u for RGB crops (n, input_size, input_size, 3); on CUDA before it is calculated."""

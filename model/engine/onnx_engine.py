@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.config import LdeqConfig
+from model.engine.names import Precision
 from model.errors import ModelError
 from model.files import is_file
 from model.heatmap import decode
@@ -59,6 +60,11 @@ class GraphEngine:
     def config(self) -> LdeqConfig:
         """Shape and solver of the model."""
         return self._config
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the convolutions."""
+        return Precision.FLOAT32
 
     def zero_state(self, count: int) -> NDArray[np.float32]:
         """Return z0 = 0."""
@@ -114,7 +120,12 @@ class Int8Engine(OnnxEngine):
     @property
     def name(self) -> str:
         """Library, device and precision that really run."""
-        return f"{super().name}, int8"
+        return f"{super().name}, {self.precision}"
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the cell's convolutions."""
+        return Precision.INT8
 
 
 def session(path: Path, device: str, threads: int | None) -> Any:

@@ -54,6 +54,11 @@ class OpenVinoEngine(GraphEngine):
         """Library, device and precision that really run."""
         return f"OpenVINO, CPU, {self._precision}"
 
+    @property
+    def precision(self) -> Precision:
+        """Number format of the convolutions."""
+        return self._precision
+
     def encode(self, crops: NDArray[np.uint8]) -> Floats:
         """Return the injection u for RGB crops (n, input_size, input_size, 3)."""
         return _each(self._stem, {"crops": crops})

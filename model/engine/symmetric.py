@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from model.config import LdeqConfig
 from model.engine.base import Asynchronous, Engine, State
+from model.engine.names import Precision
 from model.errors import ModelError
 from model.heatmap import mirrored, mirrored_mean
 
@@ -47,6 +48,11 @@ class SymmetricEngine:
     def name(self) -> str:
         """Library and device in use, and that crops are seen twice."""
         return f"{self._engine.name}, symmetric"
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the convolutions."""
+        return self._engine.precision
 
     def encode(self, crops: NDArray[np.uint8]) -> State:
         """Return the injection u for RGB crops (n, input_size, input_size, 3)."""

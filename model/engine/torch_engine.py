@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from model.config import LdeqConfig
+from model.engine.names import Precision
 from model.errors import ModelError
 from model.heatmap import decode
 from model.network import Ldeq, image_statistics, normalise_image
@@ -61,6 +62,11 @@ class TorchEngine:
     def name(self) -> str:
         """Library and device that really run."""
         return f"torch, {self._place}"
+
+    @property
+    def precision(self) -> Precision:
+        """Number format of the convolutions."""
+        return Precision.FLOAT32
 
     def wait(self) -> None:
         """Return when everything asked for so far is done; on CUDA work goes on after a call has returned."""

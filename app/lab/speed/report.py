@@ -13,7 +13,7 @@ from app.lab.speed.floor import Ceiling, Work
 from app.lab.speed.live import Round
 from app.lab.speed.stages import CELL, PAINT, READ, STAGES, STEM, WRITE, Times
 from app.lab.speed.start import Start
-from model.engine.names import Precision
+from model.engine.names import Device, Precision
 
 COMMON = (READ, PAINT, WRITE)
 
@@ -23,13 +23,17 @@ class EngineFigures:
     """What was measured of one engine.
 
     Attributes:
-        label: library, device and precision that ran.
+        label: library, device and precision that ran, for people.
+        precision: see :class:`model.engine.base.Engine`.
+        device: where it ran, not AUTO.
         times: of its stages.
         rounds: its turns end to end.
         start: a fresh process with it.
     """
 
     label: str
+    precision: Precision
+    device: Device
     times: Times
     rounds: list[Round] = field(default_factory=list)
     start: Start | None = None
@@ -45,29 +49,16 @@ def quantiles(milliseconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def precision_of(label: str, stage: str) -> Precision:
-    """Return in which precision the engine of this label multiplies in a stage; with 8 bits only the cell does."""
-    if stage == STEM and Precision.INT8 in label:
-        return Precision.FLOAT32
-    return next(
-        (precision for precision in (Precision.INT8, Precision.BFLOAT16) if precision in label), Precision.FLOAT32
-    )
-
-
-def on_cuda(label: str) -> bool:
-    """Whether the engine of this label ran on a graphics card, of which no ceiling is known."""
-    return ", CUDA" in label
-
-
 def engine_values(figures: EngineFigures, work: dict[str, Work], ceiling: Ceiling) -> dict[str, Any]:
     """Return the figures of one engine for JSON."""
     times = figures.times
     stages = {name: quantiles(values) for name, values in times.milliseconds.items()}
     evaluations = float(np.mean(times.evaluations)) if times.evaluations else 0.0
     shares = {}
-    for stage in (STEM, CELL):
-        speed = ceiling.operations.get(precision_of(figures.label, stage))
-        if speed and stage in stages and not on_cuda(figures.label):
+    stem = Precision.FLOAT32 if figures.precision == Precision.INT8 else figures.precision
+    for stage, precision in ((STEM, stem), (CELL, figures.precision)):
+        speed = ceiling.operations.get(precision)
+        if speed and stage in stages and figures.device == Device.CPU:  # no ceiling of a graphics card is known
             # The least time: it is a frame of one evaluation in which others on this computer took little.
             shares[stage] = round(2 * work[stage].multiplications / (stages[stage]["least"] / 1e3) / speed, 3)
     values: dict[str, Any] = {

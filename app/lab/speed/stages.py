@@ -21,6 +21,7 @@ from app.tracking.detector import MediaPipeDetector
 from app.tracking.pipeline import Pipeline
 from model.config import LdeqConfig
 from model.engine.base import Asynchronous, Engine, State
+from model.engine.names import Precision
 
 T = TypeVar("T")
 
@@ -59,6 +60,11 @@ class TimedEngine:
     def name(self) -> str:
         """Of the inner engine."""
         return self._inner.name
+
+    @property
+    def precision(self) -> Precision:
+        """Of the inner engine."""
+        return self._inner.precision
 
     def take(self) -> tuple[dict[str, float], int]:
         """Return seconds by step, and evaluations, and begin anew."""
