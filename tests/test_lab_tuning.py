@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from app.lab.flicker.clips import EncodedClip
 from app.lab.flicker.experiment import MethodResult
 from app.lab.flicker.grid import KEYS, RELEASED_NAME, RWR_NAME, families_of, is_baseline, methods_of
 from app.lab.flicker.methods import COLD, held_back
-from app.lab.flicker.report import methods_table, printed, speeds_table, values
+from app.lab.flicker.page import page
+from app.lab.flicker.report import methods_table, printed, speeds_table, tuned_table, values
 from app.lab.flicker.tuning import nearest_filters, tune
 from model.rwr.settings import RELEASED, RwrSettings
 from tests.fakes import SquareEngine
@@ -155,6 +157,19 @@ def test_tables_and_json() -> None:
     assert ready["methods"][1]["groups"]["real"]["speeds"]["mouth"]["fast"]["frames"] == 10
     assert ready["methods"][1]["groups"]["real"]["worst_nme"] == {"clip": "a", "ratio": 1.01}
     assert len(ready["verdicts"]) == 2
+
+
+def test_without_rwr_nothing_is_set_against_it() -> None:
+    near, hopeless = result(EMA, "near", nmf=42.0, nme=5.02), result("Kalman, constant velocity", "k", nme=9.0)
+    with_rwr = experiment(result("RwR", RWR_NAME, **RWR), near, hopeless)
+    assert tuned_table(with_rwr, "real")[1][1][5:] == ("none", "-", "-", "-")
+    header, rows = tuned_table(experiment(near, hopeless), "real")
+    assert [row[1] for row in rows] == ["near", "none"]
+    assert {len(header), *map(len, rows)} == {5}
+    about: dict[str, Any] = {"weights": {"file": "w", "sha256": None}, "engine": "fake", "date": "today"}
+    about["settings"] = {"frames": None, "scale": 1.25}
+    assert "tuned on these clips" in page(with_rwr, {}, about)
+    assert "tuned on these clips" not in page(experiment(result("RwR", RWR_NAME, **RWR)), {}, about)
 
 
 def test_keys_are_words_for_a_command_line() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.lab.flicker.attribution import summarise_attribution
 from app.lab.flicker.experiment import Experiment, MethodResult
-from app.lab.flicker.grid import RWR_NAME
+from app.lab.flicker.grid import RWR_NAME, is_baseline
 from app.lab.flicker.plots import Picture
 from app.lab.flicker.report import (
     NOTHING,
@@ -22,7 +22,6 @@ from app.lab.flicker.report import (
     speeds_table,
     tuned_table,
 )
-from app.lab.flicker.tuning import tune
 from model.metrics.lag import FAST_FROM, STILL_BELOW
 
 STYLE = """
@@ -51,7 +50,6 @@ def page(experiment: Experiment, pictures: Mapping[str, Picture], provenance: Ma
         pictures: by name, those of :mod:`app.lab.flicker.plots`.
         provenance: what it was measured with.
     """
-    tuned = tune(experiment)
     parts = [
         "<h1>Jitter-lag laboratory</h1>",
         f'<p class="small">{escape(_described(provenance))}</p>',
@@ -66,12 +64,7 @@ def page(experiment: Experiment, pictures: Mapping[str, Picture], provenance: Ma
         "picture back is as late as the picture.</p>",
         _picture(pictures, "jitter_lag"),
         _picture(pictures, "jitter_lag_expressions"),
-        "<h2>Filters, tuned on these clips</h2>",
-        *(
-            f"<h3>{escape(group)}</h3>{_table(tuned_table(tuned, group), (1, 5))}"
-            for group in experiment.groups
-            if tuned
-        ),
+        *_tuned(experiment),
         "<h2>By time scale</h2>",
         "<p>NAD(m), an Allan deviation over m frames: jitter makes it fall with m, drift and lag make it rise. "
         "NAD(1) is NMF / &radic;2. Filters are those of the first column above.</p>",
@@ -114,6 +107,15 @@ def _findings(experiment: Experiment) -> list[str]:
     if not sentences:
         return []
     return ["<h2>Filters against RwR</h2>", *(f"<p>{escape(sentence)}</p>" for sentence in sentences)]
+
+
+def _tuned(experiment: Experiment) -> list[str]:
+    if not any(is_baseline(result.family) for result in experiment.results):
+        return []
+    tables = (
+        f"<h3>{escape(group)}</h3>{_table(tuned_table(experiment, group), (1, 5))}" for group in experiment.groups
+    )
+    return ["<h2>Filters, tuned on these clips</h2>", *tables]
 
 
 def _by_group(

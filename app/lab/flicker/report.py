@@ -19,7 +19,7 @@ from app.lab.flicker.experiment import Experiment, MethodResult
 from app.lab.flicker.figures import ClipFigures, GroupFigures, SpeedSums
 from app.lab.flicker.grid import RELEASED_NAME, RWR_NAME, is_baseline
 from app.lab.flicker.methods import COLD
-from app.lab.flicker.tuning import ACCURATE_NME, Tuned, nearest_filters, tune
+from app.lab.flicker.tuning import ACCURATE_NME, nearest_filters, tune
 from model.metrics.lag import Speed, best_delay
 
 Row = Sequence[str]
@@ -97,18 +97,16 @@ def speeds_table(results: Sequence[MethodResult], group: str) -> Table:
     return header, rows
 
 
-def tuned_table(tuned: Sequence[Tuned], group: str) -> Table:
-    """Return the best settings of each family of filters for one group."""
-    header = (
-        *("filter", f"stillest at NME <= {ACCURATE_NME} x cold", "NME / cold", "NMF / cold", "lag - cold"),
-        *("most accurate at RwR's NMF", "NME / cold", "NMF / cold", "lag - cold"),
-    )
-    rows = [
-        (each.family, *_choice(each.stillest, group), *_choice(each.most_accurate, group))
-        for each in tuned
-        if each.group == group
-    ]
-    return header, list(rows)
+def tuned_table(experiment: Experiment, group: str) -> Table:
+    """Return the best settings of each family of filters for one group; of those at RwR's NMF only if it was run."""
+    figures = ("NME / cold", "NMF / cold", "lag - cold")
+    header: Row = ("filter", f"stillest at NME <= {ACCURATE_NME} x cold", *figures)
+    own = [each for each in tune(experiment) if each.group == group]
+    rows: list[Row] = [(each.family, *_choice(each.stillest, group)) for each in own]
+    if experiment.named(RWR_NAME) is not None:
+        header = (*header, "most accurate at RwR's NMF", *figures)
+        rows = [(*row, *_choice(each.most_accurate, group)) for row, each in zip(rows, own, strict=True)]
+    return header, rows
 
 
 def _choice(result: MethodResult | None, group: str) -> Row:
@@ -162,7 +160,7 @@ def _tuned_filters(experiment: Experiment) -> list[tuple[str, MethodResult]]:
 def printed(experiment: Experiment) -> str:
     """Return what the command prints: cold, every RwR and tuned filters by group, attribution, nearest filters."""
     parts = []
-    tuned, filters = tune(experiment), _tuned_filters(experiment)
+    filters = _tuned_filters(experiment)
     for group in experiment.groups:
         count = experiment.results[0].groups[group].clips
         results = [result for result in experiment.results if not is_baseline(result.family)]
@@ -170,8 +168,9 @@ def printed(experiment: Experiment) -> str:
         parts += [f"{group}, mean of {count}, NME in %, lag in frames:", table(*methods_table(results, group)), ""]
         closer = [result for name, result in chosen_methods(experiment) if name == group]
         parts += [f"{group}, by speed of the true motion:", table(*speeds_table(closer, group)), ""]
-        if tuned:
-            parts += [f"{group}, filters tuned on these clips:", table(*tuned_table(tuned, group)), ""]
+        tuned = tuned_table(experiment, group)
+        if tuned[1]:
+            parts += [f"{group}, filters tuned on these clips:", table(*tuned), ""]
     if experiment.attribution:
         shares = attribution_table(summarise_attribution(experiment.attribution))
         parts += ["Attribution of flicker:", table(*shares), ""]
