@@ -535,7 +535,7 @@ def test_outputs_that_cannot_be_written(checkpoint: Path, capsys: Capture) -> No
         ("absent/out.safetensors", "its folder does not exist"),
         ("final.pth.tar/out.safetensors", "its folder is a file"),
         ("folder.safetensors", "it is a folder"),
-        ("there.safetensors", "there-cell.onnx exists already; choose another name or add --overwrite"),
+        ("there.safetensors", "there-cell.onnx exists already; choose another name, or give --overwrite"),
     ):
         assert import_checkpoint(checkpoint, folder / name) == 2
         err = capsys.readouterr().err

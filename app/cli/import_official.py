@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.core.errors import EXIT_OK, UserError
-from app.core.files import check_folder, failure
+from app.core.files import check_writable, failure
 
 if TYPE_CHECKING:
     from model.network import Ldeq
@@ -76,11 +76,7 @@ def _check_output(output: Path, overwrite: bool) -> None:
     if output.suffix != SUFFIX:
         raise UserError(f"Cannot write {output}: give a name that ends in {SUFFIX}.")
     for path in _outputs(output):
-        if path.is_dir():
-            raise UserError(f"Cannot write {path}: it is a folder; give another name.")
-        if path.exists() and not overwrite:
-            raise UserError(f"{path} exists already; choose another name or add --overwrite.")
-    check_folder(output.parent, output)
+        check_writable(path, overwrite=overwrite)
 
 
 def _outputs(output: Path) -> tuple[Path, ...]:

@@ -124,6 +124,17 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
     check_folder(path.resolve().parent if path.is_symlink() else path.parent, path)
 
 
+def check_new_file(path: Path) -> None:
+    """Check, without leaving a trace, that ``path`` can be created, for commands that replace nothing.
+
+    Raises:
+        RecordingError: if it is there already, or the folder is missing or not writable.
+    """
+    if files.is_there(path):
+        raise RecordingError(f"{path} exists already; choose another name.")
+    check_writable(path, overwrite=True)
+
+
 def check_new_folder(folder: Path) -> None:
     """Check, without leaving a trace, that a folder for new files can be created under that name.
 

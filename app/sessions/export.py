@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from app.core.errors import RecordingError
-from app.core.files import check_writable
+from app.core.files import check_new_file
 from app.core.frame import Frame, FrameResult
 from app.media.encoding import FILE
 from app.media.video import VIDEO_SUFFIXES
@@ -24,7 +24,6 @@ from app.sessions.session import Session
 from app.sessions.take import Take
 from app.sessions.video import SessionVideo
 from app.sessions.writer import SessionWriter
-from model.files import is_there
 
 
 def export_clip(
@@ -114,9 +113,7 @@ def _write_video(
     results: Iterator[tuple[int, FrameResult]],
     stop: threading.Event | None,
 ) -> bool:
-    if is_there(destination):
-        raise RecordingError(f"{destination} exists already; choose another name.")
-    check_writable(destination)
+    check_new_file(destination)
     kind = AnnotatedTrack if annotated else PictureTrack
     track = kind(destination, FILE, session.metadata.source.fps, threads=0)
     zero = float(session.frames.time[rows.start])
