@@ -351,7 +351,32 @@ def test_the_command_averages_runs(tmp_path: Path, capsys: pytest.CaptureFixture
         torch.testing.assert_close(mean[name], expected)
     assert (tmp_path / "mean" / f"{CONFIG.name}-cell-int8.onnx").is_file()
     assert cli.main([*words, *map(str, paths)]) != 0
-    assert "is there already" in capsys.readouterr().err
+    assert "exists already; choose another name." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ["--resume"],
+        ["--init", "a.safetensors"],
+        ["--minutes", "5"],
+        ["--learning-rate", "0.1"],
+        ["--input-size", "98"],
+        ["--profiles", "2"],
+        ["--landmarks", "68"],
+        ["--semantic-alignment"],
+        ["--gradient", "jfb"],
+        ["--validate-list", "list.txt", "--validate-images", "."],
+        ["--workers", "1"],
+    ],
+    ids=lambda more: more[0],
+)
+def test_an_average_takes_nothing_that_is_for_training(
+    more: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "--data", str(tmp_path), "--out", str(tmp_path / "mean"), "--average", "a", "b"]
+    assert cli.main([*words, *more]) == EXIT_BAD_INPUT
+    assert f"--average trains nothing, so {more[0]} would do nothing" in capsys.readouterr().err
 
 
 def test_only_runs_of_one_model_are_averaged(tmp_path: Path) -> None:

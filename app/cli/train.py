@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK, UserError
-from app.core.files import make_folder
+from app.core.files import check_new_file, make_folder
 from model.errors import ModelError
 
 if TYPE_CHECKING:
@@ -158,10 +158,9 @@ def average_runs(args: argparse.Namespace) -> int:
 
     model = averaged(args.average)
     weights = args.out / f"{model.config.name}.safetensors"
-    if weights.exists():
-        raise UserError(f"{weights} is there already; give another --out.")
-    faces = open_faces(args, open_device(args.device), model.config.landmarks)
     make_folder(args.out)
+    check_new_file(weights)
+    faces = open_faces(args, open_device(args.device), model.config.landmarks)
     save_weights(weights, model, {"averaged": [str(path) for path in args.average]})
     return _export(args, weights, faces)
 
@@ -329,6 +328,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError("Validation needs both --validate-list and --validate-images.")
     if args.recipe is not None:
         _check_recipe(args)
+    if args.average is not None:
+        _check_average(args)
     if args.landmarks == 68 and args.profiles is not None:
         raise UserError("Only faces of 98 points tell how far they are turned; leave --profiles out.")
     if args.landmarks == 68 and args.validate_list is not None:
@@ -337,18 +338,28 @@ def _check(args: argparse.Namespace) -> None:
 
 def _check_recipe(args: argparse.Namespace) -> None:
     """Refuse what a recipe decides by itself."""
-    chosen = {
-        "--labels": args.labels,
-        "--sources": args.sources,
-        "--learning-rate": args.learning_rate,
-        "--input-size": args.input_size,
-        "--gradient": args.gradient,
-        "--semantic-alignment": args.semantic_alignment or None,
-        "--landmarks 68": True if args.landmarks == 68 else None,
-    }
-    given = [name for name, value in chosen.items() if value is not None]
-    if given:
-        raise UserError(f"--recipe decides by itself what {given[0]} would; leave it out, or use --config.")
+    names = ("labels", "sources", "learning_rate", "input_size", "gradient", "semantic_alignment", "landmarks")
+    given = _first_given(args, *names)
+    if given is not None:
+        raise UserError(f"--recipe decides by itself what {given} would; leave it out, or use --config.")
+
+
+def _check_average(args: argparse.Namespace) -> None:
+    """Refuse what is for training."""
+    given = _first_given(
+        args,
+        *("resume", "init", "minutes", "learning_rate", "input_size", "profiles", "landmarks", "semantic_alignment"),
+        *("gradient", "validate_list", "validate_images", "workers"),
+    )
+    if given is not None:
+        raise UserError(f"--average trains nothing, so {given} would do nothing; leave it out.")
+
+
+def _first_given(args: argparse.Namespace, *names: str) -> str | None:
+    """Return the first of some options that is given and not the usual, as it is typed; None if there is none."""
+    usual = {"landmarks": 98}
+    given = next((name for name in names if getattr(args, name) not in (None, False, usual.get(name))), None)
+    return None if given is None else f"--{given.replace('_', '-')}"
 
 
 def _validation(args: argparse.Namespace, recipe: Recipe) -> Validate | None:
