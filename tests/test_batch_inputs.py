@@ -72,6 +72,23 @@ def test_the_output_folder_is_not_searched(tree: Path, outputs: str) -> None:
     assert found.videos == []
 
 
+@pytest.mark.parametrize("outputs", ["in/sub/../out", "link/out"])
+def test_the_output_folder_is_not_searched_whatever_it_is_called(tree: Path, outputs: str) -> None:
+    (tree / "link").symlink_to(tree / "in")
+    for words in (["in"], ["in/**/*.mp4"], ["link"], ["sub/../in"]):
+        found = find_videos(words, tree / outputs)
+        assert "a.mp4" not in {video.path.name for video in found.videos}
+
+
+def test_a_video_has_one_path_wherever_one_stands(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = tree / "results"
+    (video,) = find_videos(["in/sub/c.mkv"], outputs).videos
+    monkeypatch.chdir(tree / "in" / "talk")
+    for word in ("../sub/c.mkv", "../sub/*.mkv", str(tree / "in" / "talk" / ".." / "sub" / "c.mkv")):
+        assert find_videos([word], outputs).videos == [video]
+    assert {each.path for each in find_videos([".."], outputs).videos} > {video.path}
+
+
 def test_videos_of_one_name_are_told_apart_by_their_folders(tree: Path) -> None:
     assert places(find_videos(["in/b.mp4", "in/sub/c.mkv", "in/sub"], tree / "out")) == [
         "b.mp4",

@@ -271,10 +271,11 @@ def test_folders_that_cannot_be_used(tmp_path: Path, settings: BatchSettings) ->
         run(tmp_path / "in", gone)
 
 
-def test_an_input_is_never_an_output(tmp_path: Path, settings: BatchSettings) -> None:
+@pytest.mark.parametrize("folder", ["in", "in/../in"])
+def test_an_input_is_never_an_output(tmp_path: Path, settings: BatchSettings, folder: str) -> None:
     paths = videos(tmp_path / "in", a="ok", a_landmarks="ok")
     runner = InlineRunner()
-    inputs = plan(list(paths.values()), tmp_path / "in", replace(settings, kinds=(OutputKind.VIDEO,)), overwrite=True)
+    inputs = plan(list(paths.values()), tmp_path / folder, replace(settings, kinds=(OutputKind.VIDEO,)), overwrite=True)
     report = run_batch(inputs, runner.open, Diary(), never)
     assert runner.done == ["a_landmarks"]
     assert "is an input" in report.failed[0].error

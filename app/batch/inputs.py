@@ -66,9 +66,9 @@ def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
     known: dict[Path, Path] = {}
     for word in words:
         empty = True
-        for video in _videos_of(word, outputs.absolute(), found):
+        for video in _videos_of(word, real_path(outputs), found):
             empty = False
-            if known.setdefault(_resolved(video.path), video.path) is video.path:
+            if known.setdefault(real_path(video.path), video.path) is video.path:
                 found.videos.append(video)
         if empty and word not in found.missing:
             verb = "matches" if glob.has_magic(word) else "holds"
@@ -124,7 +124,7 @@ def _lines(text: str) -> list[str]:
 
 
 def _videos_of(word: str, outputs: Path, found: Inputs) -> Iterator[Video]:
-    path = _path(word).absolute()
+    path = _absolute(_path(word))
     if PathSpec(str(path)).exists:
         yield from _under(path, outputs, found, word)
         return
@@ -138,7 +138,7 @@ def _videos_of(word: str, outputs: Path, found: Inputs) -> Iterator[Video]:
             yield from _under(path, outputs, found, word)
         elif is_session(path.parent):
             found.sessions += [path.parent] if path.parent not in found.sessions else []
-        elif _is_video(path.name) and outputs not in path.parents:
+        elif _is_video(path.name) and not _is_below(path.parent, outputs):
             yield Video(path, _LOOSE)
 
 
@@ -150,7 +150,7 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Vide
     if is_session(path):
         found.missing[word] = f"{path} is a session; give its video, or use: session replay {path}"
         return
-    if path == outputs or outputs in path.parents:
+    if _is_below(path, outputs):
         found.missing[word] = f"{word} is in the output folder; choose another output folder."
         return
 
@@ -160,14 +160,17 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Vide
         else:
             found.unread.append(str(error.filename))
 
+    real = real_path(path)
     for folder, folders, files in os.walk(path, onerror=refused):
         here = Path(folder)
         sessions = [here / name for name in folders if is_session(here / name)]
-        found.sessions += [session for session in sessions if outputs not in session.parents]
+        found.sessions += sessions
         folders[:] = sorted(
             name
             for name in folders
-            if not name.startswith(".") and here / name not in sessions and here / name != outputs
+            if not name.startswith(".")
+            and here / name not in sessions
+            and real / (here / name).relative_to(path) != outputs
         )
         for name in sorted(files):
             if _is_video(name):
@@ -178,8 +181,20 @@ def _is_video(name: str) -> bool:
     return not name.startswith(".") and PurePath(name).suffix.lower() in VIDEO_SUFFIXES
 
 
-def _resolved(path: Path) -> Path:
-    try:
-        return path.resolve()
-    except (OSError, RuntimeError):  # a cycle of links
+def real_path(path: Path) -> Path:
+    """Return the path without links, the same for all names of a file; of a cycle of links one of them."""
+    return Path(os.path.realpath(path))
+
+
+def _absolute(path: Path) -> Path:
+    """Return the path with links as they are, since outputs are named after it, but without "..": one video has one."""
+    path = path.absolute()
+    if ".." not in path.parts:
         return path
+    return real_path(path) if path.name == ".." else real_path(path.parent) / path.name
+
+
+def _is_below(folder: Path, outputs: Path) -> bool:
+    """Whether a folder is the output folder, which is a real path, or below it."""
+    folder = real_path(folder)
+    return folder == outputs or outputs in folder.parents

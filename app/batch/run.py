@@ -14,7 +14,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from app.batch.inputs import Inputs
+from app.batch.inputs import Inputs, real_path
 from app.batch.job import UNFINISHED, BatchSettings, Job, JobState, Outcome, OutputKind, SourceIdentity, Stopped
 from app.batch.names import output_names
 from app.batch.pool import FinishedJob, RunProgress
@@ -140,7 +140,7 @@ class _Batch:
         """Return what is to be tracked; everything else is reported at once."""
         videos = self._plan.inputs.videos
         names = output_names(videos, self._records.names)
-        known = {video.path for video in videos}
+        known = {real_path(video.path) for video in videos}
         jobs = []
         for video in videos:
             job = Job(video.path, names[video.path], (), self._plan.folder, self._plan.settings)
@@ -167,7 +167,7 @@ class _Batch:
         kinds = []
         for kind in self._plan.settings.kinds:
             path = job.output(kind)
-            if path in inputs:
+            if real_path(path) in inputs:
                 raise UserError(f"{path} is an input, which stays untouched; choose another output folder.")
             state = self._records.state(job, kind, source, self._makes[kind])
             made = {
