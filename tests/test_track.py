@@ -233,6 +233,9 @@ def never(*_: object) -> NoReturn:
         ((), "nothing to write"),
         (("-o", "in.mp4", "--overwrite"), "input itself"),
         (("-o", "./missing/../in.mp4", "--overwrite"), "input itself"),
+        (("-o", "link.mp4", "--overwrite"), "input itself"),
+        (("--csv", "folder/landmarks.csv", "--session", "folder", "--overwrite"), "in the way of the session"),
+        (("--csv", "out.csv", "--session", "out.csv"), "in the way of the session"),
         (("-o", "missing/out.mp4"), "does not exist"),
         (("-o", "there.mp4"), "exists already"),
         (("-o", "out.avi"), "ends in"),
@@ -252,6 +255,8 @@ def test_bad_outputs_are_found_before_any_work(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "there.mp4").write_text("precious")
     (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link.mp4").hardlink_to(video)
     original = video.read_bytes()
     listing = sorted(path.name for path in tmp_path.iterdir())
     with pytest.raises(UserError, match=message) as caught:
@@ -276,6 +281,12 @@ def folder(tmp_path: Path) -> Path:
     for name in ("2.png", "10.png", "1.png"):
         cv2.imwrite(str(pictures / name), picture(int(name.split(".")[0])))
     return pictures
+
+
+def test_pictures_are_not_put_into_the_session(folder: Path, tmp_path: Path) -> None:
+    both = tmp_path / "both"
+    with pytest.raises(UserError, match="in the way of the session"):
+        track.run(parse(folder, "-o", both, "--session", both), open_source=never, build_pipeline=never)
 
 
 def folder_source(spec: SourceSpec) -> PictureSource:

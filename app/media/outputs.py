@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Hashable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -80,8 +81,10 @@ class OutputPlan:
             if table.suffix.lower() not in TABLE_SUFFIXES:
                 raise RecordingError(f"Cannot write {table}: give a table name that ends in .csv or .parquet.")
         originals = {_identity(path) for path in inputs}
-        named: set[str] = set()
+        named: set[Hashable] = set()
         for path in files:
+            if self.session is not None and self.session.resolve() in (path.resolve(), *path.resolve().parents):
+                raise RecordingError(f"{path} would be in the way of the session {self.session}; choose another place.")
             identity = _identity(path)
             if identity in originals:
                 raise RecordingError(f"{path} is the input itself, which stays untouched; choose another output.")
@@ -261,6 +264,14 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
         raise failure(path, error) from error
 
 
-def _identity(path: Path) -> str:
-    """Return a name that is the same for all ways to write one path."""
-    return str(path.resolve()).casefold() if path.drive else str(path.resolve())
+def _identity(path: Path) -> Hashable:
+    """Return what is the same for all names of one file: links, and other letters where their case does not count."""
+    real = path.resolve()
+    try:
+        found = real.stat()
+    except OSError:  # it is not there yet
+        pass
+    else:
+        if found.st_ino:  # some network disks have none
+            return found.st_dev, found.st_ino
+    return str(real).casefold() if sys.platform in ("win32", "darwin") else str(real)
