@@ -14,6 +14,7 @@ import pytest
 
 from app.core.errors import SourceError, UserError
 from app.core.frame import Frame
+from app.core.places import PORTRAIT
 from app.media.encoding import EXACT
 from app.media.video import VideoWriter
 from app.sources.base import Playable, Playback, Seekable
@@ -290,6 +291,14 @@ def test_demo_goes_on_over_its_seam(clock: FakeClock) -> None:
     assert not demo.broken_between(1, 4)
     assert demo.playback is not None
     assert demo.playback.position < 0.2
+
+
+def test_a_picture_that_is_shown_on_and_on_is_no_photo_among_others(clock: FakeClock) -> None:
+    source = open_source(parse_source(str(PORTRAIT)), realtime=True, loop=True)
+    frames = [source.read() for _ in range(3)]
+    assert [frame is not None and frame.continues for frame in frames] == [False, True, True]
+    assert not source.info.photos  # or a replay would solve each of them on its own
+    source.close()
 
 
 def test_the_next_loop_is_opened_before_the_seam_and_beside_the_reader(clip: Path, clock: FakeClock) -> None:

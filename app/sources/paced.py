@@ -68,10 +68,12 @@ class PacedSource:
         self._reopen = reopen
         self._loop = loop
         self._source = reopen() if opened is None else opened
-        # Gaps between the frames of a file may have any length, so no read counts as stalled.
-        self._info = replace(self._source.info, live=True, frames=None, patience=math.inf)
+        inner = self._source.info
+        single = inner.frames == 1
+        # Gaps between the frames of a file may have any length, so no read counts as stalled; a single picture
+        # continues itself.
+        self._info = replace(inner, live=True, frames=None, patience=math.inf, photos=inner.photos and not single)
         self._period = 1 / (self._info.fps or float(FALLBACK_RATE))
-        single = self._source.info.frames == 1
         self._seekable = isinstance(self._source, Seekable) and not single
         self._start = self._source.start if isinstance(self._source, Seekable) else 0.0
         self._duration = self._source.duration if isinstance(self._source, Seekable) else None
