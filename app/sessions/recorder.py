@@ -175,7 +175,7 @@ class SessionRecorder:
             return True
         restarted = any(isinstance(event, TrackingRestarted) for event in result.events)
         found = {event.face for event in result.events if isinstance(event, FaceFound)}
-        if restarted or all(face.face in found for face in result.faces):
+        if restarted or (result.faces and all(face.face in found for face in result.faces)):
             self._unfresh = None
             return True
         self._unfresh += 1
