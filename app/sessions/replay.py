@@ -186,16 +186,17 @@ def _track(
     stop: threading.Event | None,
 ) -> int | None:
     """Track every picture; return how many, or None if it was stopped."""
-    restarts = {event.row for event in session.events if event.kind == EventKind.RESTART}
+    restarts = [event.row for event in session.events if event.kind == EventKind.RESTART]
     table = session.frames
     writer = TakeWriter(folder)
-    done = 0
+    done, last = 0, -1
     try:
         for row, image in _pictures(session):
             if stop is not None and stop.is_set():
                 return None
-            if row in restarts:
+            if any(last < restart <= row for restart in restarts):  # the picture of that frame may be missing
                 tracker.forget()
+            last = row
             settings = session.settings_at(row) if tracking is None else tracking
             if settings != tracker.settings:
                 tracker.configure(settings)
