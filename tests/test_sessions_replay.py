@@ -29,6 +29,7 @@ from app.sources.video import VideoSource
 from app.tracking.pipeline import Pipeline, build_pipeline
 from model.errors import ModelError
 from model.rwr.settings import RwrSettings
+from tests.fakes import face_image
 from tests.recording_fakes import make_video, result
 from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipeline, tracked
 
@@ -82,6 +83,15 @@ def test_the_restart_counts(session: Session) -> None:
     assert not same(again(session, as_recorded=True).estimates, session.recorded.estimates)
 
 
+def test_a_restart_in_a_frame_without_its_picture_counts_from_the_next_one(session: Session) -> None:
+    picture = session.frames.picture.copy()
+    (restart,) = (event.row for event in session.events if event.kind == "restart" and event.row)
+    picture[restart] = -1
+    session.frames = replace(session.frames, picture=picture)
+    take = again(session, as_recorded=True)
+    assert [event.row for event in take.events if event.kind == "restart"] == [0, restart + 1]
+
+
 def test_other_settings_hold_throughout(session: Session) -> None:
     take = again(session, TrackingSettings(rwr=False))
     assert take.modes == (Mode.COLD,)
@@ -102,6 +112,25 @@ def test_the_same_replay_twice_is_the_same(session: Session) -> None:
     assert same(later.take("rwr-2").estimates, first.estimates)
     assert not later.take("rwr").as_recorded
     assert later.take_names == session.take_names
+
+
+@pytest.mark.parametrize("keeps_parquet", [True, False])
+def test_pictures_that_changed_their_size_have_their_own_again(tmp_path: Path, keeps_parquet: bool) -> None:
+    pipeline, results = square_pipeline(ENGINE, TrackingSettings()), []
+    for index, (width, height) in enumerate([(161, 120)] * 3 + [(320, 200)] * 2 + [(120, 161)]):
+        image = face_image(width, height, 0.6 * width, 0.5 * height, 0.4 * height)
+        results.append(pipeline.process(Frame(index, index / 30, image, index / 30)))
+    folder = record(tmp_path / "turned", results).folder
+    if not keeps_parquet:  # as after a kill
+        (folder / "landmarks.parquet").unlink()
+    session = open_session(folder)
+    with session.open_video() as video:
+        sizes = [video.read(row).shape[:2] for row in (5, 0, 3)]  # type: ignore[union-attr]
+    assert sizes == [(161, 120), (120, 161), (200, 320)]
+    take = again(session, as_recorded=True)
+    apart = np.abs(take.estimates.landmarks - session.recorded.estimates.landmarks).max(axis=(1, 2))
+    assert len(apart) == 6
+    assert apart.max() < 3.0  # those of a letterboxed picture would be 20 pixels off and more
 
 
 def test_a_replay_of_small_pictures_is_close(tmp_path: Path) -> None:

@@ -221,13 +221,37 @@ def letterbox(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.u
     rows, columns = image.shape[:2]
     if (columns, rows) == (width, height):
         return image
-    scale = min(width / columns, height / rows)
-    inner = (max(1, round(columns * scale)), max(1, round(rows * scale)))
-    shrunk = cv2.resize(image, inner, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    left, top, *inner = _place_in_box(columns, rows, width, height)
     boxed = np.zeros((height, width, 3), np.uint8)
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    boxed[top : top + inner[1], left : left + inner[0]] = shrunk
+    boxed[top : top + inner[1], left : left + inner[0]] = _resized(image, inner[0], inner[1])
     return boxed
+
+
+def unboxed(image: NDArray[np.uint8], box: tuple[int, int], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return a picture that :func:`letterbox` has put into a box at its own size again.
+
+    Args:
+        image: from a video, whose encoder may have padded odd sides.
+        box: width and height of the box.
+        size: width and height of the picture.
+    """
+    width, height = size
+    left, top, *inner = _place_in_box(width, height, *box)
+    part = image[top : top + inner[1], left : left + inner[0]]
+    return part if part.shape[:2] == (height, width) else _resized(part, width, height)
+
+
+def _place_in_box(width: int, height: int, box_width: int, box_height: int) -> tuple[int, int, int, int]:
+    """Return where a picture of a size lies in a box, in the middle: left, top, width, height."""
+    scale = min(box_width / width, box_height / height)
+    inner_width, inner_height = max(1, round(width * scale)), max(1, round(height * scale))
+    return (box_width - inner_width) // 2, (box_height - inner_height) // 2, inner_width, inner_height
+
+
+def _resized(image: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    shrinks = width < image.shape[1] or height < image.shape[0]
+    way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width, height), interpolation=way), np.uint8)
 
 
 def _container_options(path: Path, time_base: Fraction) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 
+SIZE = ("width", "height")
 LARGEST = 1e6
 """No picture is as wide, and no flicker as large."""
 
@@ -95,30 +97,52 @@ def read_estimates(folder: Path, frames: FrameTable) -> Estimates:
     """
     import pyarrow
 
-    path = folder / LANDMARKS_PARQUET
+    path = _table_of(folder)
     try:
-        if path.is_file():
-            import pyarrow.parquet
-
-            # Not memory-mapped: a session may be deleted while it is open, also on Windows.
-            names = pyarrow.parquet.read_schema(path).names
-            table = pyarrow.parquet.read_table(path, columns=_known(names), memory_map=False)
-        else:
-            path = folder / LANDMARKS_CSV
-            table = _read_csv(path)
-        return _estimates(table, frames)
+        return _estimates(_read(path, _known), frames)
     except (OSError, pyarrow.ArrowException, KeyError, ValueError) as error:
         raise SessionError(f"{path} is missing or damaged, so its landmarks cannot be read; restore it.") from error
 
 
-def _read_csv(path: Path) -> pyarrow.Table:
+def read_sizes(folder: Path, frames: FrameTable) -> NDArray[np.int64]:
+    """Return width and height of each frame's picture as it was tracked, (n, 2) pixels; 0 where that is not known.
+
+    It is not known of recordings by versions that did not note it, and where the table is missing or damaged.
+    """
+    import pyarrow
+
+    sizes = np.zeros((len(frames), 2), np.int64)
+    try:
+        table = _read(_table_of(folder), lambda names: ["time", *SIZE])
+        found = np.stack([_numbers(table, name, np.float64) for name in SIZE], axis=-1)
+        rows = frames.rows_of(_numbers(table, "time", np.float64))
+    except (OSError, pyarrow.ArrowException, KeyError, ValueError):
+        return sizes
+    kept = (rows >= 0) & (found > 0).all(axis=1) & (found <= LARGEST).all(axis=1)
+    sizes[rows[kept]] = found[kept]
+    return sizes
+
+
+def _table_of(folder: Path) -> Path:
+    exact = folder / LANDMARKS_PARQUET
+    return exact if exact.is_file() else folder / LANDMARKS_CSV
+
+
+def _read(path: Path, choose: Callable[[list[str]], list[str]]) -> pyarrow.Table:
+    """Return those columns of a table that ``choose`` returns, given the names of all."""
+    if path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        # Not memory-mapped: a session may be deleted while it is open, also on Windows.
+        names = pyarrow.parquet.read_schema(path).names
+        return pyarrow.parquet.read_table(path, columns=choose(names), memory_map=False)
     import pyarrow
     import pyarrow.csv
 
     data = path.read_bytes()
     whole = data[: data.rfind(b"\n") + 1]  # the last line may have been cut short by a kill
     names = whole[: whole.find(b"\n")].decode().split(",")
-    options = pyarrow.csv.ConvertOptions(column_types=table_schema(), include_columns=_known(names))
+    options = pyarrow.csv.ConvertOptions(column_types=table_schema(), include_columns=choose(names))
     return pyarrow.csv.read_csv(pyarrow.BufferReader(whole), convert_options=options)
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from app.core.settings import TrackingSettings
 from app.core.version import VERSION
-from app.sessions.estimates import read_estimates
+from app.sessions.estimates import read_estimates, read_sizes
 from app.sessions.events import Event, EventKind, changed_settings, read_events
 from app.sessions.form import (
     EVENTS,
@@ -142,9 +142,10 @@ class Session:
             raise SessionError(self._no_pictures())
         shown = self.frames.picture >= 0
         times = self.frames.time if video.inside else self.frames.timestamp
+        sizes = read_sizes(self.folder, self.frames)[shown] if video.inside else None
         finished = self.state == SessionState.COMPLETE or path.suffix != Path(EXACT_VIDEO).suffix
         try:
-            return SessionVideo(path, times[shown], whole=finished)
+            return SessionVideo(path, times[shown], sizes, whole=finished)
         except SessionError as error:
             if self.state == SessionState.COMPLETE or not video.inside:
                 raise

@@ -13,6 +13,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
+from app.media.video import unboxed
 from app.sessions.form import SessionError
 from app.sources.base import CLOCK_BACK, LEAP
 from app.sources.decode import READ_ERRORS, find_pictures, may_leap, open_container
@@ -34,14 +35,27 @@ class SessionVideo:
     Args:
         path: the video.
         times: (m,) when each picture is shown, in seconds of the file, ever increasing.
+        sizes: (m, 2) width and height of each picture when it was tracked, 0 where that is not known. The video has
+            the first one's; others were letterboxed into it, and are returned at their own size again, as their
+            landmarks need it. None where pictures are those of the file.
         whole: the file was finished; else its last picture may be cut short and is not shown.
 
     Raises:
         SessionError: if the video cannot be read.
     """
 
-    def __init__(self, path: Path, times: NDArray[np.float64], *, whole: bool = True) -> None:
+    def __init__(
+        self,
+        path: Path,
+        times: NDArray[np.float64],
+        sizes: NDArray[np.int64] | None = None,
+        *,
+        whole: bool = True,
+    ) -> None:
         self._path = path
+        self._sizes: list[tuple[int, int]] = (
+            [] if sizes is None else [(width, height) for width, height in sizes.tolist()]
+        )
         self._whole = whole
         self._times = times
         try:
@@ -82,7 +96,7 @@ class SessionVideo:
         for place, frame in self._run():
             if place < number - KEPT_BEFORE:
                 continue
-            image = self._presentation.picture(frame)
+            image = self._picture(place, frame)
             self._remember(place, image)
             if place >= number:
                 return image if place == number else None
@@ -92,7 +106,7 @@ class SessionVideo:
         """Yield every picture from the first one on, with its number; nothing is cached."""
         self._rewind()
         for place, frame in self._run():
-            yield place, self._presentation.picture(frame)
+            yield place, self._picture(place, frame)
 
     def close(self) -> None:
         """Close the file; safe to call twice."""
@@ -115,6 +129,12 @@ class SessionVideo:
                 continue
             self._next = place + 1
             yield place, frame
+
+    def _picture(self, number: int, frame: VideoFrame) -> Picture:
+        image = self._presentation.picture(frame)
+        if number >= len(self._sizes) or not (all(self._sizes[0]) and all(self._sizes[number])):
+            return image
+        return np.ascontiguousarray(unboxed(image, self._sizes[0], self._sizes[number]))
 
     def _number(self, stamp: int) -> int:
         """Return which picture has a time stamp: the nearest one; -1 before the first."""
