@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QMenu, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import FaceResult, Frame
@@ -495,8 +495,8 @@ def test_the_next_window_is_as_the_last_one_was(begin: Callable[..., Person], tm
 
     again = begin(Memory(path))
     assert theme.palette() is LIGHT
-    pages = [again.window.pages.widget(index) for index in range(again.window.pages.count())]
-    again.wait(lambda: {page.styleSheet() for page in pages if page is not None} == {theme.style_sheet(LIGHT)})
+    heading = again.window.page.panel.findChild(QLabel, "title")
+    again.wait(lambda: heading.palette().color(heading.foregroundRole()).name() == LIGHT.text)
     assert again.window.page.open == (PagePart.DRAWER,)
     assert not again.window.page.panel.isVisible()
     assert again.window.page.drawer.isVisible()

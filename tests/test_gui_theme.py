@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.gui.presenters.banner import Banner, Tone
@@ -75,6 +76,10 @@ def test_the_system_is_followed_only_when_asked_to_be() -> None:
     assert palette_for(Theme.LIGHT, Qt.ColorScheme.Dark) is LIGHT
 
 
+def ink(label: QLabel) -> str:
+    return label.palette().color(label.foregroundRole()).name()
+
+
 def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot) -> None:
     theme.apply(qapp, DARK)
     manager = ThemeManager(qapp, Theme.DARK)
@@ -83,11 +88,11 @@ def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot
     label.setObjectName("dim")
     qtbot.addWidget(window)
     window.show()
-    assert label.palette().color(label.foregroundRole()).name() == DARK.dim
+    assert ink(label) == DARK.dim
     with qtbot.waitSignal(manager.changed):
         manager.choose(Theme.LIGHT)
     assert theme.palette() is LIGHT
-    assert label.palette().color(label.foregroundRole()).name() == LIGHT.dim
+    qtbot.waitUntil(lambda: ink(label) == LIGHT.dim)
     assert qapp.palette().window().color().name() == LIGHT.ground
     with qtbot.waitSignal(manager.changed):
         manager.swap()
@@ -96,32 +101,65 @@ def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot
         manager.choose(Theme.DARK)
 
 
-def test_pages_out_of_sight_follow_one_at_a_time_in_the_newest_colours(qapp: QApplication, qtbot: QtBot) -> None:
+@pytest.fixture
+def two_pages(qapp: QApplication, qtbot: QtBot) -> tuple[QMainWindow, list[QLabel], list[QLabel]]:
+    """Return a window with one page in view and one out of sight, each with more labels than follow in a turn."""
     theme.apply(qapp, DARK)
     window, pages = QMainWindow(), QStackedWidget()
     window.setCentralWidget(pages)
-    styled: list[tuple[int, str]] = []
-
-    class Page(QWidget):
-        def setStyleSheet(self, sheet: str) -> None:
-            styled.append((pages.indexOf(self), sheet))
-            super().setStyleSheet(sheet)
-
-    for _ in range(3):
-        pages.addWidget(Page())
+    labels: list[list[QLabel]] = []
+    for _ in range(2):
+        page = QWidget()
+        column = QVBoxLayout(page)
+        labels.append([QLabel("text") for _ in range(2 * theme.WIDGETS_A_TURN)])
+        for label in labels[-1]:
+            label.setObjectName("dim")
+            column.addWidget(label)
+        pages.addWidget(page)
     qtbot.addWidget(window)
     window.show()
+    pages.setCurrentIndex(1)
+    pages.setCurrentIndex(0)
+    seen, unseen = labels
+    assert {ink(label) for label in seen + unseen} == {DARK.dim}
+    return window, seen, unseen
+
+
+def test_a_few_widgets_follow_in_a_turn_and_what_is_seen_is_painted_once(
+    qapp: QApplication, two_pages: tuple[QMainWindow, list[QLabel], list[QLabel]]
+) -> None:
+    window, seen, unseen = two_pages
+    theme.restyle(qapp, LIGHT)
+    followed = 0
+    while followed < len(seen + unseen):
+        before, followed = followed, [ink(label) for label in seen + unseen].count(LIGHT.dim)
+        assert followed <= before + theme.WIDGETS_A_TURN
+        all_seen = {ink(label) for label in seen} == {LIGHT.dim}
+        assert window.updatesEnabled() == all_seen, "nobody sees a window in two colours"
+        assert all_seen or not any(ink(label) == LIGHT.dim for label in unseen)
+        qapp.processEvents()
+
+
+def test_a_change_within_a_change_ends_in_the_newest_colours(
+    qapp: QApplication, qtbot: QtBot, two_pages: tuple[QMainWindow, list[QLabel], list[QLabel]]
+) -> None:
+    window, seen, unseen = two_pages
     theme.restyle(qapp, LIGHT)
     theme.restyle(qapp, DARK)
+    window.hide()
     theme.restyle(qapp, LIGHT)
-    assert [place for place, _ in styled] == [0, 0, 0]
-    while len(styled) < 5:
-        before = len(styled)
-        qapp.processEvents()
-        assert len(styled) <= before + 1
-    light = theme.style_sheet(LIGHT)
-    assert styled[3:] == [(1, light), (2, light)]
-    assert {pages.widget(place).styleSheet() for place in range(3)} == {light}
+    qtbot.waitUntil(lambda: {ink(label) for label in seen + unseen} == {LIGHT.dim})
+    assert window.updatesEnabled(), "it is painted when it is shown again"
+
+
+def test_what_is_deleted_meanwhile_is_left_out(
+    qapp: QApplication, qtbot: QtBot, two_pages: tuple[QMainWindow, list[QLabel], list[QLabel]]
+) -> None:
+    _, seen, unseen = two_pages
+    theme.restyle(qapp, LIGHT)
+    for label in seen[::2]:
+        shiboken6.delete(label)
+    qtbot.waitUntil(lambda: {ink(label) for label in seen[1::2] + unseen} == {LIGHT.dim})
 
 
 def test_a_window_that_is_made_later_wears_the_same(qapp: QApplication, qtbot: QtBot) -> None:

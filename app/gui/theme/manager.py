@@ -70,11 +70,9 @@ class ThemeManager(QObject):
         if colours is self._palette:
             return
         self._palette = colours
-        sheet = self._application.styleSheet()
-        if not sheet:
+        if not self._application.styleSheet():
             theme.apply(self._application, colours)
-        elif colours is not theme.palette() or sheet != theme.style_sheet(colours):
-            # Also where a window opens while others show colours that the application's own sheet lacks.
+        elif colours is not theme.palette():
             theme.restyle(self._application, colours)
         self.changed.emit()
 

@@ -226,8 +226,7 @@ def rounded(box: QRect, radius: int) -> QRegion:
 class Sheets:
     """The sheets of one window: one at a time, made when it opens and deleted when it closes.
 
-    A change of the theme restyles every widget there is, seen or not, and hundreds of closed ones would hold the window
-    up.
+    A change of the theme polishes every widget there is, seen or not, and hundreds of closed ones would make it last.
 
     Attributes:
         opened: the sheet that is open, also while its page is out of sight; None while all are closed.
