@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from model.errors import ModelError
 from model.geometry import Crop
 from model.motion import Motion
-from model.rwr.reference import FRAME_SECONDS, MotionGains, ReferenceMotion
+from model.rwr.reference import FRAME_SECONDS, LONGEST_SECONDS, MotionGains, ReferenceMotion
 
 CROP = Crop(50, 50, 80)
 POINTS = np.zeros((98, 2))
@@ -16,10 +17,10 @@ GAINS = MotionGains(head=0.6, local=0.8)
 
 
 class Measured:
-    """Stands in for the optical flow: reports a given motion to the right, and nothing local."""
+    """Stands in for the optical flow: the head moves right by what is given, each landmark down by ten times that."""
 
     def __init__(self) -> None:
-        self.motion = 0.0
+        self.motion: float | None = 0.0
         self.expected = POINTS
 
     def parts(
@@ -29,13 +30,16 @@ class Measured:
         crop: Crop,
         before: NDArray[np.float64],
         after: NDArray[np.float64],
-    ) -> Motion:
+    ) -> Motion | None:
         self.expected = after
-        return Motion(np.tile([self.motion, 0.0], (98, 1)), np.zeros((98, 2)), np.zeros(98))
+        if self.motion is None:
+            return None
+        right, down = np.tile([self.motion, 0.0], (98, 1)), np.tile([0.0, 10 * self.motion], (98, 1))
+        return Motion(right, down, np.zeros(98))
 
 
-def play(steps: list[tuple[float | None, float]]) -> tuple[list[float], list[float]]:
-    """Play frames (seconds, measured motion) after one at 0; return motions to the right and those expected."""
+def play(steps: list[tuple[float | None, float | None]]) -> tuple[list[float], list[float]]:
+    """Play frames (seconds, measured motion) after one at 0; return the head's motions and those expected."""
     motion, flow = ReferenceMotion(GAINS), Measured()
     motion._flow = flow  # type: ignore[assignment]
     image = np.zeros((100, 100, 3), np.uint8)
@@ -43,14 +47,38 @@ def play(steps: list[tuple[float | None, float]]) -> tuple[list[float], list[flo
     found, expected = [], []
     for seconds, flow.motion in steps:
         moved = motion.to(image, CROP, POINTS, seconds)
-        assert moved is not None
-        found.append(float(moved.whole[0, 0]))
+        found.append(float("nan") if moved is None else float(moved.head[0, 0]))
         expected.append(float(flow.expected[0, 0]))
     return found, expected
 
 
 def test_a_motion_is_blended_with_the_one_before() -> None:
     assert play([(None, 2.0), (None, 4.0)])[0] == pytest.approx([2.0, 0.6 * 4 + 0.4 * 2])
+
+
+def test_head_and_landmarks_have_gains_of_their_own() -> None:
+    motion, flow = ReferenceMotion(GAINS), Measured()
+    motion._flow = flow  # type: ignore[assignment]
+    image = np.zeros((100, 100, 3), np.uint8)
+    motion.note(image)
+    for flow.motion in (2.0, 4.0):
+        moved = motion.to(image, CROP, POINTS)
+    assert moved is not None
+    np.testing.assert_allclose(moved.whole, np.tile([0.6 * 4 + 0.4 * 2, 0.8 * 40 + 0.2 * 20], (98, 1)))
+    motion.note(image)
+    moved = motion.to(image, CROP, POINTS)
+    assert moved is not None
+    np.testing.assert_allclose(moved.whole, np.tile([4.0, 40.0], (98, 1)), err_msg="nothing is known before")
+
+
+def test_a_motion_that_was_not_measured_or_is_long_past_foretells_nothing() -> None:
+    dt = FRAME_SECONDS
+    found, expected = play([(dt, 2.0), (2 * dt, None), (3 * dt, 4.0)])
+    assert found == pytest.approx([2.0, np.nan, 4.0], nan_ok=True)
+    assert expected == [0.0, 2.0, 0.0]
+    found, expected = play([(dt, 2.0), (2 * dt + LONGEST_SECONDS, 4.0)])
+    assert found == [2.0, 4.0]
+    assert expected == [0.0, 0.0]
 
 
 def test_frames_of_the_gains_own_rate_and_faster_ones_take_the_gain_as_it_is() -> None:
@@ -75,3 +103,9 @@ def test_after_a_gap_the_picture_is_believed_more() -> None:
 def test_a_clock_that_runs_back_or_stands_is_not_believed() -> None:
     assert play([(1.0, 2.0), (0.0, 4.0)])[0][1] == pytest.approx(0.6 * 4 + 0.4 * 2)
     assert np.isfinite(play([(0.0, 2.0), (0.0, 4.0)])[0]).all()
+
+
+@pytest.mark.parametrize("gains", [(0.0, 0.5), (0.5, 0.0), (1.1, 0.5), (0.5, float("nan"))])
+def test_impossible_gains_are_refused(gains: tuple[float, float]) -> None:
+    with pytest.raises(ModelError, match="above 0 and at most 1"):
+        MotionGains(*gains)

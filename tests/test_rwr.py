@@ -16,11 +16,12 @@ from model.heatmap import decode
 from model.rwr.batch import solve_batch
 from model.rwr.cold import cold_solve, cold_state
 from model.rwr.recurrence import Recurrence
-from model.rwr.reference import MotionGains, ReferenceMotion
+from model.rwr.reference import FRAME_SECONDS, MotionGains, ReferenceMotion
 from model.rwr.settings import RELEASED, RwrSettings
 from model.rwr.warm_start import warp_state
 from model.solvers import ColdReason
 from tests.fakes import SquareEngine, face_image, face_points
+from tests.test_reference import Measured
 
 CROP = Crop(100.0, 90.0, 80.0)
 
@@ -243,6 +244,37 @@ def test_the_reference_moves_as_the_picture_does() -> None:
     first = recurrence.solve(u, CROP, textured()).landmarks
     second = recurrence.solve(u, CROP, textured(3.0)).landmarks
     np.testing.assert_allclose(second - first, np.broadcast_to([3.0, 0.0], (98, 2)), atol=0.25)
+
+
+def test_a_given_flow_moves_the_reference_by_the_frames_times() -> None:
+    flow = Measured()
+    held = RwrSettings(recurrence_weight=1e6, adaptation=None, gains=MotionGains(0.5, 0.5))
+    u = injection(SquareEngine(LdeqConfig(input_size=128)), side=40)
+    recurrence = Recurrence(ConstantEngine(u), held, flow)  # type: ignore[arg-type]
+    places = []
+    for seconds, flow.motion in ((0.0, None), (2 * FRAME_SECONDS, 0.3), (3 * FRAME_SECONDS, 0.0)):
+        places.append(recurrence.solve(u, CROP, textured(), seconds).landmarks.mean(axis=0))
+    # The first motion has no past; of the second, half is expected, of half the time.
+    np.testing.assert_allclose(np.diff(places, axis=0), [[0.3, 3.0], [0.075, 0.75]], atol=0.03)
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_after_a_cold_frame_nothing_of_before_counts(lost: bool) -> None:
+    engine = SquareEngine()
+    old, new = Recurrence(engine), Recurrence(engine)
+
+    def solved(recurrence: Recurrence, x: float) -> NDArray[np.float32]:
+        image = face_image(200, 180, x, 90, 50)
+        return recurrence.solve(engine.encode(CROP.extract(image, engine.config.input_size)[None]), CROP, image).landmarks
+
+    for x in (80, 84, 90):
+        solved(old, x)
+    if lost:
+        engine.poison = 1
+    else:
+        old.reset("scene cut")
+    for x in (96, 103, 107, 108):
+        np.testing.assert_array_equal(solved(old, x), solved(new, x))
 
 
 def test_the_reference_follows_expressions_that_the_picture_shows() -> None:

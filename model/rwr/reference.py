@@ -102,7 +102,7 @@ class ReferenceMotion:
                 self.forget_speed()
             return 1.0
         last, self._elapsed = self._elapsed, passed
-        return self._elapsed / last if self._head is not None else 1.0
+        return passed / last
 
     def _blend(self, last: Array | None, new: Array, gain: float, longer: float) -> Array:
         if last is None:
