@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -13,12 +14,15 @@ from model.config import LdeqConfig
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
+from model.motion import Motion
 from model.rwr.batch import solve_batch
 from model.rwr.cold import cold_solve, cold_state
+from model.rwr.objective import RecurrenceTerm
 from model.rwr.recurrence import Recurrence
 from model.rwr.reference import FRAME_SECONDS, MotionGains, ReferenceMotion
 from model.rwr.settings import RELEASED, RwrSettings
-from model.rwr.warm_start import warp_state
+from model.rwr.warm_start import Memory, warp_state
+from model.rwr.weight import Adaptation, AdaptiveWeight
 from model.solvers import ColdReason
 from tests.fakes import SquareEngine, face_image, face_points
 from tests.test_reference import Measured
@@ -163,6 +167,83 @@ def test_released_settings_are_plain_iteration_from_the_raw_state() -> None:
         assert solution.report.evaluations == 2
 
 
+class LosingEngine(SquareEngine):
+    """Gives no numbers, in its next evaluation of them, for the injections whose first value is negative."""
+
+    losing = False
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        new = super().evaluate(z, u)
+        if self.losing and (lost := u[:, 0, 0, 0] < 0).any():
+            new[lost], self.losing = np.nan, False
+        return new
+
+
+def test_warm_lost_and_cold_faces_of_one_batch_are_solved_as_each_alone() -> None:
+    crops = [Crop(100.0 + 2 * i, 90.0 - i, 80.0 + 4 * i) for i in range(4)]
+    engine, engines = LosingEngine(), [LosingEngine() for _ in crops]
+    together, alone = [Recurrence(engine) for _ in crops], [Recurrence(each) for each in engines]
+    for frame in range(3):
+        u = np.concatenate([injection(engine, 100 + 3 * frame * i, crop) for i, crop in enumerate(crops)])
+        u[1, 0, 0, 0] = -1e-3
+        if frame == 1:
+            engine.losing = engines[1].losing = True
+            together[2].reset("scene cut")
+            alone[2].reset("scene cut")
+        found = solve_batch(engine, together, u, crops)
+        expected = [each.solve(u[i : i + 1], crops[i]) for i, each in enumerate(alone)]
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(one.landmarks, other.landmarks, atol=1e-3)
+            np.testing.assert_allclose(one.fresh_spread, other.fresh_spread, atol=1e-3)
+            assert replace(one.report, residuals=(), per_sample=()) == replace(
+                other.report, residuals=(), per_sample=()
+            )
+        reasons = [solution.report.reason for solution in found]
+        assert reasons == (["", ColdReason.STATE_NOT_FINITE, "scene cut", ""] if frame == 1 else reasons[:1] * 4)
+
+
+class NotedWeight(AdaptiveWeight):
+    """Notes what it is told and gives every landmark the weight 3."""
+
+    def __init__(self) -> None:
+        super().__init__(3.0, Adaptation())
+        self.told: list[tuple[NDArray[np.floating] | None, ...]] = []
+
+    def update(
+        self, innovation: NDArray[np.float64], spread: NDArray[np.floating], doubt: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        self.told.append((innovation, spread, doubt))
+        return np.full(98, 3.0)
+
+
+def test_the_weight_is_told_of_a_frame_once_and_in_crop_sides() -> None:
+    engine, weight = SquareEngine(), NotedWeight()
+    state, new = injection(engine), injection(engine, 104)
+    memory = Memory(state, CROP, CROP.to_frame(engine.decode(state)[0][0]))
+    motion = Motion(np.tile([3.0, 0.0], (98, 1)), np.tile([0.0, 1.0], (98, 1)), np.full(98, 4.0))
+    start = memory.warped(CROP, True, motion.whole)
+    term = RecurrenceTerm(engine, CROP, memory, 3.0, weight, motion, start)
+    found = CROP.to_crop(memory.landmarks + np.float32(3.0))
+    for spread in (np.full(98, 0.02, np.float32), np.full(98, 0.03, np.float32)):
+        np.testing.assert_allclose(term(new, found, spread), (new + 3 * start) / 4, atol=1e-6)
+        assert term.fresh_spread is spread
+    ((innovation, first, doubt),) = weight.told
+    np.testing.assert_allclose(innovation, np.tile([0.0, 2.0 / CROP.side], (98, 1)), atol=1e-6)
+    np.testing.assert_allclose(first, 0.02)
+    np.testing.assert_allclose(doubt, 4.0 / CROP.side)
+
+
+def test_the_unit_of_the_frame_does_not_matter() -> None:
+    found = []
+    for scale in (1.0, 0.01):
+        crop = Crop(scale * CROP.centre_x, scale * CROP.centre_y, scale * CROP.side)
+        engine = JitteryEngine(0.3, np.random.default_rng(2))
+        recurrence = Recurrence(engine)
+        places = [recurrence.solve(injection(engine, 95 + t), crop).landmarks for t in range(10)]
+        found.append(np.array([crop.to_crop(points) for points in places]))
+    np.testing.assert_allclose(found[1], found[0], atol=1e-5)
+
+
 def warm_run(settings: RwrSettings, places: list[float], jitter: float = 0.0) -> NDArray[np.float32]:
     """Return the landmarks over frames with the face at each of the places, without showing the pictures."""
     random = np.random.default_rng(2)
@@ -265,7 +346,9 @@ def test_after_a_cold_frame_nothing_of_before_counts(lost: bool) -> None:
 
     def solved(recurrence: Recurrence, x: float) -> NDArray[np.float32]:
         image = face_image(200, 180, x, 90, 50)
-        return recurrence.solve(engine.encode(CROP.extract(image, engine.config.input_size)[None]), CROP, image).landmarks
+        return recurrence.solve(
+            engine.encode(CROP.extract(image, engine.config.input_size)[None]), CROP, image
+        ).landmarks
 
     for x in (80, 84, 90):
         solved(old, x)

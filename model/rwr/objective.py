@@ -48,8 +48,6 @@ class RecurrenceTerm:
     def __call__(self, new: State, landmarks: NDArray[np.float32], spread: NDArray[np.float32]) -> State:
         """Return (f + w ref) / (1 + w) for a state f (1, n, h, h), whose landmarks (n, 2) and spread (n,) these are."""
         self.fresh_spread = spread
-        if not np.isfinite(landmarks).all():
-            return new
         found = self._crop.to_frame(landmarks).astype(np.float64)
         if self._motion is None:
             self._motion = _head_motion(found, self._memory.landmarks.astype(np.float64), self._pixel)
