@@ -93,13 +93,12 @@ def anderson(f: Function, z0: Array, max_steps: int, tolerance: float) -> tuple[
     outputs.append(_flat(f(xp.reshape(outputs[0], z0.shape))))
     started = outputs[1]
     for step in range(max_steps):
-        count = min(step + 2, ANDERSON_MEMORY)
-        evaluated, iterates = xp.stack(outputs[:count], axis=1), xp.stack(inputs[:count], axis=1)
+        evaluated, iterates = xp.stack(outputs, axis=1), xp.stack(inputs, axis=1)
         # Samples that have stopped repeat themselves; zeros keep their system from being singular.
         weights = _anderson_weights(progress.blank(evaluated - iterates))
         mixed = progress.hold(xp.matmul(weights[:, None, :], evaluated)[:, 0])
         new = _flat(f(xp.reshape(mixed, z0.shape)))
-        slot = (step + 2) % ANDERSON_MEMORY
+        slot = (step + 2) % ANDERSON_MEMORY  # beyond the last one until there are so many
         inputs[slot : slot + 1], outputs[slot : slot + 1] = [mixed], [new]
         progress.offer(mixed, relative_residual(new, mixed))
         if progress.done:

@@ -99,8 +99,6 @@ class _OnHost:
         return _choose(self._stopped, self._best, proposed)
 
     def blank(self, values: Array) -> Array:
-        if not any(self._stopped):
-            return values
         return _choose(self._stopped, array_namespace(values).zeros_like(values), values)
 
     def best(self, otherwise: Array) -> Array:
