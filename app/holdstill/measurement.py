@@ -32,7 +32,7 @@ from app.holdstill.stillness import (
     runs,
     widened,
 )
-from model.topology import POINTS, REGION_OF_POINT, REGIONS
+from model.topology import LEFT_EYE_OUTER, POINTS, REGION_OF_POINT, REGIONS, RIGHT_EYE_OUTER
 
 Array = NDArray[np.float64]
 
@@ -69,7 +69,7 @@ def measure(sitting: Sitting, seconds: float = TEST_SECONDS, moving_speed: float
     times = np.array([sample.time for sample in complete])
     faces = {mode: landmarks_of(complete, mode) for mode in modes}
     together = np.mean([faces[mode] for mode in modes], axis=0)
-    scale = float(np.median(np.abs(together[:, 72] - together[:, 60])))
+    scale = float(np.median(np.abs(together[:, RIGHT_EYE_OUTER] - together[:, LEFT_EYE_OUTER])))
     head = follow_head(times, together)
     speed = 100 * head.speed / scale
     blinks = blinking(times, together)
@@ -85,7 +85,7 @@ def measure(sitting: Sitting, seconds: float = TEST_SECONDS, moving_speed: float
     stretches = _stretches(complete, times, ~moving)
     box = np.ptp(head.centre.real), np.ptp(head.centre.imag)
     return Figures(
-        tuple(_mode(complete, mode, faces[mode] - head.landmarks, still, stretches, scale) for mode in modes),
+        tuple(_mode(complete, times, mode, faces[mode] - head.landmarks, still, stretches, scale) for mode in modes),
         Stillness(counted, seconds, 100 * float(np.hypot(*box)) / scale, typical, runs(blinks)),
         _pace(complete),
         _light(sitting, scale),
@@ -135,6 +135,7 @@ def _stretches(samples: tuple[Sample, ...], times: Array, still: Flags) -> NDArr
 
 def _mode(
     samples: tuple[Sample, ...],
+    times: Array,
     mode: str,
     strays: Complex,
     still: Flags,
@@ -146,25 +147,23 @@ def _mode(
     for stretch in np.unique(stretches[still]):
         chosen = still & (stretches == stretch)
         wander[chosen] = np.abs(strays[chosen] - strays[chosen].mean(axis=0)) ** 2
+    missing = np.full(POINTS, np.nan, np.float32)
     readings = [sample.modes[mode].flicker for sample in samples]
-    measured = still & np.array([reading is not None and reading.points is not None for reading in readings])
+    points = [missing if reading is None or reading.points is None else reading.points for reading in readings]
+    flicker = np.array(points, np.float64)
+    measured = still & ~np.isnan(flicker[:, 0])
     if measured.sum() < LEAST_SHARE * still.sum():
         raise HoldStillError(
             "Flicker could not be measured in most frames; sit so that the picture shows your whole face and repeat "
             "the test."
         )
-    missing = np.full(POINTS, np.nan, np.float32)
-    flicker = np.array(
-        [missing if reading is None or reading.points is None else reading.points for reading in readings], np.float64
-    )
     flicker = flicker[measured] ** 2
-    times = np.array([sample.time for sample, chosen in zip(samples, measured, strict=True) if chosen])
     return ModeFigures(
         mode,
         _noise(flicker, scale),
         _noise(wander[still] * (100 / scale) ** 2, scale),
         tuple(float(value) for value in np.sqrt(flicker.mean(axis=0))),
-        _by_second(times, flicker.mean(axis=1)),
+        _by_second(times[measured], flicker.mean(axis=1)),
         float(np.mean([sample.modes[mode].evaluations for sample in samples])),
         int(still.sum()),
     )

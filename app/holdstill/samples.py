@@ -13,7 +13,7 @@ from app.core.frame import FaceResult, FrameResult
 from app.tracking.conditions import Conditions, face_conditions
 from model.geometry import to_complex
 from model.metrics.flicker_meter import FlickerReading
-from model.topology import inter_ocular
+from model.topology import POINTS, inter_ocular
 
 TEST_SECONDS = 10.0
 JUDGE_EVERY = 5
@@ -157,7 +157,7 @@ class Sampler:
 
 def landmarks_of(samples: tuple[Sample, ...], mode: str) -> NDArray[np.complex128]:
     """Return one mode's landmarks (n, 98) as complex numbers; NaN if the mode was not solved."""
-    missing = np.full((98, 2), np.nan, np.float32)
+    missing = np.full((POINTS, 2), np.nan, np.float32)
     return to_complex(np.array([s.modes[mode].landmarks if mode in s.modes else missing for s in samples]))
 
 

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from model.geometry import from_complex, to_complex
 from model.motion import fit_similarity
+from model.signals.face import LEFT_EYE, LEFT_LIDS, RIGHT_EYE, RIGHT_LIDS
+from model.topology import LEFT_EYE_OUTER, RIGHT_EYE_OUTER
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -35,9 +37,6 @@ BLINK_OPENING = 0.7
 BLINK_MARGIN_SECONDS = 0.1
 MOST_BLINKING = 0.4
 """Above this share of frames the lids are too uncertain, and no frame is left out."""
-
-_LIDS = (((61, 67), (62, 66), (63, 65)), ((69, 75), (70, 74), (71, 73)))
-_EYE_CORNERS = ((60, 64), (68, 72))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,7 +77,7 @@ def _rigid(faces: Complex) -> Complex:
     A plain least-squares fit would let a mouth that moves pull the whole head along.
     """
     shape = faces.mean(axis=0)
-    unit = FIT_INTER_OCULAR / max(float(np.abs(shape[72] - shape[60])), 1e-6)
+    unit = FIT_INTER_OCULAR / max(float(np.abs(shape[RIGHT_EYE_OUTER] - shape[LEFT_EYE_OUTER])), 1e-6)
     points = from_complex(shape) * unit
     trust = np.ones(len(shape))
     motion = np.array([fit_similarity(points, from_complex(face - shape) * unit, trust) for face in faces]) / unit
@@ -136,7 +135,7 @@ def runs(flags: Flags) -> int:
 def _openings(faces: Complex) -> Array:
     """Return how far the lids are apart, mean of both eyes, as a share of the eye's width."""
     openings = []
-    for lids, (outer, inner) in zip(_LIDS, _EYE_CORNERS, strict=True):
-        apart = np.mean([np.abs(faces[:, upper] - faces[:, lower]) for upper, lower in lids], axis=0)
-        openings.append(apart / np.maximum(np.abs(faces[:, outer] - faces[:, inner]), 1e-6))
+    for (upper, lower), (left, right) in ((LEFT_LIDS, LEFT_EYE), (RIGHT_LIDS, RIGHT_EYE)):
+        apart = np.abs(faces[:, upper] - faces[:, lower]).mean(axis=1)
+        openings.append(apart / np.maximum(np.abs(faces[:, left] - faces[:, right]), 1e-6))
     return np.asarray(np.mean(openings, axis=0))
