@@ -20,12 +20,8 @@ from model.metrics.lag import (
 from model.topology import (
     EYES_AND_MOUTH,
     LEFT_EYE_OUTER,
-    MIRROR,
     POINTS,
-    REGION_OF_POINT,
-    REGIONS,
     RIGHT_EYE_OUTER,
-    TO_68,
     inter_ocular,
 )
 
@@ -257,23 +253,3 @@ def test_a_rigid_face_has_no_expression() -> None:
     rng = np.random.default_rng(9)
     rigid += rng.normal(size=(1, POINTS, 2)).astype(np.float32)
     assert np.abs(expression_steps(rigid)).max() < 0.02
-
-
-def test_mirror_is_an_involution_that_keeps_regions() -> None:
-    assert sorted(MIRROR) == list(range(POINTS))
-    np.testing.assert_array_equal(MIRROR[MIRROR], np.arange(POINTS))
-    regions = np.array(REGION_OF_POINT)
-    np.testing.assert_array_equal(regions[MIRROR], regions)
-    assert MIRROR[LEFT_EYE_OUTER] == RIGHT_EYE_OUTER
-    assert [int(MIRROR[i]) for i in (0, 16, 33, 38, 51, 57, 64, 66, 76, 79, 85, 88, 94, 96)] == [
-        *(32, 16, 46, 50, 51, 57, 68, 74, 82, 79, 85, 92, 94, 97)
-    ]
-
-
-def test_regions_share_out_every_point_once() -> None:
-    assert sorted(point for region in REGIONS for point in region.points) == list(range(POINTS))
-
-
-def test_the_68_points_are_distinct_and_leave_out_the_pupils() -> None:
-    assert len(set(TO_68.tolist())) == len(TO_68) == 68
-    assert not {96, 97} & set(TO_68.tolist())

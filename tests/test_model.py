@@ -14,7 +14,7 @@ from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
 from model.network import Ldeq, Stem
-from model.topology import MIRROR, POINTS, REGIONS, TO_68
+from model.topology import LEFT_EYE_OUTER, MIRROR, POINTS, REGION_OF_POINT, REGIONS, RIGHT_EYE_OUTER, TO_68
 
 SMALL = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
 
@@ -114,18 +114,24 @@ def test_impossible_crops_are_refused(side: float) -> None:
         Crop(0.0, 0.0, side)
 
 
-def test_regions_cover_every_point_once() -> None:
+def test_mirror_is_an_involution_that_keeps_regions() -> None:
+    assert sorted(MIRROR) == list(range(POINTS))
+    np.testing.assert_array_equal(MIRROR[MIRROR], np.arange(POINTS))
+    regions = np.array(REGION_OF_POINT)
+    np.testing.assert_array_equal(regions[MIRROR], regions)
+    assert MIRROR[LEFT_EYE_OUTER] == RIGHT_EYE_OUTER
+    assert [int(MIRROR[i]) for i in (0, 16, 33, 38, 51, 57, 64, 66, 76, 79, 85, 88, 94, 96)] == [
+        *(32, 16, 46, 50, 51, 57, 68, 74, 82, 79, 85, 92, 94, 97)
+    ]
+
+
+def test_regions_share_out_every_point_once() -> None:
     assert sorted(point for region in REGIONS for point in region.points) == list(range(POINTS))
 
 
-def test_mirror_is_its_own_inverse_and_keeps_regions() -> None:
-    np.testing.assert_array_equal(MIRROR[MIRROR], np.arange(POINTS))
-    for region in REGIONS:
-        assert {int(MIRROR[point]) for point in region.points} == set(region.points)
-
-
-def test_68_points_are_distinct() -> None:
-    assert len(set(TO_68.tolist())) == 68
+def test_the_68_points_are_distinct_and_leave_out_the_pupils() -> None:
+    assert len(set(TO_68.tolist())) == len(TO_68) == 68
+    assert not {96, 97} & set(TO_68.tolist())
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from app.core.events import LossReason
 from app.tracking.detector import Detection
 from app.tracking.tracker import (
+    COARSE_SPREAD,
+    Box,
     Policy,
     Track,
     agrees,
@@ -18,8 +23,10 @@ from app.tracking.tracker import (
     loss,
     match,
     next_crop,
+    policy_for,
     watch_motion,
 )
+from model.config import LdeqConfig
 from model.geometry import Crop
 from tests.fakes import face_points
 
@@ -36,15 +43,17 @@ def test_crop_stays_while_the_face_jitters() -> None:
 
 def test_crop_follows_a_face_that_moves_or_grows() -> None:
     crop = Crop.around_points(FACE, POLICY.crop_scale)
-    moved = next_crop(crop, FACE + np.float32(20), POLICY)
-    assert (moved.centre_x, moved.centre_y) == (crop.centre_x + 20, crop.centre_y + 20)
+    for right, down in ((20, 0), (0, 20), (-20, 0), (0, -20)):
+        moved = next_crop(crop, FACE + np.array([right, down], np.float32), POLICY)
+        assert (moved.centre_x, moved.centre_y) == (crop.centre_x + right, crop.centre_y + down)
     grown = next_crop(crop, face_points(300, 200, 120), POLICY)
     assert grown.side > 1.15 * crop.side
 
 
 def test_loss_names_its_reason() -> None:
     assert loss(box_of(FACE), 640, 480, POLICY) is None
-    assert loss(box_of(FACE + np.float32(500)), 640, 480, POLICY) == "face left the picture"
+    for gone in ((-301, 0), (341, 0), (0, -201), (0, 281)):
+        assert loss(box_of(FACE + np.array(gone, np.float32)), 640, 480, POLICY) == "face left the picture"
     assert loss(box_of(face_points(300, 200, 8)), 640, 480, POLICY) == "face too small"
     assert loss(box_of(np.full((98, 2), np.nan, np.float32)), 640, 480, POLICY) == "landmarks not finite"
 
@@ -53,12 +62,14 @@ def test_doubt_names_its_reason() -> None:
     assert doubt(None, box_of(FACE), CERTAIN, POLICY) is None
     assert doubt(BOX, box_of(FACE + np.float32(5)), CERTAIN, POLICY) is None
     assert doubt(BOX, box_of(FACE), CERTAIN * 10, POLICY) == "uncertain landmarks"
+    assert doubt(None, box_of(face_points(300, 200, 400)), CERTAIN * 10, POLICY) is None, "sure for a face so large"
     assert doubt(BOX, box_of(FACE + np.float32(80)), CERTAIN, POLICY) == "face jumped"
-    assert doubt(BOX, box_of(face_points(300, 200, 170)), CERTAIN, POLICY) == "face changed size"
+    for side in (60, 170):
+        assert doubt(BOX, box_of(face_points(300, 200, side)), CERTAIN, POLICY) == "face changed size"
 
 
 def detection(centre_x: float, side: float = 100.0) -> Detection:
-    return Detection(centre_x - side / 2, 150, centre_x + side / 2, 150 + side, 0.9)
+    return Detection(centre_x - side / 2, 200 - side / 2, centre_x + side / 2, 200 + side / 2, 0.9)
 
 
 def track(face: int, centre_x: float) -> Track:
@@ -72,6 +83,12 @@ def test_each_detection_goes_to_the_nearest_track() -> None:
     assert [found.x1 for found in strangers] == [450.0]
 
 
+def test_a_track_gets_one_detection_and_how_near_is_near_depends_on_the_larger_side() -> None:
+    near, nearer = detection(250, side=40), detection(220)
+    assert match([track(0, 200)], [near], POLICY) == ({0: near}, [])
+    assert match([track(0, 200)], [near, nearer], POLICY) == ({0: nearer}, [near])
+
+
 def test_a_track_far_from_every_detection_gets_none() -> None:
     owned, strangers = match([track(7, 100)], [detection(400)], POLICY)
     assert owned == {}
@@ -81,6 +98,8 @@ def test_a_track_far_from_every_detection_gets_none() -> None:
 def test_the_younger_of_two_tracks_on_one_face_is_dropped() -> None:
     kept = drop_overlapping([track(3, 205), track(1, 200), track(2, 400)], POLICY)
     assert [track.face for track in kept] == [1, 2]
+    beside = [track(0, 200), track(1, 200 + 0.3 * 125)]
+    assert drop_overlapping(beside, POLICY) == beside
 
 
 def test_of_two_tracks_on_one_face_the_disturbed_one_is_dropped() -> None:
@@ -94,6 +113,18 @@ def test_of_two_tracks_on_one_face_the_disturbed_one_is_dropped() -> None:
     assert [each.face for each in drop_overlapping([covered, walker], POLICY)] == [1]
     walker.doubt = LossReason.UNCERTAIN
     assert [each.face for each in drop_overlapping([covered, walker], POLICY)] == [0]
+
+
+def test_unrest_is_the_change_of_velocity_and_size_and_fades() -> None:
+    face = track(0, 200)
+    boxes = [Box(200, 200, 100), Box(210, 200, 100), Box(220, 205, 120), Box(232, 211, 120), Box(244, 217, 120)]
+    unrest = []
+    for box in boxes:
+        watch_motion(face, box, POLICY)
+        face.box = box
+        unrest.append(face.unrest)
+    change = math.log(1.2) + 0.05
+    assert unrest == pytest.approx([0, 0, change, POLICY.calming * change, POLICY.calming**2 * change])
 
 
 @pytest.mark.parametrize(
@@ -112,5 +143,13 @@ def test_the_first_crop_is_the_expected_landmark_box_scaled() -> None:
 def test_a_detection_confirms_only_a_crop_of_its_place_and_size() -> None:
     crop = detection(200).crop(POLICY.crop_scale)
     assert agrees(crop, detection(210), POLICY)
-    assert not agrees(crop, detection(260), POLICY)
-    assert not agrees(crop, detection(200, side=40), POLICY)
+    assert agrees(crop, detection(200 + 0.24 * crop.side, side=70), POLICY)
+    assert not agrees(crop, detection(200 + 0.26 * crop.side, side=140), POLICY)
+    assert not agrees(crop, detection(200, side=60), POLICY)
+    assert not agrees(crop, detection(200, side=160), POLICY)
+
+
+def test_a_model_has_its_own_crop_and_its_own_doubt() -> None:
+    fine, coarse = LdeqConfig(crop_scale=1.4, input_size=256), LdeqConfig(input_size=128)
+    assert policy_for(fine) == replace(POLICY, crop_scale=1.4)
+    assert policy_for(coarse) == replace(POLICY, crop_scale=coarse.crop_scale, max_spread=COARSE_SPREAD)
