@@ -13,19 +13,24 @@ from model.topology import MIRROR, POINTS
 SIZE = (1280, 720)
 
 
-def project(model: NDArray[np.float64], angles: tuple[float, float, float], place: tuple[float, float, float]) -> Any:
+def project(
+    model: NDArray[np.float64],
+    angles: tuple[float, float, float],
+    place: tuple[float, float, float],
+    size: tuple[int, int] = SIZE,
+) -> Any:
     """Return pixels (n, 2) of points (n, 3) in mm of a head turned by ``angles`` in degrees at ``place`` in cm."""
     turned = model @ rotation(*angles).T
     seen = np.array(place) * 10 + turned * (1, 1, -1)
-    return max(SIZE) * seen[:, :2] / seen[:, 2:] + ((SIZE[0] - 1) / 2, (SIZE[1] - 1) / 2)
+    return max(size) * seen[:, :2] / seen[:, 2:] + ((size[0] - 1) / 2, (size[1] - 1) / 2)
 
 
 def turned_face(
-    angles: tuple[float, float, float], place: tuple[float, float, float] = (0, 0, 60)
+    angles: tuple[float, float, float], place: tuple[float, float, float] = (0, 0, 60), size: tuple[int, int] = SIZE
 ) -> NDArray[np.float32]:
     """Return landmarks (98, 2) of which only the rigid points are placed."""
     points = np.zeros((POINTS, 2))
-    points[list(RIGID)] = project(FACE_MODEL, angles, place)
+    points[list(RIGID)] = project(FACE_MODEL, angles, place, size)
     return points.astype(np.float32)
 
 

@@ -207,7 +207,7 @@ class NotedWeight(AdaptiveWeight):
 
     def __init__(self) -> None:
         super().__init__(3.0, Adaptation())
-        self.told: list[tuple[NDArray[np.floating] | None, ...]] = []
+        self.told: list[tuple[Any, ...]] = []
 
     def update(
         self, innovation: NDArray[np.float64], spread: NDArray[np.floating], doubt: NDArray[np.float64] | None = None

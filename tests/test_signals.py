@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from model.signals.eyes import CLOSED_EAR, EyeTracker
+from model.signals.eyes import CLOSED_EAR, LEAST_RANGE, EyeTracker
 from model.signals.face import eye_aspect_ratios, face_signals
 from model.signals.head import head_pose
 from model.signals.track import NAMES, SignalTracker, signal_values, signals_from
@@ -26,9 +26,11 @@ def signals(points: Any, size: Any = SIZE) -> Any:
     "angles",
     [(0, 0, 0), (25, 0, 0), (-40, 10, 0), (0, 20, 0), (0, -20, 30), (15, 12, -100), (30, -15, 170), (70, 30, 5)],
 )
-@pytest.mark.parametrize("place", [(0, 0, 60), (12, -8, 40), (-30, 20, 200)])
-def test_head_pose_comes_back(angles: tuple[int, int, int], place: tuple[int, int, int]) -> None:
-    pose = head_pose(turned_face(angles, place), SIZE)
+@pytest.mark.parametrize(
+    ("place", "size"), [((0, 0, 60), SIZE), ((12, -8, 40), SIZE), ((-30, 20, 200), SIZE), ((-6, 20, 60), (720, 1280))]
+)
+def test_head_pose_comes_back(angles: tuple[int, int, int], place: tuple[int, int, int], size: tuple[int, int]) -> None:
+    pose = head_pose(turned_face(angles, place, size), size)
     assert pose is not None
     np.testing.assert_allclose((pose.yaw, pose.pitch, pose.roll), angles, atol=0.05)
     np.testing.assert_allclose((pose.x, pose.y, pose.z), place, rtol=2e-3, atol=0.02)
@@ -92,9 +94,13 @@ def test_a_mirrored_face_has_mirrored_signals() -> None:
 
 
 def test_impossible_faces_have_no_signals() -> None:
+    assert head_pose(np.full((POINTS, 2), 5.0), SIZE) is None
     assert face_signals(np.full((POINTS, 2), 5.0), SIZE) is None
     points = face()
+    points[72] = points[60]
+    assert face_signals(points, SIZE) is None
     points[54] = np.nan
+    assert head_pose(points, SIZE) is None
     assert face_signals(points, SIZE) is None
 
 
@@ -116,7 +122,7 @@ def test_blinks_are_counted_once(rate: float) -> None:
 
 
 def test_a_closure_that_wavers_is_one_blink() -> None:
-    state = watch([*OPEN, 0.17, 0.18, 0.16, 0.19, 0.17, 0.3, 0.3])
+    state = watch([*OPEN, 0.17, 0.22, 0.16, 0.24, 0.17, 0.3, 0.3])
     assert state.blinks == 1
 
 
@@ -128,6 +134,7 @@ def test_narrowed_and_long_closed_eyes_are_no_blinks() -> None:
 def test_narrow_eyes_have_their_own_open_state() -> None:
     narrow = [0.15] * 60
     assert watch([*narrow, 0.08, 0.06, 0.1, *narrow]).blinks == 1
+    assert watch([*narrow, 0.14]).closure == pytest.approx(0.01 / LEAST_RANGE)
 
 
 def test_perclos_is_the_share_of_a_minute() -> None:
@@ -135,6 +142,7 @@ def test_perclos_is_the_share_of_a_minute() -> None:
     state = watch(cycle * 60)
     assert state.perclos == pytest.approx(0.2, abs=0.01)
     assert watch(cycle * 9).perclos is None  # 9 s
+    assert watch(cycle * 120).perclos == pytest.approx(0.2, abs=0.01)
     tracker = EyeTracker()
     watch(cycle * 60, tracker=tracker)
     later = [tracker.update(0.30, 60 + index / 30) for index in range(30 * 61)][-1]
@@ -152,6 +160,24 @@ def test_time_that_runs_back_starts_again() -> None:
     watch([*OPEN, 0.06, *OPEN] * 6, tracker=tracker)
     state = tracker.update(0.3, 0.0)
     assert (state.blinks, state.closure, state.perclos) == (6, None, None)
+    assert watch([0.15] * 60, tracker=tracker).closure == pytest.approx(0), "another person's open state"
+
+
+def test_eyes_that_were_closed_before_time_ran_back_do_not_end_a_blink() -> None:
+    tracker = EyeTracker()
+    watch([*OPEN, 0.06], tracker=tracker)
+    assert watch(OPEN, tracker=tracker).blinks == 0
+
+
+def test_a_long_gap_is_not_seen() -> None:
+    tracker = EyeTracker()
+    assert [tracker.update(0.3, seconds).closure for seconds in (0.0, 0.5, 20.0, 20.4)] == [None] * 4
+    assert tracker.update(0.3, 20.6).closure == 0
+
+
+def test_the_open_state_is_that_of_a_tenth_of_the_time() -> None:
+    state = watch(([0.2] * 8 + [0.3] * 2) * 20 + [0.21])
+    assert state.closure == pytest.approx((0.3 - 0.21) / (0.3 - CLOSED_EAR))
 
 
 def test_a_frame_without_a_time_costs_nothing() -> None:
@@ -174,6 +200,8 @@ def test_values_come_back() -> None:
     assert dict(zip(NAMES, values, strict=True))["gaze_right_x"] == found.face.gaze_right[0]
     assert signals_from(values) == found
     assert signals_from([math.nan] * len(NAMES)) is None
+    values[NAMES.index("blinks")] = math.nan
+    assert signals_from(values).eyes.blinks == 0
 
 
 def test_only_the_eyes_are_measured_before_signals_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
