@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.errors import ModelError
-from model.filters import ConstantVelocity, Ema, LandmarkFilter, OneEuro, SavitzkyGolay
+from model.filters import START_SPEED, ConstantVelocity, Ema, LandmarkFilter, OneEuro, SavitzkyGolay
 
 ALL = [Ema(0.3), OneEuro(1.0, 0.1), SavitzkyGolay(5, 2), SavitzkyGolay(5, 2, 2), ConstantVelocity()]
 
@@ -115,7 +115,7 @@ def test_savitzky_golay_keeps_polynomials_of_its_degree(latency: int) -> None:
     out = feed(SavitzkyGolay(7, 2, latency), values)
     assert out[6:] == pytest.approx(values[6 - latency : 30 - latency], abs=1e-5)
     # While the window fills, the oldest frame stands in for frames before the first.
-    assert out[latency] == pytest.approx(values[0], abs=1e-5)
+    assert out[: latency + 1] == pytest.approx([values[0]] * (latency + 1), abs=1e-5)
 
 
 def test_savitzky_golay_is_steadier_in_the_middle_of_its_window_than_at_the_end() -> None:
@@ -128,6 +128,16 @@ def test_constant_velocity_follows_a_ramp_without_lag() -> None:
     ramp = np.arange(100.0) * 0.02
     assert feed(ConstantVelocity(0.005, 2.0), ramp)[-1] == pytest.approx(ramp[-1], abs=1e-5)
     assert ramp[-1] - feed(Ema(0.2), ramp)[-1] == pytest.approx(0.08, abs=1e-3)
+
+
+def test_constant_velocity_begins_with_what_a_face_may_do() -> None:
+    jitter, acceleration, step = 0.1, 5.0, 0.2
+    smoothing = ConstantVelocity(jitter, acceleration)
+    variance = jitter**2 + (START_SPEED * step) ** 2 + (acceleration * step**2 / 2) ** 2
+    for _ in range(2):
+        assert feed(smoothing, np.array([0.0, 1.0]), 1 / step)[1] == pytest.approx(variance / (variance + jitter**2))
+        feed(smoothing, np.random.default_rng(6).normal(size=30))
+        smoothing.reset()
 
 
 def test_constant_velocity_settles_to_the_known_gain() -> None:

@@ -141,6 +141,9 @@ def test_flat_picture_explains_nothing() -> None:
     assert read((flat, FACE), (flat, FACE + np.float32(3))).overall == pytest.approx(
         100 * 3 * np.sqrt(2) / INTER_OCULAR, rel=0.01
     )
+    grown = (1.5 * (FACE - CENTRE) + CENTRE).astype(np.float32)
+    expected = reading_of(grown - FACE, np.zeros((98, 2)), 1.5 * INTER_OCULAR)
+    assert read((flat, FACE), (flat, grown)).overall == pytest.approx(expected.overall, rel=0.01)
 
 
 def test_first_frame_reset_and_new_size_have_no_reading() -> None:

@@ -133,10 +133,10 @@ def test_nad_at_lag_one_is_nmf_over_root_two() -> None:
 
 def test_nad_of_two_frame_averages_by_hand() -> None:
     # Residuals 0, 2, 4, 8 on every point: averages of two frames 1, 3, 6; changes over two frames: 6 - 1.
-    truth = np.stack([face()] * 4)
+    truth = np.stack([*[face()] * 3, face() * 2])  # the last frame's size counts
     prediction = truth.copy()
     prediction[:, :, 0] += np.array([0, 2, 4, 8], np.float32)[:, None]
-    assert nad(prediction, truth, 2) == pytest.approx(100 * 256 / 200 * 5 / np.sqrt(2))
+    assert nad(prediction, truth, 2) == pytest.approx(100 * 256 / 400 * 5 / np.sqrt(2))
 
 
 def test_nad_falls_with_the_lag_for_jitter_and_rises_for_drift() -> None:
@@ -178,6 +178,8 @@ def test_lag_finds_a_delay_under_jitter(late: float) -> None:
     rng = np.random.default_rng(6)
     seen = moving_face(late) + rng.normal(size=(120, POINTS, 2))
     assert velocity_lag(steps(seen), steps(moving_face())) == pytest.approx(late, abs=0.1)
+    drifting = [motion + np.float64(500.0) for motion in (steps(seen), steps(moving_face()))]
+    assert velocity_lag(*drifting) == pytest.approx(late, abs=0.1), "an even drift has no delay"
 
 
 @pytest.mark.parametrize("late", [0.0, 0.5, 1.0, 2.0])
@@ -244,6 +246,16 @@ def test_speeds_are_told_by_the_motion_against_the_head() -> None:
     steps_of_frames = np.concatenate([np.zeros(6), np.full(6, 0.005), np.full(6, 0.02)])
     shapes = np.outer(np.cumsum(steps_of_frames), np.ones(5)).astype(np.complex128)
     assert speeds(shapes).tolist() == ["still"] * 6 + ["slow"] * 5 + ["fast"] * 7
+
+
+def test_an_expression_is_in_eye_distances_of_the_earlier_frame() -> None:
+    rest = face() + np.random.default_rng(5).uniform(-40, 40, (POINTS, 2))
+    rest[LEFT_EYE_OUTER], rest[RIGHT_EYE_OUTER] = (50, 60), (150, 60)
+    later = 1.5 * rest
+    later[76:96, 1] += 10
+    (found,) = expression_steps(np.stack([rest, later]))
+    np.testing.assert_allclose(found[16:], np.tile([0.0, 0.1], (20, 1)), atol=2e-3)
+    np.testing.assert_allclose(found[:16], 0.0, atol=2e-3)
 
 
 def test_a_rigid_face_has_no_expression() -> None:

@@ -165,7 +165,6 @@ class FlickerWindow:
     def clear(self) -> None:
         """Forget all readings."""
         self._times.fill(-np.inf)
-        self._next = 0
         self._newest = -np.inf
 
     def reading(self) -> FlickerReading | None:

@@ -165,8 +165,5 @@ def best_delay(errors: Array) -> float:
     best = int(np.argmin(errors)) if np.isfinite(errors).all() else 0
     if not 0 < best < len(errors) - 1:
         return float("nan")
-    before, least, after = errors[best - 1 : best + 2]
-    bend = before - 2 * least + after
-    if bend <= 0:
-        return float("nan")
-    return float(DELAYS[best] + (DELAYS[1] - DELAYS[0]) * (before - after) / (2 * bend))
+    before, least, after = errors[best - 1 : best + 2]  # the first of the least, so that before is larger
+    return float(DELAYS[best] + (DELAYS[1] - DELAYS[0]) * (before - after) / (2 * (before - 2 * least + after)))
