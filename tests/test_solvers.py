@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -18,6 +20,7 @@ from model.solvers import (
     progress,
     relative_residual,
 )
+from model.solvers.report import latest
 
 SIZE = 12
 
@@ -88,9 +91,74 @@ def test_returns_the_state_of_lowest_residual(name: SolverName) -> None:
     assert float(relative_residual(f(z), z).mean()) == pytest.approx(report.residual, rel=1e-6)
 
 
-def test_residual_is_the_mean_over_samples_of_the_relative_change() -> None:
-    old, new = np.zeros((2, 3)), np.array([[3.0, 0, 4], [0, 0, 1]])
-    np.testing.assert_allclose(relative_residual(new, old), [5 / (5 + 1e-5), 1 / (1 + 1e-5)])
+Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def curved_map() -> Map:
+    """Return a contraction of (6,) whose Jacobian is another one everywhere."""
+    matrix = np.random.default_rng(1).normal(size=(6, 6)) * 0.3
+    return lambda z: np.tanh(z @ matrix.T) + 0.3
+
+
+def residual_of(f: Map, z: NDArray[np.float64]) -> float:
+    return float(np.linalg.norm(f(z) - z) / (1e-5 + np.linalg.norm(f(z))))
+
+
+def dense_broyden(f: Map, steps: int) -> list[float]:
+    """Return the residuals of Broyden's good method with the inverse Jacobian as a matrix."""
+    z, inverse, residuals = np.zeros(6), -np.eye(6), []
+    g = f(z) - z
+    for _ in range(steps):
+        moved = -inverse @ g
+        z = z + moved
+        changed, g = f(z) - z - g, f(z) - z
+        row = moved @ inverse
+        inverse = inverse + np.outer(moved - inverse @ changed, row) / (row @ changed)
+        residuals.append(residual_of(f, z))
+    return residuals
+
+
+def dense_anderson(f: Map, steps: int) -> list[float]:
+    """Return the residuals of Anderson's method: the weights of sum 1 are those of (R R^T + ridge) w = 1, scaled."""
+    inputs, residuals = [np.zeros(6), f(np.zeros(6))], []
+    for _ in range(steps):
+        inputs = inputs[-6:]
+        rows = np.array([f(z) - z for z in inputs])
+        weights = np.linalg.solve(rows @ rows.T + 1e-4 * np.eye(len(rows)), np.ones(len(rows)))
+        z = weights / weights.sum() @ np.array([f(z) for z in inputs])
+        inputs.append(z)
+        residuals.append(residual_of(f, z))
+    return residuals
+
+
+@pytest.mark.parametrize(("name", "dense"), [("anderson", dense_anderson), ("broyden", dense_broyden)])
+def test_every_step_is_that_of_dense_matrices(name: SolverName, dense: Callable[[Map, int], list[float]]) -> None:
+    f = curved_map()
+    _, report = SOLVER_FUNCTIONS[name](lambda z: f(z[0])[None], np.zeros((1, 6)), 10, 0.0)
+    assert report.residuals == pytest.approx(dense(f, 10), rel=1e-4)
+
+
+def test_broyden_goes_on_plainly_where_nothing_tells_the_jacobian() -> None:
+    """f(z) - z is the same everywhere, so that there is nothing to divide by."""
+    step = torch.ones(1, dtype=torch.float64, requires_grad=True)
+    z, report = SOLVER_FUNCTIONS[SolverName.BROYDEN](lambda z: z + step, torch.zeros(1, 1, dtype=torch.float64), 4, 0.0)
+    assert (z.item(), report.stopped) == (4.0, StopReason.BUDGET)
+    z.backward()
+    assert step.grad is not None
+    assert step.grad.item() == 4.0
+
+
+@pytest.mark.parametrize("array", [np.array, torch.tensor])
+def test_the_residual_is_the_relative_change_of_each_sample(array: Any) -> None:
+    old, new = array([[3.0, 0, 0], [0, 0, 1]]), array([[3.0, 0, 4], [0, 0, 2]])
+    np.testing.assert_allclose(relative_residual(new, old), [4 / (5 + 1e-5), 1 / (2 + 1e-5)], rtol=1e-6)
+
+
+def test_plain_iteration_returns_its_last_state_and_says_so() -> None:
+    z, report = fixed_point_iteration(lambda z: z * -2 + 3, np.zeros((1, 1)), 4, 0.0)
+    assert z == -15
+    assert (report.best_step, report.residual) == (3, report.residuals[3])
+    assert report.residual > min(report.residuals)
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
@@ -179,6 +247,16 @@ def test_the_batch_report_sums_up_its_samples() -> None:
     last = [sample.residuals[-1] for sample in report.per_sample]
     assert report.residuals[-1] == pytest.approx(np.mean(last))
     assert report.residual == pytest.approx(np.mean(last))
+
+
+def test_a_residual_below_the_tolerance_by_rounding_alone_stops_a_sample(backend: str) -> None:
+    """0.7 in single precision is below 0.7, which the report, made of Python's numbers, notices too."""
+    array = np.array if backend == "numpy" else torch.tensor
+    start, found, next_one = (array([[value]]) for value in (0.0, 1.0, 2.0))
+    following = progress.follow(start, 0.7)
+    following.offer(found, array(np.float32([0.7])))
+    assert following.hold(next_one) == found
+    assert following.report(0, latest).stopped == StopReason.CONVERGED
 
 
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)

@@ -91,11 +91,9 @@ def anderson(f: Function, z0: Array, max_steps: int, tolerance: float) -> tuple[
     inputs, outputs = [_flat(z0)], [_flat(f(z0))]
     inputs.append(outputs[0])
     outputs.append(_flat(f(xp.reshape(outputs[0], z0.shape))))
-    started = outputs[1]
     for step in range(max_steps):
         evaluated, iterates = xp.stack(outputs, axis=1), xp.stack(inputs, axis=1)
-        # Samples that have stopped repeat themselves; zeros keep their system from being singular.
-        weights = _anderson_weights(progress.blank(evaluated - iterates))
+        weights = _anderson_weights(evaluated - iterates)
         mixed = progress.hold(xp.matmul(weights[:, None, :], evaluated)[:, 0])
         new = _flat(f(xp.reshape(mixed, z0.shape)))
         slot = (step + 2) % ANDERSON_MEMORY  # beyond the last one until there are so many
@@ -103,7 +101,7 @@ def anderson(f: Function, z0: Array, max_steps: int, tolerance: float) -> tuple[
         progress.offer(mixed, relative_residual(new, mixed))
         if progress.done:
             break
-    return xp.reshape(progress.best(started), z0.shape), progress.report(2, lowest)
+    return xp.reshape(progress.best, z0.shape), progress.report(2, lowest)
 
 
 def _anderson_weights(residuals: Array) -> Array:
@@ -124,7 +122,10 @@ def _anderson_weights(residuals: Array) -> Array:
 
 
 def _solve_each(systems: Array, right: Array) -> Array:
-    """Solve linear systems (n, k, k) x = (n, k, 1); NaN for a singular one, which must not fail the others."""
+    """Solve linear systems (n, k, k) x = (n, k, 1); NaN for a singular one, which must not fail the others.
+
+    Those of samples that have stopped may be singular, since their states repeat themselves.
+    """
     xp = array_namespace(systems)
     if is_torch_array(systems):
         # solve() reads on the processor whether a system was singular; solve_ex() leaves that on the device.
@@ -176,4 +177,4 @@ def broyden(f: Function, z0: Array, max_steps: int, tolerance: float) -> tuple[A
         step = value
         for u, v in pairs:
             step = step - u * dot(v, value)
-    return xp.reshape(progress.best(_flat(z0)), z0.shape), progress.report(1, lowest)
+    return xp.reshape(progress.best, z0.shape), progress.report(1, lowest)

@@ -36,12 +36,9 @@ class Progress(Protocol):
         """Return the proposed state of active samples, and the best state of the others."""
         ...
 
-    def blank(self, values: Array) -> Array:
-        """Return the values (n, ...) with zeros for samples that have stopped."""
-        ...
-
-    def best(self, otherwise: Array) -> Array:
-        """Return each sample's best state; where none was measured ``otherwise`` if finite, else the start."""
+    @property
+    def best(self) -> Array:
+        """Each sample's best state; the start where none has had a finite residual."""
         ...
 
     def report(self, started: int, choice: Choice) -> SolveReport:
@@ -75,7 +72,7 @@ class _OnHost:
     def __init__(self, start: Array, tolerance: float) -> None:
         self._tolerance = tolerance
         self._table: list[list[float]] = []
-        self._best = start
+        self.best = start
         self._lowest = [math.inf] * len(start)
         self._stopped = [False] * len(start)
 
@@ -93,17 +90,10 @@ class _OnHost:
             if value < self._lowest[index]:
                 self._lowest[index], better[index] = value, True
             self._stopped[index] = value < self._tolerance or not math.isfinite(value)
-        self._best = _choose(better, state, self._best)
+        self.best = _choose(better, state, self.best)
 
     def hold(self, proposed: Array) -> Array:
-        return _choose(self._stopped, self._best, proposed)
-
-    def blank(self, values: Array) -> Array:
-        return _choose(self._stopped, array_namespace(values).zeros_like(values), values)
-
-    def best(self, otherwise: Array) -> Array:
-        unmeasured = [math.isinf(value) for value in self._lowest]
-        return _choose(unmeasured, _finite_or(otherwise, self._best), self._best) if any(unmeasured) else self._best
+        return _choose(self._stopped, self.best, proposed)
 
     def report(self, started: int, choice: Choice) -> SolveReport:
         return batch_report(self._table, len(self._lowest), self._tolerance, started, choice)
@@ -116,7 +106,7 @@ class _OnDevice:
         xp, where = array_namespace(start), device(start)
         self._tolerance = tolerance
         self._rows: list[Array] = []
-        self._best = start
+        self.best = start
         # float64, so that the report, made of Python numbers, judges every residual as the masks did.
         self._lowest = xp.full((start.shape[0],), math.inf, dtype=xp.float64, device=where)
         self._active = xp.ones((start.shape[0],), dtype=xp.bool, device=where)
@@ -131,21 +121,12 @@ class _OnDevice:
         self._rows.append(residual)
         better = self._active & (residual < self._lowest)
         self._lowest = xp.where(better, residual, self._lowest)
-        self._best = xp.where(_column(better, state), state, self._best)
+        self.best = xp.where(_column(better, state), state, self.best)
         self._active = self._active & xp.isfinite(residual) & (residual >= self._tolerance)
 
     def hold(self, proposed: Array) -> Array:
         xp = array_namespace(proposed)
-        return xp.where(_column(self._active, proposed), proposed, self._best)
-
-    def blank(self, values: Array) -> Array:
-        xp = array_namespace(values)
-        return xp.where(_column(self._active, values), values, xp.zeros_like(values))
-
-    def best(self, otherwise: Array) -> Array:
-        xp = array_namespace(otherwise)
-        measured = _column(xp.isfinite(self._lowest), otherwise)
-        return xp.where(measured, self._best, _finite_or(otherwise, self._best))
+        return xp.where(_column(self._active, proposed), proposed, self.best)
 
     def report(self, started: int, choice: Choice) -> SolveReport:
         xp = array_namespace(self._lowest)
@@ -166,10 +147,3 @@ def _choose(chosen: list[bool], first: Array, second: Array) -> Array:
 def _column(mask: Array, like: Array) -> Array:
     """Give a mask (n,) the dimensions of ``like`` (n, ...)."""
     return array_namespace(mask).reshape(mask, (mask.shape[0], *[1] * (like.ndim - 1)))
-
-
-def _finite_or(state: Array, start: Array) -> Array:
-    """Return each sample of ``state`` that is finite throughout, and of ``start`` where not."""
-    xp = array_namespace(state)
-    finite = xp.all(xp.reshape(xp.isfinite(state), (state.shape[0], -1)), axis=1)
-    return xp.where(_column(finite, state), state, start)
