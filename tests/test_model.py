@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +12,7 @@ import torch
 from model.config import PRESETS, LdeqConfig, preset
 from model.errors import ModelError
 from model.geometry import Crop
-from model.heatmap import decode
+from model.heatmap import MASS_FLOOR, decode
 from model.network import Ldeq, Stem
 from model.topology import LEFT_EYE_OUTER, MIRROR, POINTS, REGION_OF_POINT, REGIONS, RIGHT_EYE_OUTER, TO_68
 
@@ -78,6 +78,15 @@ def test_decode_reads_place_and_spread_of_a_gaussian(half_pixel: bool, backend: 
     assert float(spread[0, 0]) * 64 == pytest.approx(2.0, abs=1e-2)
 
 
+@pytest.mark.parametrize("backend", [np.asarray, torch.from_numpy])
+def test_decode_draws_heatmaps_without_mass_to_the_corner(backend: Callable[[np.ndarray], np.ndarray]) -> None:
+    heatmaps = np.zeros((1, 2, 8, 8), np.float32)
+    heatmaps[0, 1, 5, 3] = MASS_FLOOR
+    points, spread = decode(backend(heatmaps), True)
+    np.testing.assert_allclose(np.asarray(points)[0], [(0, 0), (3.5 / 16, 5.5 / 16)])
+    assert float(spread[0, 0]) == 0
+
+
 def test_crop_maps_there_and_back() -> None:
     crop = Crop.around_box(100, 50, 180, 150, 1.25)
     assert (crop.centre_x, crop.centre_y, crop.side) == (140, 100, 125)
@@ -108,10 +117,12 @@ def test_crop_outside_the_picture_replicates_the_edge() -> None:
     assert (Crop(-50.0, 200.0, 30.0).extract(image, 64) == 77).all()
 
 
-@pytest.mark.parametrize("side", [0.0, -3.0, float("nan"), float("inf")])
-def test_impossible_crops_are_refused(side: float) -> None:
+@pytest.mark.parametrize(
+    "values", [(0, 0, 0), (0, 0, -3), *np.where(np.eye(4), np.nan, 1.0), *np.where(np.eye(4), np.inf, 1.0)]
+)
+def test_impossible_crops_are_refused(values: Sequence[float]) -> None:
     with pytest.raises(ModelError, match="not a crop"):
-        Crop(0.0, 0.0, side)
+        Crop(*values)
 
 
 def test_mirror_is_an_involution_that_keeps_regions() -> None:

@@ -247,6 +247,7 @@ def test_the_batch_report_sums_up_its_samples() -> None:
     last = [sample.residuals[-1] for sample in report.per_sample]
     assert report.residuals[-1] == pytest.approx(np.mean(last))
     assert report.residual == pytest.approx(np.mean(last))
+    assert report.best_step == len(report.residuals) - 1
 
 
 def test_a_residual_below_the_tolerance_by_rounding_alone_stops_a_sample(backend: str) -> None:
@@ -254,7 +255,7 @@ def test_a_residual_below_the_tolerance_by_rounding_alone_stops_a_sample(backend
     array = np.array if backend == "numpy" else torch.tensor
     start, found, next_one = (array([[value]]) for value in (0.0, 1.0, 2.0))
     following = progress.follow(start, 0.7)
-    following.offer(found, array(np.float32([0.7])))
+    following.offer(found, array(np.array([0.7], np.float32)))
     assert following.hold(next_one) == found
     assert following.report(0, latest).stopped == StopReason.CONVERGED
 
@@ -343,9 +344,12 @@ class _NoReadingOperators(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize("rates", [RATES, RATES[:1]], ids=["batch", "one"])
 @pytest.mark.parametrize("name", SOLVER_FUNCTIONS)
-def test_on_device_nothing_is_read_before_the_report(name: SolverName, monkeypatch: pytest.MonkeyPatch) -> None:
-    f, z0, _ = batch_problem("torch", RATES)
+def test_on_device_nothing_is_read_before_the_report(
+    name: SolverName, rates: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    f, z0, _ = batch_problem("torch", rates)
     monkeypatch.setattr(progress, "reading_waits", lambda state: True)
     evaluations, reads = 0, []
 
