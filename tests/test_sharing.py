@@ -16,11 +16,14 @@ from pythonosc.osc_message import OscMessage
 from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import UserError
 from app.core.frame import FrameResult
-from app.sharing.json_message import json_datagrams
+from app.sharing.json_message import STEPS, json_datagrams
 from app.sharing.osc_message import FORGET_FRAMES, FaceNumbers, OscEncoder
 from app.sharing.settings import Address, CameraPicture, LslReach, SharingError, SharingSettings, parse_address
 from app.sharing.udp import LARGEST, pack
-from model.signals.track import NAMES, ReadSignals, SignalTracker
+from model.signals.eyes import EyeState
+from model.signals.face import FaceSignals
+from model.signals.head import HeadPose
+from model.signals.track import NAMES, ReadSignals, Signals, SignalTracker
 from model.topology import POINTS
 from tests.gui_fakes import frame_result
 from tests.signals_fakes import face
@@ -34,11 +37,17 @@ def signals_of(points: Points) -> ReadSignals:
 
 def result_of(*faces: Points, **changes: Any) -> FrameResult:
     result = frame_result(index=7, faces=len(faces))
-    found = tuple(
-        replace(known, estimate=replace(known.estimate, landmarks=points, read_signals=signals_of(points), **changes))
-        for known, points in zip(result.faces, faces, strict=True)
-    )
-    return replace(result, faces=found)
+    found = []
+    for known, points in zip(result.faces, faces, strict=True):
+        values = {"landmarks": points, "read_signals": signals_of(points)} | changes
+        found.append(replace(known, estimate=replace(known.estimate, **values)))
+    return replace(result, faces=tuple(found))
+
+
+KNOWN = Signals(
+    FaceSignals(HeadPose(1, 2, 3, 4, 5, 6), 7, 8, 9, 10, 11, 12, 13, 14, (15, 16), (17, 18)), EyeState(0.25, 19, 0.5)
+)
+"""Signals no two of which are equal."""
 
 
 @pytest.mark.parametrize(
@@ -110,7 +119,7 @@ def test_runs_fill_datagrams_in_order() -> None:
 
 def test_json_says_where_the_landmarks_are() -> None:
     points = face()
-    datagrams = json_datagrams(result_of(points))
+    datagrams = json_datagrams(result_of(points, read_signals=lambda: KNOWN))
     assert max(map(len, datagrams)) <= LARGEST
     messages = [json.loads(datagram) for datagram in datagrams]
     assert [(message["part"], message["parts"]) for message in messages] == [(0, 2), (1, 2)]
@@ -123,12 +132,17 @@ def test_json_says_where_the_landmarks_are() -> None:
     assert (spread["id"], spread["uncertainty"]) == (0, [2.0] * POINTS)
     assert entry["interocular"] == 200.0
     assert (entry["mode"], entry["flicker"], entry["evaluations"], entry["warm"]) == ("rwr", 0.5, 2, True)
-    assert entry["signals"]["mouth"] == pytest.approx(0.2, abs=1e-3)
     names = ["mouth", "eye_left", "eye_right", "brow_left", "brow_right", "yaw", "pitch", "roll"]
     assert list(entry["signals"]) == names
-    assert tuple(spread["signals"]) == NAMES
+    assert spread["signals"] == dict(zip(NAMES, [*range(1, 19), 0.25, 19, 0.5], strict=True))
     assert {name: spread["signals"][name] for name in names} == entry["signals"]
-    assert (spread["signals"]["blinks"], spread["signals"]["perclos"]) == (0, None)
+
+
+def test_json_signals_are_rounded_and_null_where_they_are_not_known_yet() -> None:
+    _, more = json_datagrams(result_of(face()))
+    signals = json.loads(more)["faces"][0]["signals"]
+    assert signals["mouth"] == 0.2
+    assert (signals["blinks"], signals["closure"], signals["perclos"]) == (0, None, None)
 
 
 @pytest.mark.parametrize("side", [3.0, 40.0, 900.0, 3500.0])
@@ -142,6 +156,19 @@ def test_json_datagrams_fit_a_packet_for_faces_of_any_size(side: float) -> None:
     assert max(map(len, datagrams)) <= LARGEST
     entries = [entry for datagram in datagrams for entry in json.loads(datagram)["faces"]]
     assert [entry["id"] for entry in entries] == [0, 0, 1, 1, 2, 2]
+    for entry in entries[::2]:
+        assert 0 <= min(entry["landmarks"]) <= max(entry["landmarks"]) <= STEPS
+
+
+def test_json_datagrams_fit_a_packet_where_entries_nearly_fill_it() -> None:
+    lost = np.full((POINTS, 2), np.nan, np.float32)
+    assert max(len(datagram) for datagram in json_datagrams(result_of(*[lost] * 8))) <= LARGEST
+
+
+def test_json_of_points_on_one_spot_is_its_place() -> None:
+    entry = json.loads(json_datagrams(result_of(np.full((POINTS, 2), 7.0, np.float32)))[0])["faces"][0]
+    assert entry["box"] == [7.0] * 4
+    assert entry["landmarks"] == [0] * 2 * POINTS
 
 
 def test_radii_are_sent_where_they_are_known() -> None:
@@ -163,8 +190,12 @@ def test_json_of_what_is_not_finite_is_still_json() -> None:
     points = face()
     points[3] = np.nan
     spread = np.full(POINTS, np.inf, np.float32)
-    (datagram,) = json_datagrams(result_of(points, uncertainty=spread, flicker=None))
-    entry, uncertain = json.loads(datagram, parse_constant=lambda name: pytest.fail(name))["faces"]
+    result = result_of(points, uncertainty=spread, flicker=None)
+    result = replace(result, frame=replace(result.frame, timestamp=float("nan")))
+    (datagram,) = json_datagrams(result)
+    message = json.loads(datagram, parse_constant=lambda name: pytest.fail(name))
+    assert message["time"] is None
+    entry, uncertain = message["faces"]
     assert "landmarks" not in entry
     assert entry["flicker"] is None
     assert uncertain["uncertainty"] == [None] * POINTS
@@ -187,26 +218,42 @@ def contents(datagrams: list[bytes]) -> dict[str, list[Any]]:
 
 def test_osc_reads_back() -> None:
     points = face()
-    datagrams = OscEncoder()(result_of(points))
-    assert max(map(len, datagrams)) <= LARGEST
-    found = contents(datagrams)
-    assert found["/ldeq/face/0/mode"] == ["rwr"]
-    assert found["/ldeq/face/0/warm"] == [1]
-    assert found["/ldeq/face/0/flicker"] == [0.5]
-    assert found["/ldeq/face/0/interocular"] == [200.0]
-    assert found["/ldeq/face/0/eyes"] == pytest.approx([0.1, 0.1], abs=1e-3)
-    assert found["/ldeq/face/0/head"] == pytest.approx([0, 0, 0], abs=0.1)
-    assert found["/ldeq/face/0/position"] == pytest.approx([0, 0, 57.6], abs=0.1)
-    assert found["/ldeq/face/0/gaze"] == pytest.approx([0.1, 0.05, -0.1, 0.05], abs=1e-3)
-    assert found["/ldeq/face/0/mouth_width"] == pytest.approx([0.6], abs=1e-3)
-    assert found["/ldeq/face/0/blinks"] == [0]
-    assert "/ldeq/face/0/perclos" not in found
-    np.testing.assert_array_equal(np.reshape(found["/ldeq/face/0/landmarks"], (POINTS, 2)), points)
-    assert found["/ldeq/face/0/uncertainty"] == [2.0] * POINTS
+    found = contents(OscEncoder()(result_of(points, read_signals=lambda: KNOWN)))
+    assert found.pop("/ldeq/frame") == [7, pytest.approx(7 / 30), 1, 320, 180]
+    assert {address.removeprefix("/ldeq/face/0/"): values for address, values in found.items()} == {
+        "id": [0],
+        "mode": ["rwr"],
+        "evaluations": [2],
+        "warm": [1],
+        "flicker": [0.5],
+        "box": [*points.min(axis=0), *points.max(axis=0)],
+        "interocular": [200.0],
+        "mouth": [7],
+        "mouth_width": [8],
+        "eyes": [9, 10],
+        "ear": [11, 12],
+        "brows": [13, 14],
+        "gaze": [15, 16, 17, 18],
+        "head": [1, 2, 3],
+        "position": [4, 5, 6],
+        "closure": [0.25],
+        "blinks": [19],
+        "perclos": [0.5],
+        "landmarks": points.ravel().tolist(),
+        "uncertainty": [2.0] * POINTS,
+    }
+
+
+@pytest.mark.parametrize("faces", range(1, 9))
+def test_osc_datagrams_fit_a_packet(faces: int) -> None:
+    assert max(len(datagram) for datagram in OscEncoder()(result_of(*[face()] * faces))) <= LARGEST
 
 
 def test_osc_leaves_out_what_is_not_known() -> None:
     points = face()
+    found = contents(OscEncoder()(result_of(points)))
+    assert "/ldeq/face/0/blinks" in found
+    assert not {"/ldeq/face/0/closure", "/ldeq/face/0/perclos", "/ldeq/face/0/radius80"} & found.keys()
     points[0] = np.inf
     found = contents(OscEncoder()(result_of(points, flicker=None)))
     assert set(found) == {"/ldeq/frame", *(f"/ldeq/face/0/{name}" for name in ("id", "mode", "evaluations", "warm"))}
@@ -218,6 +265,7 @@ def test_faces_keep_their_slots() -> None:
     assert slots.assign([9, 5]) == [1, 0]
     assert slots.assign([9]) == [1]
     assert slots.assign([12, 9]) == [2, 1]  # 5 may come back
-    for _ in range(FORGET_FRAMES):
+    for _ in range(FORGET_FRAMES - 3):
         slots.assign([9, 12])
-    assert slots.assign([9, 12, 20]) == [1, 2, 0]
+    assert slots.assign([9, 12, 20]) == [1, 2, 3]
+    assert slots.assign([9, 12, 20, 21]) == [1, 2, 3, 0]

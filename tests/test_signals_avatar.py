@@ -233,9 +233,20 @@ def test_vmc_reads_back() -> None:
     assert facts[-1] == []
 
 
+def test_vmc_counts_from_the_persons_own_neutral_expression() -> None:
+    result, signals = result_with(face()), face_signals(face(), SIZE)
+    assert signals is not None
+    own = VmcEncoder(measure_expression(face(), signals, SIZE))(result)
+    shapes = [message.params for datagram in own for message in OscBundle(datagram) if "Val" in message.address]
+    assert max(value for _, value in shapes) == 0
+
+
 def test_vmc_without_a_face_tells_that_it_is_there() -> None:
-    (bundle,) = VmcEncoder()(frame_result(faces=0))
-    assert [message.address for message in OscBundle(bundle)] == ["/VMC/Ext/OK", "/VMC/Ext/T", "/VMC/Ext/Root/Pos"]
+    result = frame_result(faces=0)
+    (bundle,) = VmcEncoder()(replace(result, frame=replace(result.frame, timestamp=math.nan)))
+    ok, time, root = OscBundle(bundle)
+    assert [message.address for message in (ok, time, root)] == ["/VMC/Ext/OK", "/VMC/Ext/T", "/VMC/Ext/Root/Pos"]
+    assert time.params == [0], "a frame without a time"
 
 
 def test_opentrack_takes_six_doubles() -> None:
