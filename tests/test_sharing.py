@@ -39,7 +39,7 @@ def result_of(*faces: Points, **changes: Any) -> FrameResult:
     result = frame_result(index=7, faces=len(faces))
     found = []
     for known, points in zip(result.faces, faces, strict=True):
-        values = {"landmarks": points, "read_signals": signals_of(points)} | changes
+        values: dict[str, Any] = {"landmarks": points, "read_signals": signals_of(points)} | changes
         found.append(replace(known, estimate=replace(known.estimate, **values)))
     return replace(result, faces=tuple(found))
 
