@@ -7,6 +7,7 @@ import csv
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NoReturn
@@ -20,7 +21,7 @@ import pyarrow.parquet
 import pytest
 
 from app.batch import track as batch_track
-from app.batch.track import EVERY_FACE
+from app.batch.track import EVERY_FACE, TrackReport
 from app.cli import track
 from app.core.errors import RecordingError, SourceError, UserError
 from app.core.frame import Frame, FrameResult
@@ -97,6 +98,15 @@ def test_writes_video_audio_and_tables(video: Path, tmp_path: Path, capsys: pyte
     assert "1 cold start: first frame 1" in summary
     assert str(out) in summary
     assert str(columns) in summary
+
+
+def test_each_photo_has_faces_of_its_own(video: Path) -> None:
+    report = TrackReport()
+    for index in range(3):
+        found = result(index)
+        report.add(replace(found, frame=replace(found.frame, continues=False)))
+    plan = outputs.OutputPlan(None, (), False)
+    assert "3 faces, at least one in 3 of 3 frames" in report.lines(1.0, False, plan, "ldeq-s")
 
 
 def test_tables_alone_and_no_audio(video: Path, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class TrackReport:
     Attributes:
         frames: frames tracked.
         with_face: frames with at least one face.
-        faces: identities seen.
+        faces: identities seen, each with the number of its photo, because numbers start anew in each; 0 in a video.
         solves: faces solved, over all frames.
         evaluations: evaluations of the cell, over all frames and faces.
         resets: how often RwR started cold, by reason.
@@ -102,18 +102,20 @@ class TrackReport:
 
     frames: int = 0
     with_face: int = 0
-    faces: set[int] = field(default_factory=set)
+    faces: set[tuple[int, int]] = field(default_factory=set)
     solves: int = 0
     evaluations: int = 0
     resets: Counter[str] = field(default_factory=Counter)
+    _photos: int = field(default=0, init=False)
 
     def add(self, result: FrameResult) -> None:
         """Count one result."""
         self.frames += 1
         self.with_face += bool(result.faces)
+        self._photos += not result.frame.continues
         for face in result.faces:
             report = face.estimate.report
-            self.faces.add(face.face)
+            self.faces.add((self._photos, face.face))
             self.solves += 1
             self.evaluations += report.evaluations
             if face.estimate.mode == Mode.RWR and not report.warm:
