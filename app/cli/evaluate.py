@@ -113,14 +113,16 @@ def _add_mode(parser: argparse.ArgumentParser) -> None:
         help="every frame cold (off, the default), RwR, or a filter over cold landmarks",
     )
     defaults = SmoothingSettings()
-    for name, meaning in (
-        ("alpha", "weight of the new frame in mode ema"),
-        ("min-cutoff", "cut-off at rest in mode one-euro, Hz"),
-        ("beta", "Hz added per inter-ocular distance per second in mode one-euro"),
-        ("d-cutoff", "cut-off of the speed in mode one-euro, Hz"),
+    for name, metavar, meaning in (
+        ("alpha", "A", "weight of the new frame in mode ema"),
+        ("min-cutoff", "HZ", "cut-off at rest in mode one-euro, Hz"),
+        ("beta", "B", "Hz added per inter-ocular distance per second in mode one-euro"),
+        ("d-cutoff", "HZ", "cut-off of the speed in mode one-euro, Hz"),
     ):
         default = getattr(defaults, name.replace("-", "_"))
-        parser.add_argument(f"--{name}", type=float, default=default, help=f"{meaning} (default: {default})")
+        parser.add_argument(
+            f"--{name}", type=float, default=default, metavar=metavar, help=f"{meaning} (default: {default})"
+        )
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
