@@ -1,4 +1,4 @@
-"""Reading ahead and writing writer: order, room, errors from both ends, and no thread left writer."""
+"""Reading ahead and writing behind: order, room, errors from both ends, and no thread left behind."""
 
 from __future__ import annotations
 
