@@ -43,7 +43,7 @@ def test_a_dot_lies_where_its_figures_say_and_tells_its_name() -> None:
     assert len(texts) == 2 * 3
     assert texts[2].startswith("EMA 0.8: NMF 0.800 x cold, NME 1.100 x, lag +0.00 frames")
     assert not any("EMA 0.1" in text for text in texts)
-    # In each panel the stiller is to the left, the more accurate below; y runs down.
+    # In each panel the steadier is to the left, the more accurate below; y runs down.
     cold, rwr, ema = picture.spots[:3]
     assert 0 < rwr.x < ema.x < cold.x < 0.5 < picture.spots[3].x < 1
     assert 0 < ema.y < rwr.y < cold.y < 1

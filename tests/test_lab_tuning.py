@@ -125,10 +125,10 @@ def test_filters_are_tuned_twice() -> None:
         result("Kalman, constant velocity", "hopeless", nmf=99.0, nme=9.0),
     )
     ema, kalman = (each for each in tune(measured) if each.group == "real")
-    assert ema.stillest is not None
+    assert ema.steadiest is not None
     assert ema.most_accurate is not None
-    assert (ema.stillest.name, ema.most_accurate.name) == ("at the limit", "strong")
-    assert (kalman.stillest, kalman.most_accurate) == (None, None)
+    assert (ema.steadiest.name, ema.most_accurate.name) == ("at the limit", "strong")
+    assert (kalman.steadiest, kalman.most_accurate) == (None, None)
 
 
 def test_a_held_back_picture_counts_as_lag() -> None:

@@ -30,14 +30,14 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         "calm",
         "Calm",
-        "The stillest: up to a tenth less flicker than balanced, but expressions follow 0.2 frames late. For avatars "
+        "The steadiest: up to a tenth less flicker than balanced, but expressions follow 0.2 frames late. For avatars "
         "and overlays.",
         RwrSettings(recurrence_weight=12.0, gains=MotionGains(local=0.6), adaptation=Adaptation(following=0.4)),
     ),
     Preset(
         "balanced",
         "Balanced",
-        "The default: almost as still, and expressions follow 0.1 frames late. For most uses.",
+        "The default: almost as steady, and expressions follow 0.1 frames late. For most uses.",
         RwrSettings(),
     ),
     Preset(

@@ -1,4 +1,4 @@
-"""Which of the shipped models a computer runs, and how: the most exact way that keeps up with a camera.
+"""Which of the shipped models a computer runs, and how: the most accurate way that keeps up with a camera.
 
 First comes ``ldeq-s``, then ``ldeq-s`` with a cell of 8 bits, whose error is 0.1 to 0.2 % larger, then ``ldeq-xs``,
 whose error is 3 % larger. Whole frames are measured, once: the results are kept in the user's cache folder until the
@@ -55,7 +55,7 @@ class ModelSpeed:
 
 
 def ways(settings: EngineSettings, *, ghcu: bool = False) -> list[EngineSettings]:
-    """Return how the shipped models may run, the most exact way first; at least one.
+    """Return how the shipped models may run, the most accurate way first; at least one.
 
     Args:
         settings: whose weights are replaced. An engine that was chosen stays; a graphics card needs no 8 bits.

@@ -118,7 +118,7 @@ def scatter(experiment: Experiment, value: Value, label: str, far: float) -> Pic
         margin = 0.05 * np.maximum(highest - lowest, LEAST_SPAN)
         axis.set_xlim(lowest[0] - margin[0], highest[0] + margin[0])
         axis.set_ylim(lowest[1] - margin[1], highest[1] + margin[1])
-        axis.set_xlabel("NMF / cold  (left is stiller)")
+        axis.set_xlabel("NMF / cold  (left is steadier)")
         axis.set_ylabel(label)
         dots += [(axis, *dot) for dot in shown]
     legend_below(figure, axes)

@@ -100,9 +100,9 @@ def speeds_table(results: Sequence[MethodResult], group: str) -> Table:
 def tuned_table(experiment: Experiment, group: str) -> Table:
     """Return the best settings of each family of filters for one group; of those at RwR's NMF only if it was run."""
     figures = ("NME / cold", "NMF / cold", "lag - cold")
-    header: Row = ("filter", f"stillest at NME <= {ACCURATE_NME} x cold", *figures)
+    header: Row = ("filter", f"steadiest at NME <= {ACCURATE_NME} x cold", *figures)
     own = [each for each in tune(experiment) if each.group == group]
-    rows: list[Row] = [(each.family, *_choice(each.stillest, group)) for each in own]
+    rows: list[Row] = [(each.family, *_choice(each.steadiest, group)) for each in own]
     if experiment.named(RWR_NAME) is not None:
         header = (*header, "most accurate at RwR's NMF", *figures)
         rows = [(*row, *_choice(each.most_accurate, group)) for row, each in zip(rows, own, strict=True)]
@@ -154,7 +154,7 @@ def findings(experiment: Experiment) -> list[str]:
 
 
 def _tuned_filters(experiment: Experiment) -> list[tuple[str, MethodResult]]:
-    return [(each.group, each.stillest) for each in tune(experiment) if each.stillest is not None]
+    return [(each.group, each.steadiest) for each in tune(experiment) if each.steadiest is not None]
 
 
 def printed(experiment: Experiment) -> str:
@@ -198,7 +198,7 @@ def values(experiment: Experiment, provenance: Mapping[str, Any]) -> dict[str, A
             {
                 "family": each.family,
                 "group": each.group,
-                "stillest": None if each.stillest is None else each.stillest.name,
+                "stillest": None if each.steadiest is None else each.steadiest.name,
                 "most_accurate": None if each.most_accurate is None else each.most_accurate.name,
             }
             for each in tune(experiment)

@@ -64,9 +64,9 @@ def nearest_filters(experiment: Experiment, group: str) -> Nearest | None:
     if reference is None or not filters:
         return None
     own = reference.groups[group]
-    as_still = [result for result in filters if result.groups[group].nmf <= own.nmf]
-    better = [result for result in as_still if result.groups[group].nme <= own.nme]
-    live = [result for result in as_still if not result.picture_late]
+    as_steady = [result for result in filters if result.groups[group].nmf <= own.nmf]
+    better = [result for result in as_steady if result.groups[group].nme <= own.nme]
+    live = [result for result in as_steady if not result.picture_late]
     nearest = min(live, key=lambda result: result.groups[group].nme, default=None)
     return Nearest(
         group=group,
@@ -85,14 +85,14 @@ class Tuned:
     Attributes:
         family: the family.
         group: the group.
-        stillest: the setting of lowest NMF among those with at most :data:`ACCURATE_NME` x the cold solve's NME.
+        steadiest: the setting of lowest NMF among those with at most :data:`ACCURATE_NME` x the cold solve's NME.
         most_accurate: the setting of lowest NME among those with at most RwR's NMF.
         Each is None if no setting qualifies.
     """
 
     family: str
     group: str
-    stillest: MethodResult | None
+    steadiest: MethodResult | None
     most_accurate: MethodResult | None
 
 
@@ -105,15 +105,15 @@ def tune(experiment: Experiment) -> list[Tuned]:
         for family in families:
             members = [result for result in experiment.results if result.family == family]
             accurate = [result for result in members if result.groups[group].nme_ratio <= ACCURATE_NME]
-            as_still = (
+            as_steady = (
                 [] if own is None else [each for each in members if each.groups[group].nmf <= own.groups[group].nmf]
             )
             tuned.append(
                 Tuned(
                     family=family,
                     group=group,
-                    stillest=min(accurate, key=lambda each: each.groups[group].nmf, default=None),
-                    most_accurate=min(as_still, key=lambda each: each.groups[group].nme, default=None),
+                    steadiest=min(accurate, key=lambda each: each.groups[group].nmf, default=None),
+                    most_accurate=min(as_steady, key=lambda each: each.groups[group].nme, default=None),
                 )
             )
     return tuned

@@ -13,7 +13,7 @@ from model.repair.ghcu import ghcu_path
 
 MODEL_OPTIONS = (
     Option(ModelChoice.AUTO, "Automatic", "ldeq-s, with 8 bits or as ldeq-xs where it does not keep up with a camera"),
-    Option(ModelChoice.LDEQ_S, "ldeq-s", "The more exact one"),
+    Option(ModelChoice.LDEQ_S, "ldeq-s", "The more accurate one"),
     Option(ModelChoice.LDEQ_XS, "ldeq-xs", "Smaller and faster, less exact"),
 )
 

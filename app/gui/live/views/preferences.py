@@ -54,7 +54,7 @@ class PreferencesSheet(Sheet):
         self.faces = ChoiceRow("Faces followed", FACES_OPTIONS)
         self.model = ChoiceRow("Model", MODEL_OPTIONS)
         self.symmetric = ToggleRow(
-            "Symmetric", "See each face mirrored as well: more exact and steadier, for twice the model's time"
+            "Symmetric", "See each face mirrored as well: more accurate and steadier, for twice the model's time"
         )
         self.privacy = ToggleRow("Privacy", "Blur the picture beyond recognition; recordings hold landmarks only")
         self.switches = {name: ToggleRow(label) for name, label in SWITCH_NAMES.items()}
