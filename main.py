@@ -30,19 +30,22 @@ def main() -> int:
 
 def wrong_python(running: tuple, script: str) -> str:
     """Return the sentence for an unsupported Python, naming a better one where there is one."""
-    names = ["python{}.{}".format(OLDEST[0], minor) for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]  # noqa: UP032
-    found = [name for name in names if starts(name)]
-    advice = "start it with: {} {}".format(found[0], script) if found else "get one from https://www.python.org"  # noqa: UP032
+    minors = range(NEWEST[1], OLDEST[1] - 1, -1)
+    commands = [["python{}.{}".format(OLDEST[0], minor)] for minor in minors]  # noqa: UP032
+    if sys.platform == "win32":  # whose installer names all of them python.exe; its launcher tells them apart
+        commands = [["py", "-{}.{}".format(OLDEST[0], minor)] for minor in minors] + commands  # noqa: UP032
+    found = [" ".join(command) for command in commands if starts(command)]
+    advice = "start it with: {} {}".format(found[0], script) if found else "get 3.13 from https://www.python.org"  # noqa: UP032
     return "ldeq-live: Python 3.11, 3.12 or 3.13 is needed, this is {}.{}; {}\n".format(running[0], running[1], advice)  # noqa: UP032
 
 
-def starts(name: str) -> bool:
+def starts(command: list) -> bool:
     """Return whether this command is there and runs; version managers leave names behind that do not."""
-    if not shutil.which(name):
+    if not shutil.which(command[0]):
         return False
     try:
         with open(os.devnull, "w") as silence:
-            return subprocess.call([name, "-c", "pass"], stdout=silence, stderr=silence) == 0
+            return subprocess.call(command + ["-c", "pass"], stdout=silence, stderr=silence) == 0  # noqa: RUF005
     except OSError:  # a file that is no program
         return False
 

@@ -276,12 +276,18 @@ def test_a_child_hands_back_its_exit_code() -> None:
 
 
 def test_old_pythons_are_told_which_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(starter, "starts", lambda name: name == "python3.12")
+    monkeypatch.setattr(starter, "starts", lambda command: command == ["python3.12"])
     sentence = starter.wrong_python((3, 8), "main.py")
     assert "this is 3.8" in sentence
     assert "python3.12 main.py" in sentence
-    monkeypatch.setattr(starter, "starts", lambda name: False)
-    assert "python.org" in starter.wrong_python((3, 14), "main.py")
+    monkeypatch.setattr(starter, "starts", lambda command: False)
+    assert "get 3.13 from https://www.python.org" in starter.wrong_python((3, 14), "main.py")
+
+
+def test_windows_has_a_launcher_instead_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(starter, "starts", lambda command: command in (["py", "-3.11"], ["py", "-3.13"]))
+    assert "start it with: py -3.13 main.py" in starter.wrong_python((3, 14), "main.py")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="its programs are told by their names")
@@ -289,7 +295,7 @@ def test_a_file_that_is_no_program_is_no_python(monkeypatch: pytest.MonkeyPatch,
     for minor in (11, 12, 13):
         (tmp_path / f"python3.{minor}").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "get one from https://www.python.org" in starter.wrong_python((3, 9), "main.py")
+    assert "get 3.13 from https://www.python.org" in starter.wrong_python((3, 9), "main.py")
 
 
 def test_main_keeps_to_syntax_that_old_pythons_read() -> None:
