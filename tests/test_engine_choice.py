@@ -16,7 +16,7 @@ import numpy as np
 import platformdirs
 import pytest
 
-from app.core.places import DEFAULT_WEIGHTS
+from app.core.places import DEFAULT_WEIGHTS, ROOT
 from model.engine import choice, nvidia
 from model.engine import open as opening
 from model.engine.choice import Choice, Cuda, cuda_candidates, fastest, remembered
@@ -182,6 +182,32 @@ def test_openvino_brings_no_telemetry_and_leaves_nothing_at_home(tmp_path: Path)
     done = subprocess.run([sys.executable, "-c", code], env=os.environ | home, capture_output=True, text=True)
     assert "OpenVINO" in done.stdout, done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.process
+def test_onnxruntime_reports_nothing_and_leaves_nothing_at_home(tmp_path: Path) -> None:
+    code = (
+        "from model.engine.open import open_engine; from app.core.places import DEFAULT_WEIGHTS\n"
+        "engine = open_engine(DEFAULT_WEIGHTS, 'onnx', 'cpu', 1)\n"
+        "print(engine.name, engine.zero_state(1).shape)\n"
+    )
+    # Without what tells onnxruntime that it runs in continuous integration, where it reports nothing anyway.
+    environment = {name: os.environ[name] for name in ("PATH", "SYSTEMROOT") if name in os.environ}
+    environment |= {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert "onnxruntime" in done.stdout, done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_onnxruntime_is_imported_only_where_its_telemetry_is_turned_off() -> None:
+    importing = re.compile(r"^\s*(?:import|from) onnxruntime\b(?!\.quantization)", re.MULTILINE)
+    found = [
+        module.relative_to(ROOT).as_posix()
+        for folder in ("app", "model", "benchmarks")
+        for module in sorted((ROOT / folder).rglob("*.py"))
+        if importing.search(module.read_text(encoding="utf-8"))
+    ]
+    assert found == ["app/setup/doctor/acceleration.py", "model/engine/runtime.py"]  # the first in a script of its own
 
 
 @pytest.mark.parametrize("name", ENGINES)

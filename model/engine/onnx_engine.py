@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from model.config import LdeqConfig
 from model.engine.names import Precision
+from model.engine.runtime import import_onnxruntime
 from model.errors import ModelError
 from model.files import is_file
 from model.heatmap import decode
@@ -134,8 +135,7 @@ def session(path: Path, device: str, threads: int | None) -> Any:
     Raises:
         ModelError: if it cannot be loaded, or CUDA does not bind.
     """
-    import onnxruntime as ort
-
+    ort = import_onnxruntime()
     options = ort.SessionOptions()
     options.log_severity_level = SILENT
     if threads is not None:

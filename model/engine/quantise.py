@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.engine.onnx_engine import OnnxEngine, graph_paths, int8_path
+from model.engine.runtime import import_onnxruntime
 from model.weights import read_card, sha256, write_card
 
 FLOAT = ("/tail/", "/head/", "/merge", "/inject")
@@ -40,6 +41,8 @@ def quantise_cell(weights: Path, pictures: NDArray[np.uint8]) -> Path:
     """
     # Only used to make weights, and it imports much of the onnx package.
     import onnx
+
+    import_onnxruntime()
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 

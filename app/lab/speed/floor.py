@@ -137,11 +137,12 @@ def _int8_product(threads: int) -> Callable[[], object]:
 def _graph(
     nodes: list[Any], inputs: dict[str, np.ndarray], constants: dict[str, np.ndarray], threads: int
 ) -> Callable[[], object]:
-    import onnxruntime as ort
     from onnx import TensorProto, helper, numpy_helper
 
     from model.engine.onnx_engine import CPU_PROVIDER, SILENT
+    from model.engine.runtime import import_onnxruntime
 
+    ort = import_onnxruntime()
     a = inputs["a"]
     integer = a.dtype == np.uint8
     graph = helper.make_graph(

@@ -16,6 +16,7 @@ from model.engine.choice import Choice, candidates, cuda_candidates, remembered
 from model.engine.nvidia import DRIVER
 from model.engine.onnx_engine import CUDA_PROVIDER, graph_paths, has_graphs
 from model.engine.open import default_threads
+from model.engine.runtime import import_onnxruntime
 from model.weights import read_card
 
 SECONDS = 120.0
@@ -25,12 +26,14 @@ NO_DRIVER = "this computer has no NVIDIA driver"
 SESSION_SCRIPT = """
 import json, sys
 import onnxruntime as ort
+ort.disable_telemetry_events()
 if hasattr(ort, "preload_dlls"):
     ort.preload_dlls()
 session = ort.InferenceSession(sys.argv[1], providers=["CUDAExecutionProvider", "CPUExecutionProvider"])
 print(json.dumps(session.get_providers()))
 """
-"""onnxruntime says why CUDA does not bind only on the process's standard error."""
+"""onnxruntime says why CUDA does not bind only on the process's standard error. Needs ``import_onnxruntime`` before it,
+whose variable it inherits."""
 
 
 def nvidia_driver_present() -> bool:
@@ -40,8 +43,7 @@ def nvidia_driver_present() -> bool:
 
 def check_onnxruntime(weights: Path) -> list[Finding]:
     """Providers that are there, and whether CUDA binds to a graph of ``weights``."""
-    import onnxruntime as ort
-
+    ort = import_onnxruntime()
     graph, _ = graph_paths(weights)
     providers = ort.get_available_providers()
     text = (
