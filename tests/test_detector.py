@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import pytest
 
 import app.tracking.detector as detector_module
 from app.core.errors import UserError
-from app.core.places import FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR
+from app.core.places import FULL_RANGE_DETECTOR, ROOT, SHORT_RANGE_DETECTOR
 from app.tracking.detector import (
     FULL_RANGE_BOX,
     SHORT_RANGE_BOX,
@@ -179,3 +181,25 @@ def test_the_second_model_is_asked_where_the_first_is_not_sure(
     found = MediaPipeDetector().detect(np.zeros((100, 100, 3), np.uint8))
     assert models.looks == [SHORT_RANGE_DETECTOR, FULL_RANGE_DETECTOR][:looks]
     assert [face.confidence for face in found] == confidences
+
+
+USE_THE_DETECTOR = """
+import os, socket
+proxy = socket.create_server(("127.0.0.1", 0))
+os.environ["https_proxy"] = "http://127.0.0.1:%d" % proxy.getsockname()[1]
+os.environ.pop("no_proxy", None)
+from app.core.places import SHORT_RANGE_DETECTOR
+from app.tracking.detector import BlazeFace
+BlazeFace(SHORT_RANGE_DETECTOR).close()
+proxy.settimeout(2.0)
+try:
+    print("asked for:", proxy.accept()[0].recv(100))
+except TimeoutError:
+    print("nothing was asked for")
+"""
+
+
+@pytest.mark.process
+def test_mediapipe_sends_no_metrics() -> None:
+    done = subprocess.run([sys.executable, "-c", USE_THE_DETECTOR], cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "nothing was asked for\n", done.stderr

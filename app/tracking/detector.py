@@ -19,6 +19,7 @@ from app.core.system_libraries import DETECTOR_LIBRARIES, libraries_problem
 from app.tracking.face_box import BoxModel, landmark_box
 from app.tracking.native_messages import native_messages_hidden
 from app.tracking.parts import SMALLEST_FACE, Part
+from app.tracking.usage_metrics import turn_usage_metrics_off, without_certificates
 from model.errors import in_short
 from model.geometry import Crop, wrapped
 
@@ -436,12 +437,13 @@ class BlazeFace:
         problem = libraries_problem(DETECTOR_LIBRARIES, "The face detector") if sys.platform == "linux" else None
         if problem is not None:
             raise UserError(problem)
+        turn_usage_metrics_off()
         with native_messages_hidden():
             from mediapipe.tasks.python import BaseOptions, vision
 
             options = vision.FaceDetectorOptions(
                 # The bytes, not the path: MediaPipe cannot open every path that Windows allows.
-                base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
+                base_options=without_certificates(BaseOptions)(model_asset_buffer=path.read_bytes()),
                 min_detection_confidence=MIN_CONFIDENCE,
             )
             self._model = vision.FaceDetector.create_from_options(options)
