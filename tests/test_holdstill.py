@@ -13,18 +13,21 @@ import pytest
 
 from app.cli.main import main
 from app.core.errors import RecordingError, UserError
+from app.core.frame import FaceResult, FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.holdstill.card import make_card
-from app.holdstill.card_file import card_path, list_cards, read_card, write_card
-from app.holdstill.comparison import compare, compare_modes, flicker_interval
-from app.holdstill.measurement import HoldStillError, measure
-from app.holdstill.samples import Sampler
-from app.holdstill.stillness import blinking, follow_head, smooth
-from app.holdstill.text import card_lines, modes_verdict
+from app.holdstill.card_file import LARGEST, card_path, list_cards, read_card, write_card
+from app.holdstill.comparison import Change, ModeChange, compare, compare_modes, flicker_interval
+from app.holdstill.measurement import LONGEST_GAP, HoldStillError, measure
+from app.holdstill.samples import RESTLESS_SPEED, Sampler
+from app.holdstill.stillness import blinking, follow_head, smooth, widened
+from app.holdstill.text import card_lines, comparison_verdict, modes_verdict, near_floor, pace_text
+from app.tracking.conditions import Conditions
 from model.geometry import to_complex
 from model.topology import POINTS, REGIONS
 from tests.holdstill_fakes import (
+    CONDITIONS,
     FPS,
     Points,
     card,
@@ -114,6 +117,65 @@ def test_frames_in_which_the_head_moves_do_not_count() -> None:
     assert found.stillness.speed > 30
 
 
+def test_the_speed_is_the_heads_95th_percentile() -> None:
+    path = np.zeros((COUNT, 2))
+    path[150:, 0] = 3.0
+    found = measure(sampler(results({Mode.RWR: noisy(COUNT, 0.1)}, moved(path))).sitting())
+    speed = follow_head(np.arange(COUNT) / FPS, to_complex(moved(path))).speed
+    assert found.stillness.speed == pytest.approx(np.percentile(speed, 95), rel=0.05)
+    assert found.stillness.speed < 0.8 * speed.max()
+
+
+def test_flags_are_widened_in_time() -> None:
+    times = np.array([0.0, 0.1, 0.2, 0.3, 0.5, 0.6, 0.9])
+    flags = np.isin(times, (0.2, 0.6))
+    assert times[widened(times, flags, 0.15)].tolist() == [0.1, 0.2, 0.3, 0.5, 0.6]
+    assert times[widened(times, flags, 0.0)].tolist() == [0.2, 0.6]
+    assert not widened(times, flags & False, 1.0).any()
+
+
+@pytest.mark.parametrize(
+    ("broken", "counts"), [("", False), ("gap", True), ("face", True), ("motion", True), ("blink", False)]
+)
+def test_a_place_is_kept_within_a_stretch_of_stillness(broken: str, counts: bool) -> None:
+    """Landmarks that settle elsewhere after a motion, a gap or in another face are not restless."""
+    offset = np.random.default_rng(3).normal(size=(POINTS, 2))
+    noise, faces = noisy(COUNT, 0.1), np.repeat(still_face()[None], COUNT, axis=0)
+    noise[150:] += offset
+    if broken == "motion":
+        faces[140:150] += np.linspace(0, 30, 10)[:, None, None]
+        faces[150:] += 30.0
+    if broken == "blink":
+        faces[145:150, 61:68, 1] = faces[145:150, [60]][..., 1]
+        faces[145:150, 69:76, 1] = faces[145:150, [68]][..., 1]
+    frames = results({Mode.RWR: noise}, faces)
+    if broken == "gap":
+        frames = [
+            replace(r, frame=replace(r.frame, timestamp=r.frame.timestamp + (i >= 150))) for i, r in enumerate(frames)
+        ]
+    if broken == "face":
+        frames = [
+            replace(r, faces=tuple(replace(f, face=int(i >= 150)) for f in r.faces)) for i, r in enumerate(frames)
+        ]
+    wander = measure(sampler(frames).sitting()).modes[0].wander.pixels
+    assert (wander < 0.2) is counts
+
+
+def test_a_gap_counts_for_half_a_second() -> None:
+    frames = results({Mode.RWR: noisy(COUNT, 0.1)})
+    del frames[100:160]
+    found = measure(sampler(frames).sitting())
+    assert found.stillness.seconds == pytest.approx(COUNT / FPS - 61 / FPS + LONGEST_GAP)
+
+
+def test_a_test_counts_no_longer_than_it_was_asked_for() -> None:
+    collected = sampler(results({Mode.RWR: noisy(400, 0.1)})).sitting()
+    found = measure(collected)
+    assert collected.frames == COUNT + 1
+    assert found.stillness.seconds == 10
+    assert len(found.modes[0].seconds) == 10, "the last second has one frame only"
+
+
 def test_a_restless_person_is_told_to_repeat() -> None:
     frames = results({Mode.RWR: noisy(COUNT, 0.2)}, moved(sway(COUNT, 20.0, 0.7)))
     with pytest.raises(HoldStillError, match=r"The head moved too much: .* repeat the test"):
@@ -141,6 +203,9 @@ def test_without_a_face_or_with_too_few_frames_there_are_no_figures() -> None:
     noise = {Mode.RWR: noisy(COUNT, 0.2)}
     with pytest.raises(HoldStillError, match="No face was in view"):
         measure(sampler(results(noise, face=None)).sitting())
+    frames = results(noise)
+    with pytest.raises(HoldStillError, match="No face was in view"):
+        measure(sampler([*frames[:120], *(replace(result, faces=()) for result in frames[120:])]).sitting())
     with pytest.raises(HoldStillError, match=r"Only 3\.0 frames a second"):
         measure(sampler(results({Mode.RWR: noisy(30, 0.2)}, fps=3.0)).sitting())
     with pytest.raises(HoldStillError, match="No face was in view"):
@@ -179,12 +244,15 @@ def test_the_largest_face_is_followed_and_no_other() -> None:
 
 
 def test_pace_and_skipped_frames() -> None:
+    """The rate is that of the clock on the wall, not the source's."""
     frames = results({Mode.RWR: noisy(COUNT, 0.2)})
+    frames = [replace(r, frame=replace(r.frame, captured=100 + r.frame.timestamp * 0.5)) for r in frames]
     del frames[100:250:3]
     pace = measure(sampler(frames, late=0.05).sitting()).pace
     assert pace.skipped == 50
-    assert pace.fps == pytest.approx(25, abs=0.1)
+    assert pace.fps == pytest.approx(50, abs=0.2)
     assert (pace.latency_p50, pace.latency_p95) == pytest.approx((0.05, 0.05))
+    assert measure(sampler(frames[:100]).sitting()).pace.skipped == 0
 
 
 def test_the_sampler_stops_after_its_seconds_and_says_how_it_goes() -> None:
@@ -194,9 +262,39 @@ def test_the_sampler_stops_after_its_seconds_and_says_how_it_goes() -> None:
     assert not collected.restless
     collected = sampler(results({Mode.RWR: noisy(400, 0.2)}))
     assert collected.progress == 1
-    assert collected.sitting().frames == COUNT + 1
-    assert sampler(results({Mode.RWR: noisy(60, 0.2)}, moved(sway(60, 30.0, 0.5)))[:30]).restless
+    assert sampler(results({Mode.RWR: noisy(40, 0.2)}, fps=3.5)).progress == 1, "no frame at exactly ten seconds"
     assert not sampler(results({Mode.RWR: noisy(60, 0.2)}, face=None)).face_in_view
+    frames = results({Mode.RWR: noisy(60, 0.2)})
+    assert not sampler([*frames[:59], replace(frames[59], faces=())]).face_in_view
+
+
+@pytest.mark.parametrize(("speed", "restless"), [(0.9 * RESTLESS_SPEED, False), (1.1 * RESTLESS_SPEED, True)])
+def test_a_head_is_restless_from_a_speed_on(speed: float, restless: bool) -> None:
+    path = np.outer(np.arange(30) / FPS, (0.0, speed))  # the face has 100 pixels between the eyes
+    assert sampler(results({Mode.RWR: noisy(30, 0.01)}, moved(path))).restless is restless
+
+
+def test_every_fifth_frame_is_judged_and_the_first_with_a_face() -> None:
+    judged: list[int] = []
+
+    def judge(result: FrameResult, face: FaceResult) -> Conditions:
+        judged.append(result.frame.index)
+        return CONDITIONS
+
+    frames = results({Mode.RWR: noisy(13, 0.2)})
+    collected = Sampler(judge=judge)
+    for result in [*(replace(result, faces=()) for result in frames[:2]), *frames[2:]]:
+        collected.add(result, result.frame.captured)
+    assert judged == [2, 5, 10]
+
+
+def test_a_mode_without_numbers_is_not_sampled_and_a_frame_without_the_chosen_one_neither() -> None:
+    lost = np.full((1, POINTS, 2), np.nan)
+    one, two = noisy(1, 0.1), noisy(1, 0.1, 1)
+    frames = [*results({Mode.RWR: one, Mode.COLD: lost}), *results({Mode.RWR: lost, Mode.COLD: two}, first=1)]
+    collected = sampler(frames).sitting()
+    assert [list(sample.modes) for sample in collected.samples] == [[Mode.RWR]]
+    assert collected.frames == 2
 
 
 def test_real_conditions_are_measured() -> None:
@@ -234,9 +332,17 @@ def test_a_card_survives_the_disk(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["settings"]["compare"] is True
     assert read.figures == made.figures
     assert read.mode(Mode.RWR) == made.mode(Mode.RWR)
-    assert card_path(tmp_path / "cards", made) == path.with_name(f"{path.stem} (2).json")
-    assert [file.path for file in list_cards(tmp_path / "cards")] == [path]
     assert list(path.parent.iterdir()) == [path]
+    second = card_path(tmp_path / "cards", made)
+    assert second == path.with_name(f"{path.stem} (2).json")
+    second.with_suffix(".png").write_bytes(b"a picture of a card")
+    assert card_path(tmp_path / "cards", made) == path.with_name(f"{path.stem} (3).json")
+    for created in ("2026-11-21T19:05:12+02:00", "2199-01-01T00:00:00+00:00"):
+        later = replace(made, created=created)
+        write_card(card_path(path.parent, later), later)
+    years = [file.card.when.year for file in list_cards(path.parent)]
+    assert (len(years), years[0]) == (3, 2199)
+    assert years == sorted(years, reverse=True)
 
 
 def test_weights_that_are_gone_are_said(tmp_path: Path) -> None:
@@ -257,6 +363,9 @@ def test_weights_that_are_gone_are_said(tmp_path: Path) -> None:
         (lambda v: v["figures"].update(modes=[]), "no modes"),
         (lambda v: v["figures"]["modes"][0]["flicker"].update(percent="a lot"), "got str at figures.modes"),
         (lambda v: v["figures"]["modes"][0]["flicker"].update(percent=-1), "negative"),
+        (lambda v: v["figures"]["modes"][1]["wander"].update(regions_pixels=[-1] * 6), "negative"),
+        (lambda v: v["figures"]["pace"].update(fps=1e12), "not possible"),
+        (lambda v: v.update(label="x" * LARGEST), "no report card"),
         (lambda v: v["figures"]["modes"][0].update(points=[0.1]), "98 points"),
         (lambda v: v["figures"]["modes"][1]["wander"].update(regions_pixels=[1, 2]), "6 regions"),
         (lambda v: v["figures"]["pace"].update(skipped=1.5), "got float at figures.pace.skipped"),
@@ -305,6 +414,45 @@ def test_modes_of_one_card_are_compared_second_by_second() -> None:
     same = card(rwr=0.1, cold=0.1)
     assert modes_verdict(same) == "RwR and Cold: no sure difference in flicker"
     assert compare_modes(made, Mode.RWR, "ema") is None
+    worse = compare_modes(made, Mode.RWR, Mode.COLD)
+    assert worse is not None
+    assert worse.sure
+    first, second = made.figures.modes
+    uneven = replace(made, figures=replace(made.figures, modes=(first, replace(second, seconds=second.seconds[1:]))))
+    unpaired = compare_modes(uneven, Mode.RWR, Mode.COLD)
+    assert unpaired is not None
+    assert not unpaired.sure, "the seconds are not the same"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        (0.2, 0.1, "50% less than"),
+        (0.2, 0.201, "about as much as"),
+        (0.2, 0.3, "50% more than"),
+        (0.2, 0.4, "2.0 \u00d7 as much as"),
+        (0.0, 0.0, "about as much as"),
+        (0.0, 0.1, "inf \u00d7 as much as"),
+    ],
+)
+def test_a_sure_change_is_told_in_words(before: float, after: float, says: str) -> None:
+    change = ModeChange(Mode.RWR, Mode.RWR, (Change("overall", before, after),), (), True)
+    assert comparison_verdict(change) == f"RwR flickers on B {says} on A"
+    assert comparison_verdict(replace(change, sure=False)) == "RwR: no sure difference in flicker"
+
+
+def test_a_cards_sentences_tell_what_is_out_of_the_ordinary() -> None:
+    made = card()
+    low, high = (
+        replace(made.figures.modes[0], flicker=replace(made.figures.modes[0].flicker, percent=p))
+        for p in (0.044, 0.046)
+    )
+    assert (near_floor(low), near_floor(high)) == (True, False)
+    pace = replace(made.figures.pace, latency_p50=0.02, latency_p95=0.05, skipped=3)
+    told = pace_text(replace(made, figures=replace(made.figures, pace=pace)))
+    assert "3 frames skipped, latency 20 / 50 ms" in told
+    assert "1280 \u00d7 720, 30 fps (asked 1920 \u00d7 1080, 30 fps)" in told
+    assert "asked" not in pace_text(replace(made, camera=replace(made.camera, asked=made.camera.got)))
 
 
 def test_cards_are_compared_with_what_else_was_different() -> None:
@@ -317,6 +465,19 @@ def test_cards_are_compared_with_what_else_was_different() -> None:
     assert not compared.modes[1].sure
     assert compared.differences == ("camera: HD Webcam \u2192 Old webcam", "compare: true \u2192 false")
     assert compare(first, first).differences == ()
+    assert compare(second, first).modes[0].sure
+    assert compare(first, replace(first, settings={**first.settings, "new": 1})).differences == (
+        "new: default \u2192 1",
+    )
+
+
+@pytest.mark.parametrize(("light", "differences"), [(109.0, ()), (110.5, ()), (112.0, ("light: 100 \u2192 112",))])
+def test_conditions_differ_by_a_tenth_of_the_larger(light: float, differences: tuple[str, ...]) -> None:
+    first, second = (
+        replace(made, figures=replace(made.figures, light=replace(made.figures.light, light=value)))
+        for made, value in ((card(), 100.0), (card(), light))
+    )
+    assert compare(first, second).differences == differences
 
 
 def test_few_seconds_have_no_interval() -> None:
