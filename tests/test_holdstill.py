@@ -21,7 +21,7 @@ from app.holdstill.card_file import LARGEST, card_path, list_cards, read_card, w
 from app.holdstill.comparison import Change, ModeChange, compare, compare_modes, flicker_interval
 from app.holdstill.measurement import LONGEST_GAP, HoldStillError, measure
 from app.holdstill.samples import RESTLESS_SPEED, Sampler
-from app.holdstill.stillness import blinking, follow_head, smooth, widened
+from app.holdstill.stillness import SPEED_SECONDS, blinking, follow_head, runs, smooth, widened
 from app.holdstill.text import card_lines, comparison_verdict, modes_verdict, near_floor, pace_text
 from app.tracking.conditions import Conditions
 from model.geometry import to_complex
@@ -124,6 +124,7 @@ def test_the_speed_is_the_heads_95th_percentile() -> None:
     speed = follow_head(np.arange(COUNT) / FPS, to_complex(moved(path))).speed
     assert found.stillness.speed == pytest.approx(np.percentile(speed, 95), rel=0.05)
     assert found.stillness.speed < 0.8 * speed.max()
+    assert np.count_nonzero(speed > 1e-6) / FPS == pytest.approx(SPEED_SECONDS, abs=0.1)
 
 
 def test_flags_are_widened_in_time() -> None:
@@ -132,6 +133,7 @@ def test_flags_are_widened_in_time() -> None:
     assert times[widened(times, flags, 0.15)].tolist() == [0.1, 0.2, 0.3, 0.5, 0.6]
     assert times[widened(times, flags, 0.0)].tolist() == [0.2, 0.6]
     assert not widened(times, flags & False, 1.0).any()
+    assert (runs(flags), runs(~flags), runs(flags & False)) == (2, 3, 0)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 from dataclasses import replace
 from typing import Any
@@ -89,8 +90,9 @@ def test_wrong_addresses_are_explained(text: str, says: str) -> None:
 
 def test_settings_refuse_what_cannot_be() -> None:
     here = Address("127.0.0.1", 9000)
-    with pytest.raises(UserError, match="named twice"):
-        SharingSettings(udp=(here,), osc=(here,))
+    for kinds in itertools.combinations(("udp", "osc", "vmc", "opentrack"), 2):
+        with pytest.raises(UserError, match="named twice"):
+            SharingSettings(**dict.fromkeys(kinds, (here,)))
     with pytest.raises(UserError, match="At most 8"):
         SharingSettings(udp=tuple(Address("h", port) for port in range(1, 10)))
 

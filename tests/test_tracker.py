@@ -13,6 +13,7 @@ from app.tracking.detector import Detection
 from app.tracking.tracker import (
     COARSE_SPREAD,
     Box,
+    Identities,
     Policy,
     Track,
     agrees,
@@ -147,6 +148,39 @@ def test_a_detection_confirms_only_a_crop_of_its_place_and_size() -> None:
     assert not agrees(crop, detection(200 + 0.26 * crop.side, side=140), POLICY)
     assert not agrees(crop, detection(200, side=60), POLICY)
     assert not agrees(crop, detection(200, side=160), POLICY)
+
+
+@pytest.mark.parametrize(
+    ("newcomer", "seconds", "face"),
+    [
+        (Crop(150, 100, 100), 4.0, 0),
+        (Crop(151, 100, 100), 4.0, 2),
+        (Crop(100, 170, 140), 4.0, 0),  # half of the larger side
+        (Crop(100, 130, 66), 4.0, 2),
+        (Crop(100, 130, 151), 4.0, 2),
+        (Crop(100, 100, 100), 4.1, 2),
+        (Crop(100, 100, 100), 0.9, 2),  # the clock has run back
+    ],
+)
+def test_a_face_keeps_its_number_where_and_while_it_may_come_back(newcomer: Crop, seconds: float, face: int) -> None:
+    identities, place = Identities(reach=0.5, growth=1.5, patience=3.0), Crop(100, 100, 100)
+    assert [identities.of(place, 0.0), identities.of(place, 0.0)] == [0, 1]
+    identities.lose(0, place, 1.0)
+    assert identities.of(newcomer, seconds) == face
+
+
+def test_a_number_returns_once_and_the_nearest_first() -> None:
+    identities, places = Identities(), [Crop(x, 100, 100) for x in (100, 140, 180)]
+    assert [identities.of(place, 0.0) for place in places] == [0, 1, 2]
+    for face, place in enumerate(places):
+        identities.lose(face, place, 0.0)
+    assert [identities.of(Crop(145, 100, 100), 1.0) for _ in range(4)] == [1, 2, 0, 3]
+    identities.lose(3, places[0], 1.0)
+    identities.forget_places()
+    assert identities.of(places[0], 1.0) == 4
+    identities.lose(4, places[0], 1.0)
+    identities.forget()
+    assert identities.of(places[0], 1.0) == 0
 
 
 def test_a_model_has_its_own_crop_and_its_own_doubt() -> None:

@@ -17,9 +17,18 @@ from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.tracking import face_solver
 from app.tracking.consistency import DOUBTFUL, HANGING, mirror_gap
-from app.tracking.detector import Detection, MediaPipeDetector, TurnedBox, most_agreed, turned_back, with_turned
+from app.tracking.detector import (
+    SURE,
+    SURE_BESIDE_UPRIGHT,
+    Detection,
+    MediaPipeDetector,
+    TurnedBox,
+    most_agreed,
+    turned_back,
+    with_turned,
+)
 from app.tracking.engine import engine_of
-from app.tracking.parts import Part, parts_of
+from app.tracking.parts import SMALLEST_FACE, Part, parts_of
 from app.tracking.pipeline import Pipeline, build_pipeline
 from app.tracking.tracker import Policy, crop_angle, next_crop, roll_of
 from model.engine.names import Device, EngineName
@@ -131,8 +140,23 @@ def test_a_face_seen_in_a_turned_picture_only_must_be_seen_better_than_upright_o
     upright = Detection(0, 0, 100, 100, 0.9)
     beside = Detection(70, 70, 170, 170, 0.85, 180.0)
     assert with_turned([upright], [beside]) == [upright]
-    assert with_turned([], [Detection(300, 0, 400, 100, 0.65, 90.0)]) == []
-    assert with_turned([], [Detection(300, 0, 400, 100, 0.75, 90.0)])[0].angle == 90
+    for first, confidence, side, found in (
+        ([], SURE, 100, True),
+        ([], SURE - 0.01, 100, False),
+        ([upright], SURE_BESIDE_UPRIGHT, 100, True),
+        ([upright], SURE_BESIDE_UPRIGHT - 0.01, 100, False),
+        ([], 0.9, SMALLEST_FACE, True),
+        ([], 0.9, SMALLEST_FACE - 1, False),
+    ):
+        turned = Detection(300, 0, 300 + side, side, confidence, 90.0)
+        assert with_turned(first, [turned]) == [*first, *([turned] if found else [])]
+
+
+def test_faces_that_are_seen_for_sure_in_any_position_come_before_larger_ones() -> None:
+    large, small = Detection(200, 0, 300, 100, SURE - 0.1), Detection(0, 0, 50, 50, SURE - 0.1)
+    hanging = replace(small, confidence=0.9, angle=180.0)
+    assert with_turned([large, small], []) == [large, small]
+    assert with_turned([large, small], [hanging]) == [replace(small, others=(hanging,)), large]
 
 
 class SearchingDetector(SquareDetector):

@@ -340,12 +340,15 @@ def _view(box: Crop, scale: float, angle: float) -> Crop:
 
 
 def turned_back(face: Detection, quarters: int, width: int, height: int) -> Detection:
-    """Return where a face lies in a picture (width, height), given where it is in ``np.rot90(picture, quarters)``."""
+    """Return where a face lies in a picture (width, height), given where it is in ``np.rot90(picture, quarters)``.
+
+    There it is upright.
+    """
     x, y = (face.x1 + face.x2) / 2, (face.y1 + face.y2) / 2
     half_width, half_height = (face.x2 - face.x1) / 2, (face.y2 - face.y1) / 2
     x, y = ((x, y), (width - y, x), (width - x, height - y), (y, height - x))[quarters % 4]
-    angle = face.angle + 90.0 * quarters
-    return Detection(x - half_width, y - half_height, x + half_width, y + half_height, face.confidence, angle)
+    left, top, right, bottom = x - half_width, y - half_height, x + half_width, y + half_height
+    return Detection(left, top, right, bottom, face.confidence, 90.0 * quarters)
 
 
 def with_turned(upright: Sequence[Detection], turned: Sequence[Detection]) -> list[Detection]:
