@@ -134,6 +134,18 @@ def test_an_engine_that_gives_no_numbers_is_replaced() -> None:
     assert replacements(results) == [EngineReplaced("onnxruntime, CUDA", NO_NUMBERS, "onnxruntime, CPU")]
 
 
+def test_frames_without_numbers_count_in_a_row_only() -> None:
+    engine = SquareEngine()
+    pipeline = with_spare(engine)
+    replaced = []
+    for index, lost in enumerate([True] * (NOT_FINITE_FRAMES - 1) + [False] + [True] * NOT_FINITE_FRAMES):
+        engine.poison = 10**6 if lost else 0
+        replaced.append(
+            bool(replacements([pipeline.process(Frame(index, index / 30, face_image(320, 240, 160, 120, 80), 0.0))]))
+        )
+    assert replaced == [False] * (2 * NOT_FINITE_FRAMES - 1) + [True]
+
+
 class Flat(SquareEngine):
     """Puts all points in one place, as weights of zeros do."""
 

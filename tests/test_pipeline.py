@@ -22,7 +22,9 @@ from app.tracking.tracker import Policy
 from model.config import LANDMARKS
 from model.engine.base import State
 from model.geometry import Crop
+from model.rwr.settings import RwrSettings
 from model.solvers import ColdReason
+from model.topology import REGIONS
 from model.uncertainty import Calibration
 from model.weights import read_card, write_card
 from tests.fakes import SquareDetector, SquareEngine, WholePictureDetector, face_image, face_points
@@ -168,6 +170,13 @@ def test_turning_rwr_on_starts_cold_and_says_so() -> None:
     assert [report.warm for report in reports] == [False, True]
 
 
+def test_settings_of_rwr_take_effect_on_faces_that_are_followed() -> None:
+    pipeline = build()
+    play(pipeline, [image(300)] * 2)
+    pipeline.configure(TrackingSettings(recurrence=RwrSettings(evaluations=4, settled=0.0)))
+    assert play(pipeline, [image(300)])[0].faces[0].estimate.report.evaluations == 4
+
+
 def test_detector_runs_only_when_needed() -> None:
     detector = SquareDetector()
     pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=10))
@@ -231,10 +240,52 @@ def test_one_look_elsewhere_does_not_move_a_face_that_is_not_in_doubt() -> None:
     assert ResetReason.DRIFTED in reasons
 
 
-def test_a_scene_cut_starts_over() -> None:
+def test_misses_count_in_a_row_only() -> None:
+    class Dozing(SquareDetector):
+        def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+            found = super().detect(image)
+            return [] if self.looks % 4 else found
+
+    pipeline = Pipeline(SquareEngine(), Dozing(), TrackingSettings(detect_every=1), Policy(misses=4))
+    results = play(pipeline, [image(300)] * 24)
+    assert [[face.face for face in result.faces] for result in results[3:]] == [[0]] * 21
+
+
+def test_a_video_without_a_face_is_looked_at_in_one_other_position_each_time() -> None:
+    class Turning(SquareDetector):
+        def __init__(self) -> None:
+            super().__init__()
+            self.quarters: list[int] = []
+
+        def detect_turned(self, image: NDArray[np.uint8], quarters: int) -> list[Detection]:
+            self.quarters.append(quarters)
+            return []
+
+    detector = Turning()
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings())
+    play(pipeline, [image(None)] * 6)
+    assert detector.quarters == [2, 3, 1, 2, 3, 1]
+    pipeline.process(Frame(6, 0.2, image(None), 0.0, continues=False))
+    assert detector.quarters[6:] == [1, 2, 3]
+
+
+def halved() -> NDArray[np.uint8]:
+    """Return a picture that is black on the left and white on the right: a cut after any other."""
     cut = np.zeros((360, 640, 3), np.uint8)
     cut[:, 320:] = 255
-    results = play(build(), [image(300)] * 3 + [cut])
+    return cut
+
+
+def test_after_a_scene_cut_nobody_returns() -> None:
+    gone = [image(300)] * 3 + [image(None)] * 12
+    assert play(build(), [*gone, image(300)])[-1].faces[0].face == 0
+    cut = play(build(detect_every=99), [*gone, halved(), image(300)])
+    known = {face.face for result in cut[:-1] for face in result.faces}
+    assert cut[-1].faces[0].face not in known
+
+
+def test_a_scene_cut_starts_over() -> None:
+    results = play(build(), [image(300)] * 3 + [halved()])
     (face,) = results[-2].faces
     assert results[-1].events[:2] == (SceneCut(), FaceLost(face.face, LossReason.PICTURE_REPLACED))
     assert SceneCut() not in results[-2].events
@@ -351,7 +402,8 @@ class TwoSquares(WholePictureDetector):
 
 def test_two_faces_in_one_batch_are_solved_as_each_alone() -> None:
     pictures = [two_faces(160 + 3 * t, 480 - 2 * t) for t in range(6)]
-    pipeline = Pipeline(SquareEngine(), TwoSquares(), TrackingSettings(max_faces=2))
+    calibration = Calibration(1.0, (1.5,) * LANDMARKS, (1.0, 2.0, 3.0), ((5.0,) * 4,) * len(REGIONS))
+    pipeline = Pipeline(SquareEngine(), TwoSquares(), TrackingSettings(max_faces=2), calibration=calibration)
     together = play(pipeline, pictures)
     assert [len(result.faces) for result in together] == [2] * 6
     for number, left in enumerate((0, 320)):
@@ -360,11 +412,14 @@ def test_two_faces_in_one_batch_are_solved_as_each_alone() -> None:
             half = np.full_like(picture, 40)
             half[:, left : left + 320] = picture[:, left : left + 320]
             halves.append(half)
-        alone = play(build(), halves)
+        alone = play(Pipeline(SquareEngine(), SquareDetector(), TrackingSettings(), calibration=calibration), halves)
         for pair, single in zip(together, alone, strict=True):
             own = next(face for face in pair.faces if face.face == number).estimate
             other = single.faces[0].estimate
             assert np.allclose(own.landmarks, other.landmarks, atol=0.05)
+            assert own.radius80 is not None
+            assert other.radius80 is not None
+            np.testing.assert_allclose(own.radius80, other.radius80, rtol=0.01)
             assert (own.report.evaluations, own.report.warm) == (other.report.evaluations, other.report.warm)
 
 

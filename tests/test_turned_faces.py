@@ -202,6 +202,20 @@ def test_a_file_is_searched_at_once_where_it_begins() -> None:
     assert all(len(looked) == 1 for looked in detector.searched[1:])
 
 
+def test_a_file_is_searched_at_once_after_a_cut_and_where_it_begins_again() -> None:
+    detector = SearchingDetector()
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(max_faces=3, search_at_once=True))
+    face, other = face_image(640, 480, 200, 180, 120), face_image(640, 480, 400, 300, 90, background=120)
+    other[:240] = 0
+    other[240:, :80] = 255
+    for index, picture in enumerate((face, face, other, other)):
+        pipeline.process(Frame(index, index / 30, picture, 0.0))
+    pipeline.forget()
+    pipeline.process(Frame(0, 0.0, other, 0.0))
+    whole = len(parts_of(640, 480))
+    assert [len(looked) for looked in detector.searched] == [whole, 1, whole, 1, whole]
+
+
 def test_pictures_that_stand_alone_are_solved_alone() -> None:
     images = [
         face_image(640, 480, 200, 180, 120),
@@ -255,9 +269,17 @@ def test_the_detector_finds_small_faces_in_parts_and_none_where_none_are() -> No
     [
         ([(0.72, 7), (0.76, -3), (0.73, 162), (0.77, -177), (0.71, -23)], -3),
         ([(0.55, 10), (0.62, 168), (0.9, 172), (0.6, -170)], 172),
+        ([(0.55, 100), (0.55, 100), (0.9, -80)], -80),
+        ([(0.7, 0), (0.71, 180)], 0),
         ([(0.6, 90)], 90),
     ],
-    ids=["an upright face that one view takes for a hanging one", "a hanging face", "one view"],
+    ids=[
+        "an upright face that one view takes for a hanging one",
+        "a hanging face",
+        "two views that hardly see one",
+        "an upright face is likelier",
+        "one view",
+    ],
 )
 def test_the_surest_view_of_the_angle_that_most_agree_on_counts(seen: list[tuple[float, float]], expected: int) -> None:
     found = most_agreed([TurnedBox(Crop(0, 0, 1, angle), sure) for sure, angle in seen])
