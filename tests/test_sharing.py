@@ -92,7 +92,7 @@ def test_settings_refuse_what_cannot_be() -> None:
     here = Address("127.0.0.1", 9000)
     for kinds in itertools.combinations(("udp", "osc", "vmc", "opentrack"), 2):
         with pytest.raises(UserError, match="named twice"):
-            SharingSettings(**dict.fromkeys(kinds, (here,)))
+            replace(SharingSettings(), **dict.fromkeys(kinds, (here,)))  # type: ignore[arg-type]
     with pytest.raises(UserError, match="At most 8"):
         SharingSettings(udp=tuple(Address("h", port) for port in range(1, 10)))
 
