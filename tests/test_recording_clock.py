@@ -38,6 +38,22 @@ def test_the_clock_follows_the_wall_where_stamps_run_away() -> None:
     assert all(b > a for a, b in pairwise(slow))
 
 
+@pytest.mark.parametrize("speed", [0.25, 0.5, 1.5, 2.0])
+def test_a_file_that_is_played_at_another_speed_is_recorded_evenly(speed: float) -> None:
+    times = clock_times(*[(k / 30, 50 + k / 30 / speed) for k in range(240)])
+    steps = np.diff(times)[45:]  # at first it cannot be told
+    assert steps == pytest.approx(np.full(len(steps), 1 / 30 / speed), abs=0.002)
+
+
+def test_the_clock_uses_regular_stamps_again_once_they_keep_step() -> None:
+    slow = [(k / 30, 50 + k / 15) for k in range(90)]
+    stamp, wall = slow[-1]
+    jitter = np.random.default_rng(0).uniform(0, 0.01, 120)
+    evenly = [(stamp + k / 30, wall + k / 30 + jitter[k - 1]) for k in range(1, 121)]
+    steps = np.diff(clock_times(*slow, *evenly))[-60:]
+    assert steps == pytest.approx(np.full(60, 1 / 30), abs=1e-6)
+
+
 def test_the_clock_always_advances() -> None:
     times = clock_times((1.0, 1.0), (1.0, 1.0), (1.0, 0.5), (0.2, 0.2))
     assert all(b > a for a, b in pairwise(times))

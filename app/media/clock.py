@@ -61,18 +61,28 @@ class RecordingClock:
 
     The source's time stamps are used, because they are regular, as long as they agree with the capture times. When
     they jump or drift away (a clip that restarts, another source, a drifting clock) they are aligned with the capture
-    times again.
+    times again. Where that is soon too late, since they run at another rate, as those of a file that is played slowly,
+    the capture times are used until both run at one rate again.
     """
 
     TOLERANCE = 0.25
     """Largest difference in seconds between time stamps and wall clock before they are aligned again."""
     SHORTEST = 0.001
     """Shortest time between two frames, in seconds."""
+    SOON = 5.0
+    """Time stamps that have to be aligned again within so many seconds run at another rate."""
+    TRIAL = 1.0
+    """Seconds over which the two rates are compared then,"""
+    SAME = 0.05
+    """and the largest difference in seconds at which they are the same."""
 
     def __init__(self) -> None:
         self._start: float | None = None
         self._offset = 0.0
         self._last = 0.0
+        self._aligned = 0.0
+        self._trial: tuple[float, float] | None = None
+        """While capture times are used: a time stamp, and the wall's time then."""
 
     def time(self, frame: Frame) -> float:
         """Return when ``frame`` is shown, in seconds; 0 for the first, always later than the last."""
@@ -82,11 +92,21 @@ class RecordingClock:
             return 0.0
         wall = frame.captured - self._start
         time = frame.timestamp + self._offset
-        if not (abs(time - wall) <= self.TOLERANCE and time > self._last):
+        if self._trial is not None or not (abs(time - wall) <= self.TOLERANCE and time > self._last):
+            self._watch_rate(frame.timestamp, wall)
             time = max(wall, self._last + self.SHORTEST)
             self._offset = time - frame.timestamp
+            self._aligned = wall
         self._last = time
         return time
+
+    def _watch_rate(self, stamp: float, wall: float) -> None:
+        """Begin to use capture times where that is due, or end it."""
+        if self._trial is None:
+            self._trial = (stamp, wall) if wall - self._aligned < self.SOON else None
+        elif wall - self._trial[1] >= self.TRIAL:
+            same = abs((stamp - self._trial[0]) - (wall - self._trial[1])) <= self.SAME
+            self._trial = None if same else (stamp, wall)
 
 
 class FileClock:
