@@ -16,6 +16,7 @@ from app.core.events import FaceFound
 from app.core.frame import Estimate, FrameResult
 from app.core.settings import TrackingSettings
 from app.sessions.compare import compare_takes
+from app.sessions.describe import session_lines
 from app.sessions.export import export_clip
 from app.sessions.form import SessionError
 from app.sessions.plain import to_plain
@@ -62,6 +63,19 @@ def test_two_modes_of_one_take(session: Session) -> None:
     assert found.a.regions == pytest.approx((0.5,) * len(REGIONS))
     assert (found.a.evaluations, found.b.evaluations) == (2, 5)
     assert not any(line.startswith(("cold starts", "frames a second")) for line in found.lines())
+
+
+def test_other_weights_of_one_name_are_told_apart(session: Session) -> None:
+    old, new = (replace(session.metadata.engine, sha256=digit * 64) for digit in "ab")
+    take = replace(session.recorded, engine=old)
+    again = replace(take, name="again", engine=new)
+    shown = "\n".join(compare_takes(take, again).lines())
+    assert "ldeq-s (aaaaaaaa)" in shown
+    assert "ldeq-s (bbbbbbbb)" in shown
+    assert "(aaaaaaaa)" not in "\n".join(compare_takes(take, replace(take, name="again")).lines())
+    session.metadata = replace(session.metadata, engine=old)
+    session._takes = {"recorded": again}
+    assert any("take recorded: ldeq-s (bbbbbbbb), " in line for line in session_lines(session))
 
 
 def test_distances_are_means_in_pixels_and_percent(session: Session, tmp_path: Path) -> None:
@@ -196,6 +210,18 @@ def test_what_cannot_be_exported_is_one_sentence(session: Session, tmp_path: Pat
         export_clip(session, take, 0, 9, tmp_path / "there.mp4")
     with pytest.raises(RecordingError, match="holds files"):
         export_clip(session, take, 0, 9, session.folder)
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "cut"])
+def test_an_export_that_fails_leaves_nothing(session: Session, tmp_path: Path, name: str) -> None:
+    def fails(done: int, total: int) -> None:
+        if done == 3:
+            raise SessionError("It cannot be read on.")
+
+    with pytest.raises(SessionError, match="read on"):
+        export_clip(session, session.recorded, 0, 9, tmp_path / name, progress=fails)
+    assert not (tmp_path / name).exists()
+    export_clip(session, session.recorded, 0, 9, tmp_path / name)
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "cut"])

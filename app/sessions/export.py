@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -117,18 +117,16 @@ def _write_video(
     kind = AnnotatedTrack if annotated else PictureTrack
     track = kind(destination, FILE, session.metadata.source.fps, threads=0)
     zero = float(session.frames.time[rows.start])
-    try:
-        for row, result in results:
-            if result.frame.image.size:
-                track.add(result, float(session.frames.time[row]) - zero)
-    finally:
-        track.close()
+    with _whole_or_nothing(destination, stop):
+        try:
+            for row, result in results:
+                if result.frame.image.size:
+                    track.add(result, float(session.frames.time[row]) - zero)
+        finally:
+            track.close()
     if not track.count and not _stopped(stop):
         raise SessionError(f"{session.folder} has no pictures there; choose another part of it.")
-    if _stopped(stop):
-        destination.unlink(missing_ok=True)
-        return False
-    return True
+    return not _stopped(stop)
 
 
 def _write_session(
@@ -147,18 +145,31 @@ def _write_session(
     origin = Origin(facts.session, session.name, take.name, float(times[rows.start]), float(times[rows.stop - 1]))
     plan = SessionPlan(facts.source, take.engine, choices, origin=origin, versions=take.versions, threads=0)
     writer = SessionWriter(destination, plan, _CutClock(float(times[rows.start])))
+    with _whole_or_nothing(destination, stop):
+        try:
+            if rows.start or take.name != RECORDED or not facts.exact:
+                writer.lose_exactness("cut out of a session in which tracking already had a memory")
+            for _, result in results:
+                writer.write(result, picture=bool(result.frame.image.size))
+        finally:
+            writer.close("end of the clip")
+        writer.add_checksums()
+    return not _stopped(stop)
+
+
+@contextmanager
+def _whole_or_nothing(path: Path, stop: threading.Event | None) -> Iterator[None]:
+    """Remove what was begun at ``path`` if the block fails or was stopped."""
+    whole = False
     try:
-        if rows.start or take.name != RECORDED or not facts.exact:
-            writer.lose_exactness("cut out of a session in which tracking already had a memory")
-        for _, result in results:
-            writer.write(result, picture=bool(result.frame.image.size))
+        yield
+        whole = not _stopped(stop)
     finally:
-        writer.close("end of the clip")
-    if _stopped(stop):
-        shutil.rmtree(destination, ignore_errors=True)
-        return False
-    writer.add_checksums()
-    return True
+        if not whole and path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif not whole:
+            with suppress(OSError):
+                path.unlink()
 
 
 class _CutClock:
