@@ -79,7 +79,8 @@ class Comparison:
     def lines(self) -> list[str]:
         """Return the comparison as lines for people."""
         a, b = self.a, self.b
-        rows = [("model", a.engine.title, b.engine.title), ("mode", a.modes, b.modes)]
+        models = (a.engine.title_beside(b.engine), b.engine.title_beside(a.engine))
+        rows = [("model", *models), ("mode", a.modes, b.modes)]
         rows.append(("frames with a face", str(a.frames), str(b.frames)))
         rows.append(("flicker, % of eye distance", _number(a.flicker, 3), _number(b.flicker, 3)))
         for place, region in enumerate(REGIONS):

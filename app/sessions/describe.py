@@ -88,7 +88,9 @@ def _takes(session: Session) -> Iterator[str]:
             yield f"{name}: {error}"
             continue
         baselines = dict.fromkeys(take.estimates.mode[~take.estimates.chosen].tolist())
-        model = "" if take.engine.title == session.metadata.engine.title else f"{take.engine.title}, "
+        recorded = session.metadata.engine
+        title = take.engine.title_beside(recorded)
+        model = "" if title == recorded.title else f"{title}, "
         found = "; ".join(_figures(figures_of(take, mode)) for mode in (None, *baselines))
         yield f"{name}: {model}{found}"
 

@@ -85,6 +85,12 @@ class EngineFacts:
         """The model's name, as :attr:`EngineSettings.title` has it."""
         return replace(self.settings, weights=Path(self.weights)).title  # its path may be that of another system
 
+    def title_beside(self, other: EngineFacts) -> str:
+        """The title, with the beginning of the checksum where ``other`` has the same one but other weights."""
+        if self.title != other.title or self.sha256 is None or other.sha256 in (None, self.sha256):
+            return self.title
+        return f"{self.title} ({self.sha256[:8]})"
+
     @classmethod
     def of(cls, name: str, settings: EngineSettings) -> EngineFacts:
         """Return the facts of an engine that runs, without the checksum: no file is read."""
