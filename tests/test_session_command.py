@@ -124,6 +124,11 @@ def test_a_replay_runs_the_recorded_model_unless_another_is_named(folder: Path) 
     [
         (("--as-recorded", "--rwr", "off"), "leave out --rwr"),
         (("--as-recorded", "--max-faces", "2"), "leave out --max-faces"),
+        (("--as-recorded", "--no-ghcu"), "leave out --ghcu"),
+        (("--as-recorded", "--model", "ldeq-xs"), "leave out --model"),
+        (("--as-recorded", "--symmetric"), "leave out --symmetric"),
+        (("--rwr", "off", "--weight", "2"), "--weight sets RwR, which does not run here"),
+        (("--rwr", "off", "--rival", "ema", "--preset", "calm"), "--preset sets RwR, which does not run here"),
         (("--max-faces", "-1"), "At least 1 face"),
         (("--max-faces", "0"), "At least 1 face"),
         (("--name", "../x"), "cannot name a replay"),

@@ -210,10 +210,12 @@ def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
     Raises:
         UserError: for options that contradict each other or values that cannot be used.
     """
-    names = ("rwr", "rival", "preset", "weight", "evaluations", "ghcu", "max_faces")
+    of_rwr = ("preset", "weight", "evaluations")
+    names = ("rwr", "rival", *of_rwr, "ghcu", "max_faces", "model")
     given = [name for name in names if getattr(args, name) is not None]
+    given += ["symmetric"] if args.symmetric else []
     if args.as_recorded and given:
-        raise UserError(f"--as-recorded keeps every setting; leave out --{given[0].replace('_', '-')}.")
+        raise UserError(f"--as-recorded keeps the model and every setting; leave out --{given[0].replace('_', '-')}.")
     tracking = session.metadata.tracking
     recurrence = tracking.recurrence
     if args.preset is not None:
@@ -222,7 +224,7 @@ def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
         recurrence = replace(recurrence or RwrSettings(), recurrence_weight=args.weight)
     if args.evaluations is not None:
         recurrence = replace(recurrence or RwrSettings(), evaluations=args.evaluations)
-    return replace(
+    wanted = replace(
         tracking,
         rwr=tracking.rwr if args.rwr is None else args.rwr == "on",
         compare=args.rival is not None,
@@ -231,6 +233,10 @@ def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
         ghcu=tracking.ghcu if args.ghcu is None else args.ghcu,
         max_faces=tracking.max_faces if args.max_faces is None else args.max_faces,
     )
+    idle = [name for name in of_rwr if name in given and Mode.RWR not in wanted.modes]
+    if idle:
+        raise UserError(f"--{idle[0]} sets RwR, which does not run here; leave it out, or add --rwr on.")
+    return wanted
 
 
 def _export(args: argparse.Namespace, stop: threading.Event) -> int:
