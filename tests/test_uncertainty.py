@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from app.cli import main as cli
+from app.core.errors import EXIT_BAD_INPUT
 from app.core.places import DEFAULT_WEIGHTS
 from model.config import LANDMARKS, LdeqConfig
 from model.engine.export import export_onnx
@@ -128,6 +129,8 @@ def test_the_command_enters_it_beside_the_other_notes(
     assert (after.files, after.config, after.notes["of"]) == (before.files, before.config, "test")
     assert read_calibration(after) is not None
     assert "every second unseen face" in capsys.readouterr().out
+    assert cli.main([*words, "--images", str(images), "--device", "cuda"]) == EXIT_BAD_INPUT
+    assert "leave --device out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, open_faces
-from app.core.errors import EXIT_OK
+from app.core.errors import EXIT_OK, UserError
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.text_table import table
+from model.engine.names import Device
 
 if TYPE_CHECKING:
     from model.engine.base import Engine
@@ -52,6 +53,8 @@ def run(args: argparse.Namespace) -> int:
         ModelError: for data and weights that cannot be used.
     """
     check_positive(args, "limit_faces")
+    if args.device == Device.CUDA:
+        raise UserError("Uncertainty is calibrated on the CPU; leave --device out.")
     import torch
     from tqdm import tqdm
 
