@@ -197,6 +197,9 @@ def test_a_cut_without_pictures_keeps_the_landmarks(tmp_path: Path) -> None:
     assert len(cut.recorded.estimates) == 2
     with pytest.raises(SessionError, match="privacy"):
         export_clip(session, session.recorded, 0, 1, tmp_path / "clip.mp4")
+    with pytest.raises(SessionError, match="privacy"):
+        export_clip(session, session.recorded, 0, 1, tmp_path / "drawn", annotated=True)
+    assert not (tmp_path / "drawn").exists()
 
 
 def test_what_cannot_be_exported_is_one_sentence(session: Session, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def export_clip(
         start: playing time, seconds; below 0 means the beginning.
         end: the same; later than the end means the end.
         destination: a video (.mp4, .m4v, .mov, .mkv), or the folder of a new session.
-        annotated: draw the landmarks; in a new session, as a second video.
+        annotated: draw the landmarks, which needs pictures; in a new session, as a second video.
         progress: called after each frame, on this thread.
         stop: ends it early; nothing is kept then.
 
@@ -65,7 +65,7 @@ def export_clip(
         write = _write_session
     with ExitStack() as stack:
         video = None
-        if session.video_path is not None or write is _write_video:
+        if session.video_path is not None or annotated or write is _write_video:
             video = stack.enter_context(session.open_video())
         results = _watched(_results(session, take, rows, video), len(rows), progress, stop)
         return destination if write(session, take, rows, destination, annotated, results, stop) else None
