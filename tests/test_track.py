@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import signal
 import threading
 from collections.abc import Callable
@@ -25,6 +26,7 @@ from app.batch.track import EVERY_FACE, TrackReport
 from app.cli import track
 from app.core.errors import RecordingError, SourceError, UserError
 from app.core.frame import Frame, FrameResult
+from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.media import outputs
 from app.sessions import writer
@@ -91,6 +93,10 @@ def test_writes_video_audio_and_tables(video: Path, tmp_path: Path, capsys: pyte
     assert [float(row["time"]) for row in rows(table)] == pytest.approx([float(t) for t in before.times], abs=1e-6)
     assert [row["warm"] for row in rows(table)] == ["0"] + ["1"] * 19
     assert pyarrow.parquet.read_table(columns).num_rows == 20
+    about = json.loads(pyarrow.parquet.read_schema(columns).metadata[b"ldeq-live"])
+    assert (about["model"], about["weights"]) == ("ldeq-s", "ldeq-s.safetensors")
+    assert about["weights_sha256"] == sha256(DEFAULT_WEIGHTS)
+    assert about.keys() == {"application", "model", "weights", "weights_sha256", "engine"}
     summary = capsys.readouterr().out
     assert "Tracked 20 frames with ldeq-s on fake" in summary
     assert "1 face, at least one in 20 of 20 frames" in summary

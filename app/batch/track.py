@@ -303,14 +303,14 @@ def _open_all(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> t
     """Open what is written, the session first: where it cannot be created, no table is begun or replaced."""
     session = _open_session(request, info, engine)
     try:
-        return _open_outputs(request, info), session
+        return _open_outputs(request, info, engine), session
     except UserError:
         if session is not None:
             session.close()  # without a frame, so that its folder goes
         raise
 
 
-def _open_outputs(request: TrackRequest, info: SourceInfo) -> Outputs:
+def _open_outputs(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> Outputs:
     path, plan = request.file, request.plan
     timing: SourceTiming | None = None
     copy: StreamCopy | None = None
@@ -318,7 +318,8 @@ def _open_outputs(request: TrackRequest, info: SourceInfo) -> Outputs:
         timing = probe_timing(path)
         if timing is not None and plan.view is not None:
             copy = StreamCopy(path, timing.start, audio=request.audio)
-    return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, copy=copy)
+    about = engine.with_checksum().described() if plan.tables else None
+    return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, copy=copy, about=about)
 
 
 def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> SessionWriter | None:

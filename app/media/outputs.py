@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -134,6 +134,7 @@ class Outputs:
         live: the input runs in real time, so its wall clock counts.
         timing: the clock of an input file.
         copy: what else the input holds, to copy into a video.
+        about: see :func:`app.media.tables.open_table`.
 
     Attributes:
         copy: the same.
@@ -148,6 +149,7 @@ class Outputs:
         timing: SourceTiming | None = None,
         frame_rate: float | None = None,
         copy: StreamCopy | None = None,
+        about: Mapping[str, str] | None = None,
     ) -> None:
         self._plan = plan
         self._timing = timing
@@ -160,7 +162,7 @@ class Outputs:
         self._tables: list[LandmarkTable] = []
         with ExitStack() as opened:
             for path in plan.tables:
-                table = open_table(path, overwrite=plan.overwrite)
+                table = open_table(path, overwrite=plan.overwrite, about=about)
                 opened.callback(table.close)
                 self._tables.append(table)
             opened.pop_all()

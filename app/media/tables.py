@@ -22,8 +22,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import time as clock
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -39,6 +40,8 @@ from model.topology import POINTS, REGIONS
 if TYPE_CHECKING:
     import pyarrow
 
+ABOUT = "ldeq-live"
+"""Key of the metadata of a Parquet file under which JSON says what it was made with."""
 TABLE_SUFFIXES = (".csv", ".parquet")
 COORDINATES = tuple(f"{axis}{point}" for point in range(POINTS) for axis in "xy")
 UNCERTAINTIES = tuple(f"u{point}" for point in range(POINTS))
@@ -89,8 +92,14 @@ class LandmarkTable(Protocol):
         ...
 
 
-def open_table(path: Path, *, overwrite: bool = False) -> LandmarkTable:
+def open_table(path: Path, *, overwrite: bool = False, about: Mapping[str, str] | None = None) -> LandmarkTable:
     """Create the table that ``path`` names by its suffix, .csv or .parquet.
+
+    Args:
+        path: of the table.
+        overwrite: replace an existing file.
+        about: what it was made with, for the metadata of a Parquet file. CSV has no place for that: many programs would
+            take a comment for the header.
 
     Raises:
         RecordingError: for another suffix, or if the file cannot be created.
@@ -100,7 +109,7 @@ def open_table(path: Path, *, overwrite: bool = False) -> LandmarkTable:
         raise RecordingError(f"Cannot write {path}: give a table name that ends in .csv or .parquet.")
     check_writable(path, overwrite=overwrite)
     try:
-        return CsvTable(path) if suffix == ".csv" else ParquetTable(path)
+        return CsvTable(path) if suffix == ".csv" else ParquetTable(path, about or {})
     except OSError as error:
         raise failure(path, error) from error
 
@@ -135,12 +144,12 @@ class CsvTable:
 class ParquetTable:
     """Rows in row groups of :data:`ROW_GROUP` (coordinates float32); complete and readable only after :meth:`close`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, about: Mapping[str, str]) -> None:
         import pyarrow.parquet
 
         self._path = path
         self._part = path.with_name(path.name + ".part")
-        schema = table_schema()
+        schema = table_schema().with_metadata({ABOUT: json.dumps(about)} if about else None)
         self._group = _RowGroup(schema, ROW_GROUP)
         self._next_group = min(FIRST_GROUP, ROW_GROUP)
         self._closed = False

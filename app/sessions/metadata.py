@@ -91,6 +91,11 @@ class EngineFacts:
             return self.title
         return f"{self.title} ({self.sha256[:8]})"
 
+    def described(self) -> dict[str, str]:
+        """Return what made landmarks, for a file that stands alone: application, model, weights and engine."""
+        facts = {"application": VERSION, "model": self.title, "weights": self.weights, "engine": self.name}
+        return facts if self.sha256 is None else facts | {"weights_sha256": self.sha256}
+
     @classmethod
     def of(cls, name: str, settings: EngineSettings) -> EngineFacts:
         """Return the facts of an engine that runs, without the checksum: no file is read."""
