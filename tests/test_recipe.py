@@ -24,6 +24,7 @@ from model.training.augment import Augmentation
 from model.training.average import averaged
 from model.training.data import SEEN_ELSEWHERE, Faces, load_faces
 from model.training.face_mesh import published_encoder
+from model.training.loop import CHECKPOINT
 from model.training.recipe import (
     Recipe,
     Stage,
@@ -335,6 +336,30 @@ def test_the_command_offers_exactly_the_recipes() -> None:
     whole = (recipes_for(name)[1] for name in ("ldeq-s", "ldeq-s-mesh"))
     made = *whole, lightening_for("ldeq-s-light"), narrowing_for("ldeq-xs")
     assert tuple(recipe.model.name for recipe in made) == train_command.RECIPES
+
+
+def test_what_a_run_without_a_checkpoint_has_left_is_not_taken_for_that_of_other_weights(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    config = dataclasses.replace(CONFIG, face_mesh=False)
+    paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
+    for path in paths:
+        save_weights(path, Ldeq(config).eval(), {})
+    shop = Workshop(faces_of("wflw", "ensemble-a"), tmp_path / "run", report=lambda line: None)
+
+    def made(weights: Path) -> tuple[torch.Tensor, torch.Tensor]:
+        begun = shop.begun(config, weights, lambda teacher, shape: teacher)
+        return shop.relabelled(weights, 64).landmarks, load_weights(begun).state_dict()["cell.head.weight"]
+
+    (first, begun), (same, begun_same), (second, begun_second) = made(paths[0]), made(paths[0]), made(paths[1])
+    assert torch.equal(first, same)
+    assert torch.equal(begun, begun_same)
+    assert not torch.equal(first, second)
+    assert not torch.equal(begun, begun_second)
+    (tmp_path / "run" / REFINED).mkdir()
+    (tmp_path / "run" / REFINED / CHECKPOINT).touch()  # from here on the run goes on with what it has
+    (third, begun_third) = made(paths[0])
+    assert torch.equal(third, second)
+    assert torch.equal(begun_third, begun_second)
 
 
 def test_the_command_averages_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

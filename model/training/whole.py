@@ -19,7 +19,7 @@ from model.training.loop import CHECKPOINT, Objective, Validate, train
 from model.training.narrow import narrowed
 from model.training.recipe import Recipe
 from model.training.relabel import relabelled
-from model.weights import load_weights, read_card, save_weights
+from model.weights import load_weights, read_card, save_weights, sha256
 
 FIRST, REFINED = "first", "refined"
 """Folders of runs; the last one's weights are the result."""
@@ -77,22 +77,29 @@ class Workshop:
     def relabelled(self, weights: Path, input_size: int) -> Faces:
         """Return the faces, with labels that networks gave averaged with the points of a model's ``weights``."""
         faces, path = self.faces.mirror_consistent(), self.out / RELABELLED
-        if path.is_file():
+        by = sha256(weights)
+        # A run that was broken off before its first checkpoint may begin anew with other weights.
+        if path.is_file() and (self._goes_on or str(read_arrays(path, "a labels file").get("weights", by)) == by):
             return faces.labelled(read_arrays(path, "a labels file", "landmarks")["landmarks"], path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.report("labels of networks are averaged with the model's points")
         found = relabelled(self.on_device(weights), faces, input_size)
         with open_whole(path) as file:
-            np.savez(file, landmarks=found.landmarks.cpu().numpy())
+            np.savez(file, landmarks=found.landmarks.cpu().numpy(), weights=np.array(by))
         return found
 
     def begun(self, config: LdeqConfig, teacher: Path, take_over: Callable[[Ldeq, LdeqConfig], Ldeq]) -> Path:
         """Return weights of a model of the shape ``config`` that begins with its teacher's."""
-        path = self.out / BEGUN / f"{config.name}.safetensors"
-        if not path.is_file():
+        path, by = self.out / BEGUN / f"{config.name}.safetensors", str(teacher.resolve())
+        if not path.is_file() or not (self._goes_on or read_card(path).notes.get(TEACHER) == by):
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_weights(path, take_over(load_weights(teacher), config), {TEACHER: str(teacher.resolve())})
+            save_weights(path, take_over(load_weights(teacher), config), {TEACHER: by})
         return path
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the last run has a checkpoint, and so what came before it stays."""
+        return (self.out / REFINED / CHECKPOINT).is_file()
 
     def on_device(self, weights: Path) -> Ldeq:
         """Return a finished model where the faces are."""
