@@ -284,6 +284,15 @@ def weights(trained: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+def test_a_ghcu_that_is_written_elsewhere_has_to_be_moved(
+    weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train-ghcu", "--weights", str(weights), "--data", str(data), "--minutes", "0.01"]
+    assert cli.main([*words, "--out", str(tmp_path / "other")]) == 0
+    assert "put these and tiny-ghcu.json beside the weights, then use it:" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_the_command_leaves_weights_card_and_graph(trained: Path) -> None:
     path = ghcu_path(trained)
     card = read_ghcu_card(path)

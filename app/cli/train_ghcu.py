@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     out = args.out or args.weights.parent
     make_folder(out)
     from model.repair.export import export_ghcu
+    from model.repair.ghcu import ghcu_path
     from model.training.ghcu import GhcuRecipe, train_ghcu
     from model.weights import read_card
 
@@ -52,5 +53,8 @@ def run(args: argparse.Namespace) -> int:
     card = train_ghcu(args.weights, faces, recipe, out, report=lambda line: print(line, flush=True))
     graph = export_ghcu(card)
     print(f"written: {card.path}, {graph.name}")
-    print(f"use it: python3 main.py live --ghcu --weights {args.weights}")
+    first = (
+        "" if card.path == ghcu_path(args.weights) else f"put these and {card.path.stem}.json beside the weights, then "
+    )
+    print(f"{first}use it: python3 main.py live --ghcu --weights {args.weights}")
     return EXIT_OK
