@@ -25,7 +25,8 @@ from app.lab.accuracy.predict import Box, Prediction, Predictor, RectPredictor, 
 from app.lab.accuracy.settings import RWR_RELEASED, EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
-from app.lab.accuracy.wflw_v import evaluate_video, find_videos
+from app.lab.accuracy.wflw_v import evaluate_video, find_videos, read_frames
+from app.sources.video import VideoSource
 from app.tracking.pipeline import Pipeline
 from app.tracking.smoothing import SmoothingSettings, make_filter
 from app.tracking.tracker import Policy
@@ -34,6 +35,7 @@ from model.metrics.accuracy import nme
 from model.metrics.flicker import nmf
 from model.rwr.settings import RELEASED, RwrSettings
 from model.weights import WeightsCard, write_card
+from tests import sources_fakes
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
 
 pytestmark = pytest.mark.slow
@@ -492,6 +494,22 @@ def test_ids_choose_videos_and_name_the_line_of_a_missing_one(clips: Path) -> No
         find_videos(clips)
 
 
+def test_a_video_is_seen_as_the_tracker_sees_it(tmp_path: Path) -> None:
+    path = sources_fakes.write_video(tmp_path / "turned.mp4", [face_image(96, 64, 30, 20, 20)] * 2, rotation=90)
+    source = VideoSource(path)
+    seen = list(read_frames(path))
+    assert [image.shape for _, image in seen] == [(96, 64, 3)] * 2
+    assert all(
+        np.array_equal(image, frame.image)
+        for (_, image), frame in zip(seen, sources_fakes.read_all(source), strict=True)
+    )
+    source.close()
+    cut = sources_fakes.write_video(tmp_path / "cut.mkv", [face_image(96, 64, 30 + k, 20, 20) for k in range(60)])
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size * 9 // 10])
+    with pytest.raises(UserError, match=r"cut\.mkv cannot be decoded as a whole\. .*cut off"):
+        list(read_frames(cut))
+
+
 def test_frame_count_mismatch_names_both_files(clips: Path) -> None:
     truth = np.load(clips / "landmarks" / "a.npy")
     for count in (5, 7):
@@ -509,7 +527,7 @@ def test_frame_count_mismatch_names_both_files(clips: Path) -> None:
         ("bboxes/a.npy", np.zeros((6, 4)), "does not run from x1 y1"),
         ("bboxes/a.npy", np.zeros((5, 4)), "one box x1 y1 x2 y2 for each of the 6 frames"),
         ("landmarks/a.npy", b"noise", "not a numpy array"),
-        ("videos/a.mp4", b"noise", "cannot be decoded"),
+        ("videos/a.mp4", b"noise", "cannot be read as a video"),
     ],
 )
 def test_unusable_files_are_named(clips: Path, file: str, content: Any, message: str) -> None:

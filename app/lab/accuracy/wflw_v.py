@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.core.errors import UserError
 from app.lab.accuracy.predict import Box, Predictor
+from app.sources.video import VideoSource
 from model.config import LANDMARKS
 from model.files import is_file
 from model.metrics.accuracy import nme
@@ -124,20 +125,16 @@ def read_labels(files: VideoFiles) -> tuple[Points, NDArray[np.float32]]:
 
 
 def read_frames(path: Path) -> Iterator[tuple[float, NDArray[np.uint8]]]:
-    """Yield time in seconds and RGB picture (h, w, 3) of each frame of a video.
+    """Yield time in seconds and RGB picture (h, w, 3) of each frame of a video, as the tracker sees it: upright.
 
     Raises:
-        UserError: if it cannot be decoded.
+        UserError: if it cannot be decoded as a whole.
     """
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise UserError(f"{path} holds no video.")
-            for number, frame in enumerate(container.decode(container.streams.video[0])):
-                seconds = float(frame.time) if frame.time is not None else number / 30
-                yield seconds, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
-    except (av.FFmpegError, OSError) as error:
-        raise UserError(f"{path} cannot be decoded: {error}.") from error
+    with closing(VideoSource(path)) as source:
+        while (frame := source.read()) is not None:
+            yield frame.timestamp, frame.image
+        if source.truncated or source.damaged:
+            raise UserError(f"{path} cannot be decoded as a whole. {source.note}")
 
 
 def evaluate_video(predictor: Predictor, files: VideoFiles) -> VideoResult:
