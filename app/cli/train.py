@@ -42,15 +42,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what.add_argument(
         "--recipe",
         choices=RECIPES,
-        help="make weights as the shipped ones were made: train (or start from --init), average the labels that come "
-        "from networks, refine, export; ldeq-s-light and ldeq-xs learn from a teacher, --init or the shipped one",
+        help="make weights as the shipped ones were made: train (or start from --init), average the pseudo-labels, "
+        "refine, export; ldeq-s-light and ldeq-xs learn from a teacher, --init or the shipped one",
     )
     what.add_argument(
         "--average",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="train nothing: make the mean of the weights of runs that began with the same ones",
+        help="train nothing: write the mean of the weights of runs that started from the same ones",
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where weights and checkpoints go")
     beginning = parser.add_mutually_exclusive_group()
@@ -62,7 +62,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--input-size", type=int, metavar="N", help="side of the crops in pixels (default: the preset's)"
     )
     parser.add_argument(
-        "--profiles", type=float, metavar="N", help="draw faces in profile N times as often (default: the recipe's)"
+        "--profiles", type=float, metavar="N", help="sample faces in profile N times as often (default: the recipe's)"
     )
     parser.add_argument(
         "--landmarks", type=int, choices=(98, 68), default=98, help="98 points (default), or the 68 of 300W"

@@ -62,7 +62,7 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
     if window.presenter.session.left_behind:
         # Files are finished by now. A thread that hangs in a driver can crash Python's own way out, which
         # would look as if something had been lost.
-        log.warning("a source did not let go; it ends with the process")
+        log.warning("a source has not stopped; it ends with the program")
         logging.shutdown()
         sys.stdout.flush()
         sys.stderr.flush()

@@ -38,7 +38,7 @@ REFERENCE_WHITE = 100.0
 """Luminance that becomes about white in SDR, in cd/m2: the nominal peak that is usually given to FFmpeg's ``zscale``.
 BT.2408 puts diffuse white at 203, with which faces come out dark."""
 PEAK = 1000.0
-"""Luminance of the brightest light that is told apart from what is brighter still, in cd/m2; that of HLG's display."""
+"""Luminance above which brighter light is no longer distinguished, in cd/m2; that of HLG's display."""
 _KNEE = 0.3
 _LUT_SIZE = 33
 _PQ, _HLG = 16, 18

@@ -244,10 +244,10 @@ class LiveSession:
             return
         with self._condition:
             self._live = None
-        # One that has let go late goes, with the engine and the pictures that it holds.
+        # One that has stopped since is dropped, with the engine and the pictures that it holds.
         self._hanging = [late for late in self._hanging if not late.stop(0)]
         if not live.stop(STOP_SECONDS):
-            log.warning("%s did not let go within %g seconds", self._state.source, STOP_SECONDS)
+            log.warning("%s did not stop within %g seconds", self._state.source, STOP_SECONDS)
             self._hanging.append(live)
         for consumer in self._consumers:
             live.remove_consumer(consumer)  # a source that hangs must not report into the next one's meters
