@@ -42,8 +42,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     what.add_argument(
         "--recipe",
         choices=RECIPES,
-        help="make weights as the shipped ones were made: train (or start from --init), average the pseudo-labels, "
-        "refine, export; ldeq-s-light and ldeq-xs learn from a teacher, --init or the shipped one",
+        help="make weights as the shipped ones were made: train (or start from --init), average pseudo-labels with "
+        "its own points, refine, export; ldeq-s-light and ldeq-xs learn from a teacher, --init or the shipped one",
     )
     what.add_argument(
         "--average",
