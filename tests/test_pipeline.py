@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -217,16 +217,30 @@ def test_a_crop_that_drifted_off_its_face_is_brought_back() -> None:
     assert face.crop.side == pytest.approx(SIDE * 1.25, rel=0.1)
 
 
+class Startled(SquareDetector):
+    """Sees the face half of its side lower in some looks."""
+
+    startled: Collection[int] = ()
+
+    def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
+        (face,) = super().detect(image)
+        return [face.moved(0, 0.5 * SIDE)] if self.looks in self.startled else [face]
+
+
+def test_a_turned_crop_that_is_brought_to_a_detection_stays_turned() -> None:
+    detector = Startled()
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=1))
+    play(pipeline, [image(300)])
+    pipeline._faces[0].track.crop = replace(pipeline._faces[0].track.crop, angle=90.0)
+    play(pipeline, [image(300)])
+    detector.startled = range(100)
+    faces = [result.faces[0] for result in play(pipeline, [image(300)] * 4)]
+    (drifted,) = (face for face in faces if face.estimate.report.reason == ResetReason.DRIFTED)
+    assert drifted.crop.centre_y == pytest.approx(180 + 0.5 * SIDE)
+    assert drifted.crop.angle == pytest.approx(90, abs=10)
+
+
 def test_one_look_elsewhere_does_not_move_a_face_that_is_not_in_doubt() -> None:
-    class Startled(SquareDetector):
-        def detect(self, image: NDArray[np.uint8]) -> list[Detection]:
-            (face,) = super().detect(image)
-            if self.looks not in self.startled:
-                return [face]
-            return [replace(face, y1=face.y1 + 0.5 * SIDE, y2=face.y2 + 0.5 * SIDE)]
-
-        startled: tuple[int, ...] = ()
-
     detector = Startled()
     pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(detect_every=5))
     play(pipeline, [image(300)] * 3)
@@ -235,7 +249,7 @@ def test_one_look_elsewhere_does_not_move_a_face_that_is_not_in_doubt() -> None:
     assert all(result.faces[0].estimate.report.warm for result in results)
     looks = detector.looks
     assert 4 <= looks <= 5, "the two looks that disagree are each followed by another"
-    detector.startled = tuple(range(looks + 1, looks + 4))
+    detector.startled = range(looks + 1, looks + 4)
     reasons = [result.faces[0].estimate.report.reason for result in play(pipeline, [image(300)] * 10)]
     assert ResetReason.DRIFTED in reasons
 
