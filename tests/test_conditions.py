@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import cv2
 import numpy as np
 import pytest
@@ -56,6 +58,8 @@ def test_shares_of_lost_pixels() -> None:
     assert (plain.dark, plain.bright, plain.noise, plain.sharpness) == (0, 0, 0, 0)
     image[:100] = 3
     image[100:] = 255
+    points[:33] = 100 + 1.8 * (points[:33] - 100)  # what the contour encloses besides does not count
+    image[:, :50], image[:, 150:] = 128, 128
     split = face_conditions(image, points)
     assert split.dark == pytest.approx(0.5, abs=0.08)
     assert split.dark + split.bright == pytest.approx(1.0, abs=0.02)  # one row of the averaged picture mixes both
@@ -103,6 +107,11 @@ def test_face_size_and_what_the_edges_cut_off() -> None:
         cut = face_view(face_points(x, y, 200), 640, 480)
         assert cut.edge == edge
         assert cut.cut_off == pytest.approx(0.5, abs=0.12)
+    corner = face_points(0, 0, 200)
+    assert face_view(corner, 640, 480).cut_off == pytest.approx(1 - ((corner >= 0).all(axis=1)).mean())
+    points = face_points(320, 240, 200)
+    points[:3] = (639, 479), (639.5, 479), (639, 479.5)
+    assert face_view(points, 640, 480).cut_off == pytest.approx(2 / 98)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 7), (5, 3), (48, 64), (2160, 3840)])
@@ -124,6 +133,18 @@ def test_images_are_not_written_to(face: tuple[Image, NDArray[np.float32]]) -> N
 
 def conditions(light: float, place: FaceView | None = None) -> Conditions:
     return Conditions(light, 0.0, 0.0, 40.0, 0.3, 2.0, place)
+
+
+def test_smoother_smooths_each_measure() -> None:
+    places = FaceView(10.0, 0.1, 0.2, Edge.TOP), FaceView(20.0, 0.3, 0.6, Edge.LEFT)
+    first, second = Conditions(1, 2, 3, 4, 5, 6, places[0]), Conditions(11, 22, 33, 44, 55, 66, places[1])
+    smoother = ConditionsSmoother(1.0)
+    smoother.add(first, 0.0)
+    found = smoother.add(second, float(np.log(2)))
+    assert astuple(found)[:6] == pytest.approx((6, 12, 18, 24, 30, 36))
+    assert found.face is not None
+    assert astuple(found.face)[:3] == pytest.approx((15.0, 0.2, 0.4))
+    assert found.face.edge == Edge.LEFT
 
 
 def test_smoother_follows_by_its_time_constant() -> None:

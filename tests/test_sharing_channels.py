@@ -116,6 +116,18 @@ def test_a_channel_passes_on_and_counts(channel: tuple[Channel, FakeOutlet]) -> 
     assert status.rate > 0
 
 
+@pytest.mark.parametrize(
+    ("times", "rate"), [([97.9, 98.1, 99.0, 99.9], 1.5), ([99.5, 99.7, 99.9], 5.0), ([99.9], 0.5), ([97.0], 0.0)]
+)
+def test_the_rate_is_that_of_the_last_two_seconds(
+    channel: tuple[Channel, FakeOutlet], monkeypatch: pytest.MonkeyPatch, times: list[float], rate: float
+) -> None:
+    made, _ = channel
+    monkeypatch.setattr("app.sharing.channel.time", SimpleNamespace(perf_counter=lambda: 100.0))
+    made._times.extend(times)
+    assert made.status.rate == pytest.approx(rate)
+
+
 def test_a_slow_outlet_gets_the_newest_frame_and_nobody_waits(channel: tuple[Channel, FakeOutlet]) -> None:
     made, outlet = channel
     outlet.hold.clear()
