@@ -178,7 +178,7 @@ def test_after_a_cold_frame_the_reference_is_as_uncertain_as_that_frame() -> Non
     assert (settled(weight, SPREAD) > first).all()
 
 
-def test_a_reset_forgets_the_motion() -> None:
+def test_a_reset_forgets_the_motion_and_the_noise() -> None:
     weight = AdaptiveWeight(BASE, Adaptation())
     for _ in range(3):
         weight.update(np.full((98, 2), 0.02), SPREAD)
@@ -186,7 +186,7 @@ def test_a_reset_forgets_the_motion() -> None:
     anew = AdaptiveWeight(BASE, Adaptation())
     for _ in range(3):
         np.testing.assert_array_equal(
-            weight.update(np.full((98, 2), 0.001), SPREAD), anew.update(np.full((98, 2), 0.001), SPREAD)
+            weight.update(np.full((98, 2), 0.006), SPREAD), anew.update(np.full((98, 2), 0.006), SPREAD)
         )
 
 

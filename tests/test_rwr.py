@@ -371,20 +371,6 @@ def test_the_reference_follows_expressions_that_the_picture_shows() -> None:
     np.testing.assert_allclose(moved.whole[0], (2.0, 0.0), atol=0.25)
 
 
-def test_a_motion_is_believed_by_its_gain_and_goes_on() -> None:
-    gained, exact = ReferenceMotion(MotionGains(0.5, 1.0)), ReferenceMotion(MotionGains(1.0, 1.0))
-    points = face_points(100, 90, 50).astype(np.float64)
-    for motion in (gained, exact):
-        motion.note(textured())
-    measured = []
-    for shift in (2.0, 2.0):  # two pixels to the right, then a rest
-        answers = [motion.to(textured(shift), CROP, points) for motion in (gained, exact)]
-        measured.append([float(answer.whole[:, 0].mean()) for answer in answers if answer is not None])
-    assert measured[0][0] == pytest.approx(measured[0][1], abs=1e-6), "the first motion has no past"
-    assert measured[0][1] == pytest.approx(2.0, abs=0.2)
-    assert measured[1][0] == pytest.approx(0.5 * measured[0][0] + 0.5 * measured[1][1], abs=1e-6)
-
-
 def test_a_picture_of_another_size_tells_no_motion() -> None:
     motion = ReferenceMotion(MotionGains())
     points = face_points(100, 90, 50).astype(np.float64)

@@ -83,13 +83,13 @@ def modes_verdict(card: Card) -> str:
     """Return a sentence that compares the first two modes of a card, "" if it has only one."""
     if len(card.modes) < 2:
         return ""
-    chosen, rival = card.modes[:2]
-    change = compare_modes(card, rival, chosen)
+    chosen, other = card.modes[:2]
+    change = compare_modes(card, other, chosen)
     if change is None:
         return ""
     if not change.sure:
-        return f"{mode_name(chosen)} and {mode_name(rival)}: no sure difference in flicker"
-    return f"{mode_name(chosen)} flickers {_more_or_less(change)} {mode_name(rival)}"
+        return f"{mode_name(chosen)} and {mode_name(other)}: no sure difference in flicker"
+    return f"{mode_name(chosen)} flickers {_more_or_less(change)} {mode_name(other)}"
 
 
 def comparison_verdict(change: ModeChange) -> str:

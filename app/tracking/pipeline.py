@@ -196,7 +196,7 @@ class Pipeline:
         self._faces = [self._faces[index] for index in sorted(order[:room])]
 
     def _drop_faces(self, events: list[TrackingEvent]) -> None:
-        """Begin with this frame: nobody in it is where anybody was before."""
+        """Drop every face: none is in this frame where it was in the last one."""
         events += [FaceLost(face.track.face, LossReason.PICTURE_REPLACED) for face in self._faces]
         self._faces.clear()
         self._identities.forget_places()

@@ -221,7 +221,7 @@ def match(
     for track in tracks:
         for index, detection in enumerate(detections):
             crop = detection.crop(policy.crop_scale)
-            distance = float(np.hypot(crop.centre_x - track.crop.centre_x, crop.centre_y - track.crop.centre_y))
+            distance = _apart(crop, track.crop)
             if distance < policy.match_distance * max(crop.side, track.crop.side):
                 pairs.append((distance, track.face, index))
     owned: dict[int, Detection] = {}
@@ -260,8 +260,7 @@ def in_order(follow: str, places: Sequence[tuple[int, Crop]], width: int, height
 def agrees(crop: Crop, detection: Detection, policy: Policy) -> bool:
     """Return whether a detection shows the face where ``crop`` has it."""
     seen = detection.crop(policy.crop_scale)
-    distance = float(np.hypot(seen.centre_x - crop.centre_x, seen.centre_y - crop.centre_y))
-    near = distance <= policy.agree_distance * crop.side
+    near = _apart(seen, crop) <= policy.agree_distance * crop.side
     return near and 1 / policy.agree_growth < seen.side / crop.side < policy.agree_growth
 
 
@@ -290,8 +289,7 @@ def drop_overlapping(tracks: Sequence[Track], policy: Policy) -> list[Track]:
     kept: list[Track] = []
     for track in sorted(tracks, key=lambda track: (track.doubt is not None, track.unrest, track.face)):
         twin = any(
-            np.hypot(track.crop.centre_x - other.crop.centre_x, track.crop.centre_y - other.crop.centre_y)
-            < policy.match_distance / 2 * min(track.crop.side, other.crop.side)
+            _apart(track.crop, other.crop) < policy.match_distance / 2 * min(track.crop.side, other.crop.side)
             for other in kept
         )
         if not twin:
@@ -348,5 +346,9 @@ class Identities:
         """Return how far apart in larger sides; infinite where the sizes do not fit."""
         if not 1 / self._growth <= crop.side / lost.side <= self._growth:
             return math.inf
-        away = math.hypot(crop.centre_x - lost.centre_x, crop.centre_y - lost.centre_y)
-        return away / max(crop.side, lost.side)
+        return _apart(crop, lost) / max(crop.side, lost.side)
+
+
+def _apart(first: Crop, second: Crop) -> float:
+    """Return the distance of two crops' centres, frame pixels."""
+    return math.hypot(first.centre_x - second.centre_x, first.centre_y - second.centre_y)
