@@ -35,7 +35,7 @@ from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.views.bar import SIGN_WIDTH
 from app.gui.live.views.keys import KeyList
-from app.gui.live.views.page import LivePage, PagePart
+from app.gui.live.views.page import ROOM_BESIDE_PANEL, LivePage, PagePart
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.main_window import MainWindow
 from app.gui.presenters.actions import ActionName
@@ -471,6 +471,22 @@ def test_every_button_of_the_bar_is_on_a_small_window(
         edges.append((place.left(), place.right()))
     edges.sort()
     assert [(one, other) for one, other in itertools.pairwise(edges) if one[1] >= other[0]] == []
+
+
+def test_the_bar_is_never_missing_while_the_width_changes(application: QApplication, qtbot: QtBot) -> None:
+    page = LivePage()
+    qtbot.addWidget(page)
+    page.resize(1300, 700)
+    page.show()
+    qtbot.waitExposed(page)
+    for width in (1000, 1300):
+        page.resize(width, 700)  # painted before anything that waits in the queue is done
+        assert page.bar.isVisible()
+        bar = QRect(page.bar.mapTo(page, QPoint(0, 0)), page.bar.size())
+        view = QRect(page.view.mapTo(page, QPoint(0, 0)), page.view.size())
+        assert bar.bottom() == page.rect().bottom()
+        assert bar.width() == (width if width < ROOM_BESIDE_PANEL else view.width())
+        assert view.bottom() < bar.top()
 
 
 @pytest.mark.parametrize("page_of", [lambda w: w.card, lambda w: w.sessions.list, lambda w: w.sessions.viewer])

@@ -82,11 +82,11 @@ class LivePage(QWidget):
             self._left.addWidget(widget)
         body = QWidget()  # clips the drawer where there is no room for all of it
         body.setMinimumSize(1, 1)
-        row = QHBoxLayout(body)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(8)
-        row.addLayout(self._left, 1)
-        row.addWidget(self.panel)
+        self._body = QHBoxLayout(body)
+        self._body.setContentsMargins(0, 0, 0, 0)
+        self._body.setSpacing(8)
+        self._body.addLayout(self._left, 1)
+        self._body.addWidget(self.panel)
         self._rows = QVBoxLayout(self)
         self._rows.setContentsMargins(0, 0, 0, 0)
         self._rows.setSpacing(0)
@@ -125,6 +125,10 @@ class LivePage(QWidget):
         rows = self._rows if self.width() < ROOM_BESIDE_PANEL else self._left
         if rows.indexOf(self.bar) < 0:
             rows.addWidget(self.bar)
+            # Qt hides what gets another parent until the next turn, and the picture would jump.
+            self.bar.show()
+            self._body.activate()
+            self._rows.activate()
         super().resizeEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
