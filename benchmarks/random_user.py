@@ -107,7 +107,9 @@ class RandomUser:
 
     def _resize(self) -> None:
         if not self.window.isFullScreen():
-            self.window.resize(*self.dice.choice(SIZES))
+            # As when an edge is dragged. QWidget.resize would have everything painted twice: once for the changes that
+            # follow, and again when the window system exposes the new size.
+            self.window.windowHandle().resize(*self.dice.choice(SIZES))
 
     def _seek(self) -> None:
         self.window.presenter.player.seek(self.dice.uniform(-1.0, 12.0))
