@@ -71,6 +71,13 @@ def test_noise_is_measured_on_a_slope(deviation: float) -> None:
     noise = np.random.default_rng(0).normal(0, deviation, (300, 300, 1))  # the same in all colours: luma is their sum
     image = np.rint(slope + noise).clip(0, 255).astype(np.uint8)
     assert face_conditions(image, face_points(150, 150, 240)).noise == pytest.approx(deviation, rel=0.12)
+    assert face_conditions(image, face_points(150, 150, 60)).sharpness < 10, "noise is no detail"
+
+
+def test_small_faces_are_not_enlarged() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60, 1), np.uint8)
+    found = box_conditions(noise.repeat(3, axis=2), 10, 15, 50, 45)
+    assert (found.light, found.contrast) == pytest.approx((noise[15:45, 10:50].mean(), noise[15:45, 10:50].std()))
 
 
 def test_blur_lowers_sharpness_and_noise_does_not_raise_it(face: tuple[Image, NDArray[np.float32]]) -> None:

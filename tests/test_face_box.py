@@ -45,6 +45,12 @@ def test_the_box_moves_and_grows_with_the_face(model: BoxModel) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("narrow", [(200.0, 110.0, 300.0, 190.0), (210.0, 100.0, 290.0, 200.0)])
+def test_the_larger_side_of_a_box_counts(model: BoxModel, narrow: tuple[float, float, float, float]) -> None:
+    assert landmark_box(narrow, TURNED, model) == landmark_box(BOX, TURNED, model)
+
+
+@pytest.mark.parametrize("model", MODELS)
 def test_a_turned_face_shifts_the_box_and_a_frontal_one_does_not(model: BoxModel) -> None:
     frontal = TURNED - (250, 0)
     frontal = (frontal + mirrored(frontal)) / 2 + (250, 0)

@@ -23,6 +23,13 @@ def test_every_face_lies_whole_in_a_part_that_is_fine_enough(size: tuple[int, in
         ), (x, y, side)
 
 
+def test_the_whole_picture_is_looked_at_first_and_then_ever_smaller_parts() -> None:
+    parts = parts_of(1280, 720)
+    sides = [part.side for part in parts]
+    assert parts[0] == Part(0, 0, 1280, 720)
+    assert sides == sorted(sides, reverse=True)
+
+
 def test_parts_lie_inside_the_picture_and_cover_it() -> None:
     covered = np.zeros((720, 1280), bool)
     for part in parts_of(1280, 720):

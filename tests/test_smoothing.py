@@ -47,6 +47,14 @@ def test_a_clock_that_is_broken_counts_a_frame(broken: list[float]) -> None:
     np.testing.assert_allclose(smoothed(broken), smoothed(EVEN), rtol=1e-4)
 
 
+@pytest.mark.parametrize("jump", [1000.0, -50.0])
+def test_after_a_jump_the_clock_is_believed_again(jump: float) -> None:
+    slower = [EVEN[2] + FRAME_SECONDS * t for t in (1, 3, 5)]
+    np.testing.assert_allclose(
+        smoothed([*EVEN[:3], *(t + jump for t in slower)]), smoothed(EVEN[:3] + slower), rtol=1e-4
+    )
+
+
 def test_time_that_passes_counts() -> None:
     slow = smoothed([3 * t for t in EVEN])
     assert np.abs(slow - smoothed(EVEN)).max() > 1
