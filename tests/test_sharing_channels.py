@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pythonosc.osc_bundle import OscBundle
 
 from app.core.frame import FrameResult
 from app.media.overlay import draw_overlay
@@ -26,6 +27,7 @@ from app.sharing.settings import Address, CameraPicture, SharingError, SharingSe
 from app.sharing.sharing import Sharing
 from app.sharing.udp import UdpOutlet
 from app.sharing.virtual_camera import VirtualCameraOutlet, open_virtual_camera
+from model.signals.expression import measure_expression
 from tests.gui_fakes import frame_result
 from tests.signals_fakes import face
 from tests.test_sharing import result_of
@@ -210,6 +212,24 @@ def test_several_ways_at_once_and_changes_while_running() -> None:
             assert sharing.status() == ()
         sharing.configure(SharingSettings(udp=(json_to,)))
         assert sharing.status() == ()  # stopped for good
+
+
+def test_avatars_are_moved_from_the_neutral_expression_that_is_chosen_now() -> None:
+    result = result_of(face())
+    signals = result.faces[0].estimate.signals
+    assert signals is not None
+    own = measure_expression(face(), signals.face, (320, 180))
+    jaws = []
+    with receiver() as (incoming, address), sharing_of(SharingSettings(vmc=(address,))) as sharing:
+        for neutral in (None, own):
+            sharing.configure(SharingSettings(vmc=(address,), neutral=neutral))
+            sharing.consume(result)
+            told: dict[str, float] = {}
+            while "eyeLookDownRight" not in told:  # the last of them
+                told |= dict(m.params for m in OscBundle(incoming.recv(65536)) if m.address == "/VMC/Ext/Blend/Val")
+            jaws.append(told["jawOpen"])
+    assert jaws[0] > 0.3
+    assert jaws[1] == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell a sender that nobody listens")
