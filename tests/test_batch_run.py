@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from app.batch.inputs import find_videos
 from app.batch.job import BatchSettings, Job, JobState, OutputKind
+from app.batch.names import output_names
 from app.batch.report import FileReport
 from app.batch.run import run_batch
 from app.core.errors import RecordingError, UserError
@@ -46,6 +48,20 @@ def run(
 
 def states(report: Any) -> dict[str, Any]:
     return {file.video.rpartition("/")[2].rpartition("\\")[2]: file.state for file in report.files}
+
+
+def test_names_as_long_as_a_file_system_takes_leave_room_for_what_belongs_to_them(
+    tmp_path: Path, settings: BatchSettings
+) -> None:
+    stems = [f"{'Ж' * 124}{end}" for end in ("1", "2")]  # two bytes a letter
+    videos(tmp_path / "in", **dict.fromkeys(stems, "ok"))
+    done, report = run(tmp_path / "in", settings)
+    assert [file.error for file in report.files] == ["", ""]
+    assert len(set(done)) == 2
+    assert all(name.startswith("Ж" * 100) for name in done)
+    assert [file.state for file in run(tmp_path / "in", settings)[1].files] == [JobState.SKIPPED] * 2
+    names = output_names(find_videos([str(tmp_path / "in")], tmp_path / "out").videos, {})
+    assert all(len(os.fsencode(f"{name}_landmarks.mp4.json")) < 255 for name in names.values())
 
 
 def test_a_second_run_does_what_the_first_could_not(tmp_path: Path, settings: BatchSettings) -> None:

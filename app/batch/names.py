@@ -11,13 +11,16 @@ from app.batch.job import UNFINISHED, OutputKind
 from app.batch.records import FOLDER
 from app.batch.report import REPORT
 
+LONGEST = 220
+"""Bytes of a name, of the 255 that file systems take: numbers, endings and those of records follow."""
+
 
 def output_names(videos: Iterable[Video], recorded: Mapping[str, str]) -> dict[Path, str]:
     """Return the name of every video's outputs, with / between folders.
 
     A video that has outputs keeps their name. Others are named after their place without its suffix; if that name is
     taken, or lies in the folder of another video's session, -2, -3, ... is appended. Case is ignored, since not every
-    file system distinguishes it.
+    file system distinguishes it. Names that would leave no room for that and for the endings are cut.
 
     Args:
         videos: in a fixed order.
@@ -36,8 +39,11 @@ def output_names(videos: Iterable[Video], recorded: Mapping[str, str]) -> dict[P
 
 
 def _plain(place: PurePath) -> str:
-    stem = place.with_suffix("").as_posix()
-    return stem if place.stem.strip(" .") else f"{stem}video"
+    stem = place.with_suffix("").as_posix() + ("" if place.stem.strip(" .") else "video")
+    above, slash, leaf = stem.rpartition("/")
+    while len(os.fsencode(leaf)) > LONGEST:
+        leaf = leaf[:-1].rstrip(" .")
+    return above + slash + leaf
 
 
 def _free(name: str, taken: Mapping[str, bool]) -> str:

@@ -24,7 +24,7 @@ from app.core.errors import RecordingError, UserError
 from app.core.files import failure
 from app.sessions.form import is_session
 from app.sessions.plain import to_plain
-from model.files import move_whole
+from model.files import is_file, move_whole
 from model.weights import sha256
 
 LOCK = "lock"
@@ -176,7 +176,7 @@ class _Batch:
             }
             if state in made and not self._plan.overwrite:
                 raise UserError(f"{path} was made {made[state]}; choose another output folder, or give --overwrite.")
-            replaceable = is_session(path) if kind == OutputKind.SESSION else path.is_file()
+            replaceable = is_session(path) if kind == OutputKind.SESSION else is_file(path)
             if state == OutputState.FOREIGN and not (self._plan.overwrite and replaceable):
                 advice = ", or give --overwrite" if replaceable else ""
                 raise UserError(
