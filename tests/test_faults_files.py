@@ -23,6 +23,7 @@ from app.core.settings import TrackingSettings
 from app.media.encoding import EXACT, LIVE
 from app.media.safe_file import SafeFile
 from app.media.video import VideoWriter
+from app.sessions.events import read_events
 from app.sessions.recorder import SessionRecorder
 from app.sessions.session import open_session
 from app.sources.spec import StreamSpec
@@ -249,6 +250,36 @@ def test_a_disk_that_fills_while_a_session_is_recorded(limit: int, tmp_path: Pat
         shown = [number for number, _ in session.pictures()]
         assert shown == list(range(len(shown)))
         assert shown
+
+
+FULL_FOR_A_MOMENT = """
+import resource, signal, sys
+from pathlib import Path
+from app.core.errors import RecordingError
+from app.sessions.events import Event, EventLog
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+log = EventLog(Path(sys.argv[1]))
+log.write(Event(0.0, 0, 0, "first"))
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (70, hard))
+try:
+    log.write(Event(1.0, 1, 1, "second"))
+except RecordingError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+log.write(Event(2.0, 2, 2, "third"))
+log.close()
+"""
+
+
+@posix_only
+@pytest.mark.process
+def test_an_event_that_a_full_disk_took_in_part_is_told_and_completed(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parent.parent
+    command = [sys.executable, "-c", FULL_FOR_A_MOMENT, str(tmp_path / "events.jsonl")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=root, check=True)
+    assert "Cannot write" in done.stdout
+    assert [event.kind for event in read_events(tmp_path / "events.jsonl")] == ["first", "second", "third"]
 
 
 class BrokenEncoder:

@@ -191,7 +191,7 @@ class EventLog:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file = path.open("wb", buffering=0)
+            self._file = path.open("wb")
         except OSError as error:
             raise failure(path, error) from error
 
@@ -208,6 +208,7 @@ class EventLog:
             line = json.dumps(values).encode()
         try:
             self._file.write(line + b"\n")
+            self._file.flush()  # what a full disk took in part is completed with the next event
         except OSError as error:
             raise failure(self._path, error) from error
 
