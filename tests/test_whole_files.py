@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from app.core import files as app_files
 from app.core.errors import RecordingError
-from app.core.files import check_writable, make_folder, unique_path, write_json
+from app.core.files import check_folder, check_writable, make_folder, unique_path, write_json
 from app.core.text_table import table
 from app.media.outputs import OutputPlan
 from app.media.tables import open_table
@@ -108,6 +112,33 @@ def test_a_file_that_another_program_holds_for_a_moment(tmp_path: Path, monkeypa
         files.write_whole(tmp_path / "a", b"never")
     assert paused[1:] == list(files.PAUSES)
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_folder_is_tried_once_where_the_system_refuses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[object] = []
+
+    class Windows:
+        """What tempfile sees of a Windows whose folders can be listed, but not written to."""
+
+        name, O_TEMPORARY = "nt", 0
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(os, name)
+
+        def open(self, path: object, *rest: object) -> int:
+            tried.append(path)
+            raise PermissionError(errno.EACCES, "denied")
+
+    monkeypatch.setattr(tempfile, "_os", Windows())
+    monkeypatch.setattr(tempfile, "TMP_MAX", 50)  # is 2^31 there
+    monkeypatch.setattr(tempfile, "TemporaryFile", tempfile.NamedTemporaryFile)
+    monkeypatch.setattr(app_files, "os", Windows())
+    with pytest.raises(RecordingError, match="permission is denied"):
+        check_folder(tmp_path, tmp_path / "out.mp4")
+    assert len(tried) == 1
+    monkeypatch.undo()
+    check_folder(tmp_path, tmp_path / "out.mp4")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
-import tempfile
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -164,8 +164,14 @@ def check_folder(folder: Path, path: Path) -> None:
     Raises:
         RecordingError: if they cannot.
     """
+    probe = folder / f".{os.getpid()}-{threading.get_native_id()}.tmp"
     try:
-        with tempfile.TemporaryFile(dir=folder):
-            pass
+        # Not tempfile: on Windows, before Python 3.13, it takes a refusal for a name that is taken, and tries others
+        # for hours. There the system removes the file as it is closed.
+        removes_itself = getattr(os, "O_TEMPORARY", 0)
+        descriptor = os.open(probe, os.O_CREAT | os.O_EXCL | os.O_WRONLY | removes_itself)
+        if not removes_itself:
+            probe.unlink(missing_ok=True)
+        os.close(descriptor)
     except OSError as error:
         raise failure(path, error) from error
