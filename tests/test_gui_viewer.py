@@ -9,6 +9,7 @@ from app.sessions.form import SessionState
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -30,7 +31,7 @@ from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
 from app.gui.viewer.pages import SessionPages
-from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS, ClipKind, JobView, replay_settings
+from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS, ClipKind, JobView, Outcome, replay_settings
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.library import Library, session_row
 from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
@@ -57,6 +58,7 @@ from app.sessions.listing import SessionEntry
 from app.sessions.plan import RecordingChoices
 from app.sessions.replay import replay
 from app.sessions.session import Session, open_session
+from app.sessions.take import Take
 from tests.session_fakes import EXACT, SIZE, record, square_pipeline, tracked
 
 pytestmark = pytest.mark.slow
@@ -580,6 +582,60 @@ def test_work_can_be_stopped_and_keeps_nothing(folder: Path) -> None:
     viewer.close()
 
 
+def test_work_goes_on_when_its_session_is_closed(folder: Path, tmp_path: Path) -> None:
+    other = record(tmp_path / "short", tracked(6)).folder
+    jobs: list[Callable[[], None]] = []
+    viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
+    viewer.open(folder)
+    jobs.pop()()
+    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    working = jobs.pop()
+    viewer.close()
+    assert viewer.job == JobView(f"Replay: RwR off of {folder.name}", 0.0)
+    viewer.open(other)
+    jobs.pop()()
+    assert viewer.view().job == viewer.job
+    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    assert not jobs, "one at a time, of whatever session"
+    working()
+    view = viewer.view()
+    assert view.message is not None
+    assert view.message.text == f"{folder.name}: Replayed: cold."
+    assert (view.job, [row.name for row in view.takes]) == (None, [RECORDED])
+    assert open_session(folder).take_names == (RECORDED, "cold")
+    viewer.close()
+
+
+def test_work_that_ends_where_it_was_begun_is_shown_although_the_session_was_closed(folder: Path) -> None:
+    jobs: list[Callable[[], None]] = []
+    viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
+    viewer.open(folder)
+    jobs.pop()()
+    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    working = jobs.pop()
+    viewer.close()
+    viewer.open(folder)
+    jobs.pop()()
+    assert viewer.job == JobView("Replay: RwR off", 0.0)
+    working()
+    jobs.pop()()
+    assert [(row.name, row.second) for row in viewer.view().takes] == [(RECORDED, False), ("cold", True)]
+    viewer.end()
+
+
+def test_ending_cancels_work(folder: Path) -> None:
+    jobs: list[Callable[[], None]] = []
+    viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
+    viewer.open(folder)
+    jobs.pop()()
+    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    job = viewer.end()
+    assert job is not None
+    jobs.pop()()
+    assert job.wait(0)
+    assert open_session(folder).take_names == (RECORDED,)
+
+
 def test_work_that_fails_is_a_sentence(folder: Path) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
@@ -615,7 +671,7 @@ def test_another_session_is_set_beside(viewer: Viewer, folder: Path, tmp_path: P
 def page(application: QApplication, qtbot: QtBot, folder: Path) -> Iterator[ViewerView]:
     library = Library(folder.parent, lambda job: job())
     library.refresh()
-    made = ViewerView(Viewer(lambda: ENGINE, lambda job: job(), partial(replay, build=square_pipeline)), library)
+    made = ViewerView(Viewer(lambda: ENGINE, lambda job: job(), partial(replay, build=square_pipeline)), library, print)
     qtbot.addWidget(made)
     made.resize(1280, 800)
     made.show()
@@ -637,7 +693,7 @@ def has_colour(widget: QWidget, colour: str) -> int:
 
 def test_the_list_opens_a_session(application: QApplication, qtbot: QtBot, folder: Path) -> None:
     library = Library(folder.parent)
-    view = LibraryView(library)
+    view = LibraryView(library, print)
     qtbot.addWidget(view)
     view.resize(800, 600)
     view.show()
@@ -661,7 +717,7 @@ def test_the_list_keeps_the_pictures_of_what_it_shows_alone(
     entries = [entry(name=path.stem, folder=path.with_suffix(""), thumbnail=path) for path in pictures]
     shown = entries[:2]
     library = Library(tmp_path, lambda job: job(), lambda folder: list(shown))
-    view = LibraryView(library)
+    view = LibraryView(library, print)
     qtbot.addWidget(view)
     library.refresh()
     qtbot.waitUntil(lambda: set(view._pictures) == set(pictures[:2]), timeout=WAIT_MS)
@@ -678,7 +734,7 @@ def test_privacy_blurs_the_pictures_of_the_list(application: QApplication, qtbot
     noise = np.random.default_rng(0).integers(0, 256, (120, 214, 3), np.uint8)  # rows are not aligned to four bytes
     QImage(noise.tobytes(), 214, 120, 642, QImage.Format.Format_RGB888).save(str(path))
     library = Library(tmp_path, lambda job: job(), lambda folder: [entry(folder=tmp_path / "walk", thumbnail=path)])
-    view = LibraryView(library)
+    view = LibraryView(library, print)
     qtbot.addWidget(view)
     library.refresh()
 
@@ -908,3 +964,43 @@ def test_a_session_opened_without_the_list_can_be_compared_with_those_beside_it(
     other = record(folder.parent / "short", tracked(6)).folder
     pages.open(folder)
     qtbot.waitUntil(lambda: [each for _, each in pages.viewer._other_sessions()] == [other], timeout=WAIT_MS)
+
+
+def test_what_is_being_made_and_how_it_ended_is_told_where_the_user_is(
+    pages: SessionPages, qtbot: QtBot, folder: Path
+) -> None:
+    going = threading.Event()
+
+    def replay_later(*arguments: object, **options: object) -> Take | None:
+        going.wait(WAIT)
+        return replay(*arguments, build=square_pipeline, **options)  # type: ignore[arg-type]
+
+    viewer = pages.viewer.viewer
+    viewer._track_again = replay_later
+    pages.open(folder)
+    qtbot.waitUntil(lambda: viewer.view().stage == ViewerStage.OPEN, timeout=WAIT_MS)
+    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    pages.act(ActionName.DISMISS)
+    assert pages.list.isVisible()
+    assert pages.show_state("") is None
+    assert pages.list.said == f"Replay: RwR off of {folder.name}: 0%"
+    going.set()
+    qtbot.waitUntil(lambda: viewer.job is None, timeout=WAIT_MS)
+    pages.show_state("")
+    assert pages.list.said == f"{folder.name}: Replayed: cold."
+    pages.show_state("")
+    assert pages.list.said, "until the page is left"
+    pages.list.hide()
+    assert not pages.list.said
+
+
+def test_the_live_page_is_told_what_ended_meanwhile(pages: SessionPages, folder: Path) -> None:
+    viewer = pages.viewer.viewer
+    viewer._message = Outcome("walk: Replayed: cold.")
+    elsewhere = QWidget()
+    pages._pages.addWidget(elsewhere)
+    pages._pages.setCurrentWidget(elsewhere)
+    told = pages.show_state("")
+    assert told is not None
+    assert told.text == "walk: Replayed: cold."
+    assert pages.show_state("") is None

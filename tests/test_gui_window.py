@@ -418,6 +418,28 @@ def test_tracking_rests_behind_the_session_pages(open_window: Open, qtbot: QtBot
     qtbot.waitUntil(lambda: not live.resting, timeout=WAIT_MS)
 
 
+def test_other_pages_show_that_a_recording_runs(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    sessions = window.sessions
+    signs = (
+        (window.card, window.card.sign),
+        (sessions.list, sessions.list.sign),
+        (sessions.viewer, sessions.viewer.sign),
+    )
+    press(window, qtbot, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
+    for page, sign in signs:
+        window.pages.setCurrentWidget(page)
+        qtbot.waitUntil(sign.isVisible, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda sign=sign: sign.text().startswith("\u25cf  REC 00:"), timeout=WAIT_MS)
+        qtbot.mouseClick(sign, Qt.MouseButton.LeftButton)
+        assert window.pages.currentWidget() is window.page
+    press(window, qtbot, Qt.Key.Key_Space)
+    window.pages.setCurrentWidget(sessions.list)
+    qtbot.waitUntil(sessions.list.sign.isHidden, timeout=WAIT_MS)
+
+
 TITLE_BAR, BORDER = 20, 1
 SMALL = QRect(0, 0, 1366, 768)
 
@@ -494,6 +516,9 @@ def test_every_page_fits_the_smallest_window(
     page_of: Callable[[MainWindow], QWidget], open_window: Open, qtbot: QtBot
 ) -> None:
     window = open_window()
+    wait_for_picture(window, qtbot)
+    press(window, qtbot, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.sessions.list.sign.text() != "", timeout=WAIT_MS)
     window.resize(*LEAST_SIZE)
     page = page_of(window)
     window.pages.setCurrentWidget(page)

@@ -20,6 +20,7 @@ from app.gui.holdstill.views.overlay import HoldStillOverlay
 from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
 from app.gui.live.presenters.page import LivePresenter, MakeSession
 from app.gui.live.presenters.preferences import Preferences
+from app.gui.live.presenters.readouts import Facts, recording_text
 from app.gui.live.presenters.remembered import Memory, Remembered, forget
 from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import status_lines
@@ -182,12 +183,21 @@ class MainWindow(QMainWindow):
         self._move_first_look(result)
         facts = self.presenter.facts(result)
         self.page.show_facts(facts, self.presenter.source_name)
+        self._show_elsewhere(facts)
         self.page.banner.show_banner(self.presenter.banner(facts.state))
         sheet = self.page.sheets.opened
         if isinstance(sheet, ShareSheet) and sheet.isVisible():
             sheet.show_status(status_lines(self.presenter.share_reading, facts.sharing))
         self.page.place()
         self._tell_bridge()
+
+    def _show_elsewhere(self, facts: Facts) -> None:
+        """Show on the other pages that a recording runs, and on this one how work on sessions ended."""
+        recording = recording_text(facts.state, facts.now)
+        self.card.sign.show_recording(recording)
+        outcome = self.sessions.show_state(recording)
+        if outcome is not None:
+            self.presenter.work_ended(outcome.text, outcome.good)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Fit the window's frame to the screen."""

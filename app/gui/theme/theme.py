@@ -89,6 +89,8 @@ QPushButton:pressed {{ background: {colours.line}; }}
 QPushButton:disabled {{ color: {colours.faint}; background: {colours.card}; }}
 QPushButton:checked {{ background: {colours.hover}; color: {colours.text}; }}
 QPushButton#record:checked {{ background: {colours.record}; color: {colours.on_record}; }}
+QPushButton#recording {{ background: {colours.record}; color: {colours.on_record}; min-height: 20px;
+    padding: 0 8px; font-size: 12px; font-weight: 600; }}
 QPushButton::menu-indicator {{ image: none; width: 0; }}
 QPushButton[sign="true"] {{ padding: 0; }}
 QPushButton#quiet {{ background: transparent; min-height: 24px; padding: 0 6px; }}

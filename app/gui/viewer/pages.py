@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QStackedWidget
 
 from app.core.settings import EngineSettings
 from app.gui.presenters.actions import ActionName
+from app.gui.viewer.presenters.jobs import Outcome
 from app.gui.viewer.presenters.library import Library
 from app.gui.viewer.presenters.viewer import Viewer
 from app.gui.viewer.views.library import LibraryView
@@ -39,8 +40,8 @@ class SessionPages:
         self._pages = pages
         self._folder = folder
         library = Library(folder(), recording=recording)
-        self.list = LibraryView(library)
-        self.viewer = ViewerView(Viewer(engine, recording=recording), library)
+        self.list = LibraryView(library, go_live)
+        self.viewer = ViewerView(Viewer(engine, recording=recording), library, go_live)
         for page in (self.list, self.viewer):
             pages.addWidget(page)
             page.show_folder.connect(show_folder)
@@ -68,6 +69,20 @@ class SessionPages:
         """Show blurred pictures on both pages from now on, or clear ones again."""
         self.list.blur(private)
         self.viewer.blur(private)
+
+    def show_state(self, recording: str) -> Outcome | None:
+        """Show what goes on elsewhere; return how work ended where no page in front tells it.
+
+        Args:
+            recording: how long the recording has run, "" without one.
+        """
+        for page in (self.list, self.viewer):
+            page.sign.show_recording(recording)
+        viewer, front = self.viewer.viewer, self._pages.currentWidget()
+        message = None if front is self.viewer else viewer.take_message()
+        job = viewer.job
+        self.list.show_work("" if job is None else f"{job.label}: {job.progress:.0%}", message)
+        return None if front is self.list else message
 
     def act(self, name: ActionName) -> bool:
         """Do what an action means on these pages; return False for those that mean what they always do."""

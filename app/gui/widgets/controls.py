@@ -19,10 +19,10 @@ def label(name: str, text: str = "") -> QLabel:
     return made
 
 
-def show_text(label: QLabel, text: str) -> None:
-    """Show ``text`` on a label; one that shows it already is left alone."""
-    if label.text() != text:
-        label.setText(text)
+def show_text(target: QLabel | QPushButton, text: str) -> None:
+    """Show ``text`` on a label or a button; one that shows it already is left alone."""
+    if target.text() != text:
+        target.setText(text)
 
 
 def rename(widget: QWidget, name: str) -> None:

@@ -13,6 +13,7 @@ from app.gui.holdstill.views.card_drawing import HEIGHT, WIDTH, draw_sheet
 from app.gui.theme import theme
 from app.gui.widgets.controls import menu_text, rename, small_label
 from app.gui.widgets.page_button import PageButton
+from app.gui.widgets.recording_sign import RecordingSign
 from app.holdstill.text import CardSheet, Sheet
 
 LONGEST_LABEL = 48
@@ -81,6 +82,7 @@ class CardPage(QWidget):
     def __init__(self, test: HoldStill) -> None:
         super().__init__()
         self.setObjectName("ground")
+        self.sign = RecordingSign(self.closed.emit)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._test = test
         self.card = CardView()
@@ -107,6 +109,8 @@ class CardPage(QWidget):
         row.addWidget(self.label, 1)
         for button in (self.save, self.again, self.compare, self.folder, self.close_button):
             row.addWidget(button)
+        corner = QVBoxLayout(self.card)
+        corner.addWidget(self.sign, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(18, 14, 18, 14)
         layout.setSpacing(10)

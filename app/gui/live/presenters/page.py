@@ -304,6 +304,11 @@ class LivePresenter:
             text = f"Saved {path.name}, and the same picture without landmarks."
             self._banners.post(Banner(key, Tone.GOOD, text, (ActionName.SHOW_FOLDER,), NOTICE_SECONDS))
 
+    def work_ended(self, text: str, good: bool) -> None:
+        """Report how a replay or a clip ended that was made in the background; bad news stays."""
+        tone, seconds = (Tone.GOOD, NOTICE_SECONDS) if good else (Tone.ERROR, None)
+        self._banners.post(Banner(("work", text, time.perf_counter()), tone, text, (), seconds))
+
     def say(self, text: str, tone: Tone = Tone.INFO, offers: tuple[ActionName, ...] = ()) -> None:
         """Show one sentence for a while."""
         self._banners.post(Banner((text, time.perf_counter()), tone, text, offers, NOTICE_SECONDS))

@@ -108,7 +108,7 @@ def hud(facts: Facts) -> Hud:
     return Hud(
         demo=info is not None and info.demo,
         private=facts.private and facts.state.active,
-        recording=_recording(facts),
+        recording=recording_text(facts.state, facts.now),
         mode=_mode(facts),
         message=_message(facts),
         notice=_notice(facts),
@@ -167,11 +167,17 @@ def _uncertainty(face: FaceResult | None) -> tuple[str, str]:
     return value, "Median width of the heatmaps: for these weights no probability is known (main.py train-uncertainty)"
 
 
-def _recording(facts: Facts) -> str:
-    recording = facts.state.recording
+def recording_text(state: SessionState, now: float) -> str:
+    """Return how long the recording has run and what it has lost, "" without one.
+
+    Args:
+        state: of the session.
+        now: ``time.perf_counter()``.
+    """
+    recording = state.recording
     if recording is None:
         return ""
-    minutes, seconds = divmod(int(max(0.0, facts.now - recording.started)), 60)
+    minutes, seconds = divmod(int(max(0.0, now - recording.started)), 60)
     dropped = f"  ·  {recording.dropped} dropped" if recording.dropped else ""
     return f"REC {minutes:02d}:{seconds:02d}{dropped}"
 

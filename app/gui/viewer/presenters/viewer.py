@@ -21,7 +21,7 @@ from app.core.slot import LatestSlot
 from app.gui.presenters.background import Background, in_background
 from app.gui.presenters.banner import NOTICE_SECONDS
 from app.gui.viewer.presenters import readouts
-from app.gui.viewer.presenters.jobs import Job, Outcome, TrackAgain, clip_job, replay_job
+from app.gui.viewer.presenters.jobs import Job, JobView, Outcome, TrackAgain, clip_job, replay_job
 from app.gui.viewer.presenters.player import SessionPlayer
 from app.gui.viewer.presenters.readouts import Opened, Part, ViewerFacts, ViewerStage, facts_of
 from app.gui.viewer.presenters.takes import load_takes, part_figures
@@ -29,7 +29,7 @@ from app.gui.viewer.presenters.timeline import timeline_of
 from app.sessions.compare import compare_takes
 from app.sessions.form import RECORDED
 from app.sessions.replay import replay
-from app.sessions.session import open_session
+from app.sessions.session import Session, open_session
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,8 @@ class Viewer:
         self._read = (RECORDED, "")
         """The takes that are drawn: those chosen last, once they are read."""
         self._job: Job | None = None
+        self._job_of: Path | None = None
+        """The session that it works on, which need not be the one that is open."""
         self._message: Outcome | None = None
         self._said = 0.0
         self.player: SessionPlayer | None = None
@@ -95,19 +97,23 @@ class Viewer:
         self._background(lambda: self._open(folder, run))
         self._changed()
 
-    def close(self) -> Job | None:
-        """Close the session; return the job that was cancelled for it, which still has to clean up."""
+    def close(self) -> None:
+        """Close the session; what is being made of it goes on."""
         with self._lock:
             self._run += 1
-            player, job = self.player, self._job
-            self.player, self._job, self._opened = None, None, None
+            player = self.player
+            self.player, self._opened = None, None
             self._stage, self._folder, self._problem = ViewerStage.EMPTY, None, ""
             self._part, self._message = None, None
-        if job is not None:
-            job.cancel()
         if player is not None:
             player.stop(0)  # its thread ends by itself after the picture it is decoding
         self._changed()
+
+    def end(self) -> Job | None:
+        """Close the session and cancel what is being made; return that, since it still has to clean up."""
+        job = self._job
+        self.cancel()
+        self.close()
         return job
 
     def show(self, name: str) -> None:
@@ -179,21 +185,21 @@ class Viewer:
 
     def replay(self, way: str, baseline: str) -> None:
         """Track the session again, as one of ``viewer_jobs.WAYS`` beside one of ``viewer_jobs.BASELINES``."""
-        with self._lock:
-            opened, run = self._opened, self._run
+        opened = self._opened
         if opened is not None and self._job is None:
-            ended = partial(self._ended, run)
-            self._begin(replay_job(opened.session, self._engine(), way, baseline, ended, self._track_again))
+            ended = partial(self._ended, opened.session)
+            self._begin(
+                opened.session, replay_job(opened.session, self._engine(), way, baseline, ended, self._track_again)
+            )
 
     def export(self, kind: str) -> None:
         """Write the chosen part beside the session, as one of ``viewer_jobs.CLIPS``."""
-        with self._lock:
-            opened, run = self._opened, self._run
+        opened = self._opened
         if opened is None or self._job is not None or opened.first not in opened.known:
             return
         part = self._part or (0.0, opened.session.seconds)
         take = opened.known[opened.first].take
-        self._begin(clip_job(opened.session, take, part, kind, partial(self._ended, run)))
+        self._begin(opened.session, clip_job(opened.session, take, part, kind, partial(self._ended, opened.session)))
 
     def cancel(self) -> None:
         """Stop what is being made."""
@@ -209,15 +215,28 @@ class Viewer:
     def view(self) -> ViewerFacts:
         """Return what is to be seen now."""
         with self._lock:
-            opened, job, part = self._opened, self._job, self._part
+            opened, part = self._opened, self._part
             stage, problem = self._stage, self._problem
             message = None if self._seen_long_enough() else self._message
+        job = self.job
         name = self._folder.name if self._folder is not None else ""
         if opened is None:
-            return ViewerFacts(stage, name, problem=problem, message=message)
+            return ViewerFacts(stage, name, problem=problem, job=job, message=message)
         player = self.player
         problem = player.problem if player is not None else ""
-        return facts_of(opened, name, problem, part, job.view if job is not None else None, message)
+        return facts_of(opened, name, problem, part, job, message)
+
+    @property
+    def job(self) -> JobView | None:
+        """What is being made, also of a session that is not open any more; None if nothing."""
+        with self._lock:
+            return None if self._job is None else self._job_view(self._job)
+
+    def take_message(self) -> Outcome | None:
+        """Return how work ended, if nobody was told, for a page on which the session is not seen."""
+        with self._lock:
+            message, self._message = self._message, None
+        return message
 
     def _open(self, folder: Path, run: int) -> None:
         running = folder == self._recording()
@@ -288,25 +307,32 @@ class Viewer:
         if opened is not None:
             self._update(run, figures=part_figures(opened.shown, *(part or (0.0, opened.session.seconds))))
 
-    def _begin(self, job: Job) -> None:
+    def _begin(self, session: Session, job: Job) -> None:
         with self._lock:
-            self._job, self._message = job, None
+            self._job, self._job_of, self._message = job, session.folder, None
         self._background(job.run)
         self._changed()
 
-    def _ended(self, run: int, outcome: Outcome | None) -> None:
+    def _job_view(self, job: Job) -> JobView:
+        """Return a job's progress, with the name of its session where another one is open; with the lock held."""
+        view, opened, of = job.view, self._opened, self._job_of
+        if of is None or (opened is not None and opened.session.folder == of):
+            return view
+        return replace(view, label=f"{view.label} of {of.name}")
+
+    def _ended(self, session: Session, outcome: Outcome | None) -> None:
         with self._lock:
-            if run != self._run:
-                return
-            self._job, self._message, self._said = None, outcome, time.monotonic()
+            self._job, self._job_of, self._said = None, None, time.monotonic()
             opened = self._opened
-            if opened is None:
-                return
-            self._opened = replace(opened, names=opened.session.take_names)
-            first = opened.first
+            here = opened is not None and opened.session.folder == session.folder
+            if outcome is not None and not here:
+                outcome = replace(outcome, text=f"{session.name}: {outcome.text}")
+            self._message = outcome
+            if opened is not None and here:
+                self._opened = replace(opened, names=opened.session.take_names)
         self._changed()
-        if outcome is not None and outcome.take:
-            self._choose(first, outcome.take)
+        if opened is not None and here and outcome is not None and outcome.take:
+            self._choose(opened.first, outcome.take)
 
     def _update(self, run: int, **changes: object) -> None:
         with self._lock:

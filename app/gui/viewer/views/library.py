@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QImage, QKeyEvent, QPainter, QPainterPath, QShowEvent
+from PySide6.QtGui import QColor, QFont, QHideEvent, QImage, QKeyEvent, QPainter, QPainterPath, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -22,10 +23,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.theme import theme
+from app.gui.viewer.presenters.jobs import Outcome
 from app.gui.viewer.presenters.library import Library, SessionRow
-from app.gui.widgets.controls import label
+from app.gui.widgets.controls import label, rename, show_text, small_label
 from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.page_button import PageButton
+from app.gui.widgets.recording_sign import RecordingSign
 from app.media.privacy import blurred
 
 TILE = QSize(268, 218)
@@ -153,6 +156,7 @@ class LibraryView(QWidget):
 
     Args:
         library: the list.
+        go_live: goes back to the live page.
 
     Signals:
         opened: carries the folder of the session to open.
@@ -165,12 +169,14 @@ class LibraryView(QWidget):
     show_folder = Signal(Path)
     _changed = Signal()
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, go_live: Callable[[], object]) -> None:
         super().__init__()
         self.setObjectName("ground")
+        self.sign = RecordingSign(go_live)
         self.library = library
         self._pictures: dict[Path, QImage] = {}
         self._private = False
+        self._working = False
         self._rows: tuple[SessionRow, ...] = ()
         self._thumbnails = _Thumbnails()
         self._thumbnails.loaded.connect(self._keep_picture, Qt.ConnectionType.QueuedConnection)
@@ -194,6 +200,8 @@ class LibraryView(QWidget):
         # A long path is cut off rather than making the window wide.
         self._folder.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._empty = label("dim")
+        self._work = small_label()
+        self._work.hide()
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         back = PageButton("\u2039  Live", "Back to the live picture (Esc)", self.closed.emit)
         back.setObjectName("quiet")
@@ -204,11 +212,13 @@ class LibraryView(QWidget):
         top.addWidget(back)
         top.addWidget(label("title", "Sessions"))
         top.addWidget(self._folder, 1)
+        top.addWidget(self.sign)
         top.addWidget(self.show_button)
         top.addWidget(self.other)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(14, 10, 14, 10)
         layout.addLayout(top)
+        layout.addWidget(self._work)
         layout.addWidget(self._empty)
         layout.addWidget(self.grid, 1)
 
@@ -236,6 +246,26 @@ class LibraryView(QWidget):
             if row.folder == chosen:
                 self.grid.setCurrentItem(item)
         self._load_pictures()
+
+    @property
+    def said(self) -> str:
+        """What is said of work on a session, "" for nothing."""
+        return self._work.text()
+
+    def show_work(self, running: str, ended: Outcome | None) -> None:
+        """Say what is being made of a session, and how that ended until the page is left."""
+        if running or ended is not None:
+            show_text(self._work, running if ended is None else ended.text)
+            rename(self._work, "wrong" if ended is not None and not ended.good else "small")
+            self._working = ended is None
+        elif self._working:
+            self._working = False  # it was cancelled, or was told elsewhere
+            show_text(self._work, "")
+        self._work.setVisible(bool(self._work.text()))
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Forget what was said."""
+        show_text(self._work, "")
 
     def blur(self, private: bool) -> None:
         """Show blurred pictures from now on, or clear ones again."""

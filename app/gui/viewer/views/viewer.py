@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -24,6 +24,7 @@ from app.gui.widgets.banner import BannerView
 from app.gui.widgets.controls import label
 from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.page_button import PageButton
+from app.gui.widgets.recording_sign import RecordingSign
 from app.gui.widgets.scrub import ScrubBar
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.video import VideoView
@@ -36,6 +37,8 @@ LEAST_PICTURE = 76
 """Its height where a low window has to show the timeline, too."""
 LEAST_TITLE = 120
 """Pixels of a session's name that are always shown."""
+SIGN_MARGIN = 10
+"""Between the sign of a recording and the picture's corner."""
 STOP_SECONDS = 2.0
 """How long a replay or a clip that is stopped by closing the window may take to remove what it wrote."""
 
@@ -46,6 +49,7 @@ class ViewerView(QWidget):
     Args:
         viewer: the session that is open.
         library: for the sessions to compare with.
+        go_live: goes back to the live page.
 
     Signals:
         closed: back to the list of sessions.
@@ -56,7 +60,7 @@ class ViewerView(QWidget):
     show_folder = Signal(Path)
     _changed = Signal()
 
-    def __init__(self, viewer: Viewer, library: Library) -> None:
+    def __init__(self, viewer: Viewer, library: Library, go_live: Callable[[], object]) -> None:
         super().__init__()
         self.setObjectName("ground")
         self.viewer = viewer
@@ -65,6 +69,8 @@ class ViewerView(QWidget):
         self.scrub = ScrubBar()
         self.timeline = TimelineView()
         self.panel = ViewerPanel(self._other_sessions)
+        self.sign = RecordingSign(go_live)
+        self.sign.setParent(self.picture)
         self.banner = BannerView(self.picture)
         self.compare_view = Segments("How both takes are shown")
         self.folder = PageButton("Show folder", "Show the session's files", self._show_folder)
@@ -93,7 +99,7 @@ class ViewerView(QWidget):
         self.refresh()
 
     def close_session(self) -> None:
-        """Close the session and go back."""
+        """Close the session and go back; what is being made of it goes on."""
         self.viewer.close()
         self.picture.show_picture(None)
         self.closed.emit()
@@ -101,7 +107,7 @@ class ViewerView(QWidget):
     def stop(self) -> None:
         """Release everything before the window closes."""
         self._timer.stop()
-        job = self.viewer.close()
+        job = self.viewer.end()
         self._bridge.stop(0.5)
         if job is not None:
             job.wait(STOP_SECONDS)
@@ -163,6 +169,7 @@ class ViewerView(QWidget):
         self.timeline.show_position(playback.position if playback is not None else 0.0)
         self.compare_view.setVisible(len(view.bars) > 1)
         self.picture.show_hud(_hud(view))
+        self.sign.move(self.picture.width() - self.sign.width() - SIGN_MARGIN, SIGN_MARGIN)
         self._show_message(view)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
