@@ -79,7 +79,7 @@ def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
     monkeypatch.setattr(camera, "FAIL_SECONDS", 4.5 * READ_SECONDS)
     monkeypatch.setattr(camera, "OPEN_SECONDS", 15 * READ_SECONDS)
     monkeypatch.setattr(camera, "_RETRY_SECONDS", 1e-3)
-    listed = [SimpleNamespace(index=0, backend=BACKEND, name="USB Camera")]
+    listed = [SimpleNamespace(index=0, backend=BACKEND, path="", name="USB Camera")]
     monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", lambda backend: listed)
     Scripted.hang = threading.Event()
     yield Scripted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -242,6 +242,54 @@ def test_a_camera_that_does_not_answer_is_tried_a_few_times() -> None:
     hotplug.look([], session(LiveState.FAILED, "camera:Desk@640x480@30", play=play), 100.0)
     hotplug.look([DESK], session(LiveState.FAILED, "camera:Desk@640x480@30", play=play), 101.0)
     assert hotplug.look([DESK], session(LiveState.FAILED, "camera:Desk@640x480@30", play=play), 103.0).resume
+
+
+LEFT_PORT, RIGHT_PORT, FREE_PORT = "usb 1", "usb 2", "usb 3"
+
+
+def twins(*places: str) -> list[CameraChoice]:
+    """List cameras of one name that are plugged in there; the first in the list has the plain name."""
+    return [
+        CameraChoice(CameraSpec(str(2 * number)), "Cam" if number == 0 else f"Cam #{number + 1}", place)
+        for number, place in enumerate(places)
+    ]
+
+
+def play_twin(name: str) -> tuple[CameraHotplug, Callable[[Sequence[CameraChoice], LiveState, float], HotplugAdvice]]:
+    """Return what watches two cameras of one name, while the one that is called ``name`` plays, and its look."""
+    hotplug, info = CameraHotplug(), replace(DESK_INFO, name=name)
+    hotplug.look(twins(LEFT_PORT, RIGHT_PORT), session(LiveState.RUNNING, f"camera:{name}", info), 0.0)
+    return hotplug, lambda cameras, stage, now: hotplug.look(cameras, session(stage, f"camera:{name}", info), now)
+
+
+def test_the_first_of_two_cameras_of_one_name_comes_back_although_the_other_has_its_name_meanwhile() -> None:
+    _, look = play_twin("Cam")
+    other = twins(RIGHT_PORT)
+    assert look(other, LiveState.FAILED, 5.0) == HotplugAdvice(waiting=True)
+    assert look(other, LiveState.FAILED, 50.0) == HotplugAdvice(waiting=True), "the other one is not taken"
+    both = twins(RIGHT_PORT, LEFT_PORT)  # it has the other's name now
+    assert look(both, LiveState.FAILED, 60.0) == HotplugAdvice(waiting=True)
+    assert look(both, LiveState.FAILED, 60.0 + SETTLE_SECONDS).resume == parse_source("camera:Cam #2")
+
+
+def test_a_camera_may_be_plugged_in_elsewhere_but_is_not_mistaken_for_its_twin() -> None:
+    _, look = play_twin("Cam #2")
+    look([], LiveState.FAILED, 5.0)  # a hub with both was unplugged
+    other = twins(LEFT_PORT)
+    look(other, LiveState.FAILED, 10.0)
+    assert look(other, LiveState.FAILED, 20.0) == HotplugAdvice(waiting=True)
+    moved = twins(LEFT_PORT, FREE_PORT)
+    look(moved, LiveState.FAILED, 30.0)
+    advice = look(moved, LiveState.FAILED, 30.0 + SETTLE_SECONDS)
+    assert (advice.resume, advice.offer) == (parse_source("camera:Cam #2"), None)
+
+
+def test_unplugging_the_other_of_two_cameras_changes_nothing() -> None:
+    _, look = play_twin("Cam #2")
+    alone = twins(RIGHT_PORT)  # which is called Cam now
+    assert look(alone, LiveState.RUNNING, 5.0) == HotplugAdvice()
+    # It fails for another reason later, such as another program that takes it.
+    assert look(alone, LiveState.FAILED, 9.0) == HotplugAdvice()
 
 
 def test_what_the_person_chose_meanwhile_stays() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from types import SimpleNamespace
 
 import cv2
@@ -12,7 +13,7 @@ import pytest
 from app.core.errors import SourceError, UserError
 from app.sources import camera
 from app.sources.base import Adaptation
-from app.sources.camera import find_camera, list_cameras, open_camera
+from app.sources.camera import find_camera, list_cameras, open_camera, plain_name
 from app.sources.open import open_source
 from app.sources.spec import CameraFormat, CameraSpec, parse_source
 from tests.sources_fakes import FakeCapture
@@ -38,9 +39,9 @@ def capture(monkeypatch: pytest.MonkeyPatch) -> type[FakeCapture]:
 def devices(monkeypatch: pytest.MonkeyPatch) -> list[SimpleNamespace]:
     """What the system lists, out of order as on Linux."""
     listed = [
-        SimpleNamespace(index=4, backend=BACKEND, name="USB Camera"),
-        SimpleNamespace(index=0, backend=BACKEND, name="Integrated Camera"),
-        SimpleNamespace(index=2, backend=BACKEND, name="USB Camera"),
+        SimpleNamespace(index=4, backend=BACKEND, path="", name="USB Camera"),
+        SimpleNamespace(index=0, backend=BACKEND, path="", name="Integrated Camera"),
+        SimpleNamespace(index=2, backend=BACKEND, path="", name="USB Camera"),
     ]
     monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", lambda backend: listed)
     return listed
@@ -52,6 +53,26 @@ def test_list_is_in_order_with_unique_names(devices: list[SimpleNamespace]) -> N
         (2, "USB Camera"),
         (4, "USB Camera #2"),
     ]
+
+
+def test_a_place_is_where_a_camera_is_plugged_in_not_when(tmp_path: Path) -> None:
+    port = tmp_path / "usb1" / "1-4:1.0"
+    port.mkdir(parents=True)
+    known = tmp_path / "video4linux"
+    for number in (0, 2):  # the same port has another number the second time
+        device = known / f"video{number}"
+        device.mkdir(parents=True)
+        (device / "device").symlink_to(port)
+        (device / "index").write_text("0\n")
+    first, second = (camera._place(f"/dev/video{number}", "linux", known) for number in (0, 2))
+    assert first == second != ""
+    assert camera._place("/dev/video9", "linux", known) == ""
+    assert camera._place("usb#vid_046d#port3", "win32") == "usb#vid_046d#port3"
+    assert camera._place(None) == ""
+
+
+def test_a_plain_name_has_no_number_behind_it() -> None:
+    assert [plain_name(name) for name in ("Cam", "Cam #2", "Cam #2b", "Cam 2")] == ["Cam", "Cam", "Cam #2b", "Cam 2"]
 
 
 @pytest.mark.parametrize(
@@ -100,8 +121,8 @@ def test_the_backend_that_lists_is_the_one_that_opens(
     def enumerate_cameras(backend: int) -> list[SimpleNamespace]:
         asked.append(backend)
         return [
-            SimpleNamespace(index=1, backend=backend, name="Second"),
-            SimpleNamespace(index=0, backend=backend, name="First"),
+            SimpleNamespace(index=1, backend=backend, path="", name="Second"),
+            SimpleNamespace(index=0, backend=backend, path="", name="First"),
         ]
 
     monkeypatch.setattr(cv2, "VideoCapture", Capture)

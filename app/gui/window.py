@@ -111,7 +111,7 @@ def find_cameras() -> list[CameraChoice]:
     """List the cameras in the order in which they are opened."""
     from app.sources.camera import list_cameras
 
-    return [CameraChoice(CameraSpec(str(camera.index)), camera.name) for camera in list_cameras()]
+    return [CameraChoice(CameraSpec(str(each.index)), each.name, each.place) for each in list_cameras()]
 
 
 def find_screens() -> list[ScreenChoice]:

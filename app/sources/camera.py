@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Hashable
@@ -25,6 +26,7 @@ OPEN_SECONDS = 8.0
 FAIL_SECONDS = 3.0
 """How long reads may fail before the camera counts as unplugged."""
 DEVICES = Path("/dev")
+KNOWN_DEVICES = Path("/sys/class/video4linux")
 POLL_SECONDS = 2.0
 """How often the window looks for cameras that were connected or disconnected."""
 _RETRY_SECONDS = 0.02
@@ -38,11 +40,13 @@ class CameraInfo:
         index: OpenCV's number of the device under ``backend``.
         backend: OpenCV's number of the capture backend.
         name: as the system calls it, made unique by " #2" if two cameras have the same name.
+        place: where it is plugged in, the same each time that it is plugged in there; "" if the system does not say.
     """
 
     index: int
     backend: int
     name: str
+    place: str = ""
 
 
 def list_cameras() -> list[CameraInfo]:
@@ -61,8 +65,24 @@ def list_cameras() -> list[CameraInfo]:
         name = (device.name or f"Camera {device.index}").strip()
         seen[name] = seen.get(name, 0) + 1
         unique = name if seen[name] == 1 else f"{name} #{seen[name]}"
-        cameras.append(CameraInfo(device.index, device.backend, unique))
+        cameras.append(CameraInfo(device.index, device.backend, unique, _place(device.path)))
     return cameras
+
+
+def _place(path: str | None, platform: str = sys.platform, known: Path = KNOWN_DEVICES) -> str:
+    """Return where the device with this path is plugged in; on Linux the path says only when it was."""
+    if not path or not platform.startswith("linux"):
+        return path or ""
+    device = known / Path(path).name
+    try:
+        return f"{(device / 'device').resolve(strict=True)}, {(device / 'index').read_text().strip()}"
+    except OSError:
+        return ""
+
+
+def plain_name(name: str) -> str:
+    """Return a camera's name without what :func:`list_cameras` added to make it unique."""
+    return re.sub(r" #\d+$", "", name)
 
 
 def camera_marks(platform: str = sys.platform, devices: Path = DEVICES) -> Hashable | None:

@@ -21,10 +21,22 @@ class Ask(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CameraChoice:
-    """A camera, by the name it has in the list of cameras."""
+    """A camera, by the name it has in the list of cameras.
+
+    Attributes:
+        spec: opens it.
+        name: in the list; of two of one name the first may have the other's once that is unplugged.
+        place: where it is plugged in, "" if that is not known.
+    """
 
     spec: CameraSpec
     name: str
+    place: str = ""
+
+    @property
+    def key(self) -> str:
+        """Tells it from the others, also from one of the same name where places are known."""
+        return self.place or self.name
 
 
 @dataclass(frozen=True, slots=True)

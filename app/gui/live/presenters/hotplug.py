@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from app.gui.live.presenters.chooser import CameraChoice, is_playing
 from app.gui.live.presenters.state import SessionState
+from app.sources.camera import plain_name
 from app.sources.spec import CameraSpec
 from app.tracking.live import LiveState
 
@@ -35,14 +36,48 @@ class HotplugAdvice:
 
 @dataclass(slots=True)
 class _Playing:
-    """The camera that plays or played last, by name, since its number may change."""
+    """The camera that plays or played last.
+
+    Attributes:
+        name: when it was opened.
+        source: as it was asked for; its number may change.
+        play: of the session.
+        key: of :class:`CameraChoice`.
+        resumed: how it was opened again, None before.
+        twins: keys of the others of its name that were there with it.
+        missing: it is not listed.
+        gone: when it was missed last, None before.
+        tries: how often it was opened again since.
+        tried: when last.
+    """
 
     name: str
     source: CameraSpec
     play: int
-    gone: bool = False
+    key: str
+    twins: frozenset[str] = frozenset()
+    resumed: CameraSpec | None = None
+    missing: bool = False
+    gone: float | None = None
     tries: int = 0
     tried: float = 0.0
+
+    def is_about(self, state: SessionState) -> bool:
+        """Whether the session still plays this camera, or tries to."""
+        return state.playing and state.source in (self.source, self.resumed)
+
+    def back(self, cameras: Sequence[CameraChoice], since: Mapping[str, float]) -> CameraChoice | None:
+        """Return the camera among those listed: where it was, or plugged in elsewhere after it was missed."""
+        here = next((camera for camera in cameras if camera.key == self.key), None)
+        if here is not None or self.gone is None:
+            return here
+        new = (each for each in self.namesakes(cameras) if since[each.key] >= self.gone)
+        return next((each for each in new if each.key not in self.twins), None)
+
+    def namesakes(self, cameras: Sequence[CameraChoice]) -> list[CameraChoice]:
+        """Return the cameras of its name, but for a number behind it."""
+        plain = plain_name(self.name)
+        return [camera for camera in cameras if plain_name(camera.name) == plain]
 
 
 class CameraHotplug:
@@ -62,52 +97,52 @@ class CameraHotplug:
         """
         if cameras is None:
             return HotplugAdvice()
-        listed = {camera.name for camera in cameras}
         known = self._known
-        since = {name: (known or {}).get(name, now) for name in listed}
+        since = {camera.key: (known or {}).get(camera.key, now) for camera in cameras}
         if known is None:
-            since = dict.fromkeys(listed, now - SETTLE_SECONDS)  # at the start all cameras count as settled
+            since = dict.fromkeys(since, now - SETTLE_SECONDS)  # at the start all cameras count as settled
         self._known = since
-        self._follow(state, listed)
+        self._follow(state, cameras, now)
         playing = self._playing
-        new = [camera for camera in cameras if known is not None and camera.name not in known]
-        if playing is not None and playing.gone:
-            resume = self._resume(playing, state, since, now)
-            new = [camera for camera in new if camera.name != playing.name]
+        new = [camera for camera in cameras if known is not None and camera.key not in known]
+        if playing is not None and playing.gone is not None:
+            back = playing.back(cameras, since)
+            resume = None if back is None else self._resume(playing, back, state, since[back.key], now)
+            new = [camera for camera in new if camera is not back]
             return HotplugAdvice(resume, _offer(new, state), waiting=state.stage == LiveState.FAILED)
         return HotplugAdvice(offer=_offer(new, state))
 
-    def _follow(self, state: SessionState, listed: set[str]) -> None:
+    def _follow(self, state: SessionState, cameras: Sequence[CameraChoice], now: float) -> None:
         """Note which camera plays, and whether it was unplugged."""
         playing, source = self._playing, state.source
         if state.stage == LiveState.RUNNING and state.info is not None and isinstance(source, CameraSpec):
-            if playing is None or (playing.name, playing.play) != (state.info.name, state.play):
-                playing = self._playing = _Playing(state.info.name, source, state.play)
-        elif playing is not None and not self._is_about(playing, state):
+            name = state.info.name
+            if playing is None or (playing.name, playing.play) != (name, state.play):
+                key = next((camera.key for camera in cameras if camera.name == name), name)
+                playing = self._playing = _Playing(name, source, state.play, key)
+        elif playing is not None and not playing.is_about(state):
             playing = self._playing = None  # the user chose something else, or stopped
-        if playing is not None and playing.name not in listed:
-            playing.gone = True
-            playing.tries = 0
+        if playing is None:
+            return
+        namesakes = frozenset(camera.key for camera in playing.namesakes(cameras))
+        was_missing, playing.missing = playing.missing, playing.key not in namesakes
+        if not playing.missing:
+            playing.twins = namesakes - {playing.key}
+        elif not was_missing:
+            playing.gone, playing.tries = now, 0
 
     @staticmethod
-    def _is_about(playing: _Playing, state: SessionState) -> bool:
-        """Whether the session still plays this camera, or tries to."""
-        return state.playing and state.source in (playing.source, _by_name(playing))
-
-    def _resume(self, playing: _Playing, state: SessionState, since: dict[str, float], now: float) -> CameraSpec | None:
-        back = since.get(playing.name)
-        if state.stage != LiveState.FAILED or back is None or now - back < SETTLE_SECONDS:
+    def _resume(
+        playing: _Playing, back: CameraChoice, state: SessionState, since: float, now: float
+    ) -> CameraSpec | None:
+        if state.stage != LiveState.FAILED or now - since < SETTLE_SECONDS:
             return None
         if playing.tries >= TRIES or (playing.tries and now - playing.tried < RETRY_SECONDS):
             return None
         playing.tries += 1
         playing.tried = now
-        return _by_name(playing)
-
-
-def _by_name(playing: _Playing) -> CameraSpec:
-    """Return the source by the camera's name, with the same format."""
-    return replace(playing.source, name=playing.name)
+        playing.resumed = replace(playing.source, name=back.name)  # by name, since its number may have changed
+        return playing.resumed
 
 
 def _offer(new: Sequence[CameraChoice], state: SessionState) -> CameraChoice | None:
