@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QFile, QPoint, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QPushButton, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
@@ -1004,3 +1004,34 @@ def test_the_live_page_is_told_what_ended_meanwhile(pages: SessionPages, folder:
     assert told is not None
     assert told.text == "walk: Replayed: cold."
     assert pages.show_state("") is None
+
+
+def test_a_session_can_be_moved_to_the_trash_unless_it_is_in_use(
+    pages: SessionPages, qtbot: QtBot, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trash: list[str] = []
+    monkeypatch.setattr(QFile, "moveToTrash", lambda path: not trash.append(path))
+    (row,) = (session_row(entry(folder=folder)),)
+    open_it, show, _, discard = pages.list.menu_of(row).actions()
+    with qtbot.waitSignal(pages.list.show_folder) as shown:
+        show.trigger()
+    assert shown.args == [folder]
+    pages.viewer.viewer._job_of = folder
+    discard.trigger()
+    assert not trash
+    assert "in use" in pages.list.said
+    pages.viewer.viewer._job_of = None
+    discard.trigger()
+    assert trash == [str(folder)]
+    assert "in the trash" in pages.list.said
+    open_it.trigger()
+    assert pages.viewer.isVisible()
+
+
+def test_space_plays_a_session_and_pauses_it(page: ViewerView) -> None:
+    player = page.viewer.player
+    assert player is not None
+    assert page.act(ActionName.RECORD)  # the window's action of that key
+    assert not player.playback.paused
+    assert page.act(ActionName.RECORD)
+    assert player.playback.paused

@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtCore import QEvent, QPoint, QRect, Qt, QTimer
-from PySide6.QtGui import QColor, QImage, QPainter
+from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPainter
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -48,8 +49,10 @@ from app.gui.widgets.overlay import draw_faces
 from app.gui.widgets.video import VideoView
 from app.gui.window import run_window
 from app.gui.window_state import LEAST_SIZE, fitted
+from app.sessions.form import METADATA
+from app.sessions.recorder import RecordingSummary
 from app.sources.opencv import forget_qt_plugins
-from app.sources.spec import CameraSpec
+from app.sources.spec import CameraSpec, PathSpec, StreamSpec
 from model.topology import REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
 from tests.waiting import wait_until
@@ -438,6 +441,88 @@ def test_other_pages_show_that_a_recording_runs(open_window: Open, qtbot: QtBot)
     press(window, qtbot, Qt.Key.Key_Space)
     window.pages.setCurrentWidget(sessions.list)
     qtbot.waitUntil(sessions.list.sign.isHidden, timeout=WAIT_MS)
+
+
+def test_a_recording_that_ends_by_itself_is_told_on_other_pages(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window(source="unplugged")
+    sign = window.sessions.list.sign
+    qtbot.waitUntil(lambda: window.presenter.session.state.info is not None, timeout=WAIT_MS)
+    window.presenter.session._publish(finished=RecordingSummary(Path("first"), 9, 0, 0.3, None))
+    window.refresh()
+    press(window, qtbot, Qt.Key.Key_L)
+    window.refresh()
+    assert sign.isHidden(), "it was told on the live page"
+    window.presenter.session._publish(finished=RecordingSummary(Path("second"), 9, 0, 0.3, "The disk is full."))
+    window.refresh()
+    assert sign.text() == "\u25cf  Recording ended"
+    qtbot.mouseClick(sign, Qt.MouseButton.LeftButton)
+    window.refresh()
+    assert sign.isHidden()
+
+
+def drop(window: MainWindow, *names: str) -> bool:
+    """Drop files, folders or addresses on the window; return whether it takes them."""
+    data = QMimeData()
+    data.setUrls([QUrl(name) if "://" in name else QUrl.fromLocalFile(name) for name in names])
+    buttons, held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    enter = QDragEnterEvent(QPoint(9, 9), Qt.DropAction.CopyAction, data, buttons, held)
+    enter.ignore()
+    QApplication.sendEvent(window, enter)
+    if enter.isAccepted():
+        QApplication.sendEvent(window, QDropEvent(QPointF(9, 9), Qt.DropAction.CopyAction, data, buttons, held))
+    return enter.isAccepted()
+
+
+def test_what_is_dropped_on_the_window_is_opened(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
+    window = open_window()
+    state = window.presenter.session
+    wait_for_picture(window, qtbot)
+    assert not drop(window)
+    assert not drop(window, "mailto://somebody")
+    window.act(ActionName.SESSIONS)
+    assert drop(window, str(tmp_path / "a walk.mp4"), str(tmp_path / "b.mp4"))
+    qtbot.waitUntil(lambda: state.state.source == PathSpec(str(tmp_path / "a walk.mp4")), timeout=WAIT_MS)
+    assert window.pages.currentWidget() is window.page
+    assert "first of 2" in window.page.banner.banner.text
+    drop(window, "rtsp://camera/1")
+    qtbot.waitUntil(lambda: state.state.source == StreamSpec("rtsp://camera/1"), timeout=WAIT_MS)
+    (tmp_path / "old" / "talk").mkdir(parents=True)
+    (tmp_path / "old" / "talk" / METADATA).write_text("{}")
+    drop(window, str(tmp_path / "old"))
+    qtbot.waitUntil(lambda: window.pages.currentWidget() is window.sessions.list, timeout=WAIT_MS)
+    assert window.sessions.list.library.view.folder == tmp_path / "old"
+    drop(window, str(tmp_path / "old" / "talk"))
+    qtbot.waitUntil(lambda: window.pages.currentWidget() is window.sessions.viewer, timeout=WAIT_MS)
+    assert window.sessions.viewer.viewer.folder == tmp_path / "old" / "talk"
+
+
+def test_what_is_dropped_ends_no_recording(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    press(window, qtbot, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
+    drop(window, "/walk.mp4")
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    assert "A recording runs" in window.page.banner.banner.text
+    assert window.presenter.session.state.recording is not None
+
+
+def test_the_second_click_of_a_double_click_presses_nothing_on_the_page_that_the_first_opened(
+    open_window: Open, qtbot: QtBot
+) -> None:
+    window = open_window()
+    button = window.page.bar.sessions
+    handle, place = window.windowHandle(), button.mapTo(window, button.rect().center())
+    pressed: list[str] = []
+    below = QPushButton(window.sessions.list)
+    below.setGeometry(QRect(place - QPoint(20, 20), place + QPoint(20, 20)))
+    below.clicked.connect(lambda: pressed.append("below"))
+    left, held = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+    QTest.mouseDClick(handle, left, held, place)
+    assert window.sessions.list.isVisible()
+    assert not pressed
+    QTest.mouseClick(handle, left, held, place)
+    assert pressed == ["below"]
 
 
 TITLE_BAR, BORDER = 20, 1

@@ -9,10 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, QUrl, Signal
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QKeySequence, QMoveEvent, QShortcut, QShowEvent
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QMoveEvent,
+    QShortcut,
+    QShowEvent,
+)
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from app.core.frame import FrameResult
+from app.gui.dropped import DroppedKind, dropped_names, kind_of
 from app.gui.holdstill.presenters.hold_still import HoldStill
 from app.gui.holdstill.views.card_drawing import save_sheet
 from app.gui.holdstill.views.card_page import CardPage
@@ -33,13 +43,15 @@ from app.gui.live.views.share import ShareSheet
 from app.gui.live.views.source_menu import SourceMenu
 from app.gui.presenters import actions
 from app.gui.presenters.actions import ActionName
-from app.gui.presenters.background import BackgroundSaves
+from app.gui.presenters.background import BackgroundSaves, in_background
 from app.gui.viewer.pages import SessionPages
 from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.frame_bridge import FrameBridge
+from app.gui.widgets.page_clicks import PageClicks
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.video import VideoView
 from app.gui.window_state import WindowState
+from app.sessions.recorder import RecordingSummary
 from app.sources.spec import SourceSpec
 from app.tracking.live import LiveState
 
@@ -49,6 +61,7 @@ REFRESH_MS = 125
 MOTION_MS = 40
 """Traces move 25 times a second; figures that change faster than eight times could not be read."""
 CLOSE_SECONDS = 30.0
+ENDED = "Recording ended"
 SAVE_SECONDS = 5.0
 """How long a snapshot or a report card may still take to be written once everything else has ended."""
 
@@ -58,6 +71,7 @@ class _Signals(QObject):
 
     changed = Signal()
     saved = Signal(object, str)
+    dropped = Signal(list, str)
 
 
 class MainWindow(QMainWindow):
@@ -117,6 +131,9 @@ class MainWindow(QMainWindow):
             _open_folder,
         )
         self.setCentralWidget(self.pages)
+        self.setAcceptDrops(True)
+        self._clicks = PageClicks(self.pages)
+        self._seen_finished: RecordingSummary | None = None
         self._sources = SourceMenu(
             self.page, find_cameras, find_screens, lambda: self.presenter.session.state, self._play, self._open
         )
@@ -154,12 +171,11 @@ class MainWindow(QMainWindow):
             self._end_first_look()
             if name == ActionName.DISMISS:
                 return
-        if name == ActionName.RECORD and not (
-            self.presenter.session.state.recording or self.presenter.session.state.can_record
-        ):
-            return
         unseen = name in actions.LIVE_ONLY and self.pages.currentWidget() is not self.page
         if self.sessions.act(name) or unseen:
+            return
+        state = self.presenter.session.state
+        if name == ActionName.RECORD and not (state.recording or state.can_record):
             return
         if not self.presenter.toggle(name):
             self._doings[name]()
@@ -193,7 +209,12 @@ class MainWindow(QMainWindow):
 
     def _show_elsewhere(self, facts: Facts) -> None:
         """Show on the other pages that a recording runs, and on this one how work on sessions ended."""
-        recording = recording_text(facts.state, facts.now)
+        recording, finished = recording_text(facts.state, facts.now), facts.state.finished
+        if self.pages.currentWidget() is self.page:
+            self._seen_finished = finished
+        elif finished is not None and finished is not self._seen_finished:
+            by_itself = finished.error or facts.state.stage in (LiveState.FAILED, LiveState.ENDED)
+            recording = ENDED if by_itself else ""  # the live page says why
         self.card.sign.show_recording(recording)
         outcome = self.sessions.show_state(recording)
         if outcome is not None:
@@ -202,7 +223,21 @@ class MainWindow(QMainWindow):
     def showEvent(self, event: QShowEvent) -> None:
         """Fit the window's frame to the screen."""
         super().showEvent(event)
+        handle = self.windowHandle()
+        if handle is not None:
+            handle.installEventFilter(self._clicks)
         self.window_state.fit_when_framed()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Take files, folders and addresses."""
+        if dropped_names(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Open what was dropped, once it is known whether it is a recorded session."""
+        names = dropped_names(event.mimeData())
+        event.acceptProposedAction()
+        in_background(lambda: self._signals.dropped.emit(names, kind_of(names[0])))
 
     def moveEvent(self, event: QMoveEvent) -> None:
         """Notice another screen, or a title bar that the window manager added."""
@@ -262,6 +297,7 @@ class MainWindow(QMainWindow):
         self._signals.changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
         self._signals.changed.connect(self.card.refresh, Qt.ConnectionType.QueuedConnection)
         self._signals.saved.connect(self._snapshot_saved, Qt.ConnectionType.QueuedConnection)
+        self._signals.dropped.connect(self._open_dropped, Qt.ConnectionType.QueuedConnection)
         self._bridge.ready.connect(self._show_newest, Qt.ConnectionType.QueuedConnection)
         connect_page(page, presenter, self.act)
         self.view.resized.connect(self._tell_bridge)
@@ -343,6 +379,18 @@ class MainWindow(QMainWindow):
             self.pages.setCurrentWidget(self.page)
             if self.page.sheets.opened is None:
                 self.setFocus()  # as at the start; Qt gives it to the page's first control
+
+    def _open_dropped(self, names: list[str], kind: DroppedKind) -> None:
+        if self.presenter.first_look.active:
+            self._end_first_look()
+        if kind == DroppedKind.SESSION:
+            self.sessions.open(Path(names[0]))
+        elif kind == DroppedKind.SESSIONS:
+            self.sessions.show(Path(names[0]))
+        else:
+            self._go_live()
+            self.presenter.open_dropped(names)
+            self.refresh()
 
     def _toggle_sessions(self) -> None:
         if self.sessions.shown:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from PySide6.QtCore import QFile
 from PySide6.QtWidgets import QStackedWidget
 
 from app.core.settings import EngineSettings
@@ -39,6 +40,8 @@ class SessionPages:
     ) -> None:
         self._pages = pages
         self._folder = folder
+        self._recording = recording
+        self._recorded: Path | None = None
         library = Library(folder(), recording=recording)
         self.list = LibraryView(library, go_live)
         self.viewer = ViewerView(Viewer(engine, recording=recording), library, go_live)
@@ -47,6 +50,7 @@ class SessionPages:
             page.show_folder.connect(show_folder)
         self.list.opened.connect(self.open)
         self.list.closed.connect(go_live)
+        self.list.discarded.connect(self._discard)
         self.viewer.closed.connect(lambda: pages.setCurrentWidget(self.list))
 
     @property
@@ -54,9 +58,9 @@ class SessionPages:
         """Whether one of the pages is in front."""
         return self._pages.currentWidget() in (self.list, self.viewer)
 
-    def show(self) -> None:
-        """Show the list of what was recorded."""
-        self.list.library.open(self._folder())
+    def show(self, folder: Path | None = None) -> None:
+        """Show the list of what was recorded, or of the sessions in another folder."""
+        self.list.library.open(folder or self._folder())
         self._pages.setCurrentWidget(self.list)
 
     def open(self, folder: Path) -> None:
@@ -81,6 +85,10 @@ class SessionPages:
         viewer, front = self.viewer.viewer, self._pages.currentWidget()
         message = None if front is self.viewer else viewer.take_message()
         job = viewer.job
+        recorded = self._recording()
+        if front is self.list and (message is not None or recorded != self._recorded):
+            self.list.library.refresh()  # a clip may be new, a recording complete
+        self._recorded = recorded
         self.list.show_work("" if job is None else f"{job.label}: {job.progress:.0%}", message)
         return None if front is self.list else message
 
@@ -92,6 +100,17 @@ class SessionPages:
             self.list.closed.emit()
             return True
         return False
+
+    def _discard(self, folder: Path) -> None:
+        """Move a session to the trash, from where it can be taken back."""
+        if folder in (self._recording(), self.viewer.viewer.job_of):
+            outcome = Outcome(f"{folder.name} is in use; wait until it is finished.", good=False)
+        elif QFile.moveToTrash(str(folder)):
+            outcome = Outcome(f"{folder.name} is in the trash.")
+        else:
+            outcome = Outcome(f"{folder.name} cannot be moved to the trash; delete its folder yourself.", good=False)
+        self.list.show_work("", outcome)
+        self.list.library.refresh()
 
     def stop(self) -> None:
         """Release everything before the window closes."""

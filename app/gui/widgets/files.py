@@ -8,14 +8,19 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-VIDEOS = "*.mp4 *.mov *.mkv *.avi *.webm *.m4v"
-PICTURES = "*.jpg *.jpeg *.png *.webp *.bmp"
+from app.batch.inputs import VIDEO_SUFFIXES
+from app.sources.spec import PICTURE_SUFFIXES
+
+SUFFIXES = VIDEO_SUFFIXES | PICTURE_SUFFIXES | {".gif"}
+"""Of what the dialog shows at first."""
 
 
-def ask_for_file(parent: QWidget, chosen: Callable[[str], None]) -> None:
-    """Show the system's file dialog and call ``chosen`` with the path, unless it is cancelled."""
-    dialog = QFileDialog(parent, "Open a video or a picture", str(Path.home()))
-    dialog.setNameFilters([f"Videos and pictures ({VIDEOS} {PICTURES})", "All files (*)"])
+def ask_for_file(parent: QWidget, start: Path, chosen: Callable[[str], None]) -> None:
+    """Show the system's file dialog, ``start`` first, and call ``chosen`` with the path, unless it is cancelled."""
+    dialog = QFileDialog(parent, "Open a video or a picture", str(start))
+    dialog.setOption(QFileDialog.Option.HideNameFilterDetails)  # there are forty
+    patterns = " ".join(f"*{suffix}" for suffix in sorted(SUFFIXES))
+    dialog.setNameFilters([f"Videos and pictures ({patterns})", "All files (*)"])
     dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
     _show(dialog, chosen)
 

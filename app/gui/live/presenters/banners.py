@@ -36,10 +36,12 @@ class Banners:
 
     def current(self, state: SessionState, now: float) -> Banner | None:
         """Return the message to show at ``now``, the most pressing first."""
+        finished = _finished(state.finished)
+        untold = finished is not None and finished.key not in self._shown_since
         asked = (
-            _failed(state, self.outlook),
+            _failed(state, finished.text if finished is not None and untold else "", self.outlook),
             self._notice,
-            _finished(state.finished),
+            finished,
             _ended(state),
             _no_camera(state),
         )
@@ -60,7 +62,8 @@ class Banners:
         return banner.seconds is not None and now - since > banner.seconds
 
 
-def _failed(state: SessionState, outlook: str) -> Banner | None:
+def _failed(state: SessionState, finished: str, outlook: str) -> Banner | None:
+    """Return why the source failed, what became of its recording, and what will happen by itself."""
     if state.stage != LiveState.FAILED:
         return None
     error = state.status.error if state.status is not None else ""
@@ -69,7 +72,7 @@ def _failed(state: SessionState, outlook: str) -> Banner | None:
     return Banner(
         (LiveState.FAILED, state.play),
         Tone.ERROR,
-        f"{text} {outlook}".strip(),
+        " ".join(part for part in (text, finished, outlook) if part),
         (ActionName.RETRY, ActionName.CHOOSE, *others),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt
 
@@ -71,7 +72,9 @@ class SourceMenu(QObject):
     def _choose(self, opens: SourceSpec | Ask) -> None:
         self._shown = ()  # a click takes the tick off the entry that plays
         if opens is Ask.FILE:
-            ask_for_file(self._page, lambda path: self._play(PathSpec(path)))
+            playing = self._playing().source
+            start = playing.path.parent if isinstance(playing, PathSpec) else Path.home()
+            ask_for_file(self._page, start, lambda path: self._play(PathSpec(path)))
         elif opens is Ask.ADDRESS:
             self._page.address.ask()
             self._page.place()

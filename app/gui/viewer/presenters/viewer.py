@@ -227,6 +227,11 @@ class Viewer:
         return facts_of(opened, name, problem, part, job, message)
 
     @property
+    def job_of(self) -> Path | None:
+        """The session from which something is being made, None if there is none."""
+        return self._job_of
+
+    @property
     def job(self) -> JobView | None:
         """What is being made, also of a session that is not open any more; None if nothing."""
         with self._lock:

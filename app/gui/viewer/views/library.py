@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QHideEvent, QImage, QKeyEvent, QPainter, QPainterPath, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
+    QMenu,
     QSizePolicy,
     QStyle,
     QStyledItemDelegate,
@@ -162,8 +163,10 @@ class LibraryView(QWidget):
         opened: carries the folder of the session to open.
         closed: back to the live picture.
         show_folder: carries a folder to show.
+        discarded: carries the folder of a session to move to the trash.
     """
 
+    discarded = Signal(Path)
     opened = Signal(Path)
     closed = Signal()
     show_folder = Signal(Path)
@@ -196,6 +199,8 @@ class LibraryView(QWidget):
         self.grid.setAccessibleName("Recorded sessions")
         self.grid.itemActivated.connect(self._open_item)
         self.grid.itemClicked.connect(self._open_item)
+        self.grid.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.grid.customContextMenuRequested.connect(self._show_menu)
         self._folder = label("dim")
         # A long path is cut off rather than making the window wide.
         self._folder.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -290,6 +295,22 @@ class LibraryView(QWidget):
         row: SessionRow = item.data(ROW)
         if row.usable:
             self.opened.emit(row.folder)
+
+    def _show_menu(self, place: QPoint) -> None:
+        item = self.grid.itemAt(place)
+        if item is not None:
+            menu = self.menu_of(item.data(ROW))
+            menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            menu.popup(self.grid.viewport().mapToGlobal(place))
+
+    def menu_of(self, row: SessionRow) -> QMenu:
+        """Return what can be done with a session."""
+        menu = QMenu(self)
+        menu.addAction("Open", lambda: self.opened.emit(row.folder)).setEnabled(row.usable)
+        menu.addAction("Show its files", lambda: self.show_folder.emit(row.folder))
+        menu.addSeparator()
+        menu.addAction("Move to the trash", lambda: self.discarded.emit(row.folder))
+        return menu
 
     def _keep_picture(self, path: Path, image: QImage) -> None:
         if all(row.thumbnail != path for row in self._rows):

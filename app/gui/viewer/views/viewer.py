@@ -135,7 +135,7 @@ class ViewerView(QWidget):
             return False
         steps = {ActionName.FRAME_BACK: -1, ActionName.FRAME_AHEAD: 1}
         seconds = {ActionName.BACK: -1.0, ActionName.AHEAD: 1.0, ActionName.BACK_MORE: -5.0, ActionName.AHEAD_MORE: 5.0}
-        if name == ActionName.PAUSE:
+        if name in (ActionName.PAUSE, ActionName.RECORD):  # Space, which records the live picture alone
             player.play(player.playback.paused)
         elif name in steps:
             player.step(steps[name])
