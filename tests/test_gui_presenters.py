@@ -287,6 +287,22 @@ class TestBanners:
         assert banner is not None
         assert banner.tone == Tone.ERROR
 
+    def test_a_camera_that_was_unplugged_while_recording_says_what_was_saved(self) -> None:
+        banners, before = Banners(), running(finished=RecordingSummary(Path("a.mp4"), 90, 0, 3.0))
+        assert banners.current(before, 0.0) is not None
+        banners.outlook = "It continues."
+        again = banners.current(replace(self.failed(), finished=before.finished), 5.0)
+        assert again is not None
+        assert again.text == "The camera is gone; plug it in again. It continues.", "that one was told before"
+        failed = replace(self.failed(), finished=RecordingSummary(Path("b.mp4"), 60, 0, 2.0))
+        for now in (10.0, 60.0):
+            banner = banners.current(failed, now)
+            assert banner is not None
+            assert banner.text == "The camera is gone; plug it in again. Saved b.mp4: 2.0 s. It continues."
+        back = banners.current(running(finished=failed.finished), 61.0)
+        assert back is not None
+        assert back.offers == (ActionName.OPEN_SESSION, ActionName.SHOW_FOLDER)
+
     def test_nothing_to_say(self) -> None:
         assert Banners().current(running(), 0.0) is None
 

@@ -7,6 +7,7 @@ import os
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import itertools
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -670,6 +671,19 @@ def test_a_dialog_has_the_colours_that_the_window_has_by_now(open_window: Open, 
     assert words is not None
     words.ensurePolished()
     assert words.palette().color(words.foregroundRole()) == QColor(LIGHT.text)
+    dialog.close()
+
+
+def test_the_file_dialog_shows_all_that_can_be_played_beside_what_plays(
+    open_window: Open, qtbot: QtBot, tmp_path: Path
+) -> None:
+    window = open_window(source=str(tmp_path / "walk.mp4"))
+    qtbot.waitUntil(lambda: window.presenter.session.state.source is not None, timeout=WAIT_MS)
+    window.page.bar.chosen.emit(Ask.FILE)
+    dialog = window.findChild(QFileDialog)
+    assert dialog is not None
+    assert dialog.directory().absolutePath() == str(tmp_path)
+    assert {"*.mp4", "*.mts", "*.heic", "*.avif", "*.gif"} <= set(re.findall(r"\*\.\w+", dialog.nameFilters()[0]))
     dialog.close()
 
 
