@@ -9,6 +9,7 @@ from app.core.modes import MODE_NAMES, Baseline, Mode
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
 from app.gui.presenters.actions import ActionName
+from app.gui.presenters.filters import FILTERS
 from app.gui.presenters.options import Option
 from model.rwr.settings import RwrSettings
 
@@ -76,16 +77,4 @@ def baseline_options(mode: str) -> tuple[Option, ...]:
         if mode == Mode.RWR
         else Option(Baseline.OPPOSITE, MODE_NAMES[Mode.RWR], "Every solve started at the last frame's fixed point")
     )
-    return (
-        other,
-        Option(
-            Baseline.EMA,
-            MODE_NAMES[Mode.EMA],
-            "The cold solve smoothed by an exponential moving average: steadier, but late",
-        ),
-        Option(
-            Baseline.ONE_EURO,
-            MODE_NAMES[Mode.ONE_EURO],
-            "The cold solve smoothed by the 1 euro filter: less when the face moves",
-        ),
-    )
+    return other, *FILTERS

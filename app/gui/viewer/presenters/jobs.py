@@ -11,9 +11,10 @@ from pathlib import Path
 
 from app.core.errors import UserError
 from app.core.files import unique_path
-from app.core.modes import MODE_NAMES, Baseline, Mode
+from app.core.modes import Baseline
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
+from app.gui.presenters.filters import FILTERS
 from app.gui.presenters.options import Option
 from app.sessions.export import export_clip
 from app.sessions.replay import replay
@@ -36,8 +37,7 @@ WAYS: tuple[Option, ...] = (
 BASELINES: tuple[Option, ...] = (
     Option(NO_BASELINE, "Nothing", "Solve every frame in one way only"),
     Option(Baseline.OPPOSITE, "The other mode", "RwR beside cold, or cold beside RwR"),
-    Option(Baseline.EMA, MODE_NAMES[Mode.EMA], "The cold solve smoothed by an exponential moving average"),
-    Option(Baseline.ONE_EURO, MODE_NAMES[Mode.ONE_EURO], "The cold solve smoothed by the 1 euro filter"),
+    *FILTERS,
 )
 """What to solve beside it."""
 
