@@ -278,9 +278,12 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     assert player.playback.position == pytest.approx(times[-1] / 2, abs=0.05)
     shown = frames.index[frames.row_at(player.playback.position)]
     me.wait(lambda: me.viewer.picture.picture and me.viewer.picture.picture.result.frame.index == shown)
-    me.press(Key.Key_R, Key.Key_Space)  # about the live picture, which is not in view
+    me.press(Key.Key_R, Key.Key_Space)  # R is about the live picture, which is not in view; Space plays the session
     assert me.window.presenter.session.state.tracking.rwr
     assert me.window.presenter.session.state.recording is None
+    assert not player.playback.paused
+    me.press(Key.Key_Space)
+    assert player.playback.paused
 
     unseen = me.window.view.picture
     me.replay(SOLVED_COLD)

@@ -436,7 +436,7 @@ def test_other_pages_show_that_a_recording_runs(open_window: Open, qtbot: QtBot)
     for page, sign in signs:
         window.pages.setCurrentWidget(page)
         qtbot.waitUntil(sign.isVisible, timeout=WAIT_MS)
-        qtbot.waitUntil(lambda sign=sign: sign.text().startswith("\u25cf  REC 00:"), timeout=WAIT_MS)
+        assert sign.text().startswith("\u25cf  REC 00:")
         qtbot.mouseClick(sign, Qt.MouseButton.LeftButton)
         assert window.pages.currentWidget() is window.page
     press(window, qtbot, Qt.Key.Key_Space)
