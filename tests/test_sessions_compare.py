@@ -105,6 +105,7 @@ def test_faces_are_matched_by_where_they_are(session: Session, tmp_path: Path) -
     b = as_take(tmp_path, session, swapped, "b")
     found = compare_takes(a, b)
     assert found.common == 12
+    assert found.lines()[-1].endswith("in 6 common frames.")
     assert found.distance == pytest.approx(1.0, abs=1e-4)
 
 

@@ -66,6 +66,7 @@ class Comparison:
         distance: mean distance of their landmarks in frame pixels; None for two sessions.
         distance_percent: the same in percent of the inter-ocular distance.
         identical: their common landmarks are equal bit for bit; None for two sessions.
+        common_frames: frames that these solves are of.
     """
 
     a: TakeFigures
@@ -75,6 +76,7 @@ class Comparison:
     distance: float | None = None
     distance_percent: float | None = None
     identical: bool | None = None
+    common_frames: int = 0
 
     def lines(self) -> list[str]:
         """Return the comparison as lines for people."""
@@ -85,17 +87,17 @@ class Comparison:
         rows.append(("flicker, % of eye distance", _number(a.flicker, 3), _number(b.flicker, 3)))
         for place, region in enumerate(REGIONS):
             rows.append((f"  {region.name}", _number(a.regions[place], 3), _number(b.regions[place], 3)))
-        rows.append(("evaluations a frame", _number(a.evaluations, 2), _number(b.evaluations, 2)))
+        rows.append(("evaluations per face and frame", _number(a.evaluations, 2), _number(b.evaluations, 2)))
         if not self.same_session or a.name != b.name:  # they are of a whole take, with all of its modes
             rows.append(("cold starts of RwR", str(a.resets), str(b.resets)))
             rows.append(("frames a second", _number(a.fps, 1), _number(b.fps, 1)))
         lines = table(("", a.name, b.name), rows).splitlines()
         if self.identical:
-            lines.append(f"The landmarks are the same, bit for bit, in all {self.common} common frames.")
+            lines.append(f"The landmarks are the same, bit for bit, in all {self.common_frames} common frames.")
         elif self.distance is not None:
             lines.append(
                 f"The landmarks are {self.distance:.3f} pixels apart on average "
-                f"({_number(self.distance_percent, 2)} % of the eye distance) in {self.common} common frames."
+                f"({_number(self.distance_percent, 2)} % of the eye distance) in {self.common_frames} common frames."
             )
         elif self.same_session:
             lines.append("The takes have no face in common.")
@@ -133,6 +135,7 @@ def compare_takes(a: Take, b: Take, *, mode_a: str | None = None, mode_b: str | 
         float(apart.mean()),
         float(percent.mean()) if len(percent) else None,
         bool(np.array_equal(one.landmarks, two.landmarks)),
+        len(np.unique(one.row)),
     )
 
 

@@ -98,7 +98,7 @@ def _takes(session: Session) -> Iterator[str]:
 def _figures(figures: TakeFigures) -> str:
     flicker = "not measured" if figures.flicker is None else f"{figures.flicker:.3f} %"
     spent = "-" if figures.evaluations is None else f"{figures.evaluations:.2f}"
-    return f"{figures.modes or 'no face'}, flicker {flicker}, {spent} evaluations a frame"
+    return f"{figures.modes or 'no face'}, flicker {flicker}, {spent} evaluations per face and frame"
 
 
 def _many(number: int, thing: str) -> str:
