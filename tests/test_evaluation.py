@@ -558,6 +558,8 @@ def parse(*arguments: str | Path) -> argparse.Namespace:
     ("extra", "message"),
     [
         (["--crop", "track", "--scale", "1.2"], "--scale goes with --crop rect"),
+        (["--mode", "rwr", "--alpha", "0.5"], "--alpha goes with --mode ema"),
+        (["--mode", "ema", "--min-cutoff", "1"], "--min-cutoff goes with --mode one-euro"),
         (["--scale", "0"], "scale must be between"),
         (["--limit", "0"], "limit must be at least 1"),
         (["--threads", "0"], "threads must be at least 1"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.core.errors import EXIT_OK, UserError
 from app.core.files import check_writable, write_json
+from app.core.modes import Mode
 from app.lab.accuracy.comparison import compare, comparison_table, comparison_values, read_evaluation
 from app.lab.accuracy.groups import evaluate_groups
 from app.lab.accuracy.predict import Predictor, open_predictor
@@ -42,6 +43,13 @@ from model.conventions import read_conversion, to_300w
 from model.errors import ModelError
 from model.weights import read_card
 
+FILTER_OPTIONS = {
+    "alpha": Mode.EMA,
+    "min_cutoff": Mode.ONE_EURO,
+    "beta": Mode.ONE_EURO,
+    "d_cutoff": Mode.ONE_EURO,
+}
+"""The mode that each setting of a filter is for."""
 OpenPredictor = Callable[[EvaluationSettings], Predictor]
 
 
@@ -120,9 +128,7 @@ def _add_mode(parser: argparse.ArgumentParser) -> None:
         ("d-cutoff", "HZ", "cut-off of the speed in mode one-euro, Hz"),
     ):
         default = getattr(defaults, name.replace("-", "_"))
-        parser.add_argument(
-            f"--{name}", type=float, default=default, metavar=metavar, help=f"{meaning} (default: {default})"
-        )
+        parser.add_argument(f"--{name}", type=float, metavar=metavar, help=f"{meaning} (default: {default})")
 
 
 def _add_json(parser: argparse.ArgumentParser) -> None:
@@ -179,7 +185,11 @@ def _settings(args: argparse.Namespace) -> EvaluationSettings:
     engine = engine_settings(args)
     if args.dataset == "300w":
         return EvaluationSettings(engine, args.crop, args.scale, limit=args.limit, ghcu=args.ghcu)
-    smoothing = SmoothingSettings(args.alpha, args.min_cutoff, args.beta, args.d_cutoff)
+    given = {name: value for name in FILTER_OPTIONS if (value := getattr(args, name)) is not None}
+    idle = next((name for name in given if FILTER_OPTIONS[name] != args.mode), None)
+    if idle is not None:
+        raise UserError(f"--{idle.replace('_', '-')} goes with --mode {FILTER_OPTIONS[idle]}.")
+    smoothing = SmoothingSettings(**given)
     return EvaluationSettings(engine, args.crop, args.scale, args.mode, smoothing, args.limit, args.ghcu)
 
 
