@@ -27,9 +27,11 @@ from app.sessions.pictures import PictureTrack
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import RecordingSummary, SessionRecorder
 from app.sessions.session import open_session
+from app.sources.video import VideoSource
 from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
 from tests.session_fakes import EXACT, plan, record, told
+from tests.sources_fakes import read_all
 
 pytestmark = pytest.mark.slow
 
@@ -242,10 +244,13 @@ def test_a_change_of_size_is_letterboxed_and_told(folder: Path) -> None:
     big = np.full((100, 40, 3), 255, np.uint8)
     items = [replace(result(0), events=(FaceFound(0),)), result(1, image=big), result(2)]
     session = record(folder, items, EXACT)
-    images = [image for _, image in session.pictures()]
-    assert {image.shape for image in images} == {(48, 64, 3)}
-    assert images[1][24, 32].mean() > 240
-    assert images[1][24, 4].mean() < 20
+    stored = read_all(VideoSource(folder / "video.nut"))
+    assert {frame.image.shape for frame in stored} == {(48, 64, 3)}
+    assert stored[1].image[24, 32].mean() > 240
+    assert stored[1].image[24, 4].mean() < 20
+    shown = [image for _, image in session.pictures()]
+    assert [image.shape for image in shown] == [(48, 64, 3), (100, 40, 3), (48, 64, 3)]
+    assert shown[1].min() > 240
     assert (session.metadata.exact, session.metadata.exact_frames) == (False, 1)
     told_kinds = [(event.kind, event.row) for event in session.events if event.kind in ("source", "inexact")]
     assert told_kinds == [("source", 1), ("inexact", 1), ("source", 2)]
