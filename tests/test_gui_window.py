@@ -8,6 +8,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import itertools
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -295,6 +296,16 @@ def test_run_window_ends_when_the_window_is_closed(
             window.close()
 
     QTimer.singleShot(50, record_then_close)
+    assert run_window(LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True))) == 0
+
+
+def test_ctrl_c_while_the_window_opens_ends_it(
+    application: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(window_module, "live_parts", lambda settings: fake_parts())
+    monkeypatch.setattr(window_module, "find_cameras", list)
+    monkeypatch.setattr(MainWindow, "begin", lambda window: signal.raise_signal(signal.SIGINT))
+    QTimer.singleShot(WAIT_MS, lambda: application.exit(1))
     assert run_window(LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True))) == 0
 
 

@@ -36,6 +36,7 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
         memory: keeps what the user chooses for the next time.
     """
     forget_qt_plugins()
+    from PySide6.QtCore import QTimer
     from PySide6.QtWidgets import QApplication
 
     from app.gui.theme.theme import apply
@@ -50,8 +51,8 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
     application.setQuitOnLastWindowClosed(False)
     window.released.connect(application.quit)
     # Ctrl+C in the terminal finishes a recording like closing the window does; the window's timer lets
-    # Python notice it.
-    before = signal.signal(signal.SIGINT, lambda *_: window.close())
+    # Python notice it. Not before the event loop runs: a window that closes earlier could not end it.
+    before = signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, window.close))
     try:
         window.show()
         window.begin()
