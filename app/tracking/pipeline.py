@@ -377,8 +377,8 @@ def calibration_of(weights: Path) -> Calibration | None:
     found = read_calibration(read_card(weights))
     if found is None:
         log.warning(
-            "%s does not say how far off its landmarks may be: tables and messages lack the radii of 80 %%, and widths "
-            "of heatmaps are drawn instead. train-uncertainty finds out.",
+            "%s has no calibrated uncertainty: tables and messages lack the radii of the 80 %% discs, and the drawn discs "
+            "are as wide as the heatmaps. train-uncertainty adds it.",
             weights.with_suffix(".json").name,
         )
     return found
