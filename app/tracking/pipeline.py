@@ -377,8 +377,8 @@ def calibration_of(weights: Path) -> Calibration | None:
     found = read_calibration(read_card(weights))
     if found is None:
         log.warning(
-            "%s has no calibrated uncertainty: tables and messages lack the radii of the 80 %% discs, and the discs are "
-            "drawn as wide as the heatmaps. train-uncertainty adds it.",
+            "%s has no calibrated uncertainty: tables and messages lack the radii of the 80 %% discs, and the discs "
+            "are drawn as wide as the heatmaps. train-uncertainty adds it.",
             weights.with_suffix(".json").name,
         )
     return found
