@@ -12,12 +12,12 @@ from model.rwr.solution import Solution
 from model.topology import flipped
 
 DOUBTFUL = 0.02
-"""Mirror gap above which a crop hardly shows a face as it should be shown: so it is for 1 % of the validation faces in
-crops of their own with ``ldeq-s``, and for 98 % of them upside down."""
+"""Mirror gap above which a crop hardly shows an upright face: with ``ldeq-s``, 1 % of the validation faces in their own
+crops lie above it, and 98 % of them upside down."""
 CONVINCING = 0.6
 """Share of the best gap so far that a crop beside the detector's must stay below."""
 HANGING = 90.0
-"""Degrees by which a crop is turned beyond which it is rare that it is right."""
+"""Degrees beyond which a turned crop is rarely right."""
 GROWTH, SHIFT = 1.6, 0.5
 """Of such crops: the side over that of the detector's, and how far they are moved, in sides of their own."""
 

@@ -131,7 +131,7 @@ class LivePipeline:
     def configure(self, settings: TrackingSettings) -> None:
         """Use ``settings`` from the next frame on; while paused, the current frame is solved again with them.
 
-        Whom they prefer changes no solution, so for that alone nothing is solved again, which would number faces anew.
+        Which face is preferred changes no solution: for that alone nothing is solved again, which would renumber faces.
         """
         with self._lock:
             changed = replace(settings, follow=self._settings.follow) != self._settings
