@@ -264,7 +264,7 @@ def test_the_sampler_stops_after_its_seconds_and_says_how_it_goes() -> None:
     assert not collected.restless
     collected = sampler(results({Mode.RWR: noisy(400, 0.2)}))
     assert collected.progress == 1
-    assert sampler(results({Mode.RWR: noisy(40, 0.2)}, fps=3.5)).progress == 1, "no frame at exactly ten seconds"
+    assert sampler(results({Mode.RWR: noisy(40, 0.2)}, fps=3.45)).progress == 1, "no frame at exactly ten seconds"
     assert not sampler(results({Mode.RWR: noisy(60, 0.2)}, face=None)).face_in_view
     frames = results({Mode.RWR: noisy(60, 0.2)})
     assert not sampler([*frames[:59], replace(frames[59], faces=())]).face_in_view
