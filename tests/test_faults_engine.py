@@ -146,6 +146,20 @@ def test_frames_without_numbers_count_in_a_row_only() -> None:
     assert replaced == [False] * (2 * NOT_FINITE_FRAMES - 1) + [True]
 
 
+def test_each_engine_has_its_own_frames_without_numbers() -> None:
+    def lost() -> SquareEngine:
+        engine = SquareEngine()
+        engine.poison = 10**9
+        return engine
+
+    pipeline = Pipeline(lost(), SquareDetector(), TrackingSettings(), open_spare=lost)
+    # The frame that an engine is replaced in is the first of the next one.
+    for _ in range(NOT_FINITE_FRAMES + MOST_REPLACEMENTS * (NOT_FINITE_FRAMES - 1) - 1):
+        play(pipeline, 1)
+    with pytest.raises(UserError, match="it gave no numbers"):
+        play(pipeline, 1)
+
+
 class Flat(SquareEngine):
     """Puts all points in one place, as weights of zeros do."""
 

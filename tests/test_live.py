@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -155,12 +156,15 @@ def test_a_source_that_fails_ends_with_its_sentence(source: Callable[[], FakeSou
     assert live.stop()
 
 
-def test_what_the_source_says_of_itself_is_passed_on() -> None:
+def test_what_the_source_says_of_itself_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     source = FakeSource()
+    source.info = replace(source.info, remark="Its pictures are turned.")
     live = LivePipeline(lambda: source, build, TrackingSettings())
     live.start()
     wait_until(lambda: live.status.state == LiveState.RUNNING)
-    assert live.status.note == ""
+    assert live.status.note == "Its pictures are turned."
+    monkeypatch.setattr("app.tracking.live.NEWS_SECONDS", 0.0)
+    assert live.status.note == "", "it is no longer news"
     source.note = "The connection was lost; attempt 1 of 3 to restore it."  # type: ignore[attr-defined]
     assert live.status.note == "The connection was lost; attempt 1 of 3 to restore it."
     live.stop()
@@ -211,14 +215,21 @@ def test_no_model_is_loaded_for_a_source_that_opens_after_the_stop() -> None:
     assert built == []
 
 
-def test_a_failing_consumer_stops_nobody() -> None:
-    seen: list[int] = []
+def test_a_failing_consumer_stops_nobody_and_is_dropped() -> None:
+    seen: list[FrameResult] = []
+    failed: list[FrameResult] = []
+
+    def failing(result: FrameResult) -> None:
+        failed.append(result)
+        raise ZeroDivisionError
+
     live = LivePipeline(FakeSource, build, TrackingSettings())
-    live.add_consumer(lambda result: 1 // 0)  # type: ignore[arg-type]
-    live.add_consumer(lambda result: seen.append(1))
+    live.add_consumer(failing)
+    live.add_consumer(seen.append)
     live.start()
     wait_until(lambda: len(seen) > 3)
     assert live.status.state == LiveState.RUNNING
+    assert len(failed) == 1
     live.stop()
 
 
@@ -295,7 +306,7 @@ def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -
     assert live.playable is None
 
 
-def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path) -> None:
+def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = list[FrameResult]()
     live = LivePipeline(partial(open_source, PathSpec(str(clip)), realtime=True, loop=True), build, TrackingSettings())
     live.add_consumer(seen.append)
@@ -305,9 +316,12 @@ def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path) -
     live.playable.pause(True)
     live.playable.seek_to(1.0)
     wait_until(lambda: abs(centre(seen[-1]) - (100 + 30)) < 1)
-    count = len(seen)
+    count, shown, show_again = len(seen), [], live.playable.show_again
+    monkeypatch.setattr(live.playable, "show_again", lambda: shown.append(1) or show_again())
     live.configure(TrackingSettings())  # nothing new, so nothing happens
-    live.configure(TrackingSettings(rwr=False))
+    live.configure(TrackingSettings(follow="first"))  # changes no solution
+    assert shown == []
+    live.configure(TrackingSettings(rwr=False, follow="first"))
     wait_until(lambda: len(seen) > count)
     assert seen[-1].faces[0].estimate.mode == "cold"
     assert abs(centre(seen[-1]) - (100 + 30)) < 1
