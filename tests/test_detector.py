@@ -22,6 +22,7 @@ from app.tracking.detector import (
     Detection,
     MediaPipeDetector,
     Sighting,
+    largest_first,
     without_nested,
     without_twins,
 )
@@ -139,6 +140,11 @@ def test_a_face_inside_a_larger_one_is_none() -> None:
     assert without_nested([face, nose, beside]) == [face, beside]
 
 
+def test_different_faces_come_largest_first() -> None:
+    small, large, twin, nose = square(300, 40, 0.9), square(50, 100, 0.6), square(55, 100, 0.5), square(55, 25, 0.7)
+    assert largest_first([small, twin, nose, large]) == [large, small]
+
+
 class TwoModels:
     """Stands in for BlazeFace: each model reports one face at its own place; counts the looks."""
 
@@ -170,6 +176,7 @@ class TwoModels:
         ([SURE - 0.01], [0.99], 2, [0.99]),
         ([SURE - 0.01], [0.5], 2, [SURE - 0.01]),
         ([SURE - 0.01], [], 2, [SURE - 0.01]),
+        ([SURE, SURE - 0.01], [0.5], 2, [SURE]),
         ([], [0.6], 2, [0.6]),
         ([], [], 2, []),
     ],

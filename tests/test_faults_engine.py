@@ -146,6 +146,30 @@ def test_frames_without_numbers_count_in_a_row_only() -> None:
     assert replaced == [False] * (2 * NOT_FINITE_FRAMES - 1) + [True]
 
 
+class BlindToOne(SquareEngine):
+    """Gives no numbers for a face of pure white."""
+
+    def _target(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:
+        target = super()._target(crop)
+        target[0, 0, 0] = -1 if crop.max() == 255 else 0
+        return target
+
+    def evaluate(self, z: NDArray[np.float32], u: NDArray[np.float32]) -> NDArray[np.float32]:
+        new = super().evaluate(z, u)
+        new[u[:, 0, 0, 0] < 0] = np.nan
+        return new
+
+
+def test_an_engine_that_gives_numbers_for_one_face_stays() -> None:
+    picture = face_image(640, 360, 140, 180, 100)
+    picture[130:230, 440:540] = 255
+    pipeline = with_spare(BlindToOne(), max_faces=2, detect_every=1)
+    results = [pipeline.process(Frame(t, t / 30, picture, 0.0)) for t in range(2 * NOT_FINITE_FRAMES)]
+    assert replacements(results) == []
+    assert all(len(result.faces) == 1 for result in results)
+    assert any(isinstance(event, FaceLost) for event in results[-1].events)
+
+
 def test_each_engine_has_its_own_frames_without_numbers() -> None:
     def lost() -> SquareEngine:
         engine = SquareEngine()
