@@ -378,6 +378,7 @@ def test_the_virtual_camera_keeps_its_size() -> None:
     camera, _ = camera_sharing(SharingSettings(virtual_camera=CameraPicture.ANNOTATED), *results)
     assert (camera.width, camera.height) == (320, 180)
     assert [frame.shape for frame in camera.frames] == [(180, 320, 3)] * 2
+    np.testing.assert_array_equal(camera.frames[0], draw_overlay(results[0], text=False)[:180, :320])
     assert not camera.frames[1][:, :70].any()  # black beside a square picture
 
 

@@ -16,7 +16,7 @@ from app.core.frame import Frame, FrameResult
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.tracking import face_solver
-from app.tracking.consistency import DOUBTFUL, HANGING, mirror_gap
+from app.tracking.consistency import DOUBTFUL, GROWTH, HANGING, SHIFT, crops_beside, mirror_gap
 from app.tracking.detector import (
     SURE,
     SURE_BESIDE_UPRIGHT,
@@ -358,6 +358,14 @@ def test_mirrored_answers_agree_where_each_is_the_others_mirror_image() -> None:
     moved = answer_at(crop.to_frame(points + np.array((0.1, 0.0), np.float32)))
     assert mirror_gap(crop, moved, other) == pytest.approx(0.1, abs=1e-6)
     assert mirror_gap(crop, answer_at(np.full((98, 2), np.nan, np.float32)), other) == math.inf
+
+
+def test_crops_beside_one_are_larger_and_show_what_lies_around_it() -> None:
+    side = GROWTH * 20
+    places = [(crop.centre_x - 100, crop.centre_y - 50) for crop in crops_beside(Crop(100.0, 50.0, 20.0, 30.0))]
+    step = SHIFT * side
+    np.testing.assert_allclose(places, [(0, 0), (0, -step), (0, step), (-step, 0), (step, 0)])
+    assert {(crop.side, crop.angle) for crop in crops_beside(Crop(100.0, 50.0, 20.0, 30.0))} == {(side, 30.0)}
 
 
 def answer_at(landmarks: NDArray[np.floating]) -> Solution:
