@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import socket
 import sys
@@ -50,6 +51,7 @@ class FakeRay:
         self.most = 0
         self.options: dict[str, Any] = {}
         self.initialised: dict[str, Any] = {}
+        self.reports_use = True
         self.jobs: list[Job] = []
         self.ended = False
         self._tasks: dict[int, Any] = {}
@@ -59,6 +61,7 @@ class FakeRay:
         if options["address"] == "nowhere:1":
             raise ConnectionError("Could not reach it.\nSecond line")
         self.initialised = options
+        self.reports_use = os.environ.get("RAY_USAGE_STATS_ENABLED") != "0"
 
     def cluster_resources(self) -> dict[str, float]:
         return self.resources
@@ -341,6 +344,13 @@ def test_a_card_for_each_job_where_there_are_cards(resources: Any, device: str, 
     assert RayCluster(ray, follow_orders, HERE, device=device).workers == workers  # type: ignore[arg-type]
     assert ray.options["num_gpus"] == cards
     assert ray.initialised["address"] == "local"  # without one, Ray joins a cluster that it finds
+
+
+def test_ray_starts_without_reports_of_its_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    ray = FakeRay({"CPU": 1.0})
+    RayCluster(ray, follow_orders, HERE)  # type: ignore[arg-type]
+    assert not ray.reports_use
 
 
 def test_stopping_reaches_the_tasks_through_the_folder(tmp_path: Path) -> None:

@@ -86,6 +86,7 @@ class RayCluster:
             raise UserError(f"The number of workers must be at least 1, not {most}.")
         self._ray = ray
         paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # a Ray that starts here would report its use to its makers
         try:
             ray.init(
                 address="local" if address == HERE else address,
