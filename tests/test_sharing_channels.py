@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -371,6 +372,14 @@ def test_turning_privacy_on_replaces_the_camera_channel() -> None:
         sharing.consume(frame_result(image=noise()))
         wait_until(lambda: len(opened) == 2 and opened[1].frames)
         assert len(opened[0].frames) == 1
+
+
+def test_landmarks_alone_have_nothing_to_blur() -> None:
+    shown = SharingSettings(virtual_camera=CameraPicture.LANDMARKS)
+    with sharing_of(shown, open_camera=FakeCamera) as sharing:
+        kept = dict(sharing._channels)
+        sharing.configure(replace(shown, privacy=True))
+        assert sharing._channels == kept
 
 
 def test_the_virtual_camera_keeps_its_size() -> None:
