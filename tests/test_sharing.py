@@ -116,6 +116,7 @@ def test_options_fill_the_settings() -> None:
 
 def test_runs_fill_datagrams_in_order() -> None:
     assert pack([], 10) == []
+    assert pack([5, 5, 1], 10) == [range(0, 2), range(2, 3)]
     assert pack([4, 4, 4, 20, 1], 10) == [range(0, 2), range(2, 3), range(3, 4), range(4, 5)]
 
 

@@ -256,6 +256,25 @@ def test_where_nobody_listens_it_says_so_until_somebody_does() -> None:
         outlet.close()
 
 
+def test_a_refusal_of_an_earlier_datagram_costs_no_other() -> None:
+    class Refusing:
+        def __init__(self) -> None:
+            self.sent: list[bytes] = []
+            self.refusals = 1
+
+        def send(self, datagram: bytes) -> None:
+            if self.refusals:
+                self.refusals -= 1
+                raise ConnectionRefusedError
+            self.sent.append(datagram)
+
+    outlet, connection = UdpOutlet(Address("127.0.0.1", 9000), lambda result: [b"a", b"b"]), Refusing()
+    outlet._socket = connection  # type: ignore[assignment]
+    with pytest.raises(SharingError, match="No program receives"):
+        outlet.send(frame_result())
+    assert connection.sent == [b"a", b"b"]
+
+
 @pytest.mark.parametrize("host", ["192.168..7", "a" * 64])
 def test_a_host_that_can_have_no_address_is_told(host: str) -> None:
     with pytest.raises(SharingError, match=r"cannot be found; check the name"):

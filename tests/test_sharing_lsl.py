@@ -7,12 +7,22 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from app.core.frame import FrameResult
-from app.sharing.lsl import LANDMARK_CHANNELS, SIGNAL_CHANNELS, LslOutlet, LslStreams, lsl_samples, open_lsl_streams
+from app.sharing.lsl import (
+    LANDMARK_CHANNELS,
+    SIGNAL_CHANNELS,
+    THIS_COMPUTER,
+    Channel,
+    LslOutlet,
+    LslStreams,
+    lsl_samples,
+    open_lsl_streams,
+)
 from app.sharing.settings import LslReach, SharingError
 from model.signals.track import SignalTracker
 from tests.gui_fakes import frame_result
@@ -69,6 +79,49 @@ def test_without_the_package_the_sentence_says_how_to_install_it(monkeypatch: py
     monkeypatch.setitem(sys.modules, "pylsl", None)
     with pytest.raises(SharingError, match=r"-m pip install pylsl=="):
         open_lsl_streams(LslReach.MACHINE)
+
+
+class Description:
+    """An element of a stream's description."""
+
+    def __init__(self) -> None:
+        self.children: list[Description] = []
+        self.values: dict[str, str] = {}
+
+    def append_child(self, name: str) -> Description:
+        self.children.append(Description())
+        return self.children[-1]
+
+    def append_child_value(self, key: str, value: str) -> None:
+        self.values[key] = value
+
+
+class StreamInfo:
+    def __init__(self, name: str, kind: str, channels: int, rate: float, form: int, source: str) -> None:
+        self.channels, self.source, self.description = channels, source, Description()
+
+    def desc(self) -> Description:
+        return self.description
+
+
+@pytest.mark.parametrize(("reach", "told"), [(LslReach.MACHINE, [THIS_COMPUTER]), (LslReach.NETWORK, [])])
+def test_streams_describe_their_channels_and_reach_as_far_as_asked(
+    monkeypatch: pytest.MonkeyPatch, reach: LslReach, told: list[str]
+) -> None:
+    configured: list[str] = []
+    fake = ModuleType("pylsl")
+    vars(fake).update(
+        StreamInfo=StreamInfo, StreamOutlet=lambda info: info, set_config_content=configured.append,
+        local_clock=time.perf_counter, IRREGULAR_RATE=0.0, cf_float32=1,
+    )  # fmt: skip
+    monkeypatch.setitem(sys.modules, "pylsl", fake)
+    opened = open_lsl_streams(reach)
+    assert configured == told
+    for stream, channels in ((opened.landmarks, LANDMARK_CHANNELS), (opened.signals, SIGNAL_CHANNELS)):
+        assert isinstance(stream, StreamInfo)
+        assert stream.channels == len(channels)
+        (described,) = stream.description.children
+        assert [Channel(**child.values) for child in described.children] == list(channels)
 
 
 def test_a_real_inlet_receives_it() -> None:
