@@ -5,7 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from functools import partial
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +21,7 @@ from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import TrackingSettings
 from app.tracking.detector import Detection
 from app.tracking.pipeline import Pipeline, calibration_of
+from app.tracking.stages import StageTimes
 from app.tracking.tracker import Policy
 from model.config import LANDMARKS
 from model.engine.base import State
@@ -280,7 +284,8 @@ def test_a_video_without_a_face_is_looked_at_in_one_other_position_each_time() -
     play(pipeline, [image(None)] * 6)
     assert detector.quarters == [2, 3, 1, 2, 3, 1]
     pipeline.process(Frame(6, 0.2, image(None), 0.0, continues=False))
-    assert detector.quarters[6:] == [1, 2, 3]
+    pipeline.process(Frame(7, 0.3, image(300), 0.0, continues=False))
+    assert detector.quarters[6:] == [1, 2, 3] * 2
 
 
 def halved() -> NDArray[np.uint8]:
@@ -354,6 +359,15 @@ def test_flicker_is_measured_for_both_modes_from_the_second_frame() -> None:
     assert third.estimate.flicker is not None
     assert third.other is not None
     assert third.other.flicker is not None
+
+
+def test_a_stage_counts_as_often_as_it_is_gone_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.tracking.stages.time", SimpleNamespace(perf_counter=partial(next, count())))
+    times = StageTimes()
+    for stage in ("crop", "solve", "crop"):
+        with times.timed(stage):
+            pass
+    assert times.finish() == {"crop": 2, "solve": 1, "total": 7}
 
 
 def test_stage_times_add_up() -> None:
@@ -468,6 +482,8 @@ def test_forgetting_begins_as_before_the_first_frame() -> None:
     for one, other in zip(first, again, strict=True):
         assert one.faces[0].face == other.faces[0].face
         assert np.array_equal(one.faces[0].estimate.landmarks, other.faces[0].estimate.landmarks)
+    pipeline.forget()
+    assert SceneCut() not in pipeline.process(Frame(0, 0.0, halved(), 0.0)).events
 
 
 def test_age_counts_frames_since_the_cold_start() -> None:
@@ -493,6 +509,21 @@ def test_flicker_is_not_measured_against_a_frame_of_before_it_was_switched_off()
 
 def no_faces(picture: NDArray[np.uint8]) -> list[Detection]:
     return []
+
+
+def test_a_doubted_face_is_lost_sooner_than_others_that_the_detector_misses() -> None:
+    lost = {}
+    for blur in (0.8, 3.0):
+        detector = SquareDetector()
+        pipeline = Pipeline(SquareEngine(blur=blur), detector, TrackingSettings(detect_every=1))
+        play(pipeline, [image(300)] * 3)
+        detector.detect = no_faces  # type: ignore[method-assign, assignment]
+        events = [result.events for result in play(pipeline, [image(300)] * 20)]
+        ((blind, event),) = ((t, each) for t, of_frame in enumerate(events, 1) for each in of_frame)
+        assert isinstance(event, FaceLost)
+        lost[event.reason] = blind
+    # The frame after the last one in which it is trusted; by then it was missed often enough.
+    assert lost == {LossReason.NOT_SEEN: Policy().misses, LossReason.UNCERTAIN: Policy().trust + 1}
 
 
 def test_a_face_that_the_detector_misses_for_long_is_lost_once_and_for_all() -> None:

@@ -168,6 +168,13 @@ def test_json_datagrams_fit_a_packet_where_entries_nearly_fill_it() -> None:
     assert max(len(datagram) for datagram in json_datagrams(result_of(*[lost] * 8))) <= LARGEST
 
 
+def test_the_far_side_of_a_box_is_not_beyond_the_last_step() -> None:
+    points = np.zeros((POINTS, 2), np.float32)
+    points[1] = (3, 1)  # a step of 0.00030003, of which six digits are sent
+    entry = json.loads(json_datagrams(result_of(points))[0])["faces"][0]
+    assert (entry["unit"], max(entry["landmarks"])) == (0.000301, 9967)
+
+
 def test_json_of_points_on_one_spot_is_its_place() -> None:
     entry = json.loads(json_datagrams(result_of(np.full((POINTS, 2), 7.0, np.float32)))[0])["faces"][0]
     assert entry["box"] == [7.0] * 4

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.core.events import FaceFound, FaceLost, LossReason, PictureSizeChanged
+from app.core.events import FaceFound, FaceLost, LossReason, PictureSizeChanged, SceneCut
 from app.core.frame import Frame, FrameResult
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import EngineSettings, TrackingSettings
@@ -245,6 +245,10 @@ def test_a_picture_that_changes_its_size_starts_anew_and_says_so() -> None:
     assert not face.estimate.report.warm
     assert np.abs(face.estimate.landmarks - face_points(240, 240, 160)).mean() < 6
     assert pipeline.process(Frame(2, 2 / 30, large, 0.0)).events == ()
+    other = np.repeat(np.uint8([0, 255]), 250)[None, :, None].repeat(400, axis=0).repeat(3, axis=2)
+    events = pipeline.process(Frame(3, 3 / 30, other, 0.0)).events
+    assert PictureSizeChanged(500, 400) in events
+    assert SceneCut() not in events
 
 
 def test_the_detector_finds_small_faces_in_parts_and_none_where_none_are() -> None:
