@@ -245,7 +245,7 @@ def test_a_picture_that_changes_its_size_starts_anew_and_says_so() -> None:
     assert not face.estimate.report.warm
     assert np.abs(face.estimate.landmarks - face_points(240, 240, 160)).mean() < 6
     assert pipeline.process(Frame(2, 2 / 30, large, 0.0)).events == ()
-    other = np.repeat(np.uint8([0, 255]), 250)[None, :, None].repeat(400, axis=0).repeat(3, axis=2)
+    other = np.repeat(np.array([0, 255], np.uint8), 250)[None, :, None].repeat(400, axis=0).repeat(3, axis=2)
     events = pipeline.process(Frame(3, 3 / 30, other, 0.0)).events
     assert PictureSizeChanged(500, 400) in events
     assert SceneCut() not in events
