@@ -7,7 +7,18 @@ from collections.abc import Iterator
 import pytest
 import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import (
+    QApplication,
+    QDialog,
+    QLabel,
+    QLineEdit,
+    QMainWindow,
+    QPlainTextEdit,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from app.gui.presenters.banner import Banner, Tone
@@ -203,3 +214,17 @@ def test_what_was_shown_before_the_theme_changed_has_its_colours_too(qapp: QAppl
     assert mark() == LIGHT.tones["error"]
     banner.show_banner(Banner("saved", Tone.GOOD, "Saved."))
     assert mark() == LIGHT.tones["good"]
+
+
+@pytest.mark.parametrize("colours", PALETTES.values(), ids=PALETTES)
+@pytest.mark.parametrize("field", [QLineEdit, QPlainTextEdit])
+def test_what_stands_in_empty_fields_is_readable(
+    qapp: QApplication, qtbot: QtBot, colours: Palette, field: type[QLineEdit | QPlainTextEdit]
+) -> None:
+    theme.apply(qapp, DARK)
+    made = field()
+    qtbot.addWidget(made)
+    made.show()
+    theme.apply(qapp, colours)
+    shown = made.palette().color(QPalette.ColorRole.PlaceholderText)
+    assert (shown.name(), shown.alpha()) == (colours.faint, 255), "not the text's colour, half transparent"

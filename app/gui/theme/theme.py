@@ -105,6 +105,7 @@ QMenu::item:disabled {{ color: {colours.dim}; }}
 QMenu::separator {{ height: 1px; background: {colours.line}; margin: 5px 8px; }}
 QLineEdit {{ background: {colours.ground}; border: 1px solid {colours.line}; border-radius: 8px; padding: 6px 10px;
     selection-background-color: {colours.hover}; selection-color: {colours.text}; }}
+QLineEdit, QPlainTextEdit {{ placeholder-text-color: {colours.faint}; }}
 QLineEdit:focus {{ border-color: {colours.info}; }}
 QFrame#banner, QFrame#keys {{ background: {colours.veil}; border-radius: 12px; border: 1px solid {colours.line}; }}
 QPushButton:focus {{ border-color: {colours.info}; }}
