@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QFile, QPoint, Qt
 from PySide6.QtGui import QImage
-from PySide6.QtWidgets import QApplication, QPushButton, QStackedWidget, QWidget
+from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QStackedWidget, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import FrameResult
@@ -1035,3 +1035,14 @@ def test_space_plays_a_session_and_pauses_it(page: ViewerView) -> None:
     assert not player.playback.paused
     assert page.act(ActionName.RECORD)
     assert player.playback.paused
+
+
+@pytest.mark.parametrize("palette", [DARK, LIGHT])
+def test_how_far_work_is_can_be_seen(page: ViewerView, application: QApplication, palette: Palette) -> None:
+    theme.apply(application, palette)
+    page.panel.show_view(replace(page.viewer.view(), job=JobView("Replay: calm", 0.25), can_replay=False))
+    bar = page.panel.findChild(QProgressBar)
+    application.processEvents()
+    done = has_colour(bar, palette.tones["info"]) / (bar.width() * bar.height())
+    assert done == pytest.approx(0.25, abs=0.03)
+    assert "Replay: calm: 25%" in [label.text() for label in page.panel.findChildren(QLabel)]

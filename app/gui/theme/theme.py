@@ -117,6 +117,8 @@ QLabel#fine {{ color: {colours.good}; font-size: 12px; }}
 {marks}
 QLabel#step {{ color: {colours.info}; font-size: 11px; font-weight: 600; letter-spacing: 1px; }}
 QFrame#sheet QScrollArea, QFrame#sheet QScrollArea > QWidget > QWidget {{ background: {colours.card}; border: none; }}
+QProgressBar {{ background: {colours.raised}; border: none; border-radius: 4px; }}
+QProgressBar::chunk {{ background: {colours.info}; border-radius: 4px; }}
 QScrollBar:vertical {{ background: transparent; width: 8px; margin: 0; }}
 QScrollBar::handle:vertical {{ background: {colours.hover}; border-radius: 4px; min-height: 30px; }}
 QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}

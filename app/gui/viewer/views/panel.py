@@ -261,6 +261,7 @@ class ViewerPanel(QScrollArea):
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
         self._progress.setFixedHeight(8)
+        self._progress.setAccessibleName("Progress")
         self._doing = label("name")
         self.cancel = PageButton("Cancel", "Stop it; nothing is kept", self.cancel_asked.emit)
         self.export = PageButton("Export clip\u2026   \u25be", "Write the chosen part beside the session")
@@ -289,7 +290,7 @@ class ViewerPanel(QScrollArea):
         self._show_work(view)
         self.export.setEnabled(view.job is None and bool(view.table))
         if view.job is not None:
-            show_text(self._doing, view.job.label)
+            show_text(self._doing, f"{view.job.label}: {view.job.progress:.0%}")
             self._progress.setValue(round(100 * view.job.progress))
 
     def _show_work(self, view: ViewerFacts) -> None:
