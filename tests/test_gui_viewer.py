@@ -1042,6 +1042,7 @@ def test_how_far_work_is_can_be_seen(page: ViewerView, application: QApplication
     theme.apply(application, palette)
     page.panel.show_view(replace(page.viewer.view(), job=JobView("Replay: calm", 0.25), can_replay=False))
     bar = page.panel.findChild(QProgressBar)
+    assert bar is not None
     application.processEvents()
     done = has_colour(bar, palette.tones["info"]) / (bar.width() * bar.height())
     assert done == pytest.approx(0.25, abs=0.03)
