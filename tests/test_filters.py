@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from model.errors import ModelError
-from model.filters import START_SPEED, ConstantVelocity, Ema, LandmarkFilter, OneEuro, SavitzkyGolay
+from model.filters import ConstantVelocity, Ema, LandmarkFilter, OneEuro, SavitzkyGolay
 
 ALL = [Ema(0.3), OneEuro(1.0, 0.1), SavitzkyGolay(5, 2), SavitzkyGolay(5, 2, 2), ConstantVelocity()]
 
@@ -133,7 +133,7 @@ def test_constant_velocity_follows_a_ramp_without_lag() -> None:
 def test_constant_velocity_begins_with_what_a_face_may_do() -> None:
     jitter, acceleration, step = 0.1, 5.0, 0.2
     smoothing = ConstantVelocity(jitter, acceleration)
-    variance = jitter**2 + (START_SPEED * step) ** 2 + (acceleration * step**2 / 2) ** 2
+    variance = jitter**2 + step**2 + (acceleration * step**2 / 2) ** 2
     for _ in range(2):
         assert feed(smoothing, np.array([0.0, 1.0]), 1 / step)[1] == pytest.approx(variance / (variance + jitter**2))
         feed(smoothing, np.random.default_rng(6).normal(size=30))
