@@ -563,11 +563,7 @@ def test_clips_lie_beside_the_session(viewer: Viewer, folder: Path, kind: str) -
 
 
 def test_work_can_be_stopped_and_keeps_nothing(folder: Path) -> None:
-    jobs: list[Callable[[], None]] = []
-    viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
-    viewer.open(folder)
-    jobs.pop()()
-    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    viewer, jobs = replaying(folder)
     view = viewer.view()
     assert view.job is not None
     assert view.job.label == "Replay: RwR off"
@@ -582,13 +578,19 @@ def test_work_can_be_stopped_and_keeps_nothing(folder: Path) -> None:
     viewer.close()
 
 
-def test_work_goes_on_when_its_session_is_closed(folder: Path, tmp_path: Path) -> None:
-    other = record(tmp_path / "short", tracked(6)).folder
+def replaying(folder: Path) -> tuple[Viewer, list[Callable[[], None]]]:
+    """Return a viewer that has begun to replay a session cold, and what is left to be done, the replay last."""
     jobs: list[Callable[[], None]] = []
     viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
     viewer.open(folder)
     jobs.pop()()
     viewer.replay(SOLVED_COLD, NO_BASELINE)
+    return viewer, jobs
+
+
+def test_work_goes_on_when_its_session_is_closed(folder: Path, tmp_path: Path) -> None:
+    other = record(tmp_path / "short", tracked(6)).folder
+    viewer, jobs = replaying(folder)
     working = jobs.pop()
     viewer.close()
     assert viewer.job == JobView(f"Replay: RwR off of {folder.name}", 0.0)
@@ -607,11 +609,7 @@ def test_work_goes_on_when_its_session_is_closed(folder: Path, tmp_path: Path) -
 
 
 def test_work_that_ends_where_it_was_begun_is_shown_although_the_session_was_closed(folder: Path) -> None:
-    jobs: list[Callable[[], None]] = []
-    viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
-    viewer.open(folder)
-    jobs.pop()()
-    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    viewer, jobs = replaying(folder)
     working = jobs.pop()
     viewer.close()
     viewer.open(folder)
@@ -624,11 +622,7 @@ def test_work_that_ends_where_it_was_begun_is_shown_although_the_session_was_clo
 
 
 def test_ending_cancels_work(folder: Path) -> None:
-    jobs: list[Callable[[], None]] = []
-    viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
-    viewer.open(folder)
-    jobs.pop()()
-    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    viewer, jobs = replaying(folder)
     job = viewer.end()
     assert job is not None
     jobs.pop()()
