@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
 from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPainter
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QFrame, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.frame import Estimate, FaceResult, FrameResult
@@ -37,6 +37,7 @@ from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.views.bar import SIGN_WIDTH
+from app.gui.live.views.drawer import HEAT_WIDTH, LabDrawer
 from app.gui.live.views.keys import KeyList
 from app.gui.live.views.page import ROOM_BESIDE_PANEL, LivePage, PagePart
 from app.gui.live.views.preferences import PreferencesSheet
@@ -590,6 +591,25 @@ def test_every_button_of_the_bar_is_on_a_small_window(
         edges.append((place.left(), place.right()))
     edges.sort()
     assert [(one, other) for one, other in itertools.pairwise(edges) if one[1] >= other[0]] == []
+
+
+@pytest.mark.parametrize(("width", "heat"), [(468, 208), (520, 260), (900, HEAT_WIDTH)])
+def test_the_heat_map_leaves_room_for_the_solver(
+    width: int, heat: int, application: QApplication, qtbot: QtBot
+) -> None:
+    drawer = LabDrawer()
+    qtbot.addWidget(drawer)
+    drawer.resize(width, drawer.height())
+    drawer.show()
+    qtbot.waitExposed(drawer)
+    cards = drawer.findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
+    left, right = (card.geometry() for card in cards)
+    assert left.width() == heat
+    assert left.right() < right.left()
+    assert right.right() < width
+    for card in cards:
+        for inside in card.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
+            assert inside.isHidden() or card.rect().contains(inside.geometry())
 
 
 def test_the_bar_is_never_missing_while_the_width_changes(application: QApplication, qtbot: QtBot) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.gui.live.presenters.flicker import FlickerView
@@ -13,7 +14,8 @@ from app.gui.live.views.solver import SolverPanel
 from app.gui.widgets.segments import Segments
 
 HEIGHT = 272
-HEAT_WIDTH = 324
+HEAT_WIDTH, LEAST_HEAT_WIDTH = 324, 196
+SPACING = 10
 
 
 class LabDrawer(QWidget):
@@ -44,15 +46,22 @@ class LabDrawer(QWidget):
         left.setSpacing(6)
         left.addWidget(self.what)
         left.addWidget(self.heat, 1)
-        map_card = _card(left)
-        map_card.setFixedWidth(HEAT_WIDTH)
+        self._heat_card = _card(left)
         right = QVBoxLayout()
         right.addWidget(self.solver)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(14, 10, 8, 0)
-        layout.setSpacing(10)
-        layout.addWidget(map_card)
-        layout.addWidget(_card(right), 1)
+        self._solver_card = _card(right)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(14, 10, 8, 0)
+        self._row.setSpacing(SPACING)
+        self._row.addWidget(self._heat_card)
+        self._row.addWidget(self._solver_card, 1)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Make the heat map narrower where both cards would not fit."""
+        room = self._row.contentsRect().width() - SPACING - self._solver_card.minimumSizeHint().width()
+        self._heat_card.setFixedWidth(min(max(room, LEAST_HEAT_WIDTH), HEAT_WIDTH))
+        self._row.activate()
+        super().resizeEvent(event)
 
     def show_figures(self, flicker: FlickerView, solver: SolverView) -> None:
         """Update both."""

@@ -44,7 +44,7 @@ class HeatMapView(QWidget):
         self._sketch = QPixmap()
         self._sketch_key: tuple[int, int, float, str] = (0, 0, 0.0, "")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.setMinimumSize(220, 190)
+        self.setMinimumSize(160, 190)
         self.setToolTip(TOOLTIP)
         self.setAccessibleName("Heat map of flicker")
 
