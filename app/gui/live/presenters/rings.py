@@ -87,5 +87,6 @@ class PointWindow:
         count = int(recent.sum())
         if not count:
             return None
-        # One product instead of a selection and a mean: no copy of the readings.
-        return np.sqrt(recent.astype(np.float32) @ self._squares / count)
+        # One product instead of a selection and a mean: no copy of the readings. Not by BLAS, whose threads wait for
+        # each other, which takes long on a busy computer.
+        return np.sqrt(np.einsum("i,ij->j", recent.astype(np.float32), self._squares) / np.float32(count))
