@@ -151,7 +151,8 @@ def test_a_camera_that_changes_its_size(device: type[Scripted], tmp_path: Path) 
     assert last.frame.image.shape == (120, 160, 3)
     assert last.faces
     shapes = {image.shape for _, image in session.pictures()}
-    assert len(shapes) == 1
+    assert last.frame.image.shape in shapes
+    assert shapes <= {(height, width, 3) for width, height in sizes}
 
 
 def test_garbage_between_pictures_is_passed_over(device: type[Scripted], tmp_path: Path) -> None:
