@@ -130,7 +130,7 @@ def apply(application: QApplication, colours: Palette = DARK) -> None:
     _colour(application, colours)
     if application.styleSheet():
         for widget in _polished(application):
-            _polish(widget)
+            polish(widget)
     else:
         application.setStyle("Fusion")
         application.setFont(_font())
@@ -172,7 +172,7 @@ class _Change:
         now, waiting[:] = waiting[:WIDGETS_A_TURN], waiting[WIDGETS_A_TURN:]
         for widget in now:
             if isValid(widget):
-                _polish(widget)
+                polish(widget)
         if not self._seen:
             self._paint()
         if self._seen or self._unseen:
@@ -200,8 +200,8 @@ def _polished(application: QApplication) -> list[QWidget]:
     return [widget for widget in found if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished)]
 
 
-def _polish(widget: QWidget) -> None:
-    """Have a widget ask the style sheet, and with it the application's palette, again."""
+def polish(widget: QWidget) -> None:
+    """Have a widget ask the style sheet again: its name, its properties or the application's palette have changed."""
     style = widget.style()
     style.unpolish(widget)
     style.polish(widget)

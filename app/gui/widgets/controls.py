@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from app.gui.presenters.options import Option
+from app.gui.theme import theme
 from app.gui.widgets.segments import Segments
 
 
@@ -29,13 +30,7 @@ def rename(widget: QWidget, name: str) -> None:
     """Give a widget another name, and the look that the style sheet has for it."""
     if widget.objectName() != name:
         widget.setObjectName(name)
-        restyle(widget)
-
-
-def restyle(widget: QWidget) -> None:
-    """Ask the style sheet again, for a widget whose name or properties changed."""
-    widget.style().unpolish(widget)
-    widget.style().polish(widget)
+        theme.polish(widget)
 
 
 def menu_text(text: str) -> str:

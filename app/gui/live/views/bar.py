@@ -12,7 +12,7 @@ from app.gui.live.presenters.chooser import Ask, Choice
 from app.gui.live.presenters.readouts import Facts
 from app.gui.presenters.actions import BY_NAME, ActionName
 from app.gui.theme import theme
-from app.gui.widgets.controls import menu_text, restyle
+from app.gui.widgets.controls import menu_text
 from app.gui.widgets.icons import SIZE, icon
 from app.sources.spec import SourceSpec
 
@@ -218,7 +218,7 @@ def _show_as_sign(button: QPushButton, alone: bool) -> None:
     """Style a button for its icon alone, or for its icon and a word."""
     button.setProperty("sign", alone)
     button.setMinimumWidth(SIGN_WIDTH if alone else 0)
-    restyle(button)
+    theme.polish(button)
 
 
 def fill_source_menu(menu: QMenu, choices: Sequence[Choice], chosen: Callable[[SourceSpec | Ask], object]) -> None:

@@ -23,7 +23,8 @@ from app.gui.live.presenters.preferences import (
     with_switch,
 )
 from app.gui.presenters.palettes import Theme
-from app.gui.widgets.controls import ChoiceRow, heading, push_button, restyle, small_label
+from app.gui.theme import theme
+from app.gui.widgets.controls import ChoiceRow, heading, push_button, small_label
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
 
@@ -155,4 +156,4 @@ def mark_wrong(line: QLineEdit, wrong: bool) -> None:
     """Give a line of text the border of one that cannot be used, or take it away."""
     if line.property("wrong") != wrong:
         line.setProperty("wrong", wrong)
-        restyle(line)
+        theme.polish(line)
