@@ -124,7 +124,7 @@ def test_filters_are_tuned_twice() -> None:
         result(EMA, "stronger", nmf=30.0, nme=7.0),
         result("Kalman, constant velocity", "hopeless", nmf=99.0, nme=9.0),
     )
-    ema, kalman = (each for each in tune(measured) if each.group == "real")
+    ema, kalman = tune(measured, "real")
     assert ema.steadiest is not None
     assert ema.most_accurate is not None
     assert (ema.steadiest.name, ema.most_accurate.name) == ("at the limit", "strong")

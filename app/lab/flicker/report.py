@@ -101,7 +101,7 @@ def tuned_table(experiment: Experiment, group: str) -> Table:
     """Return the best settings of each family of filters for one group; of those at RwR's NMF only if it was run."""
     figures = ("NME / cold", "NMF / cold", "lag - cold")
     header: Row = ("filter", f"steadiest at NME <= {ACCURATE_NME} x cold", *figures)
-    own = [each for each in tune(experiment) if each.group == group]
+    own = tune(experiment, group)
     rows: list[Row] = [(each.family, *_choice(each.steadiest, group)) for each in own]
     if experiment.named(RWR_NAME) is not None:
         header = (*header, "most accurate at RwR's NMF", *figures)
@@ -154,7 +154,12 @@ def findings(experiment: Experiment) -> list[str]:
 
 
 def _tuned_filters(experiment: Experiment) -> list[tuple[str, MethodResult]]:
-    return [(each.group, each.steadiest) for each in tune(experiment) if each.steadiest is not None]
+    return [
+        (group, each.steadiest)
+        for group in experiment.groups
+        for each in tune(experiment, group)
+        if each.steadiest is not None
+    ]
 
 
 def printed(experiment: Experiment) -> str:
@@ -197,11 +202,12 @@ def values(experiment: Experiment, provenance: Mapping[str, Any]) -> dict[str, A
         "tuned": [
             {
                 "family": each.family,
-                "group": each.group,
+                "group": group,
                 "stillest": None if each.steadiest is None else each.steadiest.name,
                 "most_accurate": None if each.most_accurate is None else each.most_accurate.name,
             }
-            for each in tune(experiment)
+            for group in experiment.groups
+            for each in tune(experiment, group)
         ],
         "blame": {
             "groups": [asdict(each) for each in summarise_attribution(experiment.attribution)],

@@ -84,36 +84,30 @@ class Tuned:
 
     Attributes:
         family: the family.
-        group: the group.
         steadiest: the setting of lowest NMF among those with at most :data:`ACCURATE_NME` x the cold solve's NME.
         most_accurate: the setting of lowest NME among those with at most RwR's NMF.
         Each is None if no setting qualifies.
     """
 
     family: str
-    group: str
     steadiest: MethodResult | None
     most_accurate: MethodResult | None
 
 
-def tune(experiment: Experiment) -> list[Tuned]:
-    """Return the best of each family of filters, for each group."""
+def tune(experiment: Experiment, group: str) -> list[Tuned]:
+    """Return the best of each family of filters for a group."""
     own = experiment.named(RWR_NAME)
     families = dict.fromkeys(result.family for result in experiment.results if is_baseline(result.family))
     tuned = []
-    for group in experiment.groups:
-        for family in families:
-            members = [result for result in experiment.results if result.family == family]
-            accurate = [result for result in members if result.groups[group].nme_ratio <= ACCURATE_NME]
-            as_steady = (
-                [] if own is None else [each for each in members if each.groups[group].nmf <= own.groups[group].nmf]
+    for family in families:
+        members = [result for result in experiment.results if result.family == family]
+        accurate = [result for result in members if result.groups[group].nme_ratio <= ACCURATE_NME]
+        as_steady = [] if own is None else [each for each in members if each.groups[group].nmf <= own.groups[group].nmf]
+        tuned.append(
+            Tuned(
+                family=family,
+                steadiest=min(accurate, key=lambda each: each.groups[group].nmf, default=None),
+                most_accurate=min(as_steady, key=lambda each: each.groups[group].nme, default=None),
             )
-            tuned.append(
-                Tuned(
-                    family=family,
-                    group=group,
-                    steadiest=min(accurate, key=lambda each: each.groups[group].nmf, default=None),
-                    most_accurate=min(as_steady, key=lambda each: each.groups[group].nme, default=None),
-                )
-            )
+        )
     return tuned
