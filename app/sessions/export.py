@@ -68,7 +68,11 @@ def export_clip(
         if session.video_path is not None or annotated or write is _write_video:
             video = stack.enter_context(session.open_video())
         results = _watched(_results(session, take, rows, video), len(rows), progress, stop)
-        return destination if write(session, take, rows, destination, annotated, results, stop) else None
+        try:
+            write(session, take, rows, destination, annotated, results)
+        except _Stopped:
+            return None
+        return destination
 
 
 def _rows(session: Session, start: float, end: float) -> range:
@@ -96,12 +100,22 @@ def _results(
 def _watched(
     results: Iterator[tuple[int, FrameResult]], total: int, progress: Progress | None, stop: threading.Event | None
 ) -> Iterator[tuple[int, FrameResult]]:
+    """Yield every result and report it.
+
+    Raises:
+        _Stopped: before the next result, or after the last, if ``stop`` is set.
+    """
     for done, item in enumerate(results, start=1):
-        if stop is not None and stop.is_set():
-            return
+        _end_if(stop)
         yield item
         if progress is not None:
             progress(done, total)
+    _end_if(stop)
+
+
+def _end_if(stop: threading.Event | None) -> None:
+    if stop is not None and stop.is_set():
+        raise _Stopped
 
 
 def _write_video(
@@ -111,22 +125,20 @@ def _write_video(
     destination: Path,
     annotated: bool,
     results: Iterator[tuple[int, FrameResult]],
-    stop: threading.Event | None,
-) -> bool:
+) -> None:
     check_new_file(destination)
     kind = AnnotatedTrack if annotated else PictureTrack
     track = kind(destination, FILE, session.metadata.source.fps, threads=0)
     zero = float(session.frames.time[rows.start])
-    with _whole_or_nothing(destination, stop):
+    with _whole_or_nothing(destination):
         try:
             for row, result in results:
                 if result.frame.image.size:
                     track.add(result, float(session.frames.time[row]) - zero)
         finally:
             track.close()
-    if not track.count and not _stopped(stop):
+    if not track.count:
         raise SessionError(f"{session.folder} has no pictures there; choose another part of it.")
-    return not _stopped(stop)
 
 
 def _write_session(
@@ -136,8 +148,7 @@ def _write_session(
     destination: Path,
     annotated: bool,
     results: Iterator[tuple[int, FrameResult]],
-    stop: threading.Event | None,
-) -> bool:
+) -> None:
     facts, times = session.metadata, session.frames.time
     video = facts.video if session.video_path is not None else None
     lossless = video is not None and video.lossless and video.inside
@@ -145,7 +156,7 @@ def _write_session(
     origin = Origin(facts.session, session.name, take.name, float(times[rows.start]), float(times[rows.stop - 1]))
     plan = SessionPlan(facts.source, take.engine, choices, origin=origin, versions=take.versions, threads=0)
     writer = SessionWriter(destination, plan, _CutClock(float(times[rows.start])))
-    with _whole_or_nothing(destination, stop):
+    with _whole_or_nothing(destination):
         try:
             if rows.start or take.name != RECORDED or not facts.exact:
                 writer.lose_exactness("cut out of a session in which tracking already had a memory")
@@ -154,22 +165,24 @@ def _write_session(
         finally:
             writer.close("end of the clip")
         writer.add_checksums()
-    return not _stopped(stop)
+
+
+class _Stopped(Exception):
+    """The clip was not wanted any more."""
 
 
 @contextmanager
-def _whole_or_nothing(path: Path, stop: threading.Event | None) -> Iterator[None]:
-    """Remove what was begun at ``path`` if the block fails or was stopped."""
-    whole = False
+def _whole_or_nothing(path: Path) -> Iterator[None]:
+    """Remove what was begun at ``path`` if the block fails or is stopped."""
     try:
         yield
-        whole = not _stopped(stop)
-    finally:
-        if not whole and path.is_dir():
+    except BaseException:
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-        elif not whole:
+        else:
             with suppress(OSError):
                 path.unlink()
+        raise
 
 
 class _CutClock:
@@ -181,7 +194,3 @@ class _CutClock:
     def time(self, frame: Frame) -> float:
         """Return when a frame made by :meth:`app.sessions.take.Take.result` is shown, in seconds."""
         return frame.captured - self._zero
-
-
-def _stopped(stop: threading.Event | None) -> bool:
-    return stop is not None and stop.is_set()
