@@ -31,7 +31,16 @@ from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
 from app.gui.viewer.pages import SessionPages
-from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS, ClipKind, JobView, Outcome, replay_settings
+from app.gui.viewer.presenters.jobs import (
+    AS_RECORDED,
+    NO_BASELINE,
+    WAYS,
+    ClipKind,
+    Job,
+    JobView,
+    Outcome,
+    replay_settings,
+)
 from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.library import Library, session_row
 from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
@@ -1010,11 +1019,11 @@ def test_a_session_can_be_moved_to_the_trash_unless_it_is_in_use(
     with qtbot.waitSignal(pages.list.show_folder) as shown:
         show.trigger()
     assert shown.args == [folder]
-    pages.viewer.viewer._job_of = folder
+    pages.viewer.viewer._job = Job("Replay", folder, lambda *_: None, lambda _: None)
     discard.trigger()
     assert not trash
     assert "in use" in pages.list.said
-    pages.viewer.viewer._job_of = None
+    pages.viewer.viewer._job = None
     discard.trigger()
     assert trash == [str(folder)]
     assert "in the trash" in pages.list.said

@@ -97,6 +97,7 @@ class Job:
 
     Args:
         label: what it does, for people.
+        session: folder of the session that it works on.
         work: does it, given a function to tell progress to and an event that ends it early.
         ended: called on the job's thread with how it ended; None where it was stopped.
     """
@@ -104,10 +105,12 @@ class Job:
     def __init__(
         self,
         label: str,
+        session: Path,
         work: Callable[[Callable[[int, int], None], threading.Event], Outcome | None],
         ended: Callable[[Outcome | None], None],
     ) -> None:
         self._label = label
+        self.session = session
         self._work = work
         self._ended = ended
         self._progress = 0.0
@@ -183,7 +186,7 @@ def replay_job(
         take = track_again(session, settings, engine, as_recorded=way == AS_RECORDED, progress=progress, stop=stop)
         return None if take is None else Outcome(f"Replayed: {take.name}.", take=take.name)
 
-    return Job(f"Replay: {label}", work, ended)
+    return Job(f"Replay: {label}", session.folder, work, ended)
 
 
 def clip_job(
@@ -201,4 +204,4 @@ def clip_job(
         )
         return None if path is None else Outcome(f"Saved {path.name}.", path=path)
 
-    return Job("Export clip", work, ended)
+    return Job("Export clip", session.folder, work, ended)

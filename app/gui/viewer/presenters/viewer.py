@@ -67,8 +67,6 @@ class Viewer:
         self._read = (RECORDED, "")
         """The takes that are drawn: those chosen last, once they are read."""
         self._job: Job | None = None
-        self._job_of: Path | None = None
-        """The session that it works on, which need not be the one that is open."""
         self._message: Outcome | None = None
         self._said = 0.0
         self.player: SessionPlayer | None = None
@@ -188,9 +186,7 @@ class Viewer:
         opened = self._opened
         if opened is not None and self._job is None:
             ended = partial(self._ended, opened.session)
-            self._begin(
-                opened.session, replay_job(opened.session, self._engine(), way, baseline, ended, self._track_again)
-            )
+            self._begin(replay_job(opened.session, self._engine(), way, baseline, ended, self._track_again))
 
     def export(self, kind: str) -> None:
         """Write the chosen part beside the session, as one of ``viewer_jobs.CLIPS``."""
@@ -199,7 +195,7 @@ class Viewer:
             return
         part = self._part or (0.0, opened.session.seconds)
         take = opened.known[opened.first].take
-        self._begin(opened.session, clip_job(opened.session, take, part, kind, partial(self._ended, opened.session)))
+        self._begin(clip_job(opened.session, take, part, kind, partial(self._ended, opened.session)))
 
     def cancel(self) -> None:
         """Stop what is being made."""
@@ -229,7 +225,8 @@ class Viewer:
     @property
     def job_of(self) -> Path | None:
         """The session from which something is being made, None if there is none."""
-        return self._job_of
+        job = self._job
+        return None if job is None else job.session
 
     @property
     def job(self) -> JobView | None:
@@ -312,22 +309,22 @@ class Viewer:
         if opened is not None:
             self._update(run, figures=part_figures(opened.shown, *(part or (0.0, opened.session.seconds))))
 
-    def _begin(self, session: Session, job: Job) -> None:
+    def _begin(self, job: Job) -> None:
         with self._lock:
-            self._job, self._job_of, self._message = job, session.folder, None
+            self._job, self._message = job, None
         self._background(job.run)
         self._changed()
 
     def _job_view(self, job: Job) -> JobView:
         """Return a job's progress, with the name of its session where another one is open; with the lock held."""
-        view, opened, of = job.view, self._opened, self._job_of
-        if of is None or (opened is not None and opened.session.folder == of):
+        view, opened = job.view, self._opened
+        if opened is not None and opened.session.folder == job.session:
             return view
-        return replace(view, label=f"{view.label} of {of.name}")
+        return replace(view, label=f"{view.label} of {job.session.name}")
 
     def _ended(self, session: Session, outcome: Outcome | None) -> None:
         with self._lock:
-            self._job, self._job_of, self._said = None, None, time.monotonic()
+            self._job, self._said = None, time.monotonic()
             opened = self._opened
             here = opened is not None and opened.session.folder == session.folder
             if outcome is not None and not here:
