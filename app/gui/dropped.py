@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from pathlib import Path
 
 from PySide6.QtCore import QMimeData
 
 from app.sessions.form import is_session
+from app.sources.spec import PathSpec, StreamSpec
 
 STREAMS = ("http", "https", "rtsp", "rtmp", "srt", "udp")
 
@@ -20,18 +20,20 @@ class DroppedKind(StrEnum):
     SOURCE = "source"
 
 
-def dropped_names(data: QMimeData) -> list[str]:
-    """Return the paths of files and folders and the addresses of streams that are dragged."""
+def dropped_sources(data: QMimeData) -> list[PathSpec | StreamSpec]:
+    """Return the files, folders and streams that are dragged."""
     return [
-        url.toLocalFile() if url.isLocalFile() else url.toString()
+        PathSpec(url.toLocalFile()) if url.isLocalFile() else StreamSpec(url.toString())
         for url in data.urls()
         if url.isLocalFile() or url.scheme() in STREAMS
     ]
 
 
-def kind_of(name: str) -> DroppedKind:
+def kind_of(source: PathSpec | StreamSpec) -> DroppedKind:
     """Tell a recorded session, and a folder of some, from what can be played; reads the disk."""
-    path = Path(name)
+    if isinstance(source, StreamSpec):
+        return DroppedKind.SOURCE
+    path = source.path
     try:
         if is_session(path):
             return DroppedKind.SESSION

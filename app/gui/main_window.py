@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
 from app.core.frame import FrameResult
-from app.gui.dropped import DroppedKind, dropped_names, kind_of
+from app.gui.dropped import DroppedKind, dropped_sources, kind_of
 from app.gui.holdstill.presenters.hold_still import HoldStill
 from app.gui.holdstill.views.card_drawing import save_sheet
 from app.gui.holdstill.views.card_page import CardPage
@@ -52,7 +52,7 @@ from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.video import VideoView
 from app.gui.window_state import WindowState
 from app.sessions.recorder import RecordingSummary
-from app.sources.spec import SourceSpec
+from app.sources.spec import PathSpec, SourceSpec, StreamSpec
 from app.tracking.live import LiveState
 
 log = logging.getLogger(__name__)
@@ -230,14 +230,14 @@ class MainWindow(QMainWindow):
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files, folders and addresses."""
-        if dropped_names(event.mimeData()):
+        if dropped_sources(event.mimeData()):
             event.acceptProposedAction()
 
     def dropEvent(self, event: QDropEvent) -> None:
         """Open what was dropped, once it is known whether it is a recorded session."""
-        names = dropped_names(event.mimeData())
+        sources = dropped_sources(event.mimeData())
         event.acceptProposedAction()
-        in_background(lambda: self._signals.dropped.emit(names, kind_of(names[0])))
+        in_background(lambda: self._signals.dropped.emit(sources, kind_of(sources[0])))
 
     def moveEvent(self, event: QMoveEvent) -> None:
         """Notice another screen, or a title bar that the window manager added."""
@@ -380,17 +380,18 @@ class MainWindow(QMainWindow):
             if self.page.sheets.opened is None:
                 self.setFocus()  # as at the start; Qt gives it to the page's first control
 
-    def _open_dropped(self, names: list[str], kind: DroppedKind) -> None:
+    def _open_dropped(self, sources: list[PathSpec | StreamSpec], kind: DroppedKind) -> None:
         if self.presenter.first_look.active:
             self._end_first_look()
-        if kind == DroppedKind.SESSION:
-            self.sessions.open(Path(names[0]))
-        elif kind == DroppedKind.SESSIONS:
-            self.sessions.show(Path(names[0]))
-        else:
+        first = sources[0]
+        if isinstance(first, StreamSpec) or kind == DroppedKind.SOURCE:
             self._go_live()
-            self.presenter.open_dropped(names)
+            self.presenter.open_dropped(sources)
             self.refresh()
+        elif kind == DroppedKind.SESSION:
+            self.sessions.open(first.path)
+        else:
+            self.sessions.show(first.path)
 
     def _toggle_sessions(self) -> None:
         if self.sessions.shown:

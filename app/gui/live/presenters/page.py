@@ -189,15 +189,14 @@ class LivePresenter:
         else:
             self.play(source)
 
-    def open_dropped(self, names: Sequence[str]) -> None:
-        """Play the first of the files, folders or addresses that were dropped; not while a recording would end."""
+    def open_dropped(self, sources: Sequence[SourceSpec]) -> None:
+        """Play the first of what was dropped; not while a recording would end."""
         if self.session.state.recording is not None:
             self.say("A recording runs; finish it first, and then drop this again.")
             return
-        if len(names) > 1:
-            self.say(f"The first of {len(names)} is played; main.py track tracks all of them.")
-        name = names[0]
-        self.play(StreamSpec(name) if "://" in name else PathSpec(name))
+        if len(sources) > 1:
+            self.say(f"The first of {len(sources)} is played; main.py track tracks all of them.")
+        self.play(sources[0])
 
     def play(self, source: SourceSpec | None) -> None:
         """Play ``source``; None looks for a camera. It is remembered unless its address holds a secret."""
