@@ -196,5 +196,4 @@ def _absolute(path: Path) -> Path:
 
 def _is_below(folder: Path, outputs: Path) -> bool:
     """Whether a folder is the output folder, which is a real path, or below it."""
-    folder = real_path(folder)
-    return folder == outputs or outputs in folder.parents
+    return real_path(folder).is_relative_to(outputs)

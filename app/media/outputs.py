@@ -83,7 +83,7 @@ class OutputPlan:
         originals = {_identity(path) for path in inputs}
         named: set[Hashable] = set()
         for path in files:
-            if self.session is not None and self.session.resolve() in (path.resolve(), *path.resolve().parents):
+            if self.session is not None and path.resolve().is_relative_to(self.session.resolve()):
                 raise RecordingError(f"{path} would be in the way of the session {self.session}; choose another place.")
             identity = _identity(path)
             if identity in originals:
