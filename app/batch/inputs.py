@@ -12,13 +12,8 @@ from pathlib import Path, PurePath
 from app.core.errors import UserError
 from app.core.files import nearest_folder
 from app.sessions.form import is_session
-from app.sources.spec import PathSpec
+from app.sources.spec import VIDEO_SUFFIXES, PathSpec
 
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"}
-    | {".3gp", ".ogv", ".nut"}
-)
-"""Suffixes of videos in folders and patterns. A file that is named itself is tried whatever its suffix."""
 STANDARD_INPUT = "-"
 _LOOSE = PurePath()
 """Placeholder for the place of a video that was not found in a searched folder."""

@@ -26,6 +26,11 @@ class SourceKind(StrEnum):
     FOLDER = "folder"
 
 
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv"}
+    | {".3gp", ".ogv", ".nut"}
+)
+"""Suffixes of videos in folders and patterns. A file that is named itself is tried whatever its suffix."""
 PICTURE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".jp2", ".ppm", ".pgm", ".pbm", ".pnm"}
     | {".heic", ".heif", ".hif", ".avif", ".apng"}

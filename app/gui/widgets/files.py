@@ -8,8 +8,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from app.batch.inputs import VIDEO_SUFFIXES
-from app.sources.spec import PICTURE_SUFFIXES
+from app.sources.spec import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 
 SUFFIXES = VIDEO_SUFFIXES | PICTURE_SUFFIXES | {".gif"}
 """Of what the dialog shows at first."""
