@@ -305,9 +305,18 @@ def test_ctrl_c_while_the_window_opens_ends_it(
 ) -> None:
     monkeypatch.setattr(window_module, "live_parts", lambda settings: fake_parts())
     monkeypatch.setattr(window_module, "find_cameras", list)
-    monkeypatch.setattr(MainWindow, "begin", lambda window: signal.raise_signal(signal.SIGINT))
-    QTimer.singleShot(WAIT_MS, lambda: application.exit(1))
+    begin = MainWindow.begin
+
+    def interrupt_and_begin(window: MainWindow) -> None:
+        signal.raise_signal(signal.SIGINT)
+        begin(window)
+
+    monkeypatch.setattr(MainWindow, "begin", interrupt_and_begin)
+    overdue = QTimer(singleShot=True, interval=WAIT_MS)
+    overdue.timeout.connect(lambda: application.exit(1))
+    overdue.start()
     assert run_window(LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True))) == 0
+    overdue.stop()
 
 
 class TestVideoView:
