@@ -47,6 +47,8 @@ from model.topology import POINTS
 from tests.gui_fakes import estimate, frame_result
 
 Pixels = NDArray[np.uint8]
+WAIT_MS = 20000
+
 W = TypeVar("W", bound=QWidget)
 
 
@@ -171,6 +173,19 @@ class TestHeatMap:
         assert (pixels(view) == calm).all()
         view.show_flicker(flicker(now=12.0, rwr=3.0))
         assert (pixels(view) != calm).any()
+
+    def test_is_stretched_at_first_where_its_size_changes_and_then_drawn_anew(
+        self, application: QApplication, qtbot: QtBot
+    ) -> None:
+        view, wanted = shown(qtbot, HeatMapView()), shown(qtbot, HeatMapView(), 640, 420)
+        for each in (view, wanted):
+            each.show_flicker(flicker(rwr=0.1, cold=3.0))
+        small, large = pixels(view), pixels(wanted)
+        view.resize(640, 420)
+        stretched = pixels(view)
+        assert count(stretched, tuple(HEAT_COLOURS[-1].tolist())) > count(small, tuple(HEAT_COLOURS[-1].tolist()))
+        assert (stretched != large).any()
+        qtbot.waitUntil(lambda: bool((pixels(view) == large).all()), timeout=WAIT_MS)
 
 
 class TestSegments:

@@ -82,7 +82,32 @@ def draw_faces(
         if heat is None:
             _draw_points(painter, points, unit)
         else:
-            _draw_heat(painter, points, unit, heat)
+            draw_heat(painter, points, DOT * unit, heat)
+
+
+def draw_heat(
+    painter: QPainter,
+    points: NDArray[np.float64],
+    size: float,
+    levels: NDArray[np.uint8],
+    colours: NDArray[np.uint8] = HEAT_COLOURS,
+) -> None:
+    """Draw points whose colour and size both tell their flicker.
+
+    Args:
+        painter: scales smoothly.
+        points: (98, 2) in view units.
+        size: the diameter of an ordinary point in view units.
+        levels: (98,) rows of ``colours``.
+        colours: (LEVELS, 3) RGB.
+    """
+    least, most = HEAT_SIZES
+    pixel = hairline(painter)
+    sizes = size * (least + (most - least) * levels / (LEVELS - 1))
+    for (x, y), diameter, (red, green, blue) in zip(
+        points.tolist(), sizes.tolist(), colours[levels].tolist(), strict=True
+    ):
+        stamp(painter, dot((red, green, blue), diameter / pixel), x, y, diameter)
 
 
 def hairline(painter: QPainter) -> float:
@@ -124,17 +149,6 @@ def _draw_points(painter: QPainter, points: NDArray[np.float64], unit: float) ->
         sprite = dot(region.colour, pixels)
         for x, y in points[list(region.points)].tolist():
             stamp(painter, sprite, x, y, size)
-
-
-def _draw_heat(painter: QPainter, points: NDArray[np.float64], unit: float, levels: NDArray[np.uint8]) -> None:
-    """Draw points whose colour and size both tell their flicker."""
-    least, most = HEAT_SIZES
-    pixel = hairline(painter)
-    sizes = DOT * unit * (least + (most - least) * levels / (LEVELS - 1))
-    for (x, y), size, (red, green, blue) in zip(
-        points.tolist(), sizes.tolist(), HEAT_COLOURS[levels].tolist(), strict=True
-    ):
-        stamp(painter, dot((red, green, blue), size / pixel), x, y, size)
 
 
 def _draw_rings(painter: QPainter, points: NDArray[np.float64], unit: float) -> None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPen, QPixmap, QPolygonF
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.heatmap import TOOLTIP, HeatKind, HeatPane, HeatView, heat_view
 from app.gui.presenters.canonical_face import canonical_face, heat_field
-from app.gui.presenters.colour_scale import LEVELS
 from app.gui.theme import theme
 from app.gui.widgets.charts import draw_scale_bar
+from app.gui.widgets.overlay import draw_heat
 from model.topology import REGIONS
 
 TITLE_HEIGHT = 34
@@ -27,22 +28,54 @@ LINE_ALPHA = 70
 LEAST_SECONDS = 0.2
 """Means over five seconds need no more than five pictures a second."""
 
-SMALLEST_POINT, LARGEST_POINT = 1.4, 3.4
-"""Radii for a face 160 px high: size repeats what colour says, for colour-blind readers."""
-RIM = 0.6
+POINT = 0.0275
+"""Diameter of an ordinary point, as share of the face's height."""
+
+REDRAW_MS = 40
+"""From a change of size until the faces are drawn for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a picture of a face depends on, beside its levels.
+
+    Attributes:
+        width: in device pixels.
+        height: in device pixels.
+        ratio: device pixels per pixel.
+        colour: of its lines.
+    """
+
+    width: int
+    height: int
+    ratio: float
+    colour: str
+
+    def blank(self) -> QPixmap:
+        """Return an empty picture to draw on."""
+        picture = QPixmap(self.width, self.height)
+        picture.fill(Qt.GlobalColor.transparent)
+        picture.setDevicePixelRatio(self.ratio)
+        return picture
 
 
 class HeatMapView(QWidget):
-    """Paints a :class:`HeatView`; only what changed its look is painted again."""
+    """Paints a :class:`HeatView`; only what changed its look is drawn again.
+
+    While the window changes its size, the faces drawn last are stretched, and drawn anew in a turn of the event loop
+    of their own: the whole window is painted in one turn, of which they would take the largest part.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self._what: str = HeatKind.FLICKER
         self._view = heat_view(FlickerView())
         self._shown = -math.inf
-        self._fields: dict[int, QImage] = {}
+        self._faces: dict[int, tuple[Look, QPixmap]] = {}
         self._sketch = QPixmap()
-        self._sketch_key: tuple[int, int, float, str] = (0, 0, 0.0, "")
+        self._sketch_look: Look | None = None
+        self._redrawing = QTimer(self, singleShot=True, interval=REDRAW_MS)
+        self._redrawing.timeout.connect(self._redraw)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 190)
         self.setToolTip(TOOLTIP)
@@ -64,8 +97,11 @@ class HeatMapView(QWidget):
         view = heat_view(flicker, self._what)
         if not view.same(self._view):
             self._view = view
-            self._fields.clear()
-            self.update()
+            self._redraw()
+
+    def _redraw(self) -> None:
+        self._faces.clear()
+        self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the faces side by side, and the scale below."""
@@ -98,53 +134,56 @@ class HeatMapView(QWidget):
         if scale <= 0:
             return
         width, height = field.width * scale, field.height * scale
-        left, top = box.center().x() - width / 2, box.center().y() - height / 2
-        points = (canonical_face() - (field.left, field.top)) * scale + (left, top)
-        if pane.levels is not None:
-            ratio = self.devicePixelRatioF()
-            size = max(1, round(width * ratio)), max(1, round(height * ratio))
-            image = self._fields.get(column)
-            if image is None or (image.width(), image.height()) != size:
-                image = self._fields[column] = _field_image(pane.levels, self._view, size)
-                image.setDevicePixelRatio(ratio)
-            painter.drawImage(QPointF(left, top), image)
-        painter.drawPixmap(QPointF(left, top), self._lines(width, height, scale))
-        if pane.levels is None:
-            return
-        unit = height / 160
-        radii = unit * (SMALLEST_POINT + (LARGEST_POINT - SMALLEST_POINT) * pane.levels / (LEVELS - 1))
-        circles = list(zip(points.tolist(), radii.tolist(), pane.levels.tolist(), strict=True))
-        painter.setPen(Qt.PenStyle.NoPen)
-        # Rims are discs below: a stroked circle takes ten times as long.
-        painter.setBrush(QColor(0, 0, 0, 150))
-        for (x, y), radius, _ in circles:
-            painter.drawEllipse(QPointF(x, y), radius + RIM, radius + RIM)
-        brushes = [QColor(*colour) for colour in self._view.colours.tolist()]
-        for (x, y), radius, level in circles:
-            painter.setBrush(brushes[level])
-            painter.drawEllipse(QPointF(x, y), radius, radius)
+        place = QRectF(box.center().x() - width / 2, box.center().y() - height / 2, width, height)
+        ratio = self.devicePixelRatioF()
+        look = Look(max(1, round(width * ratio)), max(1, round(height * ratio)), ratio, theme.palette().text)
+        if column not in self._faces:
+            self._faces[column] = look, self._drawn_face(pane, scale, look)
+        drawn, face = self._faces[column]
+        if drawn == look:
+            painter.drawPixmap(place.topLeft(), face)
+        else:
+            painter.drawPixmap(place, face, QRectF(face.rect()))
+            if not self._redrawing.isActive():
+                self._redrawing.start()
 
-    def _lines(self, width: float, height: float, scale: float) -> QPixmap:
+    def _drawn_face(self, pane: HeatPane, scale: float, look: Look) -> QPixmap:
+        """Return the coloured face; ``scale`` is pixels per unit of the canonical face."""
+        face = look.blank()
+        painter = QPainter(face)
+        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
+        if pane.levels is not None:
+            image = _field_image(pane.levels, self._view, (look.width, look.height))
+            image.setDevicePixelRatio(look.ratio)
+            painter.drawImage(QPointF(0, 0), image)
+        painter.drawPixmap(QPointF(0, 0), self._lines(scale, look))
+        if pane.levels is not None:
+            size = POINT * heat_field().height * scale
+            draw_heat(painter, _points(scale), size, pane.levels, self._view.colours)
+        painter.end()
+        return face
+
+    def _lines(self, scale: float, look: Look) -> QPixmap:
         """Return the face's outlines; kept, because thin smooth lines are the slowest thing here."""
-        ratio, colour = self.devicePixelRatioF(), theme.palette().text
-        key = (round(width * ratio), round(height * ratio), ratio, colour)
-        if key != self._sketch_key:
-            sketch = QPixmap(max(1, key[0]), max(1, key[1]))
-            sketch.fill(Qt.GlobalColor.transparent)
-            sketch.setDevicePixelRatio(ratio)
-            line = QColor(colour)
+        if look != self._sketch_look:
+            self._sketch, self._sketch_look = look.blank(), look
+            line = QColor(look.colour)
             line.setAlpha(LINE_ALPHA)
-            painter = QPainter(sketch)
+            painter = QPainter(self._sketch)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(QPen(line, 1.0))
-            field = heat_field()
-            points = (canonical_face() - (field.left, field.top)) * scale
+            points = _points(scale)
             for region in REGIONS:
                 for path in region.paths:
                     painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in points[list(path)].tolist()]))
             painter.end()
-            self._sketch, self._sketch_key = sketch, key
         return self._sketch
+
+
+def _points(scale: float) -> NDArray[np.float64]:
+    """Return the canonical face's points (98, 2) from the corner of the heat field, in pixels."""
+    field = heat_field()
+    return (canonical_face() - (field.left, field.top)) * scale
 
 
 def _field_image(levels: NDArray[np.uint8], view: HeatView, size: tuple[int, int]) -> QImage:
