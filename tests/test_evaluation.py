@@ -309,6 +309,25 @@ def test_groups_are_printed_and_written(wflw: Path, command: Run, capsys: pytest
     assert "shrunk to" in capsys.readouterr().out
 
 
+def test_a_group_whose_faces_are_all_missed_has_no_error(
+    wflw: Path, command: Run, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = RectPredictor.predict
+
+    def far_sighted(own: RectPredictor, image: NDArray[np.uint8], seconds: float, box: Box) -> Prediction | None:
+        return None if box[2] - box[0] < 40 else predict(own, image, seconds, box)
+
+    monkeypatch.setattr(RectPredictor, "predict", far_sighted)
+    values = command("wflw", "--list", wflw / "list.txt", "--images", wflw / "images", "--groups")
+    shrunk = {group["values"]: group for group in values["groups"] if group["measure"] == "shrunk to"}
+    assert shrunk["45 px"]["nme"] < 20
+    assert shrunk["30 px"]["nme"] is None
+    assert shrunk["30 px"]["intervals"]["nme"] is None
+    assert shrunk["30 px"]["fr10"] == 100
+    row = next(line for line in capsys.readouterr().out.splitlines() if "30 px" in line)
+    assert row.split()[5:] == ["-", "100.00", "[100.00,", "100.00]", "0.0000", "[0.0000,", "0.0000]"]
+
+
 def test_faces_of_one_picture_have_names_of_their_own(wflw: Path) -> None:
     faces = [read_list(wflw / "list.txt")[i] for i in (0, 0, 1, 0)]
     result = evaluate_wflw(RectPredictor(SquareEngine(), 1.25, None), faces, wflw / "images")

@@ -43,8 +43,8 @@ class Figure:
     high: float = math.nan
 
     def text(self, decimals: int) -> str:
-        """Return the figure as ``4.82 [4.55, 5.11]``, without brackets where there is no interval."""
-        return f"{self.value:.{decimals}f} {self.ends(decimals)}".rstrip()
+        """Return the figure as ``4.82 [4.55, 5.11]``, without brackets if there is no interval; "-" if it is unknown."""
+        return f"{self.value:.{decimals}f} {self.ends(decimals)}".rstrip() if math.isfinite(self.value) else "-"
 
     def ends(self, decimals: int) -> str:
         """Return the interval alone, ``[4.55, 5.11]``; "" if there is none."""

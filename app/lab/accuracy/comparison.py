@@ -160,9 +160,8 @@ def comparison_table(baseline: Evaluation, other: Evaluation, comparisons: Seque
     rows = []
     for item in comparisons:
         places = DECIMALS.get(item.name, 2)
-        ratio = item.ratio.text(3) if np.isfinite(item.ratio.value) else "-"
         means = (f"{item.baseline:.{places}f}", f"{item.value:.{places}f}")
-        rows.append((item.name, f"{item.units}", *means, ratio, item.difference.text(places)))
+        rows.append((item.name, f"{item.units}", *means, item.ratio.text(3), item.difference.text(places)))
     lines = [
         f"A: {baseline.title}",
         f"B: {other.title}",

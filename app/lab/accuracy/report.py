@@ -81,7 +81,7 @@ def wflw_values(result: WflwResult, still: StillVideo) -> dict[str, Any]:
 
 def _accuracy_values(summary: AccuracyFigures) -> dict[str, Any]:
     figures = {"nme": summary.nme, "fr10": summary.fr10, "auc10": summary.auc10}
-    values = {name: figure.value for name, figure in figures.items()}
+    values = {name: number(figure.value) for name, figure in figures.items()}
     return {"faces": summary.faces, **values, "intervals": _intervals(figures)}
 
 
@@ -131,12 +131,12 @@ def wflw_v_table(results: Sequence[VideoResult]) -> str:
     """Return the table of a WFLW-V evaluation: a line per video, the mean and its interval."""
     mean = _mean(results)
     rows: list[tuple[str, ...]] = [
-        (r.name, f"{r.frames}", f"{r.nme:.2f}", f"{r.nme_eyes_mouth:.2f}", f"{r.nmf:.1f}", f"{r.evaluations:.2f}")
+        (r.name, f"{r.frames}", f"{r.nme:.2f}", f"{r.nme_eyes_mouth:.2f}", Figure(r.nmf).text(1), f"{r.evaluations:.2f}")
         for r in results
     ]
     decimals = {"nme": 2, "nme_eyes_mouth": 2, "nmf": 1}
     total = f"{sum(r.frames for r in results)}"
-    means = (f"{mean[name].value:.{places}f}" for name, places in decimals.items())
+    means = (Figure(mean[name].value).text(places) for name, places in decimals.items())
     rows.append((f"mean of {len(results)}", total, *means, f"{_evaluations(results):.2f}"))
     if len(results) > 1:
         rows.append((f"{LEVEL:.0%} interval", "", *(mean[name].ends(places) for name, places in decimals.items()), ""))
