@@ -115,6 +115,8 @@ def test_300w_files_are_read_too(tmp_path: Path) -> None:
         ("no json", "cannot be read: it is not JSON"),
         ("[1, 2]", "is not an evaluation"),
         ('{"dataset": "coco"}', "is not an evaluation"),
+        ('{"dataset": ["wflw"]}', "is not an evaluation"),
+        ('{"dataset": "300w", "faces": [{"name": "a", "nme": 1}], "weights": "tiny"}', "does not hold the faces"),
         ('{"dataset": "wflw", "nme": 4.8}', "does not hold the faces one by one; evaluate again"),
         ('{"dataset": "wflw-v", "videos": []}', "does not hold the videos one by one"),
         ('{"dataset": "300w", "faces": 554}', "does not hold the faces one by one"),

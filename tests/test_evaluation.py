@@ -204,9 +204,12 @@ def test_a_bad_line_is_named(wflw: Path, damage: Callable[[str], str], message: 
 def test_a_missing_or_broken_picture_names_the_line(wflw: Path) -> None:
     faces = read_list(wflw / "list.txt")
     picture = wflw / "images" / faces[2].path
-    picture.write_bytes(b"no picture")
-    with pytest.raises(UserError, match=r"line 3: .*face 2.png is not a picture"):
-        evaluate_wflw(RectPredictor(SquareEngine(), 1.25, None), faces, wflw / "images")
+    whole = cv2.imencode(".bmp", face_image(320, 240, 140, 120, SIDE))[1].tobytes()
+    endless = whole[:18] + (200_000).to_bytes(4, "little") * 2 + whole[26:]  # its width and height
+    for content in (b"no picture", endless):
+        picture.write_bytes(content)
+        with pytest.raises(UserError, match=r"line 3: .*face 2.png is not a picture"):
+            evaluate_wflw(RectPredictor(SquareEngine(), 1.25, None), faces, wflw / "images")
     picture.unlink()
     with pytest.raises(UserError, match=r"line 3: the picture .*face 2.png is missing"):
         check_images(wflw / "images", faces)

@@ -97,7 +97,7 @@ def read_evaluation(path: Path) -> Evaluation:
     except JsonError as error:
         raise UserError(f"{path} cannot be read: {error}; give a file that evaluate wrote.") from error
     dataset = content.get("dataset") if isinstance(content, dict) else None
-    if dataset not in SHAPES:
+    if not isinstance(dataset, str) or dataset not in SHAPES:
         raise UserError(f"{path} is not an evaluation; give files that evaluate wrote with --json.")
     shape = SHAPES[dataset]
     try:
@@ -107,10 +107,11 @@ def read_evaluation(path: Path) -> Evaluation:
         if dataset != "wflw-v":
             errors = np.nan_to_num(values["NME"] / 100, nan=np.inf)  # a missed face is a failure
             values |= {FAILURE_RATE: failures(errors) * 100, AREA: areas(errors)}
+        title = _title(path, content)
     except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
         raise UserError(f"{path} does not hold the {shape.called} one by one; evaluate again with --json.") from error
     measured = {title: column for title, column in values.items() if np.isfinite(column).any()}
-    return Evaluation(_title(path, content), dataset, names, measured)
+    return Evaluation(title, dataset, names, measured)
 
 
 def _column(units: Sequence[dict[str, Any]], key: str) -> Array:

@@ -26,7 +26,10 @@ def read_picture(path: Path, named_in: str = "") -> NDArray[np.uint8]:
         data = np.fromfile(path, np.uint8)  # unlike cv2.imread, opens any path on Windows
     except OSError as error:
         raise UserError(f"{where}{path} cannot be opened: {error}.") from error
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
+    except cv2.error:  # a damaged size: more pixels than OpenCV reads
+        image = None
     if image is None:
         raise UserError(f"{where}{path} is not a picture that can be read.")
     return np.asarray(image, np.uint8)
