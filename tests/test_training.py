@@ -6,7 +6,7 @@ import dataclasses
 import io
 import json
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -231,6 +231,28 @@ def test_a_damaged_tar_is_one_sentence(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "faces-0.tar").write_bytes(b"no tar" * 100)
     with pytest.raises(ModelError, match=r"faces-0\.tar cannot be read, or is damaged"):
         load_faces(tmp_path, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture"])
+def test_a_damaged_picture_is_one_sentence(folder: Path, tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "labels.npz").write_bytes((folder / "labels.npz").read_bytes())
+    with tarfile.open(tmp_path / "faces-0.tar", "w") as tar:
+        entry = tarfile.TarInfo("faces/face003.webp")
+        entry.size = len(data)
+        tar.addfile(entry, io.BytesIO(data))
+    with pytest.raises(ModelError, match=r"face003\.webp is not a picture of at most"):
+        load_faces(tmp_path, torch.device("cpu"))
+
+
+@pytest.mark.parametrize(("name", "change"), [("name", lambda names: names[[0, 0, *range(2, 12)]]), ("source", len)])
+def test_labels_that_name_faces_twice_or_too_few_are_one_sentence(
+    folder: Path, tmp_path: Path, name: str, change: Callable[[Any], Any]
+) -> None:
+    with np.load(folder / "labels.npz") as labels:
+        values = dict(labels)
+    np.savez(tmp_path / "other.npz", **(values | {name: np.atleast_1d(change(values[name])).astype(str)}))
+    with pytest.raises(ModelError, match="name of its own and a source for each face"):
+        load_faces(folder, torch.device("cpu"), labels_path=tmp_path / "other.npz")
 
 
 def test_labels_of_other_faces_are_not_taken(faces: Faces, tmp_path: Path) -> None:

@@ -141,6 +141,8 @@ def load_faces(
     weights = labels["weight"].astype(np.float32)
     if landmarks.shape[1:] != (POINTS, 2) or weights.shape != landmarks.shape[:2]:
         raise ModelError(f"{labels_path} does not hold {POINTS} weighted points a face")
+    if not len(set(names.tolist())) == len(names) == len(sources) == len(landmarks):
+        raise ModelError(f"{labels_path} does not hold a picture's name of its own and a source for each face")
     weights[np.isin([name.partition(".")[0] for name in names.tolist()], SEEN_ELSEWHERE)] = 0
     chosen = _chosen(sources, limit, only)
     if len(chosen) < len(names):
@@ -171,7 +173,10 @@ def _read_images(tars: list[Path], rows: dict[str, int]) -> NDArray[np.uint8]:
     missing = set(rows)
 
     def decode(name: str, data: bytes) -> None:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        try:
+            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
+        except cv2.error:  # nothing at all, or a damaged size
+            picture = None
         if picture is None or max(picture.shape[:2]) > CANVAS:
             raise ModelError(f"{name} is not a picture of at most {CANVAS} px")
         height, width = picture.shape[:2]
