@@ -438,6 +438,27 @@ def test_a_run_interrupted_in_its_last_validation_still_gives_its_last_weights(f
 
 
 @pytest.mark.usefixtures("steps")
+@pytest.mark.parametrize("part", ["loss", "gradient"])
+def test_a_step_that_is_not_finite_changes_nothing(faces: Faces, tmp_path: Path, part: str) -> None:
+    seen: list[list[torch.Tensor]] = []
+
+    def objective(model: Ldeq, recipe: Recipe, faces: Faces, chosen: torch.Tensor, stage: Stage) -> float:
+        seen.append([parameter.detach().clone() for parameter in model.parameters()])
+        value = loop.landmarks_objective(model, recipe, faces, chosen, stage)
+        if len(seen) != 3:
+            return value
+        if part == "loss":
+            return float("nan")
+        next(model.parameters()).grad.fill_(float("nan"))  # type: ignore[union-attr]
+        return value
+
+    path = train(faces, recipe(3), tmp_path, objective=objective, report=lambda line: None)
+    assert all(map(torch.equal, seen[2], seen[3]))
+    assert not any(map(torch.equal, seen[3], seen[4]))
+    assert all(value.isfinite().all() for value in load_weights(path).state_dict().values())
+
+
+@pytest.mark.usefixtures("steps")
 def test_the_figures_of_a_validation_are_kept(faces: Faces, tmp_path: Path) -> None:
     path = train(faces, recipe(1), tmp_path, validate=lambda model: {"nme": 12.5}, report=lambda line: None)
     assert read_card(path).notes["nme"] == 12.5

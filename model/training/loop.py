@@ -187,7 +187,10 @@ def _set_learning_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, progres
 
 
 def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage, objective: Objective) -> float:
-    """Take one step; every worker computes the gradient of its part of the batch."""
+    """Take one step; every worker computes the gradient of its part of the batch.
+
+    A loss or gradient that is not finite changes nothing: one such step would make all weights useless.
+    """
     parts = chosen.chunk(len(run.workers))
     run.optimiser.zero_grad(set_to_none=True)
     jobs = [
@@ -196,8 +199,8 @@ def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage,
     ]
     value = float(np.mean([job.result() for job in jobs]))
     _gather_gradients(run.workers[: len(jobs)])
-    torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip_norm, error_if_nonfinite=False)
-    if math.isfinite(value):
+    norm = torch.nn.utils.clip_grad_norm_(run.model.parameters(), recipe.clip_norm)
+    if math.isfinite(value) and math.isfinite(float(norm)):
         run.optimiser.step()
         _average(run, recipe.ema_decay)
     return value
