@@ -420,6 +420,37 @@ def test_an_interrupted_run_keeps_every_step(faces: Faces, tmp_path: Path, monke
     assert torch.load(tmp_path / CHECKPOINT, weights_only=True)["steps"] == 2
 
 
+@pytest.mark.parametrize("end", [KeyboardInterrupt, MemoryError])
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+    calls = 0
+
+    def interrupted(*arguments: Any) -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 4:
+            torch.rand(3)  # what the broken step drew is drawn again
+            raise end
+        return loop.landmarks_objective(*arguments)
+
+    def run(name: str, **more: Any) -> dict[str, Any]:
+        monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
+        train(faces, recipe(4, augmentation=Augmentation()), tmp_path / name, report=lambda line: None, **more)
+        state: dict[str, Any] = torch.load(tmp_path / name / CHECKPOINT, weights_only=True)
+        return state
+
+    whole = run("whole")
+    with pytest.raises(end):
+        run("parts", objective=interrupted)
+    parts = run("parts", resume=True)
+    assert (parts["steps"], parts["seconds"]) == (whole["steps"], whole["seconds"])
+    for kind in ("model", "average"):
+        assert all(torch.equal(parts[kind][name], value) for name, value in whole[kind].items())
+    assert torch.equal(parts["random"], whole["random"])
+
+
 @pytest.mark.usefixtures("steps")
 def test_a_run_interrupted_in_its_last_validation_still_gives_its_last_weights(faces: Faces, tmp_path: Path) -> None:
     def interrupted(model: Ldeq) -> dict[str, float]:

@@ -95,7 +95,7 @@ def train(
     torch.manual_seed(recipe.seed)
     run = _start(recipe, device, init, workers, encoder)
     if resume:
-        _load_checkpoint(out / CHECKPOINT, run)
+        _load_checkpoint(out / CHECKPOINT, run, device)
         report(f"resumed at step {run.steps}, {run.seconds / 60:.1f} of {recipe.minutes:g} minutes")
     weights_path = out / f"{recipe.model.name}.safetensors"
     (out / "recipe.json").write_text(json.dumps(recipe.to_dict(), indent=2))
@@ -107,6 +107,7 @@ def train(
         _save_average(weights_path, run, recipe.stages[-1], validate, report)
     saved = reported = time.perf_counter()
     losses: list[float] = []
+    dice = _dice(device)
 
     try:
         while run.seconds < budget:
@@ -120,16 +121,17 @@ def train(
             run.samples += stage.batch
             now = time.perf_counter()
             run.seconds += now - started
+            dice = _dice(device)
             if now - reported > REPORT_SECONDS:
                 reported = now
                 report(_progress(run, stage, losses))
                 losses.clear()
             if now - saved > CHECKPOINT_SECONDS or run.seconds >= budget:
-                _save_checkpoint(out / CHECKPOINT, run)
+                _save_checkpoint(out / CHECKPOINT, run, dice)
                 _save_average(weights_path, run, stage, validate, report)
                 saved = time.perf_counter()
     except KeyboardInterrupt:
-        _save_checkpoint(out / CHECKPOINT, run)
+        _save_checkpoint(out / CHECKPOINT, run, dice)
         raise
     return weights_path
 
@@ -263,7 +265,14 @@ def _average(run: _Run, decay: float) -> None:
     torch._foreach_lerp_(averaged, current, 1 - decay)
 
 
-def _save_checkpoint(path: Path, run: _Run) -> None:
+def _dice(device: torch.device) -> dict[str, Tensor]:
+    """Return the states of the random numbers that a step on a device draws from, as a checkpoint holds them."""
+    dice = {"random": torch.get_rng_state()}
+    return dice | {"random_cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else dice
+
+
+def _save_checkpoint(path: Path, run: _Run, dice: dict[str, Tensor]) -> None:
+    """Write the run's state after its last whole step, with the random numbers of then."""
     state = {
         "model": run.model.state_dict(),
         "average": run.average.state_dict(),
@@ -271,13 +280,13 @@ def _save_checkpoint(path: Path, run: _Run) -> None:
         "seconds": run.seconds,
         "steps": run.steps,
         "samples": run.samples,
-        "random": torch.get_rng_state(),
+        **dice,
     }
     with open_whole(path) as file:
         torch.save(state, file)
 
 
-def _load_checkpoint(path: Path, run: _Run) -> None:
+def _load_checkpoint(path: Path, run: _Run, device: torch.device) -> None:
     if not path.is_file():
         raise ModelError(f"nothing to resume: {path} does not exist; run without --resume to start")
     try:
@@ -290,6 +299,8 @@ def _load_checkpoint(path: Path, run: _Run) -> None:
         run.optimiser.load_state_dict(state["optimiser"])
         seconds, steps, samples, dice = (state[name] for name in ("seconds", "steps", "samples", "random"))
         torch.set_rng_state(dice)
+        if device.type == "cuda" and "random_cuda" in state:  # older checkpoints have none
+            torch.cuda.set_rng_state(state["random_cuda"], device)
     except (RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(f"{path} belongs to another model; use another --out folder: {error}") from error
     run.seconds, run.steps, run.samples = seconds, steps, samples
