@@ -148,7 +148,7 @@ def test_a_damaged_training_checkpoint_is_one_sentence(tmp_path: Path) -> None:
     for seed in range(30):
         path.write_bytes(random.Random(seed).randbytes(200) if seed % 2 else b"PK\x03\x04" + bytes(seed))
         with pytest.raises(ModelError, match="is damaged or no checkpoint; restore it"):
-            _load_checkpoint(path, None)  # type: ignore[arg-type]
+            _load_checkpoint(path, None, None)  # type: ignore[arg-type]
 
 
 def test_words_with_line_breaks_stay_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import io
 import json
 import tarfile
@@ -526,6 +527,28 @@ def write_list(folder: Path) -> Path:
     path = folder / "list.txt"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@pytest.mark.usefixtures("steps")
+def test_a_full_disk_ends_training_in_one_sentence(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from model.training import recipe as recipes
+
+    class Full(io.BytesIO):
+        def write(self, data: Any) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(recipes, "recipe_for", lambda name, minutes: recipe(minutes * 60))
+    line = ["train", "--data", str(folder), "--out", str(tmp_path / "out"), "--device", "cpu", "--workers", "1"]
+    assert cli.main([*line, "--minutes", "0.01"]) == 0
+    before = (tmp_path / "out" / CHECKPOINT).read_bytes()
+    monkeypatch.setattr(loop, "open_whole", lambda path: Full())
+    assert cli.main([*line, "--minutes", "0.02", "--resume"]) != 0
+    said = capsys.readouterr()
+    assert "add --resume to go on from" in said.out
+    assert said.err.splitlines()[-1].endswith("out: the disk is full; free some space or choose another folder.")
+    assert (tmp_path / "out" / CHECKPOINT).read_bytes() == before
 
 
 @pytest.mark.usefixtures("steps")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK, UserError
-from app.core.files import check_writable
+from app.core.files import check_writable, writing
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.text_table import table
 
@@ -75,7 +75,8 @@ def run(args: argparse.Namespace) -> int:
     if args.limit_faces is not None:
         print("Nothing written: --limit-faces looks at a part of the faces only")
         return EXIT_OK
-    write_labels(args.labels or args.data / LABELS, args.output, found.landmarks, args.sources)
+    with writing(args.output):
+        write_labels(args.labels or args.data / LABELS, args.output, found.landmarks, args.sources)
     print(f"Written: {args.output}; train with it: python3 main.py train --labels {args.output} ...")
     return EXIT_OK
 

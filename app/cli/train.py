@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK, UserError
-from app.core.files import check_new_file, make_folder
+from app.core.files import check_new_file, make_folder, writing
 from model.errors import ModelError
 
 if TYPE_CHECKING:
@@ -94,18 +94,24 @@ def run(args: argparse.Namespace) -> int:
         The exit code.
 
     Raises:
-        UserError: for options, folders and validation data that cannot be used.
+        UserError: for options, folders and validation data that cannot be used, and where writing fails.
         ModelError: for training data, a checkpoint or weights that cannot be used.
     """
+    _check(args)
+    with writing(args.out):
+        if args.average is not None:
+            return average_runs(args)
+        if args.recipe is not None:
+            return make_weights(args)
+        return train_recipe(args, _recipe(args))
+
+
+def _recipe(args: argparse.Namespace) -> Recipe:
+    """Return the recipe of ``--config`` with what other options change of it."""
     from dataclasses import replace
 
     from model.training.recipe import ALIGNMENTS, conversion_for, recipe_for, recipe_of_size
 
-    _check(args)
-    if args.average is not None:
-        return average_runs(args)
-    if args.recipe is not None:
-        return make_weights(args)
     recipe = (conversion_for if args.landmarks == 68 else recipe_for)(args.config, args.minutes)
     if args.gradient is not None:
         recipe = replace(recipe, gradient=args.gradient)
@@ -115,7 +121,7 @@ def run(args: argparse.Namespace) -> int:
         recipe = replace(recipe, learning_rate=args.learning_rate)
     if args.semantic_alignment:
         recipe = replace(recipe, alignments=ALIGNMENTS)
-    return train_recipe(args, _drawn(args, recipe))
+    return _drawn(args, recipe)
 
 
 def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
@@ -309,10 +315,10 @@ def _begin(args: argparse.Namespace, checkpoint: Path, recipe: Recipe, minutes: 
 
 @contextmanager
 def _interrupted(checkpoint: Path) -> Iterator[None]:
-    """Say how to go on after Ctrl+C."""
+    """Say how to go on after Ctrl+C, or when the disk is no longer full."""
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError):
         if checkpoint.exists():
             print(f"interrupted; add --resume to go on from {checkpoint}", flush=True)
         raise

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK
-from app.core.files import make_folder
+from app.core.files import make_folder, writing
 from app.core.places import DEFAULT_WEIGHTS
 
 
@@ -50,8 +50,9 @@ def run(args: argparse.Namespace) -> int:
     recipe = GhcuRecipe() if args.minutes is None else GhcuRecipe(minutes=args.minutes)
     faces = open_faces(args, open_device(args.device), landmarks)
     print(f"GHCU of {args.weights.name}: {len(faces)} faces, {recipe.minutes:g} minutes", flush=True)
-    card = train_ghcu(args.weights, faces, recipe, out, report=lambda line: print(line, flush=True))
-    graph = export_ghcu(card)
+    with writing(out):
+        card = train_ghcu(args.weights, faces, recipe, out, report=lambda line: print(line, flush=True))
+        graph = export_ghcu(card)
     print(f"written: {card.path}, {graph.name}")
     first = (
         "" if card.path == ghcu_path(args.weights) else f"put these and {card.path.stem}.json beside the weights, then "

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.cli.training_options import add_data_options, check_positive, open_faces
 from app.core.errors import EXIT_OK, UserError
+from app.core.files import writing
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.text_table import table
 from model.engine.names import Device
@@ -82,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
     print(table(("discs hold, in %", *(f"{percent} %" for percent in PERCENTS)), rows))
     factor = calibration.quantiles[0] / first.quantiles[0]
     print(f"exponent {calibration.exponent:.2f}, discs {factor:.2f} x as wide as on faces of the training")
-    write_card(dataclasses.replace(card, notes={**card.notes, NOTE: calibration.to_dict()}))
+    with writing(args.weights.with_suffix(".json")):
+        write_card(dataclasses.replace(card, notes={**card.notes, NOTE: calibration.to_dict()}))
     print(f"written: {args.weights.with_suffix('.json')}")
     return EXIT_OK
 

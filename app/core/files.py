@@ -6,6 +6,8 @@ import errno
 import io
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -100,6 +102,21 @@ def failure(path: Path, error: OSError) -> RecordingError:
     """Return the error to raise when writing ``path`` failed: one sentence that says what to do."""
     reason = _REASONS.get(error.errno or 0) or f"{(error.strerror or str(error)).lower()}; choose another place"
     return RecordingError(f"Cannot write {path}: {reason}.")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in a block that writes ``path``, or files in it, into one sentence.
+
+    Raises:
+        RecordingError: for any OSError but that of a closed terminal.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise failure(path, error) from error
 
 
 def check_writable(path: Path, *, overwrite: bool = False) -> None:

@@ -43,7 +43,7 @@ class Figure:
     high: float = math.nan
 
     def text(self, decimals: int) -> str:
-        """Return the figure as ``4.82 [4.55, 5.11]``, without brackets if there is no interval; "-" if it is unknown."""
+        """Return the figure as ``4.82 [4.55, 5.11]``, without brackets if it has no interval; "-" if unknown."""
         return f"{self.value:.{decimals}f} {self.ends(decimals)}".rstrip() if math.isfinite(self.value) else "-"
 
     def ends(self, decimals: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import math
 import time
@@ -282,8 +283,10 @@ def _save_checkpoint(path: Path, run: _Run, dice: dict[str, Tensor]) -> None:
         "samples": run.samples,
         **dice,
     }
+    content = io.BytesIO()  # torch hides an error of writing a file in one of its own
+    torch.save(state, content)
     with open_whole(path) as file:
-        torch.save(state, file)
+        file.write(content.getbuffer())
 
 
 def _load_checkpoint(path: Path, run: _Run, device: torch.device) -> None:

@@ -131,7 +131,14 @@ def wflw_v_table(results: Sequence[VideoResult]) -> str:
     """Return the table of a WFLW-V evaluation: a line per video, the mean and its interval."""
     mean = _mean(results)
     rows: list[tuple[str, ...]] = [
-        (r.name, f"{r.frames}", f"{r.nme:.2f}", f"{r.nme_eyes_mouth:.2f}", Figure(r.nmf).text(1), f"{r.evaluations:.2f}")
+        (
+            r.name,
+            f"{r.frames}",
+            f"{r.nme:.2f}",
+            f"{r.nme_eyes_mouth:.2f}",
+            Figure(r.nmf).text(1),
+            f"{r.evaluations:.2f}",
+        )
         for r in results
     ]
     decimals = {"nme": 2, "nme_eyes_mouth": 2, "nmf": 1}
