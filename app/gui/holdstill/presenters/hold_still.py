@@ -26,7 +26,7 @@ from app.holdstill.measurement import measure
 from app.holdstill.samples import TEST_SECONDS, Sampler
 from app.holdstill.text import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
 from app.sources.base import SourceInfo
-from app.tracking.live import LiveState
+from app.tracking.live import LiveState, LiveStatus
 
 log = logging.getLogger(__name__)
 
@@ -89,13 +89,6 @@ class HoldStillView:
         )
 
 
-class Status(Protocol):
-    """The part of a pipeline's status that the test needs."""
-
-    @property
-    def engine(self) -> str: ...
-
-
 class SessionState(Protocol):
     """The part of a session's state that the test needs."""
 
@@ -104,7 +97,7 @@ class SessionState(Protocol):
     @property
     def info(self) -> SourceInfo | None: ...
     @property
-    def status(self) -> Status | None: ...
+    def status(self) -> LiveStatus | None: ...
     @property
     def tracking(self) -> TrackingSettings: ...
 

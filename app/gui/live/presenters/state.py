@@ -12,32 +12,9 @@ from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import RecordingSummary
-from app.sources.base import Playable, Playback, SourceInfo
+from app.sources.base import Playable, SourceInfo
 from app.sources.spec import SourceSpec
-from app.tracking.live import LiveState
-
-
-class Status(Protocol):
-    """The part of ``app.tracking.live.LiveStatus`` that the window reads."""
-
-    @property
-    def state(self) -> LiveState: ...
-    @property
-    def info(self) -> SourceInfo | None: ...
-    @property
-    def engine(self) -> str: ...
-    @property
-    def error(self) -> str: ...
-    @property
-    def captured(self) -> int: ...
-    @property
-    def processed(self) -> int: ...
-    @property
-    def skipped(self) -> int: ...
-    @property
-    def note(self) -> str: ...
-    @property
-    def playback(self) -> Playback | None: ...
+from app.tracking.live import LiveState, LiveStatus
 
 
 class Live(Protocol):
@@ -46,7 +23,7 @@ class Live(Protocol):
     @property
     def results(self) -> LatestSlot[FrameResult]: ...
     @property
-    def status(self) -> Status: ...
+    def status(self) -> LiveStatus: ...
     @property
     def playable(self) -> Playable | None: ...
     def start(self) -> None: ...
@@ -123,7 +100,7 @@ class SessionState:
     source: SourceSpec | None = None
     play: int = 0
     playing: bool = False
-    status: Status | None = None
+    status: LiveStatus | None = None
     tracking: TrackingSettings = field(default_factory=TrackingSettings)
     recording: RecordingState | None = None
     finished: RecordingSummary | None = None
