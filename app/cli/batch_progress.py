@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from types import TracebackType
 from typing import TextIO
 
 from tqdm import tqdm
@@ -38,9 +37,7 @@ class BatchProgress:
     def __enter__(self) -> BatchProgress:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for bar in self._bars.values():
             bar.close()
         if self._all is not None:

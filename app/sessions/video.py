@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 
 import av
 import numpy as np
@@ -116,9 +115,7 @@ class SessionVideo:
     def __enter__(self) -> SessionVideo:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _run(self) -> Iterator[tuple[int, VideoFrame]]:

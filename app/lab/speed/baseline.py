@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from threading import Timer
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -150,9 +149,7 @@ class Baseline:
     def __enter__(self) -> Baseline:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _asked(self, question: bytes | memoryview, *keys: str) -> dict[str, Any]:
@@ -237,9 +234,7 @@ class BaselineTurns:
     def __enter__(self) -> BaselineTurns:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
 
