@@ -7,7 +7,7 @@ The cold solve starts at z = 0 with the solver the model was trained with. The w
 where ref is the last frame's fixed point z*_{t-1}, moved as the picture has moved, and w_l is the weight of
 landmark l. Around an iterate z_k, with f taken as constant, the minimum is (f(z_k) + w ref) / (1 + w): a
 fixed-point iteration pulled towards the last frame. With w = 0 and the state carried raw it is the released
-RwR exactly (:data:`RELEASED`). ``docs/method/rwr.md`` has the derivation.
+RwR exactly (:data:`model.rwr.settings.RELEASED`). ``docs/method/rwr.md`` has the derivation.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ class RwrSettings:
             than 0.5, those in which something happened at once.
         recurrence_weight: base weight w, how strongly the solution is pulled towards the last frame's while nothing
             moves; 0 leaves only the warm start.
-        adaptation: how the weight of each landmark departs from it, see :class:`AdaptiveWeight`; None keeps it
-            the same for all.
+        adaptation: how the weight of each landmark departs from it, see
+            :class:`model.rwr.weight.AdaptiveWeight`; None keeps it the same for all.
         follow_crop: resample the old state into the new crop; off carries it raw, as the release does.
         follow_picture: move the old state as the picture has moved, where the pictures are given.
         gains: how much of a newly measured motion is believed.

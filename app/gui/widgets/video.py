@@ -128,7 +128,7 @@ class VideoView(QWidget):
             self.update()
 
     def set_compare_view(self, view: str) -> None:
-        """Show two modes in another way; the name of a :class:`CompareView`."""
+        """Show two modes in another way; see :class:`app.gui.presenters.compare.CompareView`."""
         self.comparison.set_view(view)
         self.resized.emit()
         self.update()

@@ -5,7 +5,8 @@ to one place, wherever on the face that is, so trackers of 98, 68 and 478 points
 that all of them share. All figures are in % of the distance between the outer eye corners:
 
 - flicker: root mean square of the step from one frame's place to the next one's. It is what is left of a point's
-  motion once the picture's is taken off: the measure of ``model/flicker``, with true motion in place of an estimate.
+  motion once the picture's is taken off: the measure of :mod:`model.metrics.flicker_meter`, with true motion in place
+  of an estimate.
 - wander: root mean square of the distance from the point's median place. Landmarks that come late are in the wrong
   place while the face moves, and landmarks that stand still even more so: filtering flicker away costs here.
 - lag: how many frames the points come late, from :func:`model.metrics.lag.velocity_lag`.

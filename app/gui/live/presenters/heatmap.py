@@ -51,7 +51,7 @@ class HeatPane:
         title: the mode's name, or what is compared.
         figure: root mean square over all points, or the change of it; a dash where nothing was measured.
         worst: the region with the highest value, "" where nothing was measured.
-        levels: (98,) uint8 below :data:`LEVELS`, or None where nothing was measured.
+        levels: (98,) uint8 below :data:`app.gui.presenters.colour_scale.LEVELS`, or None where nothing was measured.
     """
 
     title: str

@@ -10,7 +10,6 @@ from enum import StrEnum
 
 from app.gui.presenters.playback import clock_text
 from app.gui.presenters.readouts import NOTHING
-from app.gui.viewer.presenters import readouts
 from app.gui.viewer.presenters.jobs import JobView, Outcome
 from app.gui.viewer.presenters.takes import PartFigures, ShownTake, replay_title
 from app.gui.viewer.presenters.timeline import Timeline
@@ -272,24 +271,24 @@ def facts_of(
     """
     shown, other = opened.shown, opened.other
     measured = len(shown) == len(opened.figures)
-    rows = readouts.table(shown, opened.figures) if measured else ()
+    rows = table(shown, opened.figures) if measured else ()
     columns = tuple(take.title for take in shown)
-    words = readouts.verdict(shown, opened.figures, opened.comparison)
+    words = verdict(shown, opened.figures, opened.comparison)
     if other is not None:
-        rows, columns, words = readouts.other_session_rows(other), (other.a.name, other.b.name), ""
+        rows, columns, words = other_session_rows(other), (other.a.name, other.b.name), ""
     return ViewerFacts(
         stage=ViewerStage.OPEN,
         title=name,
         subtitle=opened.subtitle,
         problem=problem if len(opened.session.frames) else NO_FRAMES,
-        takes=readouts.take_rows(opened.names, opened.first, opened.second, opened.known),
+        takes=take_rows(opened.names, opened.first, opened.second, opened.known),
         timeline=opened.timeline,
         part=part,
-        part_text=readouts.part_text(None if other is not None else part, opened.session.seconds),
+        part_text=part_text(None if other is not None else part, opened.session.seconds),
         table=rows,
         columns=columns,
         verdict=words,
-        bars=readouts.bars(shown, opened.figures) if measured else (),
+        bars=bars(shown, opened.figures) if measured else (),
         job=job,
         message=message,
         can_replay=job is None and opened.has_pictures,

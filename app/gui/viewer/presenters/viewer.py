@@ -182,14 +182,14 @@ class Viewer:
             self.choose_part(part[0] if part is not None and part[0] < now else 0.0, now)
 
     def replay(self, way: str, baseline: str) -> None:
-        """Track the session again, as one of ``viewer_jobs.WAYS`` beside one of ``viewer_jobs.BASELINES``."""
+        """Track the session again, as one of ``jobs.WAYS`` beside one of ``jobs.BASELINES``."""
         opened = self._opened
         if opened is not None and self._job is None:
             ended = partial(self._ended, opened.session)
             self._begin(replay_job(opened.session, self._engine(), way, baseline, ended, self._track_again))
 
     def export(self, kind: str) -> None:
-        """Write the chosen part beside the session, as one of ``viewer_jobs.CLIPS``."""
+        """Write the chosen part beside the session, as one of ``jobs.CLIPS``."""
         opened = self._opened
         if opened is None or self._job is not None or opened.first not in opened.known:
             return
