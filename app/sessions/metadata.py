@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from app.core.version import VERSION
 from app.sessions.form import METADATA, SESSION_KIND, SessionError, SessionState, read_form, write_form
 from app.sessions.plain import from_plain, to_plain
 from app.sources.base import Adaptation, SourceInfo
+from model.engine.measured import package_versions
 from model.errors import ModelError
 from model.weights import sha256
 
@@ -206,13 +206,8 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """Return the versions of everything that may change the results."""
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    system = f"{platform.system()} {platform.machine()}"
+    return {"python": platform.python_version(), "system": system, **package_versions(PACKAGES)}
 
 
 def read_metadata(folder: Path) -> SessionMetadata:

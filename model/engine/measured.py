@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import os
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import platformdirs
@@ -44,18 +45,20 @@ def remember(file_name: str, key: str, value: object) -> None:
 
 def circumstances(packages: Sequence[str], card: WeightsCard, *more: str) -> str:
     """Return what a measurement holds for: the computer, the packages' versions, the weights, and what else counts."""
-    versions = [f"{name} {version}" for name in packages if (version := _version(name))]
+    versions = [f"{name} {version}" for name, version in package_versions(packages).items()]
     computer = f"{platform.node()}, {platform.machine()}, {os.cpu_count()} processors"
     weights = card.files.get(card.path.name, card.path.name)[:16]
     return "; ".join([computer, *versions, f"weights {weights}", *more])
 
 
+def package_versions(packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of those of the packages that are installed."""
+    found = {}
+    for name in packages:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
+
+
 def _path(file_name: str) -> Path:
     return Path(platformdirs.user_cache_dir(FOLDER_NAME, appauthor=False)) / file_name
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return ""

@@ -6,7 +6,6 @@ import math
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from app.lab.flicker.figures import ClipFigures, GroupFigures, SpeedSums
 from app.lab.flicker.grid import RELEASED_NAME, RWR_NAME, is_baseline
 from app.lab.flicker.methods import COLD
 from app.lab.flicker.tuning import ACCURATE_NME, nearest_filters, tune
+from model.engine.measured import package_versions
 from model.metrics.lag import Speed, best_delay
 
 Row = Sequence[str]
@@ -242,10 +242,4 @@ def _json_ready(value: Any) -> Any:
 
 def versions() -> dict[str, str]:
     """Return the versions of the program, Python and the packages that figures can depend on."""
-    found = {"ldeq-live": VERSION, "python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
+    return {"ldeq-live": VERSION, "python": platform.python_version(), **package_versions(PACKAGES)}
