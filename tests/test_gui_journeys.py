@@ -299,9 +299,9 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     assert len(again.estimates) == len(live.estimates) == len(times)
     np.testing.assert_array_equal(again.estimates.landmarks, live.estimates.landmarks)
 
-    player.seek(times[5])
+    player.seek_to(times[5])
     me.press(Key.Key_BracketLeft)
-    player.seek(times[14])
+    player.seek_to(times[14])
     me.press(Key.Key_BracketRight)
     menu = me.viewer.panel.export.menu()
     assert isinstance(menu, QMenu)

@@ -307,7 +307,7 @@ def test_the_player_shows_the_frame_that_is_asked_for(session: Session, start_pl
     seen = next(result for result in tracked(1) if result.frame.index == first.frame.index)
     np.testing.assert_array_equal(first.frame.image, seen.frame.image)
     assert first.faces[0].estimate.mode == Mode.RWR
-    player.seek(10.0)
+    player.seek_to(10.0)
     last = newest(player)
     assert last.frame.index == session.frames.index[-1]
     assert player.playback.position == pytest.approx(player.duration)
@@ -323,7 +323,7 @@ def test_playing_goes_by_the_clock_and_holds_at_the_end(session: Session, start_
     player = start_player(clock=lambda: now[0])
     newest(player)
     player.set_speed(2.0)
-    player.play(True)
+    player.pause(False)
     now[0] = 0.2
     while (result := newest(player)).frame.index != session.frames.index[12]:
         assert result.frame.index < session.frames.index[12]
@@ -331,9 +331,9 @@ def test_playing_goes_by_the_clock_and_holds_at_the_end(session: Session, start_
     while newest(player).frame.index != session.frames.index[-1]:
         pass
     assert player.playback.paused
-    player.play(True)
+    player.pause(False)
     assert player.playback.position == 0.0
-    player.play(False)
+    player.pause(True)
 
 
 def test_without_pictures_the_landmarks_lie_on_grey(tmp_path: Path, start_player: StartPlayer) -> None:
@@ -415,7 +415,7 @@ def test_a_session_killed_before_its_first_frame_says_so(viewer: Viewer, folder:
     viewer.choose_part(0.0, 1.0)
     viewer.begin_part()
     assert viewer.player is not None
-    viewer.player.play(True)
+    viewer.player.pause(False)
     viewer.player.step(1)
     viewer.export(ClipKind.VIDEO)
     message = viewer.view().message
@@ -460,13 +460,13 @@ def test_figures_follow_the_chosen_part(viewer: Viewer, made: Path) -> None:
     assert viewer.view().table == whole
     player = viewer.player
     assert player is not None
-    player.seek(0.4)
+    player.seek_to(0.4)
     viewer.begin_part()
     assert viewer.view().part == (pytest.approx(0.4), pytest.approx(player.duration))
-    player.seek(0.6)
+    player.seek_to(0.6)
     viewer.end_part()
     assert viewer.view().part == (pytest.approx(0.4), pytest.approx(0.6))
-    player.seek(0.2)
+    player.seek_to(0.2)
     viewer.end_part()
     assert viewer.view().part == (0.0, pytest.approx(0.2))
 
@@ -805,10 +805,10 @@ def test_keys_and_actions_of_the_page(page: ViewerView, qtbot: QtBot) -> None:
     assert page.act(ActionName.BACK)
     assert page.act(ActionName.FRAME_BACK)
     assert player.playback.position == 0.0
-    player.seek(0.3)
+    player.seek_to(0.3)
     assert page.act(ActionName.DIVIDER_LEFT)  # the key [
     assert page.viewer.view().part == (pytest.approx(0.3), pytest.approx(player.duration))
-    player.seek(0.5)
+    player.seek_to(0.5)
     assert page.act(ActionName.DIVIDER_RIGHT)
     assert page.viewer.view().part == (pytest.approx(0.3), pytest.approx(0.5))
     assert page.act(ActionName.COMPARE_VIEW)

@@ -150,9 +150,8 @@ class Seekable(Protocol):
         ...
 
 
-@runtime_checkable
-class Playable(Protocol):
-    """A source whose playback can be steered, from any thread; every call returns at once."""
+class Steerable(Protocol):
+    """Something that plays and can be steered, from any thread; every call returns at once."""
 
     @property
     def playback(self) -> Playback | None:
@@ -171,12 +170,17 @@ class Playable(Protocol):
         """Pause and show the picture that many frames later, or earlier if negative."""
         ...
 
-    def show_again(self) -> None:
-        """While paused, deliver the frame that is shown once more; otherwise do nothing."""
-        ...
-
     def set_speed(self, speed: float) -> None:
         """Play ``speed`` times as fast as the source's own clock."""
+        ...
+
+
+@runtime_checkable
+class Playable(Steerable, Protocol):
+    """A source whose playback can be steered."""
+
+    def show_again(self) -> None:
+        """While paused, deliver the frame that is shown once more; otherwise do nothing."""
         ...
 
     def broken_between(self, last: int, index: int) -> bool:

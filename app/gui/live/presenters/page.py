@@ -21,7 +21,6 @@ from app.gui.live.presenters.flicker import FlickerHistory, FlickerView
 from app.gui.live.presenters.hint_watcher import HintWatcher
 from app.gui.live.presenters.hotplug import WAITING, CameraHotplug
 from app.gui.live.presenters.model import smaller_shipped
-from app.gui.live.presenters.player import Player
 from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.readouts import Facts
 from app.gui.live.presenters.remembered import Remembered
@@ -35,6 +34,7 @@ from app.gui.live.presenters.timing import LatencyMeter, RateMeter
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.banner import NOTICE_SECONDS, Banner, Tone
 from app.gui.presenters.faces import FaceChoice
+from app.gui.presenters.player import Player
 from app.gui.presenters.zoom import FaceZoom
 from app.sharing.sharing import Sharing
 from app.sources.spec import CameraSpec, DemoSpec, PathSpec, SourceSpec, StreamSpec, parse_source

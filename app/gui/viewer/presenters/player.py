@@ -106,15 +106,15 @@ class SessionPlayer:
             self._shown = shown
             self._refresh()
 
-    def play(self, on: bool) -> None:
-        """Play on, from the beginning where the end is reached; or hold still."""
+    def pause(self, paused: bool) -> None:
+        """Pause; or play on, from the beginning where the end is reached."""
         with self._changed:
             position = self._now()
-            self._position = 0.0 if on and position >= self.duration else position
-            self._since, self._playing = self._clock(), on
+            self._position = position if paused or position < self.duration else 0.0
+            self._since, self._playing = self._clock(), not paused
             self._refresh()
 
-    def seek(self, seconds: float) -> None:
+    def seek_to(self, seconds: float) -> None:
         """Show the frame at ``seconds``, and go on from there if it plays."""
         with self._changed:
             self._position = min(max(0.0, seconds), self.duration)

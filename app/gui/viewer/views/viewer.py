@@ -13,6 +13,7 @@ from app.gui.presenters.actions import ActionName
 from app.gui.presenters.banner import Banner, Tone
 from app.gui.presenters.compare import VIEW_OPTIONS
 from app.gui.presenters.faces import FaceChoice
+from app.gui.presenters.player import Player
 from app.gui.presenters.readouts import Hud
 from app.gui.presenters.zoom import FaceZoom
 from app.gui.viewer.presenters.library import Library
@@ -21,7 +22,7 @@ from app.gui.viewer.presenters.viewer import Viewer
 from app.gui.viewer.views.panel import ViewerPanel
 from app.gui.viewer.views.timeline import TimelineView
 from app.gui.widgets.banner import BannerView
-from app.gui.widgets.controls import label
+from app.gui.widgets.controls import label, show_text
 from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.page_button import PageButton
 from app.gui.widgets.recording_sign import RecordingSign
@@ -64,6 +65,7 @@ class ViewerView(QWidget):
         super().__init__()
         self.setObjectName("ground")
         self.viewer = viewer
+        self._player = Player(lambda: viewer.player)
         self._library = library
         self.picture = VideoView()
         self.scrub = ScrubBar()
@@ -118,7 +120,6 @@ class ViewerView(QWidget):
 
     def act(self, name: ActionName) -> bool:
         """Do what one of the window's actions means here; return False for those that mean nothing."""
-        player = self.viewer.player
         if name == ActionName.DISMISS:
             if self.viewer.view().message is not None:
                 self.viewer.dismiss()
@@ -131,16 +132,12 @@ class ViewerView(QWidget):
         if name == ActionName.CLOSE_UP:
             self.picture.toggle_close_up()
             return True
-        if player is None:
+        if self.viewer.player is None:
             return False
-        steps = {ActionName.FRAME_BACK: -1, ActionName.FRAME_AHEAD: 1}
-        seconds = {ActionName.BACK: -1.0, ActionName.AHEAD: 1.0, ActionName.BACK_MORE: -5.0, ActionName.AHEAD_MORE: 5.0}
-        if name in (ActionName.PAUSE, ActionName.RECORD):  # Space, which records the live picture alone
-            player.play(player.playback.paused)
-        elif name in steps:
-            player.step(steps[name])
-        elif name in seconds:
-            player.seek(player.playback.position + seconds[name])
+        if name == ActionName.RECORD:  # Space, which records the live picture alone
+            name = ActionName.PAUSE
+        if name in self._player.actions:
+            self._player.actions[name]()
         elif name == ActionName.DIVIDER_LEFT:  # its key, [
             self.viewer.begin_part()
         elif name == ActionName.DIVIDER_RIGHT:
@@ -155,10 +152,12 @@ class ViewerView(QWidget):
         view, player = self.viewer.view(), self.viewer.player
         widest = max(LEAST_TITLE, self.width() // 4)
         title = self._title.fontMetrics().elidedText(view.title, Qt.TextElideMode.ElideMiddle, widest)
-        _show(self._title, title)
+        show_text(self._title, title)
         self._title.setToolTip(view.title if title != view.title else "")
         room = self._subtitle.width()
-        _show(self._subtitle, self._subtitle.fontMetrics().elidedText(view.subtitle, Qt.TextElideMode.ElideRight, room))
+        show_text(
+            self._subtitle, self._subtitle.fontMetrics().elidedText(view.subtitle, Qt.TextElideMode.ElideRight, room)
+        )
         self._subtitle.setToolTip(view.subtitle)
         self.panel.show_view(view)
         self.panel.setEnabled(view.stage == ViewerStage.OPEN)
@@ -176,9 +175,9 @@ class ViewerView(QWidget):
         """Home and End go to the ends; the window has other keys as its shortcuts, see :meth:`act`."""
         player = self.viewer.player
         if event.key() == Qt.Key.Key_Home and player is not None:
-            player.seek(0.0)
+            player.seek_to(0.0)
         elif event.key() == Qt.Key.Key_End and player is not None:
-            player.seek(player.duration)
+            player.seek_to(player.duration)
         else:
             super().keyPressEvent(event)
 
@@ -197,8 +196,7 @@ class ViewerView(QWidget):
     def hideEvent(self, event: QHideEvent) -> None:
         """Pause while hidden."""
         self._timer.stop()
-        if self.viewer.player is not None:
-            self.viewer.player.play(False)
+        self._player.pause(True)
 
     def _lay_out(self) -> None:
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -236,10 +234,10 @@ class ViewerView(QWidget):
         self._bridge.ready.connect(self._show_newest, Qt.ConnectionType.QueuedConnection)
         self.picture.resized.connect(self._fit)
         self.compare_view.chosen.connect(self._set_compare_view)
-        self.scrub.pause_asked.connect(lambda pause: self._play(not pause))
+        self.scrub.pause_asked.connect(self._player.pause)
         self.scrub.sought.connect(self._seek)
-        self.scrub.stepped.connect(self._step)
-        self.scrub.speed_chosen.connect(self._set_speed)
+        self.scrub.stepped.connect(self._player.step)
+        self.scrub.speed_chosen.connect(self._player.set_speed)
         self.timeline.sought.connect(self._seek)
         self.timeline.part_chosen.connect(self._choose_part)
         self.banner.offered.connect(self._take_offer)
@@ -255,22 +253,9 @@ class ViewerView(QWidget):
         panel.export_asked.connect(viewer.export)
         panel.cancel_asked.connect(viewer.cancel)
 
-    def _play(self, on: bool) -> None:
-        if self.viewer.player is not None:
-            self.viewer.player.play(on)
-
     def _seek(self, seconds: float) -> None:
-        if self.viewer.player is not None:
-            self.viewer.player.seek(seconds)
-            self.refresh()
-
-    def _step(self, frames: int) -> None:
-        if self.viewer.player is not None:
-            self.viewer.player.step(frames)
-
-    def _set_speed(self, speed: float) -> None:
-        if self.viewer.player is not None:
-            self.viewer.player.set_speed(speed)
+        self._player.seek(seconds)
+        self.refresh()
 
     def _choose_part(self, start: float, end: float) -> None:
         self.viewer.choose_part(start, end)
@@ -328,8 +313,3 @@ def _hud(view: ViewerFacts) -> Hud:
     baseline = [row.title for row in view.takes if row.second]
     mode = "   ".join([*(f"\u25cf {title}" for title in shown), *(f"\u25cb {title}" for title in baseline)])
     return Hud(mode=mode, notice=view.problem if view.stage == ViewerStage.OPEN else "")
-
-
-def _show(target: QWidget, text: str) -> None:
-    if target.property("text") != text:
-        target.setProperty("text", text)

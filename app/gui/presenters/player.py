@@ -1,4 +1,4 @@
-"""Steers a file that plays: pause, seek, step by frames, change speed. Nothing here waits."""
+"""Steers a file or a session that plays: pause, seek, step by frames, change speed. Nothing here waits."""
 
 from __future__ import annotations
 
@@ -6,30 +6,27 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from app.gui.presenters.actions import ActionName
-from app.gui.presenters.playback import moved_by
+from app.gui.presenters.playback import LONG_STEP_SECONDS, STEP_SECONDS, moved_by
 
 if TYPE_CHECKING:
-    from app.sources.base import Playable, Playback
-
-SECONDS = 1.0
-MORE_SECONDS = 5.0
+    from app.sources.base import Playback, Steerable
 
 
 class Player:
     """Does what the scrub bar and its keys ask for; does nothing for cameras and while nothing plays.
 
     Args:
-        playable: returns what steers the source that plays now; None if nothing plays or it cannot be steered.
+        playable: returns what steers that which plays now; None if nothing plays or it cannot be steered.
     """
 
-    def __init__(self, playable: Callable[[], Playable | None]) -> None:
+    def __init__(self, playable: Callable[[], Steerable | None]) -> None:
         self._playable = playable
         self.actions: Mapping[ActionName, Callable[[], None]] = {
             ActionName.PAUSE: self.toggle_pause,
-            ActionName.BACK: lambda: self.move(-SECONDS),
-            ActionName.AHEAD: lambda: self.move(SECONDS),
-            ActionName.BACK_MORE: lambda: self.move(-MORE_SECONDS),
-            ActionName.AHEAD_MORE: lambda: self.move(MORE_SECONDS),
+            ActionName.BACK: lambda: self.move(-STEP_SECONDS),
+            ActionName.AHEAD: lambda: self.move(STEP_SECONDS),
+            ActionName.BACK_MORE: lambda: self.move(-LONG_STEP_SECONDS),
+            ActionName.AHEAD_MORE: lambda: self.move(LONG_STEP_SECONDS),
             ActionName.FRAME_BACK: lambda: self.step(-1),
             ActionName.FRAME_AHEAD: lambda: self.step(1),
         }
