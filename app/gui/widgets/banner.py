@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from app.gui.presenters.actions import OFFERS, ActionName
 from app.gui.presenters.banner import Banner
 from app.gui.widgets.controls import rename
+from app.gui.widgets.layouts import in_column, in_row
 
 
 class BannerView(QFrame):
@@ -32,26 +33,15 @@ class BannerView(QFrame):
         self._text.setWordWrap(True)
         self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._beside, self._below = QHBoxLayout(), QHBoxLayout()
+        self._beside, self._below = in_row(spacing=8), in_row(spacing=8)
         close = QPushButton("✕")
         close.setObjectName("quiet")
         close.setToolTip("Close the message (Esc)")
         close.setAccessibleName("Close the message")
         close.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         close.clicked.connect(self.dismissed)
-        sentence = QHBoxLayout()
-        sentence.setSpacing(12)
-        sentence.addWidget(self._mark)
-        sentence.addWidget(self._text, 1)
-        sentence.addLayout(self._beside)
-        sentence.addWidget(close)
-        for row in (self._beside, self._below):
-            row.setSpacing(8)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(16, 10, 8, 10)
-        layout.setSpacing(0)
-        layout.addLayout(sentence)
-        layout.addLayout(self._below)
+        sentence = in_row(self._mark, (self._text, 1), self._beside, close, spacing=12)
+        in_column(sentence, self._below, on=self, margins=(16, 10, 8, 10), spacing=0)
         self.hide()
 
     @property
@@ -119,12 +109,7 @@ class AddressEntry(QFrame):
         play = QPushButton("Play")
         play.setObjectName("offer")
         play.clicked.connect(self._enter)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(16, 10, 10, 10)
-        layout.setSpacing(12)
-        layout.addWidget(QLabel("Stream"))
-        layout.addWidget(self.line, 1)
-        layout.addWidget(play)
+        in_row(QLabel("Stream"), (self.line, 1), play, on=self, margins=(16, 10, 10, 10), spacing=12)
         self.hide()
 
     def ask(self) -> None:

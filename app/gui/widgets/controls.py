@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QPushButton, QWidget
 
 from app.gui.presenters.options import Option
 from app.gui.theme import theme
+from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.segments import Segments
 
 
@@ -42,13 +43,8 @@ def card(heading: str, *widgets: QWidget) -> QFrame:
     """Return a card with widgets below each other, under a heading where there is one."""
     made = QFrame()
     made.setObjectName("card")
-    layout = QVBoxLayout(made)
-    layout.setContentsMargins(14, 12, 14, 12)
-    layout.setSpacing(9)
-    if heading:
-        layout.addWidget(label("heading", heading))
-    for widget in widgets:
-        layout.addWidget(widget)
+    parts = (label("heading", heading), *widgets) if heading else widgets
+    in_column(*parts, on=made, margins=(14, 12, 14, 12), spacing=9)
     return made
 
 
@@ -66,11 +62,7 @@ class ChoiceRow(QWidget):
         self.segments = Segments(name)
         self.segments.chosen.connect(self.changed)
         self._options = tuple(options)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(12)
-        layout.addWidget(QLabel(name), 1)
-        layout.addWidget(self.segments)
+        in_row((QLabel(name), 1), self.segments, on=self, spacing=12)
 
     def show_choice(self, name: str) -> None:
         """Show what is in force."""
@@ -79,18 +71,14 @@ class ChoiceRow(QWidget):
 
 def small_label(text: str = "", name: str = "small") -> QLabel:
     """Return a line of small print that breaks where it has to."""
-    label = QLabel(text)
-    label.setObjectName(name)
-    label.setWordWrap(True)
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    return label
+    made = label(name, text)
+    made.setWordWrap(True)
+    return made
 
 
 def heading(text: str) -> QLabel:
     """Return a heading between groups of controls."""
-    label = QLabel(text.upper())
-    label.setObjectName("heading")
-    return label
+    return label("heading", text.upper())
 
 
 def push_button(text: str, name: str = "offer") -> QPushButton:

@@ -6,7 +6,7 @@ import time
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QEnterEvent, QHideEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 from app.gui.presenters.playback import (
     LONG_STEP_SECONDS,
@@ -21,6 +21,7 @@ from app.gui.presenters.playback import (
 )
 from app.gui.theme import theme
 from app.gui.widgets.icons import SIZE, icon
+from app.gui.widgets.layouts import in_row
 from app.sources.base import Playback
 
 HEIGHT = 34
@@ -242,13 +243,7 @@ class ScrubBar(QWidget):
         self.speed.setMenu(self.menu)
         for button in (self.button, self.speed):
             button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # Space records, whatever was clicked last
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(10, 2, 8, 0)
-        layout.setSpacing(6)
-        layout.addWidget(self.button)
-        layout.addWidget(self.track, 1)
-        layout.addWidget(self.time)
-        layout.addWidget(self.speed)
+        in_row(self.button, (self.track, 1), self.time, self.speed, on=self, margins=(10, 2, 8, 0), spacing=6)
         self._look: tuple[bool, str] | None = None
         self.button.clicked.connect(self._toggle)
         self.track.sought.connect(self.sought)

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QKeyEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QHBoxLayout, QSizePolicy, QWidget
+from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QWidget
 
 from app.gui.presenters.options import Option
 from app.gui.theme import theme
+from app.gui.widgets.layouts import in_row
 
 HEIGHT = 28
 PADDING = 12
@@ -31,9 +32,7 @@ class Segments(QWidget):
         self.buttons: dict[str, _Segment] = {}
         """By the option's name."""
         self._group = QButtonGroup(self)
-        self._layout = QHBoxLayout(self)
-        self._layout.setContentsMargins(2, 2, 2, 2)
-        self._layout.setSpacing(0)
+        self._layout = in_row(on=self, margins=(2, 2, 2, 2), spacing=0)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAccessibleName(name)
 

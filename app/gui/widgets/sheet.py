@@ -10,15 +10,14 @@ from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPainter, QPaintEvent, 
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
-    QVBoxLayout,
     QWidget,
 )
 
 from app.gui.theme import theme
+from app.gui.widgets.layouts import in_column, in_row
 
 MARGIN = 12
 """Least distance between a sheet and the edge of its parent."""
@@ -68,25 +67,16 @@ class Sheet(QFrame):
         self._close.setToolTip("Close (Esc)")
         self._close.setAccessibleName(f"Close {title}")
         self._close.clicked.connect(self.hide)
-        self._head = QHBoxLayout()
-        self._head.setContentsMargins(22, 14, 12, 0)
-        self._head.addWidget(self._heading, 1)
-        self._head.addWidget(self._close)
+        self._head = in_row((self._heading, 1), self._close, margins=(22, 14, 12, 0))
         self._content = QWidget()
-        self.body = QVBoxLayout(self._content)
-        self.body.setContentsMargins(22, 4, 22, 20)
-        self.body.setSpacing(10)
+        self.body = in_column(on=self._content, margins=(22, 4, 22, 20), spacing=10)
         self._scroll = QScrollArea()
         self._scroll.setWidget(self._content)
         self._scroll.setWidgetResizable(True)
         self._scroll.setFrameShape(QFrame.Shape.NoFrame)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(1, 1, 1, 8)
-        self._layout.setSpacing(6)
-        self._layout.addLayout(self._head)
-        self._layout.addWidget(self._scroll, 1)
+        self._layout = in_column(self._head, (self._scroll, 1), on=self, margins=(1, 1, 1, 8), spacing=6)
         parent.installEventFilter(self)
         self._content.installEventFilter(self)
         self.hide()

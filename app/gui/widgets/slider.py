@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QSlider, QWidget
 
 from app.gui.theme import theme
+from app.gui.widgets.layouts import in_column, in_row
 
 KNOB = 14
 GROOVE = 4
@@ -109,15 +110,7 @@ class SliderRow(QWidget):
         label = QLabel(name)
         label.setObjectName("name")
         self.setToolTip(tooltip)
-        head = QHBoxLayout()
-        head.addWidget(label)
-        head.addStretch(1)
-        head.addWidget(self._value)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(1)
-        layout.addLayout(head)
-        layout.addWidget(self.slider)
+        in_column(in_row(label, None, self._value), self.slider, on=self, spacing=1)
         self.slider.valueChanged.connect(self._changed)
         self._value.setText(text(self.slider.value()))
 

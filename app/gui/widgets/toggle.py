@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Property, QEasingCurve, QPropertyAnimation, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QAbstractButton, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from app.core.modes import Mode
 from app.gui.presenters.actions import Action
 from app.gui.theme import theme
 from app.gui.widgets.controls import small_label
+from app.gui.widgets.layouts import in_column, in_row
 
 WIDTH, HEIGHT = 36, 20
 RING = 2
@@ -100,15 +101,9 @@ class ToggleRow(QWidget):
         self.toggle.clicked.connect(self.changed)
         self._name = QLabel(name)
         self._note = small_label(note)
-        words = QVBoxLayout()
-        words.setSpacing(1)
-        words.addWidget(self._name)
-        words.addWidget(self._note)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(12)
-        layout.addLayout(words, 1)
-        layout.addWidget(self.toggle, 0, Qt.AlignmentFlag.AlignTop)
+        words = in_column(self._name, self._note, spacing=1)
+        layout = in_row((words, 1), self.toggle, on=self, spacing=12)
+        layout.setAlignment(self.toggle, Qt.AlignmentFlag.AlignTop)
         self.toggle.setAccessibleDescription(note)
         self._note.setVisible(bool(note))  # now that it has a parent: without one it would be a window for a moment
 
@@ -138,13 +133,7 @@ class ActionRow(QWidget):
         self.setToolTip(action.tooltip)
         key = QLabel(action.key)
         key.setObjectName("key")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addWidget(QLabel(label))
-        layout.addWidget(key)
-        layout.addStretch(1)
-        layout.addWidget(self.toggle)
+        in_row(QLabel(label), key, None, self.toggle, on=self, spacing=8)
 
     def show_state(self, on: bool) -> None:
         """Show what is in force."""

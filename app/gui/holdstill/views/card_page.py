@@ -6,12 +6,13 @@ from pathlib import Path
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, card_choices
 from app.gui.holdstill.views.card_drawing import HEIGHT, WIDTH, draw_sheet
 from app.gui.theme import theme
 from app.gui.widgets.controls import menu_text, rename, small_label
+from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
 from app.gui.widgets.recording_sign import RecordingSign
 from app.holdstill.text import CardSheet, Sheet
@@ -104,19 +105,11 @@ class CardPage(QWidget):
         self.folder = PageButton("Show folder", "Show where the card was saved", self._show_folder)
         self.close_button = PageButton("Close", "Back to the live picture (Esc)", self.closed.emit)
         self.problem = small_label()
-        row = QHBoxLayout()
-        row.setSpacing(8)
-        row.addWidget(self.label, 1)
-        for button in (self.save, self.again, self.compare, self.folder, self.close_button):
-            row.addWidget(button)
+        buttons = (self.save, self.again, self.compare, self.folder, self.close_button)
+        top = in_row((self.label, 1), *buttons, spacing=8)
         corner = QVBoxLayout(self.card)
         corner.addWidget(self.sign, 0, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(18, 14, 18, 14)
-        layout.setSpacing(10)
-        layout.addLayout(row)
-        layout.addWidget(self.problem)
-        layout.addWidget(self.card, 1)
+        in_column(top, self.problem, (self.card, 1), on=self, margins=(18, 14, 18, 14), spacing=10)
         self._shown: Sheet | None = None
         self.refresh()
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, HoldStillView
 from app.gui.theme import theme
+from app.gui.widgets.layouts import in_column, in_row
 
 TICK_MS = 50
 SIZE = QSize(580, 124)
@@ -46,16 +47,8 @@ class HoldStillOverlay(QWidget):
         self.close_button = self._button("Close", "End the test (Esc)")
         self.repeat.clicked.connect(lambda _checked=False: self.start(self._face))
         self.close_button.clicked.connect(lambda _checked=False: self.cancel())
-        buttons = QVBoxLayout()
-        buttons.setSpacing(8)
-        buttons.addStretch(1)
-        buttons.addWidget(self.repeat)
-        buttons.addWidget(self.close_button)
-        buttons.addStretch(1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 12, round(EDGE), 12)
-        layout.addStretch(1)
-        layout.addLayout(buttons)
+        buttons = in_column(None, self.repeat, self.close_button, None, spacing=8)
+        in_row(None, buttons, on=self, margins=(0, 12, round(EDGE), 12))
         self.place()
         self.setAccessibleName("Hold-still test")
         self._timer = QTimer(self)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QLayout, QMenu, QPushButton, QWidget
+from PySide6.QtWidgets import QLayout, QMenu, QPushButton, QWidget
 
 from app.gui.live.presenters.chooser import Ask, Choice
 from app.gui.live.presenters.readouts import Facts
@@ -14,6 +14,7 @@ from app.gui.presenters.actions import BY_NAME, ActionName
 from app.gui.theme import theme
 from app.gui.widgets.controls import menu_text
 from app.gui.widgets.icons import SIZE, icon
+from app.gui.widgets.layouts import in_row
 from app.sources.spec import SourceSpec
 
 SOURCE_WIDTH, NARROW_SOURCE_WIDTH = 190, 110
@@ -108,21 +109,16 @@ class ControlBar(QWidget):
         self.keys = self._sign(ActionName.KEYS)
         for button in (self.record, self.lab, self.mirror, self.privacy, self.share):
             button.setCheckable(True)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(14, 10, 8, 12)
-        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # it makes room itself
-        layout.setSpacing(6)
-        groups = (
-            (self.source, self.play),
-            (self.record, self.snapshot, self.sessions),
-            (self.lab, self.hold_still),
-            (self.mirror, self.privacy, self.share, self.preferences, self.keys),
+        layout = in_row(
+            *(self.source, self.play, None),
+            *(self.record, self.snapshot, self.sessions, None),
+            *(self.lab, self.hold_still, None),
+            *(self.mirror, self.privacy, self.share, self.preferences, self.keys),
+            on=self,
+            margins=(14, 10, 8, 12),
+            spacing=6,
         )
-        for number, group in enumerate(groups):
-            if number:
-                layout.addStretch(1)
-            for button in group:
-                layout.addWidget(button)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)  # it makes room itself
         self._active = False
         self._recording = False
         self._narrow = False

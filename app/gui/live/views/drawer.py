@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QWidget
 
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.heatmap import OPTIONS, HeatKind
 from app.gui.live.presenters.solver import SolverView
 from app.gui.live.views.heatmap import HeatMapView
 from app.gui.live.views.solver import SolverPanel
+from app.gui.widgets.layouts import Item, in_column, in_row
 from app.gui.widgets.segments import Segments
 
 HEIGHT = 272
@@ -42,19 +43,10 @@ class LabDrawer(QWidget):
         self.solver.weight_changed.connect(self.weight_changed)
         self.solver.budget_changed.connect(self.budget_changed)
         self.solver.preset_chosen.connect(self.preset_chosen)
-        left = QVBoxLayout()
-        left.setSpacing(6)
-        left.addWidget(self.what)
-        left.addWidget(self.heat, 1)
-        self._heat_card = _card(left)
-        right = QVBoxLayout()
-        right.addWidget(self.solver)
-        self._solver_card = _card(right)
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(14, 10, 8, 0)
-        self._row.setSpacing(SPACING)
-        self._row.addWidget(self._heat_card)
-        self._row.addWidget(self._solver_card, 1)
+        self._heat_card = _card(self.what, (self.heat, 1))
+        self._solver_card = _card(self.solver)
+        cards = self._heat_card, (self._solver_card, 1)
+        self._row = in_row(*cards, on=self, margins=(14, 10, 8, 0), spacing=SPACING)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Make the heat map narrower where both cards would not fit."""
@@ -73,9 +65,8 @@ class LabDrawer(QWidget):
         self.heat.show_what(what)
 
 
-def _card(inside: QVBoxLayout) -> QFrame:
+def _card(*inside: Item) -> QFrame:
     card = QFrame()
     card.setObjectName("card")
-    inside.setContentsMargins(14, 10, 14, 10)
-    card.setLayout(inside)
+    in_column(*inside, on=card, margins=(14, 10, 14, 10), spacing=6)
     return card

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRect, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.live.presenters.key_list import KeyGroup, columns, key_groups, shown_key
 from app.gui.theme import theme
 from app.gui.widgets.controls import heading
+from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.sheet import MARGIN, Sheet
 
 COLUMN_WIDTH = 480
@@ -50,18 +51,10 @@ class KeyList(Sheet):
             self.body.removeWidget(self._table)
             self._table.deleteLater()
         self._table = QWidget()
-        row = QHBoxLayout(self._table)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(36)
+        row = in_row(on=self._table, spacing=36)
         for column in columns(self._groups, count):
-            stack = QVBoxLayout()
-            stack.setSpacing(4)
-            for group in column:
-                stack.addWidget(heading(group.name))
-                stack.addWidget(_Lines(group))
-                stack.addSpacing(12)
-            stack.addStretch(1)
-            row.addLayout(stack, 1)
+            parts = [part for group in column for part in (heading(group.name), _Lines(group), 12)]
+            row.addLayout(in_column(*parts, None, spacing=4), 1)
         self.body.addWidget(self._table)
         self._table.show()  # now, so that it counts when the card is fitted
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from PySide6.QtCore import QRect
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QWidget
 
 from app.core.modes import Baseline
 from app.gui.live.presenters.choices import with_baseline, with_budget, with_preset, with_weight
@@ -23,6 +23,7 @@ from app.gui.live.views.panel import SidePanel
 from app.gui.live.views.tour import TourCard
 from app.gui.presenters.actions import ActionName
 from app.gui.widgets.banner import AddressEntry, BannerView
+from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.scrub import ScrubBar
 from app.gui.widgets.sheet import Sheets
 from app.gui.widgets.video import VideoView
@@ -74,23 +75,11 @@ class LivePage(QWidget):
         }
         self.tour = TourCard(self, targets)
         self.sheets = Sheets()
-        self._left = QVBoxLayout()
-        self._left.setContentsMargins(0, 0, 0, 0)
-        self._left.setSpacing(0)
-        self._left.addWidget(self.view, 1)
-        for widget in (self.scrub, self.drawer, self.bar):
-            self._left.addWidget(widget)
+        self._left = in_column((self.view, 1), self.scrub, self.drawer, self.bar, spacing=0)
         body = QWidget()  # clips the drawer where there is no room for all of it
         body.setMinimumSize(1, 1)
-        self._body = QHBoxLayout(body)
-        self._body.setContentsMargins(0, 0, 0, 0)
-        self._body.setSpacing(8)
-        self._body.addLayout(self._left, 1)
-        self._body.addWidget(self.panel)
-        self._rows = QVBoxLayout(self)
-        self._rows.setContentsMargins(0, 0, 0, 0)
-        self._rows.setSpacing(0)
-        self._rows.addWidget(body, 1)
+        self._body = in_row((self._left, 1), self.panel, on=body, spacing=8)
+        self._rows = in_column((body, 1), on=self, spacing=0)
         self.open_parts((PagePart.PANEL,))
         self.view.resized.connect(self.place)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
 from app.gui.live.presenters.choices import baseline_options
 from app.gui.live.presenters.flicker import FlickerView
@@ -14,6 +14,7 @@ from app.gui.presenters.actions import BY_NAME, ActionName
 from app.gui.presenters.compare import VIEW_OPTIONS
 from app.gui.theme import theme
 from app.gui.widgets.controls import card, label, show_text
+from app.gui.widgets.layouts import in_column
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.table import RowTable
 from app.gui.widgets.toggle import ActionRow
@@ -49,18 +50,12 @@ class SidePanel(QScrollArea):
 
         panel = QWidget()
         panel.setObjectName("panel")
-        layout = QVBoxLayout(panel)
-        layout.setContentsMargins(6, 14, 14, 14)
-        layout.setSpacing(10)
-        layout.addWidget(label("title", "LDEQ Live"))
-        layout.addWidget(self._headline)
-        layout.addWidget(card("", self.rwr, self.compare, self.baseline, self.compare_view, self.ghcu))
+        tracking = card("", self.rwr, self.compare, self.baseline, self.compare_view, self.ghcu)
         self.flicker = card("FLICKER", self._numbers, self._verdict, self._trace, self._bars)
-        layout.addWidget(self.flicker)
         self.signals = card("SIGNALS", self._signals)
-        layout.addWidget(self.signals)
-        layout.addWidget(card("PERFORMANCE", self._table))
-        layout.addStretch(1)
+        cards = (tracking, self.flicker, self.signals, card("PERFORMANCE", self._table))
+        title = label("title", "LDEQ Live")
+        in_column(title, self._headline, *cards, None, on=panel, margins=(6, 14, 14, 14), spacing=10)
         self.setWidget(panel)
 
     def show_facts(self, facts: Facts, compare_view: str) -> None:

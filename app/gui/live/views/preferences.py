@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
 
 from app.core.errors import UserError
 from app.core.settings import ModelChoice
@@ -25,6 +25,7 @@ from app.gui.live.presenters.preferences import (
 from app.gui.presenters.palettes import Theme
 from app.gui.theme import theme
 from app.gui.widgets.controls import ChoiceRow, heading, push_button, small_label
+from app.gui.widgets.layouts import fill, in_column, in_row
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
 
@@ -100,29 +101,13 @@ class PreferencesSheet(Sheet):
             self._say_wrong("")
 
     def _lay_out(self) -> None:
-        place = QHBoxLayout()
-        place.setSpacing(8)
-        place.addWidget(self.folder, 1)
-        place.addWidget(self.choose)
-        where = QVBoxLayout()
-        where.setSpacing(4)
-        where.addWidget(QLabel("Folder for recordings and snapshots"))
-        where.addLayout(place)
-        where.addWidget(self._wrong)
+        place = in_row((self.folder, 1), self.choose, spacing=8)
+        where = in_column(QLabel("Folder for recordings and snapshots"), place, self._wrong, spacing=4)
         self._wrong.hide()
-        self.body.addWidget(self.theme)
-        self.body.addWidget(self.mirror)
-        self.body.addWidget(self.faces)
-        self.body.addWidget(self.model)
-        self.body.addWidget(self.symmetric)
-        self.body.addWidget(self.privacy)
-        self.body.addSpacing(6)
-        self.body.addWidget(heading("A recording holds"))
-        self.body.addWidget(small_label("Landmarks, flicker and events always, and besides:"))
-        for row in self.switches.values():
-            self.body.addWidget(row)
-        self.body.addSpacing(2)
-        self.body.addLayout(where)
+        fill(self.body, self.theme, self.mirror, self.faces, self.model, self.symmetric, self.privacy, 6)
+        fill(self.body, heading("A recording holds"))
+        fill(self.body, small_label("Landmarks, flicker and events always, and besides:"), *self.switches.values())
+        fill(self.body, 2, where)
 
     def _change(self, **changes: object) -> None:
         self._tell(replace(self._shown, **changes))  # type: ignore[arg-type]

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
 
 from app.gui.live.presenters.share import PICTURE_OPTIONS, REACH_OPTIONS, ShareField, ShareForm, StatusLine, StatusTone
 from app.gui.live.views.preferences import mark_wrong
 from app.gui.widgets.controls import ChoiceRow, rename, small_label
+from app.gui.widgets.layouts import fill, in_column
 from app.gui.widgets.sheet import Sheet
 from app.gui.widgets.toggle import ToggleRow
 from app.sharing.settings import CameraPicture, LslReach
@@ -106,13 +107,7 @@ class ShareSheet(Sheet):
 
     def _add(self, field: str, control: QWidget) -> None:
         self._status[field] = _Lines()
-        group = QVBoxLayout()
-        group.setSpacing(6)
-        group.addWidget(self.switches[field])
-        group.addWidget(control)
-        group.addWidget(self._status[field])
-        self.body.addLayout(group)
-        self.body.addSpacing(8)
+        fill(self.body, in_column(self.switches[field], control, self._status[field], spacing=6), 8)
 
     def _tell(self, **changes: Any) -> None:
         """Tell what was changed, with the addresses as they stand there, also in the line that is being edited."""
@@ -135,9 +130,7 @@ class _Lines(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(2)
+        self._layout = in_column(on=self, spacing=2)
         self._labels: list[QLabel] = []
         self.hide()
 

@@ -8,13 +8,10 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
-    QLabel,
     QLayout,
     QPlainTextEdit,
     QPushButton,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -36,6 +33,8 @@ from app.gui.live.presenters.solver_readouts import (
 )
 from app.gui.presenters.options import Option
 from app.gui.theme import theme
+from app.gui.widgets.controls import label
+from app.gui.widgets.layouts import fill, in_column, in_row
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.slider import SliderRow
 from app.gui.widgets.table import RowTable
@@ -208,18 +207,10 @@ class SolverPanel(QWidget):
 
     def _lay_out(self) -> None:
         self.presets.show_options(PRESET_OPTIONS, "")
-        controls = QVBoxLayout()
-        controls.setSpacing(10)
-        controls.addWidget(_heading("RWR"))
-        controls.addWidget(self.presets)
-        controls.addWidget(self.weight)
-        controls.addWidget(self.budget)
-        controls.addWidget(self.reset, 0, Qt.AlignmentFlag.AlignLeft)
-        controls.addStretch(1)
-        middle = QVBoxLayout()
-        middle.setSpacing(4)
-        middle.addWidget(_heading("RESIDUAL"))
-        middle.addWidget(self.chart, 1)
+        parts = (label("heading", "RWR"), self.presets, self.weight, self.budget, self.reset)
+        controls = in_column(*parts, None, spacing=10)
+        controls.setAlignment(self.reset, Qt.AlignmentFlag.AlignLeft)
+        middle = in_column(label("heading", "RESIDUAL"), (self.chart, 1), spacing=4)
         self._log.setReadOnly(True)
         self._log.setFrameShape(QFrame.Shape.NoFrame)
         self._log.setFocusPolicy(Qt.FocusPolicy.NoFocus)
@@ -230,21 +221,13 @@ class SolverPanel(QWidget):
         self._log.setToolTip("The last 50 cold starts while RwR was on: the source's time and the reason")
         self._log.viewport().setAutoFillBackground(False)
         self._log.document().setDocumentMargin(0)
-        figures = QVBoxLayout()
-        figures.setSpacing(6)
-        figures.addWidget(_heading("SPENT AND SAVED"))
-        figures.addWidget(self._rows)
-        figures.addSpacing(8)
-        figures.addWidget(_heading("COLD STARTS"))
-        figures.addWidget(self._log, 1)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(SPACING)
+        figures = in_column(label("heading", "SPENT AND SAVED"), self._rows, 8, spacing=6)
+        fill(figures, label("heading", "COLD STARTS"), (self._log, 1))
+        layout = in_row(on=self, spacing=SPACING)
         # The panel itself leaves columns out; its window may be as narrow as it likes.
         layout.setSizeConstraint(QLayout.SizeConstraint.SetNoConstraint)
         self._columns = tuple(QWidget() for _ in range(3))
         for holder, column, stretch in zip(self._columns, (controls, middle, figures), (0, 1, 0), strict=True):
-            column.setContentsMargins(0, 0, 0, 0)
             holder.setLayout(column)
             layout.addWidget(holder, stretch)
         self._columns[0].setFixedWidth(CONTROLS_WIDTH)
@@ -265,9 +248,3 @@ class SolverPanel(QWidget):
         self._columns[2].setVisible(room >= FIGURES_WIDTH + SPACING)
         taken = FIGURES_WIDTH + SPACING if room >= FIGURES_WIDTH + SPACING else 0
         self._columns[1].setVisible(room - taken >= CHART_WIDTH + SPACING)
-
-
-def _heading(text: str) -> QLabel:
-    label = QLabel(text)
-    label.setObjectName("heading")
-    return label

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QRegion
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QWidget
 
 from app.gui.live.presenters.tour import Tour, TourTarget, card_place
 from app.gui.theme import theme
 from app.gui.widgets.controls import push_button
+from app.gui.widgets.layouts import fill, in_row
 from app.gui.widgets.sheet import Sheet
 
 WIDTH = 340
@@ -42,13 +43,7 @@ class TourCard(Sheet):
         self._text.setWordWrap(True)
         self.skip = push_button("Skip", "quiet")
         self.go_on = push_button("Next")
-        row = QHBoxLayout()
-        row.addWidget(self._progress)
-        row.addStretch(1)
-        row.addWidget(self.skip)
-        row.addWidget(self.go_on)
-        self.body.addWidget(self._text)
-        self.body.addLayout(row)
+        fill(self.body, self._text, in_row(self._progress, None, self.skip, self.go_on))
         self.skip.clicked.connect(self.hide)
         self.go_on.clicked.connect(self._next)
         self.closed.connect(self._end)

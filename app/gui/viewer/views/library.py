@@ -11,7 +11,6 @@ from PySide6.QtCore import QEvent, QModelIndex, QObject, QPersistentModelIndex, 
 from PySide6.QtGui import QColor, QFont, QHideEvent, QImage, QKeyEvent, QPainter, QPainterPath, QShowEvent
 from PySide6.QtWidgets import (
     QFrame,
-    QHBoxLayout,
     QListWidget,
     QListWidgetItem,
     QMenu,
@@ -19,7 +18,6 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -28,6 +26,7 @@ from app.gui.viewer.presenters.jobs import Outcome
 from app.gui.viewer.presenters.library import Library, SessionRow
 from app.gui.widgets.controls import label, rename, show_text, small_label
 from app.gui.widgets.files import ask_for_folder
+from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
 from app.gui.widgets.recording_sign import RecordingSign
 from app.media.privacy import blurred
@@ -212,20 +211,9 @@ class LibraryView(QWidget):
         back.setObjectName("quiet")
         self.other = PageButton("Other folder\u2026", "List the sessions of another folder", self._ask_folder)
         self.show_button = PageButton("Show folder", "Show this folder's files", self._show_folder)
-        top = QHBoxLayout()
-        top.setSpacing(10)
-        top.addWidget(back)
-        top.addWidget(label("title", "Sessions"))
-        top.addWidget(self._folder, 1)
-        top.addWidget(self.sign)
-        top.addWidget(self.show_button)
-        top.addWidget(self.other)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(14, 10, 14, 10)
-        layout.addLayout(top)
-        layout.addWidget(self._work)
-        layout.addWidget(self._empty)
-        layout.addWidget(self.grid, 1)
+        title = label("title", "Sessions")
+        top = in_row(back, title, (self._folder, 1), self.sign, self.show_button, self.other, spacing=10)
+        in_column(top, self._work, self._empty, (self.grid, 1), on=self, margins=(14, 10, 14, 10))
 
     def refresh(self) -> None:
         """Show the list as it is."""

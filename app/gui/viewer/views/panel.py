@@ -11,13 +11,11 @@ from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QProgressBar,
     QScrollArea,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -28,6 +26,7 @@ from app.gui.viewer.presenters.readouts import RegionSeries, TableRow, TakeRow, 
 from app.gui.viewer.views.timeline import LEGEND, take_colour
 from app.gui.widgets.charts import Series, draw_bars
 from app.gui.widgets.controls import card, label, menu_text, show_text
+from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
 from model.topology import REGIONS
 
@@ -132,9 +131,7 @@ class TakeList(QWidget):
         self._rows: tuple[TakeRow, ...] = ()
         self.buttons: dict[tuple[str, bool], PageButton] = {}
         """By the take's name, and whether the button compares with it."""
-        self._layout = QVBoxLayout(self)
-        self._layout.setContentsMargins(0, 0, 0, 0)
-        self._layout.setSpacing(4)
+        self._layout = in_column(on=self, spacing=4)
 
     def show_rows(self, rows: tuple[TakeRow, ...]) -> None:
         """Show the list, rebuilt only where it changed."""
@@ -155,16 +152,13 @@ class TakeList(QWidget):
 
     def _line(self, row: TakeRow) -> QWidget:
         line = QWidget()
-        layout = QHBoxLayout(line)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(6)
         take = PageButton(menu_text(row.title), f"Show {row.title} as points", lambda: self.shown.emit(row.name))
         take.setStyleSheet("text-align: left;")
         take.setCheckable(True)
         take.setChecked(row.first)
         take.clicked.connect(lambda _checked=False: take.setChecked(row.first))  # a click alone changes nothing
         self.buttons[row.name, False] = take
-        layout.addWidget(take, 1)
+        layout = in_row((take, 1), on=line, spacing=6)
         if not row.first:
             baseline = PageButton(
                 "Compared" if row.second else "Compare",
@@ -309,21 +303,15 @@ class ViewerPanel(QScrollArea):
     def _lay_out(self) -> None:
         part = QWidget()
         self.export.setObjectName("offer")
-        row = QHBoxLayout(part)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(6)
-        row.addWidget(self.begin_button, 1)
-        row.addWidget(self.end_button, 1)
-        row.addWidget(self.whole_button)
+        in_row((self.begin_button, 1), (self.end_button, 1), self.whole_button, on=part, spacing=6)
         panel = QWidget()
         panel.setObjectName("panel")
-        layout = QVBoxLayout(panel)
-        layout.setContentsMargins(6, 4, 14, 14)
-        layout.setSpacing(10)
-        layout.addWidget(card("TAKES", self.takes, self.others))
-        layout.addWidget(card("FLICKER", self._part, self._table, self._verdict, self._bars, part, self.export))
-        layout.addWidget(card("REPLAY", self._form, self._work))
-        layout.addStretch(1)
+        cards = (
+            card("TAKES", self.takes, self.others),
+            card("FLICKER", self._part, self._table, self._verdict, self._bars, part, self.export),
+            card("REPLAY", self._form, self._work),
+        )
+        in_column(*cards, None, on=panel, margins=(6, 4, 14, 14), spacing=10)
         self.setWidget(panel)
 
     def _replay(self) -> None:
@@ -344,9 +332,5 @@ class ViewerPanel(QScrollArea):
 
 def _column(*widgets: QWidget) -> QWidget:
     column = QWidget()
-    layout = QVBoxLayout(column)
-    layout.setContentsMargins(0, 0, 0, 0)
-    layout.setSpacing(6)
-    for widget in widgets:
-        layout.addWidget(widget)
+    in_column(*widgets, on=column, spacing=6)
     return column

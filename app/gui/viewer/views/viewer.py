@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QHideEvent, QKeyEvent, QResizeEvent, QShowEvent
-from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.banner import Banner, Tone
@@ -24,6 +24,7 @@ from app.gui.viewer.views.timeline import TimelineView
 from app.gui.widgets.banner import BannerView
 from app.gui.widgets.controls import label, show_text
 from app.gui.widgets.frame_bridge import FrameBridge
+from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
 from app.gui.widgets.recording_sign import RecordingSign
 from app.gui.widgets.scrub import ScrubBar
@@ -202,29 +203,11 @@ class ViewerView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         back = PageButton("\u2039  Sessions", "Back to the list (Esc)", self.close_session)
         back.setObjectName("quiet")
-        self._top, self._below = QHBoxLayout(), QHBoxLayout()
-        self._top.setContentsMargins(8, 8, 8, 4)
-        self._top.setSpacing(12)
-        self._top.addWidget(back)
-        self._top.addWidget(self._title)
-        self._top.addWidget(self._subtitle, 1)
-        self._top.addWidget(self.folder)
-        self._below.setContentsMargins(8, 0, 8, 0)
-        self._below.addStretch(1)
-        self._below.addWidget(self.compare_view)
-        left = QVBoxLayout()
-        left.setContentsMargins(0, 0, 0, 8)
-        left.setSpacing(4)
-        left.addLayout(self._top)
-        left.addLayout(self._below)
-        left.addWidget(self.picture, 1)
-        left.addWidget(self.scrub)
-        left.addWidget(self.timeline)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(8)
-        layout.addLayout(left, 1)
-        layout.addWidget(self.panel)
+        self._top = in_row(back, self._title, (self._subtitle, 1), self.folder, margins=(8, 8, 8, 4), spacing=12)
+        self._below = in_row(None, self.compare_view, margins=(8, 0, 8, 0))
+        parts = (self._top, self._below, (self.picture, 1), self.scrub, self.timeline)
+        left = in_column(*parts, margins=(0, 0, 0, 8), spacing=4)
+        in_row((left, 1), self.panel, on=self, spacing=8)
         self.compare_view.show_options(VIEW_OPTIONS, VIEW_OPTIONS[0].name)
         self.compare_view.setMinimumWidth(self.compare_view.sizeHint().width() + 24)  # the chosen one is bold
 
