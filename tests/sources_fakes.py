@@ -19,6 +19,7 @@ from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources import paced
 from app.sources.base import SourceInfo
+from tests.waiting import PATIENCE_SECONDS
 
 
 def numbered(index: int, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
@@ -86,11 +87,11 @@ class ScriptedSource:
             return None
         if step == "block":
             self.blocked.set()
-            self.closed.wait(20)
+            self.closed.wait(PATIENCE_SECONDS)
             return None
         if step == "hang":  # as a driver that does not come back when the device is closed
             self.blocked.set()
-            self.unblock.wait(20)
+            self.unblock.wait(PATIENCE_SECONDS)
             raise SourceError("too late")
         frame = Frame(self._index, self._index / 30, np.zeros((4, 4, 3), np.uint8), time.perf_counter())
         self._index += 1

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from app.tracking.background_worker import BackgroundWorker
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 def test_jobs_run_in_the_background_in_order() -> None:
     worker, gate, done = BackgroundWorker("jobs"), threading.Event(), list[int]()
 
     def first() -> int:
-        gate.wait(5)
+        gate.wait(PATIENCE_SECONDS)
         done.append(1)
         return 1
 
@@ -42,13 +43,12 @@ def test_an_error_reaches_the_caller_and_the_next_job_is_done() -> None:
 
 def test_it_keeps_one_thread_and_leaves_none() -> None:
     worker = BackgroundWorker("jobs of a test")
-    before = threading.active_count()
     threads = {worker.submit(threading.get_ident).result() for _ in range(5)}
     assert len(threads) == 1
     assert threading.get_ident() not in threads
     worker.close()
     worker.close()
-    assert threading.active_count() == before
+    wait_until(lambda: not any(thread.name == "jobs of a test" for thread in threading.enumerate()))
     with pytest.raises(RuntimeError, match="has ended"):
         worker.submit(threading.get_ident)  # rather than wait for ever
 
@@ -60,7 +60,7 @@ def test_a_worker_that_is_never_closed_leaves_no_thread() -> None:
     (thread,) = [thread for thread in threading.enumerate() if thread.name == "forgotten"]
     del worker
     gc.collect()
-    thread.join(5)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 

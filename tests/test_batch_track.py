@@ -24,8 +24,7 @@ from app.media.video import VideoWriter
 from app.sources.base import SourceInfo
 from app.sources.spec import parse_source
 from tests.recording_fakes import FakePipeline, FileSource, PictureSource, make_video, picture, read_video
-
-PATIENCE = 10.0
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +32,7 @@ def no_thread_is_left_behind() -> Iterator[None]:
     before = set(threading.enumerate())
     yield
     for thread in set(threading.enumerate()) - before:
-        thread.join(PATIENCE)
+        thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive(), thread
 
 
@@ -61,7 +60,7 @@ class Counted:
     def wait_for(self, count: int) -> bool:
         """Wait until that many frames were read; return whether they were."""
         with self.waiting:
-            return self.waiting.wait_for(lambda: self.taken >= count, PATIENCE)
+            return self.waiting.wait_for(lambda: self.taken >= count, PATIENCE_SECONDS)
 
     def close(self) -> None:
         pass
@@ -113,7 +112,7 @@ class Sink:
         self.threads: set[threading.Thread] = set()
 
     def write(self, value: object) -> None:
-        self.gate.wait(PATIENCE)
+        self.gate.wait(PATIENCE_SECONDS)
         self.threads.add(threading.current_thread())
         if value == self.bad:
             assert self.error is not None
@@ -159,7 +158,7 @@ def test_a_slow_writer_holds_the_caller() -> None:
     assert held.is_alive()
     assert sink.values == []
     sink.gate.set()
-    held.join(PATIENCE)
+    held.join(PATIENCE_SECONDS)
     writer.close()
     assert sink.values == [1, 2, 3, 4, 5]
 
@@ -203,7 +202,7 @@ def test_a_stopped_queue_releases_both_sides() -> None:
     waiting = threading.Thread(target=lambda: queue.put(2))
     waiting.start()
     queue.stop()
-    waiting.join(PATIENCE)
+    waiting.join(PATIENCE_SECONDS)
     assert not queue.put(3)
     assert queue.take() is None
 
@@ -269,7 +268,7 @@ def test_the_error_of_the_earlier_frame_counts(clip: Path, tmp_path: Path, monke
 
     class Late(Full):
         def write(self, image: NDArray[np.uint8], time: float) -> None:
-            assert self.written < 5 or gate.wait(PATIENCE)
+            assert self.written < 5 or gate.wait(PATIENCE_SECONDS)
             super().write(image, time)
 
     monkeypatch.setattr(outputs, "VideoWriter", Late)

@@ -19,6 +19,7 @@ from app.setup import start, torch_build
 from app.setup.environment import STAMP, Environment, SetupError
 from app.setup.lock import SetupLock
 from app.setup.pip import _clean, explain
+from tests.waiting import PATIENCE_SECONDS
 
 LOG = Path("setup.log")
 
@@ -256,9 +257,9 @@ def test_the_second_owner_of_the_lock_waits_for_the_first(tmp_path: Path) -> Non
     with SetupLock(path, lambda: None):
         thread = threading.Thread(target=second)
         thread.start()
-        assert waiting.wait(20)
+        assert waiting.wait(PATIENCE_SECONDS)
         order.append("first")
-    thread.join(20)
+    thread.join(PATIENCE_SECONDS)
     assert order == ["first", "second"]
 
 

@@ -31,7 +31,7 @@ from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.session_fakes import plan
 from tests.sources_fakes import FakeCapture
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -66,7 +66,7 @@ class Scripted(FakeCapture):
         Scripted.now += READ_SECONDS
         step = next(self.script, None)
         if isinstance(step, str):
-            self.hang.wait(20)
+            self.hang.wait(PATIENCE_SECONDS)
             return False, None
         return step is not None, step
 
@@ -104,7 +104,7 @@ def run(folder: Path, source: Callable[[], object] | None = None) -> tuple[LiveP
     live.add_consumer(recorder.offer)
     live.start()
     wait_until(lambda: live.status.state in (LiveState.ENDED, LiveState.FAILED))
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert summary.error is None
     assert summary.frames == len(seen)
     session = open_session(folder)
@@ -139,7 +139,7 @@ def test_a_camera_that_hangs_in_its_driver(device: type[Scripted], tmp_path: Pat
     assert seen
     assert "stopped delivering pictures for 0.3 s" in live.status.error
     assert is_sentence(live.status.error)
-    assert live.stop(5)
+    assert live.stop(PATIENCE_SECONDS)
 
 
 def test_a_camera_that_changes_its_size(device: type[Scripted], tmp_path: Path) -> None:
@@ -246,4 +246,4 @@ def test_a_camera_that_stalls_while_the_window_closes(device: type[Scripted]) ->
     )
     live.start()
     wait_until(lambda: live.status.captured == 3 and live.status.state == LiveState.RUNNING)
-    assert live.stop(5)
+    assert live.stop(PATIENCE_SECONDS)

@@ -37,7 +37,7 @@ from tests.session_fakes import EXACT as EXACT_CHOICES
 from tests.session_fakes import plan, record, scene, tracked
 from tests.sources_fakes import read_all, write_video
 from tests.test_sources_stream import HEAD, Server
-from tests.waiting import PATIENCE_SECONDS, wait_until
+from tests.waiting import PATIENCE_SECONDS, PROCESS_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -164,7 +164,7 @@ def test_a_stream_that_drops_while_it_is_recorded(tmp_path: Path) -> None:
         wait_until(lambda: live.status.state not in ("opening", "running"))
     finally:
         server.close()
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     status = live.status
     assert (summary.error, summary.frames) == (None, status.processed)
     assert 24 < status.captured < 36
@@ -213,7 +213,7 @@ import time
 for item in results:
     recorder.offer(item)
     time.sleep(0.002)
-summary = recorder.stop()
+summary = recorder.stop(60.0)
 print(summary.error)
 """
 
@@ -229,7 +229,7 @@ def test_a_disk_that_fills_while_a_session_is_recorded(limit: int, tmp_path: Pat
         [sys.executable, "-c", FULL, str(folder), str(limit)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PROCESS_SECONDS,
         # Coverage's own file in the child would not fit either
         env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")},
         cwd=root,
@@ -277,7 +277,7 @@ log.close()
 def test_an_event_that_a_full_disk_took_in_part_is_told_and_completed(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parent.parent
     command = [sys.executable, "-c", FULL_FOR_A_MOMENT, str(tmp_path / "events.jsonl")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100, cwd=root, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PROCESS_SECONDS, cwd=root, check=True)
     assert "Cannot write" in done.stdout
     assert [event.kind for event in read_events(tmp_path / "events.jsonl")] == ["first", "second", "third"]
 
@@ -291,7 +291,7 @@ class BrokenEncoder:
     def encode(self, frame: object) -> object:
         self._bad -= 1
         if self._bad < 0:
-            self._until.wait(10)
+            self._until.wait(PATIENCE_SECONDS)
             raise self._error
         return self._real.encode(frame)  # type: ignore[attr-defined]
 
@@ -321,7 +321,7 @@ def test_an_encoder_that_fails_costs_pictures_and_no_landmarks_that_wait(
     for index in range(30):
         recorder.offer(result(index, image=scene(index)))
     offered.set()
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     monkeypatch.undo()
     session = open_session(tmp_path / "session")
     assert len(session.frames) == len(session.recorded.estimates.row) == 30
@@ -358,7 +358,7 @@ def test_a_folder_that_is_deleted_while_it_is_recorded_into(tmp_path: Path) -> N
     shutil.rmtree(folder)
     for index in range(10, 20):
         recorder.offer(result(index, image=scene(index)))
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert summary.error is not None
     assert summary.error.startswith(("Cannot write", str(folder)))
 
@@ -369,7 +369,7 @@ def test_a_disk_that_is_slow_loses_pictures_and_no_landmarks(tmp_path: Path, mon
     gate, put = threading.Event(), SafeFile._put
 
     def slow(self: SafeFile, position: int, data: bytes) -> None:
-        gate.wait(20)
+        gate.wait(PATIENCE_SECONDS)
         put(self, position, data)
 
     monkeypatch.setattr(SafeFile, "_put", slow)
@@ -379,7 +379,7 @@ def test_a_disk_that_is_slow_loses_pictures_and_no_landmarks(tmp_path: Path, mon
         recorder.offer(result(index, image=scene(index)))
     dropped = recorder.dropped
     gate.set()
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert dropped > 20
     assert (summary.error, summary.frames) == (None, 60)
     session = open_session(tmp_path / "session")

@@ -21,6 +21,7 @@ from app.core.places import ROOT
 from app.setup.doctor.computer import installed_packages, normalised, pinned_packages
 from app.sharing.settings import HERE, SharingSettings, parse_address
 from tests.fuzz_cases import drifting
+from tests.waiting import PATIENCE_SECONDS, PROCESS_SECONDS
 
 pytestmark = pytest.mark.process
 
@@ -70,14 +71,14 @@ application = QApplication([])
 window = make_window(LiveSettings(Remembered(source="demo", folder=Path(sys.argv[1]), tour_seen=True)))
 window.show()
 window.begin()
-session, end = window.presenter.session, time.monotonic() + 60
+session, end = window.presenter.session, time.monotonic() + 200
 while not (session.state.status and session.state.status.processed > 5):
     application.processEvents()
     time.sleep(0.01)
     assert time.monotonic() < end and session.state.stage != "failed", session.state
 print("tracked", session.state.status.processed)
 window.close()
-session.join(10)
+session.join(60)
 """
 )
 
@@ -92,7 +93,9 @@ def clip(tmp_path: Path) -> Path:
 
 def run(words: list[str]) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "HOME": "/nonexistent", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(words, capture_output=True, text=True, timeout=110, cwd=ROOT, env=environment, check=False)
+    return subprocess.run(
+        words, capture_output=True, text=True, timeout=PROCESS_SECONDS, cwd=ROOT, env=environment, check=False
+    )
 
 
 def can_unshare() -> bool:
@@ -188,7 +191,7 @@ def test_datagrams_for_this_computer_leave_by_loopback() -> None:
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind((HERE, 0))
-        receiver.settimeout(10)
+        receiver.settimeout(PATIENCE_SECONDS)
         outlet = UdpOutlet(parse_address(str(receiver.getsockname()[1])), json_datagrams)
         outlet.send(result())
         _, (sender, _) = receiver.recvfrom(65536)
@@ -323,7 +326,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
         [sys.executable, "main.py", "track", name, "-o", name.replace(b".mp4", b"-out.mp4"), "--threads", "1"],
         capture_output=True,
         cwd=ROOT,
-        timeout=100,
+        timeout=PROCESS_SECONDS,
         env={**os.environ, "HOME": str(tmp_path), "PYTHONUTF8": "1"},
         check=False,
     )

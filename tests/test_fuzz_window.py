@@ -16,6 +16,7 @@ from app.gui.main_window import MainWindow
 from app.sessions.plain import to_plain
 from tests.fuzz_damage import ODD_VALUES
 from tests.test_gui_random import Workshop
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
 WINDOWS = 5
 FIELDS = ("geometry", "source", "compare_view", "divider", "panels", "theme", "folder", "mirror", "tracking", "share")
@@ -59,10 +60,10 @@ def test_a_window_opens_on_any_choices_that_can_be_read(qtbot: QtBot, tmp_path: 
             window.begin()
             session = window.presenter.session
             window.presenter.open("demo")
-            qtbot.waitUntil(lambda session=session: session.state.stage == "running", timeout=20000)  # type: ignore[misc]
+            qtbot.waitUntil(lambda session=session: session.state.stage == "running", timeout=PATIENCE_MS)  # type: ignore[misc]
             qtbot.waitUntil(
                 lambda session=session: bool(session.state.status and session.state.status.processed > 2),  # type: ignore[misc]
-                timeout=20000,  # type: ignore[misc]
+                timeout=PATIENCE_MS,  # type: ignore[misc]
             )
             window.refresh()
             assert window.width() < 20000
@@ -70,6 +71,6 @@ def test_a_window_opens_on_any_choices_that_can_be_read(qtbot: QtBot, tmp_path: 
             pytest.fail(f"{memory.path.read_text()}: {error!r}")
         finally:
             window.close()
-            qtbot.waitUntil(lambda session=session: session.state.closed, timeout=20000)  # type: ignore[misc]
-            session.join(10)
+            qtbot.waitUntil(lambda session=session: session.state.closed, timeout=PATIENCE_MS)  # type: ignore[misc]
+            session.join(PATIENCE_SECONDS)
             window.deleteLater()

@@ -28,6 +28,7 @@ from app.gui.live.views.bar import fill_source_menu
 from app.sources.base import SourceInfo
 from app.sources.spec import FORMATS, CameraFormat, CameraSpec, DemoSpec, PathSpec, ScreenSpec, SourceSpec, parse_source
 from app.tracking.live import LiveState, LiveStatus
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
 INSIDE, DESK = CameraChoice(CameraSpec("0"), "Inside"), CameraChoice(CameraSpec("2"), "Desk")
 DESK_INFO = SourceInfo("Desk", 1280, 720, 30.0, None, True, requested=CameraFormat())
@@ -65,51 +66,51 @@ def computer() -> Computer:
 def finder(qtbot: QtBot, computer: Computer) -> Iterator[CameraFinder]:
     finder = CameraFinder(computer.find, lambda: [ScreenChoice(ScreenSpec(1), "Screen 1")], computer.marks, pause=0.005)
     yield finder  # type: ignore[misc]
-    finder.stop()
+    finder.stop(PATIENCE_SECONDS)
     assert not finder._thread.is_alive()
 
 
 def test_search_lists_cameras_and_screens_elsewhere(qtbot: QtBot, finder: CameraFinder, computer: Computer) -> None:
     assert finder.cameras is None
-    with qtbot.waitSignal(finder.found):
+    with qtbot.waitSignal(finder.found, timeout=PATIENCE_MS):
         finder.search()
     assert finder.cameras == (INSIDE,)
     assert finder.screens == (ScreenChoice(ScreenSpec(1), "Screen 1"),)
     assert computer.threads == {"live-cameras"}
-    with qtbot.waitSignal(finder.found):
+    with qtbot.waitSignal(finder.found, timeout=PATIENCE_MS):
         finder.search()
 
 
 @pytest.mark.parametrize("cheap", [True, False])
 def test_plugging_in_and_out_is_noticed(qtbot: QtBot, finder: CameraFinder, computer: Computer, cheap: bool) -> None:
     computer.cheap = cheap
-    with qtbot.waitSignal(finder.found):
+    with qtbot.waitSignal(finder.found, timeout=PATIENCE_MS):
         finder.search()
     finder.watch()
-    with qtbot.waitSignal(finder.changed):
+    with qtbot.waitSignal(finder.changed, timeout=PATIENCE_MS):
         computer.cameras = [INSIDE, DESK]
     assert finder.cameras == (INSIDE, DESK)
-    with qtbot.waitSignal(finder.changed):
+    with qtbot.waitSignal(finder.changed, timeout=PATIENCE_MS):
         computer.cameras = [DESK]
     assert finder.cameras == (DESK,)
 
 
 def test_nothing_is_listed_while_nothing_changes(qtbot: QtBot, finder: CameraFinder, computer: Computer) -> None:
-    with qtbot.waitSignal(finder.found):
+    with qtbot.waitSignal(finder.found, timeout=PATIENCE_MS):
         finder.search()
     finder.watch()
     before, looks = computer.listings, computer.looks
-    qtbot.waitUntil(lambda: computer.looks > looks + 5)
+    qtbot.waitUntil(lambda: computer.looks > looks + 5, timeout=PATIENCE_MS)
     assert computer.listings == before
 
 
 def test_a_listing_that_fails_is_an_empty_one(qtbot: QtBot, finder: CameraFinder, computer: Computer) -> None:
     computer.problem = OSError("the driver is asleep")
-    with qtbot.waitSignal(finder.found):
+    with qtbot.waitSignal(finder.found, timeout=PATIENCE_MS):
         finder.search()
     assert finder.cameras == ()
     computer.problem = None
-    with qtbot.waitSignal(finder.found):
+    with qtbot.waitSignal(finder.found, timeout=PATIENCE_MS):
         finder.search()
     assert finder.cameras == (INSIDE,)
 
@@ -173,7 +174,7 @@ def test_menu_widget_shows_it_and_grows_no_orphans(qtbot: QtBot) -> None:
     taken: list[SourceSpec | Ask] = []
     for _ in range(3):
         fill_source_menu(menu, choices([INSIDE, DESK], current=parse_source("camera:2"), info=DESK_INFO), taken.append)
-    qtbot.waitUntil(lambda: len(menu.findChildren(QMenu)) == 1)
+    qtbot.waitUntil(lambda: len(menu.findChildren(QMenu)) == 1, timeout=PATIENCE_MS)
     entries = [entry for entry in menu.actions() if not entry.isSeparator()]
     assert [entry.text() for entry in entries][:3] == ["Inside", "Desk", "Resolution: 1280 \u00d7 720, 30 fps"]
     assert [entry.isChecked() for entry in entries[:2]] == [False, True]

@@ -31,8 +31,7 @@ from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
 from app.media.privacy import blurred
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
-
-WAIT_MS = 20000
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
 Open = Callable[..., MainWindow]
 
@@ -53,8 +52,8 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Op
         windows.append(window)
         window.show()
         window.begin()
-        qtbot.waitUntil(window.isActiveWindow, timeout=WAIT_MS)
-        qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
+        qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE_MS)
+        qtbot.waitUntil(lambda: window.view.picture is not None, timeout=PATIENCE_MS)
         return window
 
     yield open_one
@@ -66,8 +65,8 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path) -> Iterator[Op
 
 def close(window: MainWindow, qtbot: QtBot) -> None:
     window.close()
-    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
-    assert window.presenter.session.join(5)
+    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=PATIENCE_MS)
+    assert window.presenter.session.join(PATIENCE_SECONDS)
 
 
 def press(qtbot: QtBot, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
@@ -185,7 +184,7 @@ def test_closing_the_window_does_not_use_up_the_tour(open_window: Open, qtbot: Q
 def first_look(open_window: Open, qtbot: QtBot, memory: Memory) -> MainWindow:
     memory.update(source="demo", theme="dark")
     window = open_window(memory)
-    qtbot.waitUntil(lambda: window.view.hud.caption is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.view.hud.caption is not None, timeout=PATIENCE_MS)
     return window
 
 
@@ -195,13 +194,13 @@ def test_the_first_start_shows_the_effect_and_then_the_tour(
     memory = Memory(tmp_path / "window.json")
     window = first_look(open_window, qtbot, memory)
     assert not window.page.tour.isVisible()
-    qtbot.waitUntil(lambda: not window.page.panel.rwr.toggle.isChecked(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window.page.panel.rwr.toggle.isChecked(), timeout=PATIENCE_MS)
     assert window.view.accessibleDescription().startswith("RwR ")
     assert window.presenter.chosen.tracking.rwr
     monkeypatch.setattr(look, "TURN_SECONDS", 1e-6)  # all turns are over
-    qtbot.waitUntil(window.page.tour.isVisible, timeout=WAIT_MS)
+    qtbot.waitUntil(window.page.tour.isVisible, timeout=PATIENCE_MS)
     assert window.view.hud.caption is None
-    qtbot.waitUntil(window.page.panel.rwr.toggle.isChecked, timeout=WAIT_MS)
+    qtbot.waitUntil(window.page.panel.rwr.toggle.isChecked, timeout=PATIENCE_MS)
     assert memory.current.tracking.rwr
     close(window, qtbot)
     assert memory.current.first_look_seen
@@ -263,7 +262,7 @@ def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> Non
     window = open_window()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(WAIT_MS / 1000)
+        receiver.settimeout(PATIENCE_MS / 1000)
         press(qtbot, Qt.Key.Key_U)
         card = window.page.sheets.opened
         assert isinstance(card, ShareSheet)
@@ -275,7 +274,7 @@ def test_landmarks_reach_another_program(open_window: Open, qtbot: QtBot) -> Non
         qtbot.mouseClick(card.switches[ShareField.JSON].toggle, Qt.MouseButton.LeftButton)
         message = json.loads(receiver.recv(65536))
         assert message["faces"][0]["id"] == 0
-        qtbot.waitUntil(lambda: _first_line(card).startswith("Sent "), timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: _first_line(card).startswith("Sent "), timeout=PATIENCE_MS)
         press(qtbot, Qt.Key.Key_Escape)
         assert window.page.sheets.opened is None
 
@@ -299,15 +298,15 @@ def test_privacy_hides_what_is_in_view_even_when_nothing_new_comes(
     open_window: Open, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window = open_window(parts=SessionParts(textured, FakeRecorder, list))  # type: ignore[arg-type]
-    qtbot.waitUntil(lambda: window.presenter.session.state.stage == "ended", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.stage == "ended", timeout=PATIENCE_MS)
     shown = window.view.picture
     assert shown is not None
     assert not shown.private
     press(qtbot, Qt.Key.Key_H)
-    qtbot.waitUntil(lambda: bool(window.view.picture and window.view.picture.private), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.view.picture and window.view.picture.private), timeout=PATIENCE_MS)
     press(qtbot, Qt.Key.Key_P)
     folder = tmp_path / "out"
-    qtbot.waitUntil(lambda: len(list(folder.glob("snapshot*.png"))) == 2, timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: window.page.banner.banner is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(list(folder.glob("snapshot*.png"))) == 2, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.page.banner.banner is not None, timeout=PATIENCE_MS)
     (clean,) = folder.glob("snapshot*-clean.png")
     np.testing.assert_array_equal(cv2.imread(str(clean)), blurred(shown.result.frame.image))

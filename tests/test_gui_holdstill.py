@@ -39,6 +39,7 @@ from app.sources.base import SourceInfo
 from app.sources.spec import CameraFormat
 from app.tracking.live import LiveStatus
 from tests.holdstill_fakes import FPS, Points, card, noisy, results, still_face
+from tests.waiting import PATIENCE_MS
 
 pytestmark = pytest.mark.slow
 
@@ -346,7 +347,7 @@ def test_the_overlay_guides_and_hands_over_to_the_card(application: QApplication
     page.refresh()
     page.resize(1000, 760)
     page.show()
-    qtbot.waitUntil(page.isActiveWindow)
+    qtbot.waitUntil(page.isActiveWindow, timeout=PATIENCE_MS)
     assert not page.label.hasFocus(), "keys mean the window's actions until the name is clicked"
     assert page.folder.isEnabled()
     assert not page.compare.isEnabled()

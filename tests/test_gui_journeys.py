@@ -56,8 +56,8 @@ from app.sources.base import Playback, Source
 from app.sources.demo import DemoClip, SensorNoise
 from app.sources.paced import PacedSource
 from app.sources.spec import CameraSpec
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
-WAIT_MS = 60000
 FRAMES = 24
 """To record: about a second, and enough for flicker to be measured."""
 ON_THEIR_WAY = 8
@@ -114,7 +114,7 @@ class Person:
         self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
     def wait(self, seen: Callable[[], object]) -> None:
-        self.qtbot.waitUntil(lambda: bool(seen()), timeout=WAIT_MS)
+        self.qtbot.waitUntil(lambda: bool(seen()), timeout=PATIENCE_MS)
 
     @property
     def faces(self) -> tuple[FaceResult, ...]:
@@ -207,7 +207,7 @@ def begin(
         people.append(Person(window, qtbot))
         window.show()
         window.begin()
-        qtbot.waitUntil(window.isActiveWindow, timeout=WAIT_MS)
+        qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE_MS)
         people[-1].wait(lambda: people[-1].faces)
         return people[-1]
 
@@ -216,7 +216,7 @@ def begin(
         leave(person)
         person.window.deleteLater()
     people.clear()
-    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=PATIENCE_MS)
     theme.apply(qapp, DARK)
 
 
@@ -224,7 +224,7 @@ def leave(person: Person) -> None:
     """Close the window as its button does."""
     person.window.close()
     person.wait(lambda: not person.window._timer.isActive())
-    assert person.window.presenter.session.join(5)
+    assert person.window.presenter.session.join(PATIENCE_SECONDS)
 
 
 def sharpness(image: np.ndarray) -> float:
@@ -373,7 +373,7 @@ def test_hold_still_ends_with_a_card_that_is_kept(
     monkeypatch.setattr(holdstill_module, "COUNTDOWN_SECONDS", 0.3)
     monkeypatch.setattr(holdstill_module, "Sampler", partial(Sampler, SHORT_TEST))
     monkeypatch.setattr(holdstill_module, "measure", partial(measure, seconds=SHORT_TEST))
-    monkeypatch.setattr(holdstill_module, "PATIENCE_SECONDS", WAIT_MS / 1000)
+    monkeypatch.setattr(holdstill_module, "PATIENCE_SECONDS", PATIENCE_MS / 1000)
     me = begin(plays=StillFace)
     me.press(Key.Key_T)
     assert me.window.test_overlay.isVisible()

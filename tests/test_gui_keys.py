@@ -28,8 +28,8 @@ from app.gui.presenters.palettes import DARK
 from app.gui.theme import theme
 from tests.gui_fakes import fake_parts
 from tests.session_fakes import record, tracked
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
-WAIT_MS = 30000
 KEYS = 150
 EVENTS_MS = 8
 PRESSABLE = [action for action in actions.ACTIONS if action.name != ActionName.QUIT]
@@ -77,9 +77,9 @@ def test_any_keys_in_any_order(seed: int, qapp: QApplication, qtbot: QtBot, tmp_
     assert {window.page, window.sessions.list, window.sessions.viewer} <= visited
     assert len(acted) > 20
     window.close()
-    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
-    assert window.presenter.session.join(10)
-    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=PATIENCE_MS)
+    assert window.presenter.session.join(PATIENCE_SECONDS)
+    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=PATIENCE_MS)
     again = Memory(tmp_path / "window.json")
     assert again.note == ""
     assert again.current == memory.current

@@ -38,9 +38,8 @@ from app.tracking.live import LiveState, LiveStatus
 from model.signals.track import SignalTracker
 from tests.gui_fakes import FakeLive, FakeRecorder, frame_result
 from tests.signals_fakes import face
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
-WAIT = 20.0
 WEBCAM = CameraChoice(CameraSpec("0"), "HD Webcam")
 SECOND = CameraChoice(CameraSpec("1"), "Elgato Cam Link")
 
@@ -156,7 +155,7 @@ class Bench:
 
     def close(self) -> None:
         self.presenter.session.close()
-        assert self.presenter.session.join(WAIT)
+        assert self.presenter.session.join(PATIENCE_SECONDS)
         self.presenter.end()
 
 
@@ -394,7 +393,7 @@ def test_privacy_blurs_what_is_shared(bench: Bench) -> None:
 def test_the_share_card_says_what_is_sent(bench: Bench) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
-        receiver.settimeout(WAIT)
+        receiver.settimeout(PATIENCE_SECONDS)
         target = f"127.0.0.1:{receiver.getsockname()[1]}"
         form = ShareForm(json_on=True, json_to=target, osc_to=target)
         bench.presenter.share(form)

@@ -45,6 +45,7 @@ from model.geometry import Crop
 from model.rwr.settings import RwrSettings
 from model.topology import POINTS
 from tests.gui_fakes import estimate, frame_result
+from tests.waiting import PATIENCE_MS
 
 Pixels = NDArray[np.uint8]
 WAIT_MS = 20000
@@ -225,7 +226,7 @@ class TestSegments:
         QShortcut(QKeySequence("Right"), window).activated.connect(lambda: seeks.append(1))
         window.activateWindow()
         segments.buttons[Baseline.OPPOSITE].setFocus(Qt.FocusReason.TabFocusReason)
-        qtbot.waitUntil(lambda: segments.buttons[Baseline.OPPOSITE].hasFocus())
+        qtbot.waitUntil(lambda: segments.buttons[Baseline.OPPOSITE].hasFocus(), timeout=PATIENCE_MS)
         with qtbot.waitSignal(segments.chosen) as chosen:
             qtbot.keyClick(segments.buttons[Baseline.OPPOSITE], Qt.Key.Key_Right)
         assert chosen.args == [Mode.EMA]
@@ -433,7 +434,7 @@ class TestVideoView:
 def test_a_switch_asks_for_its_colour_when_painted(application: QApplication, qtbot: QtBot) -> None:
     switch = shown(qtbot, Toggle("RwR", lambda: theme.palette().modes[Mode.RWR]), 40, 24)
     switch.setChecked(True)
-    qtbot.waitUntil(lambda: switch.property("position") == 1.0)
+    qtbot.waitUntil(lambda: switch.property("position") == 1.0, timeout=PATIENCE_MS)
     assert count(pixels(switch), DARK.modes[Mode.RWR]) > 100
     theme.apply(application, LIGHT)
     assert count(pixels(switch), LIGHT.modes[Mode.RWR]) > 100

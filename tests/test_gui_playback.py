@@ -19,6 +19,7 @@ from app.gui.presenters.playback import (
 from app.gui.widgets.scrub import MARGIN, ScrubBar
 from app.sources.base import Playback
 from app.sources.paced import FASTEST, SLOWEST
+from tests.waiting import PATIENCE_MS
 
 CLIP = Playback(12.4, 63.0, False, 1.0)
 
@@ -139,7 +140,7 @@ def test_resting_in_a_drag_is_sought_too(bar: ScrubBar, qtbot: QtBot) -> None:
     button, keys = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     QTest.mousePress(bar.track, button, keys, at(bar, 0.1))
     QTest.mouseMove(bar.track, at(bar, 0.9))
-    qtbot.waitUntil(lambda: sought[-1] == pytest.approx(54, abs=0.1), timeout=2000)
+    qtbot.waitUntil(lambda: sought[-1] == pytest.approx(54, abs=0.1), timeout=PATIENCE_MS)
 
 
 def test_a_drag_ends_with_what_is_played(bar: ScrubBar) -> None:

@@ -41,6 +41,7 @@ from app.sources.spec import CameraFormat, CameraSpec, DemoSpec, parse_source
 from app.tracking.live import LiveState, LiveStatus
 from model import files
 from tests.gui_fakes import frame_result
+from tests.waiting import PATIENCE_SECONDS
 
 CAMERA = SourceInfo("Integrated Camera", 1280, 720, 30.0, None, True)
 DEMO = SourceInfo("Demo clip", 1280, 720, 30.0, 300, True, True)
@@ -402,7 +403,7 @@ class TestSnapshot:
         both = threading.Barrier(2)
 
         def drawn(result: FrameResult, **options: Any) -> NDArray[np.uint8]:
-            both.wait(10)
+            both.wait(PATIENCE_SECONDS)
             return result.frame.image
 
         monkeypatch.setattr(snapshot, "draw_overlay", drawn)

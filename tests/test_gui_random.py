@@ -33,11 +33,11 @@ from app.sources.spec import CameraSpec, SourceSpec
 from app.tracking.live import LivePipeline
 from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
 WIDTH, HEIGHT = 160, 120
 CLICKS_A_WINDOW = 10
 WINDOWS = 5
-WAIT_MS = 30000
 
 
 class MovingSquare:
@@ -128,22 +128,22 @@ def test_random_clicks_then_close_while_recording(seed: int, qtbot: QtBot, tmp_p
         qtbot.wait(dice.choice((0, 10, 60, 250)))
     session = window.presenter.session
     # Clicks are carried out later, on the session's thread: only then does its state say what is to come.
-    qtbot.waitUntil(lambda: is_settled(session), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: is_settled(session), timeout=PATIENCE_MS)
     endless = session.state.stage == "running" and str(session.state.source) in ("demo", "camera:0")
     if not endless:
         window.presenter.open("demo")
-        qtbot.waitUntil(lambda: is_settled(session), timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: is_settled(session), timeout=PATIENCE_MS)
     if session.state.recording is None:
-        qtbot.waitUntil(lambda: session.state.can_record, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: session.state.can_record, timeout=PATIENCE_MS)
         window.act(ActionName.RECORD)
-        qtbot.waitUntil(lambda: session.state.recording is not None, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: session.state.recording is not None, timeout=PATIENCE_MS)
     last = workshop.recorders[-1]
-    qtbot.waitUntil(lambda: last.frames > 0, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: last.frames > 0, timeout=PATIENCE_MS)
     window.close()
-    qtbot.waitUntil(lambda: session.state.closed and not window._timer.isActive(), timeout=WAIT_MS)
-    assert session.join(10)
+    qtbot.waitUntil(lambda: session.state.closed and not window._timer.isActive(), timeout=PATIENCE_MS)
+    assert session.join(PATIENCE_SECONDS)
 
-    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: set(threading.enumerate()) <= before, timeout=PATIENCE_MS)
     assert last.frames > 0
     for recorder in workshop.recorders:
         assert recorder.error is None

@@ -20,9 +20,7 @@ from app.gui.live.presenters.remembered import Memory, Remembered, default_path
 from app.gui.live.presenters.share import ShareForm
 from app.gui.presenters.palettes import Theme
 from app.sessions.plan import RecordingChoices
-from tests.waiting import wait_until
-
-WAIT_SECONDS = 20.0
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 EVERYTHING = Remembered(
     geometry="AdnQywAD",
@@ -92,7 +90,7 @@ def test_it_is_written_without_being_closed(path: Path) -> None:
 def test_changing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
     freed: list[bool] = []
-    monkeypatch.setattr(Memory, "_write", lambda self, current: freed.append(free.wait(WAIT_SECONDS)))
+    monkeypatch.setattr(Memory, "_write", lambda self, current: freed.append(free.wait(PATIENCE_SECONDS)))
     memory = Memory(path, quiet=0.0)
     for theme in ("dark", "light", "dark"):
         memory.update(theme=theme)

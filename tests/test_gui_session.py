@@ -24,9 +24,7 @@ from app.gui.live.presenters.state import RecordingPlan, SessionState
 from app.gui.presenters.actions import ActionName
 from app.sources.spec import CameraSpec, SourceSpec, parse_source
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
-from tests.waiting import wait_until
-
-WAIT = 20.0
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 class Bench:
@@ -71,7 +69,7 @@ def bench() -> Iterator[Bench]:
     bench = Bench()
     yield bench
     bench.session.close()
-    assert bench.session.join(WAIT)
+    assert bench.session.join(PATIENCE_SECONDS)
     assert not any(live._thread.is_alive() for live in bench.lives)
 
 
@@ -117,7 +115,7 @@ def test_no_camera_plays_the_demo_and_says_so(cameras: tuple[str, ...]) -> None:
     wait_until(lambda: str(bench.state.source) == "camera:0")
     assert not bench.state.no_camera
     bench.session.close()
-    assert bench.session.join(WAIT)
+    assert bench.session.join(PATIENCE_SECONDS)
 
 
 def test_a_second_camera_is_tried_before_the_demo() -> None:
@@ -126,7 +124,7 @@ def test_a_second_camera_is_tried_before_the_demo() -> None:
     wait_until(lambda: bench.state.stage == "running")
     assert str(bench.state.source) == "camera:1"
     bench.session.close()
-    assert bench.session.join(WAIT)
+    assert bench.session.join(PATIENCE_SECONDS)
 
 
 def test_a_chosen_camera_that_fails_is_not_replaced(bench: Bench) -> None:
@@ -246,7 +244,7 @@ def test_a_driver_that_throws_leaves_the_session_alive() -> None:
     session.play(parse_source("demo"))
     wait_until(lambda: session.state.stage == "running")
     session.close()
-    assert session.join(WAIT)
+    assert session.join(PATIENCE_SECONDS)
 
 
 def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> None:
@@ -268,7 +266,7 @@ def test_a_source_that_hangs_is_left_behind_and_stays_silent(bench: Bench) -> No
     assert session.left_behind
     assert stuck._consumers == ()
     session.close()
-    assert session.join(WAIT)
+    assert session.join(PATIENCE_SECONDS)
     assert session.left_behind
     over = True
     wait_until(lambda: not session.left_behind)
@@ -281,7 +279,7 @@ def plays(session: LiveSession, source: str) -> bool:
 def test_a_source_that_lets_go_late_is_forgotten_with_the_next_one(bench: Bench) -> None:
     class Late(FakeLive):
         def stop(self, timeout: float = 5.0) -> bool:
-            return super().stop(WAIT) and timeout == 0  # in time for a later look
+            return super().stop(PATIENCE_SECONDS) and timeout == 0  # in time for a later look
 
     stuck = weakref.ref(late := Late("camera:0", TrackingSettings()))
     lives = [late, *(FakeLive("demo", TrackingSettings()) for _ in range(2))]
@@ -292,12 +290,12 @@ def test_a_source_that_lets_go_late_is_forgotten_with_the_next_one(bench: Bench)
         wait_until(partial(plays, session, source))
     wait_until(lambda: gc.collect() >= 0 and stuck() is None)
     session.close()
-    assert session.join(WAIT)
+    assert session.join(PATIENCE_SECONDS)
 
 
 def test_nothing_happens_after_close(bench: Bench) -> None:
     bench.session.close()
-    assert bench.session.join(WAIT)
+    assert bench.session.join(PATIENCE_SECONDS)
     bench.session.play(parse_source("demo"))
     assert bench.state.closed
     assert bench.lives == []
@@ -310,7 +308,7 @@ def test_threads_are_gone_after_close(tmp_path: Path) -> None:
     bench.reach("running")
     bench.session.record(tmp_path / "a.mp4")
     bench.session.close()
-    assert bench.session.join(WAIT)
+    assert bench.session.join(PATIENCE_SECONDS)
     assert set(threading.enumerate()) <= before
 
 
@@ -327,7 +325,7 @@ class TestPresenter:
         wait_until(lambda: presenter.session.state.stage == "running")
         yield presenter
         presenter.session.close()
-        assert presenter.session.join(WAIT)
+        assert presenter.session.join(PATIENCE_SECONDS)
 
     def test_toggles(self, presenter: LivePresenter) -> None:
         assert presenter.toggle(ActionName.RWR)

@@ -27,6 +27,7 @@ from app.gui.widgets.sheet import MARGIN, Sheet, Sheets, rounded
 from app.gui.widgets.toggle import ToggleRow
 from app.sessions.plan import RecordingChoices
 from app.sharing.settings import CameraPicture
+from tests.waiting import PATIENCE_MS
 
 USUAL = Path("/home/someone/Videos/LDEQ Live")
 
@@ -50,7 +51,7 @@ def window(qapp: QApplication, qtbot: QtBot) -> Iterator[Window]:
     made = Window()
     qtbot.addWidget(made)
     made.show()
-    qtbot.waitUntil(made.isActiveWindow, timeout=20000)
+    qtbot.waitUntil(made.isActiveWindow, timeout=PATIENCE_MS)
     yield made
     theme.apply(qapp, DARK)
 
@@ -89,7 +90,7 @@ def test_the_picture_below_does_not_repaint_a_sheet(window: Window, qtbot: QtBot
 
     sheet = Counting(window)
     sheet.show()
-    qtbot.waitUntil(lambda: bool(painted), timeout=20000)
+    qtbot.waitUntil(lambda: bool(painted), timeout=PATIENCE_MS)
     QApplication.processEvents()
     painted.clear()
     for _ in range(5):

@@ -26,6 +26,7 @@ from app.gui.presenters.palettes import DARK, LIGHT, PALETTES, Palette, Theme
 from app.gui.theme import theme
 from app.gui.theme.manager import ThemeManager, palette_for
 from app.gui.widgets.banner import BannerView
+from tests.waiting import PATIENCE_MS
 
 READABLE = 4.5
 """Contrast of text that WCAG 2.2 asks for at level AA; 3 for large signs."""
@@ -103,7 +104,7 @@ def test_changing_clothes_repaints_what_is_open(qapp: QApplication, qtbot: QtBot
     with qtbot.waitSignal(manager.changed):
         manager.choose(Theme.LIGHT)
     assert theme.palette() is LIGHT
-    qtbot.waitUntil(lambda: ink(label) == LIGHT.dim)
+    qtbot.waitUntil(lambda: ink(label) == LIGHT.dim, timeout=PATIENCE_MS)
     assert qapp.palette().window().color().name() == LIGHT.ground
     with qtbot.waitSignal(manager.changed):
         manager.swap()
@@ -159,7 +160,7 @@ def test_a_change_within_a_change_ends_in_the_newest_colours(
     theme.restyle(qapp, DARK)
     window.hide()
     theme.restyle(qapp, LIGHT)
-    qtbot.waitUntil(lambda: {ink(label) for label in seen + unseen} == {LIGHT.dim})
+    qtbot.waitUntil(lambda: {ink(label) for label in seen + unseen} == {LIGHT.dim}, timeout=PATIENCE_MS)
     assert window.updatesEnabled(), "it is painted when it is shown again"
 
 
@@ -170,7 +171,7 @@ def test_what_is_deleted_meanwhile_is_left_out(
     theme.restyle(qapp, LIGHT)
     for label in seen[::2]:
         shiboken6.delete(label)
-    qtbot.waitUntil(lambda: {ink(label) for label in seen[1::2] + unseen} == {LIGHT.dim})
+    qtbot.waitUntil(lambda: {ink(label) for label in seen[1::2] + unseen} == {LIGHT.dim}, timeout=PATIENCE_MS)
 
 
 def test_a_window_that_is_made_later_wears_the_same(qapp: QApplication, qtbot: QtBot) -> None:

@@ -69,13 +69,12 @@ from app.sessions.replay import replay
 from app.sessions.session import Session, open_session
 from app.sessions.take import Take
 from tests.session_fakes import EXACT, SIZE, record, square_pipeline, tracked
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
 StartPlayer = Callable[..., SessionPlayer]
 
-WAIT = 10.0
-WAIT_MS = 10000
 FRAMES = 24
 ENGINE = EngineSettings()
 NOW = datetime(2026, 11, 21, 19, 5, tzinfo=UTC)
@@ -125,11 +124,11 @@ def start_player(session: Session) -> Iterator[StartPlayer]:
 
     yield start
     for player in players:
-        assert player.stop()
+        assert player.stop(PATIENCE_SECONDS)
 
 
 def newest(player: SessionPlayer) -> FrameResult:
-    result = player.results.take(WAIT)
+    result = player.results.take(PATIENCE_SECONDS)
     assert result is not None
     return result
 
@@ -679,7 +678,7 @@ def page(application: QApplication, qtbot: QtBot, folder: Path) -> Iterator[View
     made.resize(1280, 800)
     made.show()
     made.open(folder)
-    qtbot.waitUntil(lambda: made.picture.picture is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: made.picture.picture is not None, timeout=PATIENCE_MS)
     yield made
     made.stop()
 
@@ -700,8 +699,8 @@ def test_the_list_opens_a_session(application: QApplication, qtbot: QtBot, folde
     qtbot.addWidget(view)
     view.resize(800, 600)
     view.show()
-    qtbot.waitUntil(lambda: view.grid.count() == 1, timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: bool(view._pictures), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: view.grid.count() == 1, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: bool(view._pictures), timeout=PATIENCE_MS)
     view.grid.setCurrentRow(0)
     with qtbot.waitSignal(view.opened) as opened:
         qtbot.keyClick(view.grid, Qt.Key.Key_Return)
@@ -723,10 +722,10 @@ def test_the_list_keeps_the_pictures_of_what_it_shows_alone(
     view = LibraryView(library, print)
     qtbot.addWidget(view)
     library.refresh()
-    qtbot.waitUntil(lambda: set(view._pictures) == set(pictures[:2]), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: set(view._pictures) == set(pictures[:2]), timeout=PATIENCE_MS)
     shown[:] = entries[1:]  # one was deleted, two were recorded
     library.refresh()
-    qtbot.waitUntil(lambda: set(view._pictures) == set(pictures[1:]), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: set(view._pictures) == set(pictures[1:]), timeout=PATIENCE_MS)
     view._thumbnails.loaded.emit(pictures[0], QImage(str(pictures[0])))  # it was still being loaded
     application.processEvents()
     assert set(view._pictures) == set(pictures[1:])
@@ -742,7 +741,7 @@ def test_privacy_blurs_the_pictures_of_the_list(application: QApplication, qtbot
     library.refresh()
 
     def contrast() -> float:
-        qtbot.waitUntil(lambda: path in view._pictures, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: path in view._pictures, timeout=PATIENCE_MS)
         image = view._pictures[path].convertToFormat(QImage.Format.Format_RGB32)
         return float(np.frombuffer(image.constBits(), np.uint8).reshape(120, 214, 4)[..., :3].std())
 
@@ -837,13 +836,13 @@ def buttons(page: ViewerView) -> list[str]:
 def test_a_replay_with_rwr_off_from_the_panel(page: ViewerView, qtbot: QtBot) -> None:
     page.panel.way.choose(SOLVED_COLD)
     page.panel.start.click()
-    qtbot.waitUntil(lambda: len(page.viewer.view().takes) == 2, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(page.viewer.view().takes) == 2, timeout=PATIENCE_MS)
     page.refresh()
     expected = ["Recorded, RwR", "Replay: cold", "Compared"]
-    qtbot.waitUntil(lambda: buttons(page) == expected, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: buttons(page) == expected, timeout=PATIENCE_MS)
     assert page.compare_view.isVisible()
     assert page.banner.isVisible()
-    qtbot.waitUntil(lambda: "Replay: cold" in page.picture.hud.mode, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: "Replay: cold" in page.picture.hud.mode, timeout=PATIENCE_MS)
     compared = next(button for button in page.panel.takes.findChildren(QPushButton) if button.text() == "Compared")
     compared.click()
     page.refresh()
@@ -852,7 +851,7 @@ def test_a_replay_with_rwr_off_from_the_panel(page: ViewerView, qtbot: QtBot) ->
 
 
 def test_everything_on_the_page_is_reached_by_tab_and_pressed_by_return(page: ViewerView, qtbot: QtBot) -> None:
-    qtbot.waitUntil(page.isActiveWindow, timeout=WAIT_MS)
+    qtbot.waitUntil(page.isActiveWindow, timeout=PATIENCE_MS)
     page.setFocus()
     reached: list[QWidget] = []
     for _ in range(40):
@@ -866,7 +865,7 @@ def test_everything_on_the_page_is_reached_by_tab_and_pressed_by_return(page: Vi
     assert wanted <= set(reached)
     panel.start.setFocus()
     qtbot.keyClick(panel.start, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: len(page.viewer.view().takes) == 2, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: len(page.viewer.view().takes) == 2, timeout=PATIENCE_MS)
 
 
 def test_the_keyboard_stays_where_a_button_was_pressed(page: ViewerView, qtbot: QtBot) -> None:
@@ -911,7 +910,7 @@ def test_a_session_that_cannot_be_opened_is_a_banner(page: ViewerView, tmp_path:
 def test_a_long_name_leaves_room_for_the_rest(page: ViewerView, qtbot: QtBot, folder: Path) -> None:
     long = folder.rename(folder.with_name("walk " * 40))
     page.open(long)
-    qtbot.waitUntil(lambda: page.viewer.view().stage == ViewerStage.OPEN, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: page.viewer.view().stage == ViewerStage.OPEN, timeout=PATIENCE_MS)
     page.refresh()
     page.grab()
     page.refresh()
@@ -950,10 +949,10 @@ def test_the_list_that_a_session_was_opened_from_is_there_again(
     library = pages.list.library
     pages.show()
     library.open(folder.parent)
-    qtbot.waitUntil(lambda: [row.folder for row in library.view.rows] == [folder], timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: pages.list.grid.count() == 1, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: [row.folder for row in library.view.rows] == [folder], timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: pages.list.grid.count() == 1, timeout=PATIENCE_MS)
     pages.list._open_item(pages.list.grid.item(0))
-    qtbot.waitUntil(lambda: pages.viewer.viewer.view().stage == ViewerStage.OPEN, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: pages.viewer.viewer.view().stage == ViewerStage.OPEN, timeout=PATIENCE_MS)
     pages.act(ActionName.DISMISS)
     assert pages.list.isVisible()
     assert library.view.folder == folder.parent
@@ -966,7 +965,7 @@ def test_a_session_opened_without_the_list_can_be_compared_with_those_beside_it(
 ) -> None:
     other = record(folder.parent / "short", tracked(6)).folder
     pages.open(folder)
-    qtbot.waitUntil(lambda: [each for _, each in pages.viewer._other_sessions()] == [other], timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: [each for _, each in pages.viewer._other_sessions()] == [other], timeout=PATIENCE_MS)
 
 
 def test_what_is_being_made_and_how_it_ended_is_told_where_the_user_is(
@@ -975,20 +974,20 @@ def test_what_is_being_made_and_how_it_ended_is_told_where_the_user_is(
     going = threading.Event()
 
     def replay_later(*arguments: object, **options: object) -> Take | None:
-        going.wait(WAIT)
+        going.wait(PATIENCE_SECONDS)
         return replay(*arguments, build=square_pipeline, **options)  # type: ignore[arg-type]
 
     viewer = pages.viewer.viewer
     viewer._track_again = replay_later
     pages.open(folder)
-    qtbot.waitUntil(lambda: viewer.view().stage == ViewerStage.OPEN, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: viewer.view().stage == ViewerStage.OPEN, timeout=PATIENCE_MS)
     viewer.replay(SOLVED_COLD, NO_BASELINE)
     pages.act(ActionName.DISMISS)
     assert pages.list.isVisible()
     assert pages.show_state("") is None
     assert pages.list.said == f"Replay: RwR off of {folder.name}: 0%"
     going.set()
-    qtbot.waitUntil(lambda: viewer.job is None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: viewer.job is None, timeout=PATIENCE_MS)
     pages.show_state("")
     assert pages.list.said == f"{folder.name}: Replayed: cold."
     pages.show_state("")

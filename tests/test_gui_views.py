@@ -24,9 +24,9 @@ from app.gui.theme import theme
 from tests.fakes import portrait
 from tests.gui_fakes import SIZE, FakeLive, fake_parts
 from tests.session_fakes import record, tracked
+from tests.waiting import PATIENCE_MS
 
 WINDOW = (1440, 900)
-WAIT_MS = 30000
 DEMO_CHIP, PRIVACY_CHIP, RECORDING_CHIP = "#ffc24b", "#2d5f8f", "#c81e2b"
 CHIPS = (slice(14, 40), slice(14, 90)), (slice(14, 40), slice(120, 200)), (slice(14, 40), slice(1000, 1100))
 """Where the chips lie: rows and columns of the demo's, of privacy's and of the recording's."""
@@ -59,7 +59,7 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: p
     yield open_one
     for window in windows:
         window.close()
-        qtbot.waitUntil(lambda window=window: window.presenter.session.state.closed, timeout=WAIT_MS)  # type: ignore[misc]
+        qtbot.waitUntil(lambda window=window: window.presenter.session.state.closed, timeout=PATIENCE_MS)  # type: ignore[misc]
         window.deleteLater()
     theme.apply(qapp, DARK)
 
@@ -109,12 +109,12 @@ class Album:
             assert not same, f"{name} looks as {same}"
             self.views[name] = image
 
-        self._qtbot.waitUntil(seen, timeout=WAIT_MS)
+        self._qtbot.waitUntil(seen, timeout=PATIENCE_MS)
 
 
 def test_the_live_page_and_its_sheets(open_window: Open, qtbot: QtBot) -> None:
     window = open_window("demo")
-    qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.view.picture is not None, timeout=PATIENCE_MS)
     album = Album(qtbot)
     album.take("live", window)
     for name in (ActionName.COMPARE, ActionName.DRAWER, ActionName.HEAT):
@@ -133,7 +133,7 @@ def test_the_live_page_and_its_sheets(open_window: Open, qtbot: QtBot) -> None:
     window.act(ActionName.RECORD)
     album.take("recording", window, (True, False, True))
     window.act(ActionName.RECORD)
-    qtbot.waitUntil(window.page.banner.isVisible, timeout=WAIT_MS)
+    qtbot.waitUntil(window.page.banner.isVisible, timeout=PATIENCE_MS)
     album.take("recorded", window)
     window.act(ActionName.HOLD_STILL)
     album.take("hold still", window)
@@ -144,25 +144,25 @@ def test_sessions_and_the_viewer(open_window: Open, qtbot: QtBot, tmp_path: Path
     window = open_window("demo")
     album = Album(qtbot)
     window.act(ActionName.SESSIONS)
-    qtbot.waitUntil(lambda: bool(window.sessions.list.library.view.rows), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: bool(window.sessions.list.library.view.rows), timeout=PATIENCE_MS)
     album.take("sessions", window, NO_CHIPS)
     window.sessions.open(tmp_path / "sessions" / "walk")
-    qtbot.waitUntil(lambda: window.sessions.viewer.viewer.view().stage == "open", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.sessions.viewer.viewer.view().stage == "open", timeout=PATIENCE_MS)
     album.take("viewer", window, NO_CHIPS)
 
 
 def test_trouble(open_window: Open, qtbot: QtBot) -> None:
     window = open_window("missing.mp4")
-    qtbot.waitUntil(window.page.banner.isVisible, timeout=WAIT_MS)
+    qtbot.waitUntil(window.page.banner.isVisible, timeout=PATIENCE_MS)
     Album(qtbot).take("trouble", window, NO_CHIPS)
     without = open_window(None)
-    qtbot.waitUntil(without.page.banner.isVisible, timeout=WAIT_MS)
+    qtbot.waitUntil(without.page.banner.isVisible, timeout=PATIENCE_MS)
     Album(qtbot).take("no camera", without)
 
 
 def test_light_and_several_faces(open_window: Open, qtbot: QtBot) -> None:
     window = open_window("demo", LIGHT, faces=3)
-    qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.view.picture is not None, timeout=PATIENCE_MS)
     album = Album(qtbot, LIGHT, DARK)
     album.take("faces", window)
     window.act(ActionName.PREFERENCES)

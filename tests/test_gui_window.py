@@ -58,9 +58,7 @@ from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec, PathSpec, StreamSpec
 from model.topology import REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
-from tests.waiting import wait_until
-
-WAIT_MS = 20000
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +92,7 @@ def open_window(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iter
         windows.append(window)
         window.show()
         window.begin()
-        qtbot.waitUntil(window.isActiveWindow, timeout=WAIT_MS)  # keys go to the active window
+        qtbot.waitUntil(window.isActiveWindow, timeout=PATIENCE_MS)  # keys go to the active window
         return window
 
     yield open_one
@@ -105,13 +103,13 @@ def open_window(application: QApplication, qtbot: QtBot, tmp_path: Path) -> Iter
 
 def close(window: MainWindow, qtbot: QtBot) -> None:
     window.close()
-    qtbot.waitUntil(lambda: window.presenter.session.state.closed, timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=WAIT_MS)
-    assert window.presenter.session.join(5)
+    qtbot.waitUntil(lambda: window.presenter.session.state.closed, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=PATIENCE_MS)
+    assert window.presenter.session.join(PATIENCE_SECONDS)
 
 
 def wait_for_picture(window: MainWindow, qtbot: QtBot) -> None:
-    qtbot.waitUntil(lambda: window.view.picture is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.view.picture is not None, timeout=PATIENCE_MS)
 
 
 def rgb(colour: QColor) -> tuple[int, int, int]:
@@ -125,7 +123,7 @@ def press(window: MainWindow, qtbot: QtBot, key: Qt.Key) -> None:
 def test_frames_reach_the_screen_and_their_latency_is_known(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
-    qtbot.waitUntil(lambda: window.presenter.facts(None).latency is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.facts(None).latency is not None, timeout=PATIENCE_MS)
     assert window.page.bar.source.name == "Demo"
 
 
@@ -144,7 +142,7 @@ def test_keys_switch_the_modes(open_window: Open, qtbot: QtBot) -> None:
         picture = window.view.picture
         return picture is not None and picture.result.faces[0].other is not None
 
-    qtbot.waitUntil(both_drawn, timeout=WAIT_MS)
+    qtbot.waitUntil(both_drawn, timeout=PATIENCE_MS)
 
 
 def test_start_and_stop(open_window: Open, qtbot: QtBot) -> None:
@@ -168,7 +166,7 @@ def test_mirror_flips_the_picture(open_window: Open, qtbot: QtBot) -> None:
     assert not window.page.bar.mirror.isChecked()
     press(window, qtbot, Qt.Key.Key_M)
     assert window.page.bar.mirror.isChecked()
-    qtbot.waitUntil(lambda: window.view.picture is not None and window.view.picture.mirrored, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.view.picture is not None and window.view.picture.mirrored, timeout=PATIENCE_MS)
 
 
 def test_space_records_even_after_a_button_was_clicked(open_window: Open, qtbot: QtBot) -> None:
@@ -176,13 +174,13 @@ def test_space_records_even_after_a_button_was_clicked(open_window: Open, qtbot:
     wait_for_picture(window, qtbot)
     qtbot.mouseClick(window.page.bar.mirror, Qt.MouseButton.LeftButton)
     press(window, qtbot, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=PATIENCE_MS)
     window.refresh()
     assert window.page.bar.record.isChecked()
     assert window.page.bar.mirror.isChecked()
     press(window, qtbot, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.presenter.session.state.finished is not None, timeout=WAIT_MS)
-    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.finished is not None, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=PATIENCE_MS)
     assert not window.page.bar.record.isChecked()
 
 
@@ -190,7 +188,7 @@ def test_snapshot(open_window: Open, qtbot: QtBot, tmp_path: Path) -> None:
     window = open_window()
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_P)
-    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=PATIENCE_MS)
     pictures = sorted((tmp_path / "out").glob("*.png"))
     assert len(pictures) == 2
     assert all(QImage(str(path)).size().toTuple() == SIZE for path in pictures)
@@ -207,13 +205,13 @@ def test_key_list(open_window: Open, qtbot: QtBot) -> None:
 
 def test_a_source_that_fails_is_a_banner_with_ways_out(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(source="missing.mp4")
-    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=PATIENCE_MS)
     assert window.page.banner.banner is not None
     assert "choose another source" in window.page.banner.banner.text
     assert QApplication.activeModalWidget() is None
     first = window.page.banner.banner
     window.page.banner.press(ActionName.RETRY)
-    qtbot.waitUntil(lambda: window.page.banner.banner not in (None, first), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.banner not in (None, first), timeout=PATIENCE_MS)
     window.page.banner.press(ActionName.DEMO)
     wait_for_picture(window, qtbot)
     window.refresh()
@@ -223,7 +221,7 @@ def test_a_source_that_fails_is_a_banner_with_ways_out(open_window: Open, qtbot:
 
 def test_an_unplugged_camera_clears_the_picture(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(source="unplugged")
-    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=PATIENCE_MS)
     window.refresh()
     assert window.view.picture is None
     press(window, qtbot, Qt.Key.Key_Escape)
@@ -233,7 +231,7 @@ def test_an_unplugged_camera_clears_the_picture(open_window: Open, qtbot: QtBot)
 def test_no_camera_plays_the_demo_and_says_so(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(fake_parts(cameras=()), source=None)
     wait_for_picture(window, qtbot)
-    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=PATIENCE_MS)
     assert window.page.banner.banner is not None
     assert window.page.banner.banner.text == NO_CAMERA
     assert window.view.hud.demo
@@ -241,23 +239,23 @@ def test_no_camera_plays_the_demo_and_says_so(open_window: Open, qtbot: QtBot) -
 
 def test_no_face_in_view(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(fake_parts(faces=0))
-    qtbot.waitUntil(lambda: window.view.hud.notice == "No face in view", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.view.hud.notice == "No face in view", timeout=PATIENCE_MS)
 
 
 def test_the_source_menu_names_cameras_and_asks_for_streams(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
-    qtbot.waitUntil(lambda: window._sources._finder.cameras is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window._sources._finder.cameras is not None, timeout=PATIENCE_MS)
     window._sources._fill()
     entries = {entry.text(): entry for entry in window.page.bar.menu.actions() if entry.text()}
     assert list(entries) == ["HD Webcam", "Open file…", "Open stream…", "Demo clip"]
     entries["HD Webcam"].trigger()
-    qtbot.waitUntil(lambda: str(window.presenter.session.state.source) == "camera:0", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: str(window.presenter.session.state.source) == "camera:0", timeout=PATIENCE_MS)
     window._sources._choose(Ask.ADDRESS)
     assert window.page.address.isVisible()
     qtbot.keyClicks(window.page.address.line, "rtsp://cam/sr")  # letters are text here, not keys
     assert window.presenter.session.state.tracking.rwr
     qtbot.keyClick(window.page.address.line, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: str(window.presenter.session.state.source) == "rtsp://cam/sr", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: str(window.presenter.session.state.source) == "rtsp://cam/sr", timeout=PATIENCE_MS)
     assert not window.page.address.isVisible()
 
 
@@ -274,7 +272,7 @@ def test_closing_while_recording_finishes_the_file(open_window: Open, qtbot: QtB
     window = open_window()
     wait_for_picture(window, qtbot)
     window.act(ActionName.RECORD)
-    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=PATIENCE_MS)
     close(window, qtbot)
     assert window.presenter.session.state.finished is not None
     assert window.presenter.session.state.recording is None
@@ -312,7 +310,7 @@ def test_ctrl_c_while_the_window_opens_ends_it(
         begin(window)
 
     monkeypatch.setattr(MainWindow, "begin", interrupt_and_begin)
-    overdue = QTimer(singleShot=True, interval=WAIT_MS)
+    overdue = QTimer(singleShot=True, interval=PATIENCE_MS)
     overdue.timeout.connect(lambda: application.exit(1))
     overdue.start()
     assert run_window(LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True))) == 0
@@ -330,7 +328,7 @@ class TestVideoView:
 
     def test_keeps_the_shape_and_paints_once_for_each_picture(self, view: VideoView, qtbot: QtBot) -> None:
         image = np.full((180, 320, 3), (0, 200, 0), np.uint8)
-        with qtbot.waitSignal(view.painted, timeout=WAIT_MS) as painted:
+        with qtbot.waitSignal(view.painted, timeout=PATIENCE_MS) as painted:
             view.show_picture(prepare(frame_result(image=image, captured=1.5, faces=0), view.device_size, False))
         assert painted.args[0] == 1.5
         shown = view.grab().toImage()
@@ -438,9 +436,9 @@ def test_tracking_rests_behind_the_session_pages(open_window: Open, qtbot: QtBot
     live = window.presenter.session.live
     assert isinstance(live, FakeLive)
     press(window, qtbot, Qt.Key.Key_L)
-    qtbot.waitUntil(lambda: live.resting, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: live.resting, timeout=PATIENCE_MS)
     press(window, qtbot, Qt.Key.Key_L)
-    qtbot.waitUntil(lambda: not live.resting, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: not live.resting, timeout=PATIENCE_MS)
 
 
 def test_other_pages_show_that_a_recording_runs(open_window: Open, qtbot: QtBot) -> None:
@@ -453,22 +451,22 @@ def test_other_pages_show_that_a_recording_runs(open_window: Open, qtbot: QtBot)
         (sessions.viewer, sessions.viewer.sign),
     )
     press(window, qtbot, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=PATIENCE_MS)
     for page, sign in signs:
         window.pages.setCurrentWidget(page)
-        qtbot.waitUntil(sign.isVisible, timeout=WAIT_MS)
+        qtbot.waitUntil(sign.isVisible, timeout=PATIENCE_MS)
         assert sign.text().startswith("\u25cf  REC 00:")
         qtbot.mouseClick(sign, Qt.MouseButton.LeftButton)
         assert window.pages.currentWidget() is window.page
     press(window, qtbot, Qt.Key.Key_Space)
     window.pages.setCurrentWidget(sessions.list)
-    qtbot.waitUntil(sessions.list.sign.isHidden, timeout=WAIT_MS)
+    qtbot.waitUntil(sessions.list.sign.isHidden, timeout=PATIENCE_MS)
 
 
 def test_a_recording_that_ends_by_itself_is_told_on_other_pages(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(source="unplugged")
     sign = window.sessions.list.sign
-    qtbot.waitUntil(lambda: window.presenter.session.state.info is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.info is not None, timeout=PATIENCE_MS)
     window.presenter.session._publish(finished=RecordingSummary(Path("first"), 9, 0, 0.3, None))
     window.refresh()
     press(window, qtbot, Qt.Key.Key_L)
@@ -503,18 +501,18 @@ def test_what_is_dropped_on_the_window_is_opened(open_window: Open, qtbot: QtBot
     assert not drop(window, "mailto://somebody")
     window.act(ActionName.SESSIONS)
     assert drop(window, str(tmp_path / "a walk.mp4"), str(tmp_path / "b.mp4"))
-    qtbot.waitUntil(lambda: state.state.source == PathSpec(str(tmp_path / "a walk.mp4")), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: state.state.source == PathSpec(str(tmp_path / "a walk.mp4")), timeout=PATIENCE_MS)
     assert window.pages.currentWidget() is window.page
     assert "first of 2" in window.page.banner.banner.text
     drop(window, "rtsp://camera/1")
-    qtbot.waitUntil(lambda: state.state.source == StreamSpec("rtsp://camera/1"), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: state.state.source == StreamSpec("rtsp://camera/1"), timeout=PATIENCE_MS)
     (tmp_path / "old" / "talk").mkdir(parents=True)
     (tmp_path / "old" / "talk" / METADATA).write_text("{}")
     drop(window, str(tmp_path / "old"))
-    qtbot.waitUntil(lambda: window.pages.currentWidget() is window.sessions.list, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.pages.currentWidget() is window.sessions.list, timeout=PATIENCE_MS)
     assert window.sessions.list.library.view.folder == tmp_path / "old"
     drop(window, str(tmp_path / "old" / "talk"))
-    qtbot.waitUntil(lambda: window.pages.currentWidget() is window.sessions.viewer, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.pages.currentWidget() is window.sessions.viewer, timeout=PATIENCE_MS)
     assert window.sessions.viewer.viewer.folder == tmp_path / "old" / "talk"
 
 
@@ -522,9 +520,9 @@ def test_what_is_dropped_ends_no_recording(open_window: Open, qtbot: QtBot) -> N
     window = open_window()
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.recording is not None, timeout=PATIENCE_MS)
     drop(window, "/walk.mp4")
-    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.page.banner.isVisible(), timeout=PATIENCE_MS)
     assert "A recording runs" in window.page.banner.banner.text
     assert window.presenter.session.state.recording is not None
 
@@ -576,7 +574,7 @@ def test_a_title_bar_that_comes_late_stays_on_the_screen(
     window.setGeometry(available)
     monkeypatch.setattr(window, "frameGeometry", lambda: window.geometry().adjusted(0, -24, 0, 0))
     window.move(window.x(), window.y() + 3)  # as the window manager does when it adds the bar
-    qtbot.waitUntil(lambda: available.contains(window.frameGeometry()), timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: available.contains(window.frameGeometry()), timeout=PATIENCE_MS)
     assert window.height() == available.height() - 24
 
 
@@ -644,7 +642,7 @@ def test_every_page_fits_the_smallest_window(
     window = open_window()
     wait_for_picture(window, qtbot)
     press(window, qtbot, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: window.sessions.list.sign.text() != "", timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.sessions.list.sign.text() != "", timeout=PATIENCE_MS)
     window.resize(*LEAST_SIZE)
     page = page_of(window)
     window.pages.setCurrentWidget(page)
@@ -718,7 +716,7 @@ def test_the_file_dialog_shows_all_that_can_be_played_beside_what_plays(
     open_window: Open, qtbot: QtBot, tmp_path: Path
 ) -> None:
     window = open_window(source=str(tmp_path / "walk.mp4"))
-    qtbot.waitUntil(lambda: window.presenter.session.state.source is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.source is not None, timeout=PATIENCE_MS)
     window.page.bar.chosen.emit(Ask.FILE)
     dialog = window.findChild(QFileDialog)
     assert dialog is not None
@@ -795,7 +793,7 @@ def test_a_snapshot_taken_while_the_window_closes_is_saved(
 
     monkeypatch.setattr(snapshot, "save_snapshot", save)
     press(window, qtbot, Qt.Key.Key_P)
-    with qtbot.waitSignal(window.released, timeout=WAIT_MS):
+    with qtbot.waitSignal(window.released, timeout=PATIENCE_MS):
         window.close()
     assert saved == [tmp_path / "out"]
 
@@ -830,7 +828,7 @@ def test_the_tour_stays_beside_what_it_explains(open_window: Open, qtbot: QtBot)
     window.act(ActionName.PANEL)
     assert tour.ring.isHidden()
     window.act(ActionName.PANEL)
-    qtbot.waitUntil(lambda: tour.ring.isVisible() and tour.ring.geometry() == around, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: tour.ring.isVisible() and tour.ring.geometry() == around, timeout=PATIENCE_MS)
 
 
 def test_privacy_shows_nothing_of_a_source_that_has_ended(application: QApplication) -> None:
@@ -849,10 +847,10 @@ def test_a_frame_that_nothing_follows_is_shown_in_another_size(application: QApp
     bridge.show_at(160, 90, mirrored=False)
     bridge.start()
     try:
-        with qtbot.waitSignal(bridge.ready, timeout=WAIT_MS):
+        with qtbot.waitSignal(bridge.ready, timeout=PATIENCE_MS):
             slot.put(frame_result())
         first = bridge.take()
-        with qtbot.waitSignal(bridge.ready, timeout=WAIT_MS):
+        with qtbot.waitSignal(bridge.ready, timeout=PATIENCE_MS):
             bridge.show_at(320, 180, mirrored=True)  # paused: no other frame comes
         second = bridge.take()
         assert first is not None
@@ -860,11 +858,11 @@ def test_a_frame_that_nothing_follows_is_shown_in_another_size(application: QApp
         assert second.result is first.result
         assert (second.pixels.shape[:2], second.mirrored) == ((180, 320), True)
         slot.close()
-        with qtbot.waitSignal(bridge.ready, timeout=WAIT_MS):
+        with qtbot.waitSignal(bridge.ready, timeout=PATIENCE_MS):
             bridge.show_at(160, 90, mirrored=True)
     finally:
         slot.close()
-        assert bridge.stop()
+        assert bridge.stop(PATIENCE_SECONDS)
 
 
 def test_a_frame_painted_again_is_not_late(application: QApplication, qtbot: QtBot) -> None:
@@ -882,14 +880,14 @@ def test_a_frame_painted_again_is_not_late(application: QApplication, qtbot: QtB
 def test_the_menu_of_sources_stays_as_it_is_while_it_is_read(open_window: Open, qtbot: QtBot) -> None:
     window = open_window(source="camera:0")
     wait_for_picture(window, qtbot)
-    qtbot.waitUntil(lambda: window._sources.cameras is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window._sources.cameras is not None, timeout=PATIENCE_MS)
     window._sources._fill()
     entries = window.page.bar.menu.actions()
     window._sources._fill()  # a search has ended and found the same
     assert window.page.bar.menu.actions() == entries
     playing = next(entry for entry in entries if entry.text() == "Demo clip")
     playing.trigger()
-    qtbot.waitUntil(lambda: window.presenter.session.state.info is not None, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: window.presenter.session.state.info is not None, timeout=PATIENCE_MS)
     for _ in range(2):
         window._sources._fill()
         playing = next(entry for entry in window.page.bar.menu.actions() if entry.text() == "Demo clip")

@@ -22,7 +22,7 @@ from model.geometry import Crop
 from model.solvers import SolveReport
 from model.solvers.report import StopReason
 from tests.fakes import face_points
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -248,7 +248,7 @@ def test_every_text_is_one_sentence() -> None:
 def test_watcher_looks_on_its_own_thread_and_tells_of_changes(textured: Image) -> None:
     told: list[str] = []
     watcher = HintWatcher(lambda: told.append(threading.current_thread().name), pause=0.002)
-    assert watcher.stop()  # before it ever ran
+    assert watcher.stop(PATIENCE_SECONDS)  # before it ever ran
     watcher = HintWatcher(lambda: told.append(threading.current_thread().name), pause=0.002)
     watcher.start()
     small = [result(10.0 + k, textured, face_points(320, 180, 30)) for k in range(3)]
@@ -261,7 +261,7 @@ def test_watcher_looks_on_its_own_thread_and_tells_of_changes(textured: Image) -
     wait_until(lambda: watcher.hint is not None and watcher.hint.lost)
     watcher.clear()
     assert watcher.hint is None
-    assert watcher.stop()
+    assert watcher.stop(PATIENCE_SECONDS)
 
 
 def test_watcher_survives_a_picture_it_cannot_cope_with(textured: Image) -> None:
@@ -273,4 +273,4 @@ def test_watcher_survives_a_picture_it_cannot_cope_with(textured: Image) -> None
     good = result(11.0, textured, None)
     watcher.consume(good)
     wait_until(lambda: watcher._looked_at is good)
-    assert watcher.stop()
+    assert watcher.stop(PATIENCE_SECONDS)

@@ -22,9 +22,7 @@ from app.tracking.pipeline import Pipeline
 from model.errors import ModelError
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.sources_fakes import write_video
-from tests.waiting import wait_until
-
-DEADLINE = 20.0
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 class FakeSource:
@@ -68,7 +66,7 @@ def test_results_flow_until_stopped() -> None:
     assert live.status.state == LiveState.RUNNING
     assert live.status.engine == "fake, CPU"
     assert live.status.info == source.info
-    assert live.stop()
+    assert live.stop(PATIENCE_SECONDS)
     assert live.status.state == LiveState.STOPPED
     assert source.closed.is_set()
     assert all(result.faces for result in seen)
@@ -83,7 +81,7 @@ def test_every_frame_of_a_file_is_solved_once() -> None:
     wait_until(lambda: live.status.state == LiveState.ENDED)
     assert seen == list(range(60))
     assert (live.status.captured, live.status.processed, live.status.skipped) == (60, 60, 0)
-    live.stop()
+    live.stop(PATIENCE_SECONDS)
 
 
 def test_skipped_frames_are_counted() -> None:
@@ -99,7 +97,7 @@ def test_skipped_frames_are_counted() -> None:
     status = live.status
     assert status.skipped > 0
     assert status.processed + status.skipped == status.captured == 200
-    live.stop()
+    live.stop(PATIENCE_SECONDS)
 
 
 def test_a_live_source_rests_and_goes_on() -> None:
@@ -117,7 +115,7 @@ def test_a_live_source_rests_and_goes_on() -> None:
     status = live.status
     assert status.skipped >= 9
     assert status.captured - status.processed - status.skipped <= 2  # under way
-    live.stop()
+    live.stop(PATIENCE_SECONDS)
 
 
 def test_every_frame_of_a_file_is_solved_though_nobody_looks() -> None:
@@ -126,7 +124,7 @@ def test_every_frame_of_a_file_is_solved_though_nobody_looks() -> None:
     live.start()
     wait_until(lambda: live.status.state == LiveState.ENDED)
     assert (live.status.processed, live.status.skipped) == (30, 0)
-    live.stop()
+    live.stop(PATIENCE_SECONDS)
 
 
 def test_settings_take_effect_without_a_restart() -> None:
@@ -137,7 +135,7 @@ def test_settings_take_effect_without_a_restart() -> None:
     wait_until(lambda: "rwr" in modes)
     live.configure(TrackingSettings(rwr=False))
     wait_until(lambda: "cold" in modes)
-    live.stop()
+    live.stop(PATIENCE_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +151,7 @@ def test_a_source_that_fails_ends_with_its_sentence(source: Callable[[], FakeSou
     live.start()
     wait_until(lambda: live.status.state == LiveState.FAILED)
     assert message in live.status.error
-    assert live.stop()
+    assert live.stop(PATIENCE_SECONDS)
 
 
 def test_what_the_source_says_of_itself_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,7 +165,7 @@ def test_what_the_source_says_of_itself_is_passed_on(monkeypatch: pytest.MonkeyP
     assert live.status.note == "", "it is no longer news"
     source.note = "The connection was lost; attempt 1 of 3 to restore it."  # type: ignore[attr-defined]
     assert live.status.note == "The connection was lost; attempt 1 of 3 to restore it."
-    live.stop()
+    live.stop(PATIENCE_SECONDS)
 
 
 def refuse(error: Exception) -> Callable[[], object]:
@@ -184,7 +182,7 @@ def test_what_cannot_be_opened_is_reported(error: Exception) -> None:
         live.start()
         wait_until(lambda live=live: live.status.state == LiveState.FAILED)  # type: ignore[misc]
         assert str(error) in live.status.error
-        assert live.stop()
+        assert live.stop(PATIENCE_SECONDS)
 
 
 def test_source_is_closed_when_the_engine_fails() -> None:
@@ -192,14 +190,14 @@ def test_source_is_closed_when_the_engine_fails() -> None:
     live = LivePipeline(lambda: source, refuse(ModelError("wrong weights")), TrackingSettings())  # type: ignore[arg-type]
     live.start()
     wait_until(lambda: live.status.state == LiveState.FAILED)
-    assert source.closed.wait(DEADLINE)
+    assert source.closed.wait(PATIENCE_SECONDS)
 
 
 def test_no_model_is_loaded_for_a_source_that_opens_after_the_stop() -> None:
     source, stopped, built = FakeSource(), threading.Event(), list[TrackingSettings]()
 
     def open_late() -> FakeSource:
-        assert stopped.wait(DEADLINE)
+        assert stopped.wait(PATIENCE_SECONDS)
         return source
 
     def load() -> Pipeline:
@@ -230,17 +228,17 @@ def test_a_failing_consumer_stops_nobody_and_is_dropped() -> None:
     wait_until(lambda: len(seen) > 3)
     assert live.status.state == LiveState.RUNNING
     assert len(failed) == 1
-    live.stop()
+    live.stop(PATIENCE_SECONDS)
 
 
 def test_threads_end_with_every_run() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for frames in (0, 1, 3, 10**9, 10**9):
         live = LivePipeline(lambda frames=frames: FakeSource(frames), build, TrackingSettings())  # type: ignore[misc]
         live.start()
-        assert live.stop()
-        assert live.stop()
-    wait_until(lambda: threading.active_count() <= before)
+        assert live.stop(PATIENCE_SECONDS)
+        assert live.stop(PATIENCE_SECONDS)
+    wait_until(lambda: set(threading.enumerate()) <= before)
 
 
 class CountingPipeline(Pipeline):
@@ -301,7 +299,7 @@ def test_playback_is_steered_and_nothing_is_remembered_over_a_seek(clip: Path) -
     assert times == sorted(set(times))
     readings = [face.estimate.flicker for result in seen for face in result.faces]
     assert max(reading.overall for reading in readings if reading is not None) < 5
-    assert live.stop()
+    assert live.stop(PATIENCE_SECONDS)
     assert live.status.playback is None
     assert live.playable is None
 
@@ -327,7 +325,7 @@ def test_settings_changed_while_paused_show_on_the_picture_in_view(clip: Path, m
     assert abs(centre(seen[-1]) - (100 + 30)) < 1
     assert len(seen) == count + 1
     assert seen[-1].frame.index == seen[-2].frame.index + 1
-    live.stop()
+    live.stop(PATIENCE_SECONDS)
 
 
 def centre(result: FrameResult) -> float:
@@ -340,7 +338,7 @@ def test_paused_source_can_be_stopped(clip: Path) -> None:
     wait_until(lambda: live.playable is not None)
     assert live.playable is not None
     live.playable.pause(True)
-    assert live.stop()
+    assert live.stop(PATIENCE_SECONDS)
     assert live.status.state == LiveState.STOPPED
 
 
@@ -357,5 +355,5 @@ def test_tracking_restarts_on_demand_for_any_source() -> None:
     wait_until(lambda: seen[-1].frame.index > first)
     cold = [result.frame.index for result in seen if not result.faces[0].estimate.report.warm]
     assert cold == [seen[0].frame.index, first]
-    assert live.stop()
+    assert live.stop(PATIENCE_SECONDS)
     assert pipeline.fresh == [first]

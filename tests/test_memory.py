@@ -10,6 +10,7 @@ import pytest
 
 from app.core import memory
 from app.core.places import ROOT
+from tests.waiting import PROCESS_SECONDS
 
 pytestmark = pytest.mark.process
 
@@ -46,7 +47,9 @@ def hoarded(how: str) -> int:
     """Return the mebibytes that a process has left after pictures came and went on six threads."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
     words = [sys.executable, "-c", HOARD, how]
-    done = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=environment, check=True, timeout=60)
+    done = subprocess.run(
+        words, capture_output=True, text=True, cwd=ROOT, env=environment, check=True, timeout=PROCESS_SECONDS
+    )
     return int(done.stdout)
 
 

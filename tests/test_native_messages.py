@@ -10,6 +10,7 @@ import pytest
 
 from app.tracking import native_messages
 from app.tracking.native_messages import native_messages_hidden, split_chatter
+from tests.waiting import PATIENCE_SECONDS
 
 CHATTER = (
     b"INFO: Created TensorFlow Lite XNNPACK delegate for CPU.\n"
@@ -73,14 +74,14 @@ def test_threads_lose_nothing_and_leave_the_terminal_as_it_was(capfd: pytest.Cap
     together = threading.Barrier(4)
 
     def load(number: int) -> None:
-        together.wait(10)
+        together.wait(PATIENCE_SECONDS)
         for step in range(4):
             with native_messages_hidden():
                 write(CHATTER)
                 write(b"thread %d step %d\n" % (number, step))
 
     def talk() -> None:
-        together.wait(10)
+        together.wait(PATIENCE_SECONDS)
         for step in range(100):
             write(b"talk %d\n" % step)
 
@@ -88,7 +89,7 @@ def test_threads_lose_nothing_and_leave_the_terminal_as_it_was(capfd: pytest.Cap
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     write(b"INFO: after\n")
     lines = capfd.readouterr().err.splitlines()
     assert lines[-1] == "INFO: after"

@@ -18,6 +18,7 @@ from app.media.privacy import PATCHES, blurred, without_faces
 from app.tracking.detector import MediaPipeDetector
 from tests.fakes import portrait
 from tests.gui_fakes import frame_result
+from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
 
 def test_a_blurred_portrait_shows_no_face() -> None:
@@ -94,24 +95,24 @@ def test_the_bridge_blurs_from_the_moment_it_is_told(qtbot: QtBot) -> None:
     bridge.start()
     result, _ = picture_of(255)
     try:
-        with qtbot.waitSignal(bridge.ready, timeout=20000):
+        with qtbot.waitSignal(bridge.ready, timeout=PATIENCE_MS):
             slot.put(result)
         bridge.blur(True)  # after the clear picture was made, before it is taken
         first = bridge.take()
         assert first is not None
         assert first.private
-        with qtbot.waitSignal(bridge.ready, timeout=20000):
+        with qtbot.waitSignal(bridge.ready, timeout=PATIENCE_MS):
             slot.put(result)
         second = bridge.take()
         assert second is not None
         assert second.private
-        with qtbot.waitSignal(bridge.ready, timeout=20000):
+        with qtbot.waitSignal(bridge.ready, timeout=PATIENCE_MS):
             bridge.blur(False)  # no new frame comes, as in a paused file
         third = bridge.take()
         assert third is not None
         assert not third.private
         assert third.result is result
-        with qtbot.waitSignal(bridge.ready, timeout=20000):
+        with qtbot.waitSignal(bridge.ready, timeout=PATIENCE_MS):
             bridge.blur(True)  # no new frame comes: the one in view is blurred
         fourth = bridge.take()
         assert fourth is not None
@@ -121,4 +122,4 @@ def test_the_bridge_blurs_from_the_moment_it_is_told(qtbot: QtBot) -> None:
             bridge.blur(True)
     finally:
         slot.close()
-        assert bridge.stop()
+        assert bridge.stop(PATIENCE_SECONDS)

@@ -22,6 +22,7 @@ from app.media.safe_file import SafeFile
 from app.media.streams import StreamCopy
 from app.media.video import VideoWriter, letterbox
 from tests.recording_fakes import NTSC, make_video, picture, read_video
+from tests.waiting import PROCESS_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -185,7 +186,12 @@ def test_a_folder_that_vanishes_is_told(tmp_path: Path) -> None:
 
 def run_child(code: str, *args: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+        [sys.executable, "-c", code, *args],
+        capture_output=True,
+        text=True,
+        timeout=PROCESS_SECONDS,
+        cwd=ROOT,
+        check=False,
     )
 
 

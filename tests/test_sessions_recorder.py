@@ -32,6 +32,7 @@ from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
 from tests.session_fakes import EXACT, plan, record, told
 from tests.sources_fakes import read_all
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -46,7 +47,7 @@ def alive() -> list[threading.Thread]:
 def _no_thread_is_left() -> Iterator[None]:
     yield
     for thread in alive():
-        thread.join(5)
+        thread.join(PATIENCE_SECONDS)
     assert not alive()
 
 
@@ -68,7 +69,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     write = VideoWriter.write
 
     def slow(self: VideoWriter, image: NDArray[np.uint8], time: float) -> None:
-        assert event.wait(30)
+        assert event.wait(PATIENCE_SECONDS)
         write(self, image, time)
 
     monkeypatch.setattr(VideoWriter, "write", slow)
@@ -89,9 +90,9 @@ def failing_after(monkeypatch: pytest.MonkeyPatch, count: int, name: str = "vide
 
 def finished(recorder: SessionRecorder) -> RecordingSummary:
     """Stop, and wait for the checksums, too."""
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     for thread in alive():
-        thread.join(5)
+        thread.join(PATIENCE_SECONDS)
     return summary
 
 
@@ -157,7 +158,7 @@ def test_offering_never_waits_and_drops_pictures_only(
     dropped = recorder.dropped
     assert dropped == 16
     gate.set()
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert (summary.frames, summary.dropped) == (20, dropped)
     session = open_session(folder)
     assert session.recorded.estimates.row.tolist() == list(range(20))
@@ -176,7 +177,7 @@ def test_waiting_pictures_are_bounded_in_bytes_too(
         recorder.offer(result(index))
     assert recorder.dropped == 7
     gate.set()
-    assert recorder.stop().frames == 10
+    assert recorder.stop(PATIENCE_SECONDS).frames == 10
 
 
 def test_a_late_encoder_keeps_new_pictures_out(
@@ -188,7 +189,7 @@ def test_a_late_encoder_keeps_new_pictures_out(
     recorder.offer(result(1))
     assert recorder.dropped == 1
     gate.set()
-    assert recorder.stop().frames == 2
+    assert recorder.stop(PATIENCE_SECONDS).frames == 2
 
 
 def test_the_annotated_picture_is_the_first_to_be_left_out(
@@ -199,7 +200,7 @@ def test_the_annotated_picture_is_the_first_to_be_left_out(
     for index in range(10):
         recorder.offer(result(index))
     gate.set()
-    assert recorder.stop().dropped == 0
+    assert recorder.stop(PATIENCE_SECONDS).dropped == 0
     counts = open_session(folder).metadata.counts
     assert counts.pictures == 10
     assert counts.annotated_dropped >= 6  # all that were written while more than three waited
@@ -215,7 +216,7 @@ def test_results_that_pile_up_without_end_are_an_error(
         recorder.offer(result(index))
     assert "does not respond" in str(recorder.error)
     gate.set()
-    assert recorder.stop().frames == 5
+    assert recorder.stop(PATIENCE_SECONDS).frames == 5
 
 
 def test_dropped_frames_do_not_change_the_speed(folder: Path) -> None:
@@ -235,7 +236,7 @@ def test_a_frame_without_a_time_is_counted_as_damaged(folder: Path) -> None:
     recorder = SessionRecorder(folder, plan())
     for item in (result(0), result(1, time=float("nan")), result(2)):
         recorder.offer(item)
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert (summary.frames, summary.damaged, summary.error) == (2, 1, None)
     assert len(open_session(folder).frames) == 2
 
@@ -279,7 +280,7 @@ def test_a_dropped_picture_ends_exactness(folder: Path, gate: threading.Event, m
     for index in range(6):
         recorder.offer(replace(result(index), events=() if index else (FaceFound(0),)))
     gate.set()
-    recorder.stop()
+    recorder.stop(PATIENCE_SECONDS)
     session = open_session(folder)
     kept = session.metadata.counts.pictures
     assert 4 <= kept < 6
@@ -298,7 +299,7 @@ def test_a_full_disk_is_kept_for_the_summary_and_costs_no_landmarks(
         pass
     recorder.offer(result(9))
     assert recorder.dropped == 1
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert (summary.error, recorder.error) == ("The disk is full.", "The disk is full.")
     session = open_session(folder)
     rows = len(session.frames)
@@ -330,7 +331,7 @@ def test_tables_that_fail_leave_what_was_written(folder: Path, monkeypatch: pyte
     recorder = SessionRecorder(folder, plan())
     for index in range(5):
         recorder.offer(result(index))
-    assert recorder.stop().error == "The disk is full."
+    assert recorder.stop(PATIENCE_SECONDS).error == "The disk is full."
     session = open_session(folder)
     assert session.recorded.estimates.row.tolist()[:2] == [0, 1]
     assert (session.state, session.metadata.state) == (SessionState.RECOVERED, SessionState.RECOVERED)
@@ -342,7 +343,7 @@ def test_stopping_has_a_time_limit(folder: Path, gate: threading.Event) -> None:
     recorder.offer(result(0))
     assert "not finished" in str(recorder.stop(timeout=0.05).error)
     gate.set()
-    assert recorder.stop().error is None
+    assert recorder.stop(PATIENCE_SECONDS).error is None
     assert open_session(folder).state == SessionState.COMPLETE
 
 
@@ -353,14 +354,14 @@ def test_while_it_is_written_a_session_can_be_opened(folder: Path, gate: threadi
     while recorder.frames < 3:
         pass
     assert open_session(folder).state == SessionState.RECOVERED
-    assert recorder.stop().error is None
+    assert recorder.stop(PATIENCE_SECONDS).error is None
 
 
 def test_stopping_twice_and_without_frames(folder: Path) -> None:
     recorder = SessionRecorder(folder, plan())
-    summary = recorder.stop()
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert (summary.frames, summary.seconds, summary.error) == (0, 0.0, None)
-    assert recorder.stop() == summary
+    assert recorder.stop(PATIENCE_SECONDS) == summary
     assert not folder.exists()
     recorder.offer(result(0))
     assert recorder.dropped == 0

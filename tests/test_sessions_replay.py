@@ -32,6 +32,7 @@ from model.rwr.settings import RwrSettings
 from tests.fakes import face_image
 from tests.recording_fakes import make_video, result
 from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipeline, tracked
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -150,7 +151,7 @@ def test_frames_without_a_picture_are_left_out(tmp_path: Path) -> None:
             flat = np.zeros((SIZE[1], SIZE[0]), np.uint8)  # cannot be encoded
             item = replace(item, frame=replace(item.frame, image=flat))
         recorder.offer(item)
-    assert recorder.stop().error is None
+    assert recorder.stop(PATIENCE_SECONDS).error is None
     session = open_session(tmp_path / "talk")
     missing = np.flatnonzero(session.frames.picture < 0).tolist()
     assert missing == [4, 5]
@@ -323,7 +324,7 @@ def test_the_shipped_model_replays_the_demo_bit_for_bit(tmp_path: Path) -> None:
             recorder.offer(tracked_frame)
     tracker.close()
     clip.close()
-    assert recorder.stop().error is None
+    assert recorder.stop(PATIENCE_SECONDS).error is None
     session = open_session(tmp_path / "talk")
     assert (session.metadata.exact, session.frames.index.tolist()) == (True, list(range(2, 14)))
     take = replay(session, TrackingSettings(), engine, as_recorded=True)

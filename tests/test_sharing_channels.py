@@ -32,17 +32,16 @@ from model.signals.expression import measure_expression
 from tests.gui_fakes import frame_result
 from tests.signals_fakes import face
 from tests.test_sharing import result_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "guide" / "sharing.md"
-WAIT_SECONDS = 20.0
 
 
 @contextmanager
 def receiver(family: int = socket.AF_INET, host: str = "127.0.0.1") -> Iterator[tuple[socket.socket, Address]]:
     with socket.socket(family, socket.SOCK_DGRAM) as listening:
         listening.bind((host, 0))
-        listening.settimeout(WAIT_SECONDS)
+        listening.settimeout(PATIENCE_SECONDS)
         yield listening, Address(host, listening.getsockname()[1])
 
 
@@ -57,7 +56,7 @@ def sharing_of(settings: SharingSettings, **options: Any) -> Iterator[Sharing]:
     try:
         yield sharing
     finally:
-        assert sharing.stop()
+        assert sharing.stop(PATIENCE_SECONDS)
 
 
 class FakeOutlet:
@@ -71,7 +70,7 @@ class FakeOutlet:
         self.hold.set()
 
     def send(self, result: FrameResult) -> None:
-        assert self.hold.wait(WAIT_SECONDS)
+        assert self.hold.wait(PATIENCE_SECONDS)
         if self.failures:
             raise self.failures.pop(0)
         self.results.append(result)
@@ -104,11 +103,12 @@ def channel() -> Iterator[tuple[Channel, FakeOutlet]]:
     yield made, outlet
     outlet.hold.set()
     made.close()
-    assert made.join(WAIT_SECONDS)
+    assert made.join(PATIENCE_SECONDS)
     assert outlet.closed
 
 
-def test_a_channel_passes_on_and_counts(channel: tuple[Channel, FakeOutlet]) -> None:
+def test_a_channel_passes_on_and_counts(channel: tuple[Channel, FakeOutlet], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.sharing.channel.RATE_SECONDS", PATIENCE_SECONDS)
     made, outlet = channel
     for index in range(3):
         made.offer(frame_result(index))
@@ -149,6 +149,7 @@ def test_trouble_is_told_and_forgotten_when_it_is_over(channel: tuple[Channel, F
     wait_until(lambda: made.status.failed == 1)
     made.offer(frame_result(1))
     wait_until(lambda: made.status.sent == 1)
+    made._trouble = made._times[-1]
     assert made.status.error == "Nobody is there; call somebody."  # too early to say that it is over
     made._trouble -= 5
     assert made.status.error == ""
@@ -247,7 +248,7 @@ def test_where_nobody_listens_it_says_so_until_somebody_does() -> None:
             send_often()
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as late:
             late.bind((address.host, address.port))
-            late.settimeout(WAIT_SECONDS)
+            late.settimeout(PATIENCE_SECONDS)
             with suppress(SharingError):
                 outlet.send(frame_result())  # may tell about the frame before
             assert (late.recv(10), late.recv(10)) == (b"a", b"b")

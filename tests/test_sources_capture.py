@@ -17,10 +17,9 @@ from app.core.slot import LatestSlot
 from app.sources.capture import FAILURES_IN_A_ROW, CaptureThread
 from app.sources.release import ReleaseGuard
 from tests.sources_fakes import ScriptedSource
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
-
-WAIT = 10.0
 
 
 def capture_of(source: ScriptedSource, patience: float | None = None) -> tuple[CaptureThread, LatestSlot[Frame]]:
@@ -31,7 +30,7 @@ def capture_of(source: ScriptedSource, patience: float | None = None) -> tuple[C
 def drain(slot: LatestSlot[Frame]) -> list[Frame]:
     """Take until the slot is closed and empty."""
     frames = []
-    while (frame := slot.take(WAIT)) is not None:
+    while (frame := slot.take(PATIENCE_SECONDS)) is not None:
         frames.append(frame)
     return frames
 
@@ -40,13 +39,13 @@ def test_keeps_only_the_newest() -> None:
     source = ScriptedSource(5, "block")
     capture, slot = capture_of(source)
     capture.start()
-    assert source.blocked.wait(WAIT)
-    frame = slot.take(WAIT)
+    assert source.blocked.wait(PATIENCE_SECONDS)
+    frame = slot.take(PATIENCE_SECONDS)
     assert frame is not None
     assert frame.index == 4
     assert (capture.captured, slot.replaced) == (5, 4)
     assert capture.error is None
-    assert capture.stop(WAIT)
+    assert capture.stop(PATIENCE_SECONDS)
     assert source.closed.is_set()
 
 
@@ -58,8 +57,8 @@ def test_end_closes_the_slot_and_the_source() -> None:
     assert slot.closed
     assert capture.ended
     assert capture.error is None
-    assert source.closed.wait(WAIT)
-    assert capture.stop(WAIT)
+    assert source.closed.wait(PATIENCE_SECONDS)
+    assert capture.stop(PATIENCE_SECONDS)
 
 
 def test_a_source_that_ended_is_not_kept_for_the_garbage_collector() -> None:
@@ -70,7 +69,7 @@ def test_a_source_that_ended_is_not_kept_for_the_garbage_collector() -> None:
         capture, slot = capture_of(source, patience=math.inf)
         capture.start()
         drain(slot)
-        assert capture.stop(WAIT)
+        assert capture.stop(PATIENCE_SECONDS)
         gone = weakref.ref(source)
         del source, capture
         assert gone() is None
@@ -84,7 +83,7 @@ def test_error_of_the_source_is_kept_for_others() -> None:
     drain(slot)
     assert str(capture.error) == "The cable is loose: push it in."
     assert not capture.ended
-    assert capture.stop(WAIT)
+    assert capture.stop(PATIENCE_SECONDS)
 
 
 def test_unexpected_errors_are_survived() -> None:
@@ -112,9 +111,9 @@ def test_source_that_stops_delivering_is_noticed(kind: str) -> None:
     drain(slot)
     assert "Scripted stopped delivering pictures for 0.2 s" in str(capture.error)
     assert not capture.ended
-    assert source.closed.wait(WAIT)
+    assert source.closed.wait(PATIENCE_SECONDS)
     source.unblock.set()
-    assert capture.stop(WAIT)
+    assert capture.stop(PATIENCE_SECONDS)
     assert "stopped delivering" in str(capture.error)  # the late answer changed nothing
 
 
@@ -122,9 +121,9 @@ def test_stop_ends_a_blocked_read() -> None:
     source = ScriptedSource("block")
     capture, slot = capture_of(source)
     capture.start()
-    assert source.blocked.wait(WAIT)
-    assert capture.stop(WAIT)
-    assert capture.stop(WAIT)
+    assert source.blocked.wait(PATIENCE_SECONDS)
+    assert capture.stop(PATIENCE_SECONDS)
+    assert capture.stop(PATIENCE_SECONDS)
     assert slot.closed
     assert not capture.ended
     assert capture.error is None
@@ -134,33 +133,33 @@ def test_stop_gives_up_on_a_hanging_driver_but_says_so() -> None:
     source = ScriptedSource("hang")
     capture, _ = capture_of(source)
     capture.start()
-    assert source.blocked.wait(WAIT)
+    assert source.blocked.wait(PATIENCE_SECONDS)
     assert not capture.stop(0.1)
     source.unblock.set()
-    assert capture.stop(WAIT)
+    assert capture.stop(PATIENCE_SECONDS)
     assert capture.error is None  # an error after the stop is nobody's business
 
 
 def test_stop_before_start_closes_the_source() -> None:
     source = ScriptedSource(1)
     capture, slot = capture_of(source)
-    assert capture.stop(WAIT)
+    assert capture.stop(PATIENCE_SECONDS)
     assert source.closed.is_set()
     assert slot.closed
 
 
 @pytest.mark.slow
 def test_fifty_starts_and_stops_leave_no_thread() -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     for number in range(50):
         source = ScriptedSource(number % 7, ("block", "end", ValueError("odd"), SourceError("gone."))[number % 4])
         capture, slot = capture_of(source)
         capture.start()
         if number % 3:
             slot.take(0.001)
-        assert capture.stop(WAIT)
+        assert capture.stop(PATIENCE_SECONDS)
         assert source.closed.is_set()
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) <= before
 
 
 def test_guard_never_releases_under_a_reader() -> None:
@@ -187,7 +186,7 @@ def test_video_file_closed_from_another_thread_while_read(tmp_path: Path) -> Non
         slot: LatestSlot[Frame] = LatestSlot()
         capture = CaptureThread(source, slot)
         capture.start()
-        slot.take(WAIT)
+        slot.take(PATIENCE_SECONDS)
         source.close()
-        assert capture.stop(WAIT)
+        assert capture.stop(PATIENCE_SECONDS)
         assert capture.error is None

@@ -25,6 +25,7 @@ from app.sources.paced import PacedSource
 from app.sources.spec import parse_source
 from app.sources.video import VideoSource
 from tests.sources_fakes import FakeClock, ScriptedSource, fake_clock, read_all, write_video
+from tests.waiting import PATIENCE_SECONDS
 
 LONG = 90
 """Frames of the long clip; x264 puts no second key frame into it unless told to."""
@@ -313,13 +314,13 @@ def test_the_next_loop_is_opened_before_the_seam_and_beside_the_reader(clip: Pat
     source = PacedSource(reopen, loop=True)
     for _ in range(LONG):
         source.read()
-    assert again.wait(20)  # although the reader has yet to reach the seam
+    assert again.wait(PATIENCE_SECONDS)  # although the reader has yet to reach the seam
     assert [number(source.read()) for _ in range(2)] == [0, 1]
     assert [by_reader for _, by_reader in opened] == [True, False]
     again.clear()
     for _ in range(LONG - 2):
         source.read()
-    assert again.wait(20)
+    assert again.wait(PATIENCE_SECONDS)
     source.close()
     assert all(inner.read() is None for inner, _ in opened[:2])
 
@@ -377,9 +378,9 @@ def test_any_steering_from_another_thread_ends_well(clip: Path) -> None:
     source.pause(True)
     source.seek_to(1.0)
     with arrived:
-        assert arrived.wait_for(lambda: bool(seen) and number(seen[-1]) == 30, 20)
+        assert arrived.wait_for(lambda: bool(seen) and number(seen[-1]) == 30, PATIENCE_SECONDS)
     source.close()
-    reader.join(20)
+    reader.join(PATIENCE_SECONDS)
     assert not reader.is_alive()
     check_growing(seen)
 

@@ -21,6 +21,7 @@ from app.sources.decode import has_end
 from app.sources.spec import StreamSpec
 from app.sources.stream import StreamLimits, StreamSource, StreamState
 from tests.sources_fakes import numbered, read_all, write_video
+from tests.waiting import PATIENCE_SECONDS
 
 FLV_HEAD = 13
 """Bytes before the first tag."""
@@ -66,7 +67,7 @@ class Server:
             pass  # wakes the thread
         for connection in self._held:
             connection.close()
-        self._thread.join(5)
+        self._thread.join(PATIENCE_SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,7 @@ def test_state_is_visible_while_reconnecting(serve: type[Server], live: bytes) -
         reader.join(0.01)
     assert "attempt 1 of 3" in source.note
     source.close()  # ends the half minute of waiting
-    reader.join(10)
+    reader.join(PATIENCE_SECONDS)
     assert result == [None]
     assert source.note == ""
 

@@ -25,6 +25,7 @@ from model.solvers import SolveReport
 from model.solvers.report import StopReason
 from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
 from tests.signals_fakes import face
+from tests.waiting import PROCESS_SECONDS
 
 
 def write(path: Path, *results: FrameResult) -> None:
@@ -215,7 +216,7 @@ os.kill(os.getpid(), signal.SIGKILL)
         [sys.executable, "-c", code, str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PROCESS_SECONDS,
         cwd=Path(__file__).parent.parent,
         check=False,
     )

@@ -47,6 +47,7 @@ from tests.recording_fakes import (
     read_video,
     result,
 )
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -198,7 +199,7 @@ def test_stopping_from_another_thread(video: Path, tmp_path: Path) -> None:
         target=lambda: codes.append(run(video, "--csv", tmp_path / "o.csv", pipeline=pipeline, stop=stop))
     )
     worker.start()
-    worker.join(30)
+    worker.join(PATIENCE_SECONDS)
     assert codes == [130]
     assert len(rows(tmp_path / "o.csv")) == 3
 

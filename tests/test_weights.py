@@ -24,6 +24,7 @@ from model.geometry import Crop
 from model.network import Ldeq
 from model.rwr.recurrence import Recurrence
 from model.weights import load_weights, read_card, save_weights, verify
+from tests.waiting import PROCESS_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -193,5 +194,7 @@ def test_onnx_engine_needs_no_torch(weights: Path) -> None:
         "import sys\nfrom pathlib import Path\nfrom model.engine.open import open_engine\n"
         f"engine = open_engine(Path({str(weights)!r}), 'onnx', 'cpu')\nassert 'torch' not in sys.modules"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PROCESS_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -26,6 +26,7 @@ from app.sessions.form import is_session
 from model import files, json_files
 from model.files import is_folder, is_there
 from model.json_files import JsonError, from_plain, from_plain_exactly, read_json, read_object
+from tests.waiting import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     reader.start()
     check_writable(path, overwrite=True)
     write_json(path, {"nme": 4.5})
-    reader.join(timeout=10)
+    reader.join(PATIENCE_SECONDS)
     assert json.loads(read[0]) == {"nme": 4.5}
     assert path.is_fifo()
     assert list(tmp_path.iterdir()) == [path]
@@ -236,7 +237,7 @@ def test_a_folder_is_synced_again_and_again(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(durability, "sync_file", told)
     monkeypatch.setattr(durability, "SYNC_SECONDS", 0.001)
     sync = FolderSync(tmp_path)
-    assert twice.wait(30)
+    assert twice.wait(PATIENCE_SECONDS)
     sync.close()
     sync.close()
     assert set(synced) == {tmp_path / "video.mp4"}

@@ -7,6 +7,10 @@ from collections.abc import Callable
 
 PATIENCE_SECONDS = 60.0
 """So long that even a computer that is busy with other work gets there; a test that passes never waits for it."""
+PATIENCE_MS = round(1000 * PATIENCE_SECONDS)
+"""The same for Qt."""
+PROCESS_SECONDS = 240.0
+"""For another process that imports large libraries; less than what a whole test may take."""
 
 
 def wait_until(condition: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> None:
