@@ -6,6 +6,7 @@ import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
 
+import signal
 import subprocess
 import sys
 from multiprocessing.process import BaseProcess
@@ -19,6 +20,9 @@ from app.cli import log
 from app.sources.opencv import forget_qt_plugins
 
 forget_qt_plugins()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Shells start jobs in the background so, and processes pass it on: Ctrl-C would end no command that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
