@@ -162,13 +162,16 @@ class FakeRecorder:
         self.dropped = 0
         self.error: str | None = None
         self.stopped = False
+        self._lock = threading.Lock()
 
     def offer(self, result: FrameResult) -> None:
-        self.frames += 1
+        with self._lock:
+            self.frames += not self.stopped
 
     def stop(self, timeout: float = 10.0) -> RecordingSummary:
-        self.stopped = True
-        return RecordingSummary(self.path, self.frames, self.dropped, self.frames / 30, self.error)
+        with self._lock:
+            self.stopped = True
+            return RecordingSummary(self.path, self.frames, self.dropped, self.frames / 30, self.error)
 
 
 def fake_parts(cameras: tuple[str, ...] = ("camera:0",), faces: int = 1) -> SessionParts:

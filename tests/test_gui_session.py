@@ -90,8 +90,11 @@ def test_plays_stops_and_starts_again(bench: Bench) -> None:
 def test_another_source_replaces_the_first(bench: Bench) -> None:
     bench.session.play(parse_source("one.mp4"))
     bench.reach("running")
-    bench.session.play(parse_source("two.mp4"))
-    assert bench.state.stage == "opening"
+    shown: list[SessionState] = []
+    with bench.session._condition:  # the session's thread waits
+        bench.session.play(parse_source("two.mp4"))
+        shown.append(bench.state)
+    assert (str(shown[0].source), shown[0].stage) == ("two.mp4", "opening")
     wait_until(lambda: str(bench.state.source) == "two.mp4" and bench.state.stage == "running")
     assert not bench.lives[0]._thread.is_alive()
     assert bench.emptied == 1
@@ -188,7 +191,8 @@ def test_a_source_that_ends_by_itself_finishes_the_file(bench: Bench, tmp_path: 
     wait_until(lambda: str(bench.state.source) == source and bench.state.stage in ("running", stage))
     bench.session.record(tmp_path / "a.mp4")
     bench.reach(stage)
-    wait_until(lambda: bench.state.recording is None)
+    wait_until(lambda: bench.session._wanted.record is None)  # the session's thread has noticed that it is over
+    assert bench.state.recording is None
     assert all(recorder.stopped for recorder in bench.recorders)
     recorders = len(bench.recorders)
     for again in ("demo", "camera:0"):  # the wish to record does not outlive its source

@@ -226,17 +226,17 @@ class LiveSession:
 
     def _start_next_candidate(self) -> None:
         source = self._candidates.pop(0)
-        self._start_live(source)
-        self._publish(no_camera=not self._candidates)
+        self._start_live(source, no_camera=not self._candidates)
 
-    def _start_live(self, source: SourceSpec) -> None:
+    def _start_live(self, source: SourceSpec, no_camera: bool = False) -> None:
         live = self._parts.live(source, self._applied)
         for consumer in self._consumers:
             live.add_consumer(consumer)
         live.start()
-        with self._condition:
+        with self._condition:  # together: nobody may see what plays under the name of what played before
             self._live = live
-        self._publish(source=source)
+            self._state = replace(self._state, source=source, no_camera=no_camera)
+        self._changed()
 
     def _stop_live(self) -> None:
         live = self._live
