@@ -278,31 +278,45 @@ def test_closing_while_recording_finishes_the_file(open_window: Open, qtbot: QtB
     assert window.presenter.session.state.recording is None
 
 
-def test_run_window_ends_when_the_window_is_closed(
-    application: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+@pytest.fixture
+def run(application: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[[], int]]:
+    """Run the window until it is closed."""
+    join = LiveSession.join
     monkeypatch.setattr(window_module, "live_parts", lambda settings: fake_parts())
     monkeypatch.setattr(window_module, "find_cameras", list)
+    monkeypatch.setattr(window_module, "find_screens", tuple)
+    # Where the session is not over in time, the window ends the process, and all tests with it.
+    monkeypatch.setattr(LiveSession, "join", lambda session, timeout: join(session, PATIENCE_SECONDS))
+    overdue = QTimer(singleShot=True, interval=PATIENCE_MS)
+    overdue.timeout.connect(lambda: application.exit(1))
+    overdue.start()
+    yield lambda: run_window(LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True)))
+    overdue.stop()
+
+
+def test_run_window_ends_when_the_window_is_closed(application: QApplication, run: Callable[[], int]) -> None:
+    pressed: list[ActionName] = []
 
     def record_then_close() -> None:
-        window = next(
-            widget for widget in application.topLevelWidgets() if isinstance(widget, MainWindow) and widget.isVisible()
-        )
-        if window.presenter.session.state.recording is None:
-            window.act(ActionName.RECORD)
-            QTimer.singleShot(50, record_then_close)
-        else:
+        (window,) = [
+            each for each in application.topLevelWidgets() if isinstance(each, MainWindow) and each.isVisible()
+        ]
+        state = window.presenter.session.state
+        if state.recording is not None:
+            looks.stop()
             window.close()
+        elif state.can_record and not pressed:
+            pressed.append(ActionName.RECORD)
+            window.act(ActionName.RECORD)
 
-    QTimer.singleShot(50, record_then_close)
-    assert run_window(LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True))) == 0
+    looks = QTimer(interval=20)
+    looks.timeout.connect(record_then_close)
+    looks.start()
+    assert run() == 0
+    assert pressed
 
 
-def test_ctrl_c_while_the_window_opens_ends_it(
-    application: QApplication, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(window_module, "live_parts", lambda settings: fake_parts())
-    monkeypatch.setattr(window_module, "find_cameras", list)
+def test_ctrl_c_while_the_window_opens_ends_it(run: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
     begin = MainWindow.begin
 
     def interrupt_and_begin(window: MainWindow) -> None:
@@ -310,11 +324,7 @@ def test_ctrl_c_while_the_window_opens_ends_it(
         begin(window)
 
     monkeypatch.setattr(MainWindow, "begin", interrupt_and_begin)
-    overdue = QTimer(singleShot=True, interval=PATIENCE_MS)
-    overdue.timeout.connect(lambda: application.exit(1))
-    overdue.start()
-    assert run_window(LiveSettings(Remembered(source="demo", folder=tmp_path, tour_seen=True))) == 0
-    overdue.stop()
+    assert run() == 0
 
 
 class TestVideoView:
