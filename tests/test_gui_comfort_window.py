@@ -181,7 +181,11 @@ def test_closing_the_window_does_not_use_up_the_tour(open_window: Open, qtbot: Q
     assert not memory.current.tour_seen
 
 
-def first_look(open_window: Open, qtbot: QtBot, memory: Memory) -> MainWindow:
+@pytest.fixture
+def first_look(open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
+    """Return a window in the first turn of its first look, which ends only when a test says so."""
+    monkeypatch.setattr(look, "TURN_SECONDS", 3600.0)
+    memory = Memory(tmp_path / "window.json")
     memory.update(source="demo", theme="dark")
     window = open_window(memory)
     qtbot.waitUntil(lambda: window.view.hud.caption is not None, timeout=PATIENCE_MS)
@@ -189,10 +193,9 @@ def first_look(open_window: Open, qtbot: QtBot, memory: Memory) -> MainWindow:
 
 
 def test_the_first_start_shows_the_effect_and_then_the_tour(
-    open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    first_look: MainWindow, open_window: Open, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    memory = Memory(tmp_path / "window.json")
-    window = first_look(open_window, qtbot, memory)
+    window, memory = first_look, first_look._memory
     assert not window.page.tour.isVisible()
     qtbot.waitUntil(lambda: not window.page.panel.rwr.toggle.isChecked(), timeout=PATIENCE_MS)
     assert window.view.accessibleDescription().startswith("RwR ")
@@ -211,10 +214,8 @@ def test_the_first_start_shows_the_effect_and_then_the_tour(
 
 
 @pytest.mark.parametrize("way", ["key", "switch"])
-def test_the_switch_turns_on_what_the_first_look_turned_off(
-    open_window: Open, qtbot: QtBot, tmp_path: Path, way: str
-) -> None:
-    window = first_look(open_window, qtbot, Memory(tmp_path / "window.json"))
+def test_the_switch_turns_on_what_the_first_look_turned_off(first_look: MainWindow, qtbot: QtBot, way: str) -> None:
+    window = first_look
     window.refresh()
     assert not window.presenter.session.state.tracking.rwr
     if way == "key":
@@ -231,9 +232,9 @@ def test_the_switch_turns_on_what_the_first_look_turned_off(
 
 @pytest.mark.parametrize("way", ["shortcut", "other key", "click", "escape"])
 def test_any_key_or_click_ends_the_first_look_and_does_what_it_means(
-    open_window: Open, qtbot: QtBot, tmp_path: Path, way: str
+    first_look: MainWindow, qtbot: QtBot, way: str
 ) -> None:
-    window = first_look(open_window, qtbot, Memory(tmp_path / "window.json"))
+    window = first_look
     if way == "shortcut":
         press(qtbot, Qt.Key.Key_D)
         assert "drawer" in window.page.open
