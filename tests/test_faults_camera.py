@@ -22,7 +22,7 @@ from app.sessions.recorder import SessionRecorder
 from app.sessions.session import Session, open_session
 from app.sharing.json_message import json_datagrams
 from app.sharing.osc_message import OscEncoder
-from app.sources import camera
+from app.sources import camera, capture
 from app.sources.base import SourceInfo
 from app.sources.open import open_source
 from app.sources.spec import parse_source
@@ -53,12 +53,13 @@ GARBAGE: tuple[Picture, ...] = (
 class Scripted(FakeCapture):
     """A device that delivers what ``script`` yields; "block" hangs in the driver until released.
 
-    The time that the camera source sees passes with reads only.
+    The time that capturing sees passes with reads only, and with ``hang_seconds`` now and then while the driver hangs.
     """
 
     opened: list[FakeCapture] = []  # noqa: RUF012
     script: Iterator[Picture | str]
     hang = threading.Event()
+    hang_seconds = 0.0
     now = 0.0
 
     def read(self) -> tuple[bool, Picture]:  # type: ignore[override]
@@ -66,7 +67,8 @@ class Scripted(FakeCapture):
         Scripted.now += READ_SECONDS
         step = next(self.script, None)
         if isinstance(step, str):
-            self.hang.wait(PATIENCE_SECONDS)
+            while not self.hang.wait(0.01):
+                Scripted.now += self.hang_seconds
             return False, None
         return step is not None, step
 
@@ -75,13 +77,15 @@ class Scripted(FakeCapture):
 def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Scripted]]:
     monkeypatch.setattr(cv2, "VideoCapture", Scripted)
     monkeypatch.setattr(camera, "_backend", lambda: BACKEND)
-    monkeypatch.setattr(camera, "time", SimpleNamespace(perf_counter=lambda: Scripted.now))
+    for module in (camera, capture):
+        monkeypatch.setattr(module, "time", SimpleNamespace(perf_counter=lambda: Scripted.now))
     monkeypatch.setattr(camera, "FAIL_SECONDS", 4.5 * READ_SECONDS)
     monkeypatch.setattr(camera, "OPEN_SECONDS", 15 * READ_SECONDS)
     monkeypatch.setattr(camera, "_RETRY_SECONDS", 1e-3)
     listed = [SimpleNamespace(index=0, backend=BACKEND, path="", name="USB Camera")]
     monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", lambda backend: listed)
     Scripted.hang = threading.Event()
+    Scripted.hang_seconds = 0.0
     yield Scripted
     Scripted.hang.set()
 
@@ -129,6 +133,7 @@ def test_an_unplugged_camera(device: type[Scripted], tmp_path: Path) -> None:
 
 def test_a_camera_that_hangs_in_its_driver(device: type[Scripted], tmp_path: Path) -> None:
     device.script = iter([*faces(10), "block"])
+    device.hang_seconds = READ_SECONDS
 
     def opened() -> object:
         source = open_source(parse_source("camera"))

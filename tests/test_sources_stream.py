@@ -6,6 +6,8 @@ import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,8 @@ from tests.waiting import PATIENCE_SECONDS
 
 FLV_HEAD = 13
 """Bytes before the first tag."""
-FAST = StreamLimits(open_seconds=2.0, read_seconds=0.4, attempts=2, wait_seconds=0.01)
+PATIENT = StreamLimits(PATIENCE_SECONDS, PATIENCE_SECONDS, attempts=2, wait_seconds=0.01)
+"""For servers that answer or hang up."""
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: video/x-flv\r\n"
 
 
@@ -38,7 +41,8 @@ class Server:
         self._closing = False
         self._held: list[socket.socket] = []
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/live"
+        self._address = self._socket.getsockname()
+        self.url = f"http://127.0.0.1:{self._address[1]}/live"
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
@@ -51,23 +55,23 @@ class Server:
                 return
             answer = self.answers.pop(0) if self.answers else None
             self.served += 1
-            connection.recv(4096)
-            stall = isinstance(answer, str)
-            if isinstance(answer, bytes):
-                stall = answer.endswith(b"STALL")
-                connection.sendall(answer.removesuffix(b"STALL"))
-            if stall:
+            with suppress(OSError):  # the client has hung up already
+                connection.recv(4096)
+                if isinstance(answer, bytes):
+                    connection.sendall(answer.removesuffix(b"STALL"))
+            if isinstance(answer, str) or (answer or b"").endswith(b"STALL"):
                 self._held.append(connection)
             else:
                 connection.close()
 
     def close(self) -> None:
         self._closing = True
-        with socket.create_connection(self._socket.getsockname()):
-            pass  # wakes the thread
+        with suppress(OSError), socket.create_connection(self._address):
+            pass  # wakes the thread, unless a client that came late has done so
         for connection in self._held:
             connection.close()
         self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +98,7 @@ def serve() -> Iterator[object]:
 
 def test_lost_connection_is_restored_and_times_go_on(serve: type[Server], live: bytes) -> None:
     server = serve(live, live, None, live)
-    source = StreamSource(StreamSpec(server.url), FAST)
+    source = StreamSource(StreamSpec(server.url), PATIENT)
     assert source.info.live
     assert source.info.frames is None
     assert (source.info.width, source.info.height) == (64, 48)
@@ -112,7 +116,7 @@ def test_lost_connection_is_restored_and_times_go_on(serve: type[Server], live: 
 
 def test_gives_up_after_the_stated_attempts(serve: type[Server], live: bytes) -> None:
     server = serve(live)
-    source = StreamSource(StreamSpec(server.url), FAST)
+    source = StreamSource(StreamSpec(server.url), PATIENT)
     for _ in range(12):
         assert source.read() is not None
     with pytest.raises(SourceError, match=r"was lost \(.+\) and 2 attempts to restore it failed") as caught:
@@ -122,8 +126,9 @@ def test_gives_up_after_the_stated_attempts(serve: type[Server], live: bytes) ->
     assert "\n" not in str(caught.value)
 
 
-def test_state_is_visible_while_reconnecting(serve: type[Server], live: bytes) -> None:
-    source = StreamSource(StreamSpec(serve(live).url), StreamLimits(2.0, 0.4, attempts=3, wait_seconds=30.0))
+def test_state_is_visible_while_reconnecting(serve: type[Server], live: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_MOST_WAIT", 3600.0)
+    source = StreamSource(StreamSpec(serve(live).url), replace(PATIENT, attempts=3, wait_seconds=3600.0))
     for _ in range(12):
         source.read()
     result: list[object] = []
@@ -132,7 +137,7 @@ def test_state_is_visible_while_reconnecting(serve: type[Server], live: bytes) -
     while source.state != StreamState.RECONNECTING and reader.is_alive():
         reader.join(0.01)
     assert "attempt 1 of 3" in source.note
-    source.close()  # ends the half minute of waiting
+    source.close()  # ends the hour of waiting
     reader.join(PATIENCE_SECONDS)
     assert result == [None]
     assert source.note == ""
@@ -140,10 +145,11 @@ def test_state_is_visible_while_reconnecting(serve: type[Server], live: bytes) -
 
 @pytest.mark.slow
 def test_silent_server_runs_into_the_time_limit(serve: type[Server], live: bytes) -> None:
-    server = serve(live + b"STALL", live)
-    source = StreamSource(StreamSpec(server.url), FAST)
-    assert len([source.read() for _ in range(24)]) == 24
-    assert source.reconnects == 1
+    # On a busy computer the limit is passed now and then although the server has answered; another answer follows then.
+    server = serve(live + b"STALL", *[live] * 20)
+    source = StreamSource(StreamSpec(server.url), StreamLimits(3.0, 0.4, attempts=20, wait_seconds=0.01))
+    assert None not in [source.read() for _ in range(24)]
+    assert source.reconnects == server.served - 1 >= 1
     with pytest.raises(SourceError, match="no answer in time"):
         StreamSource(StreamSpec(serve("stall").url), StreamLimits(0.3, 0.3))
 
@@ -151,16 +157,16 @@ def test_silent_server_runs_into_the_time_limit(serve: type[Server], live: bytes
 def test_unusable_addresses_are_one_sentence(serve: type[Server]) -> None:
     for answer in (None, HEAD + b"\r\n" + b"<html>hello</html>" * 50, b"HTTP/1.0 404 Not Found\r\n\r\n"):
         with pytest.raises(SourceError, match="cannot be opened") as caught:
-            StreamSource(StreamSpec(serve(answer).url), FAST)
+            StreamSource(StreamSpec(serve(answer).url), PATIENT)
         assert "\n" not in str(caught.value)
     with pytest.raises(SourceError, match="cannot be opened"):
-        StreamSource(StreamSpec("nonsense://host/x"), FAST)
+        StreamSource(StreamSpec("nonsense://host/x"), PATIENT)
 
 
 def test_video_file_on_a_server_is_read_to_its_end(serve: type[Server], tmp_path: Path) -> None:
     data = write_video(tmp_path / "a.mkv", [numbered(i) for i in range(20)]).read_bytes()
     whole = HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data
-    source = StreamSource(StreamSpec(serve(whole).url), FAST)
+    source = StreamSource(StreamSpec(serve(whole).url), PATIENT)
     assert not source.info.live
     assert source.info.frames == 20
     assert [f.timestamp for f in read_all(source)] == pytest.approx([i / 30 for i in range(20)], abs=2e-3)
@@ -171,7 +177,7 @@ def test_a_file_on_a_server_that_does_not_tell_its_length_is_read_once(serve: ty
     """As recordings of browsers do not."""
     data = live.removeprefix(HEAD + b"\r\n")
     server = serve(*[HEAD + b"Content-Length: %d\r\n\r\n" % len(data) + data] * 3)
-    source = StreamSource(StreamSpec(server.url), FAST)
+    source = StreamSource(StreamSpec(server.url), PATIENT)
     assert not source.info.live
     assert source.info.frames is None
     assert len(read_all(source)) == 12
@@ -191,7 +197,7 @@ def test_a_list_of_files_is_live_whatever_the_size_of_the_list(tmp_path: Path) -
 def test_password_stays_secret(serve: type[Server]) -> None:
     url = serve(None).url.replace("http://", "http://me:secret@")
     with pytest.raises(SourceError) as caught:
-        StreamSource(StreamSpec(url), FAST)
+        StreamSource(StreamSpec(url), PATIENT)
     assert "secret" not in str(caught.value)
 
 
@@ -221,9 +227,9 @@ def test_pictures_without_time_stamps_have_the_time_of_their_arrival(
         data = cv2.imencode(".jpg", numbered(index))[1].tobytes()
         parts.append(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(data) + data + b"\r\n")
     head = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
-    server = serve(head + b"".join(parts) + b"STALL")
+    server = serve(head + b"".join(parts))
     monkeypatch.setattr(stream, "time", Clock())
-    source = StreamSource(StreamSpec(server.url), FAST)
+    source = StreamSource(StreamSpec(server.url), PATIENT)
     assert source.info.live
     assert source.info.fps is None
     times = [source.read().timestamp for _ in range(5)]  # type: ignore[union-attr]
@@ -236,7 +242,7 @@ def test_a_clock_that_starts_again_goes_on_from_where_it_was(serve: type[Server]
     path = tmp_path / "a.flv"
     write_video(path, [numbered(i) for i in range(60)], codec="flv1", options={"flvflags": "no_duration_filesize"})
     once = path.read_bytes()
-    source = StreamSource(StreamSpec(serve(HEAD + b"\r\n" + once + once[FLV_HEAD:] + b"STALL").url), FAST)
+    source = StreamSource(StreamSpec(serve(HEAD + b"\r\n" + once + once[FLV_HEAD:]).url), PATIENT)
     times = [frame.timestamp for frame in (source.read() for _ in range(118)) if frame is not None]
     source.close()
     steps = np.diff(times)
@@ -251,7 +257,7 @@ def test_a_clock_that_leaps_ahead_goes_on_from_where_it_was(serve: type[Server],
     once = write_video(tmp_path / "a.flv", pictures, codec="flv1", options=options).read_bytes()
     hour = range(108_000, 108_060)
     later = write_video(tmp_path / "b.flv", pictures, times=hour, codec="flv1", options=options).read_bytes()
-    source = StreamSource(StreamSpec(serve(HEAD + b"\r\n" + once + later[FLV_HEAD:] + b"STALL").url), FAST)
+    source = StreamSource(StreamSpec(serve(HEAD + b"\r\n" + once + later[FLV_HEAD:]).url), PATIENT)
     times = [frame.timestamp for frame in (source.read() for _ in range(118)) if frame is not None]
     source.close()
     steps = np.diff(times)
@@ -272,7 +278,7 @@ def test_a_first_picture_without_a_time_does_not_shift_the_others(
             yield frame
 
     monkeypatch.setattr(StreamSource, "_decode", without_first_time)
-    source = StreamSource(StreamSpec(serve(live).url), FAST)
+    source = StreamSource(StreamSpec(serve(live).url), PATIENT)
     times = [frame.timestamp for frame in (source.read() for _ in range(12)) if frame is not None]
     assert times[0] == 0
     assert 0 < times[-1] < 60
