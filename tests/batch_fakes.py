@@ -14,9 +14,9 @@ from app.batch.pool import FinishedJob, RunProgress
 from app.batch.report import FileReport
 from app.batch.run import BatchPlan
 from app.core.settings import EngineSettings
+from tests.waiting import PROCESS_SECONDS
 
 FRAMES = 8
-WAITS = 30.0
 TABLE = BatchSettings((OutputKind.CSV,))
 
 
@@ -43,7 +43,7 @@ def follow_orders(job: Job, stopped: Stopped, tell: JobProgress) -> Outcome:
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         case ["wait"]:
-            end = time.monotonic() + WAITS
+            end = time.monotonic() + PROCESS_SECONDS
             while not stopped():
                 assert time.monotonic() < end, "nobody told this job to stop"
                 time.sleep(0.01)

@@ -16,6 +16,7 @@ import pytest
 
 from app.core.places import ROOT
 from app.setup.environment import STAMP, Environment
+from tests.waiting import PROCESS_SECONDS
 
 pytestmark = pytest.mark.process
 
@@ -83,11 +84,11 @@ def launch(root: Path, *arguments: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    out, err = process.communicate(timeout=110)
+    out, err = process.communicate(timeout=PROCESS_SECONDS)
     return process.returncode, out, err
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(5 * PROCESS_SECONDS)
 def test_first_start_later_starts_changes_and_repairs(project: Path) -> None:
     environment = Environment(project)
 

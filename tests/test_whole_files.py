@@ -88,7 +88,6 @@ def test_two_threads_that_write_the_same_file_write_a_whole_one_each(tmp_path: P
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_file_that_another_program_holds_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As a virus scanner does on Windows, which renames no file that is open."""
     held, replace = [True, True], os.replace
@@ -142,6 +141,7 @@ def test_a_folder_is_tried_once_where_the_system_refuses(tmp_path: Path, monkeyp
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
 def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path)
