@@ -23,17 +23,19 @@ from app.core.settings import TrackingSettings
 from app.core.version import VERSION
 from app.gui.live.presenters.remembered import Remembered
 from model.errors import ModelError
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture(autouse=True)
 def _restored_logging() -> Iterator[None]:
     root = logging.getLogger()
-    level = root.level
+    level, raises = root.level, logging.raiseExceptions
     yield
     for handler in [handler for handler in root.handlers if handler.get_name() == log.NAME]:
         root.removeHandler(handler)
         handler.close()
     root.setLevel(level)
+    logging.raiseExceptions = raises
 
 
 def replaced(monkeypatch: pytest.MonkeyPatch, command: str, run: object) -> None:
@@ -151,6 +153,60 @@ def test_a_log_folder_that_cannot_be_made_is_no_obstacle(
     replaced(monkeypatch, "live", raising(ValueError()))
     assert cli.main([]) == 1
     assert "--debug" in capsys.readouterr().err
+
+
+def test_no_folder_for_the_log_at_all_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(log, "log_folder", lambda: tmp_path / "file" / "log")
+    monkeypatch.setattr("app.cli.log.tempfile.gettempdir", nowhere)
+    assert cli.main(["--version"]) == 0
+    assert VERSION in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_the_log_takes_names_that_are_no_text_and_a_full_disk_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], debug: bool
+) -> None:
+    monkeypatch.setattr(log, "log_folder", lambda: tmp_path)
+    path = log.start_log(debug)
+    assert path is not None
+    logging.getLogger("app").info("%s is gone", os.fsdecode(b"caf\xe9.mp4"))
+    assert "is gone" in path.read_text(encoding="utf-8")
+    handlers = [each for each in logging.getLogger().handlers if each.get_name() == log.NAME]
+    handler = next(each for each in handlers if isinstance(each, logging.FileHandler))
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    capsys.readouterr()
+    with monkeypatch.context() as disk:
+        disk.setattr(handler, "flush", full)
+        logging.getLogger("app").info("on a full disk")
+    assert ("Traceback" in capsys.readouterr().err) is debug
+
+
+@pytest.mark.process
+def test_without_packages_the_doctor_names_them_and_the_version_is_told() -> None:
+    def start(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-S", str(ROOT / "main.py"), *words]
+        environment = {**os.environ, "LDEQ_PYTHON_ENV": "current"}
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE_SECONDS)
+
+    version = start("--version")
+    assert (version.returncode, version.stdout) == (0, f"LDEQ Live {VERSION}\n")
+    doctor = start("doctor")
+    assert doctor.returncode == 1
+    assert "the package numpy is missing" in doctor.stdout
+    assert "Traceback" not in doctor.stderr
+    track = start("track", "in.mp4")
+    assert track.returncode == 1
+    assert track.stderr.count("\n") == 1
+    assert "is missing in" in track.stderr
 
 
 def test_a_log_that_grew_starts_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,8 +11,6 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-import platformdirs
-
 NAME = "ldeq-live"
 FILE_NAME = "ldeq-live.log"
 CRASH_FILE_NAME = "crash.log"
@@ -24,7 +22,13 @@ _crash_file: IO[str] | None = None
 
 
 def log_folder() -> Path:
-    """Return the folder of the log files; not made yet."""
+    """Return the folder of the log files; not made yet.
+
+    Raises:
+        ImportError: packages are missing.
+    """
+    import platformdirs  # not above: doctor says which packages are missing
+
     return Path(platformdirs.user_log_dir(NAME, appauthor=False))
 
 
@@ -50,19 +54,26 @@ def start_log(debug: bool) -> Path | None:
     # What ends the program is told by the command line, in one sentence.
     screen.addFilter(lambda record: debug or record.levelno < logging.CRITICAL)
     _add(root, screen)
-    for folder in (log_folder(), Path(tempfile.gettempdir()) / NAME):
+    logging.raiseExceptions = debug  # a full disk must not fill the terminal with tracebacks
+    for folder in (log_folder, _temporary_folder):
         try:
-            return _log_into(folder, root)
-        except OSError:
+            return _log_into(folder(), root)
+        except (OSError, ImportError):
             continue
     return None
+
+
+def _temporary_folder() -> Path:
+    """Return where the log goes if its own folder cannot be used; raises OSError where nothing can be written."""
+    return Path(tempfile.gettempdir()) / NAME
 
 
 def _log_into(folder: Path, root: logging.Logger) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
     _keep_small(path)
-    handler = logging.FileHandler(path, encoding="utf-8")
+    # Names of files need not be text.
+    handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(FORMAT))
     _add(root, handler)
     _watch_crashes(folder / CRASH_FILE_NAME)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from app.core.places import REQUIREMENTS
 from app.core.version import VERSION
-from app.setup.doctor.finding import Finding, Status
+from app.setup.doctor.finding import INSTALL, Finding, Status
 from app.setup.environment import SUPPORTED
 
 OPENCV = (
@@ -82,8 +82,7 @@ def compare_packages(wanted: Mapping[str, str], installed: Mapping[str, str]) ->
     ]
     findings = []
     if missing:
-        advice = "run main.py without LDEQ_PYTHON_ENV=current, or pip install -r requirements.txt"
-        findings.append(Finding("Packages", Status.PROBLEM, f"missing: {', '.join(missing)}", advice))
+        findings.append(Finding("Packages", Status.PROBLEM, f"missing: {', '.join(missing)}", INSTALL))
     if others:
         findings.append(Finding("Packages", Status.WARNING, "; ".join(others), "delete .venv and start main.py again"))
     if not findings:

@@ -37,12 +37,16 @@ class Finding:
 
 
 Check = Callable[[], list[Finding]]
+INSTALL = "run main.py without LDEQ_PYTHON_ENV=current, or pip install -r requirements.txt"
+"""What to do where packages are missing."""
 
 
 def findings_of(topic: str, check: Check) -> list[Finding]:
     """Run a check; a check that breaks is itself a finding."""
     try:
         return check()
+    except ModuleNotFoundError as error:
+        return [Finding(topic, Status.PROBLEM, f"the package {error.name} is missing", INSTALL)]
     except Exception as error:
         log.info("the check of %s broke", topic, exc_info=error)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
