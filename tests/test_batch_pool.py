@@ -113,9 +113,9 @@ def test_ctrl_c_does_not_reach_a_worker_that_starts(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", start)
     (outcome,) = run(jobs(tmp_path / "out", videos(tmp_path / "in", a="ok")), TWO[:1]).values()
     assert outcome[0].state == JobState.DONE
-    wanted = 1 << signal.SIGINT - 1 | 1 << signal.SIGTERM - 1
+    wanted = sum(1 << number - 1 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     assert [mask & wanted for mask in masks] == [wanted]
-    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM}
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 ORPHAN = """

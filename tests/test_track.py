@@ -181,6 +181,29 @@ def test_ctrl_c_finishes_the_files(video: Path, tmp_path: Path, capsys: pytest.C
     assert "Interrupted after 9 frames" in capsys.readouterr().out
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows tells nobody that a terminal is closed")
+def test_a_terminal_that_is_closed_finishes_the_files(video: Path, tmp_path: Path) -> None:
+    def closed() -> None:
+        signal.raise_signal(signal.SIGHUP)  # by the shell
+        signal.raise_signal(signal.SIGHUP)  # by the system
+
+    pipeline = Interrupting(closed)
+    assert run(video, "--parquet", tmp_path / "out.parquet", pipeline=pipeline) == 130
+    assert pyarrow.parquet.read_table(tmp_path / "out.parquet").num_rows == 9
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows tells nobody that a terminal is closed")
+def test_what_is_ignored_does_not_end_a_run(video: Path, tmp_path: Path) -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        pipeline = Interrupting(lambda: signal.raise_signal(signal.SIGHUP))
+        assert run(video, "--csv", tmp_path / "out.csv", pipeline=pipeline) == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert len(rows(tmp_path / "out.csv")) == 20
+
+
 def test_a_second_ctrl_c_breaks_off(video: Path, tmp_path: Path) -> None:
     def twice() -> None:
         signal.raise_signal(signal.SIGINT)

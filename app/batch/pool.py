@@ -15,6 +15,7 @@ from multiprocessing.process import BaseProcess
 from app.batch.job import Job, JobState, Outcome, Stopped, Work
 from app.batch.process import Message, serve
 from app.batch.resources import WorkerPlacement
+from app.core.ending import ENDING
 
 TRIES = 2
 """How often a video is tried if its worker process is killed."""
@@ -138,7 +139,7 @@ def _blocked_signals() -> Iterator[None]:
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()  # starting it would unblock them
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:

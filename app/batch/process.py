@@ -1,4 +1,4 @@
-"""The inside of a worker process. Imports nothing but the standard library before its environment is set."""
+"""The inside of a worker process. Imports no package before its environment is set."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import threading
 from enum import StrEnum
 from multiprocessing.connection import Connection
 from typing import TYPE_CHECKING
+
+from app.core.ending import ENDING
 
 if TYPE_CHECKING:
     from app.batch.job import Job, Outcome
@@ -33,7 +35,7 @@ def serve(pipe: Connection, environment: dict[str, str]) -> None:
         environment: variables to set first.
     """
     # Ctrl-C reaches every process of the terminal; the parent passes it on.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     os.environ.update(environment)
     threading.Thread(target=_end_with_parent, daemon=True).start()
