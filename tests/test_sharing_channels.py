@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import socket
@@ -300,6 +301,42 @@ def test_unknown_hosts_are_told_and_looked_up_again(monkeypatch: pytest.MonkeyPa
         outlet.close()
 
 
+def test_another_network_ends_no_sharing() -> None:
+    class Lost:
+        """A socket of a network that is gone: it never sends again."""
+
+        def __init__(self) -> None:
+            self.closed = False
+
+        def send(self, datagram: bytes) -> None:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+        def close(self) -> None:
+            self.closed = True
+
+    lost = Lost()
+    with receiver() as (incoming, address):
+        outlet = UdpOutlet(address, lambda result: [b"x"])
+        outlet._socket = lost  # type: ignore[assignment]
+        with pytest.raises(SharingError, match="cannot be reached"):
+            outlet.send(frame_result())
+        assert lost.closed
+        outlet.send(frame_result())
+        assert incoming.recv(10) == b"x"
+        outlet.close()
+
+
+def test_a_name_with_addresses_of_both_kinds_reaches_receivers_of_ipv4(monkeypatch: pytest.MonkeyPatch) -> None:
+    with receiver() as (incoming, address):
+        six = (socket.AF_INET6, socket.SOCK_DGRAM, 17, "", ("::1", address.port, 0, 0))
+        four = (socket.AF_INET, socket.SOCK_DGRAM, 17, "", ("127.0.0.1", address.port))
+        monkeypatch.setattr("app.sharing.udp.socket.getaddrinfo", lambda *_, **__: [six, four])
+        outlet = UdpOutlet(Address("localhost", address.port), lambda result: [b"x"])
+        outlet.send(frame_result())
+        assert incoming.recv(10) == b"x"
+        outlet.close()
+
+
 def test_what_the_system_forbids_is_explained() -> None:
     outlet = UdpOutlet(Address("255.255.255.255", 9000), lambda result: [b"x"])
     with pytest.raises(SharingError, match=r"Cannot send to 255\.255\.255\.255:9000: .*; .*\."):
@@ -392,6 +429,38 @@ def test_turning_privacy_on_replaces_the_camera_channel() -> None:
         sharing.consume(frame_result(image=noise()))
         wait_until(lambda: len(opened) == 2 and opened[1].frames)
         assert len(opened[0].frames) == 1
+
+
+def test_a_camera_is_opened_anew_when_the_one_before_has_let_go() -> None:
+    device = threading.Lock()
+    shown: list[bool] = []
+
+    class Device(FakeCamera):
+        def __init__(self, width: int, height: int, fps: float) -> None:
+            if not device.acquire(blocking=False):
+                raise SharingError("No virtual camera can be opened.", 3.0)
+            super().__init__(width, height, fps)
+
+        def send(self, frame: NDArray[np.uint8]) -> None:
+            super().send(frame)
+            shown.append(True)
+
+        def close(self) -> None:
+            device.release()
+
+    with sharing_of(SharingSettings(virtual_camera=CameraPicture.ANNOTATED), open_camera=Device) as sharing:
+        sharing.consume(frame_result(image=noise()))
+        wait_until(lambda: shown)
+        for settings in (
+            SharingSettings(virtual_camera=CameraPicture.ANNOTATED, privacy=True),
+            SharingSettings(),
+            SharingSettings(virtual_camera=CameraPicture.LANDMARKS),
+        ):
+            shown.clear()
+            sharing.configure(settings)
+            sharing.consume(frame_result(image=noise()))
+            wait_until(lambda settings=settings: shown or settings.virtual_camera is None)
+            assert not any(status.failed for status in sharing.status())
 
 
 def test_landmarks_alone_have_nothing_to_blur() -> None:

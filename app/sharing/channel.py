@@ -77,12 +77,14 @@ class Channel:
         kind: for :class:`ChannelStatus`.
         target: for :class:`ChannelStatus`.
         outlet: closed by the channel's thread when it ends.
+        before: a closed channel whose end is awaited first, because both use the same device.
     """
 
-    def __init__(self, kind: ChannelKind, target: str, outlet: Outlet) -> None:
+    def __init__(self, kind: ChannelKind, target: str, outlet: Outlet, before: Channel | None = None) -> None:
         self.kind = kind
         self.target = target
         self._outlet = outlet
+        self._before = before
         self._slot: LatestSlot[FrameResult] = LatestSlot()
         self._lock = threading.Lock()
         self._sent = self._failed = 0
@@ -119,6 +121,8 @@ class Channel:
 
     def _run(self) -> None:
         pause_until = 0.0
+        while self._before is not None and not self._slot.closed:
+            self._before = None if self._before.join(WAIT_SECONDS) else self._before
         while not self._slot.closed:
             result = self._slot.take(WAIT_SECONDS)
             if result is None or time.perf_counter() < pause_until:

@@ -19,8 +19,13 @@ from app.sharing.virtual_camera import OpenCamera, VirtualCameraOutlet, open_vir
 from app.sharing.vmc_message import VmcEncoder
 from model.signals.blendshapes import AVERAGE
 
+EXCLUSIVE = (ChannelKind.VIRTUAL_CAMERA, ChannelKind.LSL)
+"""Kinds of which a new channel can begin only when the one before has let go."""
+
 ChannelKey = tuple[ChannelKind, str, Hashable]
 """A channel's kind, its target, and what else changes what it sends: channels with equal keys are the same."""
+MakeChannel = Callable[[Channel | None], Channel]
+"""Makes a channel, given the one whose end it must await."""
 
 
 class Sharing:
@@ -58,7 +63,8 @@ class Sharing:
                 channel = self._channels.pop(key)
                 channel.close()
                 self._ending.append(channel)
-            self._channels = {key: self._channels.get(key) or make() for key, make in wanted.items()}
+            before = {channel.kind: channel for channel in self._ending if channel.kind in EXCLUSIVE}
+            self._channels = {key: self._channels.get(key) or make(before.get(key[0])) for key, make in wanted.items()}
 
     def consume(self, result: FrameResult) -> None:
         """Share one result; the pipeline calls this on its own thread."""
@@ -89,14 +95,16 @@ class Sharing:
         return all(ended)
 
 
-def _channel_makers(settings: SharingSettings, open_camera: OpenCamera) -> dict[ChannelKey, Callable[[], Channel]]:
-    def datagrams(kind: ChannelKind, address: Address, make_encoder: Callable[[], Encoder]) -> Channel:
-        return Channel(kind, str(address), UdpOutlet(address, make_encoder()))
+def _channel_makers(settings: SharingSettings, open_camera: OpenCamera) -> dict[ChannelKey, MakeChannel]:
+    def datagrams(
+        kind: ChannelKind, address: Address, make_encoder: Callable[[], Encoder], before: Channel | None
+    ) -> Channel:
+        return Channel(kind, str(address), UdpOutlet(address, make_encoder()), before)
 
     # Landmarks on black contain nothing that has to be blurred.
     picture, privacy = settings.virtual_camera, settings.privacy and settings.virtual_camera == CameraPicture.ANNOTATED
 
-    makers: dict[ChannelKey, Callable[[], Channel]] = {}
+    makers: dict[ChannelKey, MakeChannel] = {}
     kinds: tuple[tuple[ChannelKind, tuple[Address, ...], Callable[[], Encoder]], ...] = (
         (ChannelKind.UDP, settings.udp, lambda: json_datagrams),
         (ChannelKind.OSC, settings.osc, OscEncoder),

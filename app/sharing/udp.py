@@ -41,7 +41,7 @@ class UdpOutlet:
     """Sends every frame's datagrams to one address.
 
     Args:
-        address: resolved when the first frame is sent, and again if that failed.
+        address: resolved when the first frame is sent, and again after an error: the network may be another one then.
         encode: returns the datagrams of a frame.
     """
 
@@ -66,6 +66,7 @@ class UdpOutlet:
                 refused = True
                 self._resend(connection, datagram)
             except OSError as error:
+                self.close()
                 raise self._failure(error) from error
         if refused:
             raise SharingError(f"No program receives at {self._address} yet; start the receiving program.")
@@ -80,7 +81,8 @@ class UdpOutlet:
         # Connected, so that the system reports if no program listens.
         try:
             found = socket.getaddrinfo(self._address.host, self._address.port, type=socket.SOCK_DGRAM)
-            family, kind, protocol, _, target = found[0]
+            # Most receivers listen on IPv4 alone, but "localhost" is often an IPv6 address first.
+            family, kind, protocol, _, target = min(found, key=lambda each: each[0] != socket.AF_INET)
             connection = socket.socket(family, kind, protocol)
         except (OSError, UnicodeError) as error:  # the latter for what can be no name, such as "a..b"
             raise SharingError(
@@ -100,6 +102,7 @@ class UdpOutlet:
         except (ConnectionRefusedError, ConnectionResetError):
             pass  # reported already
         except OSError as error:
+            self.close()
             raise self._failure(error) from error
 
     def _failure(self, error: OSError) -> SharingError:
