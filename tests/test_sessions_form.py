@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 import sys
 import textwrap
+import threading
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
@@ -23,7 +25,9 @@ from app.core.modes import Baseline
 from app.core.places import ROOT
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
+from app.media.clock import RecordingClock
 from app.media.tables import RADII
+from app.sessions import form
 from app.sessions.compare import compare_takes
 from app.sessions.describe import session_lines
 from app.sessions.events import Event, changed_settings
@@ -33,12 +37,14 @@ from app.sessions.listing import list_sessions
 from app.sessions.metadata import SessionMetadata, read_metadata
 from app.sessions.plain import from_plain, to_plain
 from app.sessions.session import open_session
+from app.sessions.writer import SessionWriter
 from model.engine.names import Device, EngineName
 from model.signals.track import NAMES, SignalTracker, signal_values
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, landmarks, result
-from tests.session_fakes import EXACT, record, told
+from tests.session_fakes import EXACT, plan, record, told
 from tests.signals_fakes import face
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -346,12 +352,66 @@ def test_sessions_are_listed_newest_first(folder: Path, tmp_path: Path) -> None:
 
 
 def test_folders_for_sessions_must_be_free(tmp_path: Path) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
     create_folder(tmp_path / "a" / "b")
-    create_folder(tmp_path / "a" / "b")
-    (tmp_path / "a" / "b" / "file").touch()
     with pytest.raises(RecordingError, match="holds files"):
         create_folder(tmp_path / "a" / "b")
     assert not is_session(tmp_path / "a" / "b")
+
+
+def test_of_programs_that_create_a_folder_at_once_one_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready, got, refused = threading.Barrier(4), [], []
+    checked = form.check_new_folder
+
+    def check(folder: Path) -> None:
+        checked(folder)
+        ready.wait(PATIENCE_SECONDS)  # all of them have found it free
+
+    def create() -> None:
+        try:
+            SessionWriter(tmp_path / "session", plan(), RecordingClock()).close()
+            got.append(True)
+        except RecordingError as error:
+            refused.append(str(error))
+
+    monkeypatch.setattr(form, "check_new_folder", check)
+    monkeypatch.setattr(SessionWriter, "close", lambda self: self._sync.close() or self._take.close())
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+    assert len(got) == 1
+    assert len(refused) == 3
+    assert "Another program has just created" in refused[0]
+    assert (tmp_path / "session" / "landmarks.csv").is_file()
+
+
+@pytest.mark.parametrize("name", ["talk ", "talk."])
+def test_names_that_windows_cannot_keep_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RecordingError, match="ends in a space or a dot"):
+        create_folder(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("started", ["0001-01-01T00:00:00+14:00", "yesterday", "9999-12-31T23:59:59-14:00"])
+def test_one_impossible_date_does_not_hide_other_sessions(tmp_path: Path, started: str) -> None:
+    for name in ("good", "odd"):
+        record(tmp_path / name, [result(0)])
+    rewrite(tmp_path / "odd", started=started)
+    assert {entry.name for entry in list_sessions(tmp_path)} == {"good", "odd"}
+
+
+def test_replays_are_sorted_by_when_they_began_also_after_a_copy(tmp_path: Path) -> None:
+    session = record(tmp_path / "talk", [result(0)])
+    for name, started, written in (("b", "2026-11-20T10:00:00Z", 300), ("a", "2026-11-21T10:00:00Z", 100)):
+        folder = session.folder / "replays" / name
+        folder.mkdir(parents=True)
+        (folder / "replay.json").write_text(json.dumps({"started": started}))
+        os.utime(folder / "replay.json", (written, written))
+    (session.folder / "replays" / "damaged").mkdir()
+    (session.folder / "replays" / "damaged" / "replay.json").write_text("{")
+    assert session.take_names == ("recorded", "damaged", "b", "a")
 
 
 def test_frame_times_survive_exactly(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import threading
 from dataclasses import fields, replace
@@ -16,6 +17,7 @@ from app.core.errors import UserError
 from app.core.frame import Frame
 from app.core.modes import Baseline, Mode
 from app.core.settings import SHIPPED, EngineSettings, ModelChoice, TrackingSettings
+from app.sessions import replay as replaying
 from app.sessions.estimates import Estimates
 from app.sessions.form import FRAMES, REPLAYS, SessionError
 from app.sessions.metadata import SourceFacts
@@ -209,7 +211,7 @@ def test_a_failing_tracker_leaves_nothing(session: Session) -> None:
     assert session.take_names == ("recorded",)
 
 
-@pytest.mark.parametrize("name", ["", "..", "a/b", "recorded", "taken"])
+@pytest.mark.parametrize("name", ["", "..", "a/b", "recorded", "taken", "mine ", "mine."])
 def test_names_of_replays_are_checked(session: Session, name: str) -> None:
     (session.folder / "replays" / "taken").mkdir(parents=True)
     with pytest.raises(SessionError, match=r"cannot name|already"):
@@ -292,10 +294,18 @@ def test_a_tracked_file_is_its_own_video(tracked_file: tuple[Session, Path]) -> 
             assert (video.read(number) == pictures[number][1]).all()
 
 
-def test_a_tracked_file_that_changed_is_not_replayed(tracked_file: tuple[Session, Path], tmp_path: Path) -> None:
+def test_a_tracked_file_that_changed_is_not_replayed(
+    tracked_file: tuple[Session, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(path: Path) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
     session, path = tracked_file
     make_video(path, [0, 1000], Fraction(1, 30000), size=(64, 48))
     with pytest.raises(SessionError, match="not the file that was tracked"):
+        again(session)
+    monkeypatch.setattr(replaying, "sha256", unreadable)
+    with pytest.raises(SessionError, match="cannot be read: Input/output error; check the file"):
         again(session)
     path.unlink()
     with pytest.raises(SessionError, match="put it back"):

@@ -165,7 +165,14 @@ def check_new_folder(folder: Path) -> None:
             raise RecordingError(f"{folder} exists already and holds files; choose another name.")
     except OSError as error:
         raise failure(folder, error) from error
+    if ends_badly(folder.name):
+        raise RecordingError(f"{folder} ends in a space or a dot, which Windows drops; choose another name.")
     check_folder(nearest_folder(folder), folder)
+
+
+def ends_badly(name: str) -> bool:
+    """Whether a name ends in a space or a dot, which Windows drops, so that the file cannot be found again there."""
+    return name != name.rstrip(" .")
 
 
 def nearest_folder(path: Path) -> Path:

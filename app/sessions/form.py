@@ -7,8 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import UserError
-from app.core.files import check_new_folder, make_folder, write_json
+from app.core.errors import RecordingError, UserError
+from app.core.files import check_new_folder, failure, make_folder, write_json
 from model.files import is_file, sync_folder
 from model.json_files import JsonError, read_json
 
@@ -88,11 +88,19 @@ def write_form(path: Path, kind: str, values: dict[str, Any]) -> None:
 
 
 def create_folder(folder: Path) -> None:
-    """Create a folder for a new session or replay.
+    """Create a folder for a new session or replay. Of several programs that create it at once, one gets it.
 
     Raises:
         RecordingError: if it exists and is not empty, or cannot be created.
     """
     check_new_folder(folder)
     make_folder(folder)
+    try:
+        (folder / FRAMES).touch(exist_ok=False)
+    except FileExistsError as error:
+        raise RecordingError(
+            f"Another program has just created {folder}; try again, or choose another name."
+        ) from error
+    except OSError as error:
+        raise failure(folder, error) from error
     sync_folder(folder.parent)

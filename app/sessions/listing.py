@@ -71,12 +71,12 @@ def _entry(folder: Path) -> SessionEntry:
 def _started(facts: SessionMetadata, folder: Path) -> datetime:
     try:
         return datetime.fromisoformat(facts.started).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError, OSError):  # no date, or one that this system's calendar does not reach
         return _modified(folder)
 
 
 def _modified(folder: Path) -> datetime:
     try:
         return datetime.fromtimestamp((folder / METADATA).stat().st_mtime, UTC).astimezone()
-    except OSError:
+    except (ValueError, OverflowError, OSError):
         return datetime.fromtimestamp(0, UTC).astimezone()

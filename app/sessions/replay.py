@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.files import ends_badly
 from app.core.frame import Frame, FrameResult
 from app.core.presets import preset_of
 from app.core.settings import SHIPPED, EngineSettings, TrackingSettings
@@ -169,7 +170,7 @@ def _checked(session: Session, name: str) -> str:
     Raises:
         SessionError: it cannot name a folder, or is taken.
     """
-    if not name or Path(name).name != name or name in (".", "..", RECORDED):
+    if not name or Path(name).name != name or ends_badly(name) or name == RECORDED:
         raise SessionError(f"{name!r} cannot name a replay; use letters, digits and dashes.")
     if is_there(session.folder / REPLAYS / name):
         raise SessionError(f"{session.folder} has a replay named {name} already; choose another name.")
@@ -229,10 +230,14 @@ def _check_reference(session: Session) -> None:
     """Check that a video outside the folder is still the one that was tracked.
 
     Raises:
-        SessionError: it is not.
+        SessionError: it is not, or cannot be read.
     """
     video, path = session.metadata.video, session.video_path
     if video is None or video.inside or path is None or video.sha256 is None:
         return
-    if sha256(path) != video.sha256:
+    try:
+        found = sha256(path)
+    except OSError as error:
+        raise SessionError(f"{path} cannot be read: {error.strerror or error}; check the file.") from error
+    if found != video.sha256:
         raise SessionError(f"{path} is not the file that was tracked any more; put that one back to replay it.")

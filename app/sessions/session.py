@@ -33,6 +33,7 @@ from app.sessions.take import Take
 from app.sessions.video import SessionVideo
 from app.sources.video import VideoSource
 from model.files import is_file
+from model.json_files import JsonError, read_object
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Session:
         """The recorded take and the replays that are there now, the oldest replay first."""
         folder = self.folder / REPLAYS
         found = [path.parent for path in folder.glob(f"*/{REPLAY_METADATA}")] if folder.is_dir() else []
-        return (RECORDED, *(path.name for path in sorted(found, key=lambda path: (_changed(path), path.name))))
+        return (RECORDED, *(path.name for path in sorted(found, key=_age)))
 
     @property
     def recorded(self) -> Take:
@@ -129,7 +130,7 @@ class Session:
         if video is None:
             return None
         path = self.folder / Path(video.file).name if video.inside else Path(video.file)
-        return path if path.is_file() else None
+        return path if is_file(path) else None
 
     def open_video(self) -> SessionVideo:
         """Open the clean pictures; picture numbers are those in :attr:`frames`.
@@ -265,8 +266,10 @@ def _source_pictures(path: Path) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         source.close()
 
 
-def _changed(folder: Path) -> float:
+def _age(folder: Path) -> tuple[str, float, str]:
+    """Return what replays are sorted by: when they began, which survives a copy, then when they were written."""
+    path = folder / REPLAY_METADATA
     try:
-        return (folder / REPLAY_METADATA).stat().st_mtime
-    except OSError:
-        return 0.0
+        return str(read_object(path).get("started", "")), path.stat().st_mtime, folder.name
+    except (OSError, JsonError):
+        return "", 0.0, folder.name
