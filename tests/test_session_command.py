@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import re
 import shutil
@@ -10,7 +11,7 @@ import signal
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import platformdirs
 import pytest
@@ -21,6 +22,7 @@ from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.core.modes import Baseline
 from app.core.presets import PRESETS
 from app.core.settings import TrackingSettings
+from app.sessions import metadata
 from app.sessions.session import Session, open_session
 from tests.recording_fakes import read_video, result
 from tests.session_fakes import EXACT, record, square_pipeline, told, tracked
@@ -72,13 +74,22 @@ def test_info_says_what_is_there(folder: Path, capsys: pytest.CaptureFixture[str
     assert "change 1" in out
 
 
-def test_info_checks_every_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_checks_every_file(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreadable(path: Path) -> NoReturn:
+        raise OSError(errno.EIO, "Input/output error")
+
     assert run("info", folder, "--verify") == EXIT_OK
     assert "every file matches" in capsys.readouterr().out
     (folder / "video.nut").write_bytes(b"x")
     (folder / "events.jsonl").unlink()
     assert run("info", folder, "--verify") == EXIT_FAILURE
     assert "damaged or missing: events.jsonl, video.nut" in capsys.readouterr().out
+    with monkeypatch.context() as disk:
+        disk.setattr(metadata, "sha256", unreadable)
+        assert run("info", folder, "--verify") == EXIT_FAILURE
+    assert "damaged or missing: landmarks.csv, " in capsys.readouterr().out
     run("replay", record(folder.parent / "other", tracked(3)).folder, "--name", "mine")
     (folder.parent / "other" / "replays" / "mine" / "frames.csv").write_text("")
     assert run("info", folder.parent / "other", "--verify") == EXIT_FAILURE

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -17,9 +18,11 @@ from app.core.events import FaceFound, FaceLost, LossReason, RecordedFault, Scen
 from app.core.frame import Estimate, FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
+from app.media.clock import RecordingClock
 from app.media.tables import CsvTable
 from app.media.video import VideoWriter
 from app.sessions import recorder as module
+from app.sessions import writer
 from app.sessions.events import Event, EventKind, EventLog, read_events, tracking_event
 from app.sessions.form import SessionState
 from app.sessions.listing import list_sessions
@@ -27,6 +30,7 @@ from app.sessions.pictures import PictureTrack
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import RecordingSummary, SessionRecorder
 from app.sessions.session import open_session
+from app.sessions.writer import SessionWriter
 from app.sources.video import VideoSource
 from model.solvers import SolveReport
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
@@ -336,6 +340,35 @@ def test_tables_that_fail_leave_what_was_written(folder: Path, monkeypatch: pyte
     assert session.recorded.estimates.row.tolist()[:2] == [0, 1]
     assert (session.state, session.metadata.state) == (SessionState.RECOVERED, SessionState.RECOVERED)
     assert list_sessions(folder.parent)[0].seconds == session.metadata.seconds > 0
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> NoReturn:
+        raise RecordingError("The disk is full.")
+
+    monkeypatch.setattr(writer, "write_metadata", full)
+    recorder = SessionRecorder(folder, plan())
+    recorder.offer(result(0))
+    summary = recorder.stop()
+    assert (summary.frames, summary.error) == (0, "The disk is full.")
+    assert not folder.exists()
+
+
+def test_a_first_frame_that_is_lost_makes_no_complete_session(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, failures = writer.write_metadata, [RecordingError("The disk is full.")]
+
+    def full_at_first(*told: Any) -> None:
+        if failures:
+            raise failures.pop()
+        write(*told)
+
+    monkeypatch.setattr(writer, "write_metadata", full_at_first)
+    recording = SessionWriter(folder, plan(), RecordingClock())
+    with pytest.raises(RecordingError, match="full"):
+        recording.write(result(0))
+    recording.write(result(1))
+    recording.close()
+    assert open_session(folder).metadata.state == SessionState.RECOVERED
 
 
 def test_stopping_has_a_time_limit(folder: Path, gate: threading.Event) -> None:

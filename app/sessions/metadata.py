@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -242,5 +243,9 @@ def write_metadata(folder: Path, metadata: SessionMetadata) -> None:
 
 
 def checksums(folder: Path, names: list[str]) -> dict[str, str]:
-    """Return the SHA-256 of those of the named files that exist."""
-    return {name: sha256(folder / name) for name in names if (folder / name).is_file()}
+    """Return the SHA-256 of those of the named files that can be read."""
+    found = {}
+    for name in names:
+        with suppress(OSError):
+            found[name] = sha256(folder / name)
+    return found

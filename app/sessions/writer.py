@@ -118,7 +118,11 @@ class SessionWriter:
         if not math.isfinite(time):
             raise ValueError(f"frame {result.frame.index} has no finite time")
         if self._metadata is None:
-            self._begin(result)
+            try:
+                self._begin(result)
+            except RecordingError:
+                self._failed = True
+                raise
         self._advance(time)
         number: int | None = None
         problem: RecordingError | None = None
@@ -173,7 +177,7 @@ class SessionWriter:
                 log.exception("a file of %s could not be finished", self._folder)
                 problem = problem or RecordingError(f"{self._folder} could not be finished; it holds what was written.")
         self._sync.close()
-        if self._metadata is None:
+        if not self._counts.frames:
             shutil.rmtree(self._folder, ignore_errors=True)
         elif problem is None and not self._failed:
             self._bring_to_disk()
@@ -191,11 +195,7 @@ class SessionWriter:
             RecordingError: if they cannot be written.
         """
         if self._metadata is not None and self._metadata.state == SessionState.COMPLETE:
-            names = [track.path.name for track in self._tracks()]
-            try:
-                found = checksums(self._folder, names)
-            except OSError:
-                return  # deleted in the meantime
+            found = checksums(self._folder, [track.path.name for track in self._tracks()])
             self._complete(SessionState.COMPLETE, self._metadata.checksums | found)
 
     @property
