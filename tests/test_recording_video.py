@@ -8,7 +8,7 @@ import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import av
 import numpy as np
@@ -293,6 +293,16 @@ def test_a_disk_that_fills_while_the_index_is_written_loses_nothing(
     video = read_video(tmp_path / "out.mp4")
     assert video.indices == list(range(len(video.times)))
     assert video.times[-1] > Fraction(1, 3)
+
+
+def test_an_encoder_that_cannot_be_opened_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(*_: object) -> NoReturn:
+        raise ValueError("no such encoder")
+
+    monkeypatch.setattr(VideoWriter, "_open_stream", missing)
+    with pytest.raises(RecordingError, match="no such encoder"):
+        VideoWriter(tmp_path / "out.mp4", 64, 48)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_failed_write_takes_back_what_was_not_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from app.sessions.form import SessionError
 from app.sessions.plain import to_plain
 from app.sessions.plan import RecordingChoices
 from app.sessions.session import Session, open_session
+from app.sessions.video import SessionVideo
 from model.metrics.flicker_meter import FlickerReading
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, index_of, landmarks, read_video, result
@@ -226,6 +227,22 @@ def test_an_export_that_fails_leaves_nothing(session: Session, tmp_path: Path, n
         export_clip(session, session.recorded, 0, 9, tmp_path / name, progress=fails)
     assert not (tmp_path / name).exists()
     export_clip(session, session.recorded, 0, 9, tmp_path / name)
+
+
+def test_a_clip_that_another_program_has_just_written_stays(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "clip.mp4"
+    read = SessionVideo.read
+
+    def meanwhile(self: SessionVideo, number: int) -> Any:
+        path.write_bytes(b"theirs")
+        return read(self, number)
+
+    monkeypatch.setattr(SessionVideo, "read", meanwhile)
+    with pytest.raises(RecordingError, match="exists already"):
+        export_clip(session, session.recorded, 0, 9, path)
+    assert path.read_bytes() == b"theirs"
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "cut"])

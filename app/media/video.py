@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -98,6 +99,8 @@ class VideoWriter:
                 copy.attach(self._container)
         except (OSError, FFmpegError, ValueError) as error:
             self._file.close()
+            with suppress(OSError):
+                path.unlink()  # there is nothing in it
             raise self._failure(error) from error
 
     @property

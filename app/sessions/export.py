@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -130,7 +130,7 @@ def _write_video(
     kind = AnnotatedTrack if annotated else PictureTrack
     track = kind(destination, FILE, session.metadata.source.fps, threads=0)
     zero = float(session.frames.time[rows.start])
-    with _whole_or_nothing(destination):
+    with _whole_or_nothing(destination, lambda: track.begun):
         try:
             for row, result in results:
                 if result.frame.image.size:
@@ -156,7 +156,7 @@ def _write_session(
     origin = Origin(facts.session, session.name, take.name, float(times[rows.start]), float(times[rows.stop - 1]))
     plan = SessionPlan(facts.source, take.engine, choices, origin=origin, versions=take.versions, threads=0)
     writer = SessionWriter(destination, plan, _CutClock(float(times[rows.start])))
-    with _whole_or_nothing(destination):
+    with _whole_or_nothing(destination, lambda: True):
         try:
             if rows.start or take.name != RECORDED or not facts.exact:
                 writer.lose_exactness("cut out of a session in which tracking already had a memory")
@@ -172,16 +172,14 @@ class _Stopped(Exception):
 
 
 @contextmanager
-def _whole_or_nothing(path: Path) -> Iterator[None]:
-    """Remove what was begun at ``path`` if the block fails or is stopped."""
+def _whole_or_nothing(path: Path, is_ours: Callable[[], bool]) -> Iterator[None]:
+    """Remove what was begun at ``path`` if the block fails or is stopped, unless another program has written there."""
     try:
         yield
     except BaseException:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
+        if is_ours():
             with suppress(OSError):
-                path.unlink()
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         raise
 
 

@@ -50,6 +50,11 @@ class PictureTrack:
         self._threads = threads
         self._writer: VideoWriter | None = None
 
+    @property
+    def begun(self) -> bool:
+        """Whether its file was created."""
+        return self._writer is not None
+
     def add(self, result: FrameResult, time: float) -> int:
         """Encode a picture shown at ``time`` seconds; return its number.
 
