@@ -150,6 +150,11 @@ def test_options_that_cannot_be_are_one_sentence(folder: Path, words: Any, sente
         run("replay", folder, *words)
 
 
+def test_a_wrong_time_is_one_sentence(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["session", "export", str(folder), str(tmp_path / "a.mp4"), "--from", "1:30"]) == 2
+    assert "argument --from: give seconds such as 12.5, not '1:30'" in capsys.readouterr().err
+
+
 def test_a_wrong_budget_is_one_sentence_with_an_exit_code(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["session", "replay", str(folder), "--evaluations", "0"]) == 2
     err = capsys.readouterr().err

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.cli.engine_options import add_engine_options, engine_settings
+from app.cli.option_names import typed
 from app.core.errors import EXIT_OK, UserError
 from app.core.files import check_writable, write_json
 from app.core.modes import Mode
@@ -188,7 +189,7 @@ def _settings(args: argparse.Namespace) -> EvaluationSettings:
     given = {name: value for name in FILTER_OPTIONS if (value := getattr(args, name)) is not None}
     idle = next((name for name in given if FILTER_OPTIONS[name] != args.mode), None)
     if idle is not None:
-        raise UserError(f"--{idle.replace('_', '-')} goes with --mode {FILTER_OPTIONS[idle]}.")
+        raise UserError(f"{typed(idle)} goes with --mode {FILTER_OPTIONS[idle]}.")
     smoothing = SmoothingSettings(**given)
     return EvaluationSettings(engine, args.crop, args.scale, args.mode, smoothing, args.limit, args.ghcu)
 

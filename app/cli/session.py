@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from app.cli.engine_options import add_engine_options, engine_settings, unresolved_settings
 from app.cli.interrupts import interrupts
+from app.cli.option_names import typed
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.core.files import check_writable, write_json
 from app.core.modes import Baseline, Mode
@@ -215,7 +216,7 @@ def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
     given = [name for name in names if getattr(args, name) is not None]
     given += ["symmetric"] if args.symmetric else []
     if args.as_recorded and given:
-        raise UserError(f"--as-recorded keeps the model and every setting; leave out --{given[0].replace('_', '-')}.")
+        raise UserError(f"--as-recorded keeps the model and every setting; leave out {typed(given[0])}.")
     tracking = session.metadata.tracking
     recurrence = tracking.recurrence
     if args.preset is not None:
@@ -235,7 +236,7 @@ def _settings(args: argparse.Namespace, session: Session) -> TrackingSettings:
     )
     idle = [name for name in of_rwr if name in given and Mode.RWR not in wanted.modes]
     if idle:
-        raise UserError(f"--{idle[0]} sets RwR, which does not run here; leave it out, or add --rwr on.")
+        raise UserError(f"{typed(idle[0])} sets RwR, which does not run here; leave it out, or add --rwr on.")
     return wanted
 
 
@@ -312,7 +313,10 @@ def _bar() -> Iterator[Progress]:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not math.isfinite(value):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"give seconds such as 12.5, not {text!r}")
     return value

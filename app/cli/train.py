@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.option_names import typed
 from app.cli.training_options import add_data_options, check_positive, open_device, open_faces
 from app.core.errors import EXIT_OK, UserError
 from app.core.files import check_new_file, make_folder, writing
@@ -365,7 +366,7 @@ def _first_given(args: argparse.Namespace, *names: str) -> str | None:
     """Return the first of some options that is given and not the usual, as it is typed; None if there is none."""
     usual = {"landmarks": 98}
     given = next((name for name in names if getattr(args, name) not in (None, False, usual.get(name))), None)
-    return None if given is None else f"--{given.replace('_', '-')}"
+    return None if given is None else typed(given)
 
 
 def _validation(args: argparse.Namespace, recipe: Recipe) -> Validate | None:

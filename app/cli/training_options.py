@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli.option_names import typed
 from app.core.errors import UserError
 from app.core.memory import keep_freed_memory
 from app.core.settings import DEVICES
@@ -32,7 +33,7 @@ def check_positive(args: argparse.Namespace, *names: str) -> None:
     for name in names:
         value = getattr(args, name)
         if value is not None and not value > 0:
-            raise UserError(f"--{name.replace('_', '-')} must be positive, not {value}.")
+            raise UserError(f"{typed(name)} must be positive, not {value}.")
 
 
 def open_faces(args: argparse.Namespace, device: torch.device, landmarks: int) -> Faces:
