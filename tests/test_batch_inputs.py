@@ -159,6 +159,16 @@ def test_lists(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         read_list("gone.txt")
 
 
+def test_lists_of_odd_names_and_encodings(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tree / "in" / "powershell.txt").write_text("b.mp4\r\nsub\r\n", encoding="utf-16")
+    assert places(find_videos(read_list("in/powershell.txt"), tree / "out")) == ["b.mp4", "c.mkv", "deep/d.avi"]
+    (tree / "in" / "film.mp4").write_bytes(b"\0\0\0\x20ftypisom*\nmoov\0")
+    with pytest.raises(UserError, match=r"film.mp4 is no list; give a text file with an input in each line"):
+        read_list("in/film.mp4")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"caf\xe9.mp4\n"), encoding="utf-8", errors="strict"))
+    assert read_list("-") == [b"caf\xe9.mp4".decode("utf-8", "surrogateescape")]
+
+
 def named(*names: str, recorded: dict[int, str] | None = None) -> list[str]:
     videos = [Video(Path("/v", str(index), name), PurePath(name)) for index, name in enumerate(names)]
     found = output_names(videos, {str(videos[index].path): name for index, name in (recorded or {}).items()})
@@ -176,6 +186,7 @@ def named(*names: str, recorded: dict[int, str] | None = None) -> list[str]:
         (["a.csv.mp4", "a.mp4"], ["a.csv", "a-2"]),
         (["unfinished.mp4", "batch.json.mp4", ".batch.mp4"], ["unfinished-2", "batch.json-2", ".batch-2"]),
         (["unfinished/a.mp4"], ["unfinished-2/a"]),
+        (["talk .mp4", "talk..mp4", "talk.mp4", "day 1 /a.mp4"], ["talk", "talk-2", "talk-3", "day 1/a"]),
     ],
 )
 def test_every_video_has_a_name_of_its_own(names: list[str], expected: list[str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import glob
+import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -10,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from app.core.errors import UserError
-from app.core.files import nearest_folder
+from app.core.files import nearest_folder, real_path
 from app.sessions.form import is_session
 from app.sources.spec import VIDEO_SUFFIXES, PathSpec
 
@@ -99,12 +101,19 @@ def read_list(name: str) -> list[str]:
         UserError: it cannot be read.
     """
     if name == STANDARD_INPUT:
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(errors="surrogateescape")  # names need not be text
         return _lines(sys.stdin.read())
     path = _path(name)
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        data = path.read_bytes()
     except OSError as error:
         raise UserError(f"The list {path} cannot be read: {error.strerror or error}; check its name.") from error
+    # Windows PowerShell writes UTF-16.
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    text = data.decode("utf-16", "replace") if wide else data.decode("utf-8-sig", "surrogateescape")
+    if "\0" in text:
+        raise UserError(f"{path} is no list; give a text file with an input in each line.")
     return [str(path.parent / _path(line)) for line in _lines(text)]
 
 
@@ -174,11 +183,6 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Vide
 
 def _is_video(name: str) -> bool:
     return not name.startswith(".") and PurePath(name).suffix.lower() in VIDEO_SUFFIXES
-
-
-def real_path(path: Path) -> Path:
-    """Return the path without links, the same for all names of a file; of a cycle of links one of them."""
-    return Path(os.path.realpath(path))
 
 
 def _absolute(path: Path) -> Path:

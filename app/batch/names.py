@@ -40,7 +40,8 @@ def output_names(videos: Iterable[Video], recorded: Mapping[str, str]) -> dict[P
 
 def _plain(place: PurePath) -> str:
     stem = place.with_suffix("").as_posix() + ("" if place.stem.strip(" .") else "video")
-    above, slash, leaf = stem.rpartition("/")
+    # Windows keeps no space or dot at the end.
+    above, slash, leaf = "/".join(part.rstrip(" .") or part for part in stem.split("/")).rpartition("/")
     while len(os.fsencode(leaf)) > LONGEST:
         leaf = leaf[:-1].rstrip(" .")
     return above + slash + leaf

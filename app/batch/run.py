@@ -6,7 +6,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,14 +14,14 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from app.batch.inputs import Inputs, real_path
+from app.batch.inputs import Inputs
 from app.batch.job import UNFINISHED, BatchSettings, Job, JobState, Outcome, OutputKind, SourceIdentity, Stopped
 from app.batch.names import output_names
 from app.batch.pool import FinishedJob, RunProgress
 from app.batch.records import FOLDER, WORKSPACES, OutputState, Records, make_of
 from app.batch.report import BatchReport, FileReport
 from app.core.errors import RecordingError, UserError
-from app.core.files import failure
+from app.core.files import failure, identity
 from app.sessions.form import is_session
 from app.sessions.plain import to_plain
 from model.files import is_file, move_whole
@@ -140,7 +140,7 @@ class _Batch:
         """Return what is to be tracked; everything else is reported at once."""
         videos = self._plan.inputs.videos
         names = output_names(videos, self._records.names)
-        known = {real_path(video.path) for video in videos}
+        known = {identity(video.path) for video in videos}
         jobs = []
         for video in videos:
             job = Job(video.path, names[video.path], (), self._plan.folder, self._plan.settings)
@@ -157,7 +157,7 @@ class _Batch:
                 self._report_file(None, FileReport(str(video.path), JobState.SKIPPED, paths, **facts))
         return jobs
 
-    def _kinds_to_make(self, job: Job, inputs: set[Path]) -> tuple[OutputKind, ...]:
+    def _kinds_to_make(self, job: Job, inputs: set[Hashable]) -> tuple[OutputKind, ...]:
         """Return which of a job's outputs do not exist yet.
 
         Raises:
@@ -167,7 +167,7 @@ class _Batch:
         kinds = []
         for kind in self._plan.settings.kinds:
             path = job.output(kind)
-            if real_path(path) in inputs:
+            if identity(path) in inputs:
                 raise UserError(f"{path} is an input, which stays untouched; choose another output folder.")
             state = self._records.state(job, kind, source, self._makes[kind])
             made = {

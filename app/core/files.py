@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import os
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -138,7 +139,7 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
             raise RecordingError(f"Cannot write {path}: the file is write-protected; choose another name.")
         if files.is_device(path):
             return
-    check_folder(path.resolve().parent if path.is_symlink() else path.parent, path)
+    check_folder(real_path(path).parent if path.is_symlink() else path.parent, path)
 
 
 def check_new_file(path: Path) -> None:
@@ -173,6 +174,24 @@ def check_new_folder(folder: Path) -> None:
 def ends_badly(name: str) -> bool:
     """Whether a name ends in a space or a dot, which Windows drops, so that the file cannot be found again there."""
     return name != name.rstrip(" .")
+
+
+def real_path(path: Path) -> Path:
+    """Return the path without links, the same for all names of a file; of a cycle of links one of them."""
+    return Path(os.path.realpath(path))
+
+
+def identity(path: Path) -> Hashable:
+    """Return what is the same for all names of one file: links, and other letters where their case does not count."""
+    real = real_path(path)
+    try:
+        found = real.stat()
+    except OSError:  # it is not there yet
+        pass
+    else:
+        if found.st_ino:  # some network disks have none
+            return found.st_dev, found.st_ino
+    return str(real).casefold() if sys.platform in ("win32", "darwin") else str(real)
 
 
 def nearest_folder(path: Path) -> Path:

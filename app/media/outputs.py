@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.core.files import check_folder, check_new_folder, check_writable, failure, nearest_folder
+from app.core.files import check_folder, check_new_folder, check_writable, failure, identity, nearest_folder, real_path
 from app.core.frame import FrameResult
 from app.media.clock import FileClock, RecordingClock, SourceTiming, Timeline
 from app.media.overlay import draw_overlay
@@ -80,17 +79,17 @@ class OutputPlan:
         for table in self.tables:
             if table.suffix.lower() not in TABLE_SUFFIXES:
                 raise RecordingError(f"Cannot write {table}: give a table name that ends in .csv or .parquet.")
-        originals = {_identity(path) for path in inputs}
+        originals = {identity(path) for path in inputs}
         named: set[Hashable] = set()
         for path in files:
-            if self.session is not None and path.resolve().is_relative_to(self.session.resolve()):
+            if self.session is not None and real_path(path).is_relative_to(real_path(self.session)):
                 raise RecordingError(f"{path} would be in the way of the session {self.session}; choose another place.")
-            identity = _identity(path)
-            if identity in originals:
+            known = identity(path)
+            if known in originals:
                 raise RecordingError(f"{path} is the input itself, which stays untouched; choose another output.")
-            if identity in named:
+            if known in named:
                 raise RecordingError(f"{path} is named for two outputs; choose another name for one.")
-            named.add(identity)
+            named.add(known)
             if is_there(path.parent) or path.parent != self.view:
                 check_writable(path, overwrite=self.overwrite)
 
@@ -264,16 +263,3 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
         path.write_bytes(data.tobytes())  # not cv2.imwrite, which fails for some names on Windows
     except OSError as error:
         raise failure(path, error) from error
-
-
-def _identity(path: Path) -> Hashable:
-    """Return what is the same for all names of one file: links, and other letters where their case does not count."""
-    real = path.resolve()
-    try:
-        found = real.stat()
-    except OSError:  # it is not there yet
-        pass
-    else:
-        if found.st_ino:  # some network disks have none
-            return found.st_dev, found.st_ino
-    return str(real).casefold() if sys.platform in ("win32", "darwin") else str(real)
