@@ -87,6 +87,7 @@ def test_ctrl_c_leaves_the_rest_for_the_next_run(
         (("in", "-o", "out", "--csv", "--copy-video"), "give --session, too"),
         (("in", "-o", "out", "--max-faces", "0"), "At least 1 face"),
         (("in", "-o", "out", "--threads", "0"), "threads"),
+        (("in", "-o", "out", "--csv", "--no-audio"), "--no-audio concerns an annotated video"),
         (("in", "-o", "out", "--list", "gone.txt"), "cannot be read"),
     ],
 )
@@ -102,6 +103,13 @@ def test_bad_options_are_found_before_any_work(
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_a_home_of_nobody_is_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    videos(tmp_path / "in", a="fail")
+    assert run("in", "-o", "~nobody-at-all/out", runner=InlineRunner()) == 1
+    assert (tmp_path / "~nobody-at-all" / "out" / "batch.json").is_file()
+
+
 def settings_of(*words: object) -> BatchSettings:
     return batch._settings(parse("in", "-o", "out", *words))
 
@@ -112,7 +120,7 @@ def test_options_reach_the_settings(tmp_path: Path) -> None:
     found = settings_of("--session", "--parquet", "--copy-video", "exact", "--rwr", "off", "--every-face", "--ghcu")
     assert (found.kinds, found.copy) == ((OutputKind.SESSION, OutputKind.PARQUET), "exact")
     assert (found.tracking.rwr, found.tracking.max_faces, found.tracking.ghcu) == (False, EVERY_FACE, True)
-    found = settings_of("--no-audio", "--engine", "torch", "--threads", "2", "--max-faces", "3")
+    found = settings_of("--video", "--no-audio", "--engine", "torch", "--threads", "2", "--max-faces", "3")
     assert (found.audio, found.engine.engine, found.engine.threads) == (False, "torch", 2)
     assert found.tracking.max_faces == 3
 

@@ -287,6 +287,8 @@ def never(*_: object) -> NoReturn:
         (("--csv", "folder.csv"), "folder"),
         (("--csv", "out.csv", "--max-faces", "0"), "At least 1 face"),
         (("--csv", "out.csv", "--threads", "0"), "threads"),
+        (("--csv", "out.csv", "--no-audio"), "--no-audio concerns an annotated video"),
+        (("--session", "talk."), "ends in a space or a dot"),
     ],
 )
 def test_bad_outputs_are_found_before_any_work(
@@ -305,6 +307,23 @@ def test_bad_outputs_are_found_before_any_work(
     assert video.read_bytes() == original
     assert (tmp_path / "there.mp4").read_text() == "precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == listing
+
+
+def test_an_output_that_links_to_itself_is_one_sentence(video: Path, tmp_path: Path) -> None:
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    with pytest.raises(UserError, match=r"Cannot write .*loop\.csv: "):
+        run(video, "--csv", tmp_path / "loop.csv")
+
+
+def test_a_folder_that_nobody_may_read_is_one_sentence(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path) -> NoReturn:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UserError, match="cannot be opened: Permission denied; check who may read it"):
+        track.run(parse(folder, "--csv", tmp_path / "o.csv"), open_source=never, build_pipeline=never)
 
 
 def test_overwriting_when_told_to(video: Path, tmp_path: Path) -> None:

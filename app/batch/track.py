@@ -170,7 +170,11 @@ def refuse_session(source: SourceSpec) -> None:
 
 
 def pictures_of(source: SourceSpec) -> tuple[Path, ...]:
-    """Return the input's picture files, in the order in which the source counts them; none for videos and streams."""
+    """Return the input's picture files, in the order in which the source counts them; none for videos and streams.
+
+    Raises:
+        SourceError: the folder cannot be read.
+    """
     if not isinstance(source, PathSpec) or not source.exists:
         return ()
     if source.kind is SourceKind.FOLDER:

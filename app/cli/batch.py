@@ -21,9 +21,10 @@ from app.batch.worker import track_job
 from app.cli.batch_progress import BatchProgress
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
-from app.cli.tracking_options import add_tracking_options, tracking_settings
+from app.cli.tracking_options import add_tracking_options, refuse_useless_no_audio, tracking_settings
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.sessions.plan import VideoCopy
+from app.sources.spec import PathSpec
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -96,7 +97,7 @@ def run(args: argparse.Namespace, *, open_runner: OpenRunner | None = None, stop
     Raises:
         UserError: for options, folders and models that cannot be used.
     """
-    folder = args.output.expanduser().absolute()
+    folder = PathSpec(str(args.output)).path.absolute()
     words = [*args.inputs, *(word for name in args.list for word in read_list(name))]
     if not words:
         raise UserError("There is nothing to track: give videos, folders or patterns, or --list FILE.")
@@ -127,6 +128,7 @@ def _settings(args: argparse.Namespace) -> BatchSettings:
     kinds = tuple(kind for kind in OutputKind if chosen[kind]) or (OutputKind.SESSION,)
     if args.copy_video and OutputKind.SESSION not in kinds:
         raise UserError("--copy-video keeps the pictures in sessions; give --session, too.")
+    refuse_useless_no_audio(args, annotated=args.video)
     tracking = tracking_settings(args)
     return BatchSettings(kinds, tracking, engine_settings(args), args.copy_video, audio=not args.no_audio)
 

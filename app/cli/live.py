@@ -164,7 +164,7 @@ def with_options(chosen: Remembered, args: argparse.Namespace) -> Remembered:
         model=None if args.model is None else ModelChoice(args.model),
         symmetric=args.symmetric or None,
         mirror=args.mirror,
-        folder=None if args.record_dir is None else args.record_dir.expanduser().absolute(),
+        folder=None if args.record_dir is None else PathSpec(str(args.record_dir)).path.absolute(),
         share=None if sharing is None else ShareForm.of(sharing),
     )
 

@@ -20,7 +20,7 @@ from app.batch.track import (
 )
 from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
-from app.cli.tracking_options import add_tracking_options, tracking_settings
+from app.cli.tracking_options import add_tracking_options, refuse_useless_no_audio, tracking_settings
 from app.core.errors import EXIT_INTERRUPTED, EXIT_OK, SourceError, UserError
 from app.media.outputs import OutputPlan
 from app.media.video import VIDEO_SUFFIXES
@@ -123,6 +123,7 @@ def _plan(args: argparse.Namespace, source: SourceSpec) -> OutputPlan:
             raise UserError(f"{path} must be {suffix[1:].upper()}: give a name that ends in {suffix}.")
     if args.copy_video and args.session is None:
         raise UserError("--copy-video keeps the pictures in a session; give --session FOLDER, too.")
+    refuse_useless_no_audio(args, annotated=args.output is not None and args.output.suffix.lower() in VIDEO_SUFFIXES)
     refuse_session(source)
     pictures = pictures_of(source)
     if isinstance(source, PathSpec) and source.exists and source.kind is SourceKind.FOLDER and not pictures:

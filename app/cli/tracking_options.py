@@ -6,6 +6,7 @@ import argparse
 
 from app.batch.track import EVERY_FACE
 from app.cli.follow_option import add_follow_option
+from app.core.errors import UserError
 from app.core.settings import FollowChoice, TrackingSettings, parse_follow
 
 
@@ -38,3 +39,13 @@ def tracking_settings(args: argparse.Namespace) -> TrackingSettings:
         search_at_once=True,
         ghcu=args.ghcu,
     )
+
+
+def refuse_useless_no_audio(args: argparse.Namespace, *, annotated: bool) -> None:
+    """Refuse ``--no-audio`` where no annotated video is written.
+
+    Raises:
+        UserError: it would do nothing.
+    """
+    if args.no_audio and not annotated:
+        raise UserError("--no-audio concerns an annotated video, which is not written here; leave it out.")

@@ -22,12 +22,19 @@ PHOTO_SECONDS = 2.0
 
 
 def list_pictures(folder: Path) -> tuple[Path, ...]:
-    """Return the pictures directly in ``folder`` in natural order: 2.png before 10.png."""
-    pictures = (
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    """Return the pictures directly in ``folder`` in natural order: 2.png before 10.png.
+
+    Raises:
+        SourceError: the folder cannot be read.
+    """
+    try:
+        pictures = [
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith(".") and path.is_file()
+        ]
+    except OSError as error:
+        raise SourceError(f"{folder} cannot be opened: {error.strerror or error}; check who may read it.") from error
     return tuple(sorted(pictures, key=lambda path: (_natural(path.name), path.name)))
 
 
@@ -181,11 +188,7 @@ def open_picture(path: Path) -> ImageSource:
 
 def open_folder(folder: Path) -> ImageSource:
     """Open all pictures directly in ``folder``."""
-    try:
-        pictures = list_pictures(folder)
-    except OSError as error:
-        raise SourceError(f"{folder} cannot be opened: {error.strerror or error}.") from error
-    return ImageSource(pictures, folder.resolve().name or str(folder))
+    return ImageSource(list_pictures(folder), folder.resolve().name or str(folder))
 
 
 def _listed(paths: Sequence[Path]) -> str:
