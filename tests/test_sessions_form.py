@@ -21,13 +21,13 @@ import pytest
 
 from app.core.errors import RecordingError, UserError
 from app.core.events import FaceFound
+from app.core.files import check_new_folder
 from app.core.modes import Baseline
 from app.core.places import ROOT
 from app.core.presets import PRESETS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.media.clock import RecordingClock
 from app.media.tables import RADII
-from app.sessions import form
 from app.sessions.compare import compare_takes
 from app.sessions.describe import session_lines
 from app.sessions.events import Event, changed_settings
@@ -361,10 +361,9 @@ def test_folders_for_sessions_must_be_free(tmp_path: Path) -> None:
 
 def test_of_programs_that_create_a_folder_at_once_one_gets_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ready, got, refused = threading.Barrier(4), [], []
-    checked = form.check_new_folder
 
     def check(folder: Path) -> None:
-        checked(folder)
+        check_new_folder(folder)
         ready.wait(PATIENCE_SECONDS)  # all of them have found it free
 
     def create() -> None:
@@ -374,7 +373,7 @@ def test_of_programs_that_create_a_folder_at_once_one_gets_it(tmp_path: Path, mo
         except RecordingError as error:
             refused.append(str(error))
 
-    monkeypatch.setattr(form, "check_new_folder", check)
+    monkeypatch.setattr("app.sessions.form.check_new_folder", check)
     monkeypatch.setattr(SessionWriter, "close", lambda self: self._sync.close() or self._take.close())
     threads = [threading.Thread(target=create) for _ in range(4)]
     for thread in threads:

@@ -22,10 +22,10 @@ from app.media.clock import RecordingClock
 from app.media.tables import CsvTable
 from app.media.video import VideoWriter
 from app.sessions import recorder as module
-from app.sessions import writer
 from app.sessions.events import Event, EventKind, EventLog, read_events, tracking_event
 from app.sessions.form import SessionState
 from app.sessions.listing import list_sessions
+from app.sessions.metadata import write_metadata
 from app.sessions.pictures import PictureTrack
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import RecordingSummary, SessionRecorder
@@ -346,7 +346,7 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_folder(folder: Path, monke
     def full(*_: object) -> NoReturn:
         raise RecordingError("The disk is full.")
 
-    monkeypatch.setattr(writer, "write_metadata", full)
+    monkeypatch.setattr("app.sessions.writer.write_metadata", full)
     recorder = SessionRecorder(folder, plan())
     recorder.offer(result(0))
     summary = recorder.stop()
@@ -355,14 +355,14 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_folder(folder: Path, monke
 
 
 def test_a_first_frame_that_is_lost_makes_no_complete_session(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, failures = writer.write_metadata, [RecordingError("The disk is full.")]
+    failures = [RecordingError("The disk is full.")]
 
     def full_at_first(*told: Any) -> None:
         if failures:
             raise failures.pop()
-        write(*told)
+        write_metadata(*told)
 
-    monkeypatch.setattr(writer, "write_metadata", full_at_first)
+    monkeypatch.setattr("app.sessions.writer.write_metadata", full_at_first)
     recording = SessionWriter(folder, plan(), RecordingClock())
     with pytest.raises(RecordingError, match="full"):
         recording.write(result(0))
