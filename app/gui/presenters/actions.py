@@ -91,160 +91,66 @@ class Action:
         return f"{self.help} ({self.key})" if self.key else self.help
 
 
-ACTIONS: tuple[Action, ...] = (
-    Action(
-        ActionName.RWR,
-        "R",
-        "RwR",
-        "Start every solve at the last frame's fixed point: steadier and cheaper",
-        ActionGroup.TRACKING,
+_TABLE: dict[ActionGroup, tuple[tuple[ActionName, str, str, str], ...]] = {
+    ActionGroup.TRACKING: (
+        (ActionName.RWR, "R", "RwR", "Start every solve at the last frame's fixed point: steadier and cheaper"),
+        (ActionName.GHCU, "G", "Repair", "Repair covered points from the others (GHCU)"),
+        (ActionName.CALM, "1", "Calm", "RwR set for the steadiest landmarks"),
+        (ActionName.BALANCED, "2", "Balanced", "The default: what measured best on labelled clips"),
+        (ActionName.FAST, "3", "Fast", "RwR set to follow quickly with the least computing"),
+        (
+            ActionName.NEXT_FACE,
+            "N",
+            "Next face",
+            "Show the figures of the next face; after the last one, of the largest",
+        ),
     ),
-    Action(
-        ActionName.GHCU,
-        "G",
-        "Repair",
-        "Repair covered points from the others (GHCU)",
-        ActionGroup.TRACKING,
+    ActionGroup.MEASURING: (
+        (ActionName.COMPARE, "C", "Compare", "Solve each frame in two ways and compare their flicker"),
+        (ActionName.BASELINE, "B", "Baseline", "Compare with the next one: the other mode, EMA, 1 euro"),
+        (ActionName.COMPARE_VIEW, "V", "View", "Show both on one picture, split, or side by side"),
+        (ActionName.CLOSE_UP, "Z", "Close-up", "Fill the view with the face, or show the whole picture again"),
+        (ActionName.DIVIDER_LEFT, "[", "Divider left", "Move the line of the split view to the left"),
+        (ActionName.DIVIDER_RIGHT, "]", "Divider right", "Move the line of the split view to the right"),
+        (ActionName.DRAWER, "D", "Lab", "Open or close the heat map and the solver under the picture"),
+        (ActionName.HEAT, "X", "Heat", "Colour the points on the face by their flicker"),
+        (ActionName.SIGNALS, "I", "Signals", "Show or hide head pose, eyes, blinks, mouth and brows in the panel"),
+        (ActionName.HOLD_STILL, "T", "Hold still", "Measure the noise floor in ten seconds and keep a report card"),
     ),
-    Action(ActionName.CALM, "1", "Calm", "RwR set for the steadiest landmarks", ActionGroup.TRACKING),
-    Action(
-        ActionName.BALANCED, "2", "Balanced", "The default: what measured best on labelled clips", ActionGroup.TRACKING
+    ActionGroup.RECORDING: (
+        (ActionName.RECORD, "Space", "Record", "Record a session: video, landmarks, events; or finish it"),
+        (ActionName.SNAPSHOT, "P", "Snapshot", "Save this frame as two pictures, with and without landmarks"),
+        (ActionName.SESSIONS, "L", "Sessions", "Browse what was recorded, or go back to the live picture"),
     ),
-    Action(ActionName.FAST, "3", "Fast", "RwR set to follow quickly with the least computing", ActionGroup.TRACKING),
-    Action(
-        ActionName.NEXT_FACE,
-        "N",
-        "Next face",
-        "Show the figures of the next face; after the last one, of the largest",
-        ActionGroup.TRACKING,
+    ActionGroup.SOURCES: (
+        (ActionName.SOURCE, "O", "Source", "Choose a camera, a file, a stream, the screen or the demo clip"),
+        (ActionName.PLAY, "S", "Stop", "Start or stop the source"),
+        (ActionName.PAUSE, "K", "Pause", "Pause or resume a file"),
+        (ActionName.BACK, "Left", "Back", "Go back one second in a file"),
+        (ActionName.AHEAD, "Right", "Ahead", "Go ahead one second in a file"),
+        (ActionName.BACK_MORE, "Shift+Left", "Back 5 s", "Go back five seconds in a file"),
+        (ActionName.AHEAD_MORE, "Shift+Right", "Ahead 5 s", "Go ahead five seconds in a file"),
+        (ActionName.FRAME_BACK, ",", "Frame back", "Go back one frame in a file"),
+        (ActionName.FRAME_AHEAD, ".", "Frame ahead", "Go ahead one frame in a file"),
     ),
-    Action(
-        ActionName.COMPARE,
-        "C",
-        "Compare",
-        "Solve each frame in two ways and compare their flicker",
-        ActionGroup.MEASURING,
+    ActionGroup.WINDOW: (
+        (ActionName.MIRROR, "M", "Mirror", "Flip the picture left to right, as in a mirror"),
+        (ActionName.PRIVACY, "H", "Privacy", "Blur the picture and record landmarks only"),
+        (ActionName.SHARE, "U", "Share", "Send to other programs: UDP, OSC, avatars (VMC), opentrack, virtual camera"),
+        (ActionName.NEUTRAL, "E", "Neutral face", "Take the face of the last second as your neutral one, for avatars"),
+        (ActionName.PANEL, "Ctrl+B", "Panel", "Show or hide the panel at the side"),
+        (ActionName.PREFERENCES, "Ctrl+,", "Preferences", "Theme, what recordings hold, number of faces"),
+        (ActionName.THEME, "Ctrl+T", "Theme", "Switch between dark and light"),
+        (ActionName.FULL_SCREEN, "F", "Full screen", "Fill the screen, or go back to a window"),
+        (ActionName.TOUR, "F1", "Tour", "Show the tour in three steps again"),
+        (ActionName.KEYS, "?", "Keys", "Show or hide the list of keys"),
+        (ActionName.DISMISS, "Esc", "Close", "Close what covers the picture"),
+        (ActionName.QUIT, "Ctrl+Q", "Quit", "Finish the recording and close the window"),
     ),
-    Action(
-        ActionName.BASELINE,
-        "B",
-        "Baseline",
-        "Compare with the next one: the other mode, EMA, 1 euro",
-        ActionGroup.MEASURING,
-    ),
-    Action(
-        ActionName.COMPARE_VIEW, "V", "View", "Show both on one picture, split, or side by side", ActionGroup.MEASURING
-    ),
-    Action(
-        ActionName.CLOSE_UP,
-        "Z",
-        "Close-up",
-        "Fill the view with the face, or show the whole picture again",
-        ActionGroup.MEASURING,
-    ),
-    Action(
-        ActionName.DIVIDER_LEFT,
-        "[",
-        "Divider left",
-        "Move the line of the split view to the left",
-        ActionGroup.MEASURING,
-    ),
-    Action(
-        ActionName.DIVIDER_RIGHT,
-        "]",
-        "Divider right",
-        "Move the line of the split view to the right",
-        ActionGroup.MEASURING,
-    ),
-    Action(
-        ActionName.DRAWER,
-        "D",
-        "Lab",
-        "Open or close the heat map and the solver under the picture",
-        ActionGroup.MEASURING,
-    ),
-    Action(ActionName.HEAT, "X", "Heat", "Colour the points on the face by their flicker", ActionGroup.MEASURING),
-    Action(
-        ActionName.SIGNALS,
-        "I",
-        "Signals",
-        "Show or hide head pose, eyes, blinks, mouth and brows in the panel",
-        ActionGroup.MEASURING,
-    ),
-    Action(
-        ActionName.HOLD_STILL,
-        "T",
-        "Hold still",
-        "Measure the noise floor in ten seconds and keep a report card",
-        ActionGroup.MEASURING,
-    ),
-    Action(
-        ActionName.RECORD,
-        "Space",
-        "Record",
-        "Record a session: video, landmarks, events; or finish it",
-        ActionGroup.RECORDING,
-    ),
-    Action(
-        ActionName.SNAPSHOT,
-        "P",
-        "Snapshot",
-        "Save this frame as two pictures, with and without landmarks",
-        ActionGroup.RECORDING,
-    ),
-    Action(
-        ActionName.SESSIONS,
-        "L",
-        "Sessions",
-        "Browse what was recorded, or go back to the live picture",
-        ActionGroup.RECORDING,
-    ),
-    Action(
-        ActionName.SOURCE,
-        "O",
-        "Source",
-        "Choose a camera, a file, a stream, the screen or the demo clip",
-        ActionGroup.SOURCES,
-    ),
-    Action(ActionName.PLAY, "S", "Stop", "Start or stop the source", ActionGroup.SOURCES),
-    Action(ActionName.PAUSE, "K", "Pause", "Pause or resume a file", ActionGroup.SOURCES),
-    Action(ActionName.BACK, "Left", "Back", "Go back one second in a file", ActionGroup.SOURCES),
-    Action(ActionName.AHEAD, "Right", "Ahead", "Go ahead one second in a file", ActionGroup.SOURCES),
-    Action(ActionName.BACK_MORE, "Shift+Left", "Back 5 s", "Go back five seconds in a file", ActionGroup.SOURCES),
-    Action(ActionName.AHEAD_MORE, "Shift+Right", "Ahead 5 s", "Go ahead five seconds in a file", ActionGroup.SOURCES),
-    Action(ActionName.FRAME_BACK, ",", "Frame back", "Go back one frame in a file", ActionGroup.SOURCES),
-    Action(ActionName.FRAME_AHEAD, ".", "Frame ahead", "Go ahead one frame in a file", ActionGroup.SOURCES),
-    Action(ActionName.MIRROR, "M", "Mirror", "Flip the picture left to right, as in a mirror", ActionGroup.WINDOW),
-    Action(ActionName.PRIVACY, "H", "Privacy", "Blur the picture and record landmarks only", ActionGroup.WINDOW),
-    Action(
-        ActionName.SHARE,
-        "U",
-        "Share",
-        "Send to other programs: UDP, OSC, avatars (VMC), opentrack, virtual camera",
-        ActionGroup.WINDOW,
-    ),
-    Action(
-        ActionName.NEUTRAL,
-        "E",
-        "Neutral face",
-        "Take the face of the last second as your neutral one, for avatars",
-        ActionGroup.WINDOW,
-    ),
-    Action(ActionName.PANEL, "Ctrl+B", "Panel", "Show or hide the panel at the side", ActionGroup.WINDOW),
-    Action(
-        ActionName.PREFERENCES,
-        "Ctrl+,",
-        "Preferences",
-        "Theme, what recordings hold, number of faces",
-        ActionGroup.WINDOW,
-    ),
-    Action(ActionName.THEME, "Ctrl+T", "Theme", "Switch between dark and light", ActionGroup.WINDOW),
-    Action(ActionName.FULL_SCREEN, "F", "Full screen", "Fill the screen, or go back to a window", ActionGroup.WINDOW),
-    Action(ActionName.TOUR, "F1", "Tour", "Show the tour in three steps again", ActionGroup.WINDOW),
-    Action(ActionName.KEYS, "?", "Keys", "Show or hide the list of keys", ActionGroup.WINDOW),
-    Action(ActionName.DISMISS, "Esc", "Close", "Close what covers the picture", ActionGroup.WINDOW),
-    Action(ActionName.QUIT, "Ctrl+Q", "Quit", "Finish the recording and close the window", ActionGroup.WINDOW),
-)
+}
+"""By what actions are about: their names, keys, labels and help, see :class:`Action`."""
+
+ACTIONS: tuple[Action, ...] = tuple(Action(*fields, group) for group, table in _TABLE.items() for fields in table)
 
 REPEATING = frozenset(
     {
@@ -260,38 +166,29 @@ REPEATING = frozenset(
 )
 """Actions that repeat while their key is held down."""
 
-LIVE_ONLY = frozenset(
-    {
-        ActionName.RWR,
-        ActionName.GHCU,
-        ActionName.CALM,
-        ActionName.BALANCED,
-        ActionName.FAST,
-        ActionName.NEXT_FACE,
-        ActionName.COMPARE,
-        ActionName.BASELINE,
-        ActionName.COMPARE_VIEW,
-        ActionName.CLOSE_UP,
-        ActionName.DIVIDER_LEFT,
-        ActionName.DIVIDER_RIGHT,
-    }
-    | {
-        ActionName.DRAWER,
-        ActionName.HEAT,
-        ActionName.SIGNALS,
-        ActionName.NEUTRAL,
-        ActionName.RECORD,
-        ActionName.SNAPSHOT,
-        ActionName.PLAY,
-        ActionName.PAUSE,
-        ActionName.BACK,
-        ActionName.AHEAD,
-        ActionName.MIRROR,
-        ActionName.PRIVACY,
-        ActionName.PANEL,
-    }
-    | {ActionName.BACK_MORE, ActionName.AHEAD_MORE, ActionName.FRAME_BACK, ActionName.FRAME_AHEAD}
-)
+LIVE_ONLY = REPEATING | {
+    ActionName.RWR,
+    ActionName.COMPARE,
+    ActionName.BASELINE,
+    ActionName.COMPARE_VIEW,
+    ActionName.CLOSE_UP,
+    ActionName.GHCU,
+    ActionName.CALM,
+    ActionName.BALANCED,
+    ActionName.FAST,
+    ActionName.NEXT_FACE,
+    ActionName.DRAWER,
+    ActionName.HEAT,
+    ActionName.SIGNALS,
+    ActionName.NEUTRAL,
+    ActionName.RECORD,
+    ActionName.SNAPSHOT,
+    ActionName.PLAY,
+    ActionName.PAUSE,
+    ActionName.MIRROR,
+    ActionName.PRIVACY,
+    ActionName.PANEL,
+}
 """Actions on the live picture, ignored while another page is in front."""
 
 OFFERS: dict[ActionName, str] = {

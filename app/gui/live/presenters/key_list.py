@@ -26,9 +26,9 @@ class KeyGroup:
         return HEADING_LINES + len(self.actions)
 
 
-def key_groups(actions: Sequence[Action] = ACTIONS) -> tuple[KeyGroup, ...]:
+def key_groups() -> tuple[KeyGroup, ...]:
     """Return the actions that have a key, by group, in the order of :class:`ActionGroup`."""
-    found = (KeyGroup(name, tuple(a for a in actions if a.group == name and a.key)) for name in ActionGroup)
+    found = (KeyGroup(name, tuple(a for a in ACTIONS if a.group == name and a.key)) for name in ActionGroup)
     return tuple(group for group in found if group.actions)
 
 

@@ -133,9 +133,9 @@ def columns(curve: Curve, duration: float, count: int) -> tuple[Array, Array]:
     return (np.arange(count) + 0.5) * duration / count, values
 
 
-def ticks(duration: float, most: int = LABELS) -> list[float]:
-    """Return round times to label, at most ``most`` of them, 0 among them."""
-    step = next((step for step in STEPS if duration / step <= most - 1), duration or 1.0)
+def ticks(duration: float) -> list[float]:
+    """Return round times to label, at most :data:`LABELS` of them, 0 among them."""
+    step = next((step for step in STEPS if duration / step <= LABELS - 1), duration or 1.0)
     return [step * place for place in range(int(duration / step + 1e-9) + 1)]
 
 
