@@ -10,9 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.config import LANDMARKS
+
 Array = NDArray[np.float64]
 
-POINTS = 98
+POINTS = LANDMARKS
 
 LEFT_EYE_OUTER = 60
 RIGHT_EYE_OUTER = 72
