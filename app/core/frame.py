@@ -33,6 +33,12 @@ class Frame:
     captured: float
     continues: bool = True
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the picture."""
+        height, width = self.image.shape[:2]
+        return width, height
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:

@@ -269,13 +269,13 @@ class _RowGroup:
 
 
 def _rows(result: FrameResult, time: float) -> Iterator[Row]:
-    index, (height, width) = result.frame.index, result.frame.image.shape[:2]
+    index, size = result.frame.index, result.frame.size
     if not result.faces:
-        yield index, time, (width, height), None, None
+        yield index, time, size, None, None
     for face in result.faces:
-        yield index, time, (width, height), face.face, face.estimate
+        yield index, time, size, face.face, face.estimate
         if face.other is not None:
-            yield index, time, (width, height), face.face, face.other
+            yield index, time, size, face.face, face.other
 
 
 def _report(estimate: Estimate) -> tuple[float | str | None, ...]:

@@ -241,8 +241,8 @@ def _parsed(line: bytes) -> Event | None:
 
 def _interruptions(last: FrameResult, now: FrameResult) -> Iterator[str]:
     """Yield what changed in the source between two frames."""
-    (height, width), (new_height, new_width) = last.frame.image.shape[:2], now.frame.image.shape[:2]
-    if (height, width) != (new_height, new_width):
+    (width, height), (new_width, new_height) = last.frame.size, now.frame.size
+    if last.frame.size != now.frame.size:
         yield f"pictures of {new_width}x{new_height} instead of {width}x{height}"
     gap = now.frame.timestamp - last.frame.timestamp
     if gap <= 0:

@@ -252,5 +252,5 @@ class SessionRecorder:
 
 def without_picture(result: FrameResult) -> FrameResult:
     """Return the result with a picture that has a size but no content."""
-    height, width = result.frame.image.shape[:2]
+    width, height = result.frame.size
     return replace(result, frame=replace(result.frame, image=np.empty((height, width, 0), np.uint8)))

@@ -36,13 +36,12 @@ def json_datagrams(result: FrameResult) -> list[bytes]:
     entries = [entry for face in result.faces for entry in (_face(face), _more(face), *_radii(face))]
     texts = [_compact(entry) for entry in entries]
     runs = pack([len(text) + 1 for text in texts], LARGEST - HEAD_ROOM) or [range(0)]
-    height, width = result.frame.image.shape[:2]
     stamp = result.frame.timestamp
     head = {
         "ldeq": VERSION,
         "frame": result.frame.index,
         "time": round(stamp, 6) if math.isfinite(stamp) else None,
-        "size": [width, height],
+        "size": list(result.frame.size),
         "count": len(result.faces),
         "parts": len(runs),
     }

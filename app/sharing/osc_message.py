@@ -54,9 +54,8 @@ class OscEncoder:
 
     def __call__(self, result: FrameResult) -> list[bytes]:
         """Return the frame's bundles, at least one."""
-        height, width = result.frame.image.shape[:2]
         frame = result.frame
-        messages = [message(f"{ROOT}/frame", "ifiii", frame.index, frame.timestamp, len(result.faces), width, height)]
+        messages = [message(f"{ROOT}/frame", "ifiii", frame.index, frame.timestamp, len(result.faces), *frame.size)]
         numbers = self._numbers.assign([face.face for face in result.faces])
         for number, face in zip(numbers, result.faces, strict=True):
             messages += _face(f"{ROOT}/face/{number}", face)

@@ -42,10 +42,9 @@ class VmcEncoder:
         signals = result.faces[0].estimate.signals if result.faces else None
         if signals is not None:
             landmarks = result.faces[0].estimate.landmarks
-            height, width = result.frame.image.shape[:2]
             turn = unity_rotation(signals.face.head)
             messages.append(_place("/VMC/Ext/Bone/Pos", "Head", (0.0, HEAD_ABOVE_NECK, 0.0), turn))
-            shapes = blendshapes(measure_expression(landmarks, signals.face, (width, height)), self._neutral)
+            shapes = blendshapes(measure_expression(landmarks, signals.face, result.frame.size), self._neutral)
             messages += [message("/VMC/Ext/Blend/Val", "sf", name, value) for name, value in shapes.items()]
             messages.append(message("/VMC/Ext/Blend/Apply", ""))
         runs = pack([len(each) + LENGTH_BYTES for each in messages], LARGEST - LENGTH_BYTES * 4)

@@ -95,9 +95,8 @@ class FollowedFace:
 
     def signals(self, mode: Mode, solution: Solution, frame: Frame) -> ReadSignals:
         """Return what tells, when it is read, what the face does in ``frame`` according to a mode's answer."""
-        height, width = frame.image.shape[:2]
         tracker = self._signals.setdefault(mode, SignalTracker())
-        return tracker.update(solution.landmarks, (width, height), frame.timestamp)
+        return tracker.update(solution.landmarks, frame.size, frame.timestamp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

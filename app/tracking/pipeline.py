@@ -161,24 +161,22 @@ class Pipeline:
         self._remove_twins(frame, events)
         alive = {face.track.face for face in self._faces}
         results = [result for result in results if result.face in alive]
-        height, width = frame.image.shape[:2]
         places = [(result.face, result.crop) for result in results]
-        results = [results[index] for index in in_order(self._settings.follow, places, width, height)]
+        results = [results[index] for index in in_order(self._settings.follow, places, *frame.size)]
         return FrameResult(frame, tuple(results), self._times.finish(), tuple(events), self._settings)
 
     def _begin(self, frame: Frame, events: list[TrackingEvent]) -> None:
         """Drop the faces of the frame before where this one does not continue it."""
-        height, width = frame.image.shape[:2]
         if not frame.continues:
             self.forget()
             self._anew = False
         self._frames += 1
-        if (width, height) != self._size:
+        if frame.size != self._size:
             if frame.continues and self._parts:
-                events.append(PictureSizeChanged(width, height))
+                events.append(PictureSizeChanged(*frame.size))
                 self._cuts = CutDetector()
                 self._drop_faces(events)
-            self._size, self._parts = (width, height), parts_of(width, height)
+            self._size, self._parts = frame.size, parts_of(*frame.size)
         if self._cuts.is_cut(frame.image):
             events.append(SceneCut())
             self._drop_faces(events)
@@ -188,9 +186,8 @@ class Pipeline:
         room = self._settings.max_faces
         if len(self._faces) <= room:
             return
-        height, width = frame.image.shape[:2]
         places = [(face.track.face, face.track.crop) for face in self._faces]
-        order = in_order(self._settings.follow, places, width, height)
+        order = in_order(self._settings.follow, places, *frame.size)
         for index in order[room:]:
             self._lose(self._faces[index], frame, LossReason.NOT_WANTED, events)
         self._faces = [self._faces[index] for index in sorted(order[:room])]
@@ -297,9 +294,8 @@ class Pipeline:
     ) -> list[FollowedFace]:
         """Follow as many of the faces without a track as there is room for: the largest, or the most central."""
         if self._settings.follow == FollowChoice.CENTRE:
-            height, width = frame.image.shape[:2]
             places = [(0, detection.crop(1.0)) for detection in strangers]
-            strangers = [strangers[index] for index in in_order(FollowChoice.CENTRE, places, width, height)]
+            strangers = [strangers[index] for index in in_order(FollowChoice.CENTRE, places, *frame.size)]
         return [self._newcomer(frame, detection, events) for detection in strangers[:room]]
 
     def _newcomer(self, frame: Frame, detection: Detection, events: list[TrackingEvent]) -> FollowedFace:
@@ -322,9 +318,8 @@ class Pipeline:
         mode, track, crop, solutions = self._settings.mode, face.track, solved.crop, solved.solutions
         main = solutions[mode]
         track.crop = crop
-        height, width = frame.image.shape[:2]
         box = box_of(main.landmarks)
-        gone = loss(box, width, height, self._policy)
+        gone = loss(box, *frame.size, self._policy)
         if gone:
             self._lose(face, frame, gone, events)
             self._faces.remove(face)

@@ -102,22 +102,21 @@ class Picture:
 
     def placement(self, view_width: float, view_height: float) -> Placement:
         """Return where the frame lies in a view that shows this picture as large as it fits."""
-        height, width = self.result.frame.image.shape[:2]
+        size = self.result.frame.size
         if self.region is None:
-            return Placement.fit(width, height, view_width, view_height, self.mirrored)
-        return Placement.showing(self.region, width, height, view_width, view_height, self.mirrored)
+            return Placement.fit(*size, view_width, view_height, self.mirrored)
+        return Placement.showing(self.region, *size, view_width, view_height, self.mirrored)
 
 
 def prepare(result: FrameResult, view_size: tuple[int, int], mirrored: bool, region: Region | None = None) -> Picture:
     """Scale the frame, or ``region`` of it, to fit ``view_size`` (device pixels) and put it into Qt's pixel order."""
     image: NDArray[Any] = result.frame.image
-    height, width = image.shape[:2]
     if region is not None:
         image = _cut(image, region, view_size)
     else:
-        placement = Placement.fit(width, height, *view_size)
+        placement = Placement.fit(*result.frame.size, *view_size)
         size = max(1, round(placement.shown_width)), max(1, round(placement.shown_height))
-        if size != (width, height):
+        if size != result.frame.size:
             smaller = placement.scale < 0.5
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR)
     if mirrored:

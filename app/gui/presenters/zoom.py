@@ -58,8 +58,7 @@ class FaceZoom:
         self._time = time
         if self._span <= 0:
             return None
-        height, width = result.frame.image.shape[:2]
-        return _region(self._centre, self._span, size, (width, height))
+        return _region(self._centre, self._span, size, result.frame.size)
 
     def _follow(self, face: int, target: NDArray[np.float64], span: float, time: float) -> None:
         # Another face is another place, and so is another picture: gliding there would show neither.

@@ -32,9 +32,8 @@ class NeutralCapture:
         """Note a frame; its expression is measured only if it is asked for."""
         if not result.faces:
             return
-        height, width = result.frame.image.shape[:2]
         with self._lock:
-            self._frames.append((result.frame.captured, result.faces[0].estimate, (width, height)))
+            self._frames.append((result.frame.captured, result.faces[0].estimate, result.frame.size))
 
     def clear(self) -> None:
         """Drop all frames."""
