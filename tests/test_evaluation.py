@@ -22,7 +22,7 @@ from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.lab.accuracy.groups import evaluate_groups
 from app.lab.accuracy.predict import Box, Prediction, Predictor, RectPredictor, Smoother, TrackPredictor
-from app.lab.accuracy.settings import RWR_RELEASED, EvaluationSettings
+from app.lab.accuracy.settings import CropSource, EvaluationMode, EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
 from app.lab.accuracy.wflw_v import evaluate_video, find_videos, read_frames
@@ -125,7 +125,7 @@ def weights(tmp_path: Path) -> Path:
 
 def square_predictor(settings: EvaluationSettings) -> Predictor:
     """What ``open_predictor`` builds, over the fake engine and detector."""
-    recurrence = {Mode.RWR: RwrSettings(), RWR_RELEASED: RELEASED}.get(settings.mode)
+    recurrence = {EvaluationMode.RWR: RwrSettings(), EvaluationMode.RWR_RELEASED: RELEASED}.get(settings.mode)
     predictor: Predictor
     if settings.crop == "track":
         tracking = TrackingSettings(
@@ -410,7 +410,7 @@ def test_wflw_command_with_the_trackers_crops(wflw: Path, command: Run) -> None:
 
 def test_tracked_face_is_the_one_in_the_box(tmp_path: Path) -> None:
     image = np.maximum(face_image(640, 240, 120, 120, SIDE), face_image(640, 240, 480, 120, 80))
-    predictor = square_predictor(EvaluationSettings(crop="track"))
+    predictor = square_predictor(EvaluationSettings(crop=CropSource.TRACK))
     found = predictor.predict(image, 0.0, (440, 80, 520, 160))
     assert found is not None
     assert np.abs(found.landmarks - face_points(480, 120, 80)).mean() < 3

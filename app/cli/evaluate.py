@@ -26,14 +26,7 @@ from app.lab.accuracy.report import (
     wflw_v_values,
     wflw_values,
 )
-from app.lab.accuracy.settings import (
-    CROPS,
-    MODES,
-    OFF,
-    RECT,
-    TRACK,
-    EvaluationSettings,
-)
+from app.lab.accuracy.settings import CropSource, EvaluationMode, EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.w300 import evaluate_w300, find_faces
 from app.lab.accuracy.wflw import check_images, evaluate_wflw, read_list
@@ -117,8 +110,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_mode(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mode",
-        choices=MODES,
-        default=OFF,
+        choices=[each.value for each in EvaluationMode],
+        default=EvaluationMode.OFF,
         help="every frame cold (off, the default), RwR, or a filter over cold landmarks",
     )
     defaults = SmoothingSettings()
@@ -140,8 +133,8 @@ def _add_shared(parser: argparse.ArgumentParser, things: str) -> None:
     _add_json(parser)
     parser.add_argument(
         "--crop",
-        choices=CROPS,
-        default=RECT,
+        choices=[each.value for each in CropSource],
+        default=CropSource.RECT,
         help="the boxes of the data set (rect, the default), or the live tracker's own crops",
     )
     parser.add_argument(
@@ -181,26 +174,27 @@ def run(args: argparse.Namespace, *, open_predictor: OpenPredictor = open_predic
 
 
 def _settings(args: argparse.Namespace) -> EvaluationSettings:
-    if args.crop == TRACK and args.scale is not None:
+    if args.crop == CropSource.TRACK and args.scale is not None:
         raise UserError("--scale goes with --crop rect; the live tracker has its own scale.")
-    engine = engine_settings(args)
+    engine, crop = engine_settings(args), CropSource(args.crop)
     if args.dataset == "300w":
-        return EvaluationSettings(engine, args.crop, args.scale, limit=args.limit, ghcu=args.ghcu)
+        return EvaluationSettings(engine, crop, args.scale, limit=args.limit, ghcu=args.ghcu)
     given = {name: value for name in FILTER_OPTIONS if (value := getattr(args, name)) is not None}
     idle = next((name for name in given if FILTER_OPTIONS[name] != args.mode), None)
     if idle is not None:
         raise UserError(f"{typed(idle)} goes with --mode {FILTER_OPTIONS[idle]}.")
     smoothing = SmoothingSettings(**given)
-    return EvaluationSettings(engine, args.crop, args.scale, args.mode, smoothing, args.limit, args.ghcu)
+    mode = EvaluationMode(args.mode)
+    return EvaluationSettings(engine, crop, args.scale, mode, smoothing, args.limit, args.ghcu)
 
 
 def _still(args: argparse.Namespace) -> StillVideo:
     still = StillVideo(args.repeat, args.noise, args.jitter)
-    if args.mode != OFF and still.frames == 1:
+    if args.mode != EvaluationMode.OFF and still.frames == 1:
         raise UserError(f"Mode {args.mode} needs more than one frame of each still; add --repeat 8, for example.")
-    if args.crop == TRACK and still.jitter:
+    if args.crop == CropSource.TRACK and still.jitter:
         raise UserError("--jitter goes with --crop rect; the live tracker has its own boxes.")
-    if args.groups and args.mode != OFF:
+    if args.groups and args.mode != EvaluationMode.OFF:
         raise UserError("--groups goes with --mode off.")
     return still
 

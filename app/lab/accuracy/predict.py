@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.frame import FaceResult, Frame
-from app.core.modes import Mode
 from app.core.settings import TrackingSettings
-from app.lab.accuracy import settings as choices
-from app.lab.accuracy.settings import EvaluationSettings
-from app.tracking.pipeline import Pipeline
+from app.lab.accuracy.settings import CropSource, EvaluationMode, EvaluationSettings
+from app.tracking.engine import engine_of
+from app.tracking.pipeline import Pipeline, build_pipeline
 from app.tracking.smoothing import FaceSmoother, make_filter
 from model.engine.base import Engine
 from model.filters import LandmarkFilter
@@ -191,12 +190,10 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
         ModelError: for unusable weights, devices or filter settings, or a GHCU that is not there.
     """
     smoothing = make_filter(settings.mode, settings.smoothing)
-    recurrence = {Mode.RWR: RwrSettings(), choices.RWR_RELEASED: RELEASED}.get(settings.mode)
+    recurrence = {EvaluationMode.RWR: RwrSettings(), EvaluationMode.RWR_RELEASED: RELEASED}.get(settings.mode)
     wanted = settings.engine
     predictor: Predictor
-    if settings.crop == choices.TRACK:
-        from app.tracking.pipeline import build_pipeline
-
+    if settings.crop == CropSource.TRACK:
         tracking = TrackingSettings(
             rwr=recurrence is not None,
             max_faces=MAX_FACES,
@@ -206,8 +203,6 @@ def open_predictor(settings: EvaluationSettings) -> Predictor:
         )
         predictor = TrackPredictor(build_pipeline(wanted, tracking))
     else:
-        from app.tracking.engine import engine_of
-
         engine = engine_of(wanted)
         ghcu = Ghcu(wanted.weights, wanted.threads) if settings.ghcu else None
         predictor = RectPredictor(engine, settings.scale_of(engine.config), recurrence, ghcu)

@@ -11,9 +11,8 @@ import numpy as np
 
 from app.core.modes import FILTERS
 from app.core.text_table import table
-from app.lab.accuracy import settings as choices
 from app.lab.accuracy.groups import Group
-from app.lab.accuracy.settings import EvaluationSettings
+from app.lab.accuracy.settings import CropSource, EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.w300 import W300Result
 from app.lab.accuracy.wflw import WflwResult
@@ -209,7 +208,7 @@ def provenance(settings: EvaluationSettings, card: WeightsCard, engine_name: str
         "engine": engine_name,
         "settings": {
             "crop": settings.crop,
-            "scale": settings.scale_of(card.config) if settings.crop == choices.RECT else None,
+            "scale": settings.scale_of(card.config) if settings.crop == CropSource.RECT else None,
             "mode": settings.mode,
             "smoothing": asdict(settings.smoothing) if settings.mode in FILTERS else None,
             "limit": settings.limit,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from app.core.errors import UserError
 from app.core.modes import Mode
@@ -10,13 +11,22 @@ from app.core.settings import EngineSettings
 from app.tracking.smoothing import SmoothingSettings
 from model.config import LdeqConfig
 
-RECT = "rect"
-TRACK = "track"
-CROPS = (RECT, TRACK)
 
-OFF = "off"
-RWR_RELEASED = "rwr-released"
-MODES = (OFF, Mode.RWR, RWR_RELEASED, Mode.EMA, Mode.ONE_EURO)
+class CropSource(StrEnum):
+    """Where crops come from: the data set's boxes, or the live tracker."""
+
+    RECT = "rect"
+    TRACK = "track"
+
+
+class EvaluationMode(StrEnum):
+    """How frames are solved: cold, with RwR, with its released form, or cold below a filter."""
+
+    OFF = "off"
+    RWR = Mode.RWR
+    RWR_RELEASED = "rwr-released"
+    EMA = Mode.EMA
+    ONE_EURO = Mode.ONE_EURO
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +46,14 @@ class EvaluationSettings:
     """
 
     engine: EngineSettings = field(default_factory=EngineSettings)
-    crop: str = RECT
+    crop: CropSource = CropSource.RECT
     scale: float | None = None
-    mode: str = OFF
+    mode: EvaluationMode = EvaluationMode.OFF
     smoothing: SmoothingSettings = field(default_factory=SmoothingSettings)
     limit: int | None = None
     ghcu: bool = False
 
     def __post_init__(self) -> None:
-        if self.crop not in CROPS:
-            raise UserError(f"The crop must be one of {', '.join(CROPS)}, not {self.crop!r}.")
-        if self.mode not in MODES:
-            raise UserError(f"The mode must be one of {', '.join(MODES)}, not {self.mode!r}.")
         if self.scale is not None and not 0.1 <= self.scale <= 10:
             raise UserError(f"The scale must be between 0.1 and 10, not {self.scale}.")
         if self.limit is not None and self.limit < 1:
