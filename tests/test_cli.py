@@ -94,10 +94,15 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"LDEQ Live {VERSION}\n"
 
 
-@pytest.mark.parametrize("argv", [["lvie"], ["live", "--rwr", "perhaps"], ["train"], ["live", "--what"]])
+WRONG = [["lvie"], ["live", "--rwr", "perhaps"], ["train"], ["live", "--what"], ["live", "--rival", "ours"]]
+
+
+@pytest.mark.parametrize("argv", WRONG)
 def test_wrong_arguments_end_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(argv) == 2
-    assert "error" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "error" in error
+    assert "<" not in error, "choices are shown as they are typed"
 
 
 @pytest.mark.parametrize(

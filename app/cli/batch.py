@@ -58,7 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--copy-video",
         nargs="?",
-        choices=tuple(VideoCopy),
+        choices=[each.value for each in VideoCopy],
         const=VideoCopy.CLOSE,
         help="copy the pictures into the sessions, compressed (close, the default) or lossless (exact); otherwise they "
         "refer to the videos",

@@ -52,7 +52,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--compare", action=switch, help="also solve every frame in a second way")
     parser.add_argument(
         "--rival",
-        choices=tuple(Baseline),
+        choices=[each.value for each in Baseline],
         help="what to compare with: RwR off or on, whichever is not chosen (at first), or a filter",
     )
     parser.add_argument(

@@ -74,7 +74,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="use the recorded model and settings, and change them where the recording did",
     )
     again.add_argument("--rwr", choices=("on", "off"), help="start each frame's solve at the last frame's solution")
-    again.add_argument("--rival", choices=tuple(Baseline), help="also solve a baseline on every frame, to compare with")
+    again.add_argument(
+        "--rival",
+        choices=[each.value for each in Baseline],
+        help="also solve a baseline on every frame, to compare with",
+    )
     again.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR is set")
     again.add_argument(
         "--weight", type=float, metavar="W", help="how strongly RwR pulls towards the last frame (balanced: 4)"
@@ -111,7 +115,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "sessions, recorded)",
     )
     both.add_argument(
-        "--modes", nargs=2, choices=tuple(Mode), metavar=("A", "B"), help="which mode of each (default: the chosen one)"
+        "--modes",
+        nargs=2,
+        choices=[each.value for each in Mode],
+        metavar=("A", "B"),
+        help="which mode of each (default: the chosen one)",
     )
     both.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
     return parser

@@ -22,7 +22,7 @@ def add_sharing_options(parser: argparse.ArgumentParser) -> None:
         "--lsl",
         nargs="?",
         const=LslReach.MACHINE,
-        choices=tuple(LslReach),
+        choices=[each.value for each in LslReach],
         help="open Lab Streaming Layer streams, announced on this machine (default) or in the local network; needs the "
         "package pylsl",
     )
@@ -30,7 +30,7 @@ def add_sharing_options(parser: argparse.ArgumentParser) -> None:
         "--virtual-camera",
         nargs="?",
         const=CameraPicture.ANNOTATED,
-        choices=tuple(CameraPicture),
+        choices=[each.value for each in CameraPicture],
         help="appear as a camera in other programs, with the annotated picture (default) or the landmarks on black; "
         "needs the package pyvirtualcam",
     )
