@@ -13,9 +13,8 @@ from app.core.places import DEMO_CLIP
 from app.sources.video import VideoSource
 from app.tracking.conditions import (
     Conditions,
-    ConditionsSmoother,
     Edge,
-    FaceView,
+    SceneMean,
     box_conditions,
     face_conditions,
     face_view,
@@ -138,42 +137,17 @@ def test_images_are_not_written_to(face: tuple[Image, NDArray[np.float32]]) -> N
     scene_conditions(image)
 
 
-def conditions(light: float, place: FaceView | None = None) -> Conditions:
-    return Conditions(light, 0.0, 0.0, 40.0, 0.3, 2.0, place)
+def test_the_mean_of_scenes_follows_each_measure() -> None:
+    mean = SceneMean(1.0)
+    mean.add(Conditions(1, 2, 3, 4, 5, 6), 0.0)
+    found = mean.add(Conditions(11, 22, 33, 44, 55, 66), float(np.log(2)))
+    assert astuple(found) == pytest.approx((6, 12, 18, 24, 30, 36, None))
 
 
-def test_smoother_smooths_each_measure() -> None:
-    places = FaceView(10.0, 0.1, 0.2, Edge.TOP), FaceView(20.0, 0.3, 0.6, Edge.LEFT)
-    first, second = Conditions(1, 2, 3, 4, 5, 6, places[0]), Conditions(11, 22, 33, 44, 55, 66, places[1])
-    smoother = ConditionsSmoother(1.0)
-    smoother.add(first, 0.0)
-    found = smoother.add(second, float(np.log(2)))
-    assert astuple(found)[:6] == pytest.approx((6, 12, 18, 24, 30, 36))
-    assert found.face is not None
-    assert astuple(found.face)[:3] == pytest.approx((15.0, 0.2, 0.4))
-    assert found.face.edge == Edge.LEFT
-
-
-def test_smoother_follows_by_its_time_constant() -> None:
-    smoother = ConditionsSmoother(1.0)
-    assert smoother.value is None
-    assert smoother.add(conditions(100.0), 5.0).light == 100.0
-    for k in range(1, 11):
-        smoother.add(conditions(200.0), 5.0 + k / 10)
-    assert smoother.value is not None
-    assert smoother.value.light == pytest.approx(200 - 100 / np.e, rel=1e-6)
-    assert smoother.value.sharpness == 0.3
-
-
-def test_smoother_begins_anew_with_another_face_or_source() -> None:
-    smoother = ConditionsSmoother(1.0)
-    smoother.add(conditions(100.0), 5.0)
-    near = smoother.add(conditions(200.0, FaceView(100.0, 0.5, 0.0, None)), 5.1)
-    assert near.light == 200.0
-    far = smoother.add(conditions(200.0, FaceView(50.0, 0.2, 0.4, Edge.LEFT)), 5.2)
-    assert far.face is not None
-    assert 50 < far.face.inter_ocular < 100
-    assert far.face.edge == Edge.LEFT
-    assert smoother.add(conditions(20.0, FaceView(50.0, 0.2, 0.4, Edge.LEFT)), 1.0).light == 20.0  # time ran back
-    smoother.clear()
-    assert smoother.value is None
+def test_the_mean_of_scenes_follows_by_its_time_constant() -> None:
+    mean = SceneMean(1.0)
+    assert mean.add(Conditions(100.0, 0, 0, 40, 0.3, 2), 5.0).light == 100.0
+    found = [mean.add(Conditions(200.0, 0, 0, 40, 0.3, 2), 5.0 + k / 10) for k in range(1, 11)]
+    assert found[-1].light == pytest.approx(200 - 100 / np.e, rel=1e-6)
+    assert found[-1].sharpness == 0.3
+    assert mean.add(Conditions(20.0, 0, 0, 40, 0.3, 2), 1.0).light == 20.0, "time ran back"

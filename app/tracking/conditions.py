@@ -19,7 +19,7 @@ measured inside the *inner face*, the box around brows, eyes, nose and mouth, so
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 
 import cv2
@@ -139,58 +139,27 @@ def face_view(landmarks: NDArray[np.floating], width: int, height: int) -> FaceV
     )
 
 
-class ConditionsSmoother:
-    """Exponential mean of conditions over about ``seconds``, so that readouts and hints are steady."""
+class SceneMean:
+    """Exponential mean of a whole picture's conditions, against which a sudden change is seen.
 
-    def __init__(self, seconds: float = 0.7) -> None:
+    Args:
+        seconds: over about so long.
+    """
+
+    def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._value: Conditions | None = None
+        self._mean: Conditions | None = None
         self._when = 0.0
 
-    @property
-    def value(self) -> Conditions | None:
-        """The mean; None before the first :meth:`add`."""
-        return self._value
-
-    def add(self, conditions: Conditions, when: float) -> Conditions:
-        """Add ``conditions`` at the time ``when``, in seconds, and return the mean."""
-        last = self._value
-        if last is None or when < self._when or (last.face is None) != (conditions.face is None):
-            self._value = conditions
-        else:
-            share = 1.0 - float(np.exp(-(when - self._when) / self._seconds))
-            self._value = _between(last, conditions, share)
-        self._when = when
-        return self._value
-
-    def clear(self) -> None:
-        """Forget the mean: another face or source follows."""
-        self._value = None
-
-
-def _between(last: Conditions, now: Conditions, share: float) -> Conditions:
-    """Return ``last`` moved towards ``now`` by ``share`` of the difference."""
-
-    def step(before: float, after: float) -> float:
-        return before + share * (after - before)
-
-    face = now.face
-    if last.face is not None and face is not None:
-        face = FaceView(
-            step(last.face.inter_ocular, face.inter_ocular),
-            step(last.face.height, face.height),
-            step(last.face.cut_off, face.cut_off),
-            face.edge,
-        )
-    return Conditions(
-        step(last.light, now.light),
-        step(last.dark, now.dark),
-        step(last.bright, now.bright),
-        step(last.contrast, now.contrast),
-        step(last.sharpness, now.sharpness),
-        step(last.noise, now.noise),
-        face,
-    )
+    def add(self, scene: Conditions, when: float) -> Conditions:
+        """Add the conditions at the time ``when``, in seconds, and return the mean; a step back begins it anew."""
+        last, passed = self._mean, when - self._when
+        self._mean, self._when = scene, when
+        if last is not None and passed >= 0:
+            share = 1.0 - float(np.exp(-passed / self._seconds))
+            pairs = list(zip(astuple(last), astuple(scene), strict=True))[:-1]  # without the face, which a scene lacks
+            self._mean = Conditions(*(before + share * (after - before) for before, after in pairs))
+        return self._mean
 
 
 def _cut(image: Image, left: float, top: float, right: float, bottom: float) -> Image:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from app.core.frame import FaceResult, FrameResult
 from app.tracking.conditions import (
     Conditions,
-    ConditionsSmoother,
     Edge,
+    SceneMean,
     box_conditions,
     face_conditions,
     scene_conditions,
@@ -156,7 +156,7 @@ class HintJudge:
     """Finds the current hint from results in the order of their frames. Used by one thread."""
 
     def __init__(self) -> None:
-        self._scenes = ConditionsSmoother(SCENE_SECONDS)
+        self._scenes = SceneMean(SCENE_SECONDS)
         self._seen: _Seen | None = None
         self._began: float | None = None
         self._kind: HintKind | None = None
