@@ -142,6 +142,8 @@ def make_video(
 class FileSource:
     """Decodes a video with its own times; breaks after ``breaks_after`` frames if asked."""
 
+    note = ""
+
     def __init__(self, spec: PathSpec | Path, breaks_after: int | None = None) -> None:
         path = spec.path if isinstance(spec, PathSpec) else spec
         self._container = av.open(str(path))
@@ -171,6 +173,8 @@ class FileSource:
 
 class PictureSource:
     """Yields the given pictures, 25 a second."""
+
+    note = ""
 
     def __init__(self, images: Sequence[NDArray[np.uint8]], live: bool = False) -> None:
         self._images = list(images)

@@ -68,6 +68,8 @@ class ScriptedSource:
     """A live source that follows a script: an int gives that many frames, an exception is raised,
     "block" waits until closed, "end" ends."""
 
+    note = ""
+
     def __init__(self, *script: int | str | Exception, patience: float = 60.0) -> None:
         self._script: list[int | str | Exception] = []
         for step in script:
@@ -110,6 +112,8 @@ class FakeCapture:
     present = True
     image = np.zeros((72, 128, 3), np.uint8)
     rate = 30.0
+
+    note = ""
 
     def __init__(self, index: int, backend: int) -> None:
         self.index, self.backend = index, backend

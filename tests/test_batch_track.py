@@ -39,6 +39,8 @@ def no_thread_is_left_behind() -> Iterator[None]:
 class Counted:
     """A source of ``count`` frames that knows how many were read, and raises ``error`` after them."""
 
+    note = ""
+
     def __init__(
         self, count: int, error: Exception | None = None, live: bool = False, size: tuple[int, int] = (64, 48)
     ) -> None:

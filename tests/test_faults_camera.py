@@ -190,6 +190,8 @@ def test_noise_and_black_and_white_pictures(device: type[Scripted], tmp_path: Pa
 class OddClock:
     """A live source whose time stamps are what ``stamps`` says: old, equal, backwards, or no numbers at all."""
 
+    note = ""
+
     def __init__(self, stamps: list[float]) -> None:
         self.info = SourceInfo("Odd clock", 160, 120, 30.0, len(stamps), live=False)
         self._stamps = stamps

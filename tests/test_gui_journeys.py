@@ -73,6 +73,8 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 class StillFace:
     """The demo clip's face as if it sat still for ever, in frames whose times do not depend on the computer's speed."""
 
+    note = ""
+
     def __init__(self) -> None:
         clip = DemoClip()
         clip.seek(STILL_AT)

@@ -43,6 +43,8 @@ WINDOWS = 5
 class MovingSquare:
     """A live source at up to 200 frames per second; it ends after ``frames``."""
 
+    note = ""
+
     def __init__(self, name: str, frames: int) -> None:
         self.info = SourceInfo(name, WIDTH, HEIGHT, 200.0, None, True)
         self._frames = frames

@@ -29,6 +29,8 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 class FakeSource:
     """Frames of a still face; ``frames`` of them, then the end, an error, or silence."""
 
+    note = ""
+
     def __init__(self, frames: int = 10**9, live: bool = True, then: str = "end", patience: float = 5.0) -> None:
         self.info = SourceInfo("fake", 320, 240, 30.0, None if live else frames, live, patience=patience)
         self.frames = frames

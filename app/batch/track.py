@@ -23,12 +23,10 @@ from app.sessions.form import is_session
 from app.sessions.metadata import EngineFacts
 from app.sessions.plan import VideoCopy
 from app.sessions.writer import SessionWriter, open_tracked_session
-from app.sources.animation import AnimationSource
 from app.sources.base import Source, SourceInfo
 from app.sources.images import ImageSource, list_pictures
 from app.sources.open import open_source
 from app.sources.spec import PathSpec, SourceKind, SourceSpec, public_text
-from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
 from model.errors import ModelError
 
@@ -338,8 +336,7 @@ def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) 
 
 
 def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[str]:
-    note = source.note if isinstance(source, VideoSource | ImageSource | AnimationSource) else ""
-    remarks = [remark for remark in (source.info.remark, note) if remark]
+    remarks = [remark for remark in (source.info.remark, source.note) if remark]
     if outputs.resized is not None:
         width, height = outputs.resized
         remarks.append(f"The size of the pictures changes; the video shows all of them scaled into {width}x{height}.")

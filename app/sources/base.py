@@ -111,6 +111,11 @@ class Source(Protocol):
         """Facts about the open source."""
         ...
 
+    @property
+    def note(self) -> str:
+        """One sentence about what is going on, or what could not be read so far; "" normally."""
+        ...
+
     def read(self) -> Frame | None:
         """Return the next frame, waiting for it; None at the end.
 

@@ -176,6 +176,8 @@ class CameraSource:
     A ``read`` that blocks inside the driver is noticed by the capture thread's watchdog.
     """
 
+    note = ""
+
     def __init__(self, capture: Any, name: str, requested: CameraFormat | None = None) -> None:
         self._capture = capture
         self._guard = ReleaseGuard(capture.release)

@@ -83,6 +83,8 @@ class SensorNoise:
 class DemoClip:
     """Every frame of the clip once, with the sensor's noise; the same pictures every time."""
 
+    note = ""
+
     def __init__(self) -> None:
         self._video = VideoSource(DEMO_CLIP)
         self._noise = _sensor_noise(self._video.info.width, self._video.info.height)

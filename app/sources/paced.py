@@ -105,7 +105,7 @@ class PacedSource:
     @property
     def note(self) -> str:
         """The message of the inner source, "" if there is none."""
-        return str(getattr(self._source, "note", ""))
+        return self._source.note
 
     @property
     def playback(self) -> Playback | None:

@@ -62,6 +62,8 @@ class ScreenSource:
         SourceError: there is no such screen, the part lies outside of it, or nothing can be captured here.
     """
 
+    note = ""
+
     def __init__(self, spec: ScreenSpec) -> None:
         self._capture = open_capture()
         self._guard = ReleaseGuard(self._release)

@@ -120,7 +120,7 @@ class LivePipeline:
                 captured,
                 self._processed,
                 self._frames.replaced + self._rested,
-                str(getattr(self._source, "note", "")) or self._fresh_note(),
+                (self._source.note if self._source is not None else "") or self._fresh_note(),
                 playback if self._state == LiveState.RUNNING else None,
             )
 

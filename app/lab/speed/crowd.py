@@ -21,6 +21,8 @@ class Crowd:
         count: how many faces.
     """
 
+    note = ""
+
     def __init__(self, count: int = 3) -> None:
         self._clips = [DemoClip() for _ in range(count)]
         for number, clip in enumerate(self._clips):

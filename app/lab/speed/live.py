@@ -25,6 +25,8 @@ LONGEST_START = 60.0
 class Retimed:
     """A file source whose frames claim to come at another rate."""
 
+    note = ""
+
     def __init__(self, inner: Source, fps: float) -> None:
         self._inner = inner
         self._fps = fps
