@@ -43,6 +43,7 @@ from app.gui.live.views.page import ROOM_BESIDE_PANEL, LivePage, PagePart
 from app.gui.live.views.preferences import PreferencesSheet
 from app.gui.main_window import MainWindow
 from app.gui.presenters.actions import ActionName
+from app.gui.presenters.banner import Banner, Tone
 from app.gui.presenters.palettes import LIGHT
 from app.gui.presenters.picture import Placement, made_private, prepare
 from app.gui.presenters.readouts import Hud
@@ -610,9 +611,12 @@ def test_every_button_of_the_bar_is_on_a_small_window(
     assert [(one, other) for one, other in itertools.pairwise(edges) if one[1] >= other[0]] == []
 
 
-@pytest.mark.parametrize(("width", "heat"), [(468, 208), (520, 260), (900, HEAT_WIDTH)])
+@pytest.mark.parametrize(
+    ("width", "heat", "columns"),
+    [(468, 208, 1), (520, 260, 1), (623, HEAT_WIDTH, 1), (630, 202, 2), (860, HEAT_WIDTH, 2), (900, 224, 3)],
+)
 def test_the_heat_map_leaves_room_for_the_solver(
-    width: int, heat: int, application: QApplication, qtbot: QtBot
+    width: int, heat: int, columns: int, application: QApplication, qtbot: QtBot
 ) -> None:
     drawer = LabDrawer()
     qtbot.addWidget(drawer)
@@ -622,11 +626,43 @@ def test_the_heat_map_leaves_room_for_the_solver(
     cards = drawer.findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
     left, right = (card.geometry() for card in cards)
     assert left.width() == heat
+    assert [column.isVisible() for column in drawer.solver._columns] == [number < columns for number in range(3)]
     assert left.right() < right.left()
     assert right.right() < width
     for card in cards:
         for inside in card.findChildren(QWidget, options=Qt.FindChildOption.FindDirectChildrenOnly):
             assert inside.isHidden() or card.rect().contains(inside.geometry())
+
+
+def test_a_sheet_has_the_height_of_the_page_and_leaves_the_message_and_the_bar_free(
+    application: QApplication, qtbot: QtBot
+) -> None:
+    page = LivePage()
+    qtbot.addWidget(page)
+    page.resize(960, 520)
+    page.open_parts((PagePart.PANEL, PagePart.DRAWER))
+    page.show()
+    qtbot.waitExposed(page)
+    sheet = PreferencesSheet(page)
+    page.place_sheet(sheet)
+    page.sheets.toggle(lambda: sheet)
+
+    def of(widget: QWidget) -> QRect:
+        return QRect(widget.mapTo(page, QPoint(0, 0)), widget.size())
+
+    assert sheet.height() > 2 * page.view.height()
+    assert of(sheet).bottom() < of(page.bar).top()
+    assert of(sheet).right() < of(page.panel).left()
+    page.banner.show_banner(Banner("told", Tone.INFO, "This is your neutral face now."))
+    page.place()
+    assert of(page.banner).bottom() < of(sheet).top()
+    assert of(sheet).bottom() < of(page.bar).top()
+    page.banner.show_banner(None)
+    page.toggle_part(PagePart.PANEL)
+    QApplication.processEvents()
+    page.place()
+    assert abs(of(sheet).center().x() - of(page.view).center().x()) <= 1
+    page.sheets.close()
 
 
 def test_the_bar_is_never_missing_while_the_width_changes(application: QApplication, qtbot: QtBot) -> None:

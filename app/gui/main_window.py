@@ -411,16 +411,20 @@ class MainWindow(QMainWindow):
             self.page.sheets.toggle(make)
 
     def _make_keys(self) -> KeyList:
-        return KeyList(self.view)
+        sheet = KeyList(self.page)
+        self.page.place_sheet(sheet)
+        return sheet
 
     def _make_share(self) -> ShareSheet:
-        sheet = ShareSheet(self.view)
+        sheet = ShareSheet(self.page)
+        self.page.place_sheet(sheet)
         sheet.show_form(self.presenter.chosen.share)
         sheet.changed.connect(self.presenter.share)
         return sheet
 
     def _make_preferences(self) -> PreferencesSheet:
-        sheet = PreferencesSheet(self.view)
+        sheet = PreferencesSheet(self.page)
+        self.page.place_sheet(sheet)
         self._show_preferences(sheet)
         sheet.changed.connect(self._set_preferences)
         sheet.folder_asked.connect(self._ask_for_folder)

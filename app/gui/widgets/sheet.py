@@ -58,6 +58,8 @@ class Sheet(QFrame):
         self.setAccessibleName(title)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._ground = parent
+        self._find_room: Callable[[], QRect] = parent.rect
+        self._fitted = QRect()
         self._preferred = width
         self._heading = QLabel(title)
         self._heading.setObjectName("title")
@@ -85,9 +87,22 @@ class Sheet(QFrame):
         """Show it, or hide it."""
         self.setVisible(not self.isVisible())
 
+    def lie_over(self, find_room: Callable[[], QRect]) -> None:
+        """Lie in the middle of what ``find_room`` returns, in the parent's coordinates, instead of the whole parent."""
+        self._find_room = find_room
+
+    def follow(self) -> None:
+        """Fit the content again if the room has changed."""
+        if self.isVisible() and self._fitted != self.room():
+            self.fit()
+
+    def room(self) -> QRect:
+        """Return where the sheet may lie, in the parent's coordinates."""
+        return self._find_room()
+
     def fit(self) -> None:
-        """Fit the content within the parent, centred."""
-        room = self._ground.size()
+        """Fit the content within the room, centred."""
+        room = self._fitted = self.room()
         width = min(self._preferred, room.width() - 2 * MARGIN)
         self.body.activate()  # takes in what was just shown or hidden; does nothing otherwise
         wanted = self.body.totalHeightForWidth(width - 2)
@@ -98,7 +113,8 @@ class Sheet(QFrame):
         # With a bar beside it the content is narrower and may be higher, so that the bar would seem to be needed.
         bar = Qt.ScrollBarPolicy.ScrollBarAlwaysOff if height == wanted else Qt.ScrollBarPolicy.ScrollBarAsNeeded
         self._scroll.setVerticalScrollBarPolicy(bar)
-        box = QRect((room.width() - width) // 2, (room.height() - height) // 2, width, height)
+        left, top = room.x() + (room.width() - width) // 2, room.y() + (room.height() - height) // 2
+        box = QRect(left, top, width, height)
         if box != self.geometry() or self.mask().isEmpty():
             self.setGeometry(box)
             # The corners are cut out rather than left clear: what is opaque is not painted with the picture below.

@@ -10,7 +10,7 @@ from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.heatmap import OPTIONS, HeatKind
 from app.gui.live.presenters.solver import SolverView
 from app.gui.live.views.heatmap import HeatMapView
-from app.gui.live.views.solver import SolverPanel
+from app.gui.live.views.solver import SOLVER_WIDTHS, SolverPanel
 from app.gui.widgets.layouts import Item, in_column, in_row
 from app.gui.widgets.segments import Segments
 
@@ -49,9 +49,11 @@ class LabDrawer(QWidget):
         self._row = in_row(*cards, on=self, margins=(14, 10, 8, 0), spacing=SPACING)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Make the heat map narrower where both cards would not fit."""
-        room = self._row.contentsRect().width() - SPACING - self._solver_card.minimumSizeHint().width()
-        self._heat_card.setFixedWidth(min(max(room, LEAST_HEAT_WIDTH), HEAT_WIDTH))
+        """Make the heat map narrower where another column of the solver, or its sliders, would not fit."""
+        frame = self._solver_card.minimumSizeHint().width() - self.solver.minimumSizeHint().width()
+        room = self._row.contentsRect().width() - SPACING - frame
+        solver = next((width for width in SOLVER_WIDTHS if room - width >= LEAST_HEAT_WIDTH), SOLVER_WIDTHS[-1])
+        self._heat_card.setFixedWidth(min(max(room - solver, LEAST_HEAT_WIDTH), HEAT_WIDTH))
         self._row.activate()
         super().resizeEvent(event)
 

@@ -40,7 +40,7 @@ class KeyList(Sheet):
 
     def fit(self) -> None:
         """Use one column in a narrow window."""
-        self._deal(2 if self._ground.width() - 2 * MARGIN >= LEAST_WIDTH else 1)
+        self._deal(2 if self.room().width() - 2 * MARGIN >= LEAST_WIDTH else 1)
         super().fit()
 
     def _deal(self, count: int) -> None:

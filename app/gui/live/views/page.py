@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
-from PySide6.QtCore import QRect
+from PySide6.QtCore import QPoint, QRect
 from PySide6.QtGui import QHideEvent, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QWidget
 
@@ -25,7 +25,7 @@ from app.gui.presenters.actions import ActionName
 from app.gui.widgets.banner import AddressEntry, BannerView
 from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.scrub import ScrubBar
-from app.gui.widgets.sheet import Sheets
+from app.gui.widgets.sheet import Sheet, Sheets
 from app.gui.widgets.video import VideoView
 from app.sources.base import Playback
 
@@ -158,6 +158,24 @@ class LivePage(QWidget):
         if above:
             self.banner.move(self.banner.x(), above[-1].bottom() + 10)
         self.tour.follow()
+        if self.sheets.opened is not None:
+            self.sheets.opened.follow()
+
+    def place_sheet(self, sheet: Sheet) -> None:
+        """Have a sheet, made with this page as its parent, lie beside the panel.
+
+        It may lie over the lab drawer, which leaves little of the picture in a low window. It leaves the bar free, and
+        the message over the picture.
+        """
+        sheet.lie_over(self._room_for_sheets)
+
+    def _room_for_sheets(self) -> QRect:
+        corner = self.view.mapTo(self, QPoint())
+        top = corner.y()
+        if self.banner.isVisible():
+            top += self.banner.geometry().bottom() + 1
+        bottom = self.bar.mapTo(self, QPoint()).y()
+        return QRect(corner.x(), top, self.view.width(), bottom - top)
 
     def dismiss(self) -> bool:
         """Close the topmost thing over the picture but the banner; return whether there was one."""

@@ -140,6 +140,9 @@ class ResidualChart(QWidget):
 
 CONTROLS_WIDTH, CHART_WIDTH, FIGURES_WIDTH = 200, 150, 230
 SPACING = 18
+_WITH_CHART = CONTROLS_WIDTH + SPACING + CHART_WIDTH
+SOLVER_WIDTHS = (_WITH_CHART + SPACING + FIGURES_WIDTH, _WITH_CHART, CONTROLS_WIDTH)
+"""Least widths of the panel with all its columns, with sliders and chart, and with the sliders alone."""
 VALUE_WIDTH = 148
 LEAST_SECONDS = 0.09
 """The chart need not update faster than it can be read."""
@@ -231,6 +234,7 @@ class SolverPanel(QWidget):
             holder.setLayout(column)
             layout.addWidget(holder, stretch)
         self._columns[0].setFixedWidth(CONTROLS_WIDTH)
+        layout.setAlignment(self._columns[0], Qt.AlignmentFlag.AlignLeft)  # where it is alone
         self._columns[2].setFixedWidth(FIGURES_WIDTH)
 
     def minimumSizeHint(self) -> QSize:
@@ -244,7 +248,6 @@ class SolverPanel(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Show the columns that there is room for."""
         super().resizeEvent(event)
-        room = self.width() - CONTROLS_WIDTH
-        self._columns[2].setVisible(room >= FIGURES_WIDTH + SPACING)
-        taken = FIGURES_WIDTH + SPACING if room >= FIGURES_WIDTH + SPACING else 0
-        self._columns[1].setVisible(room - taken >= CHART_WIDTH + SPACING)
+        everything, with_chart, _ = SOLVER_WIDTHS
+        self._columns[1].setVisible(self.width() >= with_chart)
+        self._columns[2].setVisible(self.width() >= everything)
