@@ -51,18 +51,28 @@ def test_the_card_has_the_same_lines_with_and_without_a_face() -> None:
 
 def test_the_neutral_face_is_the_last_second_without_blinks() -> None:
     capture = NeutralCapture()
-    assert capture.take(10.0) is None
-    capture.add(result(2.0, closed=True))
+    assert capture.take() is None
+    for index in range(9):
+        capture.add(result(2.0 + index / 20, closed=True))
     for index in range(9):
         capture.add(result(9.2 + index / 20, closed=index == 4))
-    neutral = capture.take(10.0)
+    neutral = capture.take()
     assert neutral is not None
     now = measure_expression(face(), signals_of_face().face, SIZE)
     assert neutral.ear_left == pytest.approx(now.ear_left)
     assert max(blendshapes(now, neutral).values()) == pytest.approx(0, abs=1e-6)
-    assert capture.take(30.0) is None
     capture.clear()
-    assert capture.take(10.0) is None
+    assert capture.take() is None
+
+
+def test_the_neutral_face_ends_with_the_newest_frame_however_old_that_is() -> None:
+    capture = NeutralCapture()
+    capture.add(result(9.5))
+    assert capture.take() is not None, "a paused file, or a computer that takes seconds over a frame"
+    capture.add(replace(result(10.0), faces=()))
+    assert capture.take() is not None, "a face that is lost for a moment"
+    capture.add(replace(result(10.6), faces=()))
+    assert capture.take() is None
 
 
 def test_nothing_is_measured_for_the_neutral_face_until_it_is_taken() -> None:
@@ -81,7 +91,7 @@ def test_nothing_is_measured_for_the_neutral_face_until_it_is_taken() -> None:
     for index in range(200):
         capture.add(told(9.0 + index / 200))
     assert asked == []
-    assert capture.take(10.0) is not None
+    assert capture.take() is not None
     assert 20 <= len(asked) <= 40
     assert max(np.diff(asked)) < 0.05
 

@@ -424,7 +424,7 @@ class LivePresenter:
         return recorded
 
     def _take_neutral(self) -> None:
-        neutral = self._neutral.take(time.perf_counter())
+        neutral = self._neutral.take()
         if neutral is None:
             self.say("There is no face in view; look into the camera with a relaxed face and try again.")
             return

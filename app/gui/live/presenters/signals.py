@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 
@@ -19,33 +20,34 @@ UNKNOWN = "\u2013"
 
 
 class NeutralCapture:
-    """Keeps the last second of the largest face, the one that moves an avatar.
+    """Keeps the last second of the first face, the one that moves an avatar.
 
-    Filled on the pipeline's thread, read on another.
+    The second ends with the newest frame rather than now, so that a file that is paused and a computer that takes long
+    over a frame have one, too. Filled on the pipeline's thread, read on another.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._newest = -math.inf
         self._frames: deque[tuple[float, Estimate, tuple[int, int]]] = deque(maxlen=MOST_FRAMES)
 
     def add(self, result: FrameResult) -> None:
         """Note a frame; its expression is measured only if it is asked for."""
-        if not result.faces:
-            return
         with self._lock:
-            self._frames.append((result.frame.captured, result.faces[0].estimate, result.frame.size))
+            self._newest = result.frame.captured
+            if result.faces:
+                self._frames.append((self._newest, result.faces[0].estimate, result.frame.size))
 
     def clear(self) -> None:
         """Drop all frames."""
         with self._lock:
             self._frames.clear()
 
-    def take(self, now: float) -> Expression | None:
-        """Return the median expression of the second before ``now``, a ``time.perf_counter()``; None without a face."""
+    def take(self) -> Expression | None:
+        """Return the median expression of the second before the newest frame; None without a face in it."""
         with self._lock:
-            recent = [
-                (estimate, size) for captured, estimate, size in self._frames if captured >= now - NEUTRAL_SECONDS
-            ]
+            since = self._newest - NEUTRAL_SECONDS
+            recent = [(estimate, size) for captured, estimate, size in self._frames if captured >= since]
         measured = [
             measure_expression(estimate.landmarks, signals.face, size)
             for estimate, size in recent[:: 1 + len(recent) // MOST_MEASURED]
