@@ -46,6 +46,23 @@ def folder(recorded: Session, tmp_path: Path) -> Path:
     return Path(shutil.copytree(recorded.folder, tmp_path / "talk"))
 
 
+def test_events_are_printed_or_written(recorded: Session, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("events", recorded.folder) == EXIT_OK
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2 + len(recorded.events)
+    assert run("events", recorded.folder, "--kinds", "settings") == EXIT_OK
+    (line,) = capsys.readouterr().out.splitlines()[2:]
+    (event,) = (event for event in recorded.events if event.kind == "settings")
+    assert line.split()[1:] == [str(event.frame), "settings", "rwr:", "on", "→", "off"]
+    assert run("events", recorded.folder, "--kinds", "closure") == EXIT_OK
+    assert "no such events" in capsys.readouterr().out
+    table = tmp_path / "events.csv"
+    assert run("events", recorded.folder, "--csv", table) == EXIT_OK
+    assert [line.split(",")[3] for line in table.read_text().splitlines()[1:]] == [e.kind for e in recorded.events]
+    with pytest.raises(UserError, match="no take"):
+        run("events", recorded.folder, "--take", "other")
+
+
 def test_list_shows_sessions_newest_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

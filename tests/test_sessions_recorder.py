@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import threading
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from app.media.clock import RecordingClock
 from app.media.tables import CsvTable
 from app.media.video import VideoWriter
 from app.sessions import recorder as module
-from app.sessions.events import Event, EventKind, EventLog, read_events, tracking_event
+from app.sessions.events import Event, EventKind, EventLog, read_events, tracking_event, write_event_table
 from app.sessions.form import SessionState
 from app.sessions.listing import list_sessions
 from app.sessions.metadata import write_metadata
@@ -32,7 +33,10 @@ from app.sessions.recorder import RecordingSummary, SessionRecorder
 from app.sessions.session import open_session
 from app.sessions.writer import SessionWriter
 from app.sources.video import VideoSource
+from model.signals.eyes import EyeClosure, EyeState
+from model.signals.track import SignalTracker
 from model.solvers import SolveReport
+from tests import signals_fakes
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
 from tests.session_fakes import EXACT, plan, record, told
 from tests.sources_fakes import read_all
@@ -465,6 +469,35 @@ def test_events_tell_what_happened(folder: Path) -> None:
     assert session.settings_at(0) == TrackingSettings()
     assert session.settings_at(2) == TrackingSettings(max_faces=2)
     assert session.settings_at(5) == TrackingSettings(max_faces=2, rwr=False)
+
+
+def test_times_of_closed_eyes_are_events(folder: Path) -> None:
+    def at(index: int, ended: EyeClosure | None) -> FrameResult:
+        known = result(index)
+        signals = replace(found, eyes=EyeState(0.1, 0, None, ended))
+        face = replace(known.faces[0], estimate=replace(known.faces[0].estimate, read_signals=lambda: signals))
+        return replace(known, faces=(face,))
+
+    found = SignalTracker().update(signals_fakes.face(), signals_fakes.SIZE, 0.0)()
+    assert found is not None
+    closures = [None, None, None, EyeClosure(0.04, 0.9), None, EyeClosure(0.7, 1.0)]
+    session = record(folder, [at(index, ended) for index, ended in enumerate(closures)])
+    first, second = [event for event in session.events if event.kind == EventKind.CLOSURE]
+    times = session.recorded.frames.time
+    assert (first.row, second.row) == (3, 5)
+    assert first.data == {
+        "face": 0, "blink": True, "start": pytest.approx(times[3] - 0.04), "seconds": 0.04, "deepest": 0.9
+    }  # fmt: skip
+    assert first.text == "face 0 blinked for 0.04 s"
+    assert second.text == "face 0 closed its eyes for 0.70 s"
+    table = folder.parent / "events.csv"
+    write_event_table(table, session.events)
+    rows = list(csv.DictReader(table.read_text().splitlines()))
+    assert [row["kind"] for row in rows] == [event.kind for event in session.events]
+    blinked, closed = (row for row in rows if row["kind"] == "closure")
+    assert (blinked["blink"], closed["blink"]) == ("1", "0")
+    assert float(closed["start"]) == pytest.approx(times[5] - 0.7, abs=1e-4)
+    assert closed["reason"] == ""
 
 
 def test_compared_modes_are_both_kept(folder: Path) -> None:

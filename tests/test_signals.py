@@ -131,6 +131,20 @@ def test_narrowed_and_long_closed_eyes_are_no_blinks() -> None:
     assert watch([*OPEN, *[0.05] * 30, *OPEN]).blinks == 0
 
 
+def test_times_of_closed_eyes_are_told_when_they_end() -> None:
+    tracker = EyeTracker()
+    blink, long = [0.2, 0.14, 0.12, 0.22, 0.28], [0.12] * 30
+    ears = [*OPEN, *blink, *OPEN, *long, *OPEN]
+    ended = {index: state.ended for index, ear in enumerate(ears) if (state := tracker.update(ear, index / 30)).ended}
+    opened, opened_again = 64, 65 + 60 + 30
+    assert sorted(ended) == [opened, opened_again]
+    assert ended[opened].seconds == pytest.approx(4 / 30, abs=1e-9)
+    assert ended[opened].is_blink
+    assert ended[opened].deepest == pytest.approx(1)
+    assert ended[opened_again].seconds == pytest.approx(1.0)
+    assert not ended[opened_again].is_blink
+
+
 def test_narrow_eyes_have_their_own_open_state() -> None:
     narrow = [0.15] * 60
     assert watch([*narrow, 0.08, 0.06, 0.1, *narrow]).blinks == 1

@@ -26,6 +26,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.core.text_table import table
 from app.sessions.compare import compare_takes
 from app.sessions.describe import damaged_files, session_lines
+from app.sessions.events import EventKind, write_event_table
 from app.sessions.export import export_clip
 from app.sessions.form import RECORDED
 from app.sessions.listing import list_sessions
@@ -60,6 +61,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     info = actions.add_parser("info", help="what a session holds")
     info.add_argument("path", type=Path, nargs="+", metavar="PATH", help="a session's folder")
     info.add_argument("--verify", action="store_true", help="check every file against its checksum")
+
+    happened = actions.add_parser(
+        "events",
+        help="what happened in a session, and when: blinks, faces found and lost, changes, faults",
+        description="Print what happened in a session, and when, or write it as a table.",
+    )
+    happened.add_argument("path", type=Path, metavar="PATH", help="a session's folder")
+    happened.add_argument(
+        "--kinds",
+        nargs="+",
+        choices=tuple(EventKind),
+        metavar="KIND",
+        help=f"only these: {', '.join(EventKind)}",
+    )
+    happened.add_argument("--take", default=RECORDED, metavar="NAME", help="take that is asked (default: recorded)")
+    happened.add_argument("--csv", type=Path, metavar="FILE", help="write them as CSV instead of printing them")
 
     again = actions.add_parser(
         "replay",
@@ -143,6 +160,8 @@ def run(args: argparse.Namespace, *, build: Build = build_pipeline, stop: thread
         return _list(args.folder)
     if args.action == "info":
         return _info(args.path, args.verify)
+    if args.action == "events":
+        return _events(args)
     if args.action == "compare":
         return _compare(args)
     stop = stop or threading.Event()
@@ -177,6 +196,22 @@ def _info(paths: list[Path], verify: bool) -> int:
             print(f"  damaged or missing: {', '.join(damaged)}" if damaged else "  every file matches its checksum")
             code = EXIT_FAILURE if damaged else code
     return code
+
+
+def _events(args: argparse.Namespace) -> int:
+    if args.csv is not None:
+        check_writable(args.csv, overwrite=True)
+    events = open_session(args.path).take(args.take).events
+    chosen = [event for event in events if args.kinds is None or event.kind in args.kinds]
+    if args.csv is not None:
+        write_event_table(args.csv, chosen)
+        print(f"Written: {args.csv}")
+    elif chosen:
+        rows = [(f"{event.time:.3f}", str(event.frame), event.kind, event.text) for event in chosen]
+        print(table(("seconds", "frame", "kind", "what"), rows, left=2))
+    else:
+        print("There are no such events.")
+    return EXIT_OK
 
 
 def _replay(args: argparse.Namespace, build: Build, stop: threading.Event) -> int:

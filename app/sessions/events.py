@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +39,7 @@ class EventKind(StrEnum):
     RESET = "reset"
     FOUND = "found"
     LOST = "lost"
+    CLOSURE = "closure"
     CUT = "cut"
     SIZE = "size"
     SOURCE = "source"
@@ -53,6 +55,8 @@ LARGEST_GAP = 1.0
 """Seconds between two frames beyond which the source counts as interrupted."""
 
 _FIXED = ("time", "row", "frame", "kind")
+_TABLE_DATA = ("face", "start", "seconds", "deepest", "blink", "reason")
+"""What a table of events has a column for; the rest is in the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,9 @@ class Event:
         if self.kind == EventKind.SETTINGS and isinstance(changes := data.get("changes"), dict):
             pairs = ((name, pair) for name, pair in changes.items() if isinstance(pair, list) and len(pair) == 2)
             return "; ".join(f"{name}: {_shown(old)} → {_shown(new)}" for name, (old, new) in pairs)
+        if self.kind == EventKind.CLOSURE and isinstance(seconds := data.get("seconds"), int | float):
+            what = "blinked" if data.get("blink") else "closed its eyes"
+            return f"face {data.get('face')} {what} for {seconds:.2f} s"
         if "face" in data:
             reason = f": {data['reason']}" if data.get("reason") else ""
             return f"{self.kind} face {data['face']}{reason}"
@@ -120,6 +127,16 @@ class Watcher:
             for estimate in (face.estimate, face.other):
                 if estimate is not None and estimate.mode == Mode.RWR and not estimate.report.warm:
                     yield event(EventKind.RESET, face=face.face, reason=estimate.report.reason)
+            signals = face.estimate.signals
+            if signals is not None and (ended := signals.eyes.ended) is not None:
+                yield event(
+                    EventKind.CLOSURE,
+                    face=face.face,
+                    blink=ended.is_blink,
+                    start=time - ended.seconds,
+                    seconds=ended.seconds,
+                    deepest=ended.deepest,
+                )
 
 
 def tracking_event(event: Event) -> TrackingEvent | None:
@@ -228,6 +245,28 @@ def read_events(path: Path) -> tuple[Event, ...]:
     except OSError:
         return ()
     return tuple(event for event in map(_parsed, lines) if event is not None)
+
+
+def write_event_table(path: Path, events: Iterable[Event]) -> None:
+    """Write events as CSV, a line each; what an event does not have is empty.
+
+    Raises:
+        RecordingError: it cannot be written.
+    """
+    try:
+        with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
+            lines = csv.writer(file, lineterminator="\n")
+            lines.writerow((*_FIXED, *_TABLE_DATA, "text"))
+            for event in events:
+                data = (_cell(event.data.get(name)) for name in _TABLE_DATA)
+                lines.writerow((f"{event.time:.6f}", event.row, event.frame, event.kind, *data, event.text))
+    except OSError as error:
+        raise failure(path, error) from error
+
+
+def _cell(value: Any) -> Any:
+    """Return what stands in a table: 1 or 0 for yes and no."""
+    return int(value) if isinstance(value, bool) else f"{value:.6g}" if isinstance(value, float) else value
 
 
 def _parsed(line: bytes) -> Event | None:

@@ -36,6 +36,24 @@ _OPEN_EVERY = 0.25
 
 
 @dataclass(frozen=True, slots=True)
+class EyeClosure:
+    """A time for which the eyes were closed, from a closure of 0.5 until it falls to 0.3.
+
+    Attributes:
+        seconds: how long; the eyes closed that long before the frame that ends it.
+        deepest: the largest closure in it, 0.5 to 1.
+    """
+
+    seconds: float
+    deepest: float
+
+    @property
+    def is_blink(self) -> bool:
+        """Whether it was short enough for a blink."""
+        return self.seconds <= LONGEST_BLINK
+
+
+@dataclass(frozen=True, slots=True)
 class EyeState:
     """What the eyes did until now.
 
@@ -44,11 +62,13 @@ class EyeState:
         blinks: blinks since the face was found.
         perclos: share of the last 60 s (or of what was seen of them) in which the eyes were at least 80 % closed, 0 to
             1; None before 10 s were seen.
+        ended: the time for which the eyes were closed that ended in this frame; None in all other frames.
     """
 
     closure: float | None
     blinks: int
     perclos: float | None
+    ended: EyeClosure | None = None
 
 
 class EyeTracker:
@@ -67,6 +87,7 @@ class EyeTracker:
         self._open, self._range = CLOSED_EAR + LEAST_RANGE, LEAST_RANGE
         self._learned = -math.inf
         self._closed_at: float | None = None
+        self._deepest = 0.0
         self._perclos: float | None = None
 
     def update(self, ear: float, seconds: float) -> EyeState:
@@ -98,15 +119,22 @@ class EyeTracker:
             closed = sum(sample[2] for sample in self._samples if sample[1] <= limit)
             self._perclos = closed / self._seen if self._seen >= LEAST_SECONDS else None
         closure = min(1.0, max(0.0, (self._open - ear) / self._range))
-        self._count(closure, seconds)
-        return EyeState(closure, self._blinks, self._perclos)
+        ended = self._follow(closure, seconds)
+        self._blinks += ended is not None and ended.is_blink
+        return EyeState(closure, self._blinks, self._perclos, ended)
 
-    def _count(self, closure: float, seconds: float) -> None:
-        if self._closed_at is None and closure >= BLINK_STARTS:
-            self._closed_at = seconds
-        elif self._closed_at is not None and closure <= BLINK_ENDS:
-            self._blinks += seconds - self._closed_at <= LONGEST_BLINK
-            self._closed_at = None
+    def _follow(self, closure: float, seconds: float) -> EyeClosure | None:
+        """Return the time for which the eyes were closed if it ends now."""
+        if self._closed_at is None:
+            if closure >= BLINK_STARTS:
+                self._closed_at, self._deepest = seconds, closure
+            return None
+        self._deepest = max(self._deepest, closure)
+        if closure > BLINK_ENDS:
+            return None
+        ended = EyeClosure(seconds - self._closed_at, self._deepest)
+        self._closed_at = None
+        return ended
 
     def _forget(self) -> None:
         self._samples.clear()

@@ -101,7 +101,8 @@ def _signals(landmarks: NDArray[np.floating], size: tuple[int, int], eyes: EyeSt
 def signal_values(signals: Signals) -> tuple[float | None, ...]:
     """Return the values of :data:`SIGNALS`, None for what is not known yet."""
     head, *numbers, gaze_left, gaze_right = astuple(signals.face)
-    return (*head, *numbers, *gaze_left, *gaze_right, *astuple(signals.eyes))
+    eyes = signals.eyes
+    return (*head, *numbers, *gaze_left, *gaze_right, eyes.closure, eyes.blinks, eyes.perclos)
 
 
 def signals_from(values: Sequence[float]) -> Signals | None:
