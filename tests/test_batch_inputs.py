@@ -133,6 +133,13 @@ def test_what_leads_to_no_video_is_said(tree: Path, word: Any, sentence: str) ->
     assert places(found) == ["b.mp4"]
 
 
+def test_a_folder_of_pictures_names_the_command_for_them(tree: Path) -> None:
+    (tree / "photos").mkdir()
+    (tree / "photos" / "one.jpg").touch()
+    found = find_videos(["photos"], tree / "out")
+    assert found.missing["photos"] == "photos holds pictures, not videos; use: track photos -o FOLDER --csv FILE"
+
+
 def test_folders_that_nobody_may_read_are_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     scan = os.scandir
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shutil
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -25,7 +26,7 @@ from app.lab.accuracy.predict import Box, Prediction, Predictor, RectPredictor, 
 from app.lab.accuracy.settings import CropSource, EvaluationMode, EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.wflw import ATTRIBUTES, check_images, evaluate_wflw, read_list
-from app.lab.accuracy.wflw_v import evaluate_video, find_videos, read_frames
+from app.lab.accuracy.wflw_v import evaluate_video, find_videos, read_frames, read_labels
 from app.sources.video import VideoSource
 from app.tracking.pipeline import Pipeline
 from app.tracking.smoothing import SmoothingSettings, make_filter
@@ -514,6 +515,19 @@ def test_ids_choose_videos_and_name_the_line_of_a_missing_one(clips: Path) -> No
     (clips / "landmarks" / "a.npy").unlink()
     with pytest.raises(UserError, match=r"a.npy is missing"):
         find_videos(clips)
+
+
+def test_without_boxes_those_of_the_landmarks_count(clips: Path) -> None:
+    _, given = read_labels(find_videos(clips)[0])
+    (clips / "bboxes" / "a.npy").unlink()
+    with pytest.raises(UserError, match=r"bboxes.*a.npy is missing"):
+        find_videos(clips)
+    shutil.rmtree(clips / "bboxes")
+    files = find_videos(clips)[0]
+    assert files.boxes is None
+    landmarks, boxes = read_labels(files)
+    np.testing.assert_array_equal(boxes, given)
+    np.testing.assert_array_equal(landmarks, np.load(clips / "landmarks" / "a.npy").astype(np.float32))
 
 
 def test_a_video_is_seen_as_the_tracker_sees_it(tmp_path: Path) -> None:

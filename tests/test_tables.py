@@ -56,6 +56,18 @@ def test_columns_are_the_documented_ones(path: Path) -> None:
     assert COLUMNS[: 4 + 3 * 98 + 5 + 7][-1] == "flicker_pupils"  # signals come last, so that older readers find theirs
 
 
+def test_rows_of_pictures_name_their_files(path: Path) -> None:
+    names = ["one.jpg", 'a, "b".png', "unused.png", "Zoë.png"]
+    table = open_table(path, files=names)
+    for item in (result(0), result(1, faces=[]), result(3, faces=[estimate(), estimate()])):
+        table.write(item, item.frame.timestamp)
+    table.close()
+    rows = read(path)
+    assert tuple(rows[0]) == (*COLUMNS, "file")
+    assert [row["file"] for row in rows] == [names[0], names[1], names[3], names[3]]
+    assert [row["height"] for row in rows] == [rows[0]["height"]] * 4
+
+
 def test_radii_are_written_where_they_are_known(path: Path) -> None:
     radii = np.linspace(1, 20, 98, dtype=np.float32)
     write(path, result(0, faces=[replace(estimate(), radius80=radii)]), result(1), result(2, faces=[]))

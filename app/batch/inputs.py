@@ -14,6 +14,7 @@ from pathlib import Path, PurePath
 from app.core.errors import UserError
 from app.core.files import nearest_folder, real_path
 from app.sessions.form import is_session
+from app.sources.images import list_pictures
 from app.sources.spec import VIDEO_SUFFIXES, PathSpec
 
 STANDARD_INPUT = "-"
@@ -68,10 +69,18 @@ def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
             if known.setdefault(real_path(video.path), video.path) is video.path:
                 found.videos.append(video)
         if empty and word not in found.missing:
-            verb = "matches" if glob.has_magic(word) else "holds"
-            found.missing[word] = f"{word} {verb} no video that could be tracked; check its name."
+            found.missing[word] = _nothing_in(word)
     found.videos = _placed(found.videos)
     return found
+
+
+def _nothing_in(word: str) -> str:
+    """Return the sentence about an input without videos."""
+    path = _path(word)
+    if path.is_dir() and list_pictures(path):
+        return f"{word} holds pictures, not videos; use: track {word} -o FOLDER --csv FILE"
+    verb = "matches" if glob.has_magic(word) else "holds"
+    return f"{word} {verb} no video that could be tracked; check its name."
 
 
 def _placed(videos: list[Video]) -> list[Video]:

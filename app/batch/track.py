@@ -212,7 +212,7 @@ def track_input(
         except ModelError as error:
             raise UnusableModel(f"The model cannot be used: {error}.") from error
         stack.callback(pipeline.close)
-        outputs, session = _open_all(request, source.info, EngineFacts.of(pipeline.engine_name, request.engine))
+        outputs, session = _open_all(request, source, EngineFacts.of(pipeline.engine_name, request.engine))
         tracked = Tracked(TrackReport(), pipeline.engine_name, 0.0, complete=False)
         started = time.monotonic()
         _drive(source, pipeline, outputs, session, tracked, stopped, progress)
@@ -301,19 +301,20 @@ def _reason(ended: bool, problem: UserError | None) -> str:
     return str(problem) if problem is not None else "end of the input" if ended else "interrupted"
 
 
-def _open_all(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> tuple[Outputs, SessionWriter | None]:
+def _open_all(request: TrackRequest, source: Source, engine: EngineFacts) -> tuple[Outputs, SessionWriter | None]:
     """Open what is written, the session first: where it cannot be created, no table is begun or replaced."""
-    session = _open_session(request, info, engine)
+    session = _open_session(request, source.info, engine)
     try:
-        return _open_outputs(request, info, engine), session
+        return _open_outputs(request, source, engine), session
     except UserError:
         if session is not None:
             session.close()  # without a frame, so that its folder goes
         raise
 
 
-def _open_outputs(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> Outputs:
-    path, plan = request.file, request.plan
+def _open_outputs(request: TrackRequest, source: Source, engine: EngineFacts) -> Outputs:
+    path, plan, info = request.file, request.plan, source.info
+    files = [picture.name for picture in source.paths] if isinstance(source, ImageSource) else []
     timing: SourceTiming | None = None
     copy: StreamCopy | None = None
     if path is not None:
@@ -321,7 +322,7 @@ def _open_outputs(request: TrackRequest, info: SourceInfo, engine: EngineFacts) 
         if timing is not None and plan.view is not None:
             copy = StreamCopy(path, timing.start, audio=request.audio)
     about = engine.with_checksum().described() if plan.tables else None
-    return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, copy=copy, about=about)
+    return Outputs(plan, live=info.live, timing=timing, frame_rate=info.fps, copy=copy, about=about, files=files)
 
 
 def _open_session(request: TrackRequest, info: SourceInfo, engine: EngineFacts) -> SessionWriter | None:

@@ -92,7 +92,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     videos = datasets.add_parser("wflw-v", help="videos: NME and NMF, per video and on average")
     videos.add_argument(
-        "--root", type=Path, required=True, metavar="DIR", help="folder with videos, landmarks and bboxes"
+        "--root",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder with videos, landmarks and, if it has them, bboxes",
     )
     videos.add_argument("--ids", type=Path, metavar="FILE", help="evaluate only the IDs in this file, one per line")
     _add_mode(videos)

@@ -27,7 +27,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Measure accuracy, flicker and lag of RwR and of filters on labelled clips, over a grid of "
         "settings, and where the flicker comes from. Writes lab.html, its plots as PNG, and lab.json.",
     )
-    parser.add_argument("clips", type=Path, metavar="CLIPS", help="folder with videos, landmarks and bboxes (WFLW-V)")
+    parser.add_argument(
+        "clips", type=Path, metavar="CLIPS", help="folder with videos, landmarks and, if it has them, bboxes (WFLW-V)"
+    )
     parser.add_argument(
         "--ids",
         type=Path,

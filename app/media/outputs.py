@@ -134,6 +134,7 @@ class Outputs:
         timing: the clock of an input file.
         copy: what else the input holds, to copy into a video.
         about: see :func:`app.media.tables.open_table`.
+        files: the same.
 
     Attributes:
         copy: the same.
@@ -149,6 +150,7 @@ class Outputs:
         frame_rate: float | None = None,
         copy: StreamCopy | None = None,
         about: Mapping[str, str] | None = None,
+        files: Sequence[str] = (),
     ) -> None:
         self._plan = plan
         self._timing = timing
@@ -161,7 +163,7 @@ class Outputs:
         self._tables: list[LandmarkTable] = []
         with ExitStack() as opened:
             for path in plan.tables:
-                table = open_table(path, overwrite=plan.overwrite, about=about)
+                table = open_table(path, overwrite=plan.overwrite, about=about, files=files)
                 opened.callback(table.close)
                 self._tables.append(table)
             opened.pop_all()

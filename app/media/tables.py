@@ -9,7 +9,8 @@ the picture does not explain, overall and by region, percent of the inter-ocular
 was not measured), then the signals of :data:`model.signals.track.SIGNALS` (head pose, eyes, mouth, brows, gaze; empty
 where they are not known), then ``r80_0 ... r80_97`` (radius of the disc that holds a landmark with a probability of
 80 %, frame pixels; empty with weights of which :mod:`model.uncertainty` has no constants), then ``width`` and
-``height`` of the frame in pixels, which may change within a stream or a folder. A frame without a face has one row with
+``height`` of the frame in pixels, which may change within a stream or a folder, and for a folder of pictures ``file``,
+the name of each. A frame without a face has one row with
 everything between ``time`` and ``width`` empty, so frames can be counted. Where two modes are compared each face has
 two rows, the chosen mode first.
 
@@ -24,7 +25,7 @@ import csv
 import io
 import json
 import time as clock
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -52,6 +53,8 @@ REPORT = ("evaluations", "residual", "warm", "reset_reason", "age", *FLICKER)
 BEFORE_SIGNALS = (*("frame", "time", "face", "mode"), *COORDINATES, *UNCERTAINTIES, *REPORT)
 """All columns of tables by versions that knew no signals."""
 COLUMNS = (*BEFORE_SIGNALS, *NAMES, *RADII, "width", "height")
+FILE = "file"
+"""Last column of tables of pictures."""
 FLUSH_SECONDS = 0.2
 ROW_GROUP = 16384
 """Rows of a Parquet row group, nine minutes of one face. Each group costs a third of a megabyte until the end, for the
@@ -92,7 +95,9 @@ class LandmarkTable(Protocol):
         ...
 
 
-def open_table(path: Path, *, overwrite: bool = False, about: Mapping[str, str] | None = None) -> LandmarkTable:
+def open_table(
+    path: Path, *, overwrite: bool = False, about: Mapping[str, str] | None = None, files: Sequence[str] = ()
+) -> LandmarkTable:
     """Create the table that ``path`` names by its suffix, .csv or .parquet.
 
     Args:
@@ -100,6 +105,7 @@ def open_table(path: Path, *, overwrite: bool = False, about: Mapping[str, str] 
         overwrite: replace an existing file.
         about: what it was made with, for the metadata of a Parquet file. CSV has no place for that: many programs would
             take a comment for the header.
+        files: of a folder of pictures the name of each frame's, for the column ``file``; without names there is none.
 
     Raises:
         RecordingError: for another suffix, or if the file cannot be created.
@@ -109,7 +115,7 @@ def open_table(path: Path, *, overwrite: bool = False, about: Mapping[str, str] 
         raise RecordingError(f"Cannot write {path}: give a table name that ends in .csv or .parquet.")
     check_writable(path, overwrite=overwrite)
     try:
-        return CsvTable(path) if suffix == ".csv" else ParquetTable(path, about or {})
+        return CsvTable(path, files) if suffix == ".csv" else ParquetTable(path, about or {}, files)
     except OSError as error:
         raise failure(path, error) from error
 
@@ -117,18 +123,20 @@ def open_table(path: Path, *, overwrite: bool = False, about: Mapping[str, str] 
 class CsvTable:
     """Rows as text, coordinates with three decimals; whole lines reach the disk five times a second."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, files: Sequence[str] = ()) -> None:
         self._path = path
+        self._files = [f",{_quoted(name)}" for name in files]
         self._file = path.open("wb", buffering=_BUFFER)
-        self._file.write((",".join(COLUMNS) + "\n").encode())
+        self._file.write((",".join((*COLUMNS, FILE) if files else COLUMNS) + "\n").encode())
         self._file.flush()
         self._flushed = clock.monotonic()
 
     def write(self, result: FrameResult, time: float) -> None:
         """Append the rows of one frame; see :class:`LandmarkTable`."""
         try:
+            end = self._files[result.frame.index] if self._files else ""
             for row in _rows(result, time):
-                self._file.write(_line(row).encode())
+                self._file.write(f"{_line(row)}{end}\n".encode(errors="replace"))
             now = clock.monotonic()
             if now - self._flushed >= FLUSH_SECONDS:
                 self._file.flush()
@@ -144,13 +152,15 @@ class CsvTable:
 class ParquetTable:
     """Rows in row groups of :data:`ROW_GROUP` (coordinates float32); complete and readable only after :meth:`close`."""
 
-    def __init__(self, path: Path, about: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, about: Mapping[str, str], files: Sequence[str] = ()) -> None:
         import pyarrow.parquet
 
         self._path = path
         self._part = path.with_name(path.name + ".part")
         schema = table_schema().with_metadata({ABOUT: json.dumps(about)} if about else None)
-        self._group = _RowGroup(schema, ROW_GROUP)
+        if files:
+            schema = schema.append(pyarrow.field(FILE, pyarrow.string()))
+        self._group = _RowGroup(schema, ROW_GROUP, files)
         self._next_group = min(FIRST_GROUP, ROW_GROUP)
         self._closed = False
         self._file = self._part.open("wb")
@@ -204,17 +214,19 @@ class _RowGroup:
     Args:
         schema: of the table.
         capacity: rows.
+        files: see :func:`open_table`.
     """
 
-    def __init__(self, schema: pyarrow.Schema, capacity: int) -> None:
+    def __init__(self, schema: pyarrow.Schema, capacity: int, files: Sequence[str] = ()) -> None:
         self._schema = schema
+        self._files = [name.encode(errors="replace").decode() for name in files]
         self._length = 0
         self._points = np.full((2 * POINTS, capacity), np.nan, np.float32)
         self._spread, self._radii = (np.full((POINTS, capacity), np.nan, np.float32) for _ in range(2))
         self._faceless, self._unknown = (np.full(capacity, False) for _ in range(2))
         """Rows without landmarks, and those without radii."""
         drawn = {*COORDINATES, *UNCERTAINTIES, *RADII}
-        self._others = [name for name in COLUMNS if name not in drawn]
+        self._others = [name for name in schema.names if name not in drawn]
         kinds = {name: schema.field(name).type.to_pandas_dtype() for name in self._others}
         # Not zeros, whose pages the system gives only when they are first written to.
         self._values = {name: np.full(capacity, 0, kind) for name, kind in kinds.items()}
@@ -240,6 +252,7 @@ class _RowGroup:
             *((None,) * len(REPORT) if estimate is None else _report(estimate)),
             *((None,) * len(NAMES) if signals is None else signal_values(signals)),
             *(width, height),
+            *((self._files[index],) if self._files else ()),
         )
         for name, value in zip(self._others, values, strict=True):
             self._missing[name][place] = value is None
@@ -261,7 +274,7 @@ class _RowGroup:
             (RADII, self._radii, self._unknown),
         ):
             columns |= {name: pyarrow.array(block[i, :end], mask=mask[:end]) for i, name in enumerate(names)}
-        return pyarrow.table({name: columns[name] for name in COLUMNS}, schema=self._schema)
+        return pyarrow.table({name: columns[name] for name in self._schema.names}, schema=self._schema)
 
     def clear(self) -> None:
         """Drop all rows."""
@@ -291,15 +304,16 @@ def _finite(value: float | None) -> float | None:
 
 
 def _line(row: Row) -> str:
+    """Return a row as the values of :data:`COLUMNS`."""
     index, time, (width, height), face, estimate = row
     if estimate is None:
-        return f"{index},{time:.6f}" + "," * (len(COLUMNS) - 3) + f"{width},{height}\n"
+        return f"{index},{time:.6f}" + "," * (len(COLUMNS) - 3) + f"{width},{height}"
     numbers = _NUMBERS % (*estimate.landmarks.reshape(-1).tolist(), *estimate.uncertainty.tolist())
     report = ",".join(map(_field, _report(estimate)))
     signals = _signal_fields(estimate)
     radii = "," * (POINTS - 1) if estimate.radius80 is None else _RADII % tuple(estimate.radius80.tolist())
     mode = _quoted(estimate.mode)
-    return f"{index},{time:.6f},{face},{mode},{numbers},{report},{signals},{radii},{width},{height}\n"
+    return f"{index},{time:.6f},{face},{mode},{numbers},{report},{signals},{radii},{width},{height}"
 
 
 def _signal_fields(estimate: Estimate) -> str:

@@ -25,19 +25,19 @@ Points = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class VideoFiles:
-    """The three files of one video.
+    """The files of one video.
 
     Attributes:
         name: its ID.
         video: videos/ID.mp4.
         landmarks: landmarks/ID.npy.
-        boxes: bboxes/ID.npy.
+        boxes: bboxes/ID.npy; None where there is no folder of that name, for the boxes of the landmarks.
     """
 
     name: str
     video: Path
     landmarks: Path
-    boxes: Path
+    boxes: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def find_videos(root: Path, ids: Path | None = None) -> list[VideoFiles]:
         UserError: naming what is missing, and for IDs the line that asks for it.
     """
     if not (root / "videos").is_dir():
-        raise UserError(f"{root} has no folder 'videos'; give the folder that holds videos, landmarks and bboxes.")
+        raise UserError(f"{root} has no folder 'videos'; give the folder that holds videos and landmarks.")
     if ids is None:
         wanted = [(path.stem, f"{path}") for path in sorted((root / "videos").glob("*.mp4"))]
     else:
@@ -85,13 +85,13 @@ def find_videos(root: Path, ids: Path | None = None) -> list[VideoFiles]:
         wanted = list(named.items())
     if not wanted:
         raise UserError(f"{ids or root / 'videos'} names no video.")
+    has_boxes = (root / "bboxes").is_dir()
     videos = []
     for name, where in wanted:
-        files = VideoFiles(
-            name, root / "videos" / f"{name}.mp4", root / "landmarks" / f"{name}.npy", root / "bboxes" / f"{name}.npy"
-        )
+        boxes = root / "bboxes" / f"{name}.npy" if has_boxes else None
+        files = VideoFiles(name, root / "videos" / f"{name}.mp4", root / "landmarks" / f"{name}.npy", boxes)
         for path in (files.video, files.landmarks, files.boxes):
-            if not is_file(path):
+            if path is not None and not is_file(path):
                 raise UserError(f"{where}: {path} is missing.")
         videos.append(files)
     return videos
@@ -110,9 +110,12 @@ def read_labels(files: VideoFiles) -> tuple[Points, NDArray[np.float32]]:
     Raises:
         UserError: for files that are no such arrays or differ in length.
     """
-    landmarks, boxes = _read_array(files.landmarks), _read_array(files.boxes)
+    landmarks = _read_array(files.landmarks)
     if landmarks.ndim != 3 or landmarks.shape[1:] != (LANDMARKS, 2) or not np.isfinite(landmarks).all():
         raise UserError(f"{files.landmarks} must hold finite (frames, 98, 2) landmarks, not {landmarks.shape}.")
+    if files.boxes is None:
+        return landmarks, np.hstack([landmarks.min(axis=1), landmarks.max(axis=1)])
+    boxes = _read_array(files.boxes)
     if boxes.ndim != 2 or boxes.shape[1] < 4 or len(boxes) != len(landmarks):
         raise UserError(
             f"{files.boxes} must hold one box x1 y1 x2 y2 for each of the {len(landmarks)} frames of "
