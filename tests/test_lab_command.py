@@ -93,6 +93,8 @@ def test_the_lab_writes_page_pictures_and_json(
     for name, picture in pngs.items():
         assert picture is not None, name
         assert picture.std() > 5, name
+    for name in pngs:
+        assert (out / f"{name}.pdf").read_bytes().startswith(b"%PDF-"), name
     html = Page()
     html.feed((out / "lab.html").read_text(encoding="utf-8"))
     assert html.open == []

@@ -55,6 +55,19 @@ def test_a_dot_lies_where_its_figures_say_and_tells_its_name() -> None:
     assert blue > green
 
 
+def test_a_picture_for_papers_has_fonts_and_nothing_of_the_day() -> None:
+    def pdf() -> bytes:
+        picture = scatter(measured, nme, "NME / cold", 1.2)
+        assert picture is not None
+        return picture.pdf
+
+    measured = experiment(result("RwR", RWR_NAME, **RWR))
+    assert b"/Type3" not in pdf()
+    assert b"/FontFile2" in pdf()
+    assert b"CreationDate" not in pdf()
+    assert pdf() == pdf()
+
+
 def test_what_is_known_of_no_method_is_not_drawn() -> None:
     known = experiment(result("RwR", RWR_NAME, **RWR))
     assert set(draw(known, [("real", known.results[0]), ("animated", known.results[1])])) == {

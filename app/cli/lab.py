@@ -25,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "lab",
         help="flicker against accuracy and lag: RwR and filters on labelled clips",
         description="Measure accuracy, flicker and lag of RwR and of filters on labelled clips, over a grid of "
-        "settings, and where the flicker comes from. Writes lab.html, its plots as PNG, and lab.json.",
+        "settings, and where the flicker comes from. Writes lab.html, its plots as PNG and PDF, and lab.json.",
     )
     parser.add_argument(
         "clips", type=Path, metavar="CLIPS", help="folder with videos, landmarks and, if it has them, bboxes (WFLW-V)"
@@ -128,6 +128,7 @@ def _write_page(folder: Path, experiment: Experiment, provenance: dict[str, Any]
     try:
         for name, picture in pictures.items():
             (folder / f"{name}.png").write_bytes(picture.png)
+            (folder / f"{name}.pdf").write_bytes(picture.pdf)
         target.write_text(page(experiment, pictures, provenance), encoding="utf-8")
     except OSError as error:
         raise UserError(f"{folder} cannot be written to: {error}.") from error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -66,10 +67,11 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A drawn picture: PNG, and its spots."""
+    """A drawn picture: PNG, its spots, and PDF for papers, whose lines and letters stay sharp."""
 
     png: bytes
     spots: tuple[Spot, ...] = ()
+    pdf: bytes = b""
 
 
 def draw(experiment: Experiment, chosen: Sequence[tuple[str, MethodResult]]) -> dict[str, Picture]:
@@ -122,7 +124,7 @@ def scatter(experiment: Experiment, value: Value, label: str, far: float) -> Pic
         axis.set_ylabel(label)
         dots += [(axis, *dot) for dot in shown]
     legend_below(figure, axes)
-    return Picture(png_of(figure), _spots(figure, dots))
+    return Picture(png_of(figure), _spots(figure, dots), pdf_of(figure))
 
 
 def _is_known(experiment: Experiment, group: str, value: Value) -> bool:
@@ -249,7 +251,7 @@ def nad_curves(experiment: Experiment, chosen: Sequence[tuple[str, MethodResult]
         axis.set_xlabel("m, frames")
         axis.set_ylabel("NAD(m), on the scale of NMF")
         axis.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2)
-    return Picture(png_of(figure))
+    return Picture(png_of(figure), pdf=pdf_of(figure))
 
 
 def attribution_bars(attribution: Sequence[GroupAttribution]) -> Picture:
@@ -278,7 +280,7 @@ def attribution_bars(attribution: Sequence[GroupAttribution]) -> Picture:
         axis.set_ylabel("share of squared NMF, %")
         axis.grid(visible=False, axis="x")
     legend_below(figure, axes)
-    return Picture(png_of(figure))
+    return Picture(png_of(figure), pdf=pdf_of(figure))
 
 
 def panels(count: int) -> tuple[Figure, list[Axes]]:
@@ -304,4 +306,12 @@ def png_of(figure: Figure) -> bytes:
     """Return the figure as PNG; the same figure gives the same bytes."""
     stream = BytesIO()
     figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
+
+
+def pdf_of(figure: Figure) -> bytes:
+    """Return the figure as PDF with its fonts embedded; the same figure gives the same bytes."""
+    stream = BytesIO()
+    with rc_context({"pdf.fonttype": 42}):  # TrueType; several publishers refuse matplotlib's usual Type 3
+        figure.savefig(stream, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
     return stream.getvalue()
