@@ -34,7 +34,7 @@ from app.sessions.session import open_session
 from app.sessions.writer import SessionWriter
 from app.sources.video import VideoSource
 from model.signals.eyes import EyeClosure, EyeState
-from model.signals.track import SignalTracker
+from model.signals.track import Signals, SignalTracker
 from model.solvers import SolveReport
 from tests import signals_fakes
 from tests.recording_fakes import COLD_ESTIMATE, estimate, picture, read_video, result
@@ -472,14 +472,16 @@ def test_events_tell_what_happened(folder: Path) -> None:
 
 
 def test_times_of_closed_eyes_are_events(folder: Path) -> None:
+    signals = SignalTracker().update(signals_fakes.face(), signals_fakes.SIZE, 0.0)()
+    assert signals is not None
+    face_signals = signals.face
+
     def at(index: int, ended: EyeClosure | None) -> FrameResult:
         known = result(index)
-        signals = replace(found, eyes=EyeState(0.1, 0, None, ended))
-        face = replace(known.faces[0], estimate=replace(known.faces[0].estimate, read_signals=lambda: signals))
+        told = Signals(face_signals, EyeState(0.1, 0, None, ended))
+        face = replace(known.faces[0], estimate=replace(known.faces[0].estimate, read_signals=lambda: told))
         return replace(known, faces=(face,))
 
-    found = SignalTracker().update(signals_fakes.face(), signals_fakes.SIZE, 0.0)()
-    assert found is not None
     closures = [None, None, None, EyeClosure(0.04, 0.9), None, EyeClosure(0.7, 1.0)]
     session = record(folder, [at(index, ended) for index, ended in enumerate(closures)])
     first, second = [event for event in session.events if event.kind == EventKind.CLOSURE]
