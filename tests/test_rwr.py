@@ -226,7 +226,7 @@ def test_the_weight_is_told_of_a_frame_once_and_in_crop_sides() -> None:
     found = CROP.to_crop(memory.landmarks + np.float32(3.0))
     for spread in (np.full(98, 0.02, np.float32), np.full(98, 0.03, np.float32)):
         np.testing.assert_allclose(term(new, found, spread), (new + 3 * start) / 4, atol=1e-6)
-        assert term.fresh_spread is spread
+        assert term.fresh_spreads[-1] is spread
     ((innovation, first, doubt),) = weight.told
     np.testing.assert_allclose(innovation, np.tile([0.0, 2.0 / CROP.side], (98, 1)), atol=1e-6)
     np.testing.assert_allclose(first, 0.02)
@@ -389,6 +389,18 @@ def test_further_evaluations_are_spent_only_on_frames_that_are_not_settled() -> 
     jumped = recurrence.solve(injection(engine, 110), CROP).report.evaluations
     assert calm == 1
     assert jumped > 1
+
+
+def test_the_fresh_spread_of_a_settled_face_does_not_depend_on_others() -> None:
+    engine = SquareEngine()
+    settings = RwrSettings(evaluations=3, settled=0.4, follow_picture=False)
+    alone, *pair = (Recurrence(engine, settings) for _ in range(3))
+    for x, other in ((100.0, 100.0), (101.0, 125.0)):
+        u = injection(engine, x)
+        calm = alone.solve(u, CROP)
+        together, jumped = solve_batch(engine, pair, np.concatenate([u, injection(engine, other)]), [CROP, CROP])
+    assert calm.report.evaluations == together.report.evaluations == 1 < jumped.report.evaluations
+    np.testing.assert_array_equal(together.fresh_spread, calm.fresh_spread)
 
 
 def test_a_moved_heatmap_moves_its_landmark_alone() -> None:

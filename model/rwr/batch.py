@@ -53,8 +53,8 @@ def solve_batch(
             if report.stopped == StopReason.NOT_FINITE:
                 solutions[i] = recurrences[i].start_over(injections[i], crops[i], report.evaluations)
             else:
-                report = replace(report, warm=True)
-                solutions[i] = recurrences[i].finish(crops[i], decoded, report, problem.fresh_spread)
+                spread = problem.fresh_spread(report.evaluations)
+                solutions[i] = recurrences[i].finish(crops[i], decoded, replace(report, warm=True), spread)
     if cold:
         z, whole = cold_state(engine, _some(u, cold))
         for i, decoded, report in zip(cold, decode_each(engine, z), sample_reports(whole, len(cold)), strict=True):

@@ -24,7 +24,7 @@ class RecurrenceTerm:
     """The recurrence term of one frame: pulls each landmark's heatmap towards the reference.
 
     Attributes:
-        fresh_spread: (n,) in crop units, of the last state that was pulled, before that.
+        fresh_spreads: (n,) in crop units, of each state that was pulled, before that.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class RecurrenceTerm:
         self._doubt = None if motion is None else motion.doubt / crop.side
         self._reference = start
         self._weights: NDArray[np.float64] | None = None
-        self.fresh_spread: NDArray[np.float32] | None = None
+        self.fresh_spreads: list[NDArray[np.float32]] = []
 
     def __call__(self, new: State, landmarks: NDArray[np.float32], spread: NDArray[np.float32]) -> State:
         """Return (f + w ref) / (1 + w) for a state f (1, n, h, h), whose landmarks (n, 2) and spread (n,) these are."""
-        self.fresh_spread = spread
+        self.fresh_spreads.append(spread)
         found = self._crop.to_frame(landmarks).astype(np.float64)
         if self._motion is None:
             self._motion = _head_motion(found, self._memory.landmarks.astype(np.float64), self._pixel)
@@ -81,10 +81,12 @@ class WarmProblem:
     start: State
     term: RecurrenceTerm | None
 
-    @property
-    def fresh_spread(self) -> NDArray[np.float32] | None:
-        """What :class:`RecurrenceTerm` says; None without one."""
-        return None if self.term is None else self.term.fresh_spread
+    def fresh_spread(self, evaluations: int) -> NDArray[np.float32] | None:
+        """Return the spread (n,) of the last of the face's own ``evaluations``, before it was pulled.
+
+        A batch goes on while one of its faces has not settled. None without a recurrence term.
+        """
+        return None if self.term is None else self.term.fresh_spreads[evaluations - 1]
 
 
 def weighted_step(engine: Engine, starts: Sequence[WarmProblem], new: State) -> State:

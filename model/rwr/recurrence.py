@@ -90,7 +90,7 @@ class Recurrence:
         z, report = settling_iteration(step, warm.start, self._settings.evaluations, self._settings.settled)
         if report.stopped == StopReason.NOT_FINITE:
             return self.start_over(u, crop, report.evaluations)
-        return self._finish_one(crop, z, replace(report, warm=True), warm.fresh_spread)
+        return self._finish_one(crop, z, replace(report, warm=True), warm.fresh_spread(report.evaluations))
 
     @property
     def settings(self) -> RwrSettings:
