@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,13 @@ def test_recurrences_are_told_when_each_frame_was_taken(folder: Path, monkeypatc
     assert seen == [*clip.times] * (len(seen) // len(clip.times))
 
 
+def test_a_filter_goes_on_where_a_clips_clock_stands_still() -> None:
+    clip = clip_of(swinging())
+    method = filtered("1 euro", "1 euro", lambda: OneEuro(4, 5), {})
+    stopped = replace(clip, times=(*clip.times[:20], *clip.times[19:-1]))
+    np.testing.assert_allclose(method.track(stopped).landmarks, method.track(clip).landmarks, atol=1e-3)
+
+
 def test_groups_come_from_the_id_files(folder: Path) -> None:
     assert [(clip.files.name, clip.group) for clip in find_clips(folder)] == [
         *(("c", "drawn"), ("a", "filmed"), ("b", "filmed")),
@@ -113,12 +121,14 @@ def test_only_the_first_frames(folder: Path) -> None:
         encode_clip(SquareEngine(), find_clips(folder)[1], frames=2)
 
 
-def test_a_video_shorter_than_its_labels_is_refused(folder: Path) -> None:
-    truth, boxes = (np.load(folder / kind / "a.npy") for kind in ("landmarks", "bboxes"))
-    np.save(folder / "landmarks" / "a.npy", np.concatenate([truth, truth]))
-    np.save(folder / "bboxes" / "a.npy", np.concatenate([boxes, boxes]))
-    with pytest.raises(UserError, match=r"a.mp4 has 12 frames, but .*a.npy labels 24"):
+@pytest.mark.parametrize("labels", [24, 10])
+def test_a_video_of_another_length_than_its_labels_is_refused(folder: Path, labels: int) -> None:
+    for kind in ("landmarks", "bboxes"):
+        values = np.load(folder / kind / "a.npy")
+        np.save(folder / kind / "a.npy", np.concatenate([values, values])[:labels])
+    with pytest.raises(UserError, match=rf"a.mp4 has 12 frames, but .*a.npy labels {labels}"):
         encode_clip(SquareEngine(), find_clips(folder)[1])
+    assert len(encode_clip(SquareEngine(), find_clips(folder)[1], frames=9).times) == 9
 
 
 def figures_of(landmarks: NDArray[np.floating], clip: EncodedClip) -> ClipFigures:

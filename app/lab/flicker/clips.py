@@ -120,15 +120,16 @@ def encode_clip(engine: Engine, clip: ClipFiles, frames: int | None = None, scal
         scale: side of the square over the box's larger side; None takes the model's own.
 
     Raises:
-        UserError: for unusable files, or fewer frames than labels.
+        UserError: for unusable files, or a frame count unlike the labels'.
     """
-    truth, boxes = read_labels(clip.files)
-    truth, boxes = truth[:frames], boxes[:frames]
+    labels, boxes = read_labels(clip.files)
+    truth, boxes = labels[:frames], boxes[:frames]
     scale = engine.config.crop_scale if scale is None else scale
     if len(truth) < FEWEST_FRAMES:
         raise UserError(f"{clip.files.video} gives {len(truth)} frames; the lab needs at least {FEWEST_FRAMES}.")
     times, crops, images, injections, landmarks, evaluations = [], [], [], [], [], []
-    for (seconds, image), (x1, y1, x2, y2) in zip(read_frames(clip.files.video), boxes.tolist(), strict=False):
+    source = read_frames(clip.files.video)
+    for (x1, y1, x2, y2), (seconds, image) in zip(boxes.tolist(), source, strict=False):
         crop = Crop.around_box(x1, y1, x2, y2, scale)
         picture = crop.extract(image, engine.config.input_size)
         u = engine.encode(picture[None])
@@ -139,8 +140,9 @@ def encode_clip(engine: Engine, clip: ClipFiles, frames: int | None = None, scal
         injections.append(u)
         landmarks.append(solution.landmarks)
         evaluations.append(solution.report.evaluations)
-    if len(times) != len(truth):
-        raise UserError(f"{clip.files.video} has {len(times)} frames, but {clip.files.landmarks} labels {len(truth)}.")
+    count = len(times) + (sum(1 for _ in source) if len(truth) == len(labels) else 0)
+    if count != len(truth):
+        raise UserError(f"{clip.files.video} has {count} frames, but {clip.files.landmarks} labels {len(truth)}.")
     return EncodedClip(
         name=clip.files.name,
         group=clip.group,

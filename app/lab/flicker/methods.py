@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.lab.flicker.clips import EncodedClip
+from app.tracking.smoothing import FaceSmoother
 from model.engine.base import Engine
 from model.filters import LandmarkFilter, SavitzkyGolay
 from model.rwr.recurrence import Recurrence
 from model.rwr.settings import RwrSettings
-from model.topology import inter_ocular
 
 Points = NDArray[np.float32]
 Setting = float | int | bool | str | None
@@ -69,10 +69,7 @@ def rwr(engine: Engine, settings: RwrSettings, name: str, family: str = "RwR") -
 
 
 def filtered(family: str, name: str, make: Callable[[], LandmarkFilter], settings: Mapping[str, Setting]) -> Method:
-    """Return a filter over the cold landmarks; the evaluations are the cold solve's.
-
-    It sees inter-ocular distances of the clip's first frame, not pixels, as in ``evaluate wflw-v``, so that one
-    setting fits faces of any size.
+    """Return a filter over the cold landmarks as the application runs it; the evaluations are the cold solve's.
 
     Args:
         family: see :class:`Method`.
@@ -100,6 +97,5 @@ def held_back(family: str, name: str, window: int, degree: int, latency: int) ->
 
 
 def _filtered(smoothing: LandmarkFilter, clip: EncodedClip) -> Points:
-    unit = max(float(inter_ocular(clip.cold[0])), 1.0)
-    smooth = [smoothing.update(points / unit, seconds) for points, seconds in zip(clip.cold, clip.times, strict=True)]
-    return np.asarray(np.stack(smooth) * np.float32(unit), np.float32)
+    smoother = FaceSmoother(smoothing)
+    return np.stack([smoother.update(points, seconds) for points, seconds in zip(clip.cold, clip.times, strict=True)])
