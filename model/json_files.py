@@ -28,7 +28,8 @@ def read_json(path: Path) -> Any:
     """
     try:
         # Not msgspec's own parser: it refuses NaN and names that are not text, which older files may hold.
-        return json.loads(path.read_text(encoding="utf-8"))
+        # Some editors put a mark before the text.
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise JsonError("it is not JSON") from error
 

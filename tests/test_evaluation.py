@@ -167,6 +167,13 @@ def test_list_with_boxes_and_attributes(wflw: Path) -> None:
     assert faces[2].where.endswith("list.txt, line 3")
 
 
+def test_a_list_may_begin_with_a_mark(wflw: Path) -> None:
+    path = wflw / "list.txt"
+    plain = read_list(path)
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    assert [face.path for face in read_list(path)] == [face.path for face in plain]
+
+
 def test_a_line_that_is_there_twice_counts_once(wflw: Path) -> None:
     path = wflw / "list.txt"
     once = read_list(path)
@@ -512,6 +519,8 @@ def test_ids_choose_videos_and_name_the_line_of_a_missing_one(clips: Path) -> No
     ids.write_text("a\nc\n")
     with pytest.raises(UserError, match=r"ids.txt, line 2: .*c.mp4 is missing"):
         find_videos(clips, ids)
+    ids.write_text("b\n", encoding="utf-8-sig")  # as PowerShell writes it
+    assert [files.name for files in find_videos(clips, ids)] == ["b"]
     (clips / "landmarks" / "a.npy").unlink()
     with pytest.raises(UserError, match=r"a.npy is missing"):
         find_videos(clips)

@@ -174,6 +174,12 @@ def test_names_as_long_as_the_system_allows(tmp_path: Path) -> None:
     assert read_json(path) == {"a": 1}
 
 
+def test_json_may_begin_with_an_editors_mark(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text('{"a": "ä"}', encoding="utf-8-sig")
+    assert read_json(path) == {"a": "ä"}
+
+
 def test_a_folder_in_the_way_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="its folder is a file"):

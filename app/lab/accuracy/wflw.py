@@ -95,7 +95,7 @@ def read_list(path: Path) -> list[WflwFace]:
         UserError: if the file cannot be read or a line is neither.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").splitlines()  # some editors begin with a mark
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"The list {path} cannot be read: {error}.") from error
     faces: dict[tuple[str, ...], WflwFace] = {}  # each once: a face that counted twice would narrow the intervals

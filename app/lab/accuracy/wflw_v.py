@@ -75,7 +75,7 @@ def find_videos(root: Path, ids: Path | None = None) -> list[VideoFiles]:
         wanted = [(path.stem, f"{path}") for path in sorted((root / "videos").glob("*.mp4"))]
     else:
         try:
-            lines = ids.read_text(encoding="utf-8").splitlines()
+            lines = ids.read_text(encoding="utf-8-sig").splitlines()  # some editors begin with a mark
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"The ID file {ids} cannot be read: {error}.") from error
         named: dict[str, str] = {}  # each once: a clip that counted twice would narrow the intervals
