@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 import torch
 
 from app.cli import main as cli
+from app.core.errors import UserError
 from app.core.places import DEFAULT_WEIGHTS, DEMO_CLIP
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.painting import Painting
@@ -174,6 +177,26 @@ def test_a_fresh_start_finds_files_named_from_where_the_user_is(
     with pytest.raises(Told) as started:
         run_start(Path("clip.mp4"), Path("w.safetensors"), "onnx", None)
     assert {str(tmp_path / "clip.mp4"), str(tmp_path / "w.safetensors")} <= set(started.value.args[0])
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("program", "seconds", "says"),
+    [
+        ("import time; time.sleep(600)", 0.5, "did not finish 60 frames"),
+        (r"import sys; sys.stderr.buffer.write(b'x' * 300_000 + b'\nno \xfc'); sys.exit(1)", 100, "failed: no \ufffd$"),
+    ],
+)
+def test_a_fresh_start_that_hangs_or_complains_at_length(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, seconds: float, says: str
+) -> None:
+    start, popen = "app.lab.speed.start", subprocess.Popen
+    monkeypatch.setattr(f"{start}.SECONDS", seconds)
+    monkeypatch.setattr(
+        f"{start}.subprocess.Popen", lambda command, **options: popen([sys.executable, "-c", program], **options)
+    )
+    with pytest.raises(UserError, match=says):
+        run_start(tmp_path / "clip.mp4", tmp_path / "w.safetensors", "onnx", None)
 
 
 def test_memory_is_told_on_this_system() -> None:

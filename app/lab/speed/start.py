@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 
 from app.core.errors import UserError
 from app.core.places import ROOT
@@ -38,20 +40,24 @@ def run_start(video: Path, weights: Path, engine: str, threads: int | None, devi
     """
     paths = (str(path.absolute()) for path in (video, weights))  # the process has another working directory
     command = [sys.executable, "-m", "app.lab.speed.start", *paths, engine, str(threads or 0), device]
-    started = time.perf_counter()
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
-    ) as process:
-        assert process.stdout is not None
-        first = process.stdout.readline()
-        seconds = time.perf_counter() - started
-        try:
-            out, err = process.communicate(timeout=SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            raise UserError(f"The engine {engine} did not finish {FRAMES} frames in {SECONDS:.0f} seconds.") from None
+    # Complaints go to a file: a pipe that nobody reads meanwhile would hold the process up once it is full.
+    with tempfile.TemporaryFile() as complaints:
+        started = time.perf_counter()
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=complaints) as process:
+            assert process.stdout is not None
+            watch = Timer(SECONDS, process.kill)
+            watch.start()
+            first = process.stdout.readline()
+            seconds = time.perf_counter() - started
+            out = process.stdout.read()
+            in_time = watch.is_alive()
+            watch.cancel()
+        complaints.seek(0)
+        err = complaints.read().decode("utf-8", "replace").strip()
+    if not in_time:
+        raise UserError(f"The engine {engine} did not finish {FRAMES} frames in {SECONDS:.0f} seconds.")
     if process.returncode or not first:
-        reason = (err.strip() or "it gave no reason").splitlines()[-1]
+        reason = (err or "it gave no reason").splitlines()[-1]
         raise UserError(f"A fresh start with the engine {engine} failed: {reason}")
     return Start(seconds, json.loads(out)["mebibytes"])
 
