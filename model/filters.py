@@ -82,9 +82,9 @@ class OneEuro:
     """
 
     def __init__(self, min_cutoff: float = 1.0, beta: float = 0.0, d_cutoff: float = 1.0) -> None:
-        if not (min_cutoff > 0.0 and d_cutoff > 0.0 and beta >= 0.0):
+        if not (min_cutoff > 0.0 and d_cutoff > 0.0 and 0.0 <= beta < math.inf):
             raise ModelError(
-                "the 1 euro filter needs cut-offs above 0 Hz and a beta of at least 0, "
+                "the 1 euro filter needs cut-offs above 0 Hz and a finite beta of at least 0, "
                 f"not min_cutoff {min_cutoff}, beta {beta}, d_cutoff {d_cutoff}"
             )
         self.min_cutoff = min_cutoff

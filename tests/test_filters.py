@@ -185,7 +185,7 @@ def test_ema_refuses_weights_that_make_no_average(alpha: float) -> None:
         Ema(alpha)
 
 
-@pytest.mark.parametrize("settings", [(0, 0, 1), (1, -1, 1), (1, 0, 0), (math.nan, 0, 1)])
+@pytest.mark.parametrize("settings", [(0, 0, 1), (1, -1, 1), (1, 0, 0), (math.nan, 0, 1), (1, math.inf, 1)])
 def test_one_euro_refuses_impossible_settings(settings: tuple[float, float, float]) -> None:
     with pytest.raises(ModelError, match="1 euro filter"):
         OneEuro(*settings)
