@@ -104,12 +104,12 @@ def test_steady_crops_follow_the_labels_where_the_given_ones_are_on_average() ->
 
 def test_crops_carried_over_move_as_they_did_against_the_face() -> None:
     steady = [Crop(100 + 5 * t, 80, 50) for t in range(3)]
-    crops = [
-        Crop(100 + 5 * t + shift, 80, 50 * growth) for t, (shift, growth) in enumerate([(1, 1), (0, 1.1), (-2, 1)])
-    ]
+    changes = [(1, 1, 0), (0, 1.1, 30), (-2, 1, -30)]
+    crops = [Crop(100 + 5 * t + shift, 80, 50 * growth, turn) for t, (shift, growth, turn) in enumerate(changes)]
     moved = carried_over(crops, steady, Crop(30, 40, 100))
     assert [crop.centre_x for crop in moved] == pytest.approx([32, 30, 26])
     assert [crop.side for crop in moved] == pytest.approx([100, 110, 100])
+    assert [crop.angle for crop in moved] == [0, 30, -30], "the tracker's crops turn with a face that lies"
 
 
 def test_labels_of_repeated_frames_stand_still() -> None:

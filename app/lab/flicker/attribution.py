@@ -190,14 +190,15 @@ def carried_over(crops: Sequence[Crop], steady: Sequence[Crop], place: Crop) -> 
 
 
 def _offset(crop: Crop, base: Crop) -> Array:
-    """Return shift in sides of ``base`` and the logarithm of the ratio of sides, (3,)."""
+    """Return shift in sides of ``base``, the logarithm of the ratio of sides, and how far it is turned, (4,)."""
     shift = ((crop.centre_x - base.centre_x) / base.side, (crop.centre_y - base.centre_y) / base.side)
-    return np.array([*shift, np.log(crop.side / base.side)])
+    return np.array([*shift, np.log(crop.side / base.side), crop.angle - base.angle])
 
 
 def _placed(base: Crop, offset: Array) -> Crop:
-    x, y, growth = offset.tolist()
-    return Crop(base.centre_x + x * base.side, base.centre_y + y * base.side, base.side * float(np.exp(growth)))
+    x, y, growth, turn = offset.tolist()
+    side = base.side * float(np.exp(growth))
+    return Crop(base.centre_x + x * base.side, base.centre_y + y * base.side, side, base.angle + turn)
 
 
 def stuttering(truth: NDArray[np.floating], repeats: NDArray[np.bool_]) -> Array:
