@@ -653,6 +653,16 @@ def test_labels_are_searched_within_a_run_and_kept_for_its_end(
         np.testing.assert_array_equal(found["landmarks"], trained_on[-1].numpy())
 
 
+def test_a_new_run_forgets_labels_that_another_has_left(faces: Faces, tmp_path: Path) -> None:
+    moved = faces.landmarks.numpy() + 5
+    np.savez(tmp_path / ALIGNED, landmarks=moved, searches=np.array(1))
+    assert torch.equal(LabelSearch(faces, (0.5,), tmp_path, resume=True)._faces.landmarks, torch.from_numpy(moved))
+    LabelSearch(faces, (0.5,), tmp_path, resume=False)  # interrupted before its first search
+    again = LabelSearch(faces, (0.5,), tmp_path, resume=True)
+    assert again._faces is faces
+    assert again._done == 0
+
+
 def test_options_reach_the_recipe(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     planned: list[Recipe] = []
     monkeypatch.setattr(train_command, "train_recipe", lambda args, plan: planned.append(plan) or 0)

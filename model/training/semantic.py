@@ -225,13 +225,15 @@ class LabelSearch:
             given: the faces; every search starts at their labels.
             shares: of the run's budget, rising; at each the labels are searched. May be empty.
             folder: of the run.
-            resume: begin with what the run has found before.
+            resume: begin with what the run has found before; what another run has left there is removed otherwise.
         """
         self._given = self._faces = given
         self._shares = tuple(shares)
         self._file = folder / ALIGNED
         self._done = 0
-        if resume and self._shares and self._file.is_file():
+        if not resume:
+            self._file.unlink(missing_ok=True)
+        elif self._shares and self._file.is_file():
             found = read_arrays(self._file, "a labels file", "searches", "landmarks")
             self._done = int(found["searches"])
             self._faces = given.labelled(found["landmarks"], self._file)
