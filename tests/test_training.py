@@ -685,6 +685,16 @@ def test_options_reach_the_recipe(folder: Path, tmp_path: Path, monkeypatch: pyt
     )
 
 
+def test_torch_that_cannot_tell_of_bfloat16_trains_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    from model.training import autocast
+
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    monkeypatch.setattr(torch.ops, "mkldnn", object())  # as built for Apple's processors
+    monkeypatch.setattr(autocast, "cpu_has_bfloat16", autocast.cpu_has_bfloat16.__wrapped__)
+    with autocast.autocast("cpu"):
+        assert not torch.is_autocast_enabled("cpu")
+
+
 def test_an_unknown_gradient_is_refused() -> None:
     with pytest.raises(ModelError, match="jfb, implicit"):
         recipe(1, gradient="guess")

@@ -168,7 +168,9 @@ def _bfloat16_product(threads: int) -> Callable[[], object] | None:
     """Return a product in bfloat16; None if the processor has no instructions for it."""
     import torch
 
-    if not torch.backends.mkldnn.is_available() or not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    from model.training.autocast import cpu_has_bfloat16
+
+    if not cpu_has_bfloat16():
         return None
     torch.set_num_threads(threads)
     left = torch.randn(SIDE, SIDE, generator=torch.Generator().manual_seed(0)).bfloat16()
