@@ -357,6 +357,14 @@ def test_sure_faces_cost_nothing(weights: Path) -> None:
     assert ghcu.repair_solution(solution, Crop(0.0, 0.0, 10.0)) is solution
 
 
+def test_heatmaps_that_only_rwr_has_widened_keep_their_points(weights: Path) -> None:
+    ghcu = Ghcu(weights, threads=1)
+    ghcu.points = lambda z: pytest.fail("not needed")  # type: ignore[assignment, method-assign]
+    sure, wide = np.zeros(POINTS, np.float32), np.full(POINTS, 9.0, np.float32)
+    solution = Solution(np.zeros((POINTS, 2), np.float32), wide, None, None, sure)  # type: ignore[arg-type]
+    assert ghcu.repair_solution(solution, Crop(0.0, 0.0, 10.0)) is solution
+
+
 def test_files_that_do_not_fit_are_refused(weights: Path) -> None:
     graph = graph_path(ghcu_path(weights))
     whole = graph.read_bytes()

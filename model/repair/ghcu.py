@@ -178,7 +178,7 @@ class Ghcu:
         Args:
             heatmaps: the state z of either engine, (n, k, h, h).
             landmarks: decoded from it, (n, k, 2) in crop units.
-            spread: likewise, (n, k).
+            spread: of its heatmaps, or of those before RwR pulled them, (n, k).
 
         Returns:
             the points, and b (n, k): how much of each is the GHCU's. Nothing is computed where no point needs it.
@@ -190,7 +190,11 @@ class Ghcu:
         return np.where(share[..., None] > 0, landmarks + share[..., None] * (found - landmarks), landmarks), share
 
     def repair_solution(self, solution: Solution, crop: Crop) -> Solution:
-        """Return the solution of a face solved in ``crop`` with its landmarks repaired; all else stays."""
-        spread = (solution.uncertainty / crop.side)[None]
+        """Return the solution of a face solved in ``crop`` with its landmarks repaired; all else stays.
+
+        What is wide is told by the network's answer in this frame, as in the calibration: heatmaps that RwR moves from
+        frame to frame become wider and no less sure.
+        """
+        spread = (solution.fresh_spread / crop.side)[None]
         points, share = self.repair(solution.state, crop.to_crop(solution.landmarks)[None], spread)
         return replace(solution, landmarks=crop.to_frame(points[0])) if share.any() else solution
