@@ -14,7 +14,8 @@ def cpu_has_bfloat16() -> bool:
     Where it does not, convolutions in bfloat16 are emulated and several times as slow as in float32. PyTorch can tell
     only where it was built with oneDNN, which it is not for Apple's processors.
     """
-    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    built: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return built and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def autocast(device_type: str) -> torch.autocast:
