@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -111,6 +113,11 @@ def test_damaged_packages_are_forgotten_whole_ones_kept(environment: Environment
         ),
         ("ERROR: No matching distribution found for torch==2.13.0\n", "torch==2.13.0 is not offered"),
         ("PermissionError: [Errno 13] Permission denied: '/x'", "who owns"),
+        ("[WinError 32] The process cannot access the file because it is being used by another process", "close"),
+        ("Could not fetch URL x: 503 Server Error: Busy\nNo matching distribution found for av==1", "or the proxy"),
+        ("Could not fetch URL x: 403 Client Error: No\nNo matching distribution found for av==1", "or the proxy"),
+        ("Could not fetch URL x: 404 Client Error: No\nNo matching distribution found for av==1\n", "av==1 is not"),
+        ("HINT: This error ... does not have Windows Long Path support enabled.", "too long for Windows"),
         ("something else", "pip's log"),
     ],
 )
@@ -215,6 +222,68 @@ def test_the_space_of_a_broken_environment_is_used_again(
         setup.set_up(environment, lambda line: None)
 
 
+def test_packages_of_another_kind_of_computer_are_installed_anew(
+    monkeypatch: pytest.MonkeyPatch, environment: Environment
+) -> None:
+    def make(environment: Environment) -> None:
+        assert not environment.folder.exists()
+        raise SetupError("as far as that")
+
+    monkeypatch.setattr("sysconfig.get_platform", lambda: "linux-x86_64")
+    environment.mark_ready((3, 12))
+    monkeypatch.setattr(Environment, "python_version", lambda self: (3, 12))
+    monkeypatch.setattr(Environment, "make", make)
+    monkeypatch.setattr(setup, "_check_space", lambda *_: None)
+    monkeypatch.setattr("sysconfig.get_platform", lambda: "linux-aarch64")
+    with pytest.raises(SetupError, match="as far as that"):
+        setup.set_up(environment, lambda line: None)
+
+
+def test_a_python_that_cannot_be_started_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, environment: Environment, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(start.CHOICE, raising=False)
+    environment.mark_ready((3, 12))
+    assert start.start([], environment.root) == start.EXIT_SETUP
+    assert "cannot be started" in capsys.readouterr().err
+
+
+def test_an_index_that_is_no_web_server_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def rubbish() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(b"login please\r\n\r\n")
+
+        threading.Thread(target=rubbish, daemon=True).start()
+        monkeypatch.setattr(torch_build, "CPU_INDEX", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("no_proxy", "*")
+        crashes: list[object] = []
+        monkeypatch.setattr(threading, "excepthook", crashes.append)
+        assert torch_build.fetch_index() is None
+    assert not crashes
+
+
+@pytest.mark.process
+def test_an_environment_is_made_wherever_the_person_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "venv.py").write_text("raise SystemExit('not the module that was meant')")
+    commands = []
+
+    def run(command: list[str], **options: object) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return real([*command, "--without-pip"], **options)  # type: ignore[call-overload, no-any-return]
+
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", run)
+    environment = Environment(tmp_path / "project folder")
+    environment.make()
+    assert environment.python.exists()
+    assert len(commands) == 1
+
+
 @pytest.mark.process
 def test_a_configuration_that_asks_for_the_home_folder_is_overruled(tmp_path: Path) -> None:
     wanted = tmp_path / "pip.conf"
@@ -235,6 +304,17 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     with pytest.raises(SetupError, match="copy the project") as caught:
         setup.set_up(environment, lambda line: None)
     assert "LDEQ_PYTHON_ENV=current" in str(caught.value)
+
+
+def test_a_full_disk_is_not_taken_for_a_lack_of_rights(
+    monkeypatch: pytest.MonkeyPatch, environment: Environment
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(SetupError, match="is full: free some space"):
+        setup.set_up(environment, lambda line: None)
 
 
 def test_a_missing_venv_module_names_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

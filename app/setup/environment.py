@@ -72,6 +72,10 @@ class Environment:
         """Whether a setup began here and did not finish."""
         return self._stamp().get("requirements") == ""
 
+    def is_foreign(self) -> bool:
+        """Whether its packages are those of another kind of computer, as in a folder that was copied or is shared."""
+        return self._stamp().get("platform", _platform()) != _platform()
+
     def mark_started(self) -> None:
         """Note that packages are being installed, so that an interruption can be detected."""
         self._write_stamp("", None)
@@ -99,7 +103,8 @@ class Environment:
             SetupError: if Python's venv or ensurepip is missing, or the folder cannot be written.
         """
         base = getattr(sys, "_base_executable", sys.executable) if self.is_running() else sys.executable
-        command = [base, "-m", "venv", str(self.folder)]
+        # -I: a venv.py where the person happens to stand is not Python's.
+        command = [base, "-I", "-m", "venv", str(self.folder)]
         done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
             output = done.stdout + done.stderr
@@ -152,7 +157,7 @@ class Environment:
         return values if isinstance(values, dict) else {}
 
     def _write_stamp(self, requirements: str, python: tuple[int, int] | None) -> None:
-        values = {"requirements": requirements, "python": _version(python) if python else ""}
+        values = {"requirements": requirements, "python": _version(python) if python else "", "platform": _platform()}
         temporary = self.folder / f"{STAMP}.tmp"
         temporary.write_text(json.dumps(values), encoding="utf-8")
         os.replace(temporary, self.folder / STAMP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 import time
@@ -46,7 +47,7 @@ def set_up(environment: Environment, say: Say = say) -> None:
 def _install(environment: Environment, say: Say) -> None:
     started = time.monotonic()
     python = environment.python_version()
-    if python not in SUPPORTED:
+    if python not in SUPPORTED or environment.is_foreign():
         again = " again" if environment.folder.exists() else ""
         environment.remove()  # the space that it takes is needed
         cuda = torch_build.brings_cuda(torch_build.current_platform(), torch_build.nvidia_driver_present())
@@ -112,6 +113,8 @@ def _check_space(folder: Path, needed: int) -> None:
 
 
 def _unwritable(folder: Path, error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+        return f"The disk of {folder} is full: free some space and start again"
     return (
         f"{folder} cannot be written ({error.strerror or error}); copy the project to a folder of your own, or install "
         "requirements.txt into a Python of yours and set LDEQ_PYTHON_ENV=current"

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from app.setup.environment import Environment, SetupError
 
-CONFUSING = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_REQUIRE_VIRTUALENV", "PIP_DRY_RUN")
+CONFUSING = (
+    *("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON"),
+    *("PIP_REQUIRE_VIRTUALENV", "PIP_DRY_RUN"),
+)
 """Settings that would install elsewhere than into the environment."""
 
 FULL_DISK = ("No space left on device", "[Errno 28]", "not enough space on the disk", "Disk quota exceeded")
@@ -27,9 +30,14 @@ NO_NETWORK = (
     "Network is unreachable",
     "ProtocolError",
     "IncompleteRead",
+    "403 Client Error",
+    "407 Client Error",
+    "Server Error: ",
 )
+"""The errors of servers are mostly those of a proxy in between."""
 NOT_OFFERED = "No matching distribution found for "
-NOT_ALLOWED = ("Permission denied", "Access is denied", "Read-only file system")
+LONG_PATH = "Long Path support"
+NOT_ALLOWED = ("Permission denied", "Access is denied", "Read-only file system", "being used by another process")
 
 
 def install(environment: Environment, arguments: Sequence[str]) -> None:
@@ -65,12 +73,14 @@ def explain(log: str, path: Path) -> str:
     if any(sign in log for sign in FULL_DISK):
         reason = "The disk is full: free some space and start again"
     elif any(sign in log for sign in NO_NETWORK):
-        reason = "The packages cannot be downloaded: check the network connection and start again"
+        reason = "The packages cannot be downloaded: check the network connection, or the proxy, and start again"
     elif NOT_OFFERED in log:
         package = log.rsplit(NOT_OFFERED, 1)[1].split("\n", 1)[0].strip()
         reason = f"{package} is not offered for this computer and Python: try another Python from 3.11 to 3.13"
+    elif LONG_PATH in log:
+        reason = "The project's path is too long for Windows: move it to a short one, such as C:\\ldeq, and start again"
     elif any(sign in log for sign in NOT_ALLOWED):
-        reason = "A file cannot be written: check who owns the project's folder and start again"
+        reason = "A file cannot be written: close the program's windows, check who owns its folder and start again"
     else:
         reason = "The packages cannot be installed: start again, and if that fails look into pip's log"
     return f"{reason} (pip's log: {path})."

@@ -55,14 +55,22 @@ def start(argv: Sequence[str], root: Path = ROOT) -> int | None:
 
 
 def enter(python: Path, script: Path, argv: Sequence[str]) -> int:
-    """Run ``script`` with another Python, in place of this process where the system can do that."""
+    """Run ``script`` with another Python, in place of this process where the system can do that.
+
+    Returns:
+        The exit code, where this process stays.
+    """
     command = [str(python), *_interpreter_options(), str(script), *argv]
     variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | {INSIDE: "1"}
     sys.stdout.flush()
     sys.stderr.flush()
-    if os.name == "posix":
-        os.execve(python, command, variables)
-    return run_child(command, variables)
+    try:
+        if os.name == "posix":
+            os.execve(python, command, variables)
+        return run_child(command, variables)
+    except OSError as error:  # of another kind of computer, or on a disk from which nothing may be started
+        reason = error.strerror or error
+        return _fail(f"{python} cannot be started ({reason}); delete the folder .venv and start again", EXIT_SETUP)
 
 
 def run_child(command: Sequence[str], variables: dict[str, str]) -> int:

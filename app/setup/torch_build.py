@@ -51,6 +51,7 @@ def fetch_index() -> str | None:
     pages: list[str] = []
 
     def fetch() -> None:
+        import http.client
         import os
         import ssl
         import urllib.request
@@ -59,7 +60,7 @@ def fetch_index() -> str | None:
             context = ssl.create_default_context(cafile=os.environ.get("PIP_CERT") or None)
             with urllib.request.urlopen(f"{CPU_INDEX}/torch/", timeout=PROBE_SECONDS, context=context) as answer:
                 pages.append(answer.read().decode("utf-8", "replace"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, http.client.HTTPException):  # the last for what is no web server
             return
 
     # A thread, because DNS look-ups have no timeout.
