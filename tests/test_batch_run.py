@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from app.core.errors import RecordingError, UserError
 from app.core.settings import TrackingSettings
 from model.engine.names import Device
 from tests.batch_fakes import FRAMES, Diary, InlineRunner, never, plan, videos, weights
+from tests.recording_fakes import result
+from tests.session_fakes import record
 
 pytestmark = pytest.mark.slow
 
@@ -242,6 +245,60 @@ def test_a_disk_that_fails_at_the_end_fails_one_video(
     done, report = run(tmp_path / "in", settings)
     assert done == ["a"]
     assert states(report)["a.mp4"] == "done"
+
+
+def write_session(job: Job, stopped: Any, tell: Any) -> Any:
+    """Write a session whose landmarks are the video's text."""
+    from app.batch.job import Outcome, SourceIdentity
+
+    shutil.rmtree(job.unfinished(OutputKind.SESSION), ignore_errors=True)
+    record(job.unfinished(OutputKind.SESSION), [result(0)])
+    (job.unfinished(OutputKind.SESSION) / "note.txt").write_text(job.video.read_text(encoding="utf-8"))
+    return Outcome(JobState.DONE, source=SourceIdentity.of(job.video), frames=1)
+
+
+@pytest.mark.parametrize("fails", ["nothing", "removing", "moving"])
+def test_a_session_is_replaced_as_a_whole_or_not_at_all(
+    tmp_path: Path, settings: BatchSettings, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    settings = replace(settings, kinds=(OutputKind.SESSION,))
+    video = videos(tmp_path / "in", a="first")["a"]
+    session = tmp_path / "out" / "a"
+    run(tmp_path / "in", settings, runner=InlineRunner(write_session))
+    video.write_text("another", encoding="utf-8")
+    real, before = os.replace, {path.name for path in session.iterdir()}
+
+    def remove(path: Path, **_: Any) -> None:
+        """Do what Windows does where another program has one of the files open."""
+        if (path / "session.json").is_file():
+            (path / "session.json").unlink()
+            raise PermissionError(13, "Access is denied")
+
+    def move(source: Any, target: Any) -> None:
+        if Path(target) == session and "unfinished" in str(source):
+            raise PermissionError(13, "Access is denied")
+        real(source, target)
+
+    def remove_silently(path: Path, *, ignore_errors: bool = False) -> None:
+        try:
+            remove(path)
+        except PermissionError:
+            if not ignore_errors:
+                raise
+
+    with monkeypatch.context() as system:
+        if fails == "removing":
+            system.setattr("shutil.rmtree", remove_silently)
+        if fails == "moving":
+            system.setattr("os.replace", move)
+        _, report = run(tmp_path / "in", settings, overwrite=True, runner=InlineRunner(write_session))
+    assert {path.name for path in session.iterdir()} == before
+    replaced = fails != "moving"
+    assert report.files[0].state == (JobState.DONE if replaced else JobState.FAILED)
+    assert (session / "note.txt").read_text() == ("another" if replaced else "first")
+    done, _ = run(tmp_path / "in", settings, overwrite=True, runner=InlineRunner(write_session))
+    assert done == ([] if replaced else ["a"])
+    assert not (tmp_path / "out" / ".batch" / "replaced").exists()
 
 
 def test_two_runs_do_not_share_a_folder(tmp_path: Path, settings: BatchSettings) -> None:

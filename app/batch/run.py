@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
@@ -21,13 +22,15 @@ from app.batch.pool import FinishedJob, RunProgress
 from app.batch.records import FOLDER, WORKSPACES, OutputState, Records, make_of
 from app.batch.report import BatchReport, FileReport
 from app.core.errors import RecordingError, UserError
-from app.core.files import failure, identity
+from app.core.files import failure, identity, writing
 from app.sessions.form import is_session
 from app.sessions.plain import to_plain
 from model.files import is_file, move_whole
 from model.weights import sha256
 
 LOCK = "lock"
+REPLACED = "replaced"
+"""Folder of outputs that new ones are about to replace."""
 
 log = logging.getLogger(__name__)
 
@@ -94,12 +97,14 @@ def run_batch(plan: BatchPlan, open_runner: OpenRunner, listener: Listener, stop
     report = BatchReport(plan.folder, settings, plan.settings.engine.weights.stem)
     with _exclusive_folder(plan.folder):
         # Left by a run that was killed. A computer of its cluster that still tracks stops when its workspace is gone.
-        shutil.rmtree(plan.folder / FOLDER / WORKSPACES, ignore_errors=True)
+        for left in (WORKSPACES, REPLACED):
+            shutil.rmtree(plan.folder / FOLDER / left, ignore_errors=True)
         batch = _Batch(plan, weights, listener, report)
         try:
             batch.do(open_runner, stopped)
         finally:
             _remove_empty(plan.folder / UNFINISHED)
+            _remove_empty(plan.folder / FOLDER / REPLACED)
             report.write()
     return report
 
@@ -205,17 +210,33 @@ class _Batch:
     def _publish(self, job: Job, kind: OutputKind, outcome: Outcome) -> None:
         """Move an output into place; at no time does a record describe another output than the one that is there."""
         path = job.output(kind)
-        self._records.forget(job, kind)
-        try:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._records.keep(job, kind, outcome, self._makes[kind])
-            move_whole(job.unfinished(kind), path)
-        except OSError as error:
-            raise failure(path, error) from error
+        with writing(path):
+            aside = self._put_aside(path)
+            self._records.forget(job, kind)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._records.keep(job, kind, outcome, self._makes[kind])
+                move_whole(job.unfinished(kind), path)
+            except BaseException:
+                self._records.forget(job, kind)
+                if aside is not None:
+                    aside.replace(path)
+                raise
+        if aside is not None:
+            _remove(aside)
+
+    def _put_aside(self, path: Path) -> Path | None:
+        """Move what is at ``path``, and return where to; None if there is nothing.
+
+        A folder is moved as a whole or not at all. Removed in its place it would lose files, where Windows lets nobody
+        remove one that another program has open.
+        """
+        if not os.path.lexists(path):
+            return None
+        aside = self._plan.folder / FOLDER / REPLACED / uuid4().hex
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        path.replace(aside)
+        return aside
 
     def _report_file(self, job: Job | None, file: FileReport) -> None:
         self._report.files.append(file)
@@ -247,6 +268,15 @@ def _weights_checksum(path: Path) -> str:
         raise UserError(
             f"The weights {path} cannot be read: {error.strerror or error}; give a .safetensors file."
         ) from error
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder as far as the system lets that be done."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
 
 
 def _remove_empty(folder: Path) -> None:
