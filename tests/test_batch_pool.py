@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from app.batch import resources
 from app.batch.job import Job, JobState, OutputKind
 from app.batch.pool import ProcessPool
 from app.batch.resources import WORKER_MEMORY, Computer, WorkerPlacement, available_memory, cuda_cards, place_workers
@@ -194,6 +196,42 @@ def test_cards_are_those_that_the_person_lets_be_seen(
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert cuda_cards(lambda: found) == expected
+
+
+def test_the_share_of_a_container(tmp_path: Path) -> None:
+    for name, text in (
+        ("memory.max", "1000\n"),
+        ("memory.current", "900\n"),
+        ("memory.stat", "anon 100\ninactive_file 700\n"),
+    ):
+        (tmp_path / name).write_text(text)
+    assert resources._cgroup(tmp_path / "memory.max") == 800
+    (tmp_path / "memory.max").write_text("max\n")
+    with pytest.raises(ValueError, match="max"):
+        resources._cgroup(tmp_path / "memory.max")
+    (tmp_path / "cpu.max").write_text("250000 100000\n")
+    assert resources._quota(tmp_path / "cpu.max") == 3
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    with pytest.raises(ValueError, match="max"):
+        resources._quota(tmp_path / "cpu.max")
+
+
+def test_a_worker_that_cannot_begin_is_one_sentence_and_ends_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = multiprocessing.get_context("spawn").Process
+    real, begun = process.start, []
+
+    def start(self: Any) -> None:
+        if begun:
+            raise OSError(errno.EMFILE, "Too many open files")
+        real(self)
+        begun.append(self)
+
+    monkeypatch.setattr(process, "start", start)
+    with pytest.raises(UserError, match="cannot be started: too many open files; use fewer --workers"):
+        run(jobs(tmp_path / "out", videos(tmp_path / "in", a="ok", b="ok")))
+    assert [each.exitcode for each in begun] == [0]
 
 
 def test_the_memory_of_this_computer() -> None:

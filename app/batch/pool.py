@@ -16,6 +16,7 @@ from app.batch.job import Job, JobState, Outcome, Stopped, Work
 from app.batch.process import Message, serve
 from app.batch.resources import WorkerPlacement
 from app.core.ending import ENDING
+from app.core.errors import UserError
 
 TRIES = 2
 """How often a video is tried if its worker process is killed."""
@@ -64,12 +65,16 @@ class ProcessPool:
             jobs: with different names.
             stopped: True ends running jobs early and starts no more; jobs that never started are not yielded.
             progress: called with a job and its progress.
+
+        Raises:
+            UserError: the system does not let a worker begin.
         """
         waiting = deque(jobs)
         workers: list[_Worker] = []
         stopping = False
         try:
-            workers += [self._start(placement) for placement in self._placements[: len(waiting)]]
+            for placement in self._placements[: len(waiting)]:
+                workers.append(self._start(placement))  # one by one: if one cannot begin, the others are ended
             while True:
                 if not stopping and stopped():
                     stopping = True
@@ -90,10 +95,14 @@ class ProcessPool:
             _end(workers)
 
     def _start(self, placement: WorkerPlacement) -> _Worker:
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=serve, args=(theirs, placement.environment), daemon=True)
-        with _blocked_signals():
-            process.start()
+        try:
+            ours, theirs = self._context.Pipe()
+            process = self._context.Process(target=serve, args=(theirs, placement.environment), daemon=True)
+            with _blocked_signals():
+                process.start()
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise UserError(f"A worker process cannot be started: {reason}; use fewer --workers.") from error
         theirs.close()  # so that our end closes with the process
         worker = _Worker(process, ours, placement)
         _send(worker, self._work)

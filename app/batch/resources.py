@@ -104,9 +104,17 @@ def resolve_engine(settings: EngineSettings) -> EngineSettings:
 
 
 def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        return max(1, min(cores, _quota(Path("/sys/fs/cgroup/cpu.max"))))
+    except (OSError, ValueError):
+        return max(1, cores)
+
+
+def _quota(path: Path) -> int:
+    """Return how many cores' time a container may use, rounded up; ValueError if it has no limit."""
+    quota, period = path.read_text(encoding="ascii").split()
+    return -(-int(quota) // int(period))
 
 
 def available_memory() -> int | None:
@@ -132,8 +140,13 @@ def _meminfo(path: Path) -> int:
 
 
 def _cgroup(path: Path) -> int:
-    """Return what a container may still allocate; ValueError if it has no limit."""
-    return int(path.read_text(encoding="ascii")) - int(path.with_name("memory.current").read_text(encoding="ascii"))
+    """Return what a container may still allocate; ValueError if it has no limit.
+
+    What was read from files counts as allocated, but is given back where memory is needed.
+    """
+    limit, used = (int(path.with_name(name).read_text(encoding="ascii")) for name in (path.name, "memory.current"))
+    statistics = dict(line.split() for line in path.with_name("memory.stat").read_text(encoding="ascii").splitlines())
+    return limit - used + int(statistics["inactive_file"])
 
 
 def _windows_memory() -> int | None:
