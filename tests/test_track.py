@@ -6,6 +6,7 @@ import argparse
 import csv
 import json
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -364,6 +365,23 @@ def test_a_folder_becomes_a_folder_under_the_same_names(folder: Path, tmp_path: 
     assert (cv2.imread(str(out / "1.png")) != cv2.imread(str(folder / "1.png"))).any()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
+def test_a_picture_that_does_not_fit_leaves_what_was_there(tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "out.png"
+    path.write_bytes(b"precious")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50, hard))
+    try:
+        with pytest.raises(RecordingError, match="larger than this disk allows"):
+            outputs.write_picture(path, picture(0))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_folder_of_videos_is_for_batch(video: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="use batch"):
         run(video.parent, "--csv", tmp_path / "out.csv")
@@ -599,6 +617,7 @@ def test_photos_are_said_and_of_any_size(tmp_path: Path, capsys: pytest.CaptureF
     assert open_session(tmp_path / "s").metadata.source.photos
     sizes = [(row["width"], row["height"]) for row in rows(tmp_path / "out.csv")]
     assert sizes == [("64", "48"), ("48", "64"), ("80", "48")]
+    assert [row["file"] for row in rows(tmp_path / "out.csv")] == ["0.jpg", "1.jpg", "2.jpg"]
 
 
 def test_adaptations_are_said_and_kept_in_the_session(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.core.files import check_folder, check_new_folder, check_writable, failure, identity, nearest_folder, real_path
+from app.core.files import (
+    check_folder,
+    check_new_folder,
+    check_writable,
+    identity,
+    make_folder,
+    nearest_folder,
+    real_path,
+    write_whole,
+)
 from app.core.frame import FrameResult
 from app.media.clock import FileClock, RecordingClock, SourceTiming, Timeline
 from app.media.overlay import draw_overlay
@@ -248,7 +257,7 @@ class _PictureView:
 
 
 def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write an RGB picture; its folder is created if it is missing.
+    """Write an RGB picture, replacing ``path`` as a whole; its folder is created if it is missing.
 
     Raises:
         RecordingError: if it cannot be written.
@@ -260,8 +269,5 @@ def write_picture(path: Path, image: NDArray[np.uint8]) -> None:
         done = False
     if not done:
         raise RecordingError(f"Cannot write {path}: the picture does not fit its format; choose .png.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes())  # not cv2.imwrite, which fails for some names on Windows
-    except OSError as error:
-        raise failure(path, error) from error
+    make_folder(path.parent)
+    write_whole(path, data.tobytes())  # not cv2.imwrite, which fails for some names on Windows
