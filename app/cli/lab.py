@@ -119,17 +119,15 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _write_page(folder: Path, experiment: Experiment, provenance: dict[str, Any]) -> Path:
+    from app.core.files import write_whole
     from app.lab.flicker.page import page
     from app.lab.flicker.plots import draw
     from app.lab.flicker.report import chosen_methods
 
     pictures = draw(experiment, chosen_methods(experiment))
     target = folder / "lab.html"
-    try:
-        for name, picture in pictures.items():
-            (folder / f"{name}.png").write_bytes(picture.png)
-            (folder / f"{name}.pdf").write_bytes(picture.pdf)
-        target.write_text(page(experiment, pictures, provenance), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"{folder} cannot be written to: {error}.") from error
+    for name, picture in pictures.items():
+        write_whole(folder / f"{name}.png", picture.png)
+        write_whole(folder / f"{name}.pdf", picture.pdf)
+    write_whole(target, page(experiment, pictures, provenance).encode())
     return target
