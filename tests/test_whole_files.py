@@ -180,6 +180,24 @@ def test_json_may_begin_with_an_editors_mark(tmp_path: Path) -> None:
     assert read_json(path) == {"a": "ä"}
 
 
+def test_a_refusal_of_windows_may_be_another_program() -> None:
+    assert app_files._denied("linux") == "permission is denied; choose a folder you may write to"
+    assert app_files._denied("win32").endswith(", or close the program that has it open")
+
+
+def test_a_table_that_cannot_take_its_place_is_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Access is denied")
+
+    made = open_table(tmp_path / "landmarks.parquet")
+    monkeypatch.setattr("app.media.tables.move_whole", refuse)
+    with pytest.raises(
+        RecordingError, match=r"permission is denied; .*; the table is in .*landmarks\.parquet\.part\.$"
+    ):
+        made.close()
+    assert (tmp_path / "landmarks.parquet.part").stat().st_size > 1000
+
+
 def test_a_folder_in_the_way_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RecordingError, match="its folder is a file"):

@@ -16,12 +16,19 @@ from typing import IO, Any
 from app.core.errors import RecordingError
 from model import files, json_files
 
+
+def _denied(platform: str) -> str:
+    """Return what a refusal means; Windows refuses files that another program has open, too."""
+    way_out = "choose a folder you may write to"
+    return f"permission is denied; {way_out}{', or close the program that has it open' * (platform == 'win32')}"
+
+
 _REASONS = {
     errno.ENOSPC: "the disk is full; free some space or choose another folder",
     errno.EDQUOT if hasattr(errno, "EDQUOT") else errno.ENOSPC: "your disk quota is used up; free some space",
     errno.EFBIG: "the file would be larger than this disk allows; choose another folder",
-    errno.EACCES: "permission is denied; choose a folder you may write to",
-    errno.EPERM: "permission is denied; choose a folder you may write to",
+    errno.EACCES: _denied(sys.platform),
+    errno.EPERM: _denied(sys.platform),
     errno.EROFS: "the disk is read-only; choose another folder",
     errno.ENOENT: "its folder does not exist; create it or choose another one",
     errno.ENOTDIR: "its folder is a file; choose another one",

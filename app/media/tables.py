@@ -194,9 +194,12 @@ class ParquetTable:
                 if len(self._group):
                     self._write_group()
                 self._writer.close()
-            move_whole(self._part, self._path)
         except OSError as error:
             raise failure(self._path, error) from error
+        try:
+            move_whole(self._part, self._path)
+        except OSError as error:
+            raise RecordingError(f"{str(failure(self._path, error))[:-1]}; the table is in {self._part}.") from error
 
     def _write_group(self) -> None:
         try:
