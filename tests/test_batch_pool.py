@@ -220,7 +220,7 @@ def test_a_worker_that_cannot_begin_is_one_sentence_and_ends_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = multiprocessing.get_context("spawn").Process
-    real, begun = process.start, []
+    real, begun = process.start, list[Any]()
 
     def start(self: Any) -> None:
         if begun:
