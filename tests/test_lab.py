@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -244,3 +246,19 @@ def test_an_experiment_runs_every_method_on_every_clip(folder: Path) -> None:
     assert measured.attribution == ()
     assert measured.named("EMA 0.5") is not None
     assert measured.named("none such") is None
+
+
+def test_one_clip_is_in_memory_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[weakref.ref[EncodedClip]] = []
+
+    def noting(*arguments: Any) -> EncodedClip:
+        gc.collect()
+        assert not any(clip() is not None for clip in encoded)
+        clip = encode_clip(*arguments)
+        encoded.append(weakref.ref(clip))
+        return clip
+
+    monkeypatch.setattr("app.lab.flicker.experiment.encode_clip", noting)
+    engine = SquareEngine()
+    run_experiment(engine, find_clips(folder), [cold(), rwr(engine, RELEASED, "released")], frames=4)
+    assert len(encoded) == 3

@@ -94,6 +94,7 @@ def run_experiment(
             if attribution:
                 attributed += attribute_clip(engine, clip, scale, rwr)
                 progress.update()
+            del clip  # before the next one is encoded
     results = tuple(
         MethodResult(
             family=method.family,
