@@ -84,9 +84,9 @@ def search_labels(
     if config.landmarks != faces.landmarks.shape[1]:
         raise ModelError(f"the model finds {config.landmarks} points, the faces have {faces.landmarks.shape[1]}")
     some = torch.linspace(0, len(faces) - 1, min(NOISE_FACES, len(faces))).long()
-    seen = [mirrored_heatmaps(model, faces, part, size) for part in torch.split(some, batch)]
-    points, spread = (torch.cat(parts) for parts in zip(*(read_points(z) for z, _ in seen), strict=True))
-    labels = torch.cat([labels for _, labels in seen])
+    seen = (mirrored_heatmaps(model, faces, part, size) for part in torch.split(some, batch))
+    read = [(*read_points(heatmaps), labels) for heatmaps, labels in seen]  # heatmaps of all would take a gigabyte
+    points, spread, labels = (torch.cat(parts) for parts in zip(*read, strict=True))
     noise = fit_noise(points, spread, labels, faces.weights[some], settings.label_share)
     found, network = [], []
     for part in torch.split(torch.arange(len(faces)), batch):
