@@ -348,7 +348,7 @@ def test_labels_are_searched_when_due_and_a_resumed_run_keeps_them(
     assert len(searcher.given) == 2, "what was found before is not searched again"
     afresh = LabelSearch(given, (0.5,), tmp_path, resume=False)
     assert moved(afresh, 0.1) == 0
-    (tmp_path / ALIGNED).unlink()
+    assert not (tmp_path / ALIGNED).exists(), "what another run has left is not for this one"
     assert moved(LabelSearch(given, (0.5,), tmp_path, resume=True), 0.1) == 0
 
 
