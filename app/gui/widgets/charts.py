@@ -14,13 +14,10 @@ from app.gui.presenters.colour_scale import LEVELS, Colours
 from app.gui.presenters.palettes import Palette
 from app.gui.presenters.scale import round_up
 from app.gui.theme import theme
+from app.gui.widgets.drawing import AT_LEFT, AT_RIGHT, draw_plate
 from model.topology import REGIONS
 
 BAR_GAP = 3.0
-
-LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-CENTRE = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
 
 BOLD, NORMAL = QFont.Weight.DemiBold, QFont.Weight.Normal
 
@@ -49,7 +46,7 @@ def write(
     colour: str,
     size: int = 13,
     weight: QFont.Weight = NORMAL,
-    align: Qt.AlignmentFlag = LEFT,
+    align: Qt.AlignmentFlag = AT_LEFT,
 ) -> float:
     """Write one line into a box, shortened where it is too long; return the width it took."""
     painter.setFont(theme.figures(size, weight))
@@ -86,14 +83,12 @@ def draw_bars(painter: QPainter, box: QRectF, series: Sequence[Series], palette:
             _bar(painter, line, one, one.values[number] / top, palette)
             figure = QRectF(box.right() - figures, line.center().y() - 8, figures, 16)
             text = f"{one.values[number]:.{places}f}"
-            write(painter, figure, text, palette.text, 12 if thick > 10 else 11, align=RIGHT)
+            write(painter, figure, text, palette.text, 12 if thick > 10 else 11, align=AT_RIGHT)
 
 
 def _bar(painter: QPainter, box: QRectF, series: Series, share: float, palette: Palette) -> None:
     radius = box.height() / 2
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(palette.raised))
-    painter.drawRoundedRect(box, radius, radius)
+    draw_plate(painter, box, QColor(palette.raised), radius)
     colour = QColor(series.colour)
     if series.pale:
         colour.setAlphaF(0.45)
@@ -110,9 +105,7 @@ def draw_legend(painter: QPainter, box: QRectF, series: Sequence[Series], palett
         write(painter, QRectF(right - width - 1, box.top(), width + 2, box.height()), one.name, palette.dim, 12)
         colour = QColor(one.colour)
         colour.setAlphaF(0.45 if one.pale else 1.0)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour)
-        painter.drawRoundedRect(QRectF(right - width - 19, box.center().y() - 4, 12, 8), 4, 4)
+        draw_plate(painter, QRectF(right - width - 19, box.center().y() - 4, 12, 8), colour, 4)
         right -= width + 36
 
 
@@ -137,9 +130,7 @@ def draw_scale_bar(
     gradient = QLinearGradient(bar.topLeft(), bar.topRight())
     for level in STOPS:
         gradient.setColorAt(level / (LEVELS - 1), QColor(*colours[level].tolist()))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(gradient)
-    painter.drawRoundedRect(bar, BAR_HEIGHT / 2, BAR_HEIGHT / 2)
+    draw_plate(painter, bar, gradient, BAR_HEIGHT / 2)
     painter.setPen(QColor(theme.palette().dim))
     painter.setFont(theme.figures(10, QFont.Weight.Normal))
     for place, text in ticks:

@@ -16,6 +16,7 @@ from app.gui.presenters.picture import Placement
 from app.gui.presenters.readouts import Caption
 from app.gui.theme import theme
 from app.gui.widgets.charts import draw_scale_bar
+from app.gui.widgets.drawing import AT_LEFT, draw_plate
 from app.gui.widgets.overlay import hairline
 
 CHIP_HEIGHT = 26.0
@@ -50,9 +51,7 @@ def draw_chip(
 ) -> None:
     """Draw a round plate with its top left corner at (x, y), with a dot before the text where it has a colour."""
     box = QRectF(x, y, chip_width(text, bold, bool(dot)), CHIP_HEIGHT)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(ground))
-    painter.drawRoundedRect(box, CHIP_HEIGHT / 2, CHIP_HEIGHT / 2)
+    draw_plate(painter, box, QColor(ground), CHIP_HEIGHT / 2)
     left = 11.0
     if dot:
         painter.setBrush(QColor(dot))
@@ -60,13 +59,13 @@ def draw_chip(
         left += 14
     painter.setPen(QColor(ink))
     painter.setFont(_font(bold))
-    painter.drawText(box.adjusted(left, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+    painter.drawText(box.adjusted(left, 0, 0, 0), AT_LEFT, text)
 
 
 def draw_caption(painter: QPainter, caption: Caption, middle: float, bottom: float, width: float) -> None:
     """Write a sentence around ``middle``, above ``bottom``, in as many lines as a plate of ``width`` needs."""
     colours = theme.palette()
-    words = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextWordWrap
+    words = AT_LEFT | Qt.TextFlag.TextWordWrap
     room = QRectF(0, 0, width - 2 * CAPTION_EDGE - CAPTION_DOT, 1000)
     large, small = (theme.figures(size, QFont.Weight.DemiBold) for size in CAPTION_SIZES)
     font = large if QFontMetricsF(large).horizontalAdvance(caption.text) < room.width() else small
@@ -91,9 +90,7 @@ def draw_notice(painter: QPainter, text: str, middle: float, bottom: float, widt
     needed = QFontMetricsF(_font(bold=False)).boundingRect(room, int(words), text)
     plate = QRectF(0, 0, needed.width() + 23, max(CHIP_HEIGHT, needed.height() + 10))
     plate.moveCenter(QPointF(middle, bottom - plate.height() / 2))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(theme.palette().veil))
-    painter.drawRoundedRect(plate, CHIP_HEIGHT / 2, CHIP_HEIGHT / 2)
+    draw_plate(painter, plate, QColor(theme.palette().veil), CHIP_HEIGHT / 2)
     painter.setPen(QColor(theme.palette().text))
     painter.setFont(_font(bold=False))
     painter.drawText(plate.adjusted(11, 0, -11, 0), words, text)
@@ -118,9 +115,7 @@ def draw_tags(painter: QPainter, faces: Sequence[FaceResult], placement: Placeme
         name = face_name(face.face)
         tag = QRectF(box.left(), box.top() - TAG_HEIGHT, painter.fontMetrics().horizontalAdvance(name) + 14, TAG_HEIGHT)
         filled = face.face == shown
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(colour if filled else QColor(TAG_GROUND))
-        painter.drawRoundedRect(tag, 4, 4)
+        draw_plate(painter, tag, colour if filled else QColor(TAG_GROUND), 4)
         painter.setPen(QColor(ON_TAG) if filled else colour)
         painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, name)
 
@@ -139,9 +134,7 @@ def draw_heat_legend(painter: QPainter, right: float, bottom: float) -> None:
     """Draw the legend of the points' colours; its lower right corner is given."""
     width, height = LEGEND
     plate = QRectF(right - width, bottom - height, width, height)
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(theme.palette().veil))
-    painter.drawRoundedRect(plate, 8, 8)
+    draw_plate(painter, plate, QColor(theme.palette().veil), 8)
     painter.setPen(QColor(theme.palette().text))
     painter.setFont(theme.figures(11))
     painter.drawText(plate.adjusted(0, 5, 0, 0), Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop, LEGEND_NAME)

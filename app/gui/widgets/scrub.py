@@ -20,6 +20,7 @@ from app.gui.presenters.playback import (
     speed_text,
 )
 from app.gui.theme import theme
+from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.icons import SIZE, icon
 from app.gui.widgets.layouts import in_row
 from app.sources.base import Playback
@@ -87,8 +88,7 @@ class ScrubTrack(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         colours = theme.palette()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         painter.setPen(Qt.PenStyle.NoPen)
         middle, room = self.height() / 2, self.width() - 2 * MARGIN
         painter.setBrush(QColor(colours.hover))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QKeyEvent, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QButtonGroup, QSizePolicy, QWidget
 
 from app.gui.presenters.options import Option
 from app.gui.theme import theme
+from app.gui.widgets.drawing import draw_plate, smooth_painter
 from app.gui.widgets.layouts import in_row
 
 HEIGHT = 28
@@ -71,11 +72,8 @@ class Segments(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the groove that holds the options."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.palette().raised))
-        painter.drawRoundedRect(QRectF(self.rect()), 8, 8)
+        painter = smooth_painter(self)
+        draw_plate(painter, QRectF(self.rect()), QColor(theme.palette().raised), 8)
 
 
 class _Segment(QAbstractButton):
@@ -120,14 +118,11 @@ class _Segment(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the label, on a plate when it is on."""
         colours = theme.palette()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         box = QRectF(self.rect())
         on = self.isChecked()
         if on or self.underMouse():
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colours.pressed if on else colours.hover))
-            painter.drawRoundedRect(box, 6, 6)
+            draw_plate(painter, box, QColor(colours.pressed if on else colours.hover), 6)
         if self.hasFocus():
             painter.setPen(QPen(QColor(colours.tones["info"]), 1.5))
             painter.setBrush(Qt.BrushStyle.NoBrush)

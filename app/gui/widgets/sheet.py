@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QObject, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPainter, QPaintEvent, QPen, QRegion, QShowEvent
+from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPaintEvent, QPen, QRegion, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.theme import theme
+from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 
 MARGIN = 12
@@ -189,8 +190,7 @@ class Sheet(QFrame):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the card."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         painter.fillRect(self.rect(), QColor(theme.palette().line))
         painter.setPen(QPen(QColor(theme.palette().line), 1))
         painter.setBrush(QColor(theme.palette().card))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPaintEvent
 from PySide6.QtWidgets import QLabel, QSlider, QWidget
 
 from app.gui.theme import theme
+from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 
 KNOB = 14
@@ -62,8 +63,7 @@ class _Slider(QSlider):
         """Paint groove, default and knob."""
         colours = theme.palette()
         accent = QColor(colours.tones["info"] if self.isEnabled() else colours.faint)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         painter.setPen(Qt.PenStyle.NoPen)
         middle, x = self.height() / 2, self._place(self.value())
         painter.setBrush(QColor(colours.raised))

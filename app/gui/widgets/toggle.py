@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Property, QEasingCurve, QPropertyAnimation, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from app.core.modes import Mode
 from app.gui.presenters.actions import Action
 from app.gui.theme import theme
 from app.gui.widgets.controls import small_label
+from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 
 WIDTH, HEIGHT = 36, 20
@@ -71,8 +72,7 @@ class Toggle(QAbstractButton):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint track and knob between off and on, and a ring where the keyboard is."""
         colours, share = theme.palette(), self._position
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         if self.hasFocus():
             painter.setPen(QPen(QColor(colours.tones["info"]), 1.5))
             ring = QRectF(self.rect()).adjusted(0.75, 0.75, -0.75, -0.75)

@@ -15,7 +15,8 @@ from app.gui.presenters.canonical_face import canonical_face
 from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
 from app.gui.presenters.palettes import Palette
 from app.gui.theme import theme
-from app.gui.widgets.charts import BOLD, CENTRE, LEFT, RIGHT, Series, decimals, draw_bars, draw_legend, write
+from app.gui.widgets.charts import BOLD, Series, decimals, draw_bars, draw_legend, write
+from app.gui.widgets.drawing import AT_LEFT, AT_RIGHT, CENTRED, draw_plate
 from app.holdstill.card import Card, ModeFigures
 from app.holdstill.comparison import ModeChange
 from app.holdstill.text import CardSheet, ComparisonSheet, Sheet, mode_name, near_floor
@@ -120,8 +121,8 @@ def _draw_comparison(painter: QPainter, sheet: ComparisonSheet, palette: Palette
 def _draw_top(painter: QPainter, kind: str, title: str, right: str, palette: Palette) -> None:
     _heading(painter, QRectF(MARGIN, 32, 500, 18), kind, palette)
     write(painter, QRectF(MARGIN, 54, INNER - 250, 44), title, palette.text, 32, BOLD)
-    write(painter, QRectF(WIDTH - MARGIN - 300, 30, 300, 22), "LDEQ Live", palette.text, 15, BOLD, RIGHT)
-    write(painter, QRectF(WIDTH - MARGIN - 300, 64, 300, 24), right, palette.dim, 15, align=RIGHT)
+    write(painter, QRectF(WIDTH - MARGIN - 300, 30, 300, 22), "LDEQ Live", palette.text, 15, BOLD, AT_RIGHT)
+    write(painter, QRectF(WIDTH - MARGIN - 300, 64, 300, 24), right, palette.dim, 15, align=AT_RIGHT)
 
 
 def _draw_mode(painter: QPainter, box: QRectF, mode: ModeFigures, interval: str, places: int, palette: Palette) -> None:
@@ -130,20 +131,20 @@ def _draw_mode(painter: QPainter, box: QRectF, mode: ModeFigures, interval: str,
     _mark(painter, left, box.top() + 26, _colour(mode, palette))
     write(painter, QRectF(left + 14, box.top() + 14, width - 14, 24), mode_name(mode.mode), palette.text, 16, BOLD)
     evaluations = f"{mode.evaluations:.1f} evaluations a frame"
-    write(painter, QRectF(left, box.top() + 14, width, 24), evaluations, palette.dim, 12, align=RIGHT)
+    write(painter, QRectF(left, box.top() + 14, width, 24), evaluations, palette.dim, 12, align=AT_RIGHT)
     figure = f"{mode.flicker.percent:.{places}f}"
     taken = write(painter, QRectF(left, box.top() + 42, width, 62), figure, palette.text, 54, BOLD)
     write(painter, QRectF(left + taken + 8, box.top() + 66, 40, 30), "%", palette.dim, 22)
     pixels = f"Flicker, {mode.flicker.pixels:.2f} px"
     write(painter, QRectF(left, box.top() + 108, width, 22), pixels, palette.text, 14)
     if interval:
-        write(painter, QRectF(left, box.top() + 108, width, 22), f"95 %: {interval}", palette.dim, 12, align=RIGHT)
+        write(painter, QRectF(left, box.top() + 108, width, 22), f"95 %: {interval}", palette.dim, 12, align=AT_RIGHT)
     _rule(painter, left, box.top() + 138, width, palette)
     wander = f"Wander  {mode.wander.percent:.{places}f} %, {mode.wander.pixels:.2f} px"
     write(painter, QRectF(left, box.top() + 148, width, 24), wander, palette.dim, 14)
     if near_floor(mode):
         text = "near the meter's floor"
-        write(painter, QRectF(left, box.top() + 70, width, 24), text, palette.dim, 12, align=RIGHT)
+        write(painter, QRectF(left, box.top() + 70, width, 24), text, palette.dim, 12, align=AT_RIGHT)
 
 
 def _draw_change(painter: QPainter, box: QRectF, change: ModeChange, verdict: str, palette: Palette) -> None:
@@ -161,7 +162,7 @@ def _draw_change(painter: QPainter, box: QRectF, change: ModeChange, verdict: st
     both = f"Wander  A {wander.before:.{places}f} %   B {wander.after:.{places}f} %"
     write(painter, QRectF(left, box.top() + 142, width, 20), both, palette.dim, 13)
     sure = "clearly more than chance" if change.sure else "could be chance"
-    write(painter, QRectF(left, box.top() + 14, width, 24), sure, palette.dim, 12, align=RIGHT)
+    write(painter, QRectF(left, box.top() + 14, width, 24), sure, palette.dim, 12, align=AT_RIGHT)
     write(painter, QRectF(left, box.top() + 161, width, 18), verdict, palette.dim, 12)
 
 
@@ -182,7 +183,7 @@ def _draw_points(painter: QPainter, box: QRectF, modes: Sequence[ModeFigures], p
         part = QRectF(area.left(), area.top() + row * height, area.width(), height)
         _draw_canonical_face(painter, part.adjusted(0, 8, 0, -24), mode.points, palette)
         below = QRectF(part.left(), part.bottom() - 20, part.width(), 18)
-        write(painter, below, mode_name(mode.mode), palette.text, 13, BOLD, CENTRE)
+        write(painter, below, mode_name(mode.mode), palette.text, 13, BOLD, CENTRED)
     _draw_colour_scale(painter, QRectF(box.left() + 20, box.bottom() - 38, SIDE - 40, 30), palette)
 
 
@@ -253,9 +254,7 @@ def _colour(mode: ModeFigures, palette: Palette) -> str:
 
 
 def _mark(painter: QPainter, x: float, y: float, colour: str) -> None:
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(QColor(colour))
-    painter.drawRoundedRect(QRectF(x, y - 8, 5, 16), 2.5, 2.5)
+    draw_plate(painter, QRectF(x, y - 8, 5, 16), QColor(colour), 2.5)
 
 
 def _rule(painter: QPainter, x: float, y: float, width: float, palette: Palette) -> None:
@@ -269,7 +268,7 @@ def _heading(painter: QPainter, box: QRectF, text: str, palette: Palette) -> Non
     font.setLetterSpacing(QFont.SpacingType.AbsoluteSpacing, 1.1)
     painter.setFont(font)
     painter.setPen(QColor(palette.dim))
-    painter.drawText(box, LEFT, text.upper())
+    painter.drawText(box, AT_LEFT, text.upper())
 
 
 def _panel(painter: QPainter, box: QRectF, palette: Palette) -> None:
@@ -319,10 +318,8 @@ def _draw_colour_scale(painter: QPainter, box: QRectF, palette: Palette) -> None
     gradient = QLinearGradient(bar.topLeft(), bar.topRight())
     for step in range(11):
         gradient.setColorAt(step / 10, _heat(step / 10))
-    painter.setPen(Qt.PenStyle.NoPen)
-    painter.setBrush(gradient)
-    painter.drawRoundedRect(bar, 3.5, 3.5)
+    draw_plate(painter, bar, gradient, 3.5)
     for tick in TICKS:
         place = float(np.log(tick / LOWEST) / np.log(HIGHEST / LOWEST))
         around = QRectF(bar.left() + place * bar.width() - 30, bar.bottom() + 3, 60, 14)
-        write(painter, around, f"{tick:g} %", palette.dim, 11, align=CENTRE)
+        write(painter, around, f"{tick:g} %", palette.dim, 11, align=CENTRED)

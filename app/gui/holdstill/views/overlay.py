@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, HoldStillView
 from app.gui.theme import theme
+from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 
 TICK_MS = 50
@@ -102,8 +103,7 @@ class HoldStillOverlay(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the panel, the ring and the words."""
         colours = theme.palette()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         painter.setPen(QPen(QColor(colours.line), 1.0))
         painter.setBrush(QColor(colours.veil))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 16, 16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
+from PySide6.QtGui import QColor, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PySide6.QtWidgets import QLayout, QMenu, QPushButton, QWidget
 
 from app.gui.live.presenters.chooser import Ask, Choice
@@ -13,6 +13,7 @@ from app.gui.live.presenters.readouts import Facts
 from app.gui.presenters.actions import BY_NAME, ActionName
 from app.gui.theme import theme
 from app.gui.widgets.controls import menu_text
+from app.gui.widgets.drawing import AT_LEFT, smooth_painter
 from app.gui.widgets.icons import SIZE, icon
 from app.gui.widgets.layouts import in_row
 from app.sources.spec import SourceSpec
@@ -58,14 +59,13 @@ class _SourceButton(QPushButton):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         super().paintEvent(event)
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         middle = self.height() / 2
         icon("source").paint(painter, 13, round(middle - SIZE / 2), SIZE, SIZE)
         room = QRectF(40, 0, self.width() - 70, self.height())
         text = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, int(room.width()))
         painter.setPen(QColor(theme.palette().text))
-        painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, text)
+        painter.drawText(room, AT_LEFT, text)
         painter.setPen(QPen(QColor(theme.palette().dim), 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         x = self.width() - 18.0
         painter.drawPolyline(

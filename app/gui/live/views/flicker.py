@@ -17,6 +17,7 @@ from app.gui.presenters.readouts import NOTHING
 from app.gui.presenters.scale import GrowingScale
 from app.gui.theme import theme
 from app.gui.widgets.charts import draw_curve
+from app.gui.widgets.drawing import AT_LEFT, AT_RIGHT, draw_plate, smooth_painter
 from model.topology import REGIONS
 
 NUMBERS_HEIGHT = 78
@@ -47,8 +48,7 @@ class FlickerNumbers(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint both columns."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         width = self.width() / len(self._texts)
         for column, mode in enumerate(self._texts):
             self._paint_column(painter, QRectF(column * width, 0, width, NUMBERS_HEIGHT), mode)
@@ -56,24 +56,22 @@ class FlickerNumbers(QWidget):
     def _paint_column(self, painter: QPainter, box: QRectF, mode: str) -> None:
         texts = self._texts[mode]
         measured = texts.recent != NOTHING
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(theme.palette().modes[mode] if measured else theme.palette().line))
-        painter.drawRoundedRect(QRectF(box.left(), 3, 4, 12), 2, 2)
-        left = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+        colour = QColor(theme.palette().modes[mode] if measured else theme.palette().line)
+        draw_plate(painter, QRectF(box.left(), 3, 4, 12), colour, 2)
         painter.setFont(theme.figures(12, QFont.Weight.DemiBold))
         painter.setPen(QColor(theme.palette().text if measured else theme.palette().faint))
-        painter.drawText(QRectF(box.left() + 11, 0, box.width() - 11, 18), left, MODE_NAMES[mode])
+        painter.drawText(QRectF(box.left() + 11, 0, box.width() - 11, 18), AT_LEFT, MODE_NAMES[mode])
         painter.setFont(theme.figures(30, QFont.Weight.DemiBold))
-        painter.drawText(QRectF(box.left(), 20, box.width(), 36), left, texts.now)
+        painter.drawText(QRectF(box.left(), 20, box.width(), 36), AT_LEFT, texts.now)
         if measured:
             advance = painter.fontMetrics().horizontalAdvance(texts.now)
             painter.setPen(QColor(theme.palette().dim))
             painter.setFont(theme.figures(13))
-            painter.drawText(QRectF(box.left() + advance + 4, 29, 30, 24), left, "%")
+            painter.drawText(QRectF(box.left() + advance + 4, 29, 30, 24), AT_LEFT, "%")
         painter.setPen(QColor(theme.palette().dim if measured else theme.palette().faint))
         painter.setFont(theme.figures(12, QFont.Weight.Normal))
         text = f"{texts.recent} % over {RECENT_SECONDS:g} s" if measured else "not solved"
-        painter.drawText(QRectF(box.left(), 58, box.width(), 18), left, text)
+        painter.drawText(QRectF(box.left(), 58, box.width(), 18), AT_LEFT, text)
 
 
 TRACE_HEIGHT = 118
@@ -110,17 +108,15 @@ class FlickerTrace(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the axes' figures and the curves, the pair's first mode on top."""
         colours, top = theme.palette(), self._scale.top
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         plot = QRectF(TRACE_LEFT, 0, self.width() - TRACE_LEFT - TRACE_RIGHT, TRACE_HEIGHT - TRACE_BOTTOM)
         beside, below = TRACE_MARGINS[0] * plot.width(), TRACE_MARGINS[1] * plot.height()
         area = plot.adjusted(beside, below, -beside, -below)
         painter.setFont(theme.figures(10))
         painter.setPen(QColor(colours.faint))
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for share in (0.0, 0.5, 1.0):
             y = area.bottom() - share * area.height()
-            painter.drawText(QRectF(0, y - 8, TRACE_LEFT - 5, 16), right, f"{share * top:.3g}")
+            painter.drawText(QRectF(0, y - 8, TRACE_LEFT - 5, 16), AT_RIGHT, f"{share * top:.3g}")
             seconds = (share - 1) * TRACE_SECONDS
             around = QRectF(area.left() + share * area.width() - 30, plot.bottom(), 60, TRACE_BOTTOM)
             painter.drawText(around, Qt.AlignmentFlag.AlignCenter, f"{seconds:g} s" if seconds else "now")
@@ -175,8 +171,7 @@ class RegionBars(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint every region's line."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         painter.setFont(theme.figures(12, QFont.Weight.Normal))
         for row, region in enumerate(REGIONS):
             top = row * LINE_HEIGHT
@@ -210,5 +205,4 @@ class RegionBars(QWidget):
             painter.drawRoundedRect(QRectF(left, y, width, height), height / 2, height / 2)
         painter.setPen(QColor(colours.text))
         figure = QRectF(self.width() - FIGURE_WIDTH, top, FIGURE_WIDTH, LINE_HEIGHT)
-        alignment = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
-        painter.drawText(figure, alignment, f"{max(value for _, value in values):.{DECIMALS}f}")
+        painter.drawText(figure, AT_RIGHT, f"{max(value for _, value in values):.{DECIMALS}f}")

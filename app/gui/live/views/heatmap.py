@@ -17,6 +17,7 @@ from app.gui.live.presenters.heatmap import TOOLTIP, HeatKind, HeatPane, HeatVie
 from app.gui.presenters.canonical_face import canonical_face, heat_field
 from app.gui.theme import theme
 from app.gui.widgets.charts import draw_scale_bar
+from app.gui.widgets.drawing import CENTRED, smooth_painter
 from app.gui.widgets.overlay import draw_heat
 from model.topology import REGIONS
 
@@ -105,8 +106,7 @@ class HeatMapView(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the faces side by side, and the scale below."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         width = self.width() / len(self._view.panes)
         height = self.height() - LEGEND_HEIGHT
         for column, pane in enumerate(self._view.panes):
@@ -119,14 +119,13 @@ class HeatMapView(QWidget):
 
     def _paint_title(self, painter: QPainter, box: QRectF, pane: HeatPane) -> None:
         colours = theme.palette()
-        centre = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
         painter.setFont(theme.figures(12, QFont.Weight.DemiBold))
         painter.setPen(QColor(colours.text if pane.levels is not None else colours.faint))
-        painter.drawText(QRectF(box.left(), 0, box.width(), 17), centre, f"{pane.title}   {pane.figure}")
+        painter.drawText(QRectF(box.left(), 0, box.width(), 17), CENTRED, f"{pane.title}   {pane.figure}")
         painter.setFont(theme.figures(11, QFont.Weight.Normal))
         painter.setPen(QColor(colours.dim))
         text = f"most: {pane.worst}" if pane.worst else "not measured yet"
-        painter.drawText(QRectF(box.left(), 17, box.width(), 16), centre, text)
+        painter.drawText(QRectF(box.left(), 17, box.width(), 16), CENTRED, text)
 
     def _paint_face(self, painter: QPainter, box: QRectF, column: int, pane: HeatPane) -> None:
         field = heat_field()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent
+from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from app.gui.live.presenters.key_list import KeyGroup, columns, key_groups, shown_key
 from app.gui.theme import theme
 from app.gui.widgets.controls import heading
+from app.gui.widgets.drawing import AT_LEFT, draw_plate, smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.sheet import MARGIN, Sheet
 
@@ -19,7 +20,7 @@ LEAST_WIDTH = 720
 
 KEY_WIDTH, KEY_PIXELS, KEY_PADDING, KEY_RADIUS = 62, 11, 6, 4
 KEY_GAP, LINE_GAP = 12, 5
-_WORDS = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft | Qt.TextFlag.TextWordWrap
+_WORDS = AT_LEFT | Qt.TextFlag.TextWordWrap
 
 
 class KeyList(Sheet):
@@ -94,14 +95,11 @@ class _Lines(QWidget):
         """Paint each key as a chip beside its sentence."""
         colours, chip = theme.palette(), self._chip()
         font, small = self.font(), self._key_font()
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         top = 0
         for (key, words), (left, height) in zip(self._lines, self._laid_out(self.width()), strict=True):
             box = QRect(0, top, left - KEY_GAP, chip.height())
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colours.raised))
-            painter.drawRoundedRect(box, KEY_RADIUS, KEY_RADIUS)
+            draw_plate(painter, QRectF(box), QColor(colours.raised), KEY_RADIUS)
             painter.setFont(small)
             painter.setPen(QColor(colours.dim))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, key)

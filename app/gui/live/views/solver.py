@@ -34,6 +34,7 @@ from app.gui.live.presenters.solver_readouts import (
 from app.gui.presenters.options import Option
 from app.gui.theme import theme
 from app.gui.widgets.controls import label
+from app.gui.widgets.drawing import AT_RIGHT, draw_plate, smooth_painter
 from app.gui.widgets.layouts import fill, in_column, in_row
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.slider import SliderRow
@@ -74,8 +75,7 @@ class ResidualChart(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint axis, bands and dots."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         low, high = residual_axis(self._residuals)
         plot = QRectF(LEFT, TOP, self.width() - LEFT - 6, self.height() - TOP - BOTTOM)
         columns = max([FEWEST_COLUMNS, *(len(own.spread) for own in self._residuals)])
@@ -99,9 +99,7 @@ class ResidualChart(QWidget):
                 first, median, last = (height_of(value) for value in own.spread[column].tolist())
                 band = QColor(colour)
                 band.setAlphaF(0.12 + 0.33 * float(own.share[column]))
-                painter.setPen(Qt.PenStyle.NoPen)
-                painter.setBrush(band)
-                painter.drawRoundedRect(QRectF(x - band_width / 2, last - 2, band_width, first - last + 4), 4, 4)
+                draw_plate(painter, QRectF(x - band_width / 2, last - 2, band_width, first - last + 4), band, 4)
                 painter.setBrush(colour)
                 painter.drawRect(QRectF(x - band_width / 2, median - 0.75, band_width, 1.5))
                 if column < len(own.newest) and math.isfinite(own.newest[column]):
@@ -117,8 +115,7 @@ class ResidualChart(QWidget):
             painter.setPen(QColor(colours.line))
             painter.drawLine(QLineF(plot.left(), y, plot.right(), y))
             painter.setPen(QColor(colours.faint))
-            right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            painter.drawText(QRectF(0, y - 8, LEFT - 7, 16), right, f"{low * 10**decade:.3g}")
+            painter.drawText(QRectF(0, y - 8, LEFT - 7, 16), AT_RIGHT, f"{low * 10**decade:.3g}")
         centre = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
         for column in range(columns):
             x = plot.left() + (column + 0.5) * plot.width() / columns
@@ -130,9 +127,7 @@ class ResidualChart(QWidget):
         x = LEFT
         for own in self._residuals:
             name = MODE_NAMES[own.mode]
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(theme.palette().modes[own.mode]))
-            painter.drawRoundedRect(QRectF(x, 3, 4, 11), 2, 2)
+            draw_plate(painter, QRectF(x, 3, 4, 11), QColor(theme.palette().modes[own.mode]), 2)
             painter.setPen(QColor(theme.palette().dim))
             painter.drawText(QPointF(x + 9, 13), name)
             x += painter.fontMetrics().horizontalAdvance(name) + 26

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPen, QRegion
+from PySide6.QtGui import QColor, QPaintEvent, QPen, QRegion
 from PySide6.QtWidgets import QLabel, QWidget
 
 from app.gui.live.presenters.tour import Tour, TourTarget, card_place
 from app.gui.theme import theme
 from app.gui.widgets.controls import push_button
+from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import fill, in_row
 from app.gui.widgets.sheet import Sheet
 
@@ -133,8 +134,7 @@ class _Ring(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the ring."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         painter.setPen(QPen(QColor(theme.palette().tones["info"]), RING_WIDTH))
         edge = RING_WIDTH / 2
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(edge, edge, -edge, -edge), RING_RADIUS, RING_RADIUS)

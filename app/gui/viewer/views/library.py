@@ -25,6 +25,7 @@ from app.gui.theme import theme
 from app.gui.viewer.presenters.jobs import Outcome
 from app.gui.viewer.presenters.library import Library, SessionRow
 from app.gui.widgets.controls import label, rename, show_text, small_label
+from app.gui.widgets.drawing import AT_LEFT, draw_plate
 from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
@@ -100,10 +101,10 @@ class _Tile(QStyledItemDelegate):
         painter.setFont(theme.figures(14, QFont.Weight.DemiBold))
         painter.setPen(QColor(colours.text if row.usable else colours.faint))
         title = painter.fontMetrics().elidedText(row.title, Qt.TextElideMode.ElideMiddle, int(text.width()))
-        painter.drawText(text, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, title)
+        painter.drawText(text, AT_LEFT, title)
         painter.setFont(theme.figures(12, QFont.Weight.Normal))
         painter.setPen(QColor(colours.dim))
-        painter.drawText(text.translated(0, 20), Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, row.detail)
+        painter.drawText(text.translated(0, 20), AT_LEFT, row.detail)
         painter.restore()
 
     def _paint_picture(self, painter: QPainter, box: QRectF, row: SessionRow) -> None:
@@ -128,9 +129,7 @@ class _Tile(QStyledItemDelegate):
             painter.setFont(theme.figures(11, QFont.Weight.DemiBold))
             width = painter.fontMetrics().horizontalAdvance(row.badge) + 16
             chip = QRectF(box.right() - width - 6, box.top() + 6, width, 20)
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(QColor(colours.veil))
-            painter.drawRoundedRect(chip, 10, 10)
+            draw_plate(painter, chip, QColor(colours.veil), 10)
             painter.setPen(QColor(colours.demo))
             painter.drawText(chip, Qt.AlignmentFlag.AlignCenter, row.badge)
 

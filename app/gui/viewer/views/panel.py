@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QPaintEvent
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -26,6 +26,7 @@ from app.gui.viewer.presenters.readouts import RegionSeries, TableRow, TakeRow, 
 from app.gui.viewer.views.timeline import LEGEND, take_colour
 from app.gui.widgets.charts import Series, draw_bars
 from app.gui.widgets.controls import card, label, menu_text, show_text
+from app.gui.widgets.drawing import AT_RIGHT, smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
 from model.topology import REGIONS
@@ -63,7 +64,7 @@ class FigureTable(QWidget):
             label.setTextFormat(Qt.TextFormat.PlainText)
             if place[1]:
                 label.setFixedWidth(COLUMN_WIDTH)
-                label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+                label.setAlignment(AT_RIGHT)
             if kind == "value":
                 label.setFont(theme.figures(12))
             self._grid.addWidget(label, *place)
@@ -96,8 +97,7 @@ class TakeBars(QWidget):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint every region's bars."""
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter = smooth_painter(self)
         colours = theme.palette()
         modes = [one.mode for one in self._bars]
         series = [

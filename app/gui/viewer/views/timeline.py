@@ -23,6 +23,7 @@ from app.gui.viewer.presenters.timeline import (
     ticks,
 )
 from app.gui.widgets.charts import draw_curve
+from app.gui.widgets.drawing import AT_RIGHT, CENTRED, draw_plate
 
 HEIGHT = 148
 LEFT, RIGHT, TOP = 48.0, 14.0, 8.0
@@ -199,21 +200,19 @@ class TimelineView(QWidget):
     def _draw_axes(self, painter: QPainter, colours: Palette) -> None:
         area, top = self._area, self._timeline.top
         painter.setFont(theme.figures(10, QFont.Weight.Normal))
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         for value in (0.0, top / 2, top):
             y = area.bottom() - area.height() * value / top
             painter.setPen(QPen(QColor(colours.line), 1.0))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
             painter.setPen(QColor(colours.dim))
-            painter.drawText(QRectF(0, y - 8, LEFT - 6, 16), right, f"{value:.3g}" + (" %" if value == top else ""))
-        centre = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignVCenter
+            painter.drawText(QRectF(0, y - 8, LEFT - 6, 16), AT_RIGHT, f"{value:.3g}" + (" %" if value == top else ""))
         duration = self._timeline.duration
         if duration <= 0:
             return
         for time in ticks(duration):
             text = clock_text(time) if duration >= 10 else f"{time:g} s"
             x = min(self._x(time), self.width() - 22.0)
-            painter.drawText(QRectF(x - 30, HEIGHT - LABELS, 60, LABELS), centre, text)
+            painter.drawText(QRectF(x - 30, HEIGHT - LABELS, 60, LABELS), CENTRED, text)
 
     def _draw_curve(self, painter: QPainter, curve: Curve, colour: str) -> None:
         area, top = self._area, self._timeline.top
@@ -235,9 +234,7 @@ class TimelineView(QWidget):
             MarkerKind.TROUBLE: colours.record,
         }
         middle = self._area.bottom() + LANE / 2
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colours.raised))
-        painter.drawRoundedRect(QRectF(LEFT, middle - 6, self._area.width(), 12), 6, 6)
+        draw_plate(painter, QRectF(LEFT, middle - 6, self._area.width(), 12), QColor(colours.raised), 6)
         last: dict[str, float] = {}
         for marker in self._timeline.markers:
             x = self._x(marker.time)
