@@ -101,6 +101,13 @@ def test_a_filter_goes_on_where_a_clips_clock_stands_still() -> None:
     np.testing.assert_allclose(method.track(stopped).landmarks, method.track(clip).landmarks, atol=1e-3)
 
 
+def test_the_files_that_macos_puts_beside_each_are_no_data(folder: Path) -> None:
+    expected = find_clips(folder), find_videos(folder)
+    for path in [path for path in folder.rglob("*.*") if path.is_file()]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\x16\7")
+    assert (find_clips(folder), find_videos(folder)) == expected
+
+
 def test_groups_come_from_the_id_files(folder: Path) -> None:
     assert [(clip.files.name, clip.group) for clip in find_clips(folder)] == [
         *(("c", "drawn"), ("a", "filmed"), ("b", "filmed")),

@@ -68,7 +68,7 @@ def find_faces(root: Path) -> list[W300Face]:
     Raises:
         UserError: if there is none, a picture is missing, or a file does not hold 68 points.
     """
-    files = sorted(root.glob("*.pts")) if root.is_dir() else []
+    files = sorted(root.glob("[!.]*.pts")) if root.is_dir() else []
     if not files:
         raise UserError(f"There are no .pts files in {root}; give the folder of 300W pictures and labels.")
     return [W300Face(read_pts(path), _picture(path)) for path in files]

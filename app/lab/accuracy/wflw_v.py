@@ -72,7 +72,7 @@ def find_videos(root: Path, ids: Path | None = None) -> list[VideoFiles]:
     if not (root / "videos").is_dir():
         raise UserError(f"{root} has no folder 'videos'; give the folder that holds videos and landmarks.")
     if ids is None:
-        wanted = [(path.stem, f"{path}") for path in sorted((root / "videos").glob("*.mp4"))]
+        wanted = [(path.stem, f"{path}") for path in sorted((root / "videos").glob("[!.]*.mp4"))]
     else:
         try:
             lines = ids.read_text(encoding="utf-8-sig").splitlines()  # some editors begin with a mark

@@ -95,7 +95,7 @@ def find_clips(root: Path, ids: Sequence[Path] = ()) -> list[ClipFiles]:
     Raises:
         UserError: for missing files, and for a clip named twice.
     """
-    lists = list(ids) or sorted(root.glob(f"*{IDS_ENDING}"))
+    lists = list(ids) or sorted(root.glob(f"[!.]*{IDS_ENDING}"))
     if not lists:
         return [ClipFiles(files, ONLY_GROUP) for files in find_videos(root)]
     found: dict[str, ClipFiles] = {}
