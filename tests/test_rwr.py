@@ -360,6 +360,30 @@ def test_after_a_cold_frame_nothing_of_before_counts(lost: bool) -> None:
         np.testing.assert_array_equal(solved(old, x), solved(new, x))
 
 
+def test_settings_that_do_not_change_disturb_nothing() -> None:
+    def landmarks(disturbed: bool) -> NDArray[np.float32]:
+        engine = JitteryEngine(0.3, np.random.default_rng(2))
+        recurrence, found = Recurrence(engine), []
+        for t in range(8):
+            if disturbed and t > 2:
+                recurrence.configure(RwrSettings())
+            found.append(recurrence.solve(injection(engine, 100 + t), CROP, textured(float(t))).landmarks)
+        return np.stack(found)
+
+    np.testing.assert_array_equal(landmarks(disturbed=True), landmarks(disturbed=False))
+
+
+def test_after_the_picture_was_not_followed_its_motion_begins_anew() -> None:
+    u = injection(SquareEngine(LdeqConfig(input_size=128)), side=40)
+    held = RwrSettings(recurrence_weight=1e6, adaptation=None, gains=MotionGains(1.0, 1.0))
+    recurrence = Recurrence(ConstantEngine(u), held)
+    places = []
+    for follow, shift in ((True, 0.0), (False, 4.0), (True, 4.0), (True, 7.0)):
+        recurrence.configure(replace(held, follow_picture=follow))
+        places.append(recurrence.solve(u, CROP, textured(shift)).landmarks.mean(axis=0))
+    np.testing.assert_allclose(np.diff(places, axis=0), [[0, 0], [0, 0], [3, 0]], atol=0.3)
+
+
 def test_the_reference_follows_expressions_that_the_picture_shows() -> None:
     motion = ReferenceMotion(MotionGains(1.0, 1.0))
     points = face_points(100, 90, 50).astype(np.float64)

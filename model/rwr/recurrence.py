@@ -51,16 +51,24 @@ class Recurrence:
         self._memory: Memory | None = None
         self._reason: str = ColdReason.FIRST_FRAME
         self._age = 0
-        self.configure(settings)
-
-    def configure(self, settings: RwrSettings | None) -> None:
-        """Use ``settings`` (None: the defaults) from the next frame on; the state is kept."""
         self._settings = settings or RwrSettings()
         self._motion = ReferenceMotion(self._settings.gains, self._flow)
-        self._weight: AdaptiveWeight | None = None
-        if self._settings.adaptation is not None:
-            landmarks = self._engine.config.landmarks
-            self._weight = AdaptiveWeight(self._settings.recurrence_weight, self._settings.adaptation, landmarks)
+        self._weight = self._new_weight()
+
+    def configure(self, settings: RwrSettings | None) -> None:
+        """Use ``settings`` (None: the defaults) from the next frame on; the state and what they do not change stay."""
+        old, new = self._settings, settings or RwrSettings()
+        self._settings = new
+        if (new.gains, new.follow_picture) != (old.gains, old.follow_picture):
+            self._motion = ReferenceMotion(new.gains, self._flow)
+        if (new.recurrence_weight, new.adaptation) != (old.recurrence_weight, old.adaptation):
+            self._weight = self._new_weight()
+
+    def _new_weight(self) -> AdaptiveWeight | None:
+        if self._settings.adaptation is None:
+            return None
+        landmarks = self._engine.config.landmarks
+        return AdaptiveWeight(self._settings.recurrence_weight, self._settings.adaptation, landmarks)
 
     def reset(self, reason: str) -> None:
         """Forget the last frame; the next solve is cold and reports ``reason``."""
