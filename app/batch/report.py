@@ -9,6 +9,7 @@ from typing import Any
 
 from app.batch.job import JobState
 from app.core.files import write_json
+from app.core.text_table import counted
 from app.core.version import VERSION
 from app.sessions.metadata import now
 
@@ -96,15 +97,13 @@ class BatchReport:
         """Return the summary, a line each."""
         counts = self.counts
         parts = [f"{counts[state]} {state}" for state in JobState if counts[state]]
-        many = "1 video" if len(self.files) == 1 else f"{len(self.files)} videos"
-        lines = [f"{many}: {', '.join(parts)}"] if parts else []
+        lines = [f"{counted(len(self.files), 'video')}: {', '.join(parts)}"] if parts else []
         if self.frames:
             speed = f" ({self.frames / self.seconds:.1f} fps)" if self.seconds > 0 else ""
-            workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
             engines = ", ".join(
                 sorted({file.engine for file in self.files if file.engine and file.state != JobState.SKIPPED})
             )
-            ran = f"{workers}, {self.model} on {engines}"
+            ran = f"{counted(self.workers, 'worker')}, {self.model} on {engines}"
             lines.append(f"{self.frames} frames in {self.seconds:.1f} s{speed}, {ran}")
         if counts[JobState.STOPPED] or counts[JobState.WAITING]:
             lines.append("Run the same command again to continue; videos that were stopped start from the beginning.")

@@ -16,6 +16,7 @@ from app.core.errors import SourceError, UserError
 from app.core.frame import Frame, FrameResult
 from app.core.modes import Mode
 from app.core.settings import EngineSettings, TrackingSettings
+from app.core.text_table import counted
 from app.media.clock import SourceTiming, probe_timing
 from app.media.outputs import OutputPlan, Outputs
 from app.media.streams import StreamCopy
@@ -123,16 +124,16 @@ class TrackReport:
         """Return the summary, a line each; ``model`` says what ran."""
         speed = self.frames / seconds if seconds > 0 else 0.0
         verb = "Interrupted after" if interrupted else "Tracked"
-        lines = [f"{verb} {_count(self.frames, 'frame')} with {model} ({speed:.1f} fps)"]
+        lines = [f"{verb} {counted(self.frames, 'frame')} with {model} ({speed:.1f} fps)"]
         if self.faces:
-            frames = _count(self.frames, "frame")
-            lines.append(f"{_count(len(self.faces), 'face')}, at least one in {self.with_face} of {frames}")
+            frames = counted(self.frames, "frame")
+            lines.append(f"{counted(len(self.faces), 'face')}, at least one in {self.with_face} of {frames}")
             lines.append(f"{self.evaluations / self.solves:.2f} evaluations per face and frame")
         elif self.frames:
-            lines.append(f"No face was found in {_count(self.frames, 'frame')}")
+            lines.append(f"No face was found in {counted(self.frames, 'frame')}")
         if self.resets:
             reasons = ", ".join(f"{reason} {count}" for reason, count in self.resets.most_common())
-            lines.append(f"{_count(self.resets.total(), 'cold start')}: {reasons}")
+            lines.append(f"{counted(self.resets.total(), 'cold start')}: {reasons}")
         return [*lines, f"Written: {', '.join(map(str, plan.written))}"] if self.frames else lines
 
 
@@ -349,7 +350,3 @@ def _remarks(request: TrackRequest, source: Source, outputs: Outputs) -> list[st
         if outputs.copy.damaged:
             remarks.append(f"Audio or other tracks of {request.input} are damaged; what could be read was copied.")
     return remarks
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

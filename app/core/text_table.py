@@ -1,4 +1,4 @@
-"""Tables for people as plain text: the same in a terminal, a pipe and a file."""
+"""Figures for people as plain text: counted things, and tables that are the same in a terminal, a pipe and a file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,11 @@ from collections.abc import Sequence
 
 WIDEST = 10_000
 """Characters; a table is never wrapped, so that a line of it is always a row."""
+
+
+def counted(number: int, thing: str) -> str:
+    """Return "1 frame" or "2 frames"."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import MODE_NAMES
+from app.core.text_table import counted
 from model.topology import REGIONS
 
 Image = NDArray[np.uint8]
@@ -66,8 +67,7 @@ def describe(estimate: Estimate) -> str:
     parts = [MODE_NAMES.get(estimate.mode, estimate.mode)]
     if estimate.flicker is not None and np.isfinite(estimate.flicker.overall):
         parts.append(f"flicker {estimate.flicker.overall:.2f} %")
-    count = estimate.report.evaluations
-    parts.append(f"{count} evaluation{'' if count == 1 else 's'}")
+    parts.append(counted(estimate.report.evaluations, "evaluation"))
     return "  ".join(parts)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.core.errors import UserError
+from app.core.text_table import counted
 from app.sessions.compare import TakeFigures, figures_of
 from app.sessions.events import EventKind
 from app.sessions.form import LANDMARKS_PARQUET, REPLAYS, SessionState
@@ -18,7 +19,7 @@ def session_lines(session: Session) -> list[str]:
     """Return the session's facts, a line per take, and a count of its events."""
     facts, counts = session.metadata, session.metadata.counts
     source = facts.source
-    lines = [f"{session.name}: {session.state}, {session.seconds:.2f} s, {_many(len(session.frames), 'frame')}"]
+    lines = [f"{session.name}: {session.state}, {session.seconds:.2f} s, {counted(len(session.frames), 'frame')}"]
     if session.state != SessionState.COMPLETE:
         exact = (session.folder / LANDMARKS_PARQUET).is_file()
         kept = "" if exact else "; landmarks are those of the CSV, to 0.001 pixels"
@@ -29,12 +30,13 @@ def session_lines(session: Session) -> list[str]:
     lines.append(f"  model: {facts.engine.weights} ({digest}), {facts.engine.name}, LDEQ Live {facts.application}")
     lines.append(f"  video: {_video(session)}")
     if counts.dropped or counts.skipped:
-        lines.append(f"  {_many(counts.dropped, 'picture')} not recorded, {_many(counts.skipped, 'frame')} not tracked")
+        dropped, skipped = counted(counts.dropped, "picture"), counted(counts.skipped, "frame")
+        lines.append(f"  {dropped} not recorded, {skipped} not tracked")
     if facts.origin is not None:
         origin = facts.origin
         lines.append(f"  cut from {origin.name}, {origin.take}, {origin.start:.2f} to {origin.end:.2f} s")
     lines += [f"  take {line}" for line in _takes(session)]
-    counted = Counter(event.kind for event in session.events)
+    events = Counter(event.kind for event in session.events)
     kinds = [
         (EventKind.SETTINGS, "change"),
         (EventKind.RESET, "reset"),
@@ -42,8 +44,8 @@ def session_lines(session: Session) -> list[str]:
         (EventKind.CUT, "cut"),
         (EventKind.RESTART, "restart"),
     ]
-    kinds += [(EventKind.FAULT, "fault")] * bool(counted[EventKind.FAULT])
-    lines.append("  events: " + ", ".join(f"{name} {counted[kind]}" for kind, name in kinds))
+    kinds += [(EventKind.FAULT, "fault")] * bool(events[EventKind.FAULT])
+    lines.append("  events: " + ", ".join(f"{name} {events[kind]}" for kind, name in kinds))
     return lines
 
 
@@ -76,7 +78,7 @@ def _video(session: Session) -> str:
     if facts.exact:
         return f"{where}{state}; replays are exact"
     if facts.exact_frames:
-        return f"{where}{state}; replays are exact for the first {_many(facts.exact_frames, 'frame')}"
+        return f"{where}{state}; replays are exact for the first {counted(facts.exact_frames, 'frame')}"
     return f"{where}{state}; replays are close, not exact"
 
 
@@ -99,7 +101,3 @@ def _figures(figures: TakeFigures) -> str:
     flicker = "not measured" if figures.flicker is None else f"{figures.flicker:.3f} %"
     spent = "-" if figures.evaluations is None else f"{figures.evaluations:.2f}"
     return f"{figures.modes or 'no face'}, flicker {flicker}, {spent} evaluations per face and frame"
-
-
-def _many(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
+from app.core.text_table import counted
 from app.sources.base import CLOCK_AHEAD, CLOCK_BACK, FALLBACK_RATE, SourceInfo, adaptation_remark
 from app.sources.decode import READ_ERRORS, find_pictures, frame_rate, has_end, lacks_time_stamps, open_container
 from app.sources.presentation import Presentation
@@ -201,7 +202,7 @@ class StreamSource:
             return
         self._state = StreamState.FAILED
         why = _reason(reason) if reason is not None else "the server ended it"
-        tries = "1 attempt" if self._limits.attempts == 1 else f"{self._limits.attempts} attempts"
+        tries = counted(self._limits.attempts, "attempt")
         raise SourceError(
             f"The connection to {self._name} was lost ({why}) and {tries} to restore it failed; check the stream."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
+from app.core.text_table import counted
 from app.gui.live.presenters.state import SessionState
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.banner import NOTICE_SECONDS, Banner, Tone
@@ -97,8 +98,7 @@ def _finished(finished: RecordingSummary | None) -> Banner | None:
         pictures = "1 picture is" if finished.dropped == 1 else f"{finished.dropped} pictures are"
         missing = f"; {pictures} missing in its video"
     if finished.damaged:
-        frames = "1 frame" if finished.damaged == 1 else f"{finished.damaged} frames"
-        missing += f"; {frames} could not be written"
+        missing += f"; {counted(finished.damaged, 'frame')} could not be written"
     text = f"Saved {finished.path.name}: {finished.seconds:.1f} s{missing}."
     return Banner(key, Tone.GOOD, text, (ActionName.OPEN_SESSION, ActionName.SHOW_FOLDER), OFFER_SECONDS)
 

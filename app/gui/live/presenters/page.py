@@ -24,7 +24,7 @@ from app.gui.live.presenters.model import smaller_shipped
 from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.readouts import Facts
 from app.gui.live.presenters.remembered import Remembered
-from app.gui.live.presenters.session import Consumer, LiveSession
+from app.gui.live.presenters.session import LiveSession
 from app.gui.live.presenters.settings import LiveSettings, recordings_folder
 from app.gui.live.presenters.share import ShareForm, ShareReading, read_form
 from app.gui.live.presenters.signals import NeutralCapture
@@ -38,7 +38,7 @@ from app.gui.presenters.player import Player
 from app.gui.presenters.zoom import FaceZoom
 from app.sharing.sharing import Sharing
 from app.sources.spec import CameraSpec, DemoSpec, PathSpec, SourceSpec, StreamSpec, parse_source
-from app.tracking.live import LiveState
+from app.tracking.live import Consumer, LiveState
 from model.rwr.settings import RwrSettings
 
 MakeSession = Callable[[TrackingSettings, Sequence[Consumer], Callable[[], None], Callable[[], None]], LiveSession]

@@ -23,7 +23,7 @@ from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import RecordingSummary
 from app.sources.base import Playable
 from app.sources.spec import DemoSpec, SourceSpec
-from app.tracking.live import LiveState
+from app.tracking.live import Consumer, LiveState
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,6 @@ POLL_SECONDS = 0.1
 STOP_SECONDS = 5.0
 TIDY_SECONDS = 60.0
 """How often free memory is given back while something plays; it takes some milliseconds."""
-
-Consumer = Callable[[FrameResult], None]
 
 
 @dataclass(frozen=True, slots=True)

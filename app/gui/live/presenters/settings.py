@@ -8,9 +8,7 @@ from pathlib import Path
 import platformdirs
 
 from app.gui.live.presenters.model import ModelInUse
-from app.gui.live.presenters.remembered import Remembered
-
-FOLDER_NAME = "LDEQ Live"
+from app.gui.live.presenters.remembered import FOLDER_NAME, Remembered
 
 
 @dataclass(frozen=True, slots=True)
