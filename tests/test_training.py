@@ -594,6 +594,7 @@ def test_validation_measures_the_model_it_is_given(tmp_path: Path) -> None:
     [
         (["--minutes", "0"], "--minutes must be positive"),
         (["--minutes", "nan"], "--minutes must be positive"),
+        (["--minutes", "inf"], "--minutes must be positive and finite, not inf"),
         (["--limit-faces", "-1"], "--limit-faces must be positive"),
         (["--validate-list", "x"], "both --validate-list"),
         ([], "no training faces"),

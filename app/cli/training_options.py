@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,11 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check_positive(args: argparse.Namespace, *names: str) -> None:
-    """Raise :class:`UserError` for the first of some options that is given and not positive."""
+    """Raise :class:`UserError` for the first of some options that is given and not positive, or infinite."""
     for name in names:
         value = getattr(args, name)
-        if value is not None and not value > 0:
-            raise UserError(f"{typed(name)} must be positive, not {value}.")
+        if value is not None and not 0 < value < math.inf:
+            raise UserError(f"{typed(name)} must be positive and finite, not {value}.")
 
 
 def open_faces(args: argparse.Namespace, device: torch.device, landmarks: int) -> Faces:
