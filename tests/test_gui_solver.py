@@ -26,6 +26,7 @@ from app.gui.live.presenters.solver_readouts import (
     LARGEST_WEIGHT,
     WEIGHT_STEPS,
     is_default,
+    power_of_ten,
     preset_name,
     reset_lines,
     residual_axis,
@@ -147,6 +148,10 @@ class TestResiduals:
         assert residual_axis(small.residuals) == (pytest.approx(1e-4), pytest.approx(10.0))
         zero = history(frame(0.0, replace(WARM, residuals=(0.0,)))).view(0.0)
         assert residual_axis(zero.residuals) == (0.01, 1.0)
+        ticks = [power_of_ten(exponent) for exponent in range(-10, 2)]
+        assert ticks[-5:] == ["0.001", "0.01", "0.1", "1", "10"]
+        assert ticks[:2] == ["1e-10", "1e-9"]
+        assert max(map(len, ticks)) == 5
 
 
 class TestResets:

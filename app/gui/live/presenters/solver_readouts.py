@@ -91,6 +91,11 @@ def residual_axis(residuals: Sequence[Residuals]) -> tuple[float, float]:
     return 10.0 ** math.floor(math.log10(low) + 1e-9), 10.0 ** math.ceil(math.log10(high) - 1e-9)
 
 
+def power_of_ten(exponent: int) -> str:
+    """Return 10 to the ``exponent`` in five letters at most, as the chart has room for."""
+    return f"{10.0**exponent:.3g}" if exponent >= -3 else f"1e{exponent}"
+
+
 def _evaluations(view: SolverView) -> str:
     if view.newest is None or view.per_frame is None:
         return NOTHING

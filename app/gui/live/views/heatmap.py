@@ -21,6 +21,8 @@ from app.gui.widgets.drawing import CENTRED, smooth_painter
 from app.gui.widgets.overlay import draw_heat
 from model.topology import REGIONS
 
+TITLE_GAP = 10
+"""Least distance between the titles of two faces."""
 TITLE_HEIGHT = 34
 LEGEND_HEIGHT = 30
 LEGEND_WIDTH = 260
@@ -121,10 +123,12 @@ class HeatMapView(QWidget):
         colours = theme.palette()
         painter.setFont(theme.figures(12, QFont.Weight.DemiBold))
         painter.setPen(QColor(colours.text if pane.levels is not None else colours.faint))
-        painter.drawText(QRectF(box.left(), 0, box.width(), 17), CENTRED, f"{pane.title}   {pane.figure}")
+        title, text = f"{pane.title}   {pane.figure}", f"most: {pane.worst}" if pane.worst else "not measured yet"
+        if painter.fontMetrics().horizontalAdvance(title) > box.width() - TITLE_GAP:
+            title, text = pane.title, pane.figure  # there is no room for the region
+        painter.drawText(QRectF(box.left(), 0, box.width(), 17), CENTRED, title)
         painter.setFont(theme.figures(11, QFont.Weight.Normal))
         painter.setPen(QColor(colours.dim))
-        text = f"most: {pane.worst}" if pane.worst else "not measured yet"
         painter.drawText(QRectF(box.left(), 17, box.width(), 16), CENTRED, text)
 
     def _paint_face(self, painter: QPainter, box: QRectF, column: int, pane: HeatPane) -> None:

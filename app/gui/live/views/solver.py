@@ -24,6 +24,7 @@ from app.gui.live.presenters.solver_readouts import (
     WEIGHT_HELP,
     WEIGHT_STEPS,
     is_default,
+    power_of_ten,
     preset_name,
     reset_lines,
     residual_axis,
@@ -115,7 +116,7 @@ class ResidualChart(QWidget):
             painter.setPen(QColor(colours.line))
             painter.drawLine(QLineF(plot.left(), y, plot.right(), y))
             painter.setPen(QColor(colours.faint))
-            painter.drawText(QRectF(0, y - 8, LEFT - 7, 16), AT_RIGHT, f"{low * 10**decade:.3g}")
+            painter.drawText(QRectF(0, y - 8, LEFT - 7, 16), AT_RIGHT, power_of_ten(round(math.log10(low)) + decade))
         centre = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop
         for column in range(columns):
             x = plot.left() + (column + 0.5) * plot.width() / columns
