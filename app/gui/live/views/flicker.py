@@ -75,7 +75,7 @@ class FlickerNumbers(QWidget):
 
 
 TRACE_HEIGHT = 118
-TRACE_LEFT, TRACE_RIGHT, TRACE_BOTTOM = 30.0, 16.0, 18.0
+TRACE_LEFT, TRACE_RIGHT, TRACE_BOTTOM = 42.0, 16.0, 18.0
 """Room for the figures on the left, and for the labels below, the outermost of which stand half outside the axis."""
 
 TRACE_MARGINS = 0.02, 0.08
@@ -116,7 +116,8 @@ class FlickerTrace(QWidget):
         painter.setPen(QColor(colours.faint))
         for share in (0.0, 0.5, 1.0):
             y = area.bottom() - share * area.height()
-            painter.drawText(QRectF(0, y - 8, TRACE_LEFT - 5, 16), AT_RIGHT, f"{share * top:.3g}")
+            unit = " %" if share == 1 else ""
+            painter.drawText(QRectF(0, y - 8, TRACE_LEFT - 5, 16), AT_RIGHT, f"{share * top:.3g}{unit}")
             seconds = (share - 1) * TRACE_SECONDS
             around = QRectF(area.left() + share * area.width() - 30, plot.bottom(), 60, TRACE_BOTTOM)
             painter.drawText(around, Qt.AlignmentFlag.AlignCenter, f"{seconds:g} s" if seconds else "now")
