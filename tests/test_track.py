@@ -487,6 +487,9 @@ def test_a_session_refers_to_the_input(video: Path, tmp_path: Path, capsys: pyte
     assert session.metadata.video.sha256 == sha256(video)
     assert session.frames.time.tolist() == pytest.approx([k * 1001 / 30000 for k in range(20)])
     assert session.recorded.faces == (3,)
+    thumbnail = cv2.imread(str(session.folder / "thumbnail.jpg"))
+    first = read_video(video).images[0]
+    assert np.abs(thumbnail.mean(axis=(0, 1))[::-1] - first.mean(axis=(0, 1))).max() < 4
     assert session.metadata.engine.name == FakePipeline.engine_name
     assert "end of the input" in session.events[-1].text
 

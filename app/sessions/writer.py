@@ -223,7 +223,7 @@ class SessionWriter:
             versions=versions() if plan.versions is None else plan.versions,
         )
         write_metadata(self._folder, self._metadata)
-        if self._clean is not None and result.frame.image.size:
+        if (self._clean is not None or plan.reference is not None) and result.frame.image.size:
             write_thumbnail(self._folder, result)
 
     def _advance(self, time: float) -> None:
