@@ -24,6 +24,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QFrame, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
 
+from app.core.ending import ENDING
 from app.core.frame import Estimate, FaceResult, FrameResult
 from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
@@ -317,11 +318,15 @@ def test_run_window_ends_when_the_window_is_closed(application: QApplication, ru
     assert pressed
 
 
-def test_ctrl_c_while_the_window_opens_ends_it(run: Callable[[], int], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("number", ENDING)
+def test_ctrl_c_and_the_end_of_the_terminal_end_a_window_that_opens(
+    run: Callable[[], int], monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
     begin = MainWindow.begin
 
     def interrupt_and_begin(window: MainWindow) -> None:
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(number)
+        signal.raise_signal(number)  # the shell and the system both tell of a terminal that is closed
         begin(window)
 
     monkeypatch.setattr(MainWindow, "begin", interrupt_and_begin)

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from app.core.ending import ENDING
+from app.core.ending import answering
 
 
 @contextmanager
 def interrupts(stop: threading.Event) -> Iterator[None]:
-    """Let any of :data:`ENDING` set ``stop``; a second one breaks off."""
+    """Let any of :data:`app.core.ending.ENDING` set ``stop``; a second one breaks off."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -24,11 +24,5 @@ def interrupts(stop: threading.Event) -> Iterator[None]:
             raise KeyboardInterrupt
         stop.set()
 
-    # What is ignored stays so: under nohup the end of the terminal, in the background of a script Ctrl-C.
-    numbers = [number for number in ENDING if signal.getsignal(number) != signal.SIG_IGN]
-    before = [signal.signal(number, handle) for number in numbers]
-    try:
+    with answering(handle):
         yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
+from app.core.ending import answering
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
 from app.gui.live.presenters.remembered import Memory
@@ -50,15 +50,13 @@ def run_window(settings: LiveSettings, memory: Memory | None = None) -> int:
     # The window hides at once when it is closed and then finishes its work.
     application.setQuitOnLastWindowClosed(False)
     window.released.connect(application.quit)
-    # Ctrl+C in the terminal finishes a recording like closing the window does; the window's timer lets
-    # Python notice it. Not before the event loop runs: a window that closes earlier could not end it.
-    before = signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, window.close))
-    try:
+    # Ctrl+C in the terminal, its end and the end of the login finish a recording like closing the window does; the
+    # window's timer lets Python notice it. Not before the event loop runs: a window that closes earlier could not end
+    # it.
+    with answering(lambda *_: QTimer.singleShot(0, window.close)):
         window.show()
         window.begin()
         code = application.exec()
-    finally:
-        signal.signal(signal.SIGINT, before)
     window.presenter.session.join(1.0)
     if window.presenter.session.left_behind:
         # Files are finished by now. A thread that hangs in a driver can crash Python's own way out, which
