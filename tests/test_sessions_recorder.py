@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import errno
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -25,12 +27,14 @@ from app.media.video import VideoWriter
 from app.sessions import recorder as module
 from app.sessions.events import Event, EventKind, EventLog, read_events, tracking_event, write_event_table
 from app.sessions.form import SessionState
+from app.sessions.frames import read_frames
 from app.sessions.listing import list_sessions
 from app.sessions.metadata import write_metadata
 from app.sessions.pictures import PictureTrack
 from app.sessions.plan import RecordingChoices
 from app.sessions.recorder import RecordingSummary, SessionRecorder
 from app.sessions.session import open_session
+from app.sessions.take_writer import TakeWriter
 from app.sessions.writer import SessionWriter
 from app.sources.video import VideoSource
 from model.signals.eyes import EyeClosure, EyeState
@@ -373,6 +377,30 @@ def test_a_first_frame_that_is_lost_makes_no_complete_session(folder: Path, monk
     recording.write(result(1))
     recording.close()
     assert open_session(folder).metadata.state == SessionState.RECOVERED
+
+
+def test_a_row_that_a_full_disk_took_later_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = TakeWriter(tmp_path)
+    take.write(told(0), 0.0, None)
+    flush, failures = io.BufferedWriter.flush, [OSError(errno.ENOSPC, "No space left on device")]
+
+    class Full(io.BufferedWriter):
+        """A disk that is full when one line is written."""
+
+        def flush(self) -> None:
+            if failures:
+                raise failures.pop()
+            flush(self)
+
+    take._frames._file.close()
+    take._frames._file = io.TextIOWrapper(Full(io.FileIO(tmp_path / "frames.csv", "a")), line_buffering=True)
+    with pytest.raises(RecordingError, match="full"):
+        take.write(told(1), 0.1, None)
+    take.write(told(2, FaceFound(3)), 0.2, None)
+    take.close()
+    frames = read_frames(tmp_path / "frames.csv")
+    assert frames.index.tolist() == [0, 1, 2]
+    assert [event.row for event in read_events(tmp_path / "events.jsonl") if event.kind == EventKind.FOUND] == [2]
 
 
 def test_stopping_has_a_time_limit(folder: Path, gate: threading.Event) -> None:

@@ -58,8 +58,8 @@ class TakeWriter:
             self._events.write(event)
             self._faults += event.kind == EventKind.FAULT
         # The frame goes first, so that after a kill no landmarks lack their frame.
+        self._rows += 1  # what a full disk does not take of a row is completed with the next one
         self._frames.write(result, time, picture)
-        self._rows += 1
         self._csv.write(result, time)
         self._parquet.write(result, time)
 
