@@ -87,6 +87,7 @@ def test_ctrl_c_leaves_the_rest_for_the_next_run(
         (("in", "-o", "out", "--csv", "--copy-video"), "give --session, too"),
         (("in", "-o", "out", "--max-faces", "0"), "At least 1 face"),
         (("in", "-o", "out", "--threads", "0"), "threads"),
+        (("-o", "out", "--ray", "in"), "--ray took in for an address; put --ray behind the inputs"),
         (("in", "-o", "out", "--csv", "--no-audio"), "--no-audio concerns an annotated video"),
         (("in", "-o", "out", "--list", "gone.txt"), "cannot be read"),
     ],

@@ -99,6 +99,8 @@ def run(args: argparse.Namespace, *, open_runner: OpenRunner | None = None, stop
     """
     folder = PathSpec(str(args.output)).path.absolute()
     words = [*args.inputs, *(word for name in args.list for word in read_list(name))]
+    if args.ray is not None and PathSpec(args.ray).exists:
+        raise UserError(f"--ray took {args.ray} for an address; put --ray behind the inputs, or write --ray=ADDRESS.")
     if not words:
         raise UserError("There is nothing to track: give videos, folders or patterns, or --list FILE.")
     settings = _settings(args)
