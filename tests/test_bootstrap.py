@@ -248,6 +248,16 @@ def test_a_python_that_cannot_be_started_is_one_sentence(
     assert "cannot be started" in capsys.readouterr().err
 
 
+def test_without_any_output_the_program_is_started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    monkeypatch.setattr(os, "execve", lambda python, command, variables: started.append(command))
+    monkeypatch.setattr(start, "run_child", lambda command, variables: started.append(command) or 0)
+    start.enter(tmp_path / "python", tmp_path / "main.py", ["live"])
+    assert started[0][-1] == "live"
+
+
 def test_an_index_that_is_no_web_server_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 

@@ -214,6 +214,16 @@ def test_without_packages_the_doctor_names_them_and_the_version_is_told() -> Non
     assert "is missing in" in track.stderr
 
 
+@pytest.mark.process
+@pytest.mark.skipif(os.name == "nt", reason="closes a descriptor before the program begins")
+@pytest.mark.parametrize("closed", [1, 2])
+def test_closed_output_ends_no_command(tmp_path: Path, closed: int) -> None:
+    command = [sys.executable, str(ROOT / "main.py"), "session", "list", str(tmp_path)]
+    environment = {**os.environ, "LDEQ_PYTHON_ENV": "current"}
+    done = subprocess.run(["sh", "-c", f'exec "$@" {closed}>&-', "sh", *command], env=environment, capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_a_log_that_grew_starts_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(log, "log_folder", lambda: tmp_path)
     monkeypatch.setattr(log, "LARGEST", 10)

@@ -42,6 +42,7 @@ def main(argv: list[str] | None = None) -> int:
         The exit code: 0, 1 for failures, 2 for bad input, 130 after Ctrl-C.
     """
     argv = sys.argv[1:] if argv is None else argv
+    _open_closed_output()
     debug = "--debug" in argv[: _command_index(argv)]
     log_path = start_log(debug)
     _escape_unprintable()
@@ -141,6 +142,12 @@ def _fail(sentence: str, code: int, debug: bool) -> int:
 def _one_line(text: str) -> str:
     """Show line breaks and other control characters, which file names may hold, instead of obeying them."""
     return "".join(mark if mark.isprintable() else mark.encode("unicode_escape").decode() for mark in text)
+
+
+def _open_closed_output() -> None:
+    """Let output go nowhere that is closed, as under pythonw; Python has None in its place, which takes none."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115  (both live as long as the process)
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
 
 
 def _escape_unprintable() -> None:

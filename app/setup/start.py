@@ -62,8 +62,8 @@ def enter(python: Path, script: Path, argv: Sequence[str]) -> int:
     """
     command = [str(python), *_interpreter_options(), str(script), *argv]
     variables = {name: value for name, value in os.environ.items() if name not in FOREIGN} | {INSIDE: "1"}
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in filter(None, (sys.stdout, sys.stderr)):  # under pythonw there are none
+        stream.flush()
     try:
         if os.name == "posix":
             os.execve(python, command, variables)
