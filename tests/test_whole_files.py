@@ -26,7 +26,7 @@ from app.sessions.form import is_session
 from model import files, json_files
 from model.files import is_folder, is_there
 from model.json_files import JsonError, from_plain, from_plain_exactly, read_json, read_object
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +263,34 @@ def test_a_folder_is_synced_again_and_again(tmp_path: Path, monkeypatch: pytest.
     sync.close()
     sync.close()
     assert set(synced) == {tmp_path / "video.mp4"}
+
+
+def test_a_folder_that_is_gone_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[Path] = []
+
+    def gone(folder: Path) -> None:
+        tries.append(folder)
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory")
+
+    monkeypatch.setattr(durability, "sync_files", gone)
+    monkeypatch.setattr(durability, "SYNC_SECONDS", 0.001)
+    sync = FolderSync(tmp_path)
+    wait_until(lambda: len(tries) >= 3)
+    sync.close()
+    assert [record.message for record in caplog.records].count(caplog.records[0].message) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows deletes no file that is open")
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_that_vanishes_meanwhile_is_told(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"landmarks{suffix}"
+    made = open_table(path)
+    for file in tmp_path.iterdir():
+        file.unlink()
+    with pytest.raises(RecordingError, match="vanished while it was written; choose a folder that stays"):
+        made.close()
 
 
 def test_files_and_their_folder_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

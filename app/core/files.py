@@ -95,7 +95,7 @@ def finish(file: IO[bytes] | IO[str] | io.FileIO, path: Path) -> None:
     """Bring a file that grew to the disk and close it; does nothing to one that is closed.
 
     Raises:
-        RecordingError: the disk does not take it.
+        RecordingError: the disk does not take it, or the file was deleted or moved meanwhile.
     """
     if file.closed:
         return
@@ -104,6 +104,17 @@ def finish(file: IO[bytes] | IO[str] | io.FileIO, path: Path) -> None:
             files.sync(file)
     except OSError as error:
         raise failure(path, error) from error
+    check_still_there(path)
+
+
+def check_still_there(path: Path) -> None:
+    """Check that a file that was just finished has not vanished, which most systems let happen to an open one.
+
+    Raises:
+        RecordingError: it has.
+    """
+    if not files.is_there(path):
+        raise RecordingError(f"{path} vanished while it was written; choose a folder that stays.")
 
 
 def failure(path: Path, error: OSError) -> RecordingError:

@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from app.core.errors import RecordingError
-from app.core.files import check_writable, failure, finish
+from app.core.files import check_still_there, check_writable, failure, finish
 from app.core.frame import Estimate, FrameResult
 from model.files import move_whole
 from model.signals.track import NAMES, SIGNALS, signal_values
@@ -199,6 +199,7 @@ class ParquetTable:
         try:
             move_whole(self._part, self._path)
         except OSError as error:
+            check_still_there(self._part)
             raise RecordingError(f"{str(failure(self._path, error))[:-1]}; the table is in {self._part}.") from error
 
     def _write_group(self) -> None:

@@ -23,7 +23,7 @@ from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError
-from app.core.files import check_writable, failure
+from app.core.files import check_still_there, check_writable, failure
 from app.media.encoding import FILE, Encoding
 from app.media.safe_file import SafeFile
 
@@ -177,8 +177,7 @@ class VideoWriter:
         problem = self._file.error or problem
         if problem is not None:
             raise self._failure(problem) from problem
-        if not self._path.exists():
-            raise RecordingError(f"{self._path} vanished while it was written; record to a folder that stays.")
+        check_still_there(self._path)
 
     def __enter__(self) -> VideoWriter:
         return self

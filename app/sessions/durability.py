@@ -36,11 +36,16 @@ class FolderSync:
         self._thread.join(JOIN_SECONDS)
 
     def _work(self) -> None:
+        told = False
         while not self._stop.wait(SYNC_SECONDS):
             try:
                 sync_files(self._folder)
             except OSError as error:
-                log.warning("%s could not be synced: %s", self._folder, error)
+                if not told:  # and not every second
+                    log.warning("%s could not be synced: %s", self._folder, error)
+                told = True
+            else:
+                told = False
 
 
 def sync_files(folder: Path) -> None:
