@@ -23,6 +23,7 @@ from tests.baseline_fakes import script, with_libraries
 from tests.fakes import face_image, face_points
 from tests.lab_fakes import square_clip
 from tests.sources_fakes import write_video
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.process
 
@@ -112,8 +113,8 @@ print(json.dumps({"regions": {}, "corners": [0, 1]}), flush=True)
 sys.stdin.buffer.read(300)
 """
     use(monkeypatch, script(tmp_path, start + text))
-    monkeypatch.setattr(baseline, "PATIENCE", 20.0 if "sleep" not in text else 1.0)
     mesh = Baseline(Installed(PYTHON, MESH, "the mesh"), 10, 10)
+    monkeypatch.setattr(baseline, "PATIENCE", PATIENCE_SECONDS if "sleep" not in text else 1.0)
     with mesh, pytest.raises(UserError, match="the mesh ended in the middle") as raised:
         mesh.follow(np.zeros((10, 10, 3), np.uint8))
     assert says in str(raised.value)

@@ -193,11 +193,12 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 from app.core.frame import Frame
+from app.sessions import recorder as recording
 from app.sessions.plan import RecordingChoices
-from app.sessions.recorder import SessionRecorder
 from tests.session_fakes import plan, tracked
 from dataclasses import replace
 import numpy as np
+recording.PICTURE_SECONDS = 3600.0  # none is refused on a busy computer
 results = tracked(60)
 noise = np.random.default_rng(0)
 results = [
@@ -207,7 +208,7 @@ results = [
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 limit = int(sys.argv[2])
 resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-recorder = SessionRecorder(Path(sys.argv[1]), plan(RecordingChoices(annotated=True), size=(160, 120)))
+recorder = recording.SessionRecorder(Path(sys.argv[1]), plan(RecordingChoices(annotated=True), size=(160, 120)))
 import time
 for item in results:
     recorder.offer(item)

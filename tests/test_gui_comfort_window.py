@@ -67,6 +67,7 @@ def close(window: MainWindow, qtbot: QtBot) -> None:
     window.close()
     qtbot.waitUntil(lambda: not window._timer.isActive(), timeout=PATIENCE_MS)
     assert window.presenter.session.join(PATIENCE_SECONDS)
+    assert window._memory is None or window._memory.close(PATIENCE_SECONDS)
 
 
 def press(qtbot: QtBot, key: Qt.Key, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:

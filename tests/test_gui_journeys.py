@@ -227,6 +227,7 @@ def leave(person: Person) -> None:
     person.window.close()
     person.wait(lambda: not person.window._timer.isActive())
     assert person.window.presenter.session.join(PATIENCE_SECONDS)
+    assert person.window._memory is None or person.window._memory.close(PATIENCE_SECONDS)
 
 
 def sharpness(image: np.ndarray) -> float:

@@ -542,12 +542,15 @@ def test_next_face_is_the_one_whose_figures_are_read(make: Callable[..., Bench])
     assert bench.presenter.session.state.tracking.follow == FollowChoice.LARGEST
 
 
-def test_a_neutral_face_needs_a_face(bench: Bench) -> None:
+def test_a_neutral_face_needs_a_face(make: Callable[..., Bench], clock: list[float]) -> None:
+    bench = make(faces=0)  # or its frames, whose expression is not known, would be between
+    bench.presenter.begin()
+    bench.run("demo")
     assert bench.presenter.toggle(ActionName.NEUTRAL)
     assert "no face in view" in bench.text
     assert "neutral" not in bench.kept
     points = face()
-    shown = frame_result()
+    shown = frame_result(captured=clock[0])
     estimate = replace(
         shown.faces[0].estimate, landmarks=points, read_signals=SignalTracker().update(points, (320, 180), 0.0)
     )

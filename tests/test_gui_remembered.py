@@ -54,7 +54,7 @@ def test_everything_comes_back(path: Path) -> None:
     memory = Memory(path)
     assert memory.current == Remembered()
     memory.update(**everything_but())
-    assert memory.close()
+    assert memory.close(PATIENCE_SECONDS)
     again = Memory(path)
     assert again.current == EVERYTHING
     assert again.note == ""
@@ -64,7 +64,7 @@ def test_everything_comes_back(path: Path) -> None:
 def test_nothing_is_written_for_nothing(path: Path) -> None:
     memory = Memory(path)
     memory.update(theme="system")
-    assert memory.close()
+    assert memory.close(PATIENCE_SECONDS)
     assert not path.parent.exists()
 
 
@@ -74,7 +74,7 @@ def test_many_changes_are_one_writing(path: Path, monkeypatch: pytest.MonkeyPatc
     memory = Memory(path, quiet=30.0)
     for step in range(50):
         memory.update(geometry=str(step))
-    assert memory.close()
+    assert memory.close(PATIENCE_SECONDS)
     assert written == [Remembered(geometry="49")]
 
 
@@ -84,7 +84,7 @@ def test_it_is_written_without_being_closed(path: Path) -> None:
     wait_until(path.exists)
     memory.update(theme="dark")
     wait_until(lambda: json.loads(path.read_text())["theme"] == "dark")
-    assert memory.close()
+    assert memory.close(PATIENCE_SECONDS)
 
 
 def test_changing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_changing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.Mon
     for theme in ("dark", "light", "dark"):
         memory.update(theme=theme)
     free.set()
-    assert memory.close()
+    assert memory.close(PATIENCE_SECONDS)
     assert freed
     assert all(freed), "the writer waited in vain for a caller that waited for it"
     memory.update(theme="light")  # too late, and harmless
@@ -131,7 +131,7 @@ def test_a_damaged_file_is_set_aside(path: Path, text: str) -> None:
     assert aside.read_text() == text
     assert not path.exists()
     memory.update(theme="dark")
-    assert memory.close()
+    assert memory.close(PATIENCE_SECONDS)
     assert Memory(path).current == Remembered(theme=Theme.DARK)
 
 
@@ -155,7 +155,7 @@ def test_a_folder_that_cannot_be_written_costs_the_memory_only(tmp_path: Path) -
     (tmp_path / "file").write_text("")
     memory = Memory(tmp_path / "file" / "window.json")
     memory.update(theme="light")
-    assert memory.close()
+    assert memory.close(PATIENCE_SECONDS)
     assert memory.current.theme == "light"
 
 

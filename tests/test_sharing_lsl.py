@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -64,14 +64,14 @@ def test_no_face_is_a_sample_of_nothing() -> None:
     assert (len(landmarks), len(signals)) == (len(LANDMARK_CHANNELS), len(SIGNAL_CHANNELS))
 
 
-def test_samples_are_stamped_with_the_time_of_capture() -> None:
-    landmarks, signals, ahead = Recorded(), Recorded(), 1000.0
-    streams = LslStreams(landmarks, signals, lambda: time.perf_counter() + ahead)
+def test_samples_are_stamped_with_the_time_of_capture(monkeypatch: pytest.MonkeyPatch) -> None:
+    landmarks, signals, now, ahead = Recorded(), Recorded(), 50.0, 1000.0
+    monkeypatch.setattr("app.sharing.lsl.time", SimpleNamespace(perf_counter=lambda: now))
+    streams = LslStreams(landmarks, signals, lambda: now + ahead)
     outlet = LslOutlet(LslReach.MACHINE, lambda reach: streams)
-    captured = time.perf_counter() - 0.25
-    outlet.send(result(captured))
+    outlet.send(result(now - 0.25))
     (_, stamp), (_, same) = landmarks.samples[0], signals.samples[0]
-    assert stamp == same == pytest.approx(captured + ahead, abs=0.01)
+    assert stamp == same == now - 0.25 + ahead
     outlet.close()
 
 

@@ -11,6 +11,7 @@ def test_marks_change_when_a_device_comes_or_goes(tmp_path: Path) -> None:
     none = camera_marks("linux", tmp_path)
     assert none == camera_marks("linux", tmp_path)
     (tmp_path / "video0").touch()
+    (tmp_path / "video0").chmod(0o600)
     (tmp_path / "null").touch()
     one = camera_marks("linux", tmp_path)
     assert one is not None
@@ -20,7 +21,7 @@ def test_marks_change_when_a_device_comes_or_goes(tmp_path: Path) -> None:
     assert len({none, one, two}) == 3
     (tmp_path / "video2").unlink()
     assert camera_marks("linux", tmp_path) == one
-    (tmp_path / "video0").chmod(0o600)  # as udev does once the device may be used
+    (tmp_path / "video0").chmod(0o660)  # as udev does once the device may be used
     assert camera_marks("linux", tmp_path) != one
 
 
