@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shiboken6
 from PySide6.QtCore import QFile, QPoint, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QLabel, QProgressBar, QPushButton, QStackedWidget, QWidget
@@ -729,6 +730,16 @@ def test_the_list_keeps_the_pictures_of_what_it_shows_alone(
     view._thumbnails.loaded.emit(pictures[0], QImage(str(pictures[0])))  # it was still being loaded
     application.processEvents()
     assert set(view._pictures) == set(pictures[1:])
+
+
+def test_a_folder_that_is_read_too_late_is_told_to_nobody(application: QApplication, tmp_path: Path) -> None:
+    jobs: list[Callable[[], None]] = []
+    library = Library(tmp_path, jobs.append)
+    view = LibraryView(library, print)
+    library.refresh()
+    shiboken6.delete(view)  # the window was closed
+    jobs.pop()()
+    assert not library.view.reading
 
 
 def test_privacy_blurs_the_pictures_of_the_list(application: QApplication, qtbot: QtBot, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ from app.gui.presenters import actions
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.background import BackgroundSaves, in_background
 from app.gui.viewer.pages import SessionPages
+from app.gui.widgets.emitting import emitter
 from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.page_clicks import PageClicks
@@ -104,14 +105,15 @@ class MainWindow(QMainWindow):
         self._signals = _Signals()
         self._saves = BackgroundSaves()
         remember = memory.update if memory is not None else forget
-        self.presenter = LivePresenter(settings, make_session, self._signals.changed.emit, remember)
+        changed = emitter(self._signals.changed)
+        self.presenter = LivePresenter(settings, make_session, changed, remember)
         self.hold_still = HoldStill(
             self.presenter.session,
             lambda: self.presenter.chosen.tracking,
             lambda: settings.model.engine.weights,
             lambda: self.presenter.folder,
             save_sheet,
-            self._signals.changed.emit,
+            changed,
             self._saves.start,
         )
         self.presenter.attach(self.hold_still)
@@ -237,7 +239,8 @@ class MainWindow(QMainWindow):
         """Open what was dropped, once it is known whether it is a recorded session."""
         sources = dropped_sources(event.mimeData())
         event.acceptProposedAction()
-        in_background(lambda: self._signals.dropped.emit(sources, kind_of(sources[0])))
+        tell = emitter(self._signals.dropped)
+        in_background(lambda: tell(sources, kind_of(sources[0])))
 
     def moveEvent(self, event: QMoveEvent) -> None:
         """Notice another screen, or a title bar that the window manager added."""
@@ -496,7 +499,7 @@ class MainWindow(QMainWindow):
     def _snapshot(self) -> None:
         picture = self.view.picture
         if picture is not None:
-            saved = self._signals.saved.emit
+            saved = emitter(self._signals.saved)
             save_in_background(picture.result, self.presenter.folder, saved, self._saves.start)
 
     def _snapshot_saved(self, path: Path | None, error: str) -> None:

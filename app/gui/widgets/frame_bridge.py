@@ -10,6 +10,7 @@ from PySide6.QtCore import QObject, Signal
 from app.core.frame import FrameResult
 from app.core.slot import LatestSlot
 from app.gui.presenters.picture import Picture, Region, made_private, prepare, prepare_private
+from app.gui.widgets.emitting import emitter
 
 WAIT_SECONDS = 0.1
 IDLE_SECONDS = 0.03
@@ -39,6 +40,7 @@ class FrameBridge(QObject):
         self._last: tuple[LatestSlot[FrameResult], FrameResult] | None = None
         self._shown: Picture | None = None
         self._stopped = threading.Event()
+        self._tell = emitter(self.ready)
         self._thread = threading.Thread(target=self._run, name="live-bridge", daemon=True)
 
     def start(self) -> None:
@@ -105,4 +107,4 @@ class FrameBridge(QObject):
             # Another source may have been chosen meanwhile; the last one's picture is of no use then.
             if self._results() is slot and not self._stopped.is_set():
                 self._pictures.put(picture)
-                self.ready.emit()
+                self._tell()

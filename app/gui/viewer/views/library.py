@@ -26,6 +26,7 @@ from app.gui.viewer.presenters.jobs import Outcome
 from app.gui.viewer.presenters.library import Library, SessionRow
 from app.gui.widgets.controls import label, rename, show_text, small_label
 from app.gui.widgets.drawing import AT_LEFT, draw_plate
+from app.gui.widgets.emitting import emitter
 from app.gui.widgets.files import ask_for_folder
 from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
@@ -51,13 +52,15 @@ class _Thumbnails(QObject):
 
     def load(self, paths: list[Path]) -> None:
         """Load pictures, one after another."""
-        threading.Thread(target=self._run, args=(paths,), name="session-thumbnails", daemon=True).start()
+        tell = emitter(self.loaded)
 
-    def _run(self, paths: list[Path]) -> None:
-        for path in paths:
-            image = QImage(str(path))
-            if not image.isNull():
-                self.loaded.emit(path, image)
+        def run() -> None:
+            for path in paths:
+                image = QImage(str(path))
+                if not image.isNull():
+                    tell(path, image)
+
+        threading.Thread(target=run, name="session-thumbnails", daemon=True).start()
 
 
 def _blurred(image: QImage) -> QImage:
@@ -182,7 +185,7 @@ class LibraryView(QWidget):
         self._thumbnails = _Thumbnails()
         self._thumbnails.loaded.connect(self._keep_picture, Qt.ConnectionType.QueuedConnection)
         self._changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
-        library.listen(self._changed.emit)
+        library.listen(emitter(self._changed))
         self.grid = _Grid()
         self._tile = _Tile(self._pictures)
         self.grid.setItemDelegate(self._tile)

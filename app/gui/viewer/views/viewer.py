@@ -23,6 +23,7 @@ from app.gui.viewer.views.panel import ViewerPanel
 from app.gui.viewer.views.timeline import TimelineView
 from app.gui.widgets.banner import BannerView
 from app.gui.widgets.controls import label, show_text
+from app.gui.widgets.emitting import emitter
 from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
@@ -213,7 +214,7 @@ class ViewerView(QWidget):
 
     def _connect(self) -> None:
         self._changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
-        self.viewer.listen(self._changed.emit)
+        self.viewer.listen(emitter(self._changed))
         self._bridge.ready.connect(self._show_newest, Qt.ConnectionType.QueuedConnection)
         self.picture.resized.connect(self._fit)
         self.compare_view.chosen.connect(self._set_compare_view)
