@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+# Qt takes the environment's language over for the whole process; dates and messages of the system are in English here.
+if everything := os.environ.pop("LC_ALL", ""):
+    os.environ["LC_CTYPE"] = everything
+os.environ["LC_TIME"] = os.environ["LC_MESSAGES"] = "C"
 
 import signal
 import subprocess

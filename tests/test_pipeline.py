@@ -32,6 +32,7 @@ from model.topology import REGIONS
 from model.uncertainty import Calibration
 from model.weights import read_card, write_card
 from tests.fakes import SquareDetector, SquareEngine, WholePictureDetector, face_image, face_points
+from tests.waiting import wait_until
 
 SIDE = 120.0
 
@@ -103,11 +104,11 @@ class WatchedGpu(Watched):
 @pytest.mark.parametrize(("engine", "threads"), [(Watched(), 2), (WatchedGpu(), 1)])
 @pytest.mark.slow
 def test_crops_are_encoded_beside_the_tracker_and_never_at_once(engine: Watched, threads: int) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())
     pipeline = Pipeline(engine, SquareDetector(), TrackingSettings(compare=True))
     results = play(pipeline, [image(300 + 3 * t) for t in range(12)])
     pipeline.close()
-    assert threading.active_count() <= before
+    wait_until(lambda: set(threading.enumerate()) <= before)
     plain = play(build(compare=True), [image(300 + 3 * t) for t in range(12)])
     assert len(engine.callers["encode"]) == threads  # newcomers are encoded on the tracker's own
     assert engine.callers["evaluate"] == {threading.get_ident()}
