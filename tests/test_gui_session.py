@@ -316,6 +316,12 @@ def test_threads_are_gone_after_close(tmp_path: Path) -> None:
     assert set(threading.enumerate()) <= before
 
 
+def close(presenter: LivePresenter) -> None:
+    presenter.session.close()
+    assert presenter.session.join(PATIENCE_SECONDS)
+    presenter.end()
+
+
 class TestPresenter:
     """What the keys do."""
 
@@ -328,8 +334,7 @@ class TestPresenter:
         presenter.begin()
         wait_until(lambda: presenter.session.state.stage == "running")
         yield presenter
-        presenter.session.close()
-        assert presenter.session.join(PATIENCE_SECONDS)
+        close(presenter)
 
     def test_toggles(self, presenter: LivePresenter) -> None:
         assert presenter.toggle(ActionName.RWR)
@@ -353,6 +358,7 @@ class TestPresenter:
         assert presenter.session.state.tracking.ghcu
         presenter.toggle(ActionName.GHCU)
         assert not presenter.session.state.tracking.ghcu
+        close(presenter)
 
     def test_cameras_are_mirrored_until_the_person_decides(self, presenter: LivePresenter) -> None:
         assert presenter.mirrored
