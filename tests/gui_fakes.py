@@ -90,7 +90,7 @@ class FakeLive:
     ) -> None:
         self.results: LatestSlot[FrameResult] = LatestSlot()
         self.source = str(source)
-        self.tracking = tracking
+        self.tracking = self.begun_with = tracking
         self.resting = False
         self._faces = faces
         self._image = image

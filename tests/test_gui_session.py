@@ -147,10 +147,11 @@ def test_switching_rwr_does_not_restart(bench: Bench) -> None:
 
 
 def test_settings_changed_while_stopped_apply_to_the_next_start(bench: Bench) -> None:
-    bench.session.configure(TrackingSettings(rwr=False))
-    bench.session.play(parse_source("demo"))
+    with bench.session._condition:  # the session's thread sees both at once
+        bench.session.configure(TrackingSettings(rwr=False))
+        bench.session.play(parse_source("demo"))
     bench.reach("running")
-    assert not bench.lives[0].tracking.rwr
+    assert not bench.lives[0].begun_with.rwr
 
 
 def test_records_and_finishes(bench: Bench, tmp_path: Path) -> None:

@@ -192,6 +192,10 @@ class LiveSession:
                 give_back()
 
     def _reconcile(self, wanted: _Wanted) -> None:
+        if wanted.tracking != self._applied:  # first: what begins to play begins with them
+            self._applied = wanted.tracking
+            if self._live is not None:
+                self._live.configure(wanted.tracking)
         if wanted.play != self._play:
             self._play = wanted.play
             self._finish()
@@ -200,10 +204,6 @@ class LiveSession:
             self._publish(play=wanted.play, source=source, no_camera=False, problem="")
             if wanted.playing:
                 self._begin(wanted)
-        if wanted.tracking != self._applied:
-            self._applied = wanted.tracking
-            if self._live is not None:
-                self._live.configure(wanted.tracking)
         self._watch_source()
         self._watch_recording(wanted)
 
