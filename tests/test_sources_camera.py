@@ -23,7 +23,10 @@ BACKEND = cv2.CAP_V4L2
 
 @pytest.fixture
 def capture(monkeypatch: pytest.MonkeyPatch) -> type[FakeCapture]:
-    """The class that stands in for the device; change its attributes to change the camera."""
+    """The class that stands in for the device; change its attributes to change the camera.
+
+    A fiftieth of a second passes with every look at the clock.
+    """
 
     class Capture(FakeCapture):
         opened: list[FakeCapture] = []  # noqa: RUF012
@@ -32,6 +35,9 @@ def capture(monkeypatch: pytest.MonkeyPatch) -> type[FakeCapture]:
     monkeypatch.setattr(camera, "_backend", lambda: BACKEND)
     monkeypatch.setattr(camera, "FAIL_SECONDS", 0.1)
     monkeypatch.setattr(camera, "OPEN_SECONDS", 0.1)
+    monkeypatch.setattr(camera, "_RETRY_SECONDS", 1e-3)
+    looks = itertools.count()
+    monkeypatch.setattr(camera, "time", SimpleNamespace(perf_counter=lambda: next(looks) / 50))
     return Capture
 
 
