@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from app.sessions.session import Session, open_session
 from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.recording_fakes import estimate, result
+from tests.waiting import PATIENCE_SECONDS
 
 SIZE = (160, 120)
 EXACT = RecordingChoices(exact=True)
@@ -41,9 +43,10 @@ def record(folder: Path, results: list[FrameResult], choices: RecordingChoices |
     """Record ``results`` and open what was written."""
     height, width = results[0].frame.image.shape[:2]
     recorder = SessionRecorder(folder, plan(choices, size=(width, height)))
-    for item in results:
-        recorder.offer(item)
-    summary = recorder.stop()
+    with patch("app.sessions.recorder.PICTURE_SECONDS", PATIENCE_SECONDS):  # a busy machine drops nothing
+        for item in results:
+            recorder.offer(item)
+    summary = recorder.stop(PATIENCE_SECONDS)
     assert summary.error is None
     return open_session(folder)
 

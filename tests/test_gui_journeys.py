@@ -191,6 +191,7 @@ def begin(
 ) -> Iterator[Callable[..., Person]]:
     """Open windows; at the end close them, and see that no thread is left."""
     theme.apply(qapp, DARK)
+    monkeypatch.setattr("app.sessions.recorder.PICTURE_SECONDS", PATIENCE_MS / 1000)  # a busy machine drops nothing
     before = set(threading.enumerate())
     people: list[Person] = []
 
