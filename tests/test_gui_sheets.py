@@ -332,6 +332,18 @@ def test_what_is_shared_goes_where_the_line_says_that_is_still_edited(window: Wi
     assert told == [ShareForm(json_on=True, json_to="9100")]
 
 
+def test_the_command_in_the_share_card_can_be_copied(window: Window, qtbot: QtBot) -> None:
+    sheet = ShareSheet(window)
+    sheet.show()
+    sheet.show_status({ShareField.CAMERA: (StatusLine("install pyvirtualcam", StatusTone.WRONG),)})
+    (line,) = sheet.findChildren(QLabel, "wrong")
+    qtbot.mouseDClick(line, Qt.MouseButton.LeftButton, pos=QPoint(4, line.height() // 2))
+    assert line.selectedText() == "install"
+    assert line not in sheet._chain(), "Tab passes it by"
+    press(qtbot, Qt.Key.Key_Escape)
+    assert not sheet.isVisible()
+
+
 def test_the_share_card_shows_how_it_goes(window: Window) -> None:
     sheet = ShareSheet(window)
     sheet.show()

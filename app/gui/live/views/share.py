@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QLabel, QLineEdit, QWidget
 
 from app.gui.live.presenters.share import PICTURE_OPTIONS, REACH_OPTIONS, ShareField, ShareForm, StatusLine, StatusTone
@@ -144,6 +144,8 @@ class _Lines(QWidget):
             old.deleteLater()
         while len(self._labels) < len(lines):
             self._labels.append(small_label())
+            # A line may name the command that installs what is missing.
+            self._labels[-1].setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
             self._layout.addWidget(self._labels[-1])
             self._labels[-1].show()  # now, so that it counts when the card is fitted
         for label, line in zip(self._labels, lines, strict=True):
