@@ -24,7 +24,7 @@ from app.gui.live.presenters.banners import NO_CAMERA, OFFER_SECONDS, Banners
 from app.gui.live.presenters.chooser import Ask, CameraChoice, choices
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.live.presenters.hints import Hint, HintKind
-from app.gui.live.presenters.readouts import Facts, flicker_texts, headline, hud, rows, verdict
+from app.gui.live.presenters.readouts import BEHIND, Facts, flicker_texts, headline, hud, rows, verdict
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.settings import recordings_folder
 from app.gui.live.presenters.snapshot import save_in_background, save_snapshot
@@ -159,6 +159,16 @@ class TestReadouts:
         assert isinstance(state.status, LiveStatus)
         noted = replace(state, status=replace(state.status, note="Connection lost; trying again."))
         assert hud(facts(noted, frame_result(faces=0))).notice == "Connection lost; trying again."
+
+    def test_a_computer_that_skips_most_frames_is_told(self) -> None:
+        state = running()
+        assert isinstance(state.status, LiveStatus)
+        slow = replace(state, status=replace(state.status, captured=100, processed=20, skipped=80))
+        assert hud(facts(slow, frame_result(), fps=6.0)).notice == BEHIND
+        assert hud(facts(slow, frame_result(faces=2), fps=6.0)).notice == BEHIND
+        assert hud(facts(slow, frame_result(), fps=24.0)).notice == "", "skipped at first, while the model loaded"
+        assert hud(facts(slow, frame_result(faces=0), fps=6.0)).notice == "No face in view"
+        assert hud(facts(running(), frame_result(), fps=6.0)).notice == "", "the camera delivers no more"
 
     def test_the_demo_is_always_labelled(self) -> None:
         assert hud(facts(running(DEMO))).demo

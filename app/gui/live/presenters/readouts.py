@@ -19,6 +19,10 @@ from app.gui.presenters.readouts import NOTHING, Caption, Hud, Row
 from app.sharing.channel import ChannelStatus
 from app.tracking.live import LiveState
 
+LEAST_FPS, LEAST_SHARE = 12.0, 0.5
+"""Frames tracked a second, and the share of those captured, below which the user is told how to have more."""
+BEHIND = "This computer skips most frames: stop comparing, or choose a faster model in the preferences."
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -217,7 +221,16 @@ def _notice(facts: Facts) -> str:
     faces = len(facts.result.faces)
     if faces == 0:
         return "No face in view"
+    if _falls_behind(facts):
+        return BEHIND
     return f"{faces} faces" if faces > 1 else ""
+
+
+def _falls_behind(facts: Facts) -> bool:
+    """Whether this computer tracks so few of the frames that motion between them tells little of flicker."""
+    status = facts.state.status
+    few = status is not None and status.processed < LEAST_SHARE * status.captured
+    return few and facts.fps is not None and facts.fps < LEAST_FPS
 
 
 def _number(value: float | None) -> str:
