@@ -13,6 +13,7 @@ os.environ["LC_TIME"] = os.environ["LC_MESSAGES"] = "C"
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
@@ -49,6 +50,14 @@ def left_out(expression: str) -> list[str]:
     """Return the markers of an expression such as "not slow and not window"."""
     parts = expression.split(" and ")
     return [part.removeprefix("not ") for part in parts] if all(part.startswith("not ") for part in parts) else []
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let reports be text where a test logs or prints a name that is none: a process of tests could not send them."""
+    report = yield
+    report.sections = [(name, text.encode("utf-8", "backslashreplace").decode()) for name, text in report.sections]
+    return report
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
