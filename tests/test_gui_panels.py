@@ -298,7 +298,7 @@ class TestSolverPanel:
         columns = panel._columns
         assert [column.isVisible() for column in columns] == [True, True, True]
         panel.resize(470, 250)
-        assert [column.isVisible() for column in columns] == [True, False, True]
+        assert [column.isVisible() for column in columns] == [True, True, False]
         panel.resize(CONTROLS_WIDTH, 250)
         assert [column.isVisible() for column in columns] == [True, False, False]
 
