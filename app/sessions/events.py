@@ -21,7 +21,7 @@ from app.core.events import (
     TrackingEvent,
     TrackingRestarted,
 )
-from app.core.files import failure, finish
+from app.core.files import failure, finish, writing
 from app.core.frame import FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
@@ -253,15 +253,12 @@ def write_event_table(path: Path, events: Iterable[Event]) -> None:
     Raises:
         RecordingError: it cannot be written.
     """
-    try:
-        with path.open("w", newline="", encoding="utf-8", errors="replace") as file:
-            lines = csv.writer(file, lineterminator="\n")
-            lines.writerow((*_FIXED, *_TABLE_DATA, "text"))
-            for event in events:
-                data = (_cell(event.data.get(name)) for name in _TABLE_DATA)
-                lines.writerow((f"{event.time:.6f}", event.row, event.frame, event.kind, *data, event.text))
-    except OSError as error:
-        raise failure(path, error) from error
+    with writing(path), path.open("w", newline="", encoding="utf-8", errors="replace") as file:
+        lines = csv.writer(file, lineterminator="\n")
+        lines.writerow((*_FIXED, *_TABLE_DATA, "text"))
+        for event in events:
+            data = (_cell(event.data.get(name)) for name in _TABLE_DATA)
+            lines.writerow((f"{event.time:.6f}", event.row, event.frame, event.kind, *data, event.text))
 
 
 def _cell(value: Any) -> Any:
