@@ -181,7 +181,7 @@ def test_one_sheet_at_a_time(window: Window) -> None:
     def make_share() -> ShareSheet:
         return ShareSheet(window)
 
-    sheets = Sheets()
+    sheets = Sheets(window.rect)
     assert not sheets.close()
     sheets.toggle(make_keys)
     keys = sheets.opened
@@ -202,7 +202,7 @@ def test_a_closed_sheet_is_gone_and_the_next_one_is_new(window: Window, qtbot: Q
     def make() -> PreferencesSheet:
         return PreferencesSheet(window)
 
-    sheets = Sheets()
+    sheets = Sheets(window.rect)
     sheets.toggle(make)
     first = sheets.opened
     assert first is not None
@@ -222,7 +222,7 @@ def test_a_closed_sheet_is_gone_and_the_next_one_is_new(window: Window, qtbot: Q
 def test_a_sheet_closes_while_its_page_is_out_of_sight(window: Window) -> None:
     page = QWidget(window)
     page.show()
-    sheets = Sheets()
+    sheets = Sheets(page.rect)
     sheets.toggle(lambda: KeyList(page))
     sheet = sheets.opened
     assert sheet is not None

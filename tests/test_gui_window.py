@@ -649,7 +649,6 @@ def test_a_sheet_has_the_height_of_the_page_and_leaves_the_message_and_the_bar_f
     page.show()
     qtbot.waitExposed(page)
     sheet = PreferencesSheet(page)
-    page.place_sheet(sheet)
     page.sheets.toggle(lambda: sheet)
 
     def of(widget: QWidget) -> QRect:

@@ -414,20 +414,16 @@ class MainWindow(QMainWindow):
             self.page.sheets.toggle(make)
 
     def _make_keys(self) -> KeyList:
-        sheet = KeyList(self.page)
-        self.page.place_sheet(sheet)
-        return sheet
+        return KeyList(self.page)
 
     def _make_share(self) -> ShareSheet:
         sheet = ShareSheet(self.page)
-        self.page.place_sheet(sheet)
         sheet.show_form(self.presenter.chosen.share)
         sheet.changed.connect(self.presenter.share)
         return sheet
 
     def _make_preferences(self) -> PreferencesSheet:
         sheet = PreferencesSheet(self.page)
-        self.page.place_sheet(sheet)
         self._show_preferences(sheet)
         sheet.changed.connect(self._set_preferences)
         sheet.folder_asked.connect(self._ask_for_folder)

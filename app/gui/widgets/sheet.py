@@ -234,11 +234,15 @@ class Sheets:
 
     A change of the theme polishes every widget there is, seen or not, and hundreds of closed ones would make it last.
 
+    Args:
+        find_room: returns where they may lie, in their parent's coordinates.
+
     Attributes:
         opened: the sheet that is open, also while its page is out of sight; None while all are closed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, find_room: Callable[[], QRect]) -> None:
+        self._find_room = find_room
         self.opened: Sheet | None = None
         self._make: Callable[[], Sheet] | None = None
 
@@ -252,6 +256,7 @@ class Sheets:
         self.close()
         if not again:
             self._make, self.opened = make, make()
+            self.opened.lie_over(self._find_room)
             self.opened.closed.connect(self._delete)
             self.opened.show()
 

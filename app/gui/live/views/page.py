@@ -25,7 +25,7 @@ from app.gui.presenters.actions import ActionName
 from app.gui.widgets.banner import AddressEntry, BannerView
 from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.scrub import ScrubBar
-from app.gui.widgets.sheet import Sheet, Sheets
+from app.gui.widgets.sheet import Sheets
 from app.gui.widgets.video import VideoView
 from app.sources.base import Playback
 
@@ -74,7 +74,7 @@ class LivePage(QWidget):
             TourTarget.RECORDING: self.bar.record,
         }
         self.tour = TourCard(self, targets)
-        self.sheets = Sheets()
+        self.sheets = Sheets(self._room_for_sheets)
         self._left = in_column((self.view, 1), self.scrub, self.drawer, self.bar, spacing=0)
         body = QWidget()  # clips the drawer where there is no room for all of it
         body.setMinimumSize(1, 1)
@@ -161,15 +161,12 @@ class LivePage(QWidget):
         if self.sheets.opened is not None:
             self.sheets.opened.follow()
 
-    def place_sheet(self, sheet: Sheet) -> None:
-        """Have a sheet, made with this page as its parent, lie beside the panel.
-
-        It may lie over the lab drawer, which leaves little of the picture in a low window. It leaves the bar free, and
-        the message over the picture.
-        """
-        sheet.lie_over(self._room_for_sheets)
-
     def _room_for_sheets(self) -> QRect:
+        """Return where sheets lie: beside the panel.
+
+        They may lie over the lab drawer, which leaves little of the picture in a low window. They leave the bar free,
+        and the message over the picture.
+        """
         corner = self.view.mapTo(self, QPoint())
         top = corner.y()
         if self.banner.isVisible():
