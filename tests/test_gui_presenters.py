@@ -254,6 +254,13 @@ class TestBanners:
         banner = Banners().current(running(DEMO, no_camera=True), 0.0)
         assert banner is not None
         assert banner.text == NO_CAMERA == "No camera found; playing the demo clip instead."
+        assert banner.offers == (ActionName.RETRY, ActionName.CHOOSE)
+
+    def test_a_camera_that_another_program_uses_is_not_missing(self) -> None:
+        refusal = "Webcam cannot be opened: check that no other program uses it."
+        banner = Banners().current(running(DEMO, no_camera=True, refusal=refusal), 0.0)
+        assert banner is not None
+        assert banner.text == f"{refusal} The demo clip plays instead."
 
     def test_a_saved_recording_is_told_for_a_while(self) -> None:
         banners = Banners()

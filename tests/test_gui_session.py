@@ -114,9 +114,11 @@ def test_no_camera_plays_the_demo_and_says_so(cameras: tuple[str, ...]) -> None:
     wait_until(lambda: bench.state.stage == "running")
     assert str(bench.state.source) == "demo"
     assert bench.state.no_camera
+    assert bench.state.refusal == ("camera:9 cannot be opened; choose another source." if cameras else "")
     bench.session.play(parse_source("camera:0"))
     wait_until(lambda: str(bench.state.source) == "camera:0")
     assert not bench.state.no_camera
+    assert bench.state.refusal == ""
     bench.session.close()
     assert bench.session.join(PATIENCE_SECONDS)
 

@@ -106,4 +106,5 @@ def _finished(finished: RecordingSummary | None) -> Banner | None:
 def _no_camera(state: SessionState) -> Banner | None:
     if not state.no_camera:
         return None
-    return Banner(("no camera", state.play), Tone.INFO, NO_CAMERA, (ActionName.CHOOSE,))
+    text = f"{state.refusal} The demo clip plays instead." if state.refusal else NO_CAMERA
+    return Banner(("no camera", state.play), Tone.INFO, text, (ActionName.RETRY, ActionName.CHOOSE))

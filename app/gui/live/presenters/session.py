@@ -105,7 +105,7 @@ class LiveSession:
         state = replace(state, tracking=wanted.tracking, playing=wanted.playing)
         if wanted.play != state.play:
             source = wanted.source if wanted.playing else state.source
-            return replace(state, source=source, no_camera=False, problem="")
+            return replace(state, source=source, no_camera=False, refusal="", problem="")
         return replace(state, status=live.status) if live is not None else state
 
     @property
@@ -201,7 +201,7 @@ class LiveSession:
             self._finish()
             self._stop_live()
             source = wanted.source if wanted.playing else self._state.source
-            self._publish(play=wanted.play, source=source, no_camera=False, problem="")
+            self._publish(play=wanted.play, source=source, no_camera=False, refusal="", problem="")
             if wanted.playing:
                 self._begin(wanted)
         self._watch_source()
@@ -259,6 +259,8 @@ class LiveSession:
         status = self._live.status
         if status.state == LiveState.FAILED and status.info is None:
             self._stop_live()
+            if not self._state.refusal:
+                self._publish(refusal=status.error)
             self._start_next_candidate()
         elif status.info is not None:
             self._candidates = []

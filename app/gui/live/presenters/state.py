@@ -93,6 +93,7 @@ class SessionState:
         recording: the recording that runs, if any.
         finished: the recording that ended last, if any.
         no_camera: the demo plays because no camera could be opened.
+        refusal: why the first camera that there is could not be opened, one sentence; "" where there is none.
         problem: why nothing could be started at all, "" normally.
         closed: everything is released; nothing will happen any more.
     """
@@ -105,6 +106,7 @@ class SessionState:
     recording: RecordingState | None = None
     finished: RecordingSummary | None = None
     no_camera: bool = False
+    refusal: str = ""
     problem: str = ""
     closed: bool = False
 
