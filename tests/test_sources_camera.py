@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -134,11 +137,60 @@ def test_the_backend_that_lists_is_the_one_that_opens(
     monkeypatch.setattr(cv2, "VideoCapture", Capture)
     monkeypatch.setattr("cv2_enumerate_cameras.enumerate_cameras", enumerate_cameras)
     monkeypatch.setattr("app.sources.camera.sys.platform", platform)
+    monkeypatch.setattr(camera, "_macos_allows", lambda: True)
     for name in ("Second", "1", "First"):
         open_camera(CameraSpec(name)).close()
     opened = [(capture.index, capture.backend) for capture in Capture.opened]
     assert opened == [(1, backend), (1, backend), (0, backend)]
     assert set(asked) == {backend}
+
+
+class MacOS:
+    """What macOS says about a program that wants to use cameras, and what the person answers, after a while."""
+
+    AVMediaTypeVideo = "vide"
+    AVAuthorizationStatusNotDetermined, AVAuthorizationStatusDenied, AVAuthorizationStatusAuthorized = 0, 2, 3
+
+    def __init__(self, answer: int) -> None:
+        self.status = self.AVAuthorizationStatusNotDetermined
+        self.asked = 0
+        self._answer = answer
+        self.AVCaptureDevice = self
+
+    def authorizationStatusForMediaType_(self, kind: str) -> int:
+        return self.status
+
+    def requestAccessForMediaType_completionHandler_(self, kind: str, handle: Callable[[bool], None]) -> None:
+        def answer() -> None:
+            self.status = self._answer
+            handle(self.status == self.AVAuthorizationStatusAuthorized)
+
+        self.asked += 1
+        threading.Timer(0.05, answer).start()
+
+
+def test_macos_asks_before_the_first_camera_is_opened(
+    capture: type[FakeCapture], devices: list[SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system = MacOS(MacOS.AVAuthorizationStatusAuthorized)
+    monkeypatch.setitem(sys.modules, "AVFoundation", system)
+    monkeypatch.setattr("app.sources.camera.sys.platform", "darwin")
+    seen = []
+    monkeypatch.setattr(capture, "isOpened", lambda self: seen.append(system.status) or True)
+    open_camera(CameraSpec()).close()
+    open_camera(CameraSpec()).close()
+    assert seen == [MacOS.AVAuthorizationStatusAuthorized] * 2
+    assert system.asked == 1
+
+
+def test_a_camera_that_macos_refuses_is_not_opened(
+    capture: type[FakeCapture], devices: list[SimpleNamespace], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "AVFoundation", MacOS(MacOS.AVAuthorizationStatusDenied))
+    monkeypatch.setattr("app.sources.camera.sys.platform", "darwin")
+    with pytest.raises(SourceError, match="macOS does not let this program use cameras"):
+        open_camera(CameraSpec())
+    assert capture.opened == []
 
 
 def test_the_library_lists_for_our_backends() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -27,6 +28,13 @@ FAIL_SECONDS = 3.0
 """How long reads may fail before the camera counts as unplugged."""
 DEVICES = Path("/dev")
 KNOWN_DEVICES = Path("/sys/class/video4linux")
+ANSWER_SECONDS = 120.0
+"""How long a person may take to answer macOS, which asks once whether this program may use cameras."""
+PERMISSION = {
+    "win32": "Settings, Privacy & security, Camera, allows desktop apps to use it",
+    "darwin": "System Settings, Privacy & Security, Camera, allows the terminal program to use it",
+}.get(sys.platform, "this program may use cameras")
+"""What a person can check where a camera does not open, as the end of "check that ..."."""
 POLL_SECONDS = 2.0
 """How often the window looks for cameras that were connected or disconnected."""
 _RETRY_SECONDS = 0.02
@@ -140,9 +148,11 @@ def open_camera(spec: CameraSpec) -> CameraSource:
         SourceError: there is no such camera, or it delivers nothing within :data:`OPEN_SECONDS`.
     """
     camera = find_camera(spec.name)
+    if sys.platform == "darwin" and not _macos_allows():
+        raise SourceError(f"macOS does not let this program use cameras: check that {PERMISSION}, and start it again.")
     refusal = SourceError(
-        f"{camera.name} cannot be opened: check that it is connected, that no other program uses it and that this "
-        "program may use cameras."
+        f"{camera.name} cannot be opened: check that it is connected, that no other program uses it and that "
+        f"{PERMISSION}."
     )
     with quiet_opencv():
         try:
@@ -159,6 +169,21 @@ def open_camera(spec: CameraSpec) -> CameraSource:
     except BaseException:
         capture.release()
         raise
+
+
+def _macos_allows() -> bool:
+    """Whether macOS lets this program use cameras; waits for the person's answer where it has to ask.
+
+    OpenCV asks as well, but fails at once, so that the first camera would be refused before anybody could answer.
+    """
+    import AVFoundation  # what lists cameras there brings it
+
+    device, video = AVFoundation.AVCaptureDevice, AVFoundation.AVMediaTypeVideo
+    if device.authorizationStatusForMediaType_(video) == AVFoundation.AVAuthorizationStatusNotDetermined:
+        answered = threading.Event()
+        device.requestAccessForMediaType_completionHandler_(video, lambda granted: answered.set())
+        answered.wait(ANSWER_SECONDS)
+    return bool(device.authorizationStatusForMediaType_(video) == AVFoundation.AVAuthorizationStatusAuthorized)
 
 
 def _request(capture: Any, requested: CameraFormat) -> None:
@@ -188,10 +213,7 @@ class CameraSource:
         self._bits = UsedBits()
         first = self._picture(OPEN_SECONDS)
         if first is None:
-            raise SourceError(
-                f"{name} delivers no picture: check that no other program uses it "
-                "and that this program may use cameras."
-            )
+            raise SourceError(f"{name} delivers no picture: check that no other program uses it and that {PERMISSION}.")
         self._first: NDArray[np.uint8] | None = first
         adaptations = (Adaptation.STRETCHED,) if self._bits.of(0, 16) < 16 else ()
         fps = float(capture.get(cv2.CAP_PROP_FPS))

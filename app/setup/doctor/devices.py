@@ -24,11 +24,11 @@ print(application.platformName(), *screen.size().toTuple(), sep="|")
 
 def check_cameras() -> list[Finding]:
     """List the cameras by name. None is no problem: the window then plays the demo."""
-    from app.sources.camera import list_cameras
+    from app.sources.camera import PERMISSION, list_cameras
 
     cameras = list_cameras()
     if not cameras:
-        advice = "connect one and check that this program may use cameras; files, streams and the demo work without"
+        advice = f"connect one and check that {PERMISSION}; files, streams and the demo work without"
         return [Finding("Cameras", Status.WARNING, "none found", advice)]
     names = ", ".join(f"{camera.index}: {camera.name}" for camera in cameras)
     return [Finding("Cameras", Status.OK, names)]
