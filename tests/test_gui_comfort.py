@@ -29,7 +29,8 @@ from app.gui.live.presenters.share import (
     summary,
 )
 from app.gui.live.presenters.tour import STEPS, Tour, card_place
-from app.gui.presenters.actions import ACTIONS, Action, ActionGroup
+from app.gui.presenters import actions
+from app.gui.presenters.actions import ACTIONS, BY_NAME, Action, ActionGroup, ActionName
 from app.sessions.plan import RecordingChoices
 from app.sharing.channel import ChannelKind, ChannelStatus
 from app.sharing.settings import Address, CameraPicture, SharingSettings
@@ -230,3 +231,9 @@ def test_columns_keep_the_order_and_are_balanced() -> None:
 )
 def test_keys_are_shown_as_people_know_them(key: str, shown: str) -> None:
     assert shown_key(key) == shown
+
+
+def test_keys_are_shown_as_a_mac_calls_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "COMMAND", "Cmd")
+    assert shown_key("Ctrl+,") == "Cmd + ,"
+    assert BY_NAME[ActionName.QUIT].tooltip.endswith("(Cmd+Q)")

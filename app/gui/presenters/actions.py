@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from enum import StrEnum
+
+COMMAND = "Cmd" if sys.platform == "darwin" else "Ctrl"
+"""The key that Qt calls Ctrl, as the keyboards of this system do."""
 
 
 class ActionName(StrEnum):
@@ -88,7 +92,7 @@ class Action:
     @property
     def tooltip(self) -> str:
         """The sentence with the key behind it."""
-        return f"{self.help} ({self.key})" if self.key else self.help
+        return f"{self.help} ({self.key.replace('Ctrl', COMMAND)})" if self.key else self.help
 
 
 _TABLE: dict[ActionGroup, tuple[tuple[ActionName, str, str, str], ...]] = {

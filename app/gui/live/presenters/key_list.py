@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from app.gui.presenters import actions
 from app.gui.presenters.actions import ACTIONS, Action, ActionGroup
 
 HEADING_LINES = 2
@@ -48,5 +49,5 @@ def columns(groups: Sequence[KeyGroup], count: int) -> tuple[tuple[KeyGroup, ...
 
 def shown_key(key: str) -> str:
     """Return a key as people know it: arrows as signs, names of combinations with spaces."""
-    *held, last = key.split("+") if key != "+" else [key]
+    *held, last = key.replace("Ctrl", actions.COMMAND).split("+") if key != "+" else [key]
     return " + ".join([*held, _SIGNS.get(last, last)])
