@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 import threading
 from dataclasses import fields, replace
@@ -317,6 +318,25 @@ def test_a_tracked_file_that_changed_is_not_replayed(
     with pytest.raises(SessionError, match="put it back"):
         again(session)
     assert len(open_session(session.folder).recorded.frames) == 6
+
+
+@pytest.mark.parametrize("place", [r"C:\Users\Ada\Videos\in.mp4", "/home/ada/in.mp4"])
+def test_a_tracked_file_may_lie_beside_a_session_from_another_system(
+    tracked_file: tuple[Session, Path], place: str
+) -> None:
+    session, path = tracked_file
+    metadata = session.folder / "session.json"
+    values = json.loads(metadata.read_text(encoding="utf-8"))
+    values["video"]["file"] = place
+    metadata.write_text(json.dumps(values), encoding="utf-8")
+    moved = open_session(session.folder)
+    assert moved.video_path == path
+    assert same(again(moved, as_recorded=True).estimates, session.recorded.estimates)
+    make_video(path, [0, 1000], Fraction(1, 30000), size=(64, 48))
+    with pytest.raises(SessionError, match="not the file that was tracked"):
+        again(moved)
+    path.unlink()
+    assert moved.video_path is None
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,12 +125,19 @@ class Session:
 
     @property
     def video_path(self) -> Path | None:
-        """The clean video: in the folder, or the file that was tracked; None if it no longer exists."""
+        """The clean video: in the folder, or the file that was tracked; None if it no longer exists.
+
+        A tracked file is also looked for beside the folder, since both may come from another computer, whose paths may
+        be those of another system.
+        """
         video = self.metadata.video
         if video is None:
             return None
-        path = self.folder / Path(video.file).name if video.inside else Path(video.file)
-        return path if is_file(path) else None
+        if video.inside:
+            places = [self.folder / Path(video.file).name]
+        else:
+            places = [Path(video.file), self.folder.parent / PureWindowsPath(video.file).name]
+        return next((path for path in places if is_file(path)), None)
 
     def open_video(self) -> SessionVideo:
         """Open the clean pictures; picture numbers are those in :attr:`frames`.
@@ -173,7 +180,10 @@ class Session:
         if self.metadata.video is None:
             return f"{self.folder} was recorded without a video; its landmarks can be shown."
         where = self.metadata.video.file
-        return f"The video {where} of {self.folder} is not there any more; put it back to see and replay it."
+        return (
+            f"The video {where} of {self.folder} is not there any more; put it back, or beside that folder, to see and "
+            "replay it."
+        )
 
     def _read_recorded(self) -> Take:
         facts = self.metadata
