@@ -47,6 +47,7 @@ def test_the_report_ends_with_0_only_if_nothing_is_a_problem(
     out = capsys.readouterr().out
     assert "warning" in out
     assert "To do: look" in out
+    assert "\x1b" not in out
     monkeypatch.setattr(
         doctor, "checks", lambda settings: [("A", lambda: [*good, Finding("C", Status.PROBLEM, "no", "x")])]
     )
@@ -54,6 +55,37 @@ def test_the_report_ends_with_0_only_if_nothing_is_a_problem(
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False
     assert [finding["status"] for finding in report["findings"]] == [Status.OK, Status.WARNING, Status.PROBLEM]
+
+
+@pytest.mark.parametrize("none", ["NO_COLOR", ""])
+def test_a_terminal_gets_colours_unless_it_shows_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], none: str
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if none:
+        monkeypatch.setenv(none, "1")
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    show = doctor.printer()
+    show(Finding("Camera [2]", Status.WARNING, "odd: " + "long " * 50, "look"))
+    out = capsys.readouterr().out
+    assert ("\x1b[33mwarning\x1b[0m " in out) is not bool(none)
+    assert "Camera [2]   odd" in out
+    assert out.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("choice", "says"), [("current", "without LDEQ_PYTHON_ENV"), ("venv", "delete the folder .venv")]
+)
+def test_missing_packages_of_its_own_environment_are_installed_anew(
+    monkeypatch: pytest.MonkeyPatch, choice: str, says: str
+) -> None:
+    def broken() -> list[Finding]:
+        raise ModuleNotFoundError("No module named 'av'", name="av")
+
+    monkeypatch.setenv("LDEQ_PYTHON_ENV", choice)
+    assert says in findings_of("Video", broken)[0].advice
+    assert says in cli._unexpected(ModuleNotFoundError("No module named 'av'", name="av"), None)
 
 
 @pytest.mark.process

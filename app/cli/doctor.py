@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from functools import partial
 
@@ -16,7 +15,7 @@ from app.core.settings import EngineSettings
 from app.setup.doctor.finding import Check, Finding, Status, findings_of
 
 WIDTH = 12
-COLOURS = {Status.OK: "32", Status.WARNING: "33", Status.PROBLEM: "31"}
+COLOURS = {Status.OK: "green", Status.WARNING: "yellow", Status.PROBLEM: "red"}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -39,10 +38,11 @@ def run(args: argparse.Namespace) -> int:
     """
     settings = engine_settings(args)
     findings = []
+    show = printer()
     for finding in examine(settings):
         findings.append(finding)
         if not args.json:
-            print(line(finding, coloured=sys.stdout.isatty()), flush=True)
+            show(finding)
     problems = [finding for finding in findings if finding.status == Status.PROBLEM]
     if args.json:
         print(json.dumps({"ok": not problems, "findings": [asdict(finding) for finding in findings]}, indent=2))
@@ -82,10 +82,24 @@ def checks(settings: EngineSettings) -> list[tuple[str, Check]]:
     ]
 
 
-def line(finding: Finding, *, coloured: bool) -> str:
-    """Return a finding as a line for people."""
-    status = f"{finding.status:<8}"
-    if coloured:
-        status = f"\x1b[{COLOURS[finding.status]}m{status}\x1b[0m"
+def printer() -> Callable[[Finding], None]:
+    """Return what prints a finding as a line for people, its status in colour where the terminal shows colours."""
+    try:
+        from rich.console import Console
+        from rich.text import Text
+    except ImportError:  # the doctor says so
+        return lambda finding: print(line(finding), flush=True)
+    console = Console(soft_wrap=True)
+
+    def show(finding: Finding) -> None:
+        text = Text(line(finding))
+        text.stylize(COLOURS[finding.status], 0, len(finding.status))
+        console.print(text)
+
+    return show
+
+
+def line(finding: Finding) -> str:
+    """Return a finding as a line for people, without colours."""
     text = f"{finding.text}. To do: {finding.advice}" if finding.advice else finding.text
-    return f"{status} {finding.topic:<{WIDTH}} {text}"
+    return f"{finding.status:<8} {finding.topic:<{WIDTH}} {text}"

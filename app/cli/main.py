@@ -120,10 +120,9 @@ def _module(command: str) -> ModuleType:
 def _unexpected(error: Exception, log_path: Path | None) -> str:
     log.critical("the program ended with an error", exc_info=error)
     if isinstance(error, ModuleNotFoundError) and (error.name or "app").split(".")[0] not in ("app", "model"):
-        return (
-            f"the package {error.name} is missing in {sys.executable}; start with python3 main.py without "
-            "LDEQ_PYTHON_ENV, or install requirements.txt there"
-        )
+        from app.setup.doctor.finding import install_advice
+
+        return f"the package {error.name} is missing in {sys.executable}; {install_advice()}"
     kind = type(error).__name__
     what = f"{kind}: {error}" if str(error) else kind
     where = f"the details are in {log_path}" if log_path else "start again with --debug to see the details"

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from app.core.places import REQUIREMENTS
 from app.core.version import VERSION
-from app.setup.doctor.finding import INSTALL, Finding, Status
+from app.setup.doctor.finding import Finding, Status, install_advice
 from app.setup.environment import SUPPORTED
 
 OPENCV = (
@@ -82,9 +82,9 @@ def compare_packages(wanted: Mapping[str, str], installed: Mapping[str, str]) ->
     ]
     findings = []
     if missing:
-        findings.append(Finding("Packages", Status.PROBLEM, f"missing: {', '.join(missing)}", INSTALL))
+        findings.append(Finding("Packages", Status.PROBLEM, f"missing: {', '.join(missing)}", install_advice()))
     if others:
-        findings.append(Finding("Packages", Status.WARNING, "; ".join(others), "delete .venv and start main.py again"))
+        findings.append(Finding("Packages", Status.WARNING, "; ".join(others), install_advice()))
     if not findings:
         shown = ("torch", "onnxruntime-gpu", "onnxruntime", "opencv-contrib-python", "mediapipe", "pyside6-essentials")
         versions = ", ".join(f"{name} {installed[name]}" for name in shown if name in wanted)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+
+from app.setup.start import CHOICE
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +40,13 @@ class Finding:
 
 
 Check = Callable[[], list[Finding]]
-INSTALL = "run main.py without LDEQ_PYTHON_ENV=current, or pip install -r requirements.txt"
-"""What to do where packages are missing."""
+
+
+def install_advice() -> str:
+    """Return what to do where packages are missing; in the program's own environment all of them were there once."""
+    if os.environ.get(CHOICE) == "current":
+        return f"run main.py without {CHOICE}=current, or pip install -r requirements.txt"
+    return "delete the folder .venv beside main.py and start main.py again"
 
 
 def findings_of(topic: str, check: Check) -> list[Finding]:
@@ -46,7 +54,7 @@ def findings_of(topic: str, check: Check) -> list[Finding]:
     try:
         return check()
     except ModuleNotFoundError as error:
-        return [Finding(topic, Status.PROBLEM, f"the package {error.name} is missing", INSTALL)]
+        return [Finding(topic, Status.PROBLEM, f"the package {error.name} is missing", install_advice())]
     except Exception as error:
         log.info("the check of %s broke", topic, exc_info=error)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
