@@ -35,8 +35,18 @@ def wrong_python(running: tuple, script: str) -> str:
     if sys.platform == "win32":  # whose installer names all of them python.exe; its launcher tells them apart
         commands = [["py", "-{}.{}".format(OLDEST[0], minor)] for minor in minors] + commands  # noqa: UP032
     found = [" ".join(command) for command in commands if starts(command)]
-    advice = "start it with: {} {}".format(found[0], script) if found else "get 3.13 from https://www.python.org"  # noqa: UP032
+    advice = "start it with: {} {}".format(found[0], script) if found else where_to_get_one()  # noqa: UP032
     return "ldeq-live: Python 3.11, 3.12 or 3.13 is needed, this is {}.{}; {}\n".format(running[0], running[1], advice)  # noqa: UP032
+
+
+def where_to_get_one() -> str:
+    """Return how a person gets Python 3.13 on this system."""
+    if sys.platform.startswith("linux"):  # python.org has none for it
+        uv = "uv (https://docs.astral.sh/uv): uv python install 3.13"
+        return "install python3.13 with the package manager, or with " + uv
+    if sys.platform == "win32":
+        return "get 3.13 from https://www.python.org, or with: py install 3.13"
+    return "get 3.13 from https://www.python.org"
 
 
 def starts(command: list) -> bool:

@@ -21,6 +21,7 @@ from app.setup import start, torch_build
 from app.setup.environment import STAMP, Environment, SetupError
 from app.setup.lock import SetupLock
 from app.setup.pip import _clean, explain
+from app.setup.system import system_problem
 from tests.waiting import PATIENCE_SECONDS
 
 LOG = Path("setup.log")
@@ -126,6 +127,35 @@ def test_pip_failures_become_one_sentence_with_the_log(log: str, sentence: str) 
     assert sentence in message
     assert str(LOG) in message
     assert "\n" not in message
+
+
+SYSTEMS = {
+    "Ubuntu 22.04": ("linux", "linux-x86_64", "x86_64", "", ("glibc", "2.35"), ""),
+    "Ubuntu 20.04": ("linux", "linux-x86_64", "x86_64", "", ("glibc", "2.31"), "glibc 2.34 or newer"),
+    "Raspberry Pi OS 12": ("linux", "linux-aarch64", "aarch64", "", ("glibc", "2.36"), "glibc 2.39 or newer"),
+    "Raspberry Pi OS 13": ("linux", "linux-aarch64", "aarch64", "", ("glibc", "2.41"), ""),
+    "Alpine": ("linux", "linux-x86_64", "x86_64", "", ("", ""), "with glibc"),
+    "RISC-V": ("linux", "linux-riscv64", "riscv64", "", ("glibc", "2.41"), ""),
+    "macOS 14": ("darwin", "macosx-10.13-universal2", "arm64", "14.0", ("", ""), ""),
+    "macOS 13": ("darwin", "macosx-10.13-universal2", "arm64", "13.6.1", ("", ""), "macOS 14 or newer"),
+    "Intel Mac": ("darwin", "macosx-10.13-universal2", "x86_64", "15.1", ("", ""), "Intel Macs"),
+    "Windows": ("win32", "win-amd64", "AMD64", "", ("", ""), ""),
+    "x64 Python on Windows for ARM": ("win32", "win-amd64", "ARM64", "", ("", ""), ""),
+    "Windows for ARM": ("win32", "win-arm64", "ARM64", "", ("", ""), "install the x64 one"),
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_system_without_packages_is_told_before_the_download(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    system, build, machine, macos, libc, says = SYSTEMS[name]
+    monkeypatch.setattr(sys, "platform", system)
+    monkeypatch.setattr("sysconfig.get_platform", lambda: build)
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr("platform.mac_ver", lambda: (macos, ("", "", ""), machine))
+    monkeypatch.setattr("platform.libc_ver", lambda: libc)
+    problem = system_problem()
+    assert says in (problem or "")
+    assert bool(says) is (problem is not None)
 
 
 @pytest.mark.parametrize(
@@ -332,7 +362,8 @@ def test_a_missing_venv_module_names_the_package(monkeypatch: pytest.MonkeyPatch
         return subprocess.CompletedProcess([], 1, "The virtual environment was not created ... ensurepip is not", "")
 
     monkeypatch.setattr(subprocess, "run", refuse)
-    with pytest.raises(SetupError, match="apt install python3-venv"):
+    package = f"apt install python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+    with pytest.raises(SetupError, match=package):
         Environment(tmp_path).make()
 
 
@@ -371,8 +402,22 @@ def test_old_pythons_are_told_which_one_is_needed(monkeypatch: pytest.MonkeyPatc
     sentence = starter.wrong_python((3, 8), "main.py")
     assert "this is 3.8" in sentence
     assert "python3.12 main.py" in sentence
+
+
+@pytest.mark.parametrize(
+    ("platform", "advice"),
+    [
+        ("linux", "uv python install 3.13"),
+        ("darwin", "; get 3.13 from https://www.python.org\n"),
+        ("win32", "get 3.13 from https://www.python.org, or with: py install 3.13\n"),
+    ],
+)
+def test_where_there_is_no_python_of_use_it_says_where_to_get_one(
+    platform: str, advice: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(starter, "starts", lambda command: False)
-    assert "get 3.13 from https://www.python.org" in starter.wrong_python((3, 14), "main.py")
+    monkeypatch.setattr(sys, "platform", platform)
+    assert advice in starter.wrong_python((3, 14), "main.py")
 
 
 def test_windows_has_a_launcher_instead_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,7 +431,7 @@ def test_a_file_that_is_no_program_is_no_python(monkeypatch: pytest.MonkeyPatch,
     for minor in (11, 12, 13):
         (tmp_path / f"python3.{minor}").touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "get 3.13 from https://www.python.org" in starter.wrong_python((3, 9), "main.py")
+    assert starter.where_to_get_one() in starter.wrong_python((3, 9), "main.py")
 
 
 def test_main_keeps_to_syntax_that_old_pythons_read() -> None:

@@ -16,8 +16,8 @@ from pathlib import Path
 STAMP = "ldeq-live.json"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 MISSING_VENV = (
-    "Python's venv module is missing; on Debian and Ubuntu install it with: sudo apt install python3-venv, "
-    "then start again"
+    "Python's venv module is missing; on Debian and Ubuntu install it with: sudo apt install "
+    f"python{sys.version_info[0]}.{sys.version_info[1]}-venv, then start again"
 )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from app.setup import pip, torch_build
 from app.setup.environment import SUPPORTED, Environment, SetupError
 from app.setup.lock import SetupLock
+from app.setup.system import system_problem
 
 GIGABYTE = 10**9
 SPACE = 4 * GIGABYTE
@@ -32,7 +33,9 @@ def set_up(environment: Environment, say: Say = say) -> None:
     Raises:
         SetupError: with one sentence that says what to do.
     """
-    _check_computer()
+    problem = system_problem()
+    if problem is not None:
+        raise SetupError(problem)
     lock = SetupLock(
         environment.root / ".venv.lock", lambda: say("another start is setting up the environment; waiting for it")
     )
@@ -90,17 +93,6 @@ def _install_torch(environment: Environment, python: tuple[int, int], say: Say) 
         pip.install(environment, [f"torch=={version}", "--extra-index-url", torch_build.CPU_INDEX])
     except SetupError as error:
         say(f"that did not work, so the standard build is taken. {error}")
-
-
-def _check_computer() -> None:
-    import platform
-
-    if sys.maxsize < 2**32:
-        raise SetupError("This is a 32-bit Python; install a 64-bit one from https://www.python.org and start again")
-    if sys.platform == "darwin" and platform.machine() == "x86_64":
-        raise SetupError(
-            "PyTorch has no packages for Intel Macs; on an Apple silicon Mac start with a native (arm64) Python instead"
-        )
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -76,7 +76,7 @@ def explain(log: str, path: Path) -> str:
         reason = "The packages cannot be downloaded: check the network connection, or the proxy, and start again"
     elif NOT_OFFERED in log:
         package = log.rsplit(NOT_OFFERED, 1)[1].split("\n", 1)[0].strip()
-        reason = f"{package} is not offered for this computer and Python: try another Python from 3.11 to 3.13"
+        reason = f"{package} is not offered for this Python and system: try Python 3.13, or a newer system"
     elif LONG_PATH in log:
         reason = "The project's path is too long for Windows: move it to a short one, such as C:\\ldeq, and start again"
     elif any(sign in log for sign in NOT_ALLOWED):
