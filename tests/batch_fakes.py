@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from app.batch.inputs import Inputs, find_videos
+from app.batch.inputs import Inputs, find_inputs
 from app.batch.job import BatchSettings, Job, JobProgress, JobState, Outcome, OutputKind, SourceIdentity, Stopped
 from app.batch.pool import FinishedJob, RunProgress
 from app.batch.report import FileReport
@@ -22,7 +22,7 @@ TABLE = BatchSettings((OutputKind.CSV,))
 
 def follow_orders(job: Job, stopped: Stopped, tell: JobProgress) -> Outcome:
     """Do what the video's text says, and write what this process is into the job's table."""
-    order = job.video.read_text(encoding="utf-8").split()
+    order = job.input.read_text(encoding="utf-8").split()
     table = job.unfinished(OutputKind.CSV)
     table.parent.mkdir(parents=True, exist_ok=True)
     place = [str(os.getpid()), os.environ.get("CUDA_VISIBLE_DEVICES", "-"), str(job.settings.engine.threads)]
@@ -30,7 +30,7 @@ def follow_orders(job: Job, stopped: Stopped, tell: JobProgress) -> Outcome:
     tell(0, FRAMES)
     match order:
         case ["fail"]:
-            return Outcome(JobState.FAILED, f"{job.video} cannot be read.", frames=3)
+            return Outcome(JobState.FAILED, f"{job.input} cannot be read.", frames=3)
         case ["raise"]:
             raise ZeroDivisionError("oh")
         case ["hopeless"]:
@@ -38,7 +38,7 @@ def follow_orders(job: Job, stopped: Stopped, tell: JobProgress) -> Outcome:
         case ["die"]:
             os.kill(os.getpid(), signal.SIGKILL)
         case ["die-once"]:
-            marker = job.video.with_suffix(".died")
+            marker = job.input.with_suffix(".died")
             if not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
@@ -49,7 +49,7 @@ def follow_orders(job: Job, stopped: Stopped, tell: JobProgress) -> Outcome:
                 time.sleep(0.01)
             return Outcome(JobState.STOPPED, frames=5)
     tell(FRAMES, FRAMES)
-    source = SourceIdentity.of(job.video)
+    source = SourceIdentity.of(job.input)
     return Outcome(
         JobState.DONE, source=source, frames=FRAMES, with_face=FRAMES, faces=1, seconds=0.5, engine="fake, CPU"
     )
@@ -77,7 +77,7 @@ def weights(folder: Path, content: str = "numbers") -> EngineSettings:
 
 
 def plan(words: Sequence[str | Path], folder: Path, settings: BatchSettings, *, overwrite: bool = False) -> BatchPlan:
-    inputs: Inputs = find_videos([str(word) for word in words], folder)
+    inputs: Inputs = find_inputs([str(word) for word in words], folder)
     return BatchPlan(inputs, folder, settings, overwrite)
 
 

@@ -277,11 +277,11 @@ def test_a_try_that_was_given_up_ends(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_computer_that_cannot_take_part_is_named(tmp_path: Path, lacks: str, message: str) -> None:
     paths = videos(tmp_path / "in", a="ok")
     (job,) = jobs(tmp_path / "out", paths, BatchSettings(TABLE.kinds, engine=weights(tmp_path)))
-    job = Job(job.video, job.name, job.kinds, job.folder, job.settings, tmp_path / "workspace")
+    job = Job(job.input, job.name, job.kinds, job.folder, job.settings, tmp_path / "workspace")
     if lacks != "folder":
         (tmp_path / "workspace").mkdir()
     if lacks == "video":
-        job.video.unlink()
+        job.input.unlink()
     checksum = program_checksum(job.settings.engine.weights) if lacks != "version" else "another"
     said = run_task(checksum, job.settings.engine.weights, pickle.dumps((follow_orders, job)), "here")
     assert isinstance(said, str)

@@ -198,7 +198,7 @@ def outcome_of_garbage(folder: Path, job: Job) -> Any:
     from dataclasses import replace
 
     (folder / "b.mp4").write_bytes(b"nothing")
-    return outcome(replace(job, video=folder / "b.mp4"), error=AssertionError).error
+    return outcome(replace(job, input=folder / "b.mp4"), error=AssertionError).error
 
 
 def test_a_video_that_changes_while_it_is_tracked_is_no_result(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.batch.inputs import Video, find_videos, read_list
+from app.batch.inputs import Input, find_inputs, read_list
 from app.batch.job import OutputKind
 from app.batch.names import output_names
 from app.core.errors import UserError
@@ -29,19 +29,19 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def places(found: Any) -> list[str]:
-    return [video.place.as_posix() for video in found.videos]
+    return [video.place.as_posix() for video in found.inputs]
 
 
 def test_a_folder_is_searched_with_all_below_it(tree: Path) -> None:
-    found = find_videos(["in"], tree / "in" / "out")
+    found = find_inputs(["in"], tree / "in" / "out")
     assert places(found) == ["a.MOV", "b.mp4", "sub/c.mkv", "sub/deep/d.avi"]
-    assert all(video.path.is_absolute() and video.path.is_file() for video in found.videos)
+    assert all(video.path.is_absolute() and video.path.is_file() for video in found.inputs)
     assert found.sessions == [tree / "in" / "talk"]
     assert found.missing == {}
 
 
 def test_a_file_that_is_named_is_tried_whatever_it_is_called(tree: Path) -> None:
-    assert places(find_videos(["in/note.txt", "in/.hidden.mp4"], tree / "out")) == ["note.txt", ".hidden.mp4"]
+    assert places(find_inputs(["in/note.txt", "in/.hidden.mp4"], tree / "out")) == ["note.txt", ".hidden.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -55,42 +55,42 @@ def test_a_file_that_is_named_is_tried_whatever_it_is_called(tree: Path) -> None
     ],
 )
 def test_patterns_that_no_shell_expanded(tree: Path, pattern: str, expected: list[str]) -> None:
-    found = find_videos([pattern], tree / "elsewhere")
+    found = find_inputs([pattern], tree / "elsewhere")
     assert sorted(places(found)) == sorted(expected)
 
 
 def test_outputs_are_no_inputs(tree: Path) -> None:
-    found = find_videos(["in/**/*.mp4"], tree / "in" / "out")
+    found = find_inputs(["in/**/*.mp4"], tree / "in" / "out")
     assert places(found) == ["b.mp4"]
     assert found.sessions == [tree / "in" / "talk"]
 
 
 @pytest.mark.parametrize("outputs", ["in", "in/sub"])
 def test_the_output_folder_is_not_searched(tree: Path, outputs: str) -> None:
-    found = find_videos(["in/sub"], tree / outputs)
+    found = find_inputs(["in/sub"], tree / outputs)
     assert "choose another output folder" in found.missing["in/sub"]
-    assert found.videos == []
+    assert found.inputs == []
 
 
 @pytest.mark.parametrize("outputs", ["in/sub/../out", "link/out"])
 def test_the_output_folder_is_not_searched_whatever_it_is_called(tree: Path, outputs: str) -> None:
     (tree / "link").symlink_to(tree / "in")
     for words in (["in"], ["in/**/*.mp4"], ["link"], ["sub/../in"]):
-        found = find_videos(words, tree / outputs)
-        assert "a.mp4" not in {video.path.name for video in found.videos}
+        found = find_inputs(words, tree / outputs)
+        assert "a.mp4" not in {video.path.name for video in found.inputs}
 
 
 def test_a_video_has_one_path_wherever_one_stands(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     outputs = tree / "results"
-    (video,) = find_videos(["in/sub/c.mkv"], outputs).videos
+    (video,) = find_inputs(["in/sub/c.mkv"], outputs).inputs
     monkeypatch.chdir(tree / "in" / "talk")
     for word in ("../sub/c.mkv", "../sub/*.mkv", str(tree / "in" / "talk" / ".." / "sub" / "c.mkv")):
-        assert find_videos([word], outputs).videos == [video]
-    assert {each.path for each in find_videos([".."], outputs).videos} > {video.path}
+        assert find_inputs([word], outputs).inputs == [video]
+    assert {each.path for each in find_inputs([".."], outputs).inputs} > {video.path}
 
 
 def test_videos_of_one_name_are_told_apart_by_their_folders(tree: Path) -> None:
-    assert places(find_videos(["in/b.mp4", "in/sub/c.mkv", "in/sub"], tree / "out")) == [
+    assert places(find_inputs(["in/b.mp4", "in/sub/c.mkv", "in/sub"], tree / "out")) == [
         "b.mp4",
         "sub/c.mkv",
         "deep/d.avi",
@@ -99,19 +99,19 @@ def test_videos_of_one_name_are_told_apart_by_their_folders(tree: Path) -> None:
 
 def test_a_name_with_brackets_is_a_name_first(tree: Path) -> None:
     (tree / "in" / "take[1].mp4").touch()
-    assert places(find_videos(["in/take[1].mp4"], tree / "out")) == ["take[1].mp4"]
+    assert places(find_inputs(["in/take[1].mp4"], tree / "out")) == ["take[1].mp4"]
 
 
 def test_a_pattern_may_follow_a_folder_with_brackets(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tree / "in").rename(tree / "[in]")
-    assert places(find_videos(["[in]/*.mp4"], tree / "out")) == ["b.mp4"]
+    assert places(find_inputs(["[in]/*.mp4"], tree / "out")) == ["b.mp4"]
     monkeypatch.chdir(tree / "[in]")
-    assert places(find_videos(["s*/*.mkv"], tree / "out")) == ["c.mkv"]
+    assert places(find_inputs(["s*/*.mkv"], tree / "out")) == ["c.mkv"]
 
 
 def test_each_video_comes_once(tree: Path) -> None:
     (tree / "link.mp4").symlink_to(tree / "in" / "b.mp4")
-    found = find_videos(["in/b.mp4", "in", "./in/../in/b.mp4", "link.mp4"], tree / "in" / "out")
+    found = find_inputs(["in/b.mp4", "in", "./in/../in/b.mp4", "link.mp4"], tree / "in" / "out")
     assert places(found) == ["b.mp4", "a.MOV", "sub/c.mkv", "sub/deep/d.avi"]
     assert found.missing == {}
 
@@ -128,7 +128,7 @@ def test_each_video_comes_once(tree: Path) -> None:
     ],
 )
 def test_what_leads_to_no_video_is_said(tree: Path, word: Any, sentence: str) -> None:
-    found = find_videos([word, "in/b.mp4"], tree / "out")
+    found = find_inputs([word, "in/b.mp4"], tree / "out")
     assert sentence in found.missing[word]
     assert places(found) == ["b.mp4"]
 
@@ -136,7 +136,7 @@ def test_what_leads_to_no_video_is_said(tree: Path, word: Any, sentence: str) ->
 def test_a_folder_of_pictures_names_the_command_for_them(tree: Path) -> None:
     (tree / "photos").mkdir()
     (tree / "photos" / "one.jpg").touch()
-    found = find_videos(["photos"], tree / "out")
+    found = find_inputs(["photos"], tree / "out")
     assert found.missing["photos"] == "photos holds pictures, not videos; use: track photos -o FOLDER --csv FILE"
 
 
@@ -150,7 +150,7 @@ def test_folders_that_nobody_may_read_are_told(tree: Path, monkeypatch: pytest.M
 
     (tree / "locked").mkdir()
     monkeypatch.setattr(os, "scandir", refuse)
-    found = find_videos(["in", "locked"], tree / "out")
+    found = find_inputs(["in", "locked"], tree / "out")
     assert places(found) == ["a.MOV", "b.mp4", "out/a.mp4"]
     assert found.unread == [str(tree / "in" / "sub")]
     assert found.missing == {"locked": "locked cannot be searched: Permission denied; check who may read it."}
@@ -159,7 +159,7 @@ def test_folders_that_nobody_may_read_are_told(tree: Path, monkeypatch: pytest.M
 def test_lists(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = tree / "in" / "list.txt"
     listed.write_text("# my videos\n\n b.mp4 \nsub\n", encoding="utf-8")
-    assert places(find_videos(read_list(str(listed)), tree / "out")) == ["b.mp4", "c.mkv", "deep/d.avi"]
+    assert places(find_inputs(read_list(str(listed)), tree / "out")) == ["b.mp4", "c.mkv", "deep/d.avi"]
     monkeypatch.setattr("sys.stdin", io.StringIO("in/b.mp4\n"))
     assert read_list("-") == ["in/b.mp4"]
     with pytest.raises(UserError, match=r"list .*gone.txt cannot be read"):
@@ -168,7 +168,7 @@ def test_lists(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_lists_of_odd_names_and_encodings(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tree / "in" / "powershell.txt").write_text("b.mp4\r\nsub\r\n", encoding="utf-16")
-    assert places(find_videos(read_list("in/powershell.txt"), tree / "out")) == ["b.mp4", "c.mkv", "deep/d.avi"]
+    assert places(find_inputs(read_list("in/powershell.txt"), tree / "out")) == ["b.mp4", "c.mkv", "deep/d.avi"]
     (tree / "in" / "film.mp4").write_bytes(b"\0\0\0\x20ftypisom*\nmoov\0")
     with pytest.raises(UserError, match=r"film.mp4 is no list; give a text file with an input in each line"):
         read_list("in/film.mp4")
@@ -177,7 +177,7 @@ def test_lists_of_odd_names_and_encodings(tree: Path, monkeypatch: pytest.Monkey
 
 
 def named(*names: str, recorded: dict[int, str] | None = None) -> list[str]:
-    videos = [Video(Path("/v", str(index), name), PurePath(name)) for index, name in enumerate(names)]
+    videos = [Input(Path("/v", str(index), name), PurePath(name)) for index, name in enumerate(names)]
     found = output_names(videos, {str(videos[index].path): name for index, name in (recorded or {}).items()})
     return [found[video.path] for video in videos]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from app.batch.inputs import find_videos
+from app.batch.inputs import find_inputs
 from app.batch.job import BatchSettings, Job, JobState, OutputKind
 from app.batch.names import output_names
 from app.batch.report import FileReport
@@ -63,7 +63,7 @@ def test_names_as_long_as_a_file_system_takes_leave_room_for_what_belongs_to_the
     assert len(set(done)) == 2
     assert all(name.startswith("Ж" * 100) for name in done)
     assert [file.state for file in run(tmp_path / "in", settings)[1].files] == [JobState.SKIPPED] * 2
-    names = output_names(find_videos([str(tmp_path / "in")], tmp_path / "out").videos, {})
+    names = output_names(find_inputs([str(tmp_path / "in")], tmp_path / "out").inputs, {})
     assert all(len(os.fsencode(f"{name}_landmarks.mp4.json")) < 255 for name in names.values())
 
 
@@ -253,8 +253,8 @@ def write_session(job: Job, stopped: Any, tell: Any) -> Any:
 
     shutil.rmtree(job.unfinished(OutputKind.SESSION), ignore_errors=True)
     record(job.unfinished(OutputKind.SESSION), [result(0)])
-    (job.unfinished(OutputKind.SESSION) / "note.txt").write_text(job.video.read_text(encoding="utf-8"))
-    return Outcome(JobState.DONE, source=SourceIdentity.of(job.video), frames=1)
+    (job.unfinished(OutputKind.SESSION) / "note.txt").write_text(job.input.read_text(encoding="utf-8"))
+    return Outcome(JobState.DONE, source=SourceIdentity.of(job.input), frames=1)
 
 
 @pytest.mark.parametrize("fails", ["nothing", "removing", "moving"])

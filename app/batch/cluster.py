@@ -248,4 +248,4 @@ def _died(job: Job, error: object) -> Outcome:
 
 
 def _unfinished(job: Job, reason: str) -> Outcome:
-    return Outcome(JobState.FAILED, f"{job.video} was not finished: {reason}.")
+    return Outcome(JobState.FAILED, f"{job.input} was not finished: {reason}.")

@@ -23,8 +23,8 @@ _LOOSE = PurePath()
 
 
 @dataclass(frozen=True, slots=True)
-class Video:
-    """One video to track.
+class Input:
+    """One input to track: a video.
 
     Attributes:
         path: absolute.
@@ -41,19 +41,19 @@ class Inputs:
     """What was found.
 
     Attributes:
-        videos: each file once, in the order of the words, those of a folder by name.
+        inputs: each file once, in the order of the words, those of a folder by name.
         missing: words that name no video, with a sentence that says why.
         sessions: recorded sessions in searched folders, whose videos were left out.
         unread: folders below searched ones that the system does not let be read.
     """
 
-    videos: list[Video] = field(default_factory=list)
+    inputs: list[Input] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     sessions: list[Path] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
 
 
-def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
+def find_inputs(words: Iterable[str], outputs: Path) -> Inputs:
     """Return the videos that ``words`` name.
 
     Args:
@@ -64,13 +64,13 @@ def find_videos(words: Iterable[str], outputs: Path) -> Inputs:
     known: dict[Path, Path] = {}
     for word in words:
         empty = True
-        for video in _videos_of(word, real_path(outputs), found):
+        for video in _inputs_of(word, real_path(outputs), found):
             empty = False
             if known.setdefault(real_path(video.path), video.path) is video.path:
-                found.videos.append(video)
+                found.inputs.append(video)
         if empty and word not in found.missing:
             found.missing[word] = _nothing_in(word)
-    found.videos = _placed(found.videos)
+    found.inputs = _placed(found.inputs)
     return found
 
 
@@ -83,17 +83,17 @@ def _nothing_in(word: str) -> str:
     return f"{word} {verb} no video that could be tracked; check its name."
 
 
-def _placed(videos: list[Video]) -> list[Video]:
+def _placed(videos: list[Input]) -> list[Input]:
     """Return the videos with a place for each that was named itself: subject1/left.mp4, subject2/left.mp4."""
     loose = [video.path.parent for video in videos if video.place == _LOOSE]
     try:
         above = Path(os.path.commonpath(loose)) if loose else Path()
     except ValueError:  # on different drives
-        return [Video(video.path, _or_name(video)) for video in videos]
-    return [Video(video.path, _or_name(video, above)) for video in videos]
+        return [Input(video.path, _or_name(video)) for video in videos]
+    return [Input(video.path, _or_name(video, above)) for video in videos]
 
 
-def _or_name(video: Video, above: Path | None = None) -> PurePath:
+def _or_name(video: Input, above: Path | None = None) -> PurePath:
     if video.place != _LOOSE:
         return video.place
     return PurePath(video.path.name) if above is None else video.path.relative_to(above)
@@ -136,7 +136,7 @@ def _lines(text: str) -> list[str]:
     return [line for line in lines if line and not line.startswith("#")]
 
 
-def _videos_of(word: str, outputs: Path, found: Inputs) -> Iterator[Video]:
+def _inputs_of(word: str, outputs: Path, found: Inputs) -> Iterator[Input]:
     path = _absolute(_path(word))
     if PathSpec(str(path)).exists:
         yield from _under(path, outputs, found, word)
@@ -152,13 +152,13 @@ def _videos_of(word: str, outputs: Path, found: Inputs) -> Iterator[Video]:
         elif is_session(path.parent):
             found.sessions += [path.parent] if path.parent not in found.sessions else []
         elif _is_video(path.name) and not _is_below(path.parent, outputs):
-            yield Video(path, _LOOSE)
+            yield Input(path, _LOOSE)
 
 
-def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Video]:
+def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Input]:
     """Yield a file itself, or all videos in and below a folder."""
     if not path.is_dir():
-        yield Video(path, _LOOSE)
+        yield Input(path, _LOOSE)
         return
     if is_session(path):
         found.missing[word] = f"{path} is a session; give its video, or use: session replay {path}"
@@ -187,7 +187,7 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Vide
         )
         for name in sorted(files):
             if _is_video(name):
-                yield Video(here / name, (here / name).relative_to(path))
+                yield Input(here / name, (here / name).relative_to(path))
 
 
 def _is_video(name: str) -> bool:

@@ -65,10 +65,10 @@ class BatchSettings:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One video's part of a run.
+    """One input's part of a run.
 
     Attributes:
-        video: absolute path.
+        input: absolute path of the video.
         name: of its outputs, below ``folder``, with / between folders.
         kinds: outputs to make.
         folder: where all outputs go.
@@ -76,7 +76,7 @@ class Job:
         workspace: folder in which the outputs grow; None for the one of all jobs, which :data:`UNFINISHED` names.
     """
 
-    video: Path
+    input: Path
     name: str
     kinds: tuple[OutputKind, ...]
     folder: Path

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
-from app.batch.inputs import Video
+from app.batch.inputs import Input
 from app.batch.job import UNFINISHED, OutputKind
 from app.batch.records import FOLDER
 from app.batch.report import REPORT
@@ -15,7 +15,7 @@ LONGEST = 220
 """Bytes of a name, of the 255 that file systems take: numbers, endings and those of records follow."""
 
 
-def output_names(videos: Iterable[Video], recorded: Mapping[str, str]) -> dict[Path, str]:
+def output_names(videos: Iterable[Input], recorded: Mapping[str, str]) -> dict[Path, str]:
     """Return the name of every video's outputs, with / between folders.
 
     A video that has outputs keeps their name. Others are named after their place without its suffix; if that name is

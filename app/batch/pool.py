@@ -158,7 +158,7 @@ def _blocked_signals() -> Iterator[None]:
 def _killed(job: Job, code: int | None, tries: int) -> str:
     how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
     return (
-        f"The process that tracked {job.video} {how}, {tries} times; perhaps memory ran out: use fewer --workers, or "
+        f"The process that tracked {job.input} {how}, {tries} times; perhaps memory ran out: use fewer --workers, or "
         "try this video alone with track."
     )
 

@@ -71,7 +71,7 @@ def _do(work, job: Job, parent: _ParentLink) -> Outcome:  # type: ignore[no-unty
     except Exception as error:
         from app.batch.job import JobState, Outcome
 
-        return Outcome(JobState.FAILED, f"{job.video} could not be tracked ({type(error).__name__}: {error}).")
+        return Outcome(JobState.FAILED, f"{job.input} could not be tracked ({type(error).__name__}: {error}).")
     return found
 
 

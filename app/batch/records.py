@@ -124,11 +124,11 @@ class Records:
         path, record = job.output(kind), self._records.get((job.name, kind))
         if not os.path.lexists(path):
             return OutputState.NOTHING
-        if record is None or record.video != str(job.video) or not _is_whole(path, record):
+        if record is None or record.video != str(job.input) or not _is_whole(path, record):
             return OutputState.FOREIGN
         if record.make != make:
             return OutputState.OTHER_SETTINGS
-        return OutputState.SAME if _is_same(job.video, source, record.source) else OutputState.OTHER_VIDEO
+        return OutputState.SAME if _is_same(job.input, source, record.source) else OutputState.OTHER_VIDEO
 
     def forget(self, job: Job, kind: OutputKind) -> None:
         """Remove a record, before its output is replaced."""
@@ -148,7 +148,7 @@ class Records:
         assert outcome.source is not None
         path = job.unfinished(kind)
         size = None if path.is_dir() else path.stat().st_size
-        video = str(job.video)
+        video = str(job.input)
         facts = {name: getattr(outcome, name) for name in FACTS}
         record = Record(job.name, kind, video, outcome.source, make, size, **facts)
         self._records[job.name, kind] = record

@@ -139,11 +139,11 @@ class _Batch:
             running.close()  # type: ignore[attr-defined]  # ends the workers at once
             self._report.seconds = time.monotonic() - started
             for job in left.values():
-                self._report.files.append(FileReport(str(job.video), JobState.WAITING))
+                self._report.files.append(FileReport(str(job.input), JobState.WAITING))
 
     def _jobs(self) -> list[Job]:
         """Return what is to be tracked; everything else is reported at once."""
-        videos = self._plan.inputs.videos
+        videos = self._plan.inputs.inputs
         names = output_names(videos, self._records.names)
         known = {identity(video.path) for video in videos}
         jobs = []
@@ -168,7 +168,7 @@ class _Batch:
         Raises:
             UserError: there is something else where an output is to go, or the video cannot be read.
         """
-        source = SourceIdentity.of(job.video)
+        source = SourceIdentity.of(job.input)
         kinds = []
         for kind in self._plan.settings.kinds:
             path = job.output(kind)
@@ -177,7 +177,7 @@ class _Batch:
             state = self._records.state(job, kind, source, self._makes[kind])
             made = {
                 OutputState.OTHER_SETTINGS: "with another model or other settings",
-                OutputState.OTHER_VIDEO: f"from another version of {job.video.name}",
+                OutputState.OTHER_VIDEO: f"from another version of {job.input.name}",
             }
             if state in made and not self._plan.overwrite:
                 raise UserError(f"{path} was made {made[state]}; choose another output folder, or give --overwrite.")
@@ -205,7 +205,7 @@ class _Batch:
         facts = {name: value for name, value in asdict(outcome).items() if name in FileReport.__dataclass_fields__}
         outputs = [str(path) for path in kept if path.exists()]
         facts["remarks"] = list(outcome.remarks)
-        self._report_file(job, FileReport(str(job.video), outputs=outputs, tries=tries, **facts))
+        self._report_file(job, FileReport(str(job.input), outputs=outputs, tries=tries, **facts))
 
     def _publish(self, job: Job, kind: OutputKind, outcome: Outcome) -> None:
         """Move an output into place; at no time does a record describe another output than the one that is there."""

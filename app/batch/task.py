@@ -67,8 +67,8 @@ def run_task(checksum: str, weights: Path, pickled: bytes, node: str) -> Outcome
     if not workspace.is_dir():
         return f"The computer {host} does not see the output folder {job.folder}; share it under the same path."
     node_file(workspace).write_text(node, encoding="ascii")
-    if not job.video.exists():
-        return f"The computer {host} does not see the video {job.video}; share its folder under the same path."
+    if not job.input.exists():
+        return f"The computer {host} does not see the video {job.input}; share its folder under the same path."
     return work(job, _StopCheck(workspace).stopped, _no_progress)
 
 

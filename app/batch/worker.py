@@ -51,20 +51,20 @@ def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: 
     except UserError as error:
         return Outcome(JobState.FAILED, str(error), fatal=isinstance(error, UnusableModel))
     except MemoryError:
-        return Outcome(JobState.FAILED, f"There is not enough memory for {job.video}; use fewer --workers.")
+        return Outcome(JobState.FAILED, f"There is not enough memory for {job.input}; use fewer --workers.")
     except Exception as error:  # one video must not stop the others
         reason = (str(error).splitlines() or [""])[0]
         what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
-        sentence = f"{job.video} could not be tracked because of an unexpected error ({what})."
+        sentence = f"{job.input} could not be tracked because of an unexpected error ({what})."
         return Outcome(JobState.FAILED, sentence, details=traceback.format_exc())
 
 
 def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline) -> Outcome:
-    refuse_session(PathSpec(str(job.video)))
-    source = SourceIdentity.of(job.video)
+    refuse_session(PathSpec(str(job.input)))
+    source = SourceIdentity.of(job.input)
     request = _request(job)
     _clear(job)
-    request.plan.check([job.video])
+    request.plan.check([job.input])
     tracked = track_input(request, stopped=stopped, progress=_throttled(progress), build_pipeline=build_pipeline)
     report = tracked.report
     outcome = Outcome(
@@ -82,11 +82,11 @@ def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: Bu
     if not tracked.complete:
         return outcome
     if not report.frames:
-        return replace(outcome, state=JobState.FAILED, error=f"{job.video} holds no pictures that can be read.")
+        return replace(outcome, state=JobState.FAILED, error=f"{job.input} holds no pictures that can be read.")
     whole = replace(source, sha256=_checksum(job))
-    if SourceIdentity.of(job.video) != source:
+    if SourceIdentity.of(job.input) != source:
         return replace(
-            outcome, state=JobState.FAILED, error=f"{job.video} was changed while it was tracked; start again."
+            outcome, state=JobState.FAILED, error=f"{job.input} was changed while it was tracked; start again."
         )
     return replace(outcome, state=JobState.DONE, source=whole)
 
@@ -95,7 +95,7 @@ def _request(job: Job) -> TrackRequest:
     settings = job.settings
     paths = {kind: job.unfinished(kind) for kind in job.kinds}
     tables = tuple(paths[kind] for kind in (OutputKind.CSV, OutputKind.PARQUET) if kind in paths)
-    source = PathSpec(str(job.video))
+    source = PathSpec(str(job.input))
     plan = OutputPlan(paths.get(OutputKind.VIDEO), tables, False, pictures_of(source), paths.get(OutputKind.SESSION))
     return TrackRequest(source, plan, settings.tracking, settings.engine, settings.copy, settings.audio)
 
@@ -121,7 +121,7 @@ def _checksum(job: Job) -> str | None:
         if video is not None and not video.inside:
             return video.sha256
     try:
-        return sha256(job.video)
+        return sha256(job.input)
     except OSError:
         return None
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from app.batch.cluster import HERE, RayCluster, import_ray
-from app.batch.inputs import STANDARD_INPUT, find_videos, read_list
+from app.batch.inputs import STANDARD_INPUT, find_inputs, read_list
 from app.batch.job import BatchSettings, Job, OutputKind
 from app.batch.pool import ProcessPool
 from app.batch.report import BatchReport
@@ -109,7 +109,7 @@ def run(args: argparse.Namespace, *, open_runner: OpenRunner | None = None, stop
         if not computer.cards:
             settings = replace(settings, engine=resolve_engine(settings.engine))
         open_runner = partial(_open_processes, computer, args.workers)
-    plan = BatchPlan(find_videos(words, folder), folder, settings, args.overwrite)
+    plan = BatchPlan(find_inputs(words, folder), folder, settings, args.overwrite)
     open_runner = open_runner or partial(_open_cluster, args)
     stop = stop or threading.Event()
     with interrupts(stop), BatchProgress(sys.stderr) as progress:

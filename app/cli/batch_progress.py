@@ -49,7 +49,7 @@ class BatchProgress:
         for job in jobs:
             self._sizes[job.name] = 1
             with suppress(OSError):
-                self._sizes[job.name] = max(1, job.video.stat().st_size)
+                self._sizes[job.name] = max(1, job.input.stat().st_size)
         self._all = tqdm(
             total=sum(self._sizes.values()),
             disable=None,
