@@ -49,7 +49,7 @@ def follow_orders(job: Job, stopped: Stopped, tell: JobProgress) -> Outcome:
                 time.sleep(0.01)
             return Outcome(JobState.STOPPED, frames=5)
     tell(FRAMES, FRAMES)
-    source = SourceIdentity.of(job.input)
+    source = SourceIdentity.of(job)
     return Outcome(
         JobState.DONE, source=source, frames=FRAMES, with_face=FRAMES, faces=1, seconds=0.5, engine="fake, CPU"
     )

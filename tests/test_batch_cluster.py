@@ -270,14 +270,14 @@ def test_a_try_that_was_given_up_ends(tmp_path: Path, monkeypatch: pytest.Monkey
     ("lacks", "message"),
     [
         ("folder", "does not see the output folder"),
-        ("video", "does not see the video"),
+        ("video", "a.mp4; share its folder under the same path"),
         ("version", "another version"),
     ],
 )
 def test_a_computer_that_cannot_take_part_is_named(tmp_path: Path, lacks: str, message: str) -> None:
     paths = videos(tmp_path / "in", a="ok")
     (job,) = jobs(tmp_path / "out", paths, BatchSettings(TABLE.kinds, engine=weights(tmp_path)))
-    job = Job(job.input, job.name, job.kinds, job.folder, job.settings, tmp_path / "workspace")
+    job = Job(job.input, job.name, job.kinds, job.folder, job.settings, (), tmp_path / "workspace")
     if lacks != "folder":
         (tmp_path / "workspace").mkdir()
     if lacks == "video":

@@ -120,7 +120,7 @@ def test_each_video_comes_once(tree: Path) -> None:
     ("word", "sentence"),
     [
         ("gone.mp4", "no file or folder gone.mp4"),
-        ("in/*.webm", "matches no video"),
+        ("in/*.webm", "matches no video or picture"),
         ("in/.cache/nothing", "no file or folder"),
         ("in/talk", "session replay"),
         ("x" * 300, "no file or folder"),
@@ -131,13 +131,6 @@ def test_what_leads_to_no_video_is_said(tree: Path, word: Any, sentence: str) ->
     found = find_inputs([word, "in/b.mp4"], tree / "out")
     assert sentence in found.missing[word]
     assert places(found) == ["b.mp4"]
-
-
-def test_a_folder_of_pictures_names_the_command_for_them(tree: Path) -> None:
-    (tree / "photos").mkdir()
-    (tree / "photos" / "one.jpg").touch()
-    found = find_inputs(["photos"], tree / "out")
-    assert found.missing["photos"] == "photos holds pictures, not videos; use: track photos -o FOLDER --csv FILE"
 
 
 def test_folders_that_nobody_may_read_are_told(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,12 +137,11 @@ def test_a_touched_video_is_the_same_and_a_changed_one_is_not(
     assert run(tmp_path / "in", settings)[0] == []
 
 
-def identity_with_checksum(path: Path) -> Any:
-    from app.batch.job import SourceIdentity
-    from model.weights import sha256
+def identity_with_checksum(job: Job) -> Any:
+    from app.batch.job import SourceIdentity, content_checksum
 
-    found = path.stat()
-    return SourceIdentity(found.st_size, found.st_mtime_ns, sha256(path))
+    found = job.input.stat()
+    return SourceIdentity(found.st_size, found.st_mtime_ns, content_checksum(job))
 
 
 @pytest.mark.parametrize("change", ["tracking", "weights", "device", "symmetric"])
@@ -254,7 +253,7 @@ def write_session(job: Job, stopped: Any, tell: Any) -> Any:
     shutil.rmtree(job.unfinished(OutputKind.SESSION), ignore_errors=True)
     record(job.unfinished(OutputKind.SESSION), [result(0)])
     (job.unfinished(OutputKind.SESSION) / "note.txt").write_text(job.input.read_text(encoding="utf-8"))
-    return Outcome(JobState.DONE, source=SourceIdentity.of(job.input), frames=1)
+    return Outcome(JobState.DONE, source=SourceIdentity.of(job), frames=1)
 
 
 @pytest.mark.parametrize("fails", ["nothing", "removing", "moving"])

@@ -1,4 +1,4 @@
-"""Finds the videos that a person names: files, folders with everything below them, patterns and lists."""
+"""Finds the videos and pictures that a person names: files, folders with all below them, patterns and lists."""
 
 from __future__ import annotations
 
@@ -8,32 +8,34 @@ import io
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePath
 
 from app.core.errors import UserError
 from app.core.files import nearest_folder, real_path
 from app.sessions.form import is_session
-from app.sources.images import list_pictures
-from app.sources.spec import VIDEO_SUFFIXES, PathSpec
+from app.sources.images import in_natural_order, list_pictures
+from app.sources.spec import PICTURE_SUFFIXES, VIDEO_SUFFIXES, PathSpec, SourceKind
 
 STANDARD_INPUT = "-"
 _LOOSE = PurePath()
-"""Placeholder for the place of a video that was not found in a searched folder."""
+"""Placeholder for the place of an input that was not found in a searched folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One input to track: a video.
+    """One input to track: a video, or pictures of one folder.
 
     Attributes:
-        path: absolute.
-        place: its path below the searched folder, or else below the folder that all videos named one by one have in
+        path: absolute path of the video, or of the folder.
+        place: its path below the searched folder, or else below the folder that all inputs named one by one have in
             common; outputs are named after it.
+        pictures: those of the folder that are to be tracked, in natural order; none for a video.
     """
 
     path: Path
     place: PurePath
+    pictures: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True)
@@ -42,61 +44,67 @@ class Inputs:
 
     Attributes:
         inputs: each file once, in the order of the words, those of a folder by name.
-        missing: words that name no video, with a sentence that says why.
+        missing: words that name no input, with a sentence that says why.
         sessions: recorded sessions in searched folders, whose videos were left out.
+        beside: searched folders whose pictures were left out because there are videos, with the number of pictures.
         unread: folders below searched ones that the system does not let be read.
     """
 
     inputs: list[Input] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     sessions: list[Path] = field(default_factory=list)
+    beside: dict[str, int] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
 
 
 def find_inputs(words: Iterable[str], outputs: Path) -> Inputs:
-    """Return the videos that ``words`` name.
+    """Return the inputs that ``words`` name.
+
+    Pictures of one folder are one input, whether the folder or the pictures themselves were named.
 
     Args:
         words: files, folders, or patterns such as ``talks/**/*.mp4`` that no shell expanded.
         outputs: the output folder, which is never searched.
     """
     found = Inputs()
-    known: dict[Path, Path] = {}
+    known: dict[Path, int] = {}
     for word in words:
         empty = True
-        for video in _inputs_of(word, real_path(outputs), found):
+        for each in _inputs_of(word, real_path(outputs), found):
             empty = False
-            if known.setdefault(real_path(video.path), video.path) is video.path:
-                found.inputs.append(video)
+            place = known.setdefault(real_path(each.path), len(found.inputs))
+            if place == len(found.inputs):
+                found.inputs.append(each)
+            else:
+                found.inputs[place] = _joined(found.inputs[place], each)
         if empty and word not in found.missing:
-            found.missing[word] = _nothing_in(word)
+            verb = "matches" if glob.has_magic(word) else "holds"
+            found.missing[word] = f"{word} {verb} no video or picture that could be tracked; check its name."
     found.inputs = _placed(found.inputs)
     return found
 
 
-def _nothing_in(word: str) -> str:
-    """Return the sentence about an input without videos."""
-    path = _path(word)
-    if path.is_dir() and list_pictures(path):
-        return f"{word} holds pictures, not videos; use: track {word} -o FOLDER --csv FILE"
-    verb = "matches" if glob.has_magic(word) else "holds"
-    return f"{word} {verb} no video that could be tracked; check its name."
+def _joined(first: Input, again: Input) -> Input:
+    """Return an input that was named twice, perhaps with other pictures of the same folder."""
+    names = {path.name for path in first.pictures}
+    more = [path for path in again.pictures if path.name not in names]
+    return replace(first, pictures=in_natural_order([*first.pictures, *more])) if more else first
 
 
-def _placed(videos: list[Input]) -> list[Input]:
-    """Return the videos with a place for each that was named itself: subject1/left.mp4, subject2/left.mp4."""
-    loose = [video.path.parent for video in videos if video.place == _LOOSE]
+def _placed(inputs: list[Input]) -> list[Input]:
+    """Return the inputs with a place for each that was named itself: subject1/left.mp4, subject2/left.mp4."""
+    loose = [each.path.parent for each in inputs if each.place == _LOOSE]
     try:
         above = Path(os.path.commonpath(loose)) if loose else Path()
     except ValueError:  # on different drives
-        return [Input(video.path, _or_name(video)) for video in videos]
-    return [Input(video.path, _or_name(video, above)) for video in videos]
+        above = None
+    return [replace(each, place=_place(each, above)) for each in inputs]
 
 
-def _or_name(video: Input, above: Path | None = None) -> PurePath:
-    if video.place != _LOOSE:
-        return video.place
-    return PurePath(video.path.name) if above is None else video.path.relative_to(above)
+def _place(each: Input, above: Path | None) -> PurePath:
+    if each.place != _LOOSE:
+        return each.place
+    return PurePath(each.path.name) if above is None else each.path.relative_to(above)
 
 
 def read_list(name: str) -> list[str]:
@@ -151,14 +159,21 @@ def _inputs_of(word: str, outputs: Path, found: Inputs) -> Iterator[Input]:
             yield from _under(path, outputs, found, word)
         elif is_session(path.parent):
             found.sessions += [path.parent] if path.parent not in found.sessions else []
-        elif _is_video(path.name) and not _is_below(path.parent, outputs):
-            yield Input(path, _LOOSE)
+        elif _has_suffix(path.name, VIDEO_SUFFIXES | PICTURE_SUFFIXES) and not _is_below(path.parent, outputs):
+            yield _named(path)
+
+
+def _named(path: Path) -> Input:
+    """Return a file that was named itself; its content decides what it is."""
+    if PathSpec(str(path)).kind is SourceKind.PICTURE:
+        return Input(path.parent, _LOOSE, (path,))
+    return Input(path, _LOOSE)
 
 
 def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Input]:
-    """Yield a file itself, or all videos in and below a folder."""
+    """Yield a file itself, or all videos in and below a folder; if there are none, the pictures of each folder."""
     if not path.is_dir():
-        yield Input(path, _LOOSE)
+        yield _named(path)
         return
     if is_session(path):
         found.missing[word] = f"{path} is a session; give its video, or use: session replay {path}"
@@ -174,6 +189,8 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Inpu
             found.unread.append(str(error.filename))
 
     real = real_path(path)
+    videos: list[Input] = []
+    pictures: list[Input] = []
     for folder, folders, files in os.walk(path, onerror=refused):
         here = Path(folder)
         sessions = [here / name for name in folders if is_session(here / name)]
@@ -185,13 +202,20 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Inpu
             and here / name not in sessions
             and real / (here / name).relative_to(path) != outputs
         )
-        for name in sorted(files):
-            if _is_video(name):
-                yield Input(here / name, (here / name).relative_to(path))
+        videos += [
+            Input(here / name, (here / name).relative_to(path))
+            for name in sorted(files)
+            if _has_suffix(name, VIDEO_SUFFIXES)
+        ]
+        if any(_has_suffix(name, PICTURE_SUFFIXES) for name in files) and (listed := list_pictures(here)):
+            pictures.append(Input(here, here.relative_to(path), listed))
+    if videos and pictures:
+        found.beside[word] = sum(len(each.pictures) for each in pictures)
+    yield from videos or pictures
 
 
-def _is_video(name: str) -> bool:
-    return not name.startswith(".") and PurePath(name).suffix.lower() in VIDEO_SUFFIXES
+def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
+    return not name.startswith(".") and PurePath(name).suffix.lower() in suffixes
 
 
 def _absolute(path: Path) -> Path:

@@ -1,36 +1,53 @@
-"""What is done with one of many videos, and what became of it. Light to import and to send to other processes."""
+"""What is done with one of many inputs, and what became of it. Light to import and to send to other processes."""
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 from app.core.errors import UserError
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.plan import VideoCopy
+from model.weights import sha256
 
 UNFINISHED = "unfinished"
-"""Folder below the outputs in which a video's outputs grow; they are moved out of it when they are complete."""
+"""Folder below the outputs in which an input's outputs grow; they are moved out of it when they are complete."""
 
 
 class OutputKind(StrEnum):
-    """What can be written for a video."""
+    """What can be written for an input."""
 
     SESSION = "session"
     VIDEO = "video"
+    """An annotated copy of a video."""
+    PICTURES = "pictures"
+    """A folder with annotated copies of pictures."""
     CSV = "csv"
     PARQUET = "parquet"
 
     @property
     def ending(self) -> str:
         """What follows the job's name in the name of the output."""
-        return {OutputKind.SESSION: "", OutputKind.VIDEO: "_landmarks.mp4"}.get(self, f".{self}")
+        others = {
+            OutputKind.SESSION: "",
+            OutputKind.VIDEO: "_landmarks.mp4",
+            OutputKind.PICTURES: "_landmarks",
+        }
+        return others.get(self, f".{self}")
+
+
+VIDEO_KINDS = (OutputKind.SESSION, OutputKind.VIDEO, OutputKind.CSV, OutputKind.PARQUET)
+"""What can be written for a video."""
+PICTURE_KINDS = (OutputKind.PICTURES, OutputKind.CSV, OutputKind.PARQUET)
+"""What can be written for the pictures of a folder."""
 
 
 class JobState(StrEnum):
-    """What became of a video; a job that has run is done, stopped or failed."""
+    """What became of an input; a job that has run is done, stopped or failed."""
 
     DONE = "done"
     """Everything is written."""
@@ -46,10 +63,11 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class BatchSettings:
-    """What is the same for all videos.
+    """What is the same for all inputs.
 
     Attributes:
-        kinds: what is written.
+        kinds: what is written for a video.
+        picture_kinds: what is written for the pictures of a folder.
         tracking: how faces are tracked.
         engine: which model runs; None for its threads lets the worker decide.
         copy: as in :class:`app.batch.track.TrackRequest`.
@@ -57,6 +75,7 @@ class BatchSettings:
     """
 
     kinds: tuple[OutputKind, ...] = (OutputKind.SESSION,)
+    picture_kinds: tuple[OutputKind, ...] = (OutputKind.CSV,)
     tracking: TrackingSettings = TrackingSettings()  # noqa: RUF009  (frozen)
     engine: EngineSettings = EngineSettings()  # noqa: RUF009
     copy: VideoCopy | None = None
@@ -68,11 +87,12 @@ class Job:
     """One input's part of a run.
 
     Attributes:
-        input: absolute path of the video.
+        input: absolute path of the video, or of the folder that the pictures lie in.
         name: of its outputs, below ``folder``, with / between folders.
         kinds: outputs to make.
         folder: where all outputs go.
         settings: of the run.
+        pictures: to be tracked, each on its own; none for a video.
         workspace: folder in which the outputs grow; None for the one of all jobs, which :data:`UNFINISHED` names.
     """
 
@@ -81,7 +101,13 @@ class Job:
     kinds: tuple[OutputKind, ...]
     folder: Path
     settings: BatchSettings
+    pictures: tuple[Path, ...] = ()
     workspace: Path | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What is read: the video, or the pictures."""
+        return self.pictures or (self.input,)
 
     def output(self, kind: OutputKind) -> Path:
         """Return where a finished output is."""
@@ -101,30 +127,51 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class SourceIdentity:
-    """What tells whether a file is still the same.
+    """What tells whether a video, or the pictures of a folder, are still the same.
 
     Attributes:
-        size: in bytes.
+        size: in bytes, of all files.
         modified: time of the last change, nanoseconds.
-        sha256: None if the file was not read.
+        sha256: of the content; None if it was not read. See :func:`content_checksum`.
+        names: of pictures the SHA-256 of their names; "" for a video.
     """
 
     size: int
     modified: int
     sha256: str | None = None
+    names: str = ""
 
     @classmethod
-    def of(cls, path: Path) -> SourceIdentity:
-        """Ask the file system; the file is not read.
+    def of(cls, job: Job) -> SourceIdentity:
+        """Ask the file system about a job's input; nothing is read.
 
         Raises:
-            UserError: it is not there, or cannot be read.
+            UserError: a file is not there, or its folder cannot be read.
         """
-        try:
-            found = path.stat()
-        except OSError as error:
-            raise UserError(f"{path} cannot be read: {error.strerror or error}; check the file.") from error
-        return cls(found.st_size, found.st_mtime_ns)
+        found = []
+        for path in job.files:
+            try:
+                found.append(path.stat())
+            except OSError as error:
+                raise UserError(f"{path} cannot be read: {error.strerror or error}; check the file.") from error
+        names = "\0".join(path.name for path in job.pictures)
+        return cls(
+            sum(each.st_size for each in found),
+            max(each.st_mtime_ns for each in found),
+            names=hashlib.sha256(os.fsencode(names)).hexdigest() if names else "",
+        )
+
+
+def content_checksum(job: Job) -> str:
+    """Return the SHA-256 of a job's video, or of the SHA-256 of all its pictures, one a line.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    if not job.pictures:
+        return sha256(job.input)
+    lines = "".join(f"{sha256(path)}\n" for path in job.pictures)
+    return hashlib.sha256(lines.encode("ascii")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +181,17 @@ class Outcome:
     Attributes:
         state: done, stopped or failed.
         error: one sentence if it failed.
-        source: the file that was tracked.
-        frames: frames tracked.
+        source: what was tracked.
+        frames: frames or pictures tracked.
         with_face: those with at least one face.
-        faces: number of identities seen.
+        faces: number of identities seen; of pictures, of faces in all of them.
+        without_face: names of pictures that show no face.
+        unreadable: sentences about pictures that could not be read, by name.
         evaluations: of the model, over all frames and faces.
         seconds: time that tracking took.
         engine: library and device that ran.
         remarks: sentences about what could not be read or copied.
-        fatal: every other video would fail in the same way.
+        fatal: every other input would fail in the same way.
         details: the traceback of an unexpected error, for the log.
     """
 
@@ -152,6 +201,8 @@ class Outcome:
     frames: int = 0
     with_face: int = 0
     faces: int = 0
+    without_face: tuple[str, ...] = ()
+    unreadable: dict[str, str] = field(default_factory=dict)
     evaluations: int = 0
     seconds: float = 0.0
     engine: str = ""

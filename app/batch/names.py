@@ -1,13 +1,13 @@
-"""Names of outputs: after their videos, unique, and the same in the next run."""
+"""Names of outputs: after their inputs, unique, and the same in the next run."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePath
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from app.batch.inputs import Input
-from app.batch.job import UNFINISHED, OutputKind
+from app.batch.job import PICTURE_KINDS, UNFINISHED, VIDEO_KINDS, OutputKind
 from app.batch.records import FOLDER
 from app.batch.report import REPORT
 
@@ -15,31 +15,36 @@ LONGEST = 220
 """Bytes of a name, of the 255 that file systems take: numbers, endings and those of records follow."""
 
 
-def output_names(videos: Iterable[Input], recorded: Mapping[str, str]) -> dict[Path, str]:
-    """Return the name of every video's outputs, with / between folders.
+def output_names(inputs: Iterable[Input], recorded: Mapping[str, str]) -> dict[Path, str]:
+    """Return the name of every input's outputs, with / between folders.
 
-    A video that has outputs keeps their name. Others are named after their place without its suffix; if that name is
-    taken, or lies in the folder of another video's session, -2, -3, ... is appended. Case is ignored, since not every
+    An input that has outputs keeps their name. Others are named after their place, videos without their suffix; if that
+    name is taken, or lies in the folder of a video's session, -2, -3, ... is appended. Case is ignored, since not every
     file system distinguishes it. Names that would leave no room for that and for the endings are cut.
 
     Args:
-        videos: in a fixed order.
-        recorded: names by video, from earlier runs.
+        inputs: in a fixed order.
+        recorded: names by input, from earlier runs.
     """
+    inputs = list(inputs)
+    kinds = {str(each.path): PICTURE_KINDS for each in inputs if each.pictures}
     names: dict[Path, str] = {}
     taken = {_key(name): False for name in (FOLDER, UNFINISHED, REPORT)}
     """Keys of outputs, and of the folders above them: True if more outputs may be put in the folder."""
-    for name in recorded.values():
-        _take(name, taken)
-    for video in videos:
-        name = recorded.get(str(video.path)) or _free(_plain(video.place), taken)
-        _take(name, taken)
-        names[video.path] = name
+    for path, name in recorded.items():
+        _take(name, kinds.get(path, VIDEO_KINDS), taken)
+    for each in inputs:
+        path = str(each.path)
+        ours = kinds.get(path, VIDEO_KINDS)
+        name = recorded.get(path) or _free(_plain(each), ours, taken)
+        _take(name, ours, taken)
+        names[each.path] = name
     return names
 
 
-def _plain(place: PurePath) -> str:
-    stem = place.with_suffix("").as_posix() + ("" if place.stem.strip(" .") else "video")
+def _plain(each: Input) -> str:
+    place = each.place if each.pictures else each.place.with_suffix("")
+    stem = place.as_posix() + ("" if each.place.stem.strip(" .") else "pictures" if each.pictures else "video")
     # Windows keeps no space or dot at the end.
     above, slash, leaf = "/".join(part.rstrip(" .") or part for part in stem.split("/")).rpartition("/")
     while len(os.fsencode(leaf)) > LONGEST:
@@ -47,7 +52,7 @@ def _plain(place: PurePath) -> str:
     return above + slash + leaf
 
 
-def _free(name: str, taken: Mapping[str, bool]) -> str:
+def _free(name: str, kinds: Sequence[OutputKind], taken: Mapping[str, bool]) -> str:
     """Return ``name``, or one like it that is not taken."""
     *folders, leaf = name.split("/")
     path = ""
@@ -57,7 +62,7 @@ def _free(name: str, taken: Mapping[str, bool]) -> str:
             count += 1
         path += f"{_numbered(folder, count)}/"
     count = 1
-    while any(key in taken for key in _outputs(path + _numbered(leaf, count))):
+    while any(key in taken for key in _outputs(path + _numbered(leaf, count), kinds)):
         count += 1
     return path + _numbered(leaf, count)
 
@@ -66,16 +71,16 @@ def _numbered(name: str, count: int) -> str:
     return name if count == 1 else f"{name}-{count}"
 
 
-def _take(name: str, taken: dict[str, bool]) -> None:
+def _take(name: str, kinds: Sequence[OutputKind], taken: dict[str, bool]) -> None:
     parts = name.split("/")
     for end in range(1, len(parts)):
         taken[_key("/".join(parts[:end]))] = True
-    taken.update(dict.fromkeys(_outputs(name), False))
+    taken.update(dict.fromkeys(_outputs(name, kinds), False))
 
 
-def _outputs(name: str) -> list[str]:
+def _outputs(name: str, kinds: Sequence[OutputKind]) -> list[str]:
     """Return the keys of everything that outputs of that name may be called."""
-    return [_key(name + kind.ending) for kind in OutputKind]
+    return [_key(name + kind.ending) for kind in kinds]
 
 
 def _key(name: str) -> str:

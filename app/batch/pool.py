@@ -1,4 +1,4 @@
-"""Worker processes that do jobs one after the other. If one is killed, its video is tried once more."""
+"""Worker processes that do jobs one after the other. If one is killed, its input is tried once more."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.core.ending import ENDING
 from app.core.errors import UserError
 
 TRIES = 2
-"""How often a video is tried if its worker process is killed."""
+"""How often an input is tried if its worker process is killed."""
 CHECK_SECONDS = 0.2
 """Seconds between two checks of whether the person wants to stop."""
 EXIT_SECONDS = 5.0
@@ -159,7 +159,7 @@ def _killed(job: Job, code: int | None, tries: int) -> str:
     how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
     return (
         f"The process that tracked {job.input} {how}, {tries} times; perhaps memory ran out: use fewer --workers, or "
-        "try this video alone with track."
+        "try it alone with track."
     )
 
 

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from app.batch.job import BatchSettings, Job, Outcome, OutputKind, SourceIdentity
+from app.batch.job import BatchSettings, Job, Outcome, OutputKind, SourceIdentity, content_checksum
 from app.core.files import failure, make_folder, write_json
 from app.core.version import VERSION
 from app.sessions.form import SessionError, SessionState, is_session
 from app.sessions.metadata import read_metadata
 from app.sessions.plain import to_plain
 from model.json_files import JsonError, from_plain, read_object
-from model.weights import sha256
 
 FOLDER = ".batch"
 RECORDS = "records"
@@ -26,7 +25,7 @@ FORMAT = "ldeq-live batch record"
 FORM = 1
 
 
-FACTS = ("frames", "with_face", "faces", "evaluations", "engine")
+FACTS = ("frames", "with_face", "faces", "without_face", "unreadable", "evaluations", "engine")
 """What a record keeps of the outcome."""
 
 
@@ -39,7 +38,7 @@ class OutputState(StrEnum):
     OTHER_SETTINGS = "other settings"
     """An output of other settings, or of another model."""
     OTHER_VIDEO = "other video"
-    """An output of another version of the video."""
+    """An output of another version of the video, or of other pictures."""
     FOREIGN = "foreign"
     """Something that no run has written, or that was changed since."""
 
@@ -51,15 +50,12 @@ class Record:
     Attributes:
         name: the job's.
         kind: of output.
-        video: absolute path of its source.
+        video: absolute path of its source: a video, or a folder of pictures.
         source: the source as it was.
         make: everything else that determines the output.
         size: of the output in bytes; None for a session.
-        frames: frames tracked.
-        with_face: those with at least one face.
-        faces: number of identities seen.
-        evaluations: of the model, over all frames and faces.
-        engine: library and device that ran.
+
+    The others are those of :class:`app.batch.job.Outcome`.
     """
 
     name: str
@@ -71,12 +67,14 @@ class Record:
     frames: int = 0
     with_face: int = 0
     faces: int = 0
+    without_face: tuple[str, ...] = ()
+    unreadable: dict[str, str] = field(default_factory=dict)
     evaluations: int = 0
     engine: str = ""
 
 
 def make_of(settings: BatchSettings, kind: OutputKind, weights_sha256: str) -> dict[str, Any]:
-    """Return everything but the video that determines an output of that kind, as plain JSON."""
+    """Return everything but the input that determines an output of that kind, as plain JSON."""
     engine = settings.engine
     make = {
         "weights": weights_sha256,
@@ -103,7 +101,7 @@ class Records:
 
     @property
     def names(self) -> dict[str, str]:
-        """Names of outputs by the path of their video."""
+        """Names of outputs by the path of their input."""
         return {record.video: record.name for record in self._records.values()}
 
     def facts(self, job: Job) -> dict[str, Any]:
@@ -118,7 +116,7 @@ class Records:
         Args:
             job: whose output it is.
             kind: of output.
-            source: the video now.
+            source: the input now.
             make: from :func:`make_of`.
         """
         path, record = job.output(kind), self._records.get((job.name, kind))
@@ -128,7 +126,7 @@ class Records:
             return OutputState.FOREIGN
         if record.make != make:
             return OutputState.OTHER_SETTINGS
-        return OutputState.SAME if _is_same(job.input, source, record.source) else OutputState.OTHER_VIDEO
+        return OutputState.SAME if _is_same(job, source, record.source) else OutputState.OTHER_VIDEO
 
     def forget(self, job: Job, kind: OutputKind) -> None:
         """Remove a record, before its output is replaced."""
@@ -147,7 +145,7 @@ class Records:
         """
         assert outcome.source is not None
         path = job.unfinished(kind)
-        size = None if path.is_dir() else path.stat().st_size
+        size = None if kind == OutputKind.SESSION else _size(path)
         video = str(job.input)
         facts = {name: getattr(outcome, name) for name in FACTS}
         record = Record(job.name, kind, video, outcome.source, make, size, **facts)
@@ -175,20 +173,25 @@ def _read_all(folder: Path) -> Iterator[Record]:
 def _is_whole(path: Path, record: Record) -> bool:
     """Whether the output is complete and as it was written."""
     if record.kind != OutputKind.SESSION:
-        return path.is_file() and path.stat().st_size == record.size
+        return path.is_dir() == (record.kind == OutputKind.PICTURES) and _size(path) == record.size
     try:
         return is_session(path) and read_metadata(path).state == SessionState.COMPLETE
     except SessionError:
         return False
 
 
-def _is_same(video: Path, now: SourceIdentity, before: SourceIdentity) -> bool:
-    """Whether the video is the one that was tracked; it is read only if its time stamp has changed."""
+def _size(path: Path) -> int:
+    """Return the bytes of a file, or of the files in a folder."""
+    return sum(each.stat().st_size for each in (path.iterdir() if path.is_dir() else (path,)))
+
+
+def _is_same(job: Job, now: SourceIdentity, before: SourceIdentity) -> bool:
+    """Whether the input is the one that was tracked; it is read only if a time stamp has changed."""
     if now == replace(before, sha256=None):
         return True
-    if now.size != before.size or before.sha256 is None:
+    if (now.size, now.names) != (before.size, before.names) or before.sha256 is None:
         return False
     try:
-        return sha256(video) == before.sha256
+        return content_checksum(job) == before.sha256
     except OSError:
         return False

@@ -64,7 +64,7 @@ def place_workers(jobs: int, computer: Computer, workers: int | None = None) -> 
     """Divide the computer among workers: one for each core, or for each GPU if there are any.
 
     Args:
-        jobs: videos to track; there are never more workers.
+        jobs: inputs to track; there are never more workers.
         computer: what is shared.
         workers: how many the person wants; GPUs are assigned in turn.
 

@@ -1,4 +1,4 @@
-"""A run over many videos: existing outputs are skipped, new ones are moved into place, and everything is reported."""
+"""A run over many inputs: existing outputs are skipped, new ones are moved into place, and everything is reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from filelock import FileLock, Timeout
@@ -48,15 +48,15 @@ class Listener(Protocol):
     """Receives the progress of a run."""
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """These videos are going to be tracked."""
+        """These inputs are going to be tracked."""
         ...
 
     def progress(self, job: Job, frames: int, total: int | None) -> None:
-        """Frames of a video are done, out of ``total`` if that is known."""
+        """Frames of an input are done, out of ``total`` if that is known."""
         ...
 
     def end(self, job: Job | None, report: FileReport) -> None:
-        """A video is finished; ``job`` is None if it was not to be tracked."""
+        """An input is finished; ``job`` is None if it was not to be tracked."""
         ...
 
 
@@ -68,10 +68,10 @@ class BatchPlan:
     """What a run is to do.
 
     Attributes:
-        inputs: videos, and words that named none.
+        inputs: what is tracked, and words that named nothing.
         folder: for all outputs.
-        settings: for all videos.
-        overwrite: replace outputs of other settings or videos, once the new ones are complete.
+        settings: for all inputs.
+        overwrite: replace outputs of other settings or inputs, once the new ones are complete.
     """
 
     inputs: Inputs
@@ -81,7 +81,7 @@ class BatchPlan:
 
 
 def run_batch(plan: BatchPlan, open_runner: OpenRunner, listener: Listener, stopped: Stopped) -> BatchReport:
-    """Track the videos that are not tracked yet, and write the report.
+    """Track the inputs that are not tracked yet, and write the report.
 
     Args:
         plan: what to do.
@@ -113,7 +113,7 @@ class _Batch:
     def __init__(self, plan: BatchPlan, weights: str, listener: Listener, report: BatchReport) -> None:
         self._plan = plan
         self._records = Records(plan.folder)
-        self._makes = {kind: make_of(plan.settings, kind, weights) for kind in plan.settings.kinds}
+        self._makes = {kind: make_of(plan.settings, kind, weights) for kind in OutputKind}
         self._listener = listener
         self._report = report
 
@@ -139,45 +139,57 @@ class _Batch:
             running.close()  # type: ignore[attr-defined]  # ends the workers at once
             self._report.seconds = time.monotonic() - started
             for job in left.values():
-                self._report.files.append(FileReport(str(job.input), JobState.WAITING))
+                self._report.files.append(_file_report(job, JobState.WAITING))
 
     def _jobs(self) -> list[Job]:
         """Return what is to be tracked; everything else is reported at once."""
-        videos = self._plan.inputs.inputs
-        names = output_names(videos, self._records.names)
-        known = {identity(video.path) for video in videos}
+        inputs = self._plan.inputs.inputs
+        names = output_names(inputs, self._records.names)
+        settings = self._plan.settings
+        wanted = [
+            Job(
+                each.path,
+                names[each.path],
+                settings.picture_kinds if each.pictures else settings.kinds,
+                self._plan.folder,
+                settings,
+                each.pictures,
+            )
+            for each in inputs
+        ]
+        known = {identity(path) for job in wanted for path in job.files}
         jobs = []
-        for video in videos:
-            job = Job(video.path, names[video.path], (), self._plan.folder, self._plan.settings)
+        for job in wanted:
             try:
                 kinds = self._kinds_to_make(job, known)
             except UserError as error:
-                self._report_file(None, FileReport(str(video.path), JobState.FAILED, error=str(error)))
+                self._report_file(None, _file_report(job, JobState.FAILED, error=str(error)))
                 continue
             if kinds:
                 jobs.append(replace(job, kinds=kinds))
             else:
-                paths = [str(job.output(kind)) for kind in self._plan.settings.kinds]
+                paths = [str(job.output(kind)) for kind in job.kinds]
                 facts = self._records.facts(job)
-                self._report_file(None, FileReport(str(video.path), JobState.SKIPPED, paths, **facts))
+                self._report_file(None, _file_report(job, JobState.SKIPPED, outputs=paths, **facts))
         return jobs
 
     def _kinds_to_make(self, job: Job, inputs: set[Hashable]) -> tuple[OutputKind, ...]:
         """Return which of a job's outputs do not exist yet.
 
         Raises:
-            UserError: there is something else where an output is to go, or the video cannot be read.
+            UserError: there is something else where an output is to go, or the input cannot be read.
         """
-        source = SourceIdentity.of(job.input)
+        source = SourceIdentity.of(job)
         kinds = []
-        for kind in self._plan.settings.kinds:
+        for kind in job.kinds:
             path = job.output(kind)
             if identity(path) in inputs:
                 raise UserError(f"{path} is an input, which stays untouched; choose another output folder.")
             state = self._records.state(job, kind, source, self._makes[kind])
             made = {
                 OutputState.OTHER_SETTINGS: "with another model or other settings",
-                OutputState.OTHER_VIDEO: f"from another version of {job.input.name}",
+                OutputState.OTHER_VIDEO: f"from {'other pictures' if job.pictures else 'another version'} of "
+                f"{job.input.name}",
             }
             if state in made and not self._plan.overwrite:
                 raise UserError(f"{path} was made {made[state]}; choose another output folder, or give --overwrite.")
@@ -205,7 +217,7 @@ class _Batch:
         facts = {name: value for name, value in asdict(outcome).items() if name in FileReport.__dataclass_fields__}
         outputs = [str(path) for path in kept if path.exists()]
         facts["remarks"] = list(outcome.remarks)
-        self._report_file(job, FileReport(str(job.input), outputs=outputs, tries=tries, **facts))
+        self._report_file(job, _file_report(job, outputs=outputs, tries=tries, **facts))
 
     def _publish(self, job: Job, kind: OutputKind, outcome: Outcome) -> None:
         """Move an output into place; at no time does a record describe another output than the one that is there."""
@@ -259,6 +271,10 @@ def _exclusive_folder(folder: Path) -> Iterator[None]:
         except OSError as error:
             raise failure(folder, error) from error
         yield
+
+
+def _file_report(job: Job, state: JobState, **facts: Any) -> FileReport:
+    return FileReport(str(job.input), state, pictures=len(job.pictures), **facts)
 
 
 def _weights_checksum(path: Path) -> str:

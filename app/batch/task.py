@@ -68,7 +68,7 @@ def run_task(checksum: str, weights: Path, pickled: bytes, node: str) -> Outcome
         return f"The computer {host} does not see the output folder {job.folder}; share it under the same path."
     node_file(workspace).write_text(node, encoding="ascii")
     if not job.input.exists():
-        return f"The computer {host} does not see the video {job.input}; share its folder under the same path."
+        return f"The computer {host} does not see {job.input}; share its folder under the same path."
     return work(job, _StopCheck(workspace).stopped, _no_progress)
 
 

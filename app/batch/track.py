@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -93,6 +93,7 @@ class TrackReport:
     Attributes:
         frames: frames tracked.
         with_face: frames with at least one face.
+        photos_without: indices of photos without one.
         faces: identities seen, each with the number of its photo, because numbers start anew in each; 0 in a video.
         solves: faces solved, over all frames.
         evaluations: evaluations of the cell, over all frames and faces.
@@ -101,6 +102,7 @@ class TrackReport:
 
     frames: int = 0
     with_face: int = 0
+    photos_without: list[int] = field(default_factory=list)
     faces: set[tuple[int, int]] = field(default_factory=set)
     solves: int = 0
     evaluations: int = 0
@@ -111,7 +113,10 @@ class TrackReport:
         """Count one result."""
         self.frames += 1
         self.with_face += bool(result.faces)
-        self._photos += not result.frame.continues
+        if not result.frame.continues:
+            self._photos += 1
+            if not result.faces:
+                self.photos_without.append(result.frame.index)
         for face in result.faces:
             report = face.estimate.report
             self.faces.add((self._photos, face.face))
@@ -147,6 +152,7 @@ class Tracked:
         seconds: time that it took, without opening the model.
         complete: the input was read to its end and everything was written.
         problem: the error that ended it early, if one did.
+        unreadable: pictures that could not be read, with a sentence that says why.
         remarks: sentences about what could not be read or copied.
     """
 
@@ -155,6 +161,7 @@ class Tracked:
     seconds: float
     complete: bool
     problem: UserError | None = None
+    unreadable: Mapping[Path, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
 
 
@@ -219,6 +226,8 @@ def track_input(
         _drive(source, pipeline, outputs, session, tracked, stopped, progress)
         tracked.seconds = time.monotonic() - started
         tracked.engine = pipeline.engine_name  # another one may have taken its place
+        if isinstance(source, ImageSource):
+            tracked.unreadable = source.skipped
         tracked.remarks = _remarks(request, source, outputs)
     return tracked
 

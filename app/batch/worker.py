@@ -1,4 +1,4 @@
-"""Tracks one of many videos, in whatever process it is called. It raises no exceptions."""
+"""Tracks one of many inputs, in whatever process it is called. It raises no exceptions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,26 @@ from dataclasses import replace
 
 import cv2
 
-from app.batch.job import Job, JobProgress, JobState, Outcome, OutputKind, SourceIdentity, Stopped
-from app.batch.track import BuildPipeline, TrackRequest, UnusableModel, pictures_of, refuse_session, track_input
+from app.batch.job import (
+    Job,
+    JobProgress,
+    JobState,
+    Outcome,
+    OutputKind,
+    SourceIdentity,
+    Stopped,
+    content_checksum,
+)
+from app.batch.track import BuildPipeline, TrackRequest, UnusableModel, refuse_session, track_input
 from app.core.errors import UserError
 from app.core.files import failure
 from app.media.outputs import OutputPlan
 from app.sessions.metadata import read_metadata
-from app.sources.spec import PathSpec
+from app.sources.base import Source
+from app.sources.images import open_photos
+from app.sources.open import open_source
+from app.sources.spec import PathSpec, SourceSpec
 from app.tracking.pipeline import build_pipeline
-from model.weights import sha256
 
 PROGRESS_SECONDS = 0.25
 """Shortest time between two calls of ``progress``."""
@@ -29,7 +40,7 @@ PROGRESS_SECONDS = 0.25
 def track_job(
     job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline = build_pipeline
 ) -> Outcome:
-    """Track a job's video into its unfinished outputs, as ``track`` would.
+    """Track a job's input into its unfinished outputs, as ``track`` would; pictures as photos.
 
     Args:
         job: what to do.
@@ -52,7 +63,7 @@ def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: 
         return Outcome(JobState.FAILED, str(error), fatal=isinstance(error, UnusableModel))
     except MemoryError:
         return Outcome(JobState.FAILED, f"There is not enough memory for {job.input}; use fewer --workers.")
-    except Exception as error:  # one video must not stop the others
+    except Exception as error:  # one input must not stop the others
         reason = (str(error).splitlines() or [""])[0]
         what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
         sentence = f"{job.input} could not be tracked because of an unexpected error ({what})."
@@ -61,17 +72,29 @@ def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: 
 
 def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline) -> Outcome:
     refuse_session(PathSpec(str(job.input)))
-    source = SourceIdentity.of(job.input)
+    source = SourceIdentity.of(job)
     request = _request(job)
     _clear(job)
-    request.plan.check([job.input])
-    tracked = track_input(request, stopped=stopped, progress=_throttled(progress), build_pipeline=build_pipeline)
+    request.plan.check(job.files)
+
+    def open_input(spec: SourceSpec) -> Source:
+        return open_photos(job.pictures, job.input.name) if job.pictures else open_source(spec)
+
+    tracked = track_input(
+        request,
+        stopped=stopped,
+        progress=_throttled(progress),
+        open_source=open_input,
+        build_pipeline=build_pipeline,
+    )
     report = tracked.report
     outcome = Outcome(
         JobState.STOPPED,
         frames=report.frames,
         with_face=report.with_face,
         faces=len(report.faces),
+        without_face=tuple(job.pictures[index].name for index in report.photos_without) if job.pictures else (),
+        unreadable={path.name: why for path, why in tracked.unreadable.items()},
         evaluations=report.evaluations,
         seconds=tracked.seconds,
         engine=tracked.engine,
@@ -84,7 +107,7 @@ def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: Bu
     if not report.frames:
         return replace(outcome, state=JobState.FAILED, error=f"{job.input} holds no pictures that can be read.")
     whole = replace(source, sha256=_checksum(job))
-    if SourceIdentity.of(job.input) != source:
+    if SourceIdentity.of(job) != source:
         return replace(
             outcome, state=JobState.FAILED, error=f"{job.input} was changed while it was tracked; start again."
         )
@@ -96,7 +119,8 @@ def _request(job: Job) -> TrackRequest:
     paths = {kind: job.unfinished(kind) for kind in job.kinds}
     tables = tuple(paths[kind] for kind in (OutputKind.CSV, OutputKind.PARQUET) if kind in paths)
     source = PathSpec(str(job.input))
-    plan = OutputPlan(paths.get(OutputKind.VIDEO), tables, False, pictures_of(source), paths.get(OutputKind.SESSION))
+    view = paths.get(OutputKind.PICTURES if job.pictures else OutputKind.VIDEO)
+    plan = OutputPlan(view, tables, False, job.pictures, paths.get(OutputKind.SESSION))
     return TrackRequest(source, plan, settings.tracking, settings.engine, settings.copy, settings.audio)
 
 
@@ -109,19 +133,19 @@ def _clear(job: Job) -> None:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            (path if kind == OutputKind.PICTURES else path.parent).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise failure(path, error) from error
 
 
 def _checksum(job: Job) -> str | None:
-    """Return the video's checksum, which a session that refers to the video has computed already."""
+    """Return the input's checksum, which a session that refers to its video has computed already."""
     if OutputKind.SESSION in job.kinds:
         video = read_metadata(job.unfinished(OutputKind.SESSION)).video
         if video is not None and not video.inside:
             return video.sha256
     try:
-        return sha256(job.input)
+        return content_checksum(job)
     except OSError:
         return None
 

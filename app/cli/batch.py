@@ -1,4 +1,4 @@
-"""``main.py batch``: track many videos, as many at once as the computer, or a cluster, takes."""
+"""``main.py batch``: track many videos and pictures, as many at once as the computer, or a cluster, takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from app.batch.cluster import HERE, RayCluster, import_ray
 from app.batch.inputs import STANDARD_INPUT, find_inputs, read_list
-from app.batch.job import BatchSettings, Job, OutputKind
+from app.batch.job import PICTURE_KINDS, VIDEO_KINDS, BatchSettings, Job, OutputKind
 from app.batch.pool import ProcessPool
 from app.batch.report import BatchReport
 from app.batch.resources import Computer, place_workers, resolve_engine, this_computer
@@ -23,6 +23,7 @@ from app.cli.engine_options import add_engine_options, engine_settings
 from app.cli.interrupts import interrupts
 from app.cli.tracking_options import add_tracking_options, refuse_useless_no_audio, tracking_settings
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
+from app.core.text_table import counted
 from app.sessions.plan import VideoCopy
 from app.sources.spec import PathSpec
 
@@ -31,15 +32,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the ``batch`` command; its namespace goes to :func:`run`."""
     parser = subparsers.add_parser(
         "batch",
-        help="track many videos on all cores; resumes after an interruption",
-        description="Track many videos into a folder: a session for each, or videos and tables. Finished results are "
-        "skipped, so the same command resumes an interrupted run.",
+        help="track many videos or photos on all cores; resumes after an interruption",
+        description="Track many videos into a folder: a session for each, or videos and tables. Pictures of a folder "
+        "are photos, each tracked on its own, and give one table. Finished results are skipped, so the same command "
+        "resumes an interrupted run.",
     )
     parser.add_argument(
         "inputs",
         nargs="*",
         metavar="INPUT",
-        help="videos, folders with everything below them, patterns such as 'a/**/*.mp4'",
+        help="videos, pictures, folders with everything below them, patterns such as 'a/**/*.mp4'",
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder for all outputs")
     parser.add_argument(
@@ -50,11 +52,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=f"a text file with inputs, one per line ({STANDARD_INPUT}: standard input)",
     )
     parser.add_argument(
-        "--session", action="store_true", help="a session for each video (the default if no output is chosen)"
+        "--session",
+        action="store_true",
+        help="a session for each video (the default if no output is chosen); pictures have a table instead",
     )
-    parser.add_argument("--video", action="store_true", help="an annotated copy of each video, as .mp4")
-    parser.add_argument("--csv", action="store_true", help="a landmark table for each video as CSV")
-    parser.add_argument("--parquet", action="store_true", help="a landmark table for each video as Parquet")
+    parser.add_argument(
+        "--video", action="store_true", help="an annotated copy of each video, as .mp4, and of each picture"
+    )
+    parser.add_argument(
+        "--csv", action="store_true", help="a table of landmarks for each video or folder of pictures, as CSV"
+    )
+    parser.add_argument("--parquet", action="store_true", help="the same as Parquet")
     parser.add_argument(
         "--copy-video",
         nargs="?",
@@ -66,12 +74,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_tracking_options(parser)
     add_engine_options(parser)
     parser.add_argument("--no-audio", action="store_true", help="leave the audio out of the annotated videos")
-    parser.add_argument("--overwrite", action="store_true", help="replace results of other settings or older videos")
+    parser.add_argument("--overwrite", action="store_true", help="replace results of other settings or older inputs")
     parser.add_argument(
         "--workers",
         type=int,
         metavar="N",
-        help="videos at once (default: one per core as far as memory allows, or one per CUDA device)",
+        help="videos or folders at once (default: one per core as far as memory allows, or one per CUDA device)",
     )
     parser.add_argument(
         "--ray",
@@ -92,7 +100,7 @@ def run(args: argparse.Namespace, *, open_runner: OpenRunner | None = None, stop
         stop: ends the run as Ctrl-C does once it is set.
 
     Returns:
-        The exit code: 0; 1 if a video failed; 130 where Ctrl-C ended the run.
+        The exit code: 0; 1 if an input failed; 130 where Ctrl-C ended the run.
 
     Raises:
         UserError: for options, folders and models that cannot be used.
@@ -102,7 +110,7 @@ def run(args: argparse.Namespace, *, open_runner: OpenRunner | None = None, stop
     if args.ray is not None and PathSpec(args.ray).exists:
         raise UserError(f"--ray took {args.ray} for an address; put --ray behind the inputs, or write --ray=ADDRESS.")
     if not words:
-        raise UserError("There is nothing to track: give videos, folders or patterns, or --list FILE.")
+        raise UserError("There is nothing to track: give videos, pictures, folders or patterns, or --list FILE.")
     settings = _settings(args)
     if open_runner is None and args.ray is None:
         computer = this_computer(args.device)
@@ -127,12 +135,19 @@ def _settings(args: argparse.Namespace) -> BatchSettings:
         OutputKind.CSV: args.csv,
         OutputKind.PARQUET: args.parquet,
     }
-    kinds = tuple(kind for kind in OutputKind if chosen[kind]) or (OutputKind.SESSION,)
+    kinds = tuple(kind for kind in VIDEO_KINDS if chosen[kind]) or (OutputKind.SESSION,)
     if args.copy_video and OutputKind.SESSION not in kinds:
         raise UserError("--copy-video keeps the pictures in sessions; give --session, too.")
     refuse_useless_no_audio(args, annotated=args.video)
-    tracking = tracking_settings(args)
-    return BatchSettings(kinds, tracking, engine_settings(args), args.copy_video, audio=not args.no_audio)
+    chosen[OutputKind.PICTURES] = args.video
+    return BatchSettings(
+        kinds,
+        tuple(kind for kind in PICTURE_KINDS if chosen[kind]) or (OutputKind.CSV,),
+        tracking_settings(args),
+        engine_settings(args),
+        args.copy_video,
+        audio=not args.no_audio,
+    )
 
 
 def _open_processes(computer: Computer, workers: int | None, jobs: Sequence[Job]) -> JobRunner:
@@ -148,6 +163,9 @@ def _print(report: BatchReport, plan: BatchPlan) -> None:
         count = len(plan.inputs.sessions)
         many = "1 session was" if count == 1 else f"{count} sessions were"
         print(f"{many} left out; session replay tracks their pictures again.")
+    for folder, count in plan.inputs.beside.items():
+        were = counted(count, "picture") + (" was" if count == 1 else " were")
+        print(f"{were} left out of {folder}, which holds videos; name the folders of pictures to track them.")
     if plan.inputs.unread:
         first, *others = plan.inputs.unread
         more = f" and {len(others)} more" if others else ""

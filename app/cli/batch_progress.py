@@ -1,4 +1,4 @@
-"""Progress of a batch: on a terminal, a bar over all videos and one per running video; a line for each finished one."""
+"""Progress of a batch: on a terminal, a bar over all inputs and one per running input; a line for each finished one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import TextIO
 from tqdm import tqdm
 
 from app.batch.job import Job, JobState
-from app.batch.report import FileReport
+from app.batch.report import FileReport, frame_rate, noun
 
 MOST_BARS = 8
-"""More videos at once than this have no bars of their own."""
+"""More inputs at once than this have no bars of their own."""
 NAME_WIDTH = 28
 
 
 class BatchProgress:
-    """Shows a run. Videos count by file size, so that the time left can be estimated without opening them.
+    """Shows a run. Inputs count by file size, so that the time left can be estimated without opening them.
 
     Args:
-        stream: a terminal, or something that only takes the lines of videos that ended.
+        stream: a terminal, or something that only takes the lines of inputs that ended.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -33,6 +33,7 @@ class BatchProgress:
         self._frames: dict[str, int] = {}
         self._started = time.monotonic()
         self._ended = self._count = self._failed = 0
+        self._noun = "video"
 
     def __enter__(self) -> BatchProgress:
         return self
@@ -44,12 +45,13 @@ class BatchProgress:
             self._all.close()
 
     def begin(self, jobs: Sequence[Job]) -> None:
-        """These videos are going to be tracked."""
+        """These inputs are going to be tracked."""
         self._started, self._count = time.monotonic(), len(jobs)
+        self._noun = noun(bool(job.pictures) for job in jobs)
         for job in jobs:
             self._sizes[job.name] = 1
             with suppress(OSError):
-                self._sizes[job.name] = max(1, job.input.stat().st_size)
+                self._sizes[job.name] = max(1, sum(path.stat().st_size for path in job.files))
         self._all = tqdm(
             total=sum(self._sizes.values()),
             disable=None,
@@ -72,7 +74,7 @@ class BatchProgress:
         self._show_all()
 
     def end(self, job: Job | None, report: FileReport) -> None:
-        """A video is done with."""
+        """An input is done with."""
         self._failed += bool(report.error)
         if job is not None:
             self._ended += 1
@@ -99,7 +101,7 @@ class BatchProgress:
             bar = tqdm(
                 total=total,
                 desc=f"  {name:<{NAME_WIDTH}}",
-                unit="frame",
+                unit="picture" if job.pictures else "frame",
                 disable=None,
                 file=self._stream,
                 position=place,
@@ -116,7 +118,7 @@ class BatchProgress:
         if bar is None:
             return
         failed = f", {self._failed} failed" if self._failed else ""
-        bar.set_description_str(f"{self._ended} of {self._count} videos{failed}", refresh=False)
-        bar.set_postfix_str(f"{self.fps:.1f} fps", refresh=False)
+        bar.set_description_str(f"{self._ended} of {self._count} {self._noun}s{failed}", refresh=False)
+        bar.set_postfix_str(frame_rate(self.fps, self._noun == "folder"), refresh=False)
         bar.update(sum(self._shares[name] * self._sizes[name] for name in self._shares) - bar.n)
         bar.refresh()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
+from app.core.text_table import listed
 from app.sources.base import Adaptation, SourceInfo, adaptation_remark
 from app.sources.continuity import why_photos
 from app.sources.picture_files import load_picture
@@ -35,6 +36,11 @@ def list_pictures(folder: Path) -> tuple[Path, ...]:
         ]
     except OSError as error:
         raise SourceError(f"{folder} cannot be opened: {error.strerror or error}; check who may read it.") from error
+    return in_natural_order(pictures)
+
+
+def in_natural_order(pictures: Iterable[Path]) -> tuple[Path, ...]:
+    """Return the pictures of one folder in natural order of their names."""
     return tuple(sorted(pictures, key=lambda path: (_natural(path.name), path.name)))
 
 
@@ -50,25 +56,26 @@ class ImageSource:
     Args:
         paths: the pictures in order.
         name: for display.
+        photos: they are known to be photos; otherwise their names, sizes and likeness decide.
 
     Attributes:
-        skipped: the pictures that could not be read so far.
+        skipped: the pictures that could not be read so far, with a sentence that says why.
 
     Raises:
         SourceError: there are no pictures, or none can be read.
     """
 
-    def __init__(self, paths: Sequence[Path], name: str) -> None:
-        self.skipped: list[Path] = []
+    def __init__(self, paths: Sequence[Path], name: str, *, photos: bool = False) -> None:
+        self.skipped: dict[Path, str] = {}
         self._paths = tuple(paths)
         self._next_index = 0
         self._closed = False
         self._more: dict[Path, int] = {}
         if not self._paths:
             raise SourceError(f"{name} holds no pictures; choose another folder.")
-        reason = why_photos(self._paths)
-        self._photos = bool(reason) or len(self._paths) == 1
-        self._fps = 1 / PHOTO_SECONDS if reason else SEQUENCE_FPS
+        reason = "" if photos else why_photos(self._paths)
+        self._photos = photos or bool(reason) or len(self._paths) == 1
+        self._fps = 1 / PHOTO_SECONDS if photos or reason else SEQUENCE_FPS
         self._bits = None if self._photos else UsedBits()
         self._done: set[Adaptation] = set()
         self._first = self._advance()
@@ -108,11 +115,10 @@ class ImageSource:
         sentences = []
         if self.skipped:
             plural = "picture" if len(self.skipped) == 1 else "pictures"
-            sentences.append(
-                f"{len(self.skipped)} {plural} could not be read and were left out: {_listed(self.skipped)}."
-            )
+            names = listed([path.name for path in self.skipped])
+            sentences.append(f"{len(self.skipped)} {plural} could not be read and were left out: {names}.")
         if self._more:
-            count, files = sum(self._more.values()), _listed(list(self._more))
+            count, files = sum(self._more.values()), listed([path.name for path in self._more])
             sentences.append(f"{count} further {'picture was' if count == 1 else 'pictures were'} left out of {files}.")
         later = tuple(done for done in Adaptation if done in self._done and done not in self._info.adaptations)
         return " ".join(filter(None, (*sentences, self._adapted(later))))
@@ -152,9 +158,8 @@ class ImageSource:
             self._next_index += 1
             try:
                 picture = load_picture(path, self._bits)
-            except SourceError:
-                if path not in self.skipped:
-                    self.skipped.append(path)
+            except SourceError as error:
+                self.skipped[path] = str(error)
                 continue
             if picture.more:
                 self._more[path] = picture.more
@@ -169,10 +174,10 @@ class ImageSource:
     def _kind(self, reason: str) -> str:
         """Return as what the pictures of a folder are taken."""
         count = len(self._paths)
-        if count == 1:
-            return ""
         if reason:
             return f"The {count} pictures are taken as photos, each on its own, since {reason}."
+        if self._photos:
+            return ""
         return (
             f"The {count} pictures are taken as a video at {SEQUENCE_FPS:g} frames per second, since they are "
             "numbered, of one size and alike."
@@ -186,13 +191,14 @@ def open_picture(path: Path) -> ImageSource:
     return ImageSource([path], path.name)
 
 
+def open_photos(paths: Sequence[Path], name: str) -> ImageSource:
+    """Open pictures that have nothing to do with each other; ``name`` is for display."""
+    return ImageSource(paths, name, photos=True)
+
+
 def open_folder(folder: Path) -> ImageSource:
     """Open all pictures directly in ``folder``."""
     return ImageSource(list_pictures(folder), folder.resolve().name or str(folder))
-
-
-def _listed(paths: Sequence[Path]) -> str:
-    return ", ".join(path.name for path in paths[:3]) + (", ..." if len(paths) > 3 else "")
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
