@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import shiboken6
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QApplication,
@@ -150,6 +150,59 @@ def test_a_few_widgets_follow_in_a_turn_and_what_is_seen_is_painted_once(
         assert window.updatesEnabled() == all_seen, "nobody sees a window in two colours"
         assert all_seen or not any(ink(label) == LIGHT.dim for label in unseen)
         qapp.processEvents()
+
+
+class Painted(QObject):
+    """Notes which labels are painted.
+
+    Attributes:
+        places: in the list that was given, each as often as it is painted.
+    """
+
+    def __init__(self, labels: list[QLabel]) -> None:
+        super().__init__()
+        self.places: list[int] = []
+        self._labels = labels
+        for label in labels:
+            label.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() == QEvent.Type.Paint and isinstance(watched, QLabel):
+            self.places.append(self._labels.index(watched))
+        return False
+
+
+def test_a_window_is_painted_on_after_a_change_that_came_while_something_waited_to_be_painted(
+    qapp: QApplication, qtbot: QtBot, two_pages: tuple[QMainWindow, list[QLabel], list[QLabel]]
+) -> None:
+    _, seen, unseen = two_pages
+    qapp.processEvents()
+    painted = Painted(seen)
+    seen[0].update()  # as the picture is, thirty times a second
+    theme.restyle(qapp, LIGHT)
+    qtbot.waitUntil(lambda: {ink(label) for label in seen + unseen} == {LIGHT.dim}, timeout=PATIENCE_MS)
+    qtbot.waitUntil(lambda: set(painted.places) == set(range(len(seen))), timeout=PATIENCE_MS)
+    painted.places.clear()
+    seen[0].update()
+    qtbot.waitUntil(lambda: 0 in painted.places, timeout=PATIENCE_MS)
+
+
+def test_a_window_is_painted_in_several_turns_after_a_change(
+    qapp: QApplication,
+    two_pages: tuple[QMainWindow, list[QLabel], list[QLabel]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(theme, "PAINT_SECONDS", 0.0)  # every area takes that long
+    _, seen, _ = two_pages
+    qapp.processEvents()
+    painted = Painted(seen)
+    theme.restyle(qapp, LIGHT)
+    done: set[int] = set()
+    while done != set(range(len(seen))):
+        painted.places.clear()
+        qapp.processEvents()
+        assert len(painted.places) <= theme.WIDGETS_AN_AREA
+        done.update(painted.places)
 
 
 def test_a_change_within_a_change_ends_in_the_newest_colours(

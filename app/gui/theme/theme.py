@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections import Counter, deque
 from types import SimpleNamespace
 
-from PySide6.QtCore import Qt, QTimer
-from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette, QPixmapCache
+from PySide6.QtCore import QPoint, QRect, Qt, QTimer
+from PySide6.QtGui import QColor, QFont, QFontDatabase, QPalette, QPixmapCache, QRegion
 from PySide6.QtWidgets import QApplication, QWidget
 from shiboken6 import isValid
 
@@ -16,8 +18,10 @@ LINUX_FAMILIES = ("Inter", "Cantarell", "Ubuntu", "Noto Sans", "DejaVu Sans")
 
 WIDGETS_A_TURN = 40
 """So many follow a change of the colours in one turn of the event loop, in some 5 ms of a slow processor."""
-PAINTED_MS = 40
-"""By then what is seen has been painted in its new colours."""
+WIDGETS_AN_AREA = 12
+"""Widgets that are painted together afterwards, at most; one of many parts is painted part by part."""
+PAINT_SECONDS = 0.008
+"""Areas are painted in one turn until so much time has passed: on a fast computer all of them."""
 
 _Role = QPalette.ColorRole
 _ROLES = {
@@ -141,7 +145,8 @@ def restyle(application: QApplication, colours: Palette) -> None:
     """Change the colours of a styled application while its windows are open.
 
     Each widget takes about 0.1 ms of a slow processor and a window has hundreds, so they follow in turns of the event
-    loop. Windows are painted once all that is seen of them has followed; what is out of sight follows after that.
+    loop. Windows are painted once all that is seen of them has followed, area by area, since all of a window would take
+    too long for one turn; what is out of sight follows after that.
     """
     global _change
     if _change is not None:
@@ -152,7 +157,7 @@ def restyle(application: QApplication, colours: Palette) -> None:
 
 
 class _Change:
-    """Polishes every widget again, :data:`WIDGETS_A_TURN` in a turn of the event loop."""
+    """Polishes every widget again, :data:`WIDGETS_A_TURN` in a turn of the event loop, and paints what is seen."""
 
     def __init__(self, application: QApplication) -> None:
         self._application = application
@@ -162,33 +167,75 @@ class _Change:
         self._held = [window for window in application.topLevelWidgets() if window.isVisible()]
         for window in self._held:
             window.setUpdatesEnabled(False)
+        self._areas: deque[tuple[QWidget, QRegion]] = deque()
         self._over = False
 
     def go_on(self) -> None:
-        """Polish the next ones, and leave the others to later turns."""
+        """Polish or paint the next ones, and leave the others to later turns."""
         if self._over:
             return
-        waiting = self._seen or self._unseen
-        now, waiting[:] = waiting[:WIDGETS_A_TURN], waiting[WIDGETS_A_TURN:]
-        for widget in now:
-            if isValid(widget):
-                polish(widget)
-        if not self._seen:
+        if self._areas:
             self._paint()
-        if self._seen or self._unseen:
+        else:
+            waiting = self._seen or self._unseen
+            now, waiting[:] = waiting[:WIDGETS_A_TURN], waiting[WIDGETS_A_TURN:]
+            for widget in now:
+                if isValid(widget):
+                    polish(widget)
+            if not self._seen:
+                self._areas += self._let_go()
+        if self._seen or self._areas or self._unseen:
             # A function of its own: Qt for Python would not keep the object of a method alive.
-            QTimer.singleShot(0 if self._seen else PAINTED_MS, self._application, lambda: self.go_on())
+            QTimer.singleShot(0, self._application, lambda: self.go_on())
 
     def end(self) -> None:
         """Leave the rest as it is: other colours follow."""
         self._over = True
-        self._paint()
+        self._let_go()
+
+    def _let_go(self) -> list[tuple[QWidget, QRegion]]:
+        """Let the windows be painted again; return their areas, of which none has been painted yet.
+
+        ``setUpdatesEnabled(True)`` would have all of a window painted in one turn.
+        """
+        held, self._held = [window for window in self._held if isValid(window)], []
+        for window in held:
+            window.setAttribute(Qt.WidgetAttribute.WA_ForceUpdatesDisabled, False)
+            for widget in (window, *window.findChildren(QWidget)):
+                widget.setAttribute(Qt.WidgetAttribute.WA_UpdatesDisabled, False)
+        return [(window, area) for window in held for area in _areas(window)]
 
     def _paint(self) -> None:
-        for window in self._held:
+        """Paint one area or more. At once: a request of Qt's that came while nothing was painted is lost, and with it
+        all later ones.
+        """
+        until = time.perf_counter() + PAINT_SECONDS
+        while self._areas:
+            window, area = self._areas.popleft()
             if isValid(window):
-                window.setUpdatesEnabled(True)
-        self._held.clear()
+                window.repaint(area)
+            if time.perf_counter() >= until:
+                return
+
+
+def _areas(window: QWidget) -> list[QRegion]:
+    """Return the areas of a window that are painted one after another: those of a few widgets each, and the rest."""
+    seen = [widget for widget in window.findChildren(QWidget) if widget.isVisible() and widget.window() is window]
+    inside: Counter[QWidget] = Counter()
+    for widget in seen:
+        above = widget.parentWidget()
+        while above is not None:
+            inside[above] += 1
+            above = above.parentWidget()
+    areas, rest = [], QRegion(window.rect())
+    for widget in seen:
+        above = widget.parentWidget()
+        if inside[widget] < WIDGETS_AN_AREA and (above is None or inside[above] >= WIDGETS_AN_AREA):
+            area = QRegion(QRect(widget.mapTo(window, QPoint()), widget.size())).intersected(rest)
+            if not area.isEmpty():
+                areas.append(area)
+                rest -= area
+    return [*areas, rest]
 
 
 def _polished(application: QApplication) -> list[QWidget]:
