@@ -303,6 +303,22 @@ def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
     (finding,) = acceleration.check_onnxruntime(model_file)
     assert finding.status == Status.WARNING
     assert "missing" in finding.text or "CUDA" in finding.text
+    assert f'-m pip install "onnxruntime-gpu[cuda,cudnn]=={ort.__version__}"' in finding.advice
+
+
+@pytest.mark.parametrize(("platform", "says"), [("linux", "delete .venv"), ("win32", "to train on it")])
+def test_a_card_without_its_build_of_pytorch_is_a_warning_with_advice(
+    monkeypatch: pytest.MonkeyPatch, platform: str, says: str
+) -> None:
+    import torch
+
+    if torch.version.cuda is not None:
+        pytest.skip("needs a build without CUDA")
+    monkeypatch.setattr(acceleration, "nvidia_driver_present", lambda: True)
+    monkeypatch.setattr(sys, "platform", platform)
+    (finding,) = acceleration.check_torch()
+    assert finding.status == Status.WARNING
+    assert says in finding.advice
 
 
 def test_screens_are_named_or_it_says_why_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,8 @@ def check_onnxruntime(weights: Path) -> list[Finding]:
     bound = json.loads(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else []
     if CUDA_PROVIDER in bound:
         return [Finding("onnxruntime", Status.OK, f"{text}; runs on CUDA")]
-    advice = "install the CUDA and cuDNN that this onnxruntime names, or use --engine torch --device cuda"
+    package = f"onnxruntime-gpu[cuda,cudnn]=={ort.__version__}"
+    advice = f'install the CUDA and cuDNN that it was built for with: "{sys.executable}" -m pip install "{package}"'
     return [Finding("onnxruntime", Status.WARNING, f"{text}; runs on the CPU: {cuda_reason(done.stderr)}", advice)]
 
 
@@ -127,7 +128,12 @@ def check_torch() -> list[Finding]:
     if not nvidia_driver_present():
         return [Finding("torch", Status.OK, f"{text}; CPU, because {NO_DRIVER}")]
     if torch.version.cuda is None:
-        advice = "delete .venv and start main.py again to get the CUDA build" if sys.platform == "linux" else ""
+        advice = (
+            "delete .venv and start main.py again to get the CUDA build"
+            if sys.platform == "linux"
+            else "nothing for the window, which runs onnxruntime on the card; to train on it, install the CUDA build "
+            "of https://pytorch.org/get-started/locally into .venv"
+        )
         return [
             Finding(
                 "torch", Status.WARNING, f"{text}; a build without CUDA on a computer with an NVIDIA driver", advice
