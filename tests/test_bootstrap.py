@@ -397,6 +397,18 @@ def test_a_child_hands_back_its_exit_code() -> None:
     assert start.run_child([sys.executable, "-c", "raise SystemExit(7)"], dict(os.environ)) == 7
 
 
+@pytest.mark.process
+@pytest.mark.skipif(os.name == "nt", reason="a console sends these to both processes")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_what_asks_a_program_to_end_is_left_to_the_child(name: str) -> None:
+    child = f"import os, signal; os.kill(os.getppid(), signal.{name}); raise SystemExit(7)"
+    parent = (
+        "import os, sys; from app.setup.start import run_child\n"
+        f"sys.exit(run_child([sys.executable, '-c', {child!r}], dict(os.environ)))"
+    )
+    assert subprocess.run([sys.executable, "-c", parent], cwd=ROOT, timeout=PATIENCE_SECONDS).returncode == 7
+
+
 def test_old_pythons_are_told_which_one_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starter, "starts", lambda command: command == ["python3.12"])
     sentence = starter.wrong_python((3, 8), "main.py")

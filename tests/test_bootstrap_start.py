@@ -60,7 +60,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(ROOT / "main.py", root)
     shutil.copytree(ROOT / "app" / "setup", root / "app" / "setup")
     (root / "app" / "core").mkdir()
-    shutil.copy(ROOT / "app" / "core" / "places.py", root / "app" / "core")
+    for name in ("ending.py", "places.py"):
+        shutil.copy(ROOT / "app" / "core" / name, root / "app" / "core")
     (root / "app" / "cli").mkdir()
     for package in ("app", "app/cli", "app/core"):
         (root / package / "__init__.py").touch()

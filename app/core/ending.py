@@ -1,4 +1,4 @@
-"""The signals that ask a program to end."""
+"""The signals that ask a program to end. Standard library only, as :mod:`app.core.places`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.core.ending import answering
 from app.core.places import ROOT
 from app.setup.environment import Environment, SetupError
 
@@ -74,13 +75,9 @@ def enter(python: Path, script: Path, argv: Sequence[str]) -> int:
 
 
 def run_child(command: Sequence[str], variables: dict[str, str]) -> int:
-    """Run a command to its end and return its exit code; Ctrl-C is the child's to answer."""
-    with subprocess.Popen(command, env=variables) as child:
-        while True:
-            try:
-                return child.wait()
-            except KeyboardInterrupt:
-                continue  # the console sent it to the child as well
+    """Run a command to its end and return its exit code; Ctrl-C and Ctrl-Break are the child's to answer."""
+    with answering(lambda *_: None), subprocess.Popen(command, env=variables) as child:
+        return child.wait()  # the console sends them to the child as well
 
 
 def _interpreter_options() -> list[str]:
