@@ -22,12 +22,14 @@ from app.batch.names import output_names
 from app.batch.worker import track_job
 from app.cli import batch, track
 from app.cli.batch_progress import BatchProgress
-from app.core.frame import Frame, FrameResult
+from app.core.frame import FaceResult, Frame, FrameResult
+from app.core.modes import Mode
 from app.core.places import PORTRAIT
 from app.sources.demo import DemoClip
 from app.sources.picture_files import read_picture
+from model.geometry import Crop
 from tests.batch_fakes import InlineRunner, weights
-from tests.recording_fakes import FakePipeline, picture
+from tests.recording_fakes import FakePipeline, estimate, landmarks, picture
 
 
 def parse(*words: object) -> argparse.Namespace:
@@ -89,11 +91,13 @@ def test_names_stay_when_other_folders_come(tmp_path: Path) -> None:
 
 
 class Faceless(FakePipeline):
-    """Finds no face in black pictures."""
+    """Finds a face in every picture that is not black; its landmarks tell how bright."""
 
     def process(self, frame: Frame) -> FrameResult:
-        made = super().process(frame)
-        return made if frame.image.any() else FrameResult(frame, ())
+        if not frame.image.any():
+            return FrameResult(frame, ())
+        points = landmarks(radius=float(frame.image.mean()) / 10)
+        return FrameResult(frame, (FaceResult(0, Crop(32.0, 24.0, 40.0), estimate(Mode.COLD, points)),))
 
 
 def work(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
@@ -189,7 +193,8 @@ def test_a_folder_without_readable_pictures_stops_nothing(
     touch(tmp_path, "p/a/1.jpg", "p/a/2.jpg")
     save(tmp_path / "p" / "b" / "1.png", picture(3))
     assert run(tmp_path / "p", "-o", tmp_path / "out", *model) == (["a", "b"], 1)
-    assert "None of the 2 pictures in a can be read" in capsys.readouterr().err
+    assert f"{tmp_path / 'p' / 'a'} holds no pictures that can be read." in capsys.readouterr().err
+    assert list(files(tmp_path / "out")[0]["unreadable"]) == ["1.jpg", "2.jpg"]
     assert (tmp_path / "out" / "b.csv").is_file()
 
 
@@ -287,3 +292,128 @@ def test_the_same_landmarks_as_track_has_for_each_picture_alone(tmp_path: Path) 
         assert track.run(parser.parse_args(words)) == 0
         (alone,) = pyarrow.parquet.read_table(table).to_pylist()
         assert alone == row | {"frame": 0, "time": 0.0}
+
+
+@pytest.fixture
+def small_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.batch.job.SHARE", 3)
+
+
+KINDS = ("--csv", "--parquet", "--video")
+
+
+def test_parts_of_a_large_folder_make_what_one_job_makes(
+    tmp_path: Path, photos: Path, model: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "1.png").rename(photos / "0.png")
+    (photos / "6.png").rename(photos / "1.png")
+    save(photos / 'a, "b".png', picture(7, 80, 60))
+    save(photos / "ü.png", picture(8))
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert run(photos, "-o", whole, *KINDS, *model) == (["photos"], 0)
+    monkeypatch.setattr("app.batch.job.SHARE", 3)
+    done, code = run(photos, "-o", parts, *KINDS, *model)
+    assert (done, code) == ([f".batch/parts/photos/{number}" for number in (1, 2, 3)], 0)
+    assert (parts / "photos.csv").read_bytes() == (whole / "photos.csv").read_bytes()
+    tables = [pyarrow.parquet.read_table(out / "photos.parquet") for out in (whole, parts)]
+    assert tables[0].equals(tables[1], check_metadata=True)
+    copies = [{path.name: path.read_bytes() for path in (out / "photos_landmarks").iterdir()} for out in (whole, parts)]
+    assert copies[0] == copies[1]
+    assert len(copies[0]) == 7
+    (one,), (joined,) = files(whole), files(parts)
+    for name in ("state", "frames", "with_face", "faces", "without_face", "unreadable", "pictures", "engine"):
+        assert one[name] == joined[name], name
+    assert sorted(path.name for path in (parts / ".batch").iterdir()) == ["lock", "records"]
+    assert sorted(path.name for path in (parts / ".batch" / "records").iterdir()) == [
+        *("photos.csv.json", "photos.parquet.json", "photos_landmarks.json"),
+    ]
+    assert run(photos, "-o", parts, *KINDS, *model) == ([], 0)
+    for path in photos.iterdir():
+        os.utime(path, ns=(1, 1))
+    assert run(photos, "-o", parts, *KINDS, *model) == ([], 0)
+    monkeypatch.setattr("app.batch.job.SHARE", 200)
+
+
+@pytest.mark.usefixtures("small_shares")
+def test_finished_parts_are_not_done_again(
+    tmp_path: Path, photos: Path, model: tuple[str, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    words = (photos, "-o", out, *KINDS, *model)
+
+    def killed(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
+        if job.part == "3 of 3":
+            raise KeyboardInterrupt
+        return work(job, stopped, tell)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(*words, work=killed)
+    assert f"{photos} (1 of 3): done, 2 pictures" in capsys.readouterr().err
+    (told,) = files(out)
+    assert (told["state"], told["frames"], told["pictures"]) == ("stopped", 4, 7)
+    save(photos / "1.png", picture(9))
+    assert run(*words) == ([".batch/parts/photos/1", ".batch/parts/photos/3"], 0)
+    said = capsys.readouterr()
+    assert f"{photos}: done, 5 pictures, a face in 4 of them" in said.err
+    assert "1 folder: 1 done" in said.out
+    assert "3 pictures in" in said.out
+    assert len(rows(out / "photos.csv")) == 5
+
+
+@pytest.mark.usefixtures("small_shares")
+def test_parts_of_folders_in_each_other_do_not_touch(tmp_path: Path, model: tuple[str, Path]) -> None:
+    for folder in ("in/p", "in/p/1"):
+        for index in range(4):
+            save(tmp_path / folder / f"{index}.png", picture(index + 3))
+    words = (tmp_path / "in", "-o", tmp_path / "out", "--csv", *model)
+
+    def failing(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
+        return track_job(job, stopped, tell, _no_memory) if job.name.endswith("/2") else work(job, stopped, tell)
+
+    run(*words, work=failing)
+    assert run(*words) == ([".batch/parts/p/2", ".batch/parts/p/1/2"], 0)
+
+
+@pytest.mark.usefixtures("small_shares")
+def test_a_kill_before_parts_are_joined(
+    tmp_path: Path, photos: Path, model: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = (photos, "-o", tmp_path / "out", "--csv", *model)
+    with monkeypatch.context() as context:
+        context.setattr("app.batch.parts.PartedJob.join", lambda parted: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(*words)
+    assert run(*words) == ([], 0)
+    assert len(rows(tmp_path / "out" / "photos.csv")) == 5
+
+
+@pytest.mark.usefixtures("small_shares")
+def test_a_part_without_readable_pictures_is_no_failure(tmp_path: Path, photos: Path, model: tuple[str, Path]) -> None:
+    for name in ("1.png", "2.png"):
+        (photos / name).write_bytes(b"nothing")
+    out = tmp_path / "out"
+    assert run(photos, "-o", out, *KINDS, *model)[1] == 0
+    assert [(row["file"], row["frame"], row["time"]) for row in rows(out / "photos.csv")] == [
+        *(("3.png", "2", "0.000000"), ("4.png", "3", "2.000000"), ("10.png", "6", "8.000000")),
+    ]
+    assert pyarrow.parquet.read_table(out / "photos.parquet")["time"].to_pylist() == [0.0, 2.0, 8.0]
+    assert list(files(out)[0]["unreadable"]) == ["1.png", "2.png", "5.png", "6.png"]
+
+
+@pytest.mark.usefixtures("small_shares")
+def test_a_part_that_fails_fails_the_folder_and_the_next_run_does_it_again(
+    tmp_path: Path, photos: Path, model: tuple[str, Path]
+) -> None:
+    words = (photos, "-o", tmp_path / "out", "--csv", *model)
+
+    def failing(job: Job, stopped: Callable[[], bool], tell: Any) -> Any:
+        return work(job, stopped, tell) if job.part != "2 of 3" else track_job(job, stopped, tell, _no_memory)
+
+    assert run(*words, work=failing) == ([f".batch/parts/photos/{number}" for number in (1, 2, 3)], 1)
+    (told,) = files(tmp_path / "out")
+    assert (told["state"], "not enough memory" in told["error"], told["outputs"]) == ("failed", True, [])
+    assert run(*words) == ([".batch/parts/photos/2"], 0)
+
+
+def _no_memory(*settings: Any) -> Any:
+    raise MemoryError

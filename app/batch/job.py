@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,11 @@ from model.weights import sha256
 
 UNFINISHED = "unfinished"
 """Folder below the outputs in which an input's outputs grow; they are moved out of it when they are complete."""
+
+
+SHARE = 200
+"""Most pictures of a folder in one job: a minute or two of one core, against a second in which a worker opens the
+model."""
 
 
 class OutputKind(StrEnum):
@@ -94,6 +100,7 @@ class Job:
         settings: of the run.
         pictures: to be tracked, each on its own; none for a video.
         workspace: folder in which the outputs grow; None for the one of all jobs, which :data:`UNFINISHED` names.
+        part: "2 of 5" for a part of the pictures; see :mod:`app.batch.parts`.
     """
 
     input: Path
@@ -103,6 +110,12 @@ class Job:
     settings: BatchSettings
     pictures: tuple[Path, ...] = ()
     workspace: Path | None = None
+    part: str = ""
+
+    @property
+    def title(self) -> str:
+        """For display."""
+        return f"{self.input.name} ({self.part})" if self.part else self.name
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -163,15 +176,27 @@ class SourceIdentity:
 
 
 def content_checksum(job: Job) -> str:
-    """Return the SHA-256 of a job's video, or of the SHA-256 of all its pictures, one a line.
+    """Return the SHA-256 of a job's video; for pictures, of theirs.
 
     Raises:
         OSError: a file cannot be read.
     """
     if not job.pictures:
         return sha256(job.input)
-    lines = "".join(f"{sha256(path)}\n" for path in job.pictures)
-    return hashlib.sha256(lines.encode("ascii")).hexdigest()
+    shares = [joint_checksum([sha256(path) for path in share]) for share in shares_of(job.pictures)]
+    return joint_checksum(shares) if len(shares) > 1 else shares[0]
+
+
+def joint_checksum(checksums: Iterable[str]) -> str:
+    """Return the SHA-256 of others, one a line."""
+    return hashlib.sha256("".join(f"{each}\n" for each in checksums).encode("ascii")).hexdigest()
+
+
+def shares_of(pictures: Sequence[Path]) -> tuple[tuple[Path, ...], ...]:
+    """Divide the pictures of a folder into shares of about the same size, :data:`SHARE` at most."""
+    count = -(-len(pictures) // SHARE)
+    bounds = [len(pictures) * each // count for each in range(count + 1)]
+    return tuple(tuple(pictures[start:end]) for start, end in itertools.pairwise(bounds))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from app.batch.job import BatchSettings, Job, Outcome, OutputKind, SourceIdentity, content_checksum
+from app.batch.job import BatchSettings, Job, JobState, Outcome, OutputKind, SourceIdentity, content_checksum
 from app.core.files import failure, make_folder, write_json
 from app.core.version import VERSION
 from app.sessions.form import SessionError, SessionState, is_session
@@ -19,6 +19,8 @@ from model.json_files import JsonError, from_plain, read_object
 
 FOLDER = ".batch"
 RECORDS = "records"
+PARTS = f"{FOLDER}/parts"
+"""Folder of the outputs of parts; see :mod:`app.batch.parts`."""
 WORKSPACES = "cluster"
 """Folder of a run on a cluster. Every try of a job has a workspace of its own in it: two never write the same file."""
 FORMAT = "ldeq-live batch record"
@@ -102,7 +104,14 @@ class Records:
     @property
     def names(self) -> dict[str, str]:
         """Names of outputs by the path of their input."""
-        return {record.video: record.name for record in self._records.values()}
+        return {
+            record.video: record.name for record in self._records.values() if not record.name.startswith(f"{PARTS}/")
+        }
+
+    def outcome(self, job: Job) -> Outcome:
+        """Return what became of a job whose outputs are all recorded."""
+        source = self._records[job.name, job.kinds[0]].source
+        return Outcome(JobState.DONE, source=source, **self.facts(job))
 
     def facts(self, job: Job) -> dict[str, Any]:
         """Return what the recorded outputs of a job say about it, by the names that a report has for it."""

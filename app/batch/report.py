@@ -76,6 +76,7 @@ class BatchReport:
         workers: how many inputs were tracked at once; 0 if there was nothing to do.
         settings: of the run, as plain JSON.
         model: its name.
+        frames: frames and pictures tracked in this run.
         started: UTC, ISO 8601.
         seconds: that tracking took, from the start of the first worker.
     """
@@ -85,6 +86,7 @@ class BatchReport:
     model: str
     workers: int = 0
     files: list[FileReport] = field(default_factory=list)
+    frames: int = 0
     started: str = field(default_factory=now)
     seconds: float = 0.0
 
@@ -97,11 +99,6 @@ class BatchReport:
     def failed(self) -> list[FileReport]:
         """Inputs that failed."""
         return [file for file in self.files if file.state == JobState.FAILED]
-
-    @property
-    def frames(self) -> int:
-        """Frames and pictures tracked in this run."""
-        return sum(file.frames for file in self.files if file.state != JobState.SKIPPED)
 
     def lines(self) -> list[str]:
         """Return the summary, a line each."""

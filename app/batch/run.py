@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import shutil
@@ -18,8 +19,9 @@ from filelock import FileLock, Timeout
 from app.batch.inputs import Inputs
 from app.batch.job import UNFINISHED, BatchSettings, Job, JobState, Outcome, OutputKind, SourceIdentity, Stopped
 from app.batch.names import output_names
+from app.batch.parts import PartedJob
 from app.batch.pool import FinishedJob, RunProgress
-from app.batch.records import FOLDER, WORKSPACES, OutputState, Records, make_of
+from app.batch.records import FOLDER, PARTS, RECORDS, WORKSPACES, OutputState, Records, make_of
 from app.batch.report import BatchReport, FileReport
 from app.core.errors import RecordingError, UserError
 from app.core.files import failure, identity, writing
@@ -104,7 +106,9 @@ def run_batch(plan: BatchPlan, open_runner: OpenRunner, listener: Listener, stop
             batch.do(open_runner, stopped)
         finally:
             _remove_empty(plan.folder / UNFINISHED)
-            _remove_empty(plan.folder / FOLDER / REPLACED)
+            _remove_empty(plan.folder / PARTS)
+            for folder in (RECORDS, REPLACED):
+                _remove_empty(plan.folder / FOLDER / folder)
             report.write()
     return report
 
@@ -116,6 +120,7 @@ class _Batch:
         self._makes = {kind: make_of(plan.settings, kind, weights) for kind in OutputKind}
         self._listener = listener
         self._report = report
+        self._parted: dict[Path, PartedJob] = {}
 
     def do(self, open_runner: OpenRunner, stopped: Stopped) -> None:
         for word, sentence in self._plan.inputs.missing.items():
@@ -139,7 +144,10 @@ class _Batch:
             running.close()  # type: ignore[attr-defined]  # ends the workers at once
             self._report.seconds = time.monotonic() - started
             for job in left.values():
-                self._report.files.append(_file_report(job, JobState.WAITING))
+                if not job.part:
+                    self._report.files.append(_file_report(job, JobState.WAITING))
+            for parted in self._parted.values():  # what is left of it was not begun
+                self._report.files.append(_file_report(parted.whole, **_facts(parted.outcome())))
 
     def _jobs(self) -> list[Job]:
         """Return what is to be tracked; everything else is reported at once."""
@@ -166,12 +174,34 @@ class _Batch:
                 self._report_file(None, _file_report(job, JobState.FAILED, error=str(error)))
                 continue
             if kinds:
-                jobs.append(replace(job, kinds=kinds))
+                jobs += self._in_parts(replace(job, kinds=kinds))
             else:
                 paths = [str(job.output(kind)) for kind in job.kinds]
                 facts = self._records.facts(job)
                 self._report_file(None, _file_report(job, JobState.SKIPPED, outputs=paths, **facts))
         return jobs
+
+    def _in_parts(self, job: Job) -> list[Job]:
+        """Return what is still to be done of a job: itself, or if it is large, the parts that no run has finished."""
+        parted = PartedJob.of(job)
+        if parted is None:
+            return [job]
+        self._parted[job.input] = parted
+        left = []
+        for part in parted.parts:
+            source = SourceIdentity.of(part)
+            kinds = [
+                kind
+                for kind in part.kinds
+                if self._records.state(part, kind, source, self._makes[kind]) != OutputState.SAME
+            ]
+            if kinds:
+                left.append(replace(part, kinds=tuple(kinds)))
+            else:
+                parted.outcomes[part.name] = self._records.outcome(part)
+        if parted.ended:
+            self._join(parted)
+        return left
 
     def _kinds_to_make(self, job: Job, inputs: set[Hashable]) -> tuple[OutputKind, ...]:
         """Return which of a job's outputs do not exist yet.
@@ -207,17 +237,52 @@ class _Batch:
         """Move the outputs of a finished job into place, and report it."""
         if outcome.details:
             log.info("%s", outcome.details)
+        self._report.frames += outcome.frames
+        outcome = self._published(job, outcome)
+        file = self._outputs_report(job, outcome, tries)
+        if not job.part:
+            self._report_file(job, file)
+            return
+        self._listener.end(job, replace(file, video=f"{job.input} ({job.part})"))
+        parted = self._parted[job.input]
+        parted.outcomes[job.name] = outcome
+        parted.tries = max(tries, parted.tries)
+        if parted.ended:
+            self._join(parted)
+
+    def _join(self, parted: PartedJob) -> None:
+        """Put the outputs of a job whose parts have all ended together, and report it."""
+        job, outcome = self._parted.pop(parted.whole.input).whole, parted.outcome()
+        if outcome.state == JobState.DONE and not outcome.frames:
+            outcome = replace(outcome, state=JobState.FAILED, error=f"{job.input} holds no pictures that can be read.")
+        if outcome.state == JobState.DONE:
+            try:
+                outcome = self._published(job, replace(outcome, source=parted.join()))
+            except UserError as error:
+                outcome = replace(outcome, state=JobState.FAILED, error=str(error))
+        if outcome.state == JobState.DONE:
+            for part, kind in itertools.product(parted.parts, job.kinds):
+                self._records.forget(part, kind)
+                _remove(part.output(kind))
+        file = self._outputs_report(job, outcome, parted.tries)
+        self._report.files.append(file)
+        self._listener.end(None, replace(file, remarks=[]))  # the parts' lines have them
+
+    def _published(self, job: Job, outcome: Outcome) -> Outcome:
+        """Move the outputs of a job into place if it is done; return what became of it then."""
         if outcome.state == JobState.DONE:
             try:
                 for kind in job.kinds:
                     self._publish(job, kind, outcome)
             except RecordingError as error:
-                outcome = replace(outcome, state=JobState.FAILED, error=str(error))
+                return replace(outcome, state=JobState.FAILED, error=str(error))
+        return outcome
+
+    @staticmethod
+    def _outputs_report(job: Job, outcome: Outcome, tries: int) -> FileReport:
         kept = [job.output(kind) if outcome.state == JobState.DONE else job.unfinished(kind) for kind in job.kinds]
-        facts = {name: value for name, value in asdict(outcome).items() if name in FileReport.__dataclass_fields__}
         outputs = [str(path) for path in kept if path.exists()]
-        facts["remarks"] = list(outcome.remarks)
-        self._report_file(job, _file_report(job, outputs=outputs, tries=tries, **facts))
+        return _file_report(job, outputs=outputs, tries=tries, **_facts(outcome))
 
     def _publish(self, job: Job, kind: OutputKind, outcome: Outcome) -> None:
         """Move an output into place; at no time does a record describe another output than the one that is there."""
@@ -275,6 +340,12 @@ def _exclusive_folder(folder: Path) -> Iterator[None]:
 
 def _file_report(job: Job, state: JobState, **facts: Any) -> FileReport:
     return FileReport(str(job.input), state, pictures=len(job.pictures), **facts)
+
+
+def _facts(outcome: Outcome) -> dict[str, Any]:
+    """Return what a report says of an outcome."""
+    facts = {name: value for name, value in asdict(outcome).items() if name in FileReport.__dataclass_fields__}
+    return facts | {"remarks": list(outcome.remarks)}
 
 
 def _weights_checksum(path: Path) -> str:

@@ -104,7 +104,7 @@ def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: Bu
         return replace(outcome, state=JobState.FAILED, error=str(tracked.problem))
     if not tracked.complete:
         return outcome
-    if not report.frames:
+    if not (report.frames or job.part):  # other parts may hold some
         return replace(outcome, state=JobState.FAILED, error=f"{job.input} holds no pictures that can be read.")
     whole = replace(source, sha256=_checksum(job))
     if SourceIdentity.of(job) != source:

@@ -33,7 +33,7 @@ class BatchProgress:
         self._frames: dict[str, int] = {}
         self._started = time.monotonic()
         self._ended = self._count = self._failed = 0
-        self._noun = "video"
+        self._noun, self._pictures = "video", False
 
     def __enter__(self) -> BatchProgress:
         return self
@@ -47,7 +47,8 @@ class BatchProgress:
     def begin(self, jobs: Sequence[Job]) -> None:
         """These inputs are going to be tracked."""
         self._started, self._count = time.monotonic(), len(jobs)
-        self._noun = noun(bool(job.pictures) for job in jobs)
+        self._noun = "part" if any(job.part for job in jobs) else noun(bool(job.pictures) for job in jobs)
+        self._pictures = all(job.pictures for job in jobs)
         for job in jobs:
             self._sizes[job.name] = 1
             with suppress(OSError):
@@ -95,7 +96,7 @@ class BatchProgress:
     def _bar(self, job: Job, total: int | None) -> tqdm | None:
         bar = self._bars.get(job.name)
         if bar is None and len(self._bars) < MOST_BARS:
-            name = job.name if len(job.name) <= NAME_WIDTH else f"…{job.name[1 - NAME_WIDTH :]}"
+            name = job.title if len(job.title) <= NAME_WIDTH else f"…{job.title[1 - NAME_WIDTH :]}"
             used = {other.pos for other in self._bars.values()}
             place = next(index for index in range(1, MOST_BARS + 1) if -index not in used)
             bar = tqdm(
@@ -119,6 +120,6 @@ class BatchProgress:
             return
         failed = f", {self._failed} failed" if self._failed else ""
         bar.set_description_str(f"{self._ended} of {self._count} {self._noun}s{failed}", refresh=False)
-        bar.set_postfix_str(frame_rate(self.fps, self._noun == "folder"), refresh=False)
+        bar.set_postfix_str(frame_rate(self.fps, self._pictures), refresh=False)
         bar.update(sum(self._shares[name] * self._sizes[name] for name in self._shares) - bar.n)
         bar.refresh()

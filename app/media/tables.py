@@ -27,7 +27,7 @@ import json
 import time as clock
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import IO, TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -39,7 +39,7 @@ from model.signals.track import NAMES, SIGNALS, signal_values
 from model.topology import POINTS, REGIONS
 
 if TYPE_CHECKING:
-    import pyarrow
+    import pyarrow.parquet
 
 ABOUT = "ldeq-live"
 """Key of the metadata of a Parquet file under which JSON says what it was made with."""
@@ -153,7 +153,7 @@ class ParquetTable:
     """Rows in row groups of :data:`ROW_GROUP` (coordinates float32); complete and readable only after :meth:`close`."""
 
     def __init__(self, path: Path, about: Mapping[str, str], files: Sequence[str] = ()) -> None:
-        import pyarrow.parquet
+        import pyarrow
 
         self._path = path
         self._part = path.with_name(path.name + ".part")
@@ -164,14 +164,7 @@ class ParquetTable:
         self._next_group = min(FIRST_GROUP, ROW_GROUP)
         self._closed = False
         self._file = self._part.open("wb")
-        # Statistics and dictionaries of 430 columns of floats would cost more memory and time than they are worth.
-        self._writer = pyarrow.parquet.ParquetWriter(
-            self._file,
-            schema,
-            compression="zstd",
-            write_statistics=False,
-            use_dictionary=["mode", "reset_reason"],
-        )
+        self._writer = parquet_writer(self._file, schema)
 
     def write(self, result: FrameResult, time: float) -> None:
         """Append the rows of one frame; see :class:`LandmarkTable`."""
@@ -207,6 +200,16 @@ class ParquetTable:
             self._writer.write_table(self._group.table())
         finally:  # rows that the disk did not take would be refused again
             self._group.clear()
+
+
+def parquet_writer(file: IO[bytes] | Path, schema: pyarrow.Schema) -> pyarrow.parquet.ParquetWriter:
+    """Return what writes rows of a landmark table."""
+    import pyarrow.parquet
+
+    # Statistics and dictionaries of 430 columns of floats would cost more memory and time than they are worth.
+    return pyarrow.parquet.ParquetWriter(
+        file, schema, compression="zstd", write_statistics=False, use_dictionary=["mode", "reset_reason"]
+    )
 
 
 class _RowGroup:

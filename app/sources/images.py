@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
-from app.core.text_table import listed
+from app.core.text_table import counted, listed
 from app.sources.base import Adaptation, SourceInfo, adaptation_remark
 from app.sources.continuity import why_photos
 from app.sources.picture_files import load_picture
@@ -62,7 +62,7 @@ class ImageSource:
         skipped: the pictures that could not be read so far, with a sentence that says why.
 
     Raises:
-        SourceError: there are no pictures, or none can be read.
+        SourceError: there are no pictures, or none can be read and they are not known to be photos.
     """
 
     def __init__(self, paths: Sequence[Path], name: str, *, photos: bool = False) -> None:
@@ -79,13 +79,13 @@ class ImageSource:
         self._bits = None if self._photos else UsedBits()
         self._done: set[Adaptation] = set()
         self._first = self._advance()
-        if self._first is None:
+        if self._first is None and not photos:
             raise SourceError(
                 f"{self._paths[0]} cannot be read as a picture; it may be damaged or in an unknown format."
                 if len(self._paths) == 1
                 else f"None of the {len(self._paths)} pictures in {name} can be read; they may be damaged."
             )
-        height, width = self._first.image.shape[:2]
+        width, height = self._first.size if self._first is not None else (0, 0)
         adaptations = tuple(done for done in Adaptation if done in self._done)
         self._info = SourceInfo(
             name=name,
@@ -114,9 +114,9 @@ class ImageSource:
         """What was left out, or was not foreseen in ``info.remark``; "" for nothing."""
         sentences = []
         if self.skipped:
-            plural = "picture" if len(self.skipped) == 1 else "pictures"
-            names = listed([path.name for path in self.skipped])
-            sentences.append(f"{len(self.skipped)} {plural} could not be read and were left out: {names}.")
+            names, were = listed([path.name for path in self.skipped]), "was" if len(self.skipped) == 1 else "were"
+            which = counted(len(self.skipped), "picture")
+            sentences.append(f"{which} could not be read and {were} left out: {names}.")
         if self._more:
             count, files = sum(self._more.values()), listed([path.name for path in self._more])
             sentences.append(f"{count} further {'picture was' if count == 1 else 'pictures were'} left out of {files}.")
