@@ -277,6 +277,29 @@ class TestSolverPanel:
             qtbot.mouseClick(panel.reset, Qt.MouseButton.LeftButton)
         assert reset.args == ["balanced"]
 
+    @pytest.mark.parametrize("key", [Qt.Key.Key_Space, Qt.Key.Key_Return])
+    def test_what_tab_reaches_is_pressed_by_the_keyboard(
+        self, application: QApplication, qtbot: QtBot, key: Qt.Key
+    ) -> None:
+        window = QWidget()
+        panel = SolverPanel()
+        QVBoxLayout(window).addWidget(panel)
+        shown(qtbot, window, 820, 250)
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow, timeout=WAIT_MS)
+        recorded: list[bool] = []
+        for each in (Qt.Key.Key_Space, Qt.Key.Key_Return):
+            QShortcut(QKeySequence(each), window).activated.connect(lambda: recorded.append(True))
+        panel.show_view(self.solver(RwrSettings(recurrence_weight=1.23)).view(1.0), 1.0)
+        told: list[str] = []
+        panel.preset_chosen.connect(told.append)
+        for button in (panel.presets.buttons["calm"], panel.reset):
+            assert button.focusPolicy() & Qt.FocusPolicy.TabFocus
+            button.setFocus(Qt.FocusReason.TabFocusReason)
+            qtbot.keyClick(button, key)
+        assert told == ["calm", "balanced"]
+        assert recorded == []
+
     def test_residuals_are_painted_for_both_ways(self, application: QApplication, qtbot: QtBot) -> None:
         panel = shown(qtbot, SolverPanel(), 820, 250)
         panel.show_view(self.solver().view(1.0), 1.0)

@@ -1,4 +1,4 @@
-"""Buttons of the pages beside the live one: Tab reaches them, Space and Return press them."""
+"""Buttons that Tab reaches, and that Space and Return press."""
 
 from __future__ import annotations
 

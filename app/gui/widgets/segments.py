@@ -16,6 +16,7 @@ from app.gui.widgets.layouts import in_row
 HEIGHT = 28
 PADDING = 12
 ARROWS = (Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Up, Qt.Key.Key_Down)
+CHOOSING = (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
 
 
 class Segments(QWidget):
@@ -96,14 +97,19 @@ class _Segment(QAbstractButton):
         return QSize(self.fontMetrics().horizontalAdvance(self.text()) + 2 * PADDING, HEIGHT - 4)
 
     def event(self, event: QEvent) -> bool:
-        """Keep the arrow keys from the window's shortcuts while the keyboard is here."""
-        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent) and event.key() in ARROWS:
-            event.accept()
-            return True
+        """Keep the keys that choose from the window's shortcuts while the keyboard is here."""
+        if event.type() == QEvent.Type.ShortcutOverride and isinstance(event, QKeyEvent):
+            chooses = event.key() in ARROWS or (event.key() in CHOOSING and not self.isChecked())
+            if chooses:
+                event.accept()
+                return True
         return super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Choose the neighbour with the arrow keys, which Qt alone would only focus."""
+        """Choose this one, or the neighbour with the arrow keys, which Qt alone would only focus."""
+        if event.key() in CHOOSING and not self.isChecked():
+            self.click()
+            return
         if event.key() not in ARROWS:
             super().keyPressEvent(event)
             return

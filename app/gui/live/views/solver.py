@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QLayout,
     QPlainTextEdit,
-    QPushButton,
     QSizePolicy,
     QWidget,
 )
@@ -37,6 +36,7 @@ from app.gui.theme import theme
 from app.gui.widgets.controls import label
 from app.gui.widgets.drawing import AT_RIGHT, draw_plate, smooth_painter
 from app.gui.widgets.layouts import fill, in_column, in_row
+from app.gui.widgets.page_button import PageButton
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.slider import SliderRow
 from app.gui.widgets.table import RowTable
@@ -179,10 +179,8 @@ class SolverPanel(QWidget):
             "Evaluations at most", BUDGET_HELP, BUDGETS, DEFAULTS.evaluations, lambda evaluations: str(evaluations)
         )
         self.budget.moved.connect(self.budget_changed)
-        self.reset = QPushButton("Reset to default")
+        self.reset = PageButton("Reset to default", doing=lambda: self.preset_chosen.emit(preset_name(DEFAULTS)))
         self.reset.setObjectName("quiet")
-        self.reset.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.reset.clicked.connect(lambda: self.preset_chosen.emit(preset_name(DEFAULTS)))
         self.chart = ResidualChart()
         self._rows = RowTable(VALUE_WIDTH)
         self._log = QPlainTextEdit()
