@@ -30,6 +30,7 @@ from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
 from app.gui import window as window_module
+from app.gui.dropped import dropped_sources
 from app.gui.live.presenters import snapshot
 from app.gui.live.presenters.banners import NO_CAMERA
 from app.gui.live.presenters.chooser import Ask, CameraChoice
@@ -530,6 +531,15 @@ def test_what_is_dropped_on_the_window_is_opened(open_window: Open, qtbot: QtBot
     drop(window, str(tmp_path / "old" / "talk"))
     qtbot.waitUntil(lambda: window.pages.currentWidget() is window.sessions.viewer, timeout=PATIENCE_MS)
     assert window.sessions.viewer.viewer.folder == tmp_path / "old" / "talk"
+
+
+@pytest.mark.parametrize(
+    "address", ["http://server/my%20walk.mp4?key=a%2Fb", "http://server/f%C3%BCr.mp4", "rtsp://me:p%40ss@camera/1"]
+)
+def test_a_dropped_address_is_asked_for_as_it_is_written(address: str) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl(address)])
+    assert dropped_sources(data) == [StreamSpec(address)]
 
 
 def test_what_is_dropped_ends_no_recording(open_window: Open, qtbot: QtBot) -> None:

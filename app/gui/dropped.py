@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from PySide6.QtCore import QMimeData
+from PySide6.QtCore import QMimeData, QUrl
 
 from app.sessions.form import is_session
 from app.sources.spec import PathSpec, StreamSpec
@@ -23,7 +23,10 @@ class DroppedKind(StrEnum):
 def dropped_sources(data: QMimeData) -> list[PathSpec | StreamSpec]:
     """Return the files, folders and streams that are dragged."""
     return [
-        PathSpec(url.toLocalFile()) if url.isLocalFile() else StreamSpec(url.toString())
+        # Encoded as it came: servers are asked for the address as it is written, and "%20" is not a space there.
+        PathSpec(url.toLocalFile())
+        if url.isLocalFile()
+        else StreamSpec(url.toString(QUrl.ComponentFormattingOption.FullyEncoded))
         for url in data.urls()
         if url.isLocalFile() or url.scheme() in STREAMS
     ]
