@@ -62,6 +62,7 @@ from app.gui.viewer.presenters.viewer import Viewer
 from app.gui.viewer.views.library import LibraryView
 from app.gui.viewer.views.timeline import TimelineView, take_colour
 from app.gui.viewer.views.viewer import ViewerView
+from app.gui.window_state import LEAST_SIZE
 from app.sessions.events import Event, EventKind
 from app.sessions.form import METADATA, RECORDED
 from app.sessions.listing import SessionEntry
@@ -929,6 +930,21 @@ def test_a_long_name_leaves_room_for_the_rest(page: ViewerView, qtbot: QtBot, fo
     assert page._title.toolTip() == long.name
     assert page._title.sizeHint().width() < page.width() / 2
     assert page._subtitle.text()
+
+
+def test_a_name_is_shortened_where_the_buttons_leave_little_room(page: ViewerView, qtbot: QtBot, folder: Path) -> None:
+    page.resize(LEAST_SIZE[0], 400)
+    page.open(folder)
+    qtbot.waitUntil(lambda: page.viewer.view().stage == ViewerStage.OPEN, timeout=PATIENCE_MS)
+
+    def whole() -> bool:
+        page.refresh()
+        return page._title.width() >= page._title.sizeHint().width()
+
+    qtbot.waitUntil(whole, timeout=PATIENCE_MS)
+    assert page._title.text() != folder.name
+    page.resize(1200, 400)
+    qtbot.waitUntil(lambda: whole() and page._title.text() == folder.name, timeout=PATIENCE_MS)
 
 
 def test_other_sessions_are_offered(page: ViewerView, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from pytestqt.qtbot import QtBot
 
 from app.core.ending import ENDING
 from app.core.frame import Estimate, FaceResult, FrameResult
-from app.core.modes import Baseline
+from app.core.modes import Baseline, Mode
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
 from app.gui import window as window_module
@@ -50,6 +50,7 @@ from app.gui.presenters.palettes import LIGHT
 from app.gui.presenters.picture import Placement, made_private, prepare
 from app.gui.presenters.readouts import Hud
 from app.gui.theme import theme
+from app.gui.widgets.banner import BannerView
 from app.gui.widgets.frame_bridge import FrameBridge
 from app.gui.widgets.overlay import draw_faces
 from app.gui.widgets.video import VideoView
@@ -59,7 +60,7 @@ from app.sessions.form import METADATA
 from app.sessions.recorder import RecordingSummary
 from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec, PathSpec, StreamSpec
-from model.topology import REGIONS
+from model.topology import POINTS, REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
 from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS, wait_until
 
@@ -649,6 +650,61 @@ def test_the_heat_map_leaves_room_for_the_solver(
             assert inside.isHidden() or card.rect().contains(inside.geometry())
 
 
+def test_the_lab_shows_its_sliders_alone_where_nothing_else_fits(application: QApplication, qtbot: QtBot) -> None:
+    page = QWidget()
+    qtbot.addWidget(page)
+    drawer = LabDrawer()
+    drawer.setParent(page)  # as in the page's body, which clips it where the window is small
+    drawer.resize(316, drawer.height())
+    page.show()
+    qtbot.waitExposed(page)
+    heat, solver = drawer.findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
+    assert (heat.isVisible(), solver.isVisible()) == (False, True)
+    assert drawer.rect().contains(solver.geometry())
+    inside = [widget for widget in solver.findChildren(QWidget) if widget.isVisible()]
+    assert all(solver.rect().contains(QRect(each.mapTo(solver, QPoint()), each.size())) for each in inside)
+    drawer.resize(468, drawer.height())
+    assert heat.isVisible()
+
+
+@pytest.mark.parametrize("width", [284, 316, 444, 720])
+@pytest.mark.parametrize("offers", [(), (ActionName.CHOOSE,), (ActionName.RETRY, ActionName.CHOOSE, ActionName.DEMO)])
+def test_a_message_is_shown_whole(
+    width: int, offers: tuple[ActionName, ...], application: QApplication, qtbot: QtBot
+) -> None:
+    view = QWidget()
+    qtbot.addWidget(view)
+    banner = BannerView(view)
+    banner.fit(width)
+    view.show()
+    text = (
+        "There is no file or folder no such clip.mp4: check its name, or give camera, screen, demo or a stream's URL."
+    )
+    for sentence in ("Saved.", text):
+        banner.show_banner(Banner(sentence, Tone.ERROR, sentence, offers))
+        QApplication.processEvents()
+        label = next(each for each in banner.findChildren(QLabel) if each.text() == sentence)
+        assert label.height() >= label.heightForWidth(label.width())
+        buttons = [button for button in banner.findChildren(QPushButton) if button.isVisible()]
+        assert len(buttons) == len(offers) + 1
+        places = [QRect(each.mapTo(banner, QPoint()), each.size()) for each in (label, *buttons)]
+        assert all(banner.rect().contains(place) for place in places)
+        assert all(button.width() >= button.sizeHint().width() for button in buttons)
+        assert not any(one.intersects(other) for one, other in itertools.combinations(places, 2))
+        assert banner.width() == width
+
+
+@pytest.mark.parametrize("width", [LEAST_SIZE[0], 800])
+def test_the_name_of_the_demo_is_read_in_a_narrow_window(width: int, application: QApplication, qtbot: QtBot) -> None:
+    page = LivePage()
+    qtbot.addWidget(page)
+    page.resize(width, 600)
+    page.show()
+    qtbot.waitExposed(page)
+    page.bar.source.show_name("Demo clip")
+    assert page.bar.source.room_for_name >= page.bar.source.fontMetrics().horizontalAdvance("Demo clip")
+
+
 def test_a_sheet_has_the_height_of_the_page_and_leaves_the_message_and_the_bar_free(
     application: QApplication, qtbot: QtBot
 ) -> None:
@@ -830,6 +886,38 @@ def test_a_notice_covers_no_other_words(view_name: str, application: QApplicatio
     names = seen(view)[-40:]
     view.show_hud(replace(hud, notice="2 faces are in view"))
     assert np.array_equal(seen(view)[-40:], names)
+
+
+@pytest.mark.parametrize("view_name", ["split", "side by side"])
+def test_the_legend_of_the_points_covers_no_mode(view_name: str, application: QApplication, qtbot: QtBot) -> None:
+    view = VideoView()
+    qtbot.addWidget(view)
+    view.resize(472, 234)
+    view.set_compare_view(view_name)
+    view.show_picture(prepare(frame_result(tracking=TrackingSettings(compare=True)), view.device_size, mirrored=False))
+    names = seen(view)[-40:]
+    view.show_heat({})
+    assert np.array_equal(seen(view)[-40:], names), "without a reading there is no legend"
+    view.show_heat({Mode.RWR: np.zeros(POINTS, np.uint8)})
+    marked = seen(view)
+    view.show_hud(Hud(notice="2 faces are in view"))
+    assert not np.array_equal(marked[:-40], seen(view)[:-40])
+    for middle in (slice(160, 226), slice(248, 312)):  # the names of both modes
+        assert np.array_equal(marked[-38:-16, middle], names[-38:-16, middle])
+
+
+def test_a_long_notice_begins_within_a_low_picture(application: QApplication, qtbot: QtBot) -> None:
+    view = VideoView()
+    qtbot.addWidget(view)
+    view.setMinimumSize(1, 1)
+    view.resize(312, 60)
+    high = VideoView()
+    qtbot.addWidget(high)
+    high.resize(312, 240)
+    for each in (view, high):
+        each.show_hud(Hud(mode="● RwR", notice=LONG))
+    low_ink, high_ink = (int((seen(each) > 150).all(axis=2).sum()) for each in (view, high))
+    assert low_ink > 0.9 * high_ink
 
 
 def test_pictures_become_finer_on_another_screen(application: QApplication, qtbot: QtBot) -> None:

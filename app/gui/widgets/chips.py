@@ -84,12 +84,15 @@ def draw_caption(painter: QPainter, caption: Caption, middle: float, bottom: flo
 
 
 def draw_notice(painter: QPainter, text: str, middle: float, bottom: float, width: float) -> float:
-    """Write a sentence on a plate around ``middle``, above ``bottom`` and at most ``width`` wide; return its top."""
+    """Write a sentence on a plate around ``middle``, above ``bottom`` and at most ``width`` wide; return its top.
+
+    Where there is no room for that, it begins at the upper edge.
+    """
     words = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
     room = QRectF(0, 0, width - 22, 1000)
     needed = QFontMetricsF(_font(bold=False)).boundingRect(room, int(words), text)
     plate = QRectF(0, 0, needed.width() + 23, max(CHIP_HEIGHT, needed.height() + 10))
-    plate.moveCenter(QPointF(middle, bottom - plate.height() / 2))
+    plate.moveCenter(QPointF(middle, max(bottom - plate.height() / 2, plate.height() / 2)))
     draw_plate(painter, plate, QColor(theme.palette().veil), CHIP_HEIGHT / 2)
     painter.setPen(QColor(theme.palette().text))
     painter.setFont(_font(bold=False))
@@ -120,14 +123,17 @@ def draw_tags(painter: QPainter, faces: Sequence[FaceResult], placement: Placeme
         painter.drawText(tag, Qt.AlignmentFlag.AlignCenter, name)
 
 
-def draw_modes(painter: QPainter, modes: tuple[str, str | None], middle: float, top: float) -> None:
-    """Name the mode left and the mode right of ``middle``."""
-    colours = theme.palette()
+def draw_modes(painter: QPainter, modes: tuple[str, str | None], middle: float, top: float) -> float:
+    """Name the mode left and the mode right of ``middle``; return where the names end."""
+    colours, end = theme.palette(), middle
     for mode, left in zip(modes, (True, False), strict=True):
         if mode is not None:
             name = MODE_NAMES[mode]
-            x = middle - BESIDE - chip_width(name, bold=True, dot=True) if left else middle + BESIDE
+            width = chip_width(name, bold=True, dot=True)
+            x = middle - BESIDE - width if left else middle + BESIDE
+            end = max(end, x + width)
             draw_chip(painter, x, top, name, colours.text, colours.veil, bold=True, dot=colours.modes[mode])
+    return end
 
 
 def draw_heat_legend(painter: QPainter, right: float, bottom: float) -> None:

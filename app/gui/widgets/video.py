@@ -33,6 +33,8 @@ from app.gui.widgets.overlay import OverlayStyle, Shown, draw_faces
 MARGIN = 14.0
 ROW_GAP = 8.0
 """Between words that lie beside or above each other."""
+ROOM_FOR_LEGEND = 4 * LEGEND[1]
+"""Height of the view from which on the legend of the points' colours leaves enough of the picture."""
 
 
 class VideoView(QWidget):
@@ -279,18 +281,21 @@ class VideoView(QWidget):
             x = right - chip_width(hud.recording, bold=True, dot=True)
             y = MARGIN if x >= left else MARGIN + CHIP_HEIGHT + ROW_GAP
             draw_chip(painter, x, y, hud.recording, "#ffffff", "#c81e2b", bold=True, dot="#ffffff")
-        named = self._paint_names(painter)
+        names_end = self._paint_names(painter)
+        named = names_end is not None
         if not named and hud.mode:
             draw_chip(painter, MARGIN, bottom - CHIP_HEIGHT, hud.mode, colours.text, colours.veil)
-        legend = bool(self._heat) and self._picture is not None
+        legend = bool(self._heat) and self._picture is not None and self.height() >= ROOM_FOR_LEGEND
+        over_names = names_end is not None and names_end + ROW_GAP > right - LEGEND[0]
+        legend_bottom = bottom - (CHIP_HEIGHT + ROW_GAP if over_names else 0.0)
         if legend:
-            draw_heat_legend(painter, right, bottom)
+            draw_heat_legend(painter, right, legend_bottom)
         free = bottom - CHIP_HEIGHT
         if hud.notice:
             beside = max(0.0 if named else chip_width(hud.mode), LEGEND[0] if legend else 0.0) + ROW_GAP
             fits = not named and chip_width(hud.notice) / 2 + beside < self.width() / 2 - MARGIN
-            above = 0.0 if fits else ROW_GAP + (LEGEND[1] if legend else CHIP_HEIGHT)
-            free = draw_notice(painter, hud.notice, self.width() / 2, bottom - above, right - MARGIN)
+            above = (legend_bottom - LEGEND[1] if legend else bottom - CHIP_HEIGHT) - ROW_GAP
+            free = draw_notice(painter, hud.notice, self.width() / 2, bottom if fits else above, right - MARGIN)
         if hud.caption is not None and self._picture is not None:
             draw_caption(painter, hud.caption, self.width() / 2, free - 12, right - MARGIN)
         if hud.message and self._picture is None:
@@ -299,15 +304,14 @@ class VideoView(QWidget):
             words = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(QRectF(self.rect()).adjusted(MARGIN, 0, -MARGIN, 0), words, hud.message)
 
-    def _paint_names(self, painter: QPainter) -> bool:
-        """Name the modes left and right where two are side by side; return whether they are."""
+    def _paint_names(self, painter: QPainter) -> float | None:
+        """Name the modes left and right where two are side by side; return where that ends, None where they are not."""
         layout = self._layout()
         middle = layout.divider if layout.divider is not None else self.width() / 2
         if self._picture is None or (layout.divider is None and len(layout.panes) == 1):
-            return False
+            return None
         top = self.height() - MARGIN - CHIP_HEIGHT
-        draw_modes(painter, compared(self._picture.result), middle, top)
-        return True
+        return draw_modes(painter, compared(self._picture.result), middle, top)
 
 
 def _captured(picture: Picture | None) -> float | None:

@@ -19,6 +19,10 @@ from app.gui.widgets.layouts import in_row
 from app.sources.spec import SourceSpec
 
 SOURCE_WIDTH, NARROW_SOURCE_WIDTH = 190, 110
+LEFT, BESIDE_ICON, RIGHT = 13, 40, 30
+"""Where the name begins on that button without its icon and with it, and the place of the arrow behind it."""
+ROOM_FOR_ICON = 150
+"""Width of the source's button below which its name needs the place of its icon."""
 SIGN_WIDTH = 40
 ROOM_FOR_WORDS = 1100
 ROOM_FOR_STATES = 836
@@ -50,6 +54,16 @@ class _SourceButton(QPushButton):
         """The name shown, as a whole."""
         return self._name
 
+    @property
+    def room_for_name(self) -> int:
+        """Width for the name, in pixels."""
+        return self.width() - self._left - RIGHT
+
+    @property
+    def _left(self) -> int:
+        """Where the name begins; an icon stands before it where there is room for both."""
+        return BESIDE_ICON if self.width() >= ROOM_FOR_ICON else LEFT
+
     def show_name(self, name: str) -> None:
         """Show ``name``, shortened in the middle where it is long."""
         if name != self._name:
@@ -61,9 +75,10 @@ class _SourceButton(QPushButton):
         super().paintEvent(event)
         painter = smooth_painter(self)
         middle = self.height() / 2
-        icon("source").paint(painter, 13, round(middle - SIZE / 2), SIZE, SIZE)
-        room = QRectF(40, 0, self.width() - 70, self.height())
-        text = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, int(room.width()))
+        if self._left > LEFT:
+            icon("source").paint(painter, LEFT, round(middle - SIZE / 2), SIZE, SIZE)
+        room = QRectF(self._left, 0, self.room_for_name, self.height())
+        text = self.fontMetrics().elidedText(self._name, Qt.TextElideMode.ElideMiddle, self.room_for_name)
         painter.setPen(QColor(theme.palette().text))
         painter.drawText(room, AT_LEFT, text)
         painter.setPen(QPen(QColor(theme.palette().dim), 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
@@ -138,9 +153,10 @@ class ControlBar(QWidget):
                 button.setText("" if narrow else f"  {BY_NAME[ActionName(button.objectName())].label}")
                 _show_as_sign(button, narrow)
         tight = self.width() < ROOM_FOR_STATES
+        spare = self.width() - LEAST_WIDTH if tight else SOURCE_WIDTH
+        self.source.setFixedWidth(min(NARROW_SOURCE_WIDTH + max(0, spare), SOURCE_WIDTH))
         if tight != self._tight:
             self._tight = tight
-            self.source.setFixedWidth(NARROW_SOURCE_WIDTH if tight else SOURCE_WIDTH)
             self._label_states()
             for button in (self.play, self.record):
                 _show_as_sign(button, tight)

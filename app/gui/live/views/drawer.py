@@ -49,11 +49,13 @@ class LabDrawer(QWidget):
         self._row = in_row(*cards, on=self, margins=(14, 10, 8, 0), spacing=SPACING)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Make the heat map narrower where another column of the solver, or its sliders, would not fit."""
+        """Make the heat map narrower where another column of the solver would not fit, and leave it out for sliders."""
         frame = self._solver_card.minimumSizeHint().width() - self.solver.minimumSizeHint().width()
-        room = self._row.contentsRect().width() - SPACING - frame
+        margins = self._row.contentsMargins()
+        room = self.width() - margins.left() - margins.right() - SPACING - frame
         solver = next((width for width in SOLVER_WIDTHS if room - width >= LEAST_HEAT_WIDTH), SOLVER_WIDTHS[-1])
         self._heat_card.setFixedWidth(min(max(room - solver, LEAST_HEAT_WIDTH), HEAT_WIDTH))
+        self._heat_card.setVisible(room - solver >= LEAST_HEAT_WIDTH)
         self._row.activate()
         super().resizeEvent(event)
 

@@ -147,9 +147,10 @@ class LivePage(QWidget):
     def place(self) -> None:
         """Place what lies over the picture."""
         width = min(BANNER_WIDTH, self.view.width() - 28)
+        self.banner.fit(width)
+        self.address.setFixedWidth(width)
+        self.address.adjustSize()
         for entry in (self.banner, self.address):
-            entry.setFixedWidth(width)
-            entry.adjustSize()
             entry.move((self.view.width() - width) // 2, BANNER_TOP)
         for overlay in self._overlays:
             overlay.place()

@@ -39,7 +39,7 @@ ROOM_FOR_VIEWS = 1000
 LEAST_PICTURE = 76
 """Its height where a low window has to show the timeline, too."""
 LEAST_TITLE = 120
-"""Pixels of a session's name that are always shown."""
+"""Pixels of a session's name that are shown where there is room for them."""
 SIGN_MARGIN = 10
 """Between the sign of a recording and the picture's corner."""
 STOP_SECONDS = 2.0
@@ -152,7 +152,7 @@ class ViewerView(QWidget):
     def refresh(self) -> None:
         """Update everything; called by a timer while the page is shown."""
         view, player = self.viewer.view(), self.viewer.player
-        widest = max(LEAST_TITLE, self.width() // 4)
+        widest = min(max(LEAST_TITLE, self.width() // 4), self._room_for_title())
         title = self._title.fontMetrics().elidedText(view.title, Qt.TextElideMode.ElideMiddle, widest)
         show_text(self._title, title)
         self._title.setToolTip(view.title if title != view.title else "")
@@ -172,6 +172,15 @@ class ViewerView(QWidget):
         self.picture.show_hud(_hud(view))
         self.sign.move(self.picture.width() - self.sign.width() - SIGN_MARGIN, SIGN_MARGIN)
         self._show_message(view)
+
+    def _room_for_title(self) -> int:
+        """Return how wide the session's name may be beside the buttons."""
+        margins, gap = self._top.contentsMargins(), self._top.spacing()
+        beside = (self._back, self.folder, self.compare_view)
+        taken = [
+            gap + each.sizeHint().width() for each in beside if self._top.indexOf(each) >= 0 and not each.isHidden()
+        ]
+        return self._left.geometry().width() - margins.left() - margins.right() - sum(taken) - gap
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Home and End go to the ends; the window has other keys as its shortcuts, see :meth:`act`."""
@@ -202,13 +211,13 @@ class ViewerView(QWidget):
 
     def _lay_out(self) -> None:
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        back = PageButton("\u2039  Sessions", "Back to the list (Esc)", self.close_session)
-        back.setObjectName("quiet")
-        self._top = in_row(back, self._title, (self._subtitle, 1), self.folder, margins=(8, 8, 8, 4), spacing=12)
+        self._back = PageButton("\u2039  Sessions", "Back to the list (Esc)", self.close_session)
+        self._back.setObjectName("quiet")
+        self._top = in_row(self._back, self._title, (self._subtitle, 1), self.folder, margins=(8, 8, 8, 4), spacing=12)
         self._below = in_row(None, self.compare_view, margins=(8, 0, 8, 0))
         parts = (self._top, self._below, (self.picture, 1), self.scrub, self.timeline)
-        left = in_column(*parts, margins=(0, 0, 0, 8), spacing=4)
-        in_row((left, 1), self.panel, on=self, spacing=8)
+        self._left = in_column(*parts, margins=(0, 0, 0, 8), spacing=4)
+        in_row((self._left, 1), self.panel, on=self, spacing=8)
         self.compare_view.show_options(VIEW_OPTIONS, VIEW_OPTIONS[0].name)
         self.compare_view.setMinimumWidth(self.compare_view.sizeHint().width() + 24)  # the chosen one is bold
 
@@ -272,8 +281,7 @@ class ViewerView(QWidget):
 
     def _place_banner(self) -> None:
         width = min(BANNER_WIDTH, self.picture.width() - 28)
-        self.banner.setFixedWidth(width)
-        self.banner.adjustSize()
+        self.banner.fit(width)
         self.banner.move((self.picture.width() - width) // 2, 14)
 
     def _show_folder(self) -> None:
