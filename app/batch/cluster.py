@@ -19,7 +19,7 @@ from app.batch.pool import TRIES, FinishedJob, RunProgress
 from app.batch.records import FOLDER, WORKSPACES
 from app.batch.task import CHECK_SECONDS, STOP, node_file, program_checksum, remote_task
 from app.core.errors import UserError
-from app.core.files import failure
+from app.core.files import failure, writing
 from app.core.places import ROOT
 
 RAY = "ray==2.60.0"
@@ -160,10 +160,8 @@ class RayCluster:
 
     def _start(self, attempt: _Try) -> Any:
         weights = attempt.job.settings.engine.weights
-        try:
+        with writing(attempt.workspace):
             attempt.workspace.mkdir(parents=True)
-        except OSError as error:
-            raise failure(attempt.workspace, error) from error
         pickled = pickle.dumps((self._work, attempt.job_in_workspace))
         return self._task.remote(program_checksum(weights), weights, pickled)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from app.batch.job import BatchSettings, Job, JobState, Outcome, OutputKind, SourceIdentity, content_checksum
-from app.core.files import failure, make_folder, write_json
+from app.core.files import make_folder, write_json, writing
 from app.core.version import VERSION
 from app.sessions.form import SessionError, SessionState, is_session
 from app.sessions.metadata import read_metadata
@@ -141,10 +141,8 @@ class Records:
         """Remove a record, before its output is replaced."""
         self._records.pop((job.name, kind), None)
         path = self._path(job.name, kind)
-        try:
+        with writing(path):
             path.unlink(missing_ok=True)
-        except OSError as error:
-            raise failure(path, error) from error
 
     def keep(self, job: Job, kind: OutputKind, outcome: Outcome, make: dict[str, Any]) -> None:
         """Write the record of an output that is about to take its place.

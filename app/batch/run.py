@@ -24,7 +24,7 @@ from app.batch.pool import FinishedJob, RunProgress
 from app.batch.records import FOLDER, PARTS, RECORDS, WORKSPACES, OutputState, Records, make_of
 from app.batch.report import BatchReport, FileReport
 from app.core.errors import RecordingError, UserError
-from app.core.files import failure, identity, writing
+from app.core.files import identity, writing
 from app.sessions.form import is_session
 from app.sessions.plain import to_plain
 from model.files import is_file, move_whole
@@ -326,15 +326,14 @@ def _exclusive_folder(folder: Path) -> Iterator[None]:
     if is_session(folder):
         raise UserError(f"{folder} is a session; choose another folder for the outputs.")
     with ExitStack() as stack:
-        try:
+        with writing(folder):
             (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-            stack.enter_context(FileLock(folder / FOLDER / LOCK, blocking=False))
-        except Timeout as error:
-            raise UserError(
-                f"Another run writes into {folder}; wait until it has ended, or choose another output folder."
-            ) from error
-        except OSError as error:
-            raise failure(folder, error) from error
+            try:
+                stack.enter_context(FileLock(folder / FOLDER / LOCK, blocking=False))
+            except Timeout as error:
+                raise UserError(
+                    f"Another run writes into {folder}; wait until it has ended, or choose another output folder."
+                ) from error
         yield
 
 

@@ -24,7 +24,7 @@ from app.batch.job import (
 )
 from app.batch.track import BuildPipeline, TrackRequest, UnusableModel, refuse_session, track_input
 from app.core.errors import UserError
-from app.core.files import failure
+from app.core.files import writing
 from app.media.outputs import OutputPlan
 from app.sessions.metadata import read_metadata
 from app.sources.base import Source
@@ -128,14 +128,12 @@ def _clear(job: Job) -> None:
     """Remove what an earlier run has begun."""
     for kind in job.kinds:
         path = job.unfinished(kind)
-        try:
+        with writing(path):
             if path.is_dir():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
             (path if kind == OutputKind.PICTURES else path.parent).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise failure(path, error) from error
 
 
 def _checksum(job: Job) -> str | None:

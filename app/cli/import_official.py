@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.core.errors import EXIT_OK, UserError
-from app.core.files import check_writable, failure
+from app.core.files import check_writable, writing
 
 if TYPE_CHECKING:
     from model.network import Ldeq
@@ -96,13 +96,10 @@ def _write(output: Path, model: Ldeq, notes: dict[str, Any]) -> tuple[Path, ...]
     from model.weights import save_weights
 
     written = _outputs(output)
-    try:
-        with tempfile.TemporaryDirectory(dir=output.parent, prefix=".import-") as folder:
-            weights = Path(folder) / output.name
-            save_weights(weights, model, notes)
-            export_onnx(weights)
-            for path in written:
-                move_whole(weights.with_name(path.name), path)
-    except OSError as error:
-        raise failure(output, error) from error
+    with writing(output), tempfile.TemporaryDirectory(dir=output.parent, prefix=".import-") as folder:
+        weights = Path(folder) / output.name
+        save_weights(weights, model, notes)
+        export_onnx(weights)
+        for path in written:
+            move_whole(weights.with_name(path.name), path)
     return written

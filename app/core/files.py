@@ -60,10 +60,8 @@ def make_folder(folder: Path) -> None:
     Raises:
         RecordingError: if it cannot be created.
     """
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise failure(folder, error) from error
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -144,10 +142,8 @@ def check_writable(path: Path, *, overwrite: bool = False) -> None:
     Raises:
         RecordingError: if the folder is missing or not writable, or the file exists and ``overwrite`` is false.
     """
-    try:
+    with writing(path):
         there, folder = path.exists(), path.is_dir()
-    except OSError as error:
-        raise failure(path, error) from error
     if folder:
         raise RecordingError(f"Cannot write {path}: it is a folder; give a file name.")
     if there:
@@ -177,13 +173,11 @@ def check_new_folder(folder: Path) -> None:
     Raises:
         RecordingError: if it is a file, holds files already, or cannot be created.
     """
-    try:
+    with writing(folder):
         if folder.exists() and not folder.is_dir():
             raise RecordingError(f"{folder} is a file; choose another name for the folder.")
         if folder.is_dir() and any(folder.iterdir()):
             raise RecordingError(f"{folder} exists already and holds files; choose another name.")
-    except OSError as error:
-        raise failure(folder, error) from error
     if ends_badly(folder.name):
         raise RecordingError(f"{folder} ends in a space or a dot, which Windows drops; choose another name.")
     check_folder(nearest_folder(folder), folder)
@@ -226,7 +220,7 @@ def check_folder(folder: Path, path: Path) -> None:
         RecordingError: if they cannot.
     """
     probe = folder / f".{os.getpid()}-{threading.get_native_id()}.tmp"
-    try:
+    with writing(path):
         # Not tempfile: on Windows, before Python 3.13, it takes a refusal for a name that is taken, and tries others
         # for hours. There the system removes the file as it is closed.
         removes_itself = getattr(os, "O_TEMPORARY", 0)
@@ -234,5 +228,3 @@ def check_folder(folder: Path, path: Path) -> None:
         if not removes_itself:
             probe.unlink(missing_ok=True)
         os.close(descriptor)
-    except OSError as error:
-        raise failure(path, error) from error

@@ -32,7 +32,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from app.core.errors import RecordingError
-from app.core.files import check_still_there, check_writable, failure, finish
+from app.core.files import check_still_there, check_writable, failure, finish, writing
 from app.core.frame import Estimate, FrameResult
 from model.files import move_whole
 from model.signals.track import NAMES, SIGNALS, signal_values
@@ -114,10 +114,8 @@ def open_table(
     if suffix not in TABLE_SUFFIXES:
         raise RecordingError(f"Cannot write {path}: give a table name that ends in .csv or .parquet.")
     check_writable(path, overwrite=overwrite)
-    try:
+    with writing(path):
         return CsvTable(path, files) if suffix == ".csv" else ParquetTable(path, about or {}, files)
-    except OSError as error:
-        raise failure(path, error) from error
 
 
 class CsvTable:
@@ -168,27 +166,22 @@ class ParquetTable:
 
     def write(self, result: FrameResult, time: float) -> None:
         """Append the rows of one frame; see :class:`LandmarkTable`."""
-        try:
+        with writing(self._path):
             for row in _rows(result, time):
                 self._group.add(row)
                 if len(self._group) == self._next_group:
                     self._write_group()
                     self._next_group = ROW_GROUP
-        except OSError as error:
-            raise failure(self._path, error) from error
 
     def close(self) -> None:
         """Finish the file; see :class:`LandmarkTable`."""
         if self._closed:
             return
         self._closed = True
-        try:
-            with self._file:
-                if len(self._group):
-                    self._write_group()
-                self._writer.close()
-        except OSError as error:
-            raise failure(self._path, error) from error
+        with writing(self._path), self._file:
+            if len(self._group):
+                self._write_group()
+            self._writer.close()
         try:
             move_whole(self._part, self._path)
         except OSError as error:

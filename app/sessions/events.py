@@ -21,7 +21,7 @@ from app.core.events import (
     TrackingEvent,
     TrackingRestarted,
 )
-from app.core.files import failure, finish, writing
+from app.core.files import finish, writing
 from app.core.frame import FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
@@ -207,10 +207,8 @@ class EventLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
+        with writing(path):
             self._file = path.open("wb")
-        except OSError as error:
-            raise failure(path, error) from error
 
     def write(self, event: Event) -> None:
         """Append one event.
@@ -223,11 +221,9 @@ class EventLog:
             line = json.dumps(values, ensure_ascii=False).encode()
         except UnicodeEncodeError:  # it names a file whose name is not text
             line = json.dumps(values).encode()
-        try:
+        with writing(self._path):
             self._file.write(line + b"\n")
             self._file.flush()  # what a full disk took in part is completed with the next event
-        except OSError as error:
-            raise failure(self._path, error) from error
 
     def close(self) -> None:
         """Bring the file to the disk and close it; safe to call twice.

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import RecordingError, UserError
-from app.core.files import check_new_folder, failure, make_folder, write_json
+from app.core.files import check_new_folder, make_folder, write_json, writing
 from model.files import is_file, sync_folder
 from model.json_files import JsonError, read_json
 
@@ -95,12 +95,11 @@ def create_folder(folder: Path) -> None:
     """
     check_new_folder(folder)
     make_folder(folder)
-    try:
-        (folder / FRAMES).touch(exist_ok=False)
-    except FileExistsError as error:
-        raise RecordingError(
-            f"Another program has just created {folder}; try again, or choose another name."
-        ) from error
-    except OSError as error:
-        raise failure(folder, error) from error
+    with writing(folder):
+        try:
+            (folder / FRAMES).touch(exist_ok=False)
+        except FileExistsError as error:
+            raise RecordingError(
+                f"Another program has just created {folder}; try again, or choose another name."
+            ) from error
     sync_folder(folder.parent)

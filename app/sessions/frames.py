@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from app.core.files import failure, finish
+from app.core.files import finish, writing
 from app.core.frame import FrameResult
 from app.sessions.form import SessionError
 
@@ -75,11 +75,9 @@ class FramesFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        try:
+        with writing(path):
             self._file = path.open("w", buffering=1, encoding="ascii", newline="\n")
             self._file.write(",".join(COLUMNS) + "\n")
-        except OSError as error:
-            raise failure(path, error) from error
 
     def write(self, result: FrameResult, time: float, picture: int | None) -> None:
         """Append the row of one frame.
@@ -95,10 +93,8 @@ class FramesFile:
         frame, total = result.frame, result.seconds.get("total")
         spent = "" if total is None else f"{total:.6f}"
         shown = "" if picture is None else picture
-        try:
+        with writing(self._path):
             self._file.write(f"{frame.index},{float(time)!r},{float(frame.timestamp)!r},{shown},{spent}\n")
-        except OSError as error:
-            raise failure(self._path, error) from error
 
     def close(self) -> None:
         """Finish the file; safe to call twice.

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.core.errors import RecordingError, SourceError
-from app.core.files import failure
+from app.core.files import writing
 from app.core.frame import FrameResult
 from app.media.clock import FileClock, RecordingClock, SourceTiming, Timeline
 from app.media.encoding import EXACT, LIVE, SCRUB
@@ -284,10 +284,8 @@ class SessionWriter:
             self._take.note(EventKind.STOP, text=reason)
 
     def _bring_to_disk(self) -> None:
-        try:
+        with writing(self._folder):
             sync_files(self._folder)
-        except OSError as error:
-            raise failure(self._folder, error) from error
 
     def _complete(self, state: SessionState, sums: dict[str, str]) -> None:
         """Write the metadata with what is known at the end."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError, UserError
-from app.core.files import failure, make_folder, unique_path, write_whole
+from app.core.files import make_folder, unique_path, write_whole, writing
 from app.core.frame import FrameResult
 from app.gui.presenters.background import Background, in_background
 from app.media.overlay import draw_overlay
@@ -77,13 +77,9 @@ def _new_file(folder: Path) -> Path:
     """Create an empty file, so that a snapshot taken at the same time finds another name."""
     while True:
         path = unique_path(folder, "snapshot", ".png")
-        try:
+        with writing(path), suppress(FileExistsError):
             path.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise failure(path, error) from error
-        return path
+            return path
 
 
 def _encoded(image: NDArray[np.uint8], folder: Path) -> bytes:
