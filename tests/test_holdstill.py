@@ -15,13 +15,14 @@ from app.cli.main import main
 from app.core.errors import RecordingError, UserError
 from app.core.frame import FaceResult, FrameResult
 from app.core.modes import Mode
+from app.core.runs import runs
 from app.core.settings import TrackingSettings
 from app.holdstill.card import make_card
 from app.holdstill.card_file import LARGEST, card_path, list_cards, read_card, write_card
 from app.holdstill.comparison import Change, ModeChange, compare, compare_modes, flicker_interval
 from app.holdstill.measurement import LONGEST_GAP, HoldStillError, measure
 from app.holdstill.samples import RESTLESS_SPEED, Sampler
-from app.holdstill.stillness import SPEED_SECONDS, blinking, follow_head, runs, smooth, widened
+from app.holdstill.stillness import SPEED_SECONDS, blinking, follow_head, smooth, widened
 from app.holdstill.text import card_lines, comparison_verdict, modes_verdict, near_floor, pace_text
 from app.tracking.conditions import Conditions
 from model.geometry import to_complex
@@ -133,7 +134,13 @@ def test_flags_are_widened_in_time() -> None:
     assert times[widened(times, flags, 0.15)].tolist() == [0.1, 0.2, 0.3, 0.5, 0.6]
     assert times[widened(times, flags, 0.0)].tolist() == [0.2, 0.6]
     assert not widened(times, flags & False, 1.0).any()
-    assert (runs(flags), runs(~flags), runs(flags & False)) == (2, 3, 0)
+
+
+def test_runs_of_flags() -> None:
+    flags = np.array([False, True, True, False, True])
+    assert runs(flags).tolist() == [[1, 3], [4, 5]]
+    assert runs(~flags).tolist() == [[0, 1], [3, 4]]
+    assert runs(flags & False).tolist() == runs(flags[:0]).tolist() == []
 
 
 @pytest.mark.parametrize(

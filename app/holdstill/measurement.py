@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import UserError
+from app.core.runs import runs
 from app.holdstill.card import Figures, Light, ModeFigures, Noise, Pace, Stillness
 from app.holdstill.samples import TEST_SECONDS, Sample, Sitting, landmarks_of
 from app.holdstill.stillness import (
@@ -29,7 +30,6 @@ from app.holdstill.stillness import (
     Flags,
     blinking,
     follow_head,
-    runs,
     widened,
 )
 from model.topology import LEFT_EYE_OUTER, POINTS, REGION_OF_POINT, REGIONS, RIGHT_EYE_OUTER
@@ -86,7 +86,7 @@ def measure(sitting: Sitting, seconds: float = TEST_SECONDS, moving_speed: float
     box = np.ptp(head.centre.real), np.ptp(head.centre.imag)
     return Figures(
         tuple(_mode(complete, times, mode, faces[mode] - head.landmarks, still, stretches, scale) for mode in modes),
-        Stillness(counted, seconds, 100 * float(np.hypot(*box)) / scale, typical, runs(blinks)),
+        Stillness(counted, seconds, 100 * float(np.hypot(*box)) / scale, typical, len(runs(blinks))),
         _pace(complete),
         _light(sitting, scale),
     )

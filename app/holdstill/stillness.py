@@ -127,11 +127,6 @@ def blinking(times: Array, faces: Complex) -> Flags:
     return np.zeros_like(closed) if closed.mean() > MOST_BLINKING else closed
 
 
-def runs(flags: Flags) -> int:
-    """Count the runs of True in a row of flags."""
-    return int(np.count_nonzero(flags[1:] & ~flags[:-1]) + bool(len(flags) and flags[0]))
-
-
 def _openings(faces: Complex) -> Array:
     """Return how far the lids are apart, mean of both eyes, as a share of the eye's width."""
     openings = []

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QLinearGradient, QPainter, QPolygonF
 
+from app.core.runs import runs
 from app.gui.presenters.colour_scale import LEVELS, Colours
 from app.gui.presenters.palettes import Palette
 from app.gui.presenters.scale import round_up
@@ -111,8 +112,7 @@ def draw_legend(painter: QPainter, box: QRectF, series: Sequence[Series], palett
 
 def draw_curve(painter: QPainter, x: NDArray[np.floating], y: NDArray[np.floating]) -> None:
     """Draw a line through points (n,), (n,) in view units with the painter's pen; NaN in ``y`` leaves a gap."""
-    bounds = np.flatnonzero(np.diff(np.isfinite(y), prepend=False, append=False))
-    for start, end in bounds.reshape(-1, 2).tolist():
+    for start, end in runs(np.isfinite(y)).tolist():
         points = zip(x[start:end].tolist(), y[start:end].tolist(), strict=True)
         painter.drawPolyline(QPolygonF([QPointF(*point) for point in points]))
 

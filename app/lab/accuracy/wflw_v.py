@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.core.errors import UserError
+from app.core.runs import runs
 from app.lab.accuracy.predict import Box, Predictor
 from app.sources.video import VideoSource
 from model.config import LANDMARKS
@@ -178,9 +179,8 @@ def evaluate_video(predictor: Predictor, files: VideoFiles) -> VideoResult:
 
 def _nmf_of_runs(landmarks: Points, truth: Points, found: NDArray[np.bool_]) -> float:
     """Return NMF over the pairs of successive frames found; one run in the usual case."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], found, [False]]).astype(int)))
     squares, pairs = 0.0, 0
-    for first, end in edges.reshape(-1, 2):
+    for first, end in runs(found):
         if end - first >= 2:
             squares += nmf(landmarks[first:end], truth[first:end]) ** 2 * (end - first - 1)
             pairs += end - first - 1

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.runs import runs
 from model.metrics.lag import velocity_lag
 
 Array = NDArray[np.float64]
@@ -151,8 +152,7 @@ def _lag(points: Array, home: Array, steady: Mask, frames: Mask, truth: Truth) -
 
     Only points whose spot the matrix moves in every frame take part: expressions are not the head's motion.
     """
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], frames, [False]]).astype(int)))
-    first, last = max(edges.reshape(-1, 2), key=lambda run: run[1] - run[0])
+    first, last = max(runs(frames), key=lambda run: run[1] - run[0])
     run = slice(int(first), int(last))
     if not steady.any() or last - first < 3:
         return float("nan"), float("nan")
