@@ -17,6 +17,7 @@ from torch import Tensor
 from model.array_files import read_arrays
 from model.conventions import SHIFT_300W, WFLW_SHIFT, moved_right, to_300w
 from model.errors import ModelError
+from model.pictures import decoded
 from model.topology import CONTOUR_ENDS, NOSE_TIP, POINTS, TO_68
 
 CANVAS = 320
@@ -173,10 +174,7 @@ def _read_images(tars: list[Path], rows: dict[str, int]) -> NDArray[np.uint8]:
     missing = set(rows)
 
     def decode(name: str, data: bytes) -> None:
-        try:
-            picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
-        except cv2.error:  # nothing at all, or a damaged size
-            picture = None
+        picture = decoded(np.frombuffer(data, np.uint8))
         if picture is None or max(picture.shape[:2]) > CANVAS:
             raise ModelError(f"{name} is not a picture of at most {CANVAS} px")
         height, width = picture.shape[:2]

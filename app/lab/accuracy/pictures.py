@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import UserError
+from model.pictures import decoded
 
 
 def read_picture(path: Path, named_in: str = "") -> NDArray[np.uint8]:
@@ -26,10 +26,7 @@ def read_picture(path: Path, named_in: str = "") -> NDArray[np.uint8]:
         data = np.fromfile(path, np.uint8)  # unlike cv2.imread, opens any path on Windows
     except OSError as error:
         raise UserError(f"{where}{path} cannot be opened: {error}.") from error
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB) if data.size else None
-    except cv2.error:  # a damaged size: more pixels than OpenCV reads
-        image = None
+    image = decoded(data)
     if image is None:
         raise UserError(f"{where}{path} is not a picture that can be read.")
-    return np.asarray(image, np.uint8)
+    return image
