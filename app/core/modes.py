@@ -22,6 +22,6 @@ class Baseline(StrEnum):
     ONE_EURO = "one-euro"
 
 
-FILTERS = (Mode.EMA, Mode.ONE_EURO)
+FILTERS: tuple[str, ...] = (Mode.EMA, Mode.ONE_EURO)
 MODE_NAMES: dict[str, str] = {Mode.RWR: "RwR", Mode.COLD: "Cold", Mode.EMA: "EMA", Mode.ONE_EURO: "1 euro"}
 """For people."""

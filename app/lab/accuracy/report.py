@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from app.core.modes import FILTERS
 from app.core.text_table import table
 from app.lab.accuracy.groups import Group
-from app.lab.accuracy.settings import FILTERED, CropSource, EvaluationSettings
+from app.lab.accuracy.settings import CropSource, EvaluationSettings
 from app.lab.accuracy.stills import StillVideo
 from app.lab.accuracy.w300 import W300Result
 from app.lab.accuracy.wflw import WflwResult
@@ -209,7 +210,7 @@ def provenance(settings: EvaluationSettings, card: WeightsCard, engine_name: str
             "crop": settings.crop,
             "scale": settings.scale_of(card.config) if settings.crop == CropSource.RECT else None,
             "mode": settings.mode,
-            "smoothing": asdict(settings.smoothing) if settings.mode in FILTERED else None,
+            "smoothing": asdict(settings.smoothing) if settings.mode in FILTERS else None,
             "limit": settings.limit,
             "ghcu": settings.ghcu,
             "engine": settings.engine.engine,

@@ -29,9 +29,6 @@ class EvaluationMode(StrEnum):
     ONE_EURO = Mode.ONE_EURO
 
 
-FILTERED = (EvaluationMode.EMA, EvaluationMode.ONE_EURO)
-
-
 @dataclass(frozen=True, slots=True)
 class EvaluationSettings:
     """How an evaluation runs.
