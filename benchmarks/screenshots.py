@@ -112,7 +112,7 @@ class Photographer:
 
     def _take_session(self, window: MainWindow) -> None:
         from app.gui.presenters.actions import ActionName
-        from app.gui.viewer.presenters.jobs import COLD, NO_BASELINE
+        from app.gui.viewer.presenters.jobs import Beside, Way
         from app.gui.viewer.presenters.readouts import ViewerStage
 
         window.act(ActionName.RECORD)
@@ -125,7 +125,7 @@ class Photographer:
         window.page.banner.press(ActionName.OPEN_SESSION)
         viewer = window.sessions.viewer
         self.wait(lambda: viewer.viewer.view().stage == ViewerStage.OPEN)
-        viewer.viewer.replay(COLD, NO_BASELINE)
+        viewer.viewer.replay(Way.COLD, Beside.NOTHING)
         self.wait(lambda: bool(viewer.viewer.view().verdict))
         viewer.viewer.dismiss()
         window.act(ActionName.AHEAD)

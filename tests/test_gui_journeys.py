@@ -39,8 +39,7 @@ from app.gui.presenters.actions import ActionName
 from app.gui.presenters.compare import CompareView
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
-from app.gui.viewer.presenters.jobs import AS_RECORDED, NO_BASELINE, WAYS
-from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
+from app.gui.viewer.presenters.jobs import WAYS, Beside, Way
 from app.gui.viewer.presenters.readouts import ViewerStage
 from app.gui.viewer.views.viewer import ViewerView
 from app.gui.window import live_parts
@@ -290,12 +289,12 @@ def test_from_the_demo_to_a_replay_and_a_clip(begin: Callable[..., Person], tmp_
     assert player.playback.paused
 
     unseen = me.window.view.picture
-    me.replay(SOLVED_COLD)
+    me.replay(Way.COLD)
     flicker, evaluations = viewer.view().table[:2]
     assert flicker.first != flicker.second
     assert float(evaluations.first) < float(evaluations.second)
     assert [row.second for row in viewer.view().takes] == [False, True]
-    me.replay(AS_RECORDED)
+    me.replay(Way.AS_RECORDED)
     assert me.window.view.picture is unseen  # nothing is prepared for a page that nobody sees
     session = open_session(folder)
     again = session.take(session.take_names[-1])
@@ -519,7 +518,7 @@ def test_closing_in_the_middle_of_everything_loses_nothing(begin: Callable[..., 
     me = begin()
     finished = me.record(FRAMES)
     me.open_recorded()
-    me.viewer.viewer.replay(SOLVED_COLD, NO_BASELINE)
+    me.viewer.viewer.replay(Way.COLD, Beside.NOTHING)
     me.press(Key.Key_L)  # back to the live picture, while the replay goes on
     assert me.window.pages.currentWidget() is me.window.page
     me.press(Key.Key_Space)

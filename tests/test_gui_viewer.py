@@ -33,16 +33,15 @@ from app.gui.presenters.palettes import DARK, LIGHT, Palette
 from app.gui.theme import theme
 from app.gui.viewer.pages import SessionPages
 from app.gui.viewer.presenters.jobs import (
-    AS_RECORDED,
-    NO_BASELINE,
     WAYS,
+    Beside,
     ClipKind,
     Job,
     JobView,
     Outcome,
+    Way,
     replay_settings,
 )
-from app.gui.viewer.presenters.jobs import COLD as SOLVED_COLD
 from app.gui.viewer.presenters.library import Library, session_row
 from app.gui.viewer.presenters.player import EMPTY_GREY, SessionPlayer
 from app.gui.viewer.presenters.readouts import NO_FRAMES, TakeRow, ViewerStage
@@ -397,7 +396,7 @@ def test_what_is_no_session_is_a_sentence(viewer: Viewer, folder: Path) -> None:
     assert "damaged" in viewer.view().problem
     viewer.open(folder.parent / "none")
     assert "no session" in viewer.view().problem
-    viewer.replay(AS_RECORDED, NO_BASELINE)
+    viewer.replay(Way.AS_RECORDED, Beside.NOTHING)
     viewer.export(ClipKind.VIDEO)
     viewer.begin_part()
     viewer.end_part()
@@ -474,7 +473,7 @@ def test_figures_follow_the_chosen_part(viewer: Viewer, made: Path) -> None:
 
 def test_a_replay_as_recorded_is_the_same_bit_for_bit(viewer: Viewer, folder: Path) -> None:
     viewer.open(folder)
-    viewer.replay(AS_RECORDED, NO_BASELINE)
+    viewer.replay(Way.AS_RECORDED, Beside.NOTHING)
     view = viewer.view()
     assert view.message is not None
     assert view.message.good
@@ -496,7 +495,7 @@ def test_a_replay_as_recorded_is_the_same_bit_for_bit(viewer: Viewer, folder: Pa
 
 def test_takes_change_places_and_are_left_alone(viewer: Viewer, folder: Path) -> None:
     viewer.open(folder)
-    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    viewer.replay(Way.COLD, Beside.NOTHING)
     viewer.show("cold")
     assert [(row.first, row.second) for row in viewer.view().takes] == [(False, True), (True, False)]
     assert viewer.view().columns == ("Replay: cold", "Recorded, RwR")
@@ -552,7 +551,7 @@ def test_settings_of_replays() -> None:
     assert calm.recurrence == PRESETS[0].settings
     assert (calm.rwr, calm.compare, calm.baseline) == (True, True, "ema")
     assert (calm.max_faces, calm.detect_every, calm.ghcu, calm.measure_flicker) == (3, 7, True, True)
-    assert not replay_settings(recorded, SOLVED_COLD, NO_BASELINE).rwr
+    assert not replay_settings(recorded, Way.COLD, Beside.NOTHING).rwr
     assert {option.name for option in WAYS} >= {preset.name for preset in PRESETS}
 
 
@@ -578,7 +577,7 @@ def test_work_can_be_stopped_and_keeps_nothing(folder: Path) -> None:
     assert view.job is not None
     assert view.job.label == "Replay: RwR off"
     assert not view.can_replay
-    viewer.replay(AS_RECORDED, NO_BASELINE)
+    viewer.replay(Way.AS_RECORDED, Beside.NOTHING)
     viewer.cancel()
     assert len(jobs) == 1, "one at a time"
     jobs.pop()()
@@ -594,7 +593,7 @@ def replaying(folder: Path) -> tuple[Viewer, list[Callable[[], None]]]:
     viewer = Viewer(lambda: ENGINE, jobs.append, partial(replay, build=square_pipeline))
     viewer.open(folder)
     jobs.pop()()
-    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    viewer.replay(Way.COLD, Beside.NOTHING)
     return viewer, jobs
 
 
@@ -607,7 +606,7 @@ def test_work_goes_on_when_its_session_is_closed(folder: Path, tmp_path: Path) -
     viewer.open(other)
     jobs.pop()()
     assert viewer.view().job == viewer.job
-    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    viewer.replay(Way.COLD, Beside.NOTHING)
     assert not jobs, "one at a time, of whatever session"
     working()
     view = viewer.view()
@@ -646,7 +645,7 @@ def test_work_that_fails_is_a_sentence(folder: Path) -> None:
 
     viewer = Viewer(lambda: ENGINE, lambda job: job(), broken)
     viewer.open(folder)
-    viewer.replay(AS_RECORDED, NO_BASELINE)
+    viewer.replay(Way.AS_RECORDED, Beside.NOTHING)
     message = viewer.view().message
     assert message is not None
     assert not message.good
@@ -846,7 +845,7 @@ def buttons(page: ViewerView) -> list[str]:
 
 
 def test_a_replay_with_rwr_off_from_the_panel(page: ViewerView, qtbot: QtBot) -> None:
-    page.panel.way.choose(SOLVED_COLD)
+    page.panel.way.choose(Way.COLD)
     page.panel.start.click()
     qtbot.waitUntil(lambda: len(page.viewer.view().takes) == 2, timeout=PATIENCE_MS)
     page.refresh()
@@ -1008,7 +1007,7 @@ def test_what_is_being_made_and_how_it_ended_is_told_where_the_user_is(
     viewer._track_again = replay_later
     pages.open(folder)
     qtbot.waitUntil(lambda: viewer.view().stage == ViewerStage.OPEN, timeout=PATIENCE_MS)
-    viewer.replay(SOLVED_COLD, NO_BASELINE)
+    viewer.replay(Way.COLD, Beside.NOTHING)
     pages.act(ActionName.DISMISS)
     assert pages.list.isVisible()
     assert pages.show_state("") is None

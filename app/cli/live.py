@@ -14,7 +14,7 @@ from app.cli.follow_option import add_follow_option
 from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import SourceError, UserError
 from app.core.modes import Baseline
-from app.core.presets import PRESETS
+from app.core.presets import PRESETS, PresetName
 from app.core.settings import ModelChoice, parse_follow
 from app.gui.presenters.palettes import Theme
 from app.sources.spec import PathSpec, parse_source
@@ -57,7 +57,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--preset",
-        choices=[preset.name for preset in PRESETS],
+        choices=[each.value for each in PresetName],
         help="how RwR is set: steadier, or following faster (at first: balanced)",
     )
     parser.add_argument("--ghcu", action=switch, help="repair covered landmarks, using all the others")

@@ -21,7 +21,7 @@ from app.cli.option_names import typed
 from app.core.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.core.files import check_writable, write_json
 from app.core.modes import Baseline, Mode
-from app.core.presets import PRESETS
+from app.core.presets import PRESETS, PresetName
 from app.core.settings import EngineSettings, TrackingSettings
 from app.core.text_table import table
 from app.sessions.compare import compare_takes
@@ -96,7 +96,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         choices=[each.value for each in Baseline],
         help="also solve a baseline on every frame, to compare with",
     )
-    again.add_argument("--preset", choices=[preset.name for preset in PRESETS], help="how RwR is set")
+    again.add_argument("--preset", choices=[each.value for each in PresetName], help="how RwR is set")
     again.add_argument(
         "--weight", type=float, metavar="W", help="how strongly RwR pulls towards the last frame (balanced: 4)"
     )

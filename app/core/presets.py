@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from model.rwr.reference import MotionGains
 from model.rwr.settings import RwrSettings
 from model.rwr.weight import Adaptation
+
+
+class PresetName(StrEnum):
+    """The presets, steadiest first."""
+
+    CALM = "calm"
+    BALANCED = "balanced"
+    FAST = "fast"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +29,7 @@ class Preset:
         settings: of RwR.
     """
 
-    name: str
+    name: PresetName
     label: str
     help: str
     settings: RwrSettings
@@ -28,20 +37,20 @@ class Preset:
 
 PRESETS: tuple[Preset, ...] = (
     Preset(
-        "calm",
+        PresetName.CALM,
         "Calm",
         "The steadiest: up to a tenth less flicker than balanced, but expressions follow 0.2 frames late. For avatars "
         "and overlays.",
         RwrSettings(recurrence_weight=12.0, gains=MotionGains(local=0.6), adaptation=Adaptation(following=0.4)),
     ),
     Preset(
-        "balanced",
+        PresetName.BALANCED,
         "Balanced",
         "The default: almost as steady, and expressions follow 0.1 frames late. For most uses.",
         RwrSettings(),
     ),
     Preset(
-        "fast",
+        PresetName.FAST,
         "Fast",
         "One evaluation a frame and no measurable delay, with 5 to 10 % more flicker than balanced. For quick motion.",
         RwrSettings(evaluations=1, recurrence_weight=2.0, gains=MotionGains(head=1.0, local=1.0)),

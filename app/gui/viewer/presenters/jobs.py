@@ -11,8 +11,8 @@ from pathlib import Path
 
 from app.core.errors import UserError
 from app.core.files import unique_path
-from app.core.modes import Baseline
-from app.core.presets import PRESETS
+from app.core.modes import Baseline, Mode
+from app.core.presets import PRESETS, PresetName
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.presenters.filters import FILTERS
 from app.gui.presenters.options import Option
@@ -24,22 +24,38 @@ from model.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-AS_RECORDED, COLD = "as-recorded", "cold"
-NO_BASELINE = "none"
+
+class Way(StrEnum):
+    """How a session can be tracked again."""
+
+    AS_RECORDED = "as-recorded"
+    CALM = PresetName.CALM
+    BALANCED = PresetName.BALANCED
+    FAST = PresetName.FAST
+    COLD = Mode.COLD
+
 
 WAYS: tuple[Option, ...] = (
-    Option(AS_RECORDED, "As recorded", "The recorded settings, changed at the same frames"),
+    Option(Way.AS_RECORDED, "As recorded", "The recorded settings, changed at the same frames"),
     *(Option(preset.name, f"RwR, {preset.label.lower()}", preset.help) for preset in PRESETS),
-    Option(COLD, "RwR off", "Every frame solved on its own"),
+    Option(Way.COLD, "RwR off", "Every frame solved on its own"),
 )
-"""How a session can be tracked again."""
+
+
+class Beside(StrEnum):
+    """What to solve beside it."""
+
+    NOTHING = "none"
+    OPPOSITE = Baseline.OPPOSITE
+    EMA = Baseline.EMA
+    ONE_EURO = Baseline.ONE_EURO
+
 
 BASELINES: tuple[Option, ...] = (
-    Option(NO_BASELINE, "Nothing", "Solve every frame in one way only"),
-    Option(Baseline.OPPOSITE, "The other mode", "RwR beside cold, or cold beside RwR"),
+    Option(Beside.NOTHING, "Nothing", "Solve every frame in one way only"),
+    Option(Beside.OPPOSITE, "The other mode", "RwR beside cold, or cold beside RwR"),
     *FILTERS,
 )
-"""What to solve beside it."""
 
 
 class ClipKind(StrEnum):
@@ -152,13 +168,13 @@ def replay_settings(recorded: TrackingSettings, way: str, baseline: str) -> Trac
 
     Args:
         recorded: in the session's first frame.
-        way: name of one of :data:`WAYS`; "as-recorded" and "cold" keep the recurrence.
-        baseline: name of one of :data:`BASELINES`.
+        way: a word of :class:`Way`; those that are no preset keep the recurrence.
+        baseline: a word of :class:`Beside`.
     """
     recurrence = next((preset.settings for preset in PRESETS if preset.name == way), recorded.recurrence)
-    compare = baseline != NO_BASELINE
+    compare = baseline != Beside.NOTHING
     return TrackingSettings(
-        rwr=way != COLD,
+        rwr=way != Way.COLD,
         compare=compare,
         baseline=Baseline(baseline) if compare else recorded.baseline,
         max_faces=recorded.max_faces,
@@ -178,12 +194,12 @@ def replay_job(
     ended: Callable[[Outcome | None], None],
     track_again: TrackAgain = replay,
 ) -> Job:
-    """Return the job that tracks a session again, as one of :data:`WAYS` beside one of :data:`BASELINES`."""
+    """Return the job that tracks a session again, in one :class:`Way`, beside one :class:`Beside`."""
     label = next(option.label for option in WAYS if option.name == way)
     settings = replay_settings(session.metadata.tracking, way, baseline)
 
     def work(progress: Callable[[int, int], None], stop: threading.Event) -> Outcome | None:
-        take = track_again(session, settings, engine, as_recorded=way == AS_RECORDED, progress=progress, stop=stop)
+        take = track_again(session, settings, engine, as_recorded=way == Way.AS_RECORDED, progress=progress, stop=stop)
         return None if take is None else Outcome(f"Replayed: {take.name}.", take=take.name)
 
     return Job(f"Replay: {label}", session.folder, work, ended)

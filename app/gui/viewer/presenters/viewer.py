@@ -182,7 +182,7 @@ class Viewer:
             self.choose_part(part[0] if part is not None and part[0] < now else 0.0, now)
 
     def replay(self, way: str, baseline: str) -> None:
-        """Track the session again, as one of ``jobs.WAYS`` beside one of ``jobs.BASELINES``."""
+        """Track the session again, in one ``jobs.Way`` beside one ``jobs.Beside``."""
         opened = self._opened
         if opened is not None and self._job is None:
             ended = partial(self._ended, opened.session)
