@@ -6,7 +6,7 @@ import time
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QEnterEvent, QHideEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent
-from PySide6.QtWidgets import QLabel, QMenu, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
 
 from app.gui.presenters.playback import (
     LONG_STEP_SECONDS,
@@ -20,6 +20,7 @@ from app.gui.presenters.playback import (
     speed_text,
 )
 from app.gui.theme import theme
+from app.gui.widgets.controls import label
 from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.icons import SIZE, icon
 from app.gui.widgets.layouts import in_row
@@ -229,8 +230,7 @@ class ScrubBar(QWidget):
         self.button.setObjectName("quiet")
         self.button.setIconSize(QSize(SIZE, SIZE))
         self.button.setFixedSize(36, 30)
-        self.time = QLabel()
-        self.time.setObjectName("small")
+        self.time = label("small")
         self.time.setFont(theme.figures(12))
         self.speed = QPushButton()
         self.speed.setObjectName("quiet")

@@ -10,13 +10,12 @@ from PySide6.QtGui import QColor, QHideEvent, QKeyEvent, QPaintEvent, QPen, QReg
 from PySide6.QtWidgets import (
     QAbstractButton,
     QFrame,
-    QLabel,
-    QPushButton,
     QScrollArea,
     QWidget,
 )
 
 from app.gui.theme import theme
+from app.gui.widgets.controls import label, push_button
 from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 
@@ -62,11 +61,8 @@ class Sheet(QFrame):
         self._find_room: Callable[[], QRect] = parent.rect
         self._fitted = QRect()
         self._preferred = width
-        self._heading = QLabel(title)
-        self._heading.setObjectName("title")
-        self._close = QPushButton("✕")
-        self._close.setObjectName("quiet")
-        self._close.setAutoDefault(True)
+        self._heading = label("title", title)
+        self._close = push_button("✕", "quiet")
         self._close.setToolTip("Close (Esc)")
         self._close.setAccessibleName(f"Close {title}")
         self._close.clicked.connect(self.hide)

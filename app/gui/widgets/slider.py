@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPaintEvent
-from PySide6.QtWidgets import QLabel, QSlider, QWidget
+from PySide6.QtWidgets import QSlider, QWidget
 
 from app.gui.theme import theme
+from app.gui.widgets.controls import label
 from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 
@@ -104,13 +105,10 @@ class SliderRow(QWidget):
         self._text = text
         self.slider = _Slider(*steps, default)
         self.slider.setAccessibleName(name)
-        self._value = QLabel()
-        self._value.setObjectName("value")
+        self._value = label("value")
         self._value.setFont(theme.figures(12))
-        label = QLabel(name)
-        label.setObjectName("name")
         self.setToolTip(tooltip)
-        in_column(in_row(label, None, self._value), self.slider, on=self, spacing=1)
+        in_column(in_row(label("name", name), None, self._value), self.slider, on=self, spacing=1)
         self.slider.valueChanged.connect(self._changed)
         self._value.setText(text(self.slider.value()))
 

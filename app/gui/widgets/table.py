@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from app.gui.presenters.readouts import Row
 from app.gui.theme import theme
+from app.gui.widgets.controls import label, show_text
 
 VALUE_WIDTH = 186
 
@@ -38,8 +39,7 @@ class RowTable(QWidget):
         for row in rows:
             name, value = self._labels.get(row.name) or self._add(row)
             text = value.fontMetrics().elidedText(row.value, Qt.TextElideMode.ElideRight, self._value_width)
-            if value.text() != text:
-                value.setText(text)
+            show_text(value, text)
             tooltip = row.tooltip if text == row.value else f"{row.value}\n{row.tooltip}"
             if value.toolTip() != tooltip:
                 name.setToolTip(tooltip)
@@ -47,11 +47,8 @@ class RowTable(QWidget):
 
     def _add(self, row: Row) -> tuple[QLabel, QLabel]:
         line = len(self._labels)
-        name, value = QLabel(row.name), QLabel()
-        name.setObjectName("name")
-        value.setObjectName("value")
+        name, value = label("name", row.name), label("value")
         value.setFont(theme.figures(12))
-        value.setTextFormat(Qt.TextFormat.PlainText)
         value.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._grid.addWidget(name, line, 0)
         self._grid.addWidget(value, line, 1)

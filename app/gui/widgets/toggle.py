@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel, QWidget
 from app.core.modes import Mode
 from app.gui.presenters.actions import Action
 from app.gui.theme import theme
-from app.gui.widgets.controls import small_label
+from app.gui.widgets.controls import label, small_label
 from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import in_column, in_row
 
@@ -123,17 +123,15 @@ class ToggleRow(QWidget):
 
 
 class ActionRow(QWidget):
-    """A :class:`Toggle` with the label and the key of its action. A click leaves the keyboard where it is."""
+    """A :class:`Toggle` with the text and the key of its action. A click leaves the keyboard where it is."""
 
-    def __init__(self, action: Action, label: str, colour: Callable[[], str]) -> None:
+    def __init__(self, action: Action, text: str, colour: Callable[[], str]) -> None:
         super().__init__()
-        self.toggle = Toggle(label, colour)
+        self.toggle = Toggle(text, colour)
         self.toggle.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.toggle.setToolTip(action.tooltip)
         self.setToolTip(action.tooltip)
-        key = QLabel(action.key)
-        key.setObjectName("key")
-        in_row(QLabel(label), key, None, self.toggle, on=self, spacing=8)
+        in_row(QLabel(text), label("key", action.key), None, self.toggle, on=self, spacing=8)
 
     def show_state(self, on: bool) -> None:
         """Show what is in force."""

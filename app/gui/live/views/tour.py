@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLabel, QWidget
 
 from app.gui.live.presenters.tour import Tour, TourTarget, card_place
 from app.gui.theme import theme
-from app.gui.widgets.controls import push_button
+from app.gui.widgets.controls import label, push_button
 from app.gui.widgets.drawing import smooth_painter
 from app.gui.widgets.layouts import fill, in_row
 from app.gui.widgets.sheet import Sheet
@@ -38,8 +38,7 @@ class TourCard(Sheet):
         self._tour = Tour()
         self._beside = QRect()
         self.ring = _Ring(parent)
-        self._progress = QLabel()
-        self._progress.setObjectName("step")
+        self._progress = label("step")
         self._text = QLabel()
         self._text.setWordWrap(True)
         self.skip = push_button("Skip", "quiet")

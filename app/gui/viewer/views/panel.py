@@ -57,22 +57,19 @@ class FigureTable(QWidget):
             self._show(place, text, tooltip, kind)
 
     def _show(self, place: tuple[int, int], text: str, tooltip: str, kind: str) -> None:
-        label = self._labels.get(place)
-        if label is None:
-            label = self._labels[place] = QLabel()
-            label.setObjectName(kind)
-            label.setTextFormat(Qt.TextFormat.PlainText)
+        cell = self._labels.get(place)
+        if cell is None:
+            cell = self._labels[place] = label(kind)
             if place[1]:
-                label.setFixedWidth(COLUMN_WIDTH)
-                label.setAlignment(AT_RIGHT)
+                cell.setFixedWidth(COLUMN_WIDTH)
+                cell.setAlignment(AT_RIGHT)
             if kind == "value":
-                label.setFont(theme.figures(12))
-            self._grid.addWidget(label, *place)
-        shown = label.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, COLUMN_WIDTH) if place[1] else text
-        if label.text() != shown:
-            label.setText(shown)
-        label.setVisible(bool(shown))  # an empty column takes no room
-        label.setToolTip(tooltip)
+                cell.setFont(theme.figures(12))
+            self._grid.addWidget(cell, *place)
+        shown = cell.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, COLUMN_WIDTH) if place[1] else text
+        show_text(cell, shown)
+        cell.setVisible(bool(shown))  # an empty column takes no room
+        cell.setToolTip(tooltip)
 
 
 class TakeBars(QWidget):
