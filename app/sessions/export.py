@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -55,24 +56,72 @@ def export_clip(
     Raises:
         UserError: if there is nothing to write, or it cannot be written.
     """
-    rows = _rows(session, start, end)
-    if destination.suffix.lower() in VIDEO_SUFFIXES:
-        write = _write_video
-    elif destination.suffix:
+    part = _Part(session, take, _rows(session, start, end))
+    as_video = destination.suffix.lower() in VIDEO_SUFFIXES
+    if destination.suffix and not as_video:
         names = ", ".join(VIDEO_SUFFIXES)
         raise RecordingError(f"Cannot write {destination}: give a name that ends in {names}, or a folder's.")
-    else:
-        write = _write_session
     with ExitStack() as stack:
         video = None
-        if session.video_path is not None or annotated or write is _write_video:
+        if session.video_path is not None or annotated or as_video:
             video = stack.enter_context(session.open_video())
-        results = _watched(_results(session, take, rows, video), len(rows), progress, stop)
+        results = _watched(part.results(video), len(part.rows), progress, stop)
         try:
-            write(session, take, rows, destination, annotated, results)
+            if as_video:
+                _write_video(part, destination, AnnotatedTrack if annotated else PictureTrack, results)
+            else:
+                _write_session(part, destination, part.plan(annotated), results)
         except _Stopped:
             return None
         return destination
+
+
+Results = Iterator[tuple[int, FrameResult]]
+"""Rows of a session, and their results."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is cut out of a session.
+
+    Attributes:
+        session: where the pictures are.
+        take: whose landmarks are drawn and copied.
+        rows: of the session; at least one.
+    """
+
+    session: Session
+    take: Take
+    rows: range
+
+    @property
+    def start(self) -> float:
+        """Playing time of its first frame, seconds."""
+        return float(self.session.frames.time[self.rows.start])
+
+    @property
+    def exact(self) -> bool:
+        """Whether tracking its pictures again gives these landmarks."""
+        return self.rows.start == 0 and self.take.name == RECORDED and self.session.metadata.exact
+
+    def results(self, video: SessionVideo | None) -> Results:
+        """Yield (row, result) with its picture, or one that has only a size if there is none."""
+        source = self.session.metadata.source
+        nothing = np.empty((source.height, source.width, 0), np.uint8)
+        for row in self.rows:
+            number = int(self.session.frames.picture[row])
+            image = video.read(number) if video is not None and number >= 0 else None
+            yield row, self.take.result(row, nothing if image is None else image)
+
+    def plan(self, annotated: bool) -> SessionPlan:
+        """Return what a session made of it holds; ``annotated``: an annotated video as well."""
+        session, take, facts = self.session, self.take, self.session.metadata
+        video = facts.video if session.video_path is not None else None
+        lossless = video is not None and video.lossless and video.inside
+        choices = RecordingChoices(video is not None, annotated, lossless, facts.privacy)
+        end = float(session.frames.time[self.rows.stop - 1])
+        origin = Origin(facts.session, session.name, take.name, self.start, end)
+        return SessionPlan(facts.source, take.engine, choices, origin=origin, versions=take.versions, threads=0)
 
 
 def _rows(session: Session, start: float, end: float) -> range:
@@ -85,21 +134,7 @@ def _rows(session: Session, start: float, end: float) -> range:
     return range(int(first), int(last))
 
 
-def _results(
-    session: Session, take: Take, rows: range, video: SessionVideo | None
-) -> Iterator[tuple[int, FrameResult]]:
-    """Yield (row, result) with its picture, or one that has only a size if there is none."""
-    source = session.metadata.source
-    nothing = np.empty((source.height, source.width, 0), np.uint8)
-    for row in rows:
-        number = int(session.frames.picture[row])
-        image = video.read(number) if video is not None and number >= 0 else None
-        yield row, take.result(row, nothing if image is None else image)
-
-
-def _watched(
-    results: Iterator[tuple[int, FrameResult]], total: int, progress: Progress | None, stop: threading.Event | None
-) -> Iterator[tuple[int, FrameResult]]:
+def _watched(results: Results, total: int, progress: Progress | None, stop: threading.Event | None) -> Results:
     """Yield every result and report it.
 
     Raises:
@@ -118,47 +153,25 @@ def _end_if(stop: threading.Event | None) -> None:
         raise _Stopped
 
 
-def _write_video(
-    session: Session,
-    take: Take,
-    rows: range,
-    destination: Path,
-    annotated: bool,
-    results: Iterator[tuple[int, FrameResult]],
-) -> None:
+def _write_video(part: _Part, destination: Path, kind: type[PictureTrack], results: Results) -> None:
     check_new_file(destination)
-    kind = AnnotatedTrack if annotated else PictureTrack
-    track = kind(destination, FILE, session.metadata.source.fps, threads=0)
-    zero = float(session.frames.time[rows.start])
+    track = kind(destination, FILE, part.session.metadata.source.fps, threads=0)
     with _whole_or_nothing(destination, lambda: track.begun):
         try:
             for row, result in results:
                 if result.frame.image.size:
-                    track.add(result, float(session.frames.time[row]) - zero)
+                    track.add(result, float(part.session.frames.time[row]) - part.start)
         finally:
             track.close()
     if not track.count:
-        raise SessionError(f"{session.folder} has no pictures there; choose another part of it.")
+        raise SessionError(f"{part.session.folder} has no pictures there; choose another part of it.")
 
 
-def _write_session(
-    session: Session,
-    take: Take,
-    rows: range,
-    destination: Path,
-    annotated: bool,
-    results: Iterator[tuple[int, FrameResult]],
-) -> None:
-    facts, times = session.metadata, session.frames.time
-    video = facts.video if session.video_path is not None else None
-    lossless = video is not None and video.lossless and video.inside
-    choices = RecordingChoices(video is not None, annotated, lossless, facts.privacy)
-    origin = Origin(facts.session, session.name, take.name, float(times[rows.start]), float(times[rows.stop - 1]))
-    plan = SessionPlan(facts.source, take.engine, choices, origin=origin, versions=take.versions, threads=0)
-    writer = SessionWriter(destination, plan, _CutClock(float(times[rows.start])))
+def _write_session(part: _Part, destination: Path, plan: SessionPlan, results: Results) -> None:
+    writer = SessionWriter(destination, plan, _CutClock(part.start))
     with _whole_or_nothing(destination, lambda: True):
         try:
-            if rows.start or take.name != RECORDED or not facts.exact:
+            if not part.exact:
                 writer.lose_exactness("cut out of a session in which tracking already had a memory")
             for _, result in results:
                 writer.write(result, picture=bool(result.frame.image.size))
