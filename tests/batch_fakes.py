@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from app.batch.inputs import Inputs, find_inputs
-from app.batch.job import BatchSettings, Job, JobProgress, JobState, Outcome, OutputKind, SourceIdentity, Stopped
+from app.batch.job import BatchSettings, FrameProgress, Job, JobState, Outcome, OutputKind, SourceIdentity, Stopped
 from app.batch.pool import FinishedJob, RunProgress
 from app.batch.report import FileReport
 from app.batch.run import BatchPlan
@@ -20,7 +20,7 @@ FRAMES = 8
 TABLE = BatchSettings((OutputKind.CSV,))
 
 
-def follow_orders(job: Job, stopped: Stopped, tell: JobProgress) -> Outcome:
+def follow_orders(job: Job, stopped: Stopped, tell: FrameProgress) -> Outcome:
     """Do what the video's text says, and write what this process is into the job's table."""
     order = job.input.read_text(encoding="utf-8").split()
     table = job.unfinished(OutputKind.CSV)

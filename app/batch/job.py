@@ -238,7 +238,7 @@ class Outcome:
 
 Stopped = Callable[[], bool]
 """Whether the person has stopped the run."""
-JobProgress = Callable[[int, int | None], None]
+FrameProgress = Callable[[int, int | None], None]
 """Called with the number of frames done and the number that there will be, None if unknown."""
-Work = Callable[[Job, Stopped, JobProgress], Outcome]
+Work = Callable[[Job, Stopped, FrameProgress], Outcome]
 """Does a job; importable by name, since other processes run it."""

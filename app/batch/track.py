@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from app.batch.background_io import BackgroundReader, BackgroundWriter, queue_size
+from app.batch.job import FrameProgress
 from app.core.errors import SourceError, UserError
 from app.core.frame import Frame, FrameResult
 from app.core.modes import Mode
@@ -52,8 +53,6 @@ class Processor(Protocol):
 
 OpenSource = Callable[[SourceSpec], Source]
 BuildPipeline = Callable[[EngineSettings, TrackingSettings], Processor]
-Progress = Callable[[int, int | None], None]
-"""Called with the number of frames written and the number that there will be, None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +191,7 @@ def track_input(
     request: TrackRequest,
     *,
     stopped: Callable[[], bool],
-    progress: Progress,
+    progress: FrameProgress,
     open_source: OpenSource = open_source,
     build_pipeline: BuildPipeline = build_pipeline,
 ) -> Tracked:
@@ -239,7 +238,7 @@ def _drive(
     session: SessionWriter | None,
     tracked: Tracked,
     stopped: Callable[[], bool],
-    progress: Progress,
+    progress: FrameProgress,
 ) -> None:
     """Track every frame; the outputs are finished whatever happens.
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 import cv2
 
 from app.batch.job import (
+    FrameProgress,
     Job,
-    JobProgress,
     JobState,
     Outcome,
     OutputKind,
@@ -38,7 +38,7 @@ PROGRESS_SECONDS = 0.25
 
 
 def track_job(
-    job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline = build_pipeline
+    job: Job, stopped: Stopped, progress: FrameProgress, build_pipeline: BuildPipeline = build_pipeline
 ) -> Outcome:
     """Track a job's input into its unfinished outputs, as ``track`` would; pictures as photos.
 
@@ -56,7 +56,7 @@ def track_job(
     return replace(outcome, remarks=(*outcome.remarks, *dict.fromkeys(warnings)))
 
 
-def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline) -> Outcome:
+def _outcome(job: Job, stopped: Stopped, progress: FrameProgress, build_pipeline: BuildPipeline) -> Outcome:
     try:
         return _track(job, stopped, progress, build_pipeline)
     except UserError as error:
@@ -70,7 +70,7 @@ def _outcome(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: 
         return Outcome(JobState.FAILED, sentence, details=traceback.format_exc())
 
 
-def _track(job: Job, stopped: Stopped, progress: JobProgress, build_pipeline: BuildPipeline) -> Outcome:
+def _track(job: Job, stopped: Stopped, progress: FrameProgress, build_pipeline: BuildPipeline) -> Outcome:
     refuse_session(PathSpec(str(job.input)))
     source = SourceIdentity.of(job)
     request = _request(job)
@@ -148,7 +148,7 @@ def _checksum(job: Job) -> str | None:
         return None
 
 
-def _throttled(progress: JobProgress) -> JobProgress:
+def _throttled(progress: FrameProgress) -> FrameProgress:
     """Return ``progress``, but called a few times a second at most."""
     last = -PROGRESS_SECONDS
 
