@@ -8,7 +8,6 @@ three of the six are mirrored. The landmarks are averaged, within a model and ov
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from app.core.places import DEFAULT_WEIGHTS, SMALL_WEIGHTS, TEACHER_WEIGHTS
 from app.lab.accuracy.wflw import WflwFace, read_image, read_list
+from benchmarks.script import add_list, parser_of, run_script
 from model.engine.base import Engine
 from model.engine.open import open_engine
 from model.geometry import Crop
@@ -40,9 +40,8 @@ VIEWS = (
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", type=Path, required=True, help="WFLW list")
-    parser.add_argument("--images", type=Path, required=True, help="the folder its paths start from")
+    parser = parser_of(__doc__)
+    add_list(parser)
     parser.add_argument("--weights", type=Path, nargs="+", default=[DEFAULT_WEIGHTS, TEACHER_WEIGHTS, SMALL_WEIGHTS])
     args = parser.parse_args()
     faces = read_list(args.list)
@@ -82,4 +81,4 @@ def show(title: str, faces: list[WflwFace], points: Array) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

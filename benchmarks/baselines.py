@@ -11,36 +11,30 @@ measured.
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 
-from app.core.errors import UserError
 from app.core.settings import ENGINES
 from app.lab.steadiness.comparison import choose_clips, run
 from app.lab.steadiness.tables import text
+from benchmarks.script import add_json, parser_of, run_script, write_figures
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--baseline", "--rival", type=Path, action="append", default=[], metavar="PYTHON")
     faces = parser.add_mutually_exclusive_group()
     faces.add_argument("--clips", type=Path, metavar="FOLDER", help="videos and labels in WFLW-V form")
     faces.add_argument("--pictures", type=Path, metavar="FOLDER", help="300W pictures and .pts files, set in motion")
     parser.add_argument("--engine", default="auto", choices=ENGINES, help="of ours")
     parser.add_argument("--frames", type=int, help="of each clip, at most")
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     args = parser.parse_args()
-    try:
-        clips, others = choose_clips(args.clips, args.pictures)
-        figures = run(args.baseline, clips, args.engine, args.frames) | {"not_rigid": others}
-    except UserError as error:
-        raise SystemExit(f"{error}") from error
+    clips, others = choose_clips(args.clips, args.pictures)
+    figures = run(args.baseline, clips, args.engine, args.frames) | {"not_rigid": others}
     print(text(figures))
-    if args.json is not None:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+    write_figures(args.json, figures)
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -1,6 +1,6 @@
 """How much faster several workers are than one, what they need of processors and memory, and ``track`` in real time.
 
-    python -m benchmarks.batch [--videos 6] [--seconds 11] [--repeat 3] [--minutes 3] [--out FILE.json]
+    python -m benchmarks.batch [--videos 6] [--seconds 11] [--repeat 3] [--minutes 3] [--json OUT]
 
 The videos are copies of the demo clip with its sensor noise. Runs alternate between the numbers of workers, since other
 programs may slow some of them down: what counts is the ratio within a round. Processor time depends less on them.
@@ -8,7 +8,6 @@ programs may slow some of them down: what counts is the ratio within a round. Pr
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import statistics
@@ -22,6 +21,7 @@ import av
 
 from app.core.places import ROOT
 from app.sources.demo import DemoClip
+from benchmarks.script import add_json, parser_of, run_script, write_figures
 
 CREWS = ((1, 1), (2, 1))
 """Workers, and threads of the model in each."""
@@ -30,19 +30,18 @@ MINUTE = 60.0
 
 def main() -> None:
     """Measure, print and keep."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--videos", type=int, default=6)
     parser.add_argument("--seconds", type=float, default=11.0, help="of each video")
     parser.add_argument("--repeat", type=int, default=3, help="rounds with every crew in turn")
     parser.add_argument("--minutes", type=int, default=3, help="how often track follows a minute")
-    parser.add_argument("--out", type=Path)
+    add_json(parser)
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         workers = compare_workers(folder, args.videos, args.seconds, args.repeat)
         figures = {"workers": workers, "track": time_track(folder, args.minutes)}
-    if args.out is not None:
-        args.out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(args.json, figures)
 
 
 def compare_workers(folder: Path, videos: int, seconds: float, rounds: int) -> list[dict[str, float]]:
@@ -126,4 +125,4 @@ def run(*words: object) -> tuple[float, float, int]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

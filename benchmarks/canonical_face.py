@@ -7,7 +7,6 @@ result, ``app/assets/canonical_face.csv``, is part of the project.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from app.core.places import ASSETS
 from app.core.settings import EngineSettings, TrackingSettings
 from app.tracking.pipeline import build_pipeline
 from benchmarks.demo_clip.make import read_portrait
+from benchmarks.script import parser_of, run_script
 from model.topology import LEFT_EYE_OUTER, MIRROR, RIGHT_EYE_OUTER
 
 DECIMALS = 4
@@ -25,7 +25,7 @@ DECIMALS = 4
 
 def main() -> None:
     """Write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--portrait", type=Path, default=ASSETS / "portrait.jpg")
     parser.add_argument("-o", "--out", type=Path, default=ASSETS / "canonical_face.csv")
     arguments = parser.parse_args()
@@ -61,4 +61,4 @@ def symmetric(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -18,22 +18,20 @@ import torch
 from tqdm import tqdm
 
 from app.core.errors import UserError
-from app.core.files import check_writable, write_json
 from app.core.places import DEFAULT_WEIGHTS
 from app.lab.accuracy.corrupted import Corruption, Direction, faces_of_list, measure, report, see
 from app.lab.accuracy.report import bootstrap_values
 from app.lab.accuracy.wflw import check_images, read_list
-from model.errors import ModelError
+from benchmarks.script import add_json, add_list, parser_of, run_script, write_figures
 from model.training.alignment import AlignmentSettings
 from model.training.data import Faces, load_faces
 from model.weights import load_weights
 
 
-def main() -> int:
+def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(prog="python3 -m benchmarks.corrupted_labels", description=__doc__.splitlines()[0])
-    parser.add_argument("--list", type=Path, help="WFLW list of faces that the model has not learned")
-    parser.add_argument("--images", type=Path, help="the folder its paths start from")
+    parser = parser_of(__doc__)
+    add_list(parser, required=False)
     parser.add_argument("--data", type=Path, help="instead of a list: folder of labels.npz and faces-*.tar")
     parser.add_argument("--sources", nargs="+", help="which of its faces")
     parser.add_argument("--limit-faces", type=int, help="how many of them, from all over")
@@ -42,31 +40,23 @@ def main() -> int:
         "--percent", type=float, nargs="+", default=[1.0, 2.0, 3.0], help="noise, of the inter-ocular distance"
     )
     parser.add_argument("--label-share", type=float, nargs="+", default=[AlignmentSettings().label_share])
-    parser.add_argument("--json", type=Path, help="also write the figures as JSON")
+    add_json(parser)
     args = parser.parse_args()
-    try:
-        if args.json is not None:
-            check_writable(args.json, overwrite=True)
-        torch.set_num_threads(1)
-        faces = _faces(args)
-        with tqdm(total=len(faces), unit="face", disable=None, file=sys.stderr) as bar:
-            seen = see(load_weights(args.weights), faces, lambda done: bar.update(done - bar.n))
-        corruptions = [None, *(Corruption(percent, way) for percent in args.percent for way in Direction)]
-        searches = []
-        for share in args.label_share:
-            settings = AlignmentSettings(label_share=share)
-            for corruption in corruptions:
-                found = measure(seen, corruption, settings)
-                print(f"label share {share:g}", report(corruption, found), "", sep="\n", flush=True)
-                groups = {name: asdict(each) for name, each in found.items()}
-                noise = None if corruption is None else asdict(corruption)
-                searches.append({"label_share": share, "noise": noise, "groups": groups})
-        if args.json is not None:
-            write_json(args.json, {"faces": len(faces), "searches": searches, "bootstrap": bootstrap_values("faces")})
-    except (UserError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    torch.set_num_threads(1)
+    faces = _faces(args)
+    with tqdm(total=len(faces), unit="face", disable=None, file=sys.stderr) as bar:
+        seen = see(load_weights(args.weights), faces, lambda done: bar.update(done - bar.n))
+    corruptions = [None, *(Corruption(percent, way) for percent in args.percent for way in Direction)]
+    searches = []
+    for share in args.label_share:
+        settings = AlignmentSettings(label_share=share)
+        for corruption in corruptions:
+            found = measure(seen, corruption, settings)
+            print(f"label share {share:g}", report(corruption, found), "", sep="\n", flush=True)
+            groups = {name: asdict(each) for name, each in found.items()}
+            noise = None if corruption is None else asdict(corruption)
+            searches.append({"label_share": share, "noise": noise, "groups": groups})
+    write_figures(args.json, {"faces": len(faces), "searches": searches, "bootstrap": bootstrap_values("faces")})
 
 
 def _faces(args: argparse.Namespace) -> Faces:
@@ -80,4 +70,4 @@ def _faces(args: argparse.Namespace) -> Faces:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

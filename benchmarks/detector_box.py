@@ -8,7 +8,6 @@ it. Prints the numbers of ``app/tracking/detector.py``, and how well they do on 
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import cv2
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from app.core.places import FULL_RANGE_DETECTOR, SHORT_RANGE_DETECTOR
 from app.tracking.detector import SURE, BlazeFace, Sighting
 from app.tracking.face_box import even_features, odd_features, relative_keypoints
+from benchmarks.script import parser_of, run_script
 from model.training.data import load_faces
 
 Array = NDArray[np.float64]
@@ -93,7 +93,7 @@ def predict(keypoints: Array, weights: list[Array]) -> Array:
 
 def main() -> None:
     """Look at the faces, fit, and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of labels.npz and faces-*.tar")
     parser.add_argument("--faces", type=int, default=6000)
     args = parser.parse_args()
@@ -139,4 +139,4 @@ def report(keypoints: Array, targets: Array) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

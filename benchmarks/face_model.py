@@ -10,11 +10,10 @@ This finds the shape up to a turn about the line of the eyes, which is set so th
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.script import parser_of, run_script
 from model.signals.head import FACE_MODEL, RIGID, rotation
 from model.topology import MIRROR
 
@@ -26,7 +25,7 @@ _MIRROR = [RIGID.index(int(MIRROR[point])) for point in RIGID]
 
 def main() -> None:
     """Print the shape in mm and how well it fits."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("labels")
     parser.add_argument("--rounds", type=int, default=300)
     arguments = parser.parse_args()
@@ -69,4 +68,4 @@ def best_shape(rows: Array, faces: Array) -> Array:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

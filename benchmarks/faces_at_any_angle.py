@@ -9,7 +9,6 @@ a group's picture lies a JSON file of the same name with the 98 points of every 
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -23,6 +22,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.lab.accuracy.wflw import read_image, read_list
 from app.sources.picture_files import read_picture
 from app.tracking.pipeline import Pipeline, build_pipeline
+from benchmarks.script import parser_of, run_script
 from model.topology import inter_ocular
 
 FOUND = 0.5
@@ -33,7 +33,7 @@ Array = NDArray[np.float64]
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("data", type=Path, nargs="*", metavar="LIST IMAGES")
     parser.add_argument("--angles", type=int, nargs="+", default=[0, 45, 90, 180, 270])
     parser.add_argument("--first", type=int, default=0)
@@ -111,4 +111,4 @@ def turned(image: NDArray[np.uint8], points: Array, degrees: float) -> tuple[NDA
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -10,8 +10,6 @@ motion: the product's and what else was tried. ``docs/reports/flicker-ranking.md
 
 from __future__ import annotations
 
-import argparse
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,16 +22,14 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from tqdm import tqdm
 
-from app.core.errors import UserError
-from app.core.files import check_writable, write_json
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.settings import DEVICES, ENGINES
 from app.core.text_table import table
 from app.lab.accuracy.wflw_v import find_videos
 from benchmarks.flicker_clips import Clip, Points, labels_ignore_repeats, load
 from benchmarks.motion_designs import LandmarkSimilarity, NoMotion, SparseFlow
+from benchmarks.script import add_json, parser_of, run_script, write_figures
 from model.engine.open import open_engine
-from model.errors import ModelError
 from model.metrics.flicker import nmf
 from model.metrics.flicker_meter import reading_of
 from model.motion import FlowMotion, MotionEstimate
@@ -181,9 +177,9 @@ def report(values: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def main() -> int:
+def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(prog="python3 -m benchmarks.flicker_ranking", description=__doc__.splitlines()[0])
+    parser = parser_of(__doc__)
     parser.add_argument(
         "--root", type=Path, required=True, help="clips in WFLW-V form; animated ones begin with 'anim'"
     )
@@ -194,27 +190,19 @@ def main() -> int:
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--threads", type=int)
     parser.add_argument("--no-model", action="store_true", help="synthetic jitter only")
-    parser.add_argument("--json", type=Path, help="also write the figures as JSON")
+    add_json(parser)
     args = parser.parse_args()
     cv2.setNumThreads(1)
-    try:
-        if args.json is not None:
-            check_writable(args.json, overwrite=True)
-        videos = find_videos(args.root, args.ids)[: args.limit]
-        engine, weights = None, None
-        if not args.no_model:
-            engine = open_engine(args.weights, args.engine, args.device, args.threads)
-            weights = read_card(args.weights).files.get(args.weights.name)
-        clips = (load(files, engine, seed) for seed, files in enumerate(tqdm(videos, unit="clip", disable=None)))
-        values = measure(clips) | {"weights": weights, "engine": None if engine is None else engine.name}
-        print(report(values))
-        if args.json is not None:
-            write_json(args.json, values)
-    except (UserError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    videos = find_videos(args.root, args.ids)[: args.limit]
+    engine, weights = None, None
+    if not args.no_model:
+        engine = open_engine(args.weights, args.engine, args.device, args.threads)
+        weights = read_card(args.weights).files.get(args.weights.name)
+    clips = (load(files, engine, seed) for seed, files in enumerate(tqdm(videos, unit="clip", disable=None)))
+    values = measure(clips) | {"weights": weights, "engine": None if engine is None else engine.name}
+    print(report(values))
+    write_figures(args.json, values)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -11,11 +11,8 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -31,6 +28,7 @@ from app.holdstill.samples import Sample, Sampler, Sitting
 from app.sources.demo import DemoClip, SensorNoise, demo_truth
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
+from benchmarks.script import add_json, parser_of, run_script, write_figures
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerMeter
 from model.topology import inter_ocular
@@ -47,9 +45,9 @@ Points = NDArray[np.float64]
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=10.0)
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     args = parser.parse_args()
     picture = _still_picture()
     found: dict[str, object] = {}
@@ -67,8 +65,7 @@ def main() -> None:
     found["speeds"] = _speeds(sitting)
     found["floor"] = _floor(sitting)
     print(f"\nfloor of the meter in the clip's still part: {found['floor']:.4f} %")
-    if args.json is not None:
-        args.json.write_text(json.dumps(found, indent=1) + "\n")
+    write_figures(args.json, found)
 
 
 def _still_picture() -> Image:
@@ -207,4 +204,4 @@ def _glued(samples: tuple[Sample, ...]) -> dict[int, Points]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

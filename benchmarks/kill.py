@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import json
 import random
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from app.sessions.plan import RecordingChoices, SessionPlan
+from benchmarks.script import add_json, parser_of, run_script, write_figures
 
 WAYS = {
     "clean": RecordingChoices(),
@@ -36,10 +36,10 @@ START_SECONDS = 60.0
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--runs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     parser.add_argument("--child", nargs=3, metavar=("FOLDER", "WAY", "SECONDS"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -52,8 +52,7 @@ def main() -> None:
     for what in ("frames", "landmarks", "pictures"):
         lost = sorted(row[what] for row in opened if row[what] is not None)
         print(f"{what:<10} {lost[len(lost) // 2]:.2f}  {lost[-1]:.2f}  ({len(lost)} sessions)")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    write_figures(arguments.json, rows)
 
 
 def one(number: int, dice: random.Random) -> dict[str, Any]:
@@ -164,4 +163,4 @@ def record(folder: Path, choices: RecordingChoices, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -11,8 +11,6 @@ RwR off. ``longest`` is the longest that the window's thread was busy in one go,
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import statistics
 import tempfile
 import time
@@ -26,6 +24,7 @@ from app.core.memory import share_one_heap
 from app.core.places import DEMO_CLIP
 from app.lab.speed.live import Retimed
 from app.sources.base import Source
+from benchmarks.script import add_json, application, parser_of, run_script, write_figures
 
 if TYPE_CHECKING:
     from app.gui.live.presenters.settings import LiveSettings
@@ -47,16 +46,15 @@ class Tally:
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--video", type=Path, default=DEMO_CLIP)
     parser.add_argument("--fps", type=float, default=120.0, help="rate of the live source")
     parser.add_argument("--seconds", type=float, default=10.0, help="per condition and round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--weights", type=Path)
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     arguments = parser.parse_args()
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     figures = run(arguments)
     heads = ("fps", "fps ratio", "p50 ms", "p95 ms", "evaluations", "longest ms", "its CPU ms", "over 50 ms")
     print(f"{'condition':<10} " + " ".join(f"{head:>11}" for head in heads))
@@ -67,22 +65,16 @@ def main() -> None:
             f"{row['over_limit']:11.0f}"
         )
     print(f"{figures['engine']}; recorder dropped {figures['dropped']} of {figures['offered']} frames")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(arguments.json, figures)
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Play, switch through the conditions, and return the figures."""
     share_one_heap()  # as the program does
-    from app.sources.opencv import forget_qt_plugins
-
-    forget_qt_plugins()
-    from PySide6.QtWidgets import QApplication
-
     from app.gui.presenters.actions import ActionName
     from benchmarks.watchdog import Watchdog
 
-    application = QApplication([])
+    qt = application()
     with tempfile.TemporaryDirectory() as folder:
         engine = {"threads": arguments.threads} | ({"weights": arguments.weights} if arguments.weights else {})
         window = open_window(stream_settings(Path(folder), arguments.video, **engine), arguments.fps)
@@ -98,7 +90,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
                 tally.latencies.append(now - captured)
 
         def spin(seconds: float) -> None:
-            watchdog.spin(application, seconds)
+            watchdog.spin(qt, seconds)
 
         window.view.painted.connect(painted)
         window.resize(1440, 860)
@@ -213,4 +205,4 @@ def toggle_panels(window: MainWindow) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -9,9 +9,7 @@ free memory is returned, as the program does, and what remains is read. Finally 
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -30,6 +28,7 @@ from app.sessions.session import open_session
 from app.sessions.writer import SessionWriter
 from app.sources.base import SourceInfo
 from benchmarks.own_process import resident
+from benchmarks.script import add_json, parser_of, run_script, write_figures
 from model.geometry import Crop
 from model.metrics.flicker_meter import FlickerReading
 from model.solvers import SolveReport
@@ -40,17 +39,16 @@ WIDTH, HEIGHT = 96, 72
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=int, default=60, help="of recorded time")
     parser.add_argument("--fps", type=int, default=30)
     parser.add_argument("--modes", type=int, choices=(1, 2), default=1, help="2: as when two modes are compared")
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     arguments = parser.parse_args()
     share_one_heap()  # as the program does
     figures = record(arguments.minutes, arguments.fps, arguments.modes)
     print({name: value for name, value in figures.items() if name != "mebibytes"})
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(arguments.json, figures)
 
 
 def record(minutes: int, fps: int, modes: int) -> dict[str, Any]:
@@ -108,4 +106,4 @@ def _result(index: int, fps: int, modes: int) -> FrameResult:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

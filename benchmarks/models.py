@@ -21,6 +21,7 @@ from app.core.settings import ENGINES, SHIPPED, EngineSettings, TrackingSettings
 from app.lab.speed.baseline import Baseline, find_baselines
 from app.sources.video import VideoSource
 from app.tracking.pipeline import build_pipeline
+from benchmarks.script import parser_of, run_script
 from model.engine.names import Device, EngineName
 
 WARM_UP = 10
@@ -33,7 +34,7 @@ Times = dict[str, list[tuple[float, float]]]
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--video", type=Path, default=DEMO_CLIP)
     parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--engine", choices=ENGINES, default="onnx")
@@ -86,4 +87,4 @@ def measure(args: argparse.Namespace) -> Times:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

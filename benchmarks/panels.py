@@ -6,7 +6,6 @@ clip's first frames as the tracker sees them. "update" is handing over the figur
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import time
@@ -24,6 +23,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.open import open_source
 from app.sources.spec import parse_source
 from app.tracking.pipeline import build_pipeline
+from benchmarks.script import application, parser_of, run_script
 from model.geometry import Crop
 from model.metrics.flicker_meter import reading_of
 
@@ -42,26 +42,20 @@ VIEW = (1080, 720)
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--faces", type=int, default=1, help="faces in the picture")
     parser.add_argument("--scale", type=float, default=1.0, help="device pixels per pixel")
     arguments = parser.parse_args()
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ["QT_SCALE_FACTOR"] = str(arguments.scale)
     frames = [crowd(frame, arguments.faces) for frame in demo_frames()]
-    from app.sources.opencv import forget_qt_plugins
-
-    forget_qt_plugins()
-    from PySide6.QtWidgets import QApplication
-
     from app.gui.theme.theme import apply
 
-    application = QApplication([])
-    apply(application)
+    qt = application()
+    apply(qt)
     print(f"{'panel':<28} {'update ms':>10} {'paint ms':>9} {'95 % ms':>8}")
     for name, widget, update in (*figures(frames), *pictures(frames)):
         widget.show()
-        application.processEvents()
+        qt.processEvents()
         updates, paints = [], []
         for number in range(ROUNDS):
             started = time.perf_counter()
@@ -69,7 +63,7 @@ def main() -> None:
             between = time.perf_counter()
             painted = widget.viewport() if hasattr(widget, "viewport") else widget
             painted.repaint()
-            application.processEvents()
+            qt.processEvents()
             updates.append(1e3 * (between - started))
             paints.append(1e3 * (time.perf_counter() - between))
         whole = sorted(one + two for one, two in zip(updates, paints, strict=True))
@@ -211,4 +205,4 @@ def _restless(result: FrameResult, rng: np.random.Generator, time: float) -> Fra
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

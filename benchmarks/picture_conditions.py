@@ -11,7 +11,6 @@ faces with the crop that their labels ask for, so that the two causes stay apart
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +25,7 @@ from app.lab.accuracy.pictures import read_picture
 from app.lab.accuracy.wflw import read_list
 from app.tracking.conditions import Conditions, face_conditions
 from app.tracking.detector import MediaPipeDetector
+from benchmarks.script import add_list, parser_of, run_script
 from model.engine.base import Engine
 from model.engine.open import open_engine
 from model.geometry import Crop
@@ -134,9 +134,8 @@ def found(detector: MediaPipeDetector, face: Face) -> bool:
 
 def main() -> None:
     """Spoil, look, solve, and print."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--list", type=Path, required=True)
-    parser.add_argument("--images", type=Path, required=True)
+    parser = parser_of(__doc__)
+    add_list(parser)
     parser.add_argument("--faces", type=int, default=171)
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     args = parser.parse_args()
@@ -165,4 +164,4 @@ def report(
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

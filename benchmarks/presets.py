@@ -8,7 +8,6 @@ solve's, of the head and of expressions, and evaluations a frame. The other rows
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from app.core.presets import PRESETS
@@ -17,6 +16,7 @@ from app.lab.flicker.clips import find_clips
 from app.lab.flicker.experiment import run_experiment
 from app.lab.flicker.methods import cold, rwr
 from app.tracking.engine import engine_of
+from benchmarks.script import parser_of, run_script
 from model.rwr.settings import RwrSettings
 
 BETWEEN = {
@@ -27,7 +27,7 @@ BETWEEN = {
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("clips", type=Path)
     parser.add_argument("--frames", type=int)
     args = parser.parse_args()
@@ -46,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

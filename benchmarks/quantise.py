@@ -5,12 +5,12 @@ FACES are the training faces; some of them, spread over all, are solved to measu
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
 
 from app.core.places import DEFAULT_WEIGHTS
+from benchmarks.script import parser_of, run_script
 from model.engine.quantise import quantise_cell
 from model.training.data import load_faces
 from model.training.frozen import plain_pictures
@@ -19,7 +19,7 @@ from model.weights import read_card
 
 def main() -> None:
     """Write the graph."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with labels.npz and faces-*.tar")
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS)
     parser.add_argument("--faces", type=int, default=48, help="how many are solved")
@@ -31,4 +31,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

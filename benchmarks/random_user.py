@@ -20,6 +20,7 @@ from app.core.errors import UserError
 from app.gui.presenters import actions
 from app.gui.presenters.actions import ActionName
 from app.sessions.session import open_session
+from benchmarks.script import application
 
 if TYPE_CHECKING:
     from app.gui.main_window import MainWindow
@@ -127,11 +128,6 @@ def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
         seed: of what the user does.
         engine: of :class:`app.core.settings.EngineSettings`.
     """
-    from app.sources.opencv import forget_qt_plugins
-
-    forget_qt_plugins()
-    from PySide6.QtWidgets import QApplication
-
     from app.core.places import DEMO_CLIP
     from app.core.settings import EngineSettings
     from app.gui.live.presenters.model import ModelInUse
@@ -141,7 +137,7 @@ def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
     from benchmarks.own_process import sample
     from benchmarks.watchdog import Watchdog
 
-    application = QApplication([])
+    qt = application()
     watchdog, samples = Watchdog(), list[dict[str, float]]()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "recordings"
@@ -165,19 +161,19 @@ def soak(minutes: float, seed: int, **engine: Any) -> dict[str, Any]:
         while (now := time.perf_counter() - started) < 60 * minutes:
             while time.perf_counter() - started < now + BUSY_SECONDS:
                 user.act()
-                watchdog.spin(application, user.dice.uniform(0.02, 0.6))
+                watchdog.spin(qt, user.dice.uniform(0.02, 0.6))
                 unexplained += missing(window)
             watchdog.call("calm down", user.calm_down)
-            watchdog.spin(application, CALM_SECONDS)
+            watchdog.spin(qt, CALM_SECONDS)
             user.check_recordings()
             gc.collect()
-            watchdog.spin(application, 1.0)
+            watchdog.spin(qt, 1.0)
             samples.append(sample(started))
             print(samples[-1], flush=True)
         session = window.presenter.session
         window.close()
         while not session.state.closed:
-            watchdog.spin(application, 0.05)
+            watchdog.spin(qt, 0.05)
         session.join()
         user.check_recordings()
     warm = samples[len(samples) // 3 :]

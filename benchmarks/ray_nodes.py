@@ -20,7 +20,6 @@ second one would be seen.
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import os
@@ -46,6 +45,7 @@ import numpy as np
 
 from app.core.places import ROOT
 from app.sources.demo import DemoClip
+from benchmarks.script import add_json, parser_of, run_script, write_figures
 
 FAULTS = ("power", "cable", "head", "folder", "version")
 KINDS = ("--session", "--video", "--csv", "--parquet")
@@ -62,12 +62,12 @@ PATIENCE_SECONDS = 900.0
 
 def main() -> int:
     """Run the faults one after the other; return 1 if anything was not as it should be."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--fault", nargs="+", choices=FAULTS, default=["power"])
     parser.add_argument("--videos", type=int, default=12)
     parser.add_argument("--seconds", type=float, default=4.0, help="of each video")
     parser.add_argument("--cpus", type=int, default=1, help="of each computer: videos at once")
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     arguments = parser.parse_args()
     reason = missing()
     if reason:
@@ -83,8 +83,7 @@ def main() -> int:
         for fault in arguments.fault:
             figures[fault] = run(fault, folder, arguments.cpus)
             print(fault, json.dumps(figures[fault], indent=2), flush=True)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    write_figures(arguments.json, figures)
     return int(any(found["wrong"] for found in figures.values()))
 
 
@@ -485,4 +484,4 @@ def call(*words: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -10,8 +10,6 @@ megabytes a second on the disk, and what was dropped. The tracker runs once with
 
 from __future__ import annotations
 
-import argparse
-import json
 import tempfile
 import threading
 import time
@@ -28,6 +26,7 @@ from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.recorder import SessionRecorder
 from app.sources.demo import DemoClip
 from app.tracking.pipeline import Pipeline, build_pipeline
+from benchmarks.script import add_json, parser_of, run_script, write_figures
 
 WAYS = {
     "landmarks only": RecordingChoices(video=False),
@@ -40,11 +39,11 @@ CLIP_FRAMES = 90
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--fps", type=float, default=30.0, help="rate of the source")
     parser.add_argument("--threads", type=int, help="of the model")
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     arguments = parser.parse_args()
     engine = EngineSettings(threads=arguments.threads)
     clip = DemoClip()
@@ -64,8 +63,7 @@ def main() -> None:
             rows.append(row)
             print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
     pipeline.close()
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    write_figures(arguments.json, rows)
 
 
 def play(
@@ -119,4 +117,4 @@ def _busy(name: str) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

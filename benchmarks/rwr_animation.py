@@ -9,7 +9,6 @@ flicker. Each landmark draws its last positions behind it. The figures are the l
 
 from __future__ import annotations
 
-import argparse
 import io
 from collections.abc import Sequence
 from contextlib import closing
@@ -24,6 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sources.demo import DemoClip, demo_truth
 from app.tracking.pipeline import build_pipeline
+from benchmarks.script import parser_of, run_script
 from model.metrics.flicker_meter import FlickerReading, FlickerWindow
 from model.topology import REGION_OF_POINT, REGIONS
 
@@ -98,7 +98,7 @@ class Tracked:
 
 def main() -> None:
     """Track the demo clip and write the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("out", type=Path, help="a .webp file")
     parser.add_argument("--first", type=int, default=106, help="first frame shown")
     parser.add_argument("--last", type=int, default=236, help="last frame shown")
@@ -252,4 +252,4 @@ def compose(second: Points, first: Points) -> Points:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

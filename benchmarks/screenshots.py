@@ -7,9 +7,7 @@ The demo clip plays in the real window on the real pipeline; each picture is a n
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +15,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from benchmarks.script import application, parser_of, run_script
 
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
@@ -34,19 +34,14 @@ FACES = 3
 
 def main() -> int:
     """Take the pictures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--theme", choices=("dark", "light"), default="dark")
     parser.add_argument("--seconds", type=float, default=11.0, help="how long to play before each picture")
     args = parser.parse_args()
     os.environ["QT_QPA_PLATFORM"] = "offscreen"
-    from app.sources.opencv import forget_qt_plugins
-
-    forget_qt_plugins()
-    from PySide6.QtWidgets import QApplication
-
     with tempfile.TemporaryDirectory() as recordings:
-        Photographer(QApplication([]), args.folder, Path(recordings), args.theme, args.seconds).take_all()
+        Photographer(application(), args.folder, Path(recordings), args.theme, args.seconds).take_all()
     return 0
 
 
@@ -271,4 +266,4 @@ def playing(source: Callable[[], object], settings: LiveSettings) -> SessionPart
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

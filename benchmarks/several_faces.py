@@ -7,7 +7,6 @@ Prints milliseconds a frame of the whole pipeline by the number of faces, all in
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Sequence
@@ -17,12 +16,13 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.lab.speed.crowd import Crowd
 from app.tracking import face_solver
 from app.tracking.pipeline import build_pipeline
+from benchmarks.script import parser_of, run_script
 from model.rwr.batch import solve_batch
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--faces", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--frames", type=int, default=60)
     args = parser.parse_args()
@@ -66,4 +66,4 @@ def one_by_one(engine, recurrences: Sequence, u, crops, image=None, timestamp=No
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -9,7 +9,6 @@ frame in the receiver's hands, and the time to make the datagrams.
 
 from __future__ import annotations
 
-import argparse
 import socket
 import threading
 import time
@@ -26,6 +25,7 @@ from app.sharing.osc_message import OscEncoder
 from app.sharing.settings import Address, SharingSettings
 from app.sharing.sharing import Sharing
 from app.sharing.udp import Encoder
+from benchmarks.script import parser_of, run_script
 from model.config import LANDMARKS
 from model.geometry import Crop
 from model.solvers import SolveReport, StopReason
@@ -33,7 +33,7 @@ from model.solvers import SolveReport, StopReason
 
 def main() -> None:
     """Run the benchmark and print its table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--frames", type=int, default=600)
     parser.add_argument("--fps", type=float, default=60.0)
     arguments = parser.parse_args()
@@ -114,4 +114,4 @@ def percentiles(seconds: list[float]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

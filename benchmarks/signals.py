@@ -14,7 +14,6 @@
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import time
 from pathlib import Path
@@ -29,6 +28,7 @@ from app.lab.accuracy.wflw import read_image, read_list
 from app.sources.demo import DemoClip, demo_truth
 from app.tracking.engine import engine_of
 from app.tracking.pipeline import build_pipeline
+from benchmarks.script import parser_of, run_script
 from model.signals.head import FACE_MODEL, RIGID, head_pose, rotation
 from model.signals.track import NAMES, SIGNALS, Signals, SignalTracker, signal_values
 from model.topology import POINTS
@@ -45,7 +45,7 @@ CLOSED = 0.8
 
 def main() -> None:
     """Print what was asked for, or all of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--pose", action="store_true", help="the first and the last part alone")
     parser.add_argument("--clip", action="store_true", help="the second part alone")
     parser.add_argument("--faces", type=Path, nargs=2, metavar=("LIST", "IMAGES"), help="the fourth part alone")
@@ -188,4 +188,4 @@ def jitter(seconds: Array, values: Array) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -25,6 +23,7 @@ from typing import Any
 from app.core.memory import share_one_heap
 from app.core.places import DEMO_CLIP
 from benchmarks.own_process import sample
+from benchmarks.script import add_json, application, parser_of, run_script, write_figures
 
 WARM_UP_SECONDS = 60.0
 EVERY_SECONDS = 5.0
@@ -32,7 +31,7 @@ EVERY_SECONDS = 5.0
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--fps", type=float, default=30.0, help="rate of the live source")
     parser.add_argument("--video", type=Path, default=DEMO_CLIP, help="what plays; a smaller one costs less")
@@ -42,9 +41,8 @@ def main() -> None:
     parser.add_argument("--no-recording", action="store_true")
     parser.add_argument("--random", action="store_true", help="with a random user")
     parser.add_argument("--seed", type=int, default=0, help="what the random user does")
-    parser.add_argument("--json", type=Path)
+    add_json(parser)
     arguments = parser.parse_args()
-    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     share_one_heap()  # as the program does
     engine = {"threads": arguments.threads} | ({"weights": arguments.weights} if arguments.weights else {})
     if arguments.random:
@@ -58,22 +56,16 @@ def main() -> None:
             print(f"{name:<24} {value}")
     for turn in figures["long_turns"]:
         print(turn)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    write_figures(arguments.json, figures)
 
 
 def run(arguments: argparse.Namespace, **engine: Any) -> dict[str, Any]:
     """Play and return the figures."""
-    from app.sources.opencv import forget_qt_plugins
-
-    forget_qt_plugins()
-    from PySide6.QtWidgets import QApplication
-
     from app.gui.presenters.actions import ActionName
     from benchmarks.live import open_window, stream_settings, toggle_panels
     from benchmarks.watchdog import Watchdog
 
-    application = QApplication([])
+    qt = application()
     watchdog = Watchdog()
     samples: list[dict[str, float]] = []
     with tempfile.TemporaryDirectory() as folder:
@@ -83,24 +75,24 @@ def run(arguments: argparse.Namespace, **engine: Any) -> dict[str, Any]:
         window.begin()
         session = window.presenter.session
         while session.state.stage != "running":
-            watchdog.spin(application, 0.1)
+            watchdog.spin(qt, 0.1)
         if arguments.panels:
             toggle_panels(window)
-        watchdog.spin(application, 5.0)
+        watchdog.spin(qt, 5.0)
         if not arguments.no_recording:
             window.act(ActionName.RECORD)
         started = time.perf_counter()
         end = started + 60 * arguments.minutes
         watchdog.clear()
         while time.perf_counter() < end:
-            watchdog.spin(application, min(EVERY_SECONDS, max(0.01, end - time.perf_counter())))
+            watchdog.spin(qt, min(EVERY_SECONDS, max(0.01, end - time.perf_counter())))
             gc.collect()
             samples.append(sample(started))
         status = session.state.status
         if not arguments.no_recording:
             window.act(ActionName.RECORD)
             while session.state.finished is None:
-                watchdog.spin(application, 0.1)
+                watchdog.spin(qt, 0.1)
         finished = session.state.finished
         window.close()
         session.join()
@@ -127,4 +119,4 @@ def run(arguments: argparse.Namespace, **engine: Any) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

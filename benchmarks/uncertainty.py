@@ -10,8 +10,6 @@ RwR. ``docs/reports/uncertainty.md`` discusses the figures.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,16 +19,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from app.core.errors import UserError
-from app.core.files import check_writable, write_json
+from app.core.files import check_writable
 from app.core.places import DEFAULT_WEIGHTS
 from app.core.text_table import table
 from app.lab.accuracy.covered import SEED, cover
 from app.lab.accuracy.wflw import ATTRIBUTES, WflwFace, check_images, read_image, read_list
 from app.lab.accuracy.wflw_v import VideoFiles, find_videos, read_frames, read_labels
 from app.lab.flicker.plots import legend_below, panels, png_of
+from benchmarks.script import add_json, add_list, parser_of, run_script, write_figures
 from model.engine.base import Engine
 from model.engine.open import open_engine
-from model.errors import ModelError
 from model.files import write_whole
 from model.geometry import Crop
 from model.rwr.cold import cold_solve
@@ -131,47 +129,40 @@ def diagram(measured: Measured) -> bytes:
     return png_of(figure)
 
 
-def main() -> int:
+def main() -> None:
     """Parse the command line and run."""
-    parser = argparse.ArgumentParser(prog="python3 -m benchmarks.uncertainty", description=__doc__.splitlines()[0])
-    parser.add_argument("--list", type=Path, required=True, help="WFLW list")
-    parser.add_argument("--images", type=Path, required=True, help="the folder its paths start from")
+    parser = parser_of(__doc__)
+    add_list(parser)
     parser.add_argument("--videos", type=Path, help="folder in WFLW-V form")
     parser.add_argument("--ids", type=Path, help="its videos to measure")
     parser.add_argument("--weights", type=Path, default=DEFAULT_WEIGHTS, help="whose JSON has the constants")
     parser.add_argument("--threads", type=int, help="of onnxruntime")
     parser.add_argument("--picture", type=Path, help="draw the reliability diagram")
-    parser.add_argument("--json", type=Path, help="also write the figures as JSON")
+    add_json(parser)
     args = parser.parse_args()
-    try:
-        for path in filter(None, (args.picture, args.json)):
-            check_writable(path, overwrite=True)
-        faces = read_list(args.list)
-        check_images(args.images, faces)
-        calibration = read_calibration(read_card(args.weights))
-        if calibration is None:
-            raise UserError(f"{args.weights.name} has no constants; run main.py train-uncertainty.")
-        engine = open_engine(args.weights, "onnx", "cpu", args.threads)
-        discs = Discs(engine, calibration)
-        measured = measure_faces(discs, engine, args.images, faces)
-        if args.videos is not None:
-            videos = find_videos(args.videos, args.ids)
-            for name, recurrent in (("videos, cold", False), ("videos, RwR", True)):
-                inside = [each for video in videos for each in discs.of_video(video, recurrent=recurrent)]
-                measured[name] = _share(np.stack(inside))
-    except (UserError, ModelError) as error:
-        print(error, file=sys.stderr)
-        return 2
+    if args.picture is not None:
+        check_writable(args.picture, overwrite=True)
+    faces = read_list(args.list)
+    check_images(args.images, faces)
+    calibration = read_calibration(read_card(args.weights))
+    if calibration is None:
+        raise UserError(f"{args.weights.name} has no constants; run main.py train-uncertainty.")
+    engine = open_engine(args.weights, "onnx", "cpu", args.threads)
+    discs = Discs(engine, calibration)
+    measured = measure_faces(discs, engine, args.images, faces)
+    if args.videos is not None:
+        videos = find_videos(args.videos, args.ids)
+        for name, recurrent in (("videos, cold", False), ("videos, RwR", True)):
+            inside = [each for video in videos for each in discs.of_video(video, recurrent=recurrent)]
+            measured[name] = _share(np.stack(inside))
     rows = [
         (name, f"{count}", *(f"{value:.1f}" for value in held.values())) for name, (count, held) in measured.items()
     ]
     print(table(("landmarks in the disc of", "count", *(f"{percent} %" for percent in PERCENTS)), rows))
     if args.picture is not None:
         write_whole(args.picture, diagram(measured))
-    if args.json is not None:
-        write_json(args.json, {name: {"count": count, "held": held} for name, (count, held) in measured.items()})
-    return 0
+    write_figures(args.json, {name: {"count": count, "held": held} for name, (count, held) in measured.items()})
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_script(main)

@@ -20,6 +20,7 @@ from app.core.places import ASSETS
 from benchmarks.demo_clip.face import Face
 from benchmarks.demo_clip.motion import FPS, FRAMES, HEIGHT, OCCLUDED, STILL, WIDTH, pose
 from benchmarks.demo_clip.render import Renderer
+from benchmarks.script import run_script
 
 _ENCODER = {"crf": "17", "preset": "slow", "g": "60", "threads": "2", "movflags": "+faststart"}
 _BT709 = 1
@@ -82,4 +83,4 @@ def write_clip(path: Path, portrait: NDArray[np.uint8], crf: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)
