@@ -169,15 +169,13 @@ def faces(count: int) -> Faces:
 
 def test_crops_are_plain_and_points_go_there_and_back() -> None:
     some = faces(3)
-    crops, points = plain_crops(some.images, some.landmarks, 64, 1.25)
+    crops, points = plain_crops(some, 64, 1.25)
     assert crops.shape == (3, 3, 64, 64)
     low, high = points.amin(dim=1), points.amax(dim=1)
     torch.testing.assert_close((low + high) / 2, torch.full((3, 2), 0.5))
     torch.testing.assert_close((high - low).amax(dim=1), torch.full((3,), 0.8))
     torch.testing.assert_close(from_crop(points, some.landmarks, 1.25), some.landmarks, atol=1e-3, rtol=0)
-    assert torch.equal(crops, plain_crops(some.images, some.landmarks, 64, 1.25)[0]), (
-        "PLAIN must leave nothing to chance"
-    )
+    assert torch.equal(crops, plain_crops(some, 64, 1.25)[0]), "PLAIN must leave nothing to chance"
     assert PLAIN.occluder_chance == 0
 
 
@@ -195,7 +193,7 @@ class Seer:
 
     def __init__(self, given: Faces, steps: Tensor) -> None:
         self.config = LdeqConfig(input_size=4 * SIZE)
-        labels = plain_crops(given.images, given.landmarks, 8, self.config.crop_scale)[1]
+        labels = plain_crops(given, 8, self.config.crop_scale)[1]
         self.places = labels + steps[:, None, None]
         self.calls = 0
 

@@ -65,11 +65,11 @@ def test_a_light_model_comes_nearer_to_its_teacher() -> None:
 
     def distance() -> float:
         torch.manual_seed(1)
-        return objective(model, recipe, faces, torch.arange(4), recipe.stages[0])
+        return objective(model, recipe, faces[torch.arange(4)], recipe.stages[0])
 
     start = distance()
     for _ in range(20):
-        objective(model, recipe, faces, torch.arange(4), recipe.stages[0])
+        objective(model, recipe, faces[torch.arange(4)], recipe.stages[0])
         optimiser.step()
     assert distance() < 0.7 * start
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())

@@ -194,8 +194,8 @@ def test_other_labels_take_the_place_of_the_folders_own(folder: Path, tmp_path: 
         load_faces(folder, torch.device("cpu"), labels_path=tmp_path / "none.npz")
 
 
-def dotted(count: int) -> tuple[torch.Tensor, torch.Tensor, tuple[int, ...]]:
-    """Return pictures with three marked landmarks, each dot of its own colour."""
+def dotted(count: int) -> tuple[Faces, tuple[int, ...]]:
+    """Return pictures with three marked landmarks, each dot of its own colour, and random weights."""
     marked = (0, 60, 76)
     colours = ((255, 0, 0), (0, 255, 0), (0, 0, 255))
     spots = ((100, 90), (220, 95), (150, 205))
@@ -206,7 +206,9 @@ def dotted(count: int) -> tuple[torch.Tensor, torch.Tensor, tuple[int, ...]]:
         points[:, landmark] = spot
         for picture in images:
             cv2.circle(picture, spot, 4, colour, -1)
-    return torch.from_numpy(images), torch.from_numpy(points), marked
+    torch.manual_seed(0)
+    weights = torch.rand(count, POINTS)
+    return Faces(torch.from_numpy(images), torch.from_numpy(points), weights, np.full(count, "wflw")), marked
 
 
 def dot_positions(crop: torch.Tensor) -> list[NDArray[np.float64]]:
@@ -263,12 +265,10 @@ def test_labels_of_other_faces_are_not_taken(faces: Faces, tmp_path: Path) -> No
 
 
 def test_landmarks_stay_on_their_features() -> None:
-    images, points, marked = dotted(6)
-    torch.manual_seed(0)
-    weights = torch.rand(6, POINTS)
-    crops, moved, kept = augment(images, points, weights, 256, 2.2, GEOMETRY_ONLY)
+    faces, marked = dotted(6)
+    crops, moved, kept = augment(faces, 256, 2.2, GEOMETRY_ONLY)
     assert crops.shape == (6, 3, 256, 256)
-    assert torch.equal(kept, weights)
+    assert torch.equal(kept, faces.weights)
     for crop, landmarks in zip(crops, moved.numpy(), strict=True):
         for landmark, dot in zip(marked, dot_positions(crop), strict=True):
             assert np.abs(landmarks[landmark] - dot).max() < 1.5 / 256
@@ -276,12 +276,10 @@ def test_landmarks_stay_on_their_features() -> None:
 
 
 def test_mirrored_landmarks_and_weights_change_places() -> None:
-    images, points, marked = dotted(4)
-    torch.manual_seed(0)
-    weights = torch.rand(4, POINTS)
+    faces, marked = dotted(4)
     settings = dataclasses.replace(GEOMETRY_ONLY, mirror_chance=1.0)
-    crops, moved, kept = augment(images, points, weights, 256, 2.2, settings)
-    assert torch.equal(kept, weights[:, torch.as_tensor(MIRROR)])
+    crops, moved, kept = augment(faces, 256, 2.2, settings)
+    assert torch.equal(kept, faces.weights[:, torch.as_tensor(MIRROR)])
     for crop, landmarks in zip(crops, moved.numpy(), strict=True):
         for landmark, dot in zip(marked, dot_positions(crop), strict=True):
             # What was point 0 is now seen where point 32 belongs.
@@ -293,7 +291,7 @@ def test_the_full_augmentation_keeps_shape_and_range(faces: Faces) -> None:
     always = Augmentation(
         colour_chance=1, grey_chance=0.5, blur_chance=1, low_resolution_chance=1, noise_chance=1, occluder_chance=1
     )
-    crops, points, _ = augment(faces.images, faces.landmarks, faces.weights, 64, 1.25, always)
+    crops, points, _ = augment(faces, 64, 1.25, always)
     assert torch.isfinite(crops).all()
     assert float(crops.min()) >= 0
     assert float(crops.max()) <= 255
@@ -304,13 +302,13 @@ def test_the_full_augmentation_keeps_shape_and_range(faces: Faces) -> None:
 def test_two_photographs_share_the_geometry_and_nothing_else(faces: Faces) -> None:
     torch.manual_seed(0)
     noisy = dataclasses.replace(GEOMETRY_ONLY, noise_chance=1.0)
-    earlier, now, points, _ = augment_twice(faces.images, faces.landmarks, faces.weights, 64, 1.25, noisy)
+    earlier, now, points, _ = augment_twice(faces, 64, 1.25, noisy)
     assert points.shape == (12, POINTS, 2)
     difference = now - earlier
     assert 0.5 < float(difference.std()) < 20, "the noise is drawn anew"
     assert abs(float(difference.mean())) < 0.2
     torch.manual_seed(0)
-    still = augment_twice(faces.images, faces.landmarks, faces.weights, 64, 1.25, GEOMETRY_ONLY)
+    still = augment_twice(faces, 64, 1.25, GEOMETRY_ONLY)
     assert torch.equal(still[0], still[1])
 
 
@@ -474,9 +472,9 @@ def test_a_run_interrupted_in_its_last_validation_still_gives_its_last_weights(f
 def test_a_step_that_is_not_finite_changes_nothing(faces: Faces, tmp_path: Path, part: str) -> None:
     seen: list[list[torch.Tensor]] = []
 
-    def objective(model: Ldeq, recipe: Recipe, faces: Faces, chosen: torch.Tensor, stage: Stage) -> float:
+    def objective(model: Ldeq, recipe: Recipe, faces: Faces, stage: Stage) -> float:
         seen.append([parameter.detach().clone() for parameter in model.parameters()])
-        value = loop.landmarks_objective(model, recipe, faces, chosen, stage)
+        value = loop.landmarks_objective(model, recipe, faces, stage)
         if len(seen) != 3:
             return value
         if part == "loss":

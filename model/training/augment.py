@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from model.topology import mirror_map
+from model.training.data import Faces
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +57,25 @@ def _chosen(count: int, chance: float, device: torch.device) -> Tensor:
     return (torch.rand(count, device=device) < chance).nonzero().squeeze(1)
 
 
-def augment(
-    images: Tensor, landmarks: Tensor, weights: Tensor, size: int, crop_scale: float, settings: Augmentation
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Cut an augmented crop out of each picture.
+def augment(faces: Faces, size: int, crop_scale: float, settings: Augmentation) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut an augmented crop out of the picture of each face.
 
     Args:
-        images: (n, h, w, 3) uint8 RGB.
-        landmarks: (n, 98, 2) pixels of the picture.
-        weights: (n, 98), how far to trust each point.
+        faces: n of them.
         size: side of the crops in pixels.
         crop_scale: side of the unperturbed crop over the larger side of the landmark box.
         settings: strengths.
 
     Returns:
-        crops (n, 3, size, size) float32 in [0, 255], landmarks (n, 98, 2) in crop units, and their
-        weights; the last two are reordered where a face was mirrored.
+        crops (n, 3, size, size) float32 in [0, 255], landmarks (n, k, 2) in crop units, and their
+        weights (n, k); the last two are reordered where a face was mirrored.
     """
-    crops, points, weights = _place(images, landmarks, weights, size, crop_scale, settings)
+    crops, points, weights = _place(faces, size, crop_scale, settings)
     return _photograph(crops, settings), points, weights
 
 
 def augment_twice(
-    images: Tensor, landmarks: Tensor, weights: Tensor, size: int, crop_scale: float, settings: Augmentation
+    faces: Faces, size: int, crop_scale: float, settings: Augmentation
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Cut a crop out of each picture and photograph it twice, as if in two frames of a video.
 
@@ -87,18 +84,16 @@ def augment_twice(
     Returns:
         the earlier and the present crops, landmarks and weights.
     """
-    crops, points, weights = _place(images, landmarks, weights, size, crop_scale, settings)
+    crops, points, weights = _place(faces, size, crop_scale, settings)
     return _photograph(crops, settings), _photograph(crops, settings), points, weights
 
 
-def _place(
-    images: Tensor, landmarks: Tensor, weights: Tensor, size: int, crop_scale: float, settings: Augmentation
-) -> tuple[Tensor, Tensor, Tensor]:
+def _place(faces: Faces, size: int, crop_scale: float, settings: Augmentation) -> tuple[Tensor, Tensor, Tensor]:
     """Return what is before the camera: the face in its place, perhaps partly covered."""
-    crops, points, mirrored = _warp(images, landmarks, size, crop_scale, settings)
-    order = torch.as_tensor(mirror_map(landmarks.shape[1]), device=images.device)
+    crops, points, mirrored = _warp(faces.images, faces.landmarks, size, crop_scale, settings)
+    order = torch.as_tensor(mirror_map(points.shape[1]), device=points.device)
     points = torch.where(mirrored[:, None, None], points[:, order], points)
-    weights = torch.where(mirrored[:, None], weights[:, order], weights)
+    weights = torch.where(mirrored[:, None], faces.weights[:, order], faces.weights)
     return _occlude(crops, settings), points, weights
 
 

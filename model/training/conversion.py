@@ -41,7 +41,7 @@ def solve_faces(
     config = engine.config
     points, labels = [], []
     for part in torch.split(torch.arange(len(faces)), BATCH):
-        crops, own = plain_crops(faces.images[part], faces.landmarks[part], config.input_size, config.crop_scale)
+        crops, own = plain_crops(faces[part], config.input_size, config.crop_scale)
         for picture in as_pictures(crops):  # one by one: a solve of a batch stops for all faces at once
             points.append(engine.decode(cold_state(engine, engine.encode(picture[None]))[0])[0])
         labels.append(own.numpy())

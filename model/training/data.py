@@ -52,10 +52,13 @@ class Faces:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def __getitem__(self, rows: Tensor) -> Faces:
+        """Return some of the faces, by their rows (m,) or by flags (n,)."""
+        return Faces(self.images[rows], self.landmarks[rows], self.weights[rows], self.sources[rows.cpu().numpy()])
+
     def spread(self, count: int) -> Faces:
         """Return ``count`` of the faces from all over, or all where there are fewer."""
-        rows = torch.linspace(0, len(self) - 1, min(count, len(self))).long()
-        return Faces(self.images[rows], self.landmarks[rows], self.weights[rows], self.sources[rows.numpy()])
+        return self[torch.linspace(0, len(self) - 1, min(count, len(self))).long()]
 
     def of_300w(self) -> Faces:
         """Return the faces of 300W with the 68 points that people placed there, where their mirror images agree.
@@ -66,12 +69,11 @@ class Faces:
         Raises:
             ModelError: where there are none.
         """
-        own = torch.from_numpy(self.sources == W300)
-        if not own.any():
+        own = self[torch.from_numpy(self.sources == W300)]
+        if not len(own):
             raise ModelError(f"68 points are trained on faces of source {W300}, and there are none")
-        landmarks = moved_right(to_300w(self.landmarks[own]), -SHIFT_300W)
-        weights = self.weights[own][:, TO_68]
-        return Faces(self.images[own], landmarks, weights, self.sources[own.numpy()])
+        landmarks = moved_right(to_300w(own.landmarks), -SHIFT_300W)
+        return replace(own, landmarks=landmarks, weights=own.weights[:, TO_68])
 
     def mirror_consistent(self) -> Faces:
         """Return the faces, those of WFLW with labels whose mirror images agree (less ``WFLW_SHIFT``)."""

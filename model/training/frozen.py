@@ -30,25 +30,24 @@ PLAIN = Augmentation(
 """Cuts the crop out and changes nothing."""
 
 
-def plain_crops(images: Tensor, landmarks: Tensor, size: int, crop_scale: float) -> tuple[Tensor, Tensor]:
+def plain_crops(faces: Faces, size: int, crop_scale: float) -> tuple[Tensor, Tensor]:
     """Cut the crops of training faces as evaluation does, by the box of their landmarks.
 
     Args:
-        images: (n, h, w, 3) uint8 RGB.
-        landmarks: (n, k, 2) pixels of the pictures.
+        faces: n of them.
         size: side of the crops in pixels.
         crop_scale: side of the crop over the larger side of the landmark box.
 
     Returns:
-        crops (n, 3, size, size) float32 in [0, 255] and the landmarks in crop units.
+        crops (n, 3, size, size) float32 in [0, 255] and the landmarks (n, k, 2) in crop units.
     """
-    crops, points, _ = augment(images, landmarks, torch.ones_like(landmarks[..., 0]), size, crop_scale, PLAIN)
+    crops, points, _ = augment(faces, size, crop_scale, PLAIN)
     return crops, points
 
 
 def plain_pictures(faces: Faces, config: LdeqConfig) -> NDArray[np.uint8]:
     """Return the crops of training faces as a camera's would be, (n, s, s, 3) uint8 RGB."""
-    return as_pictures(plain_crops(faces.images, faces.landmarks, config.input_size, config.crop_scale)[0])
+    return as_pictures(plain_crops(faces, config.input_size, config.crop_scale)[0])
 
 
 def as_pictures(crops: Tensor) -> NDArray[np.uint8]:

@@ -137,7 +137,7 @@ def train_ghcu(
     network.modes.copy_(modes)
     solves = _fit(network, model, faces, aside, recipe, report)
     network.eval()
-    low, high, notes = calibrate(network, model, faces, aside.nonzero().squeeze(1), recipe)
+    low, high, notes = calibrate(network, model, faces[aside].spread(recipe.calibration_faces), recipe)
     report(f"replaces points of spread {low:.4f} to {high:.4f} crop sides and above: {_sentence(notes)}")
     out.mkdir(parents=True, exist_ok=True)
     path = ghcu_path(out / weights.name)
@@ -173,7 +173,7 @@ def _fit(
     losses: list[float] = []
     while (spent := time.perf_counter() - started) < budget:
         chosen = torch.multinomial(chances, recipe.solved, replacement=True).to(faces.images.device)
-        heatmaps, landmarks, weights = _solve(model, faces, chosen, recipe.augmentation)
+        heatmaps, landmarks, weights = _solve(model, faces[chosen], recipe.augmentation)
         maps, *others = summarise(heatmaps, network.config)
         kept.add(maps.half(), *others, landmarks, weights)
         solves += recipe.solved
@@ -190,16 +190,9 @@ def _fit(
     return solves
 
 
-def _solve(model: Ldeq, faces: Faces, chosen: Tensor, augmentation: Augmentation) -> tuple[Tensor, Tensor, Tensor]:
-    config = model.config
-    crops, landmarks, weights = augment(
-        faces.images[chosen],
-        faces.landmarks[chosen],
-        faces.weights[chosen],
-        config.input_size,
-        config.crop_scale,
-        augmentation,
-    )
+def _solve(model: Ldeq, faces: Faces, augmentation: Augmentation) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the heatmaps of faces in augmented crops, their landmarks there and how far to trust each."""
+    crops, landmarks, weights = augment(faces, model.config.input_size, model.config.crop_scale, augmentation)
     return cold_heatmaps(model, crops), landmarks, weights
 
 
@@ -222,7 +215,7 @@ def _step(network: GhcuNetwork, optimiser: torch.optim.Optimizer, kept: _Kept, r
 
 @torch.no_grad()
 def calibrate(
-    network: GhcuNetwork, model: Ldeq, faces: Faces, chosen: Tensor, recipe: GhcuRecipe
+    network: GhcuNetwork, model: Ldeq, faces: Faces, recipe: GhcuRecipe
 ) -> tuple[float, float, dict[str, Any]]:
     """Return the thresholds low and high with the smallest mean error, and what they gain.
 
@@ -233,12 +226,10 @@ def calibrate(
         low and high in crop sides, and figures: mean error of each point that is replaced, in percent of the crop
         side, before and after, and the share of points replaced.
     """
-    spread_out = torch.linspace(0, len(chosen) - 1, min(recipe.calibration_faces, len(chosen))).long()
-    chosen = chosen[spread_out].to(faces.images.device)
     measured: list[tuple[NDArray[np.floating], ...]] = []
-    for part in torch.split(chosen, recipe.solved):
+    for part in torch.split(torch.arange(len(faces)), recipe.solved):
         for augmentation in (recipe.augmentation, PLAIN):
-            heatmaps, landmarks, weights = _solve(model, faces, part, augmentation)
+            heatmaps, landmarks, weights = _solve(model, faces[part], augmentation)
             points, spread = decode(heatmaps, model.config.half_pixel)
             values = spread, points, network(heatmaps), landmarks, weights
             measured.append(tuple(value.cpu().numpy() for value in values))

@@ -93,16 +93,15 @@ class Imitation:
 
     teacher: Ldeq
 
-    def __call__(self, model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage) -> float:
+    def __call__(self, model: Ldeq, recipe: Recipe, faces: Faces, stage: Stage) -> float:
         """Leave the gradient of how far ``model`` is from its teacher in it, and return that; labels are not used.
 
         The distance of two features is the mean of their squared difference over the variance of the channel; those at
         stride 4, on which most depends, count twice.
         """
         model.zero_grad(set_to_none=True)
-        pictures = faces.images[chosen], faces.landmarks[chosen], faces.weights[chosen]
-        how = stage.input_size, recipe.model.crop_scale, recipe.augmentation.narrowed(stage.geometry)
-        x = network_input(augment(*pictures, *how)[0])
+        augmentation = recipe.augmentation.narrowed(stage.geometry)
+        x = network_input(augment(faces, stage.input_size, recipe.model.crop_scale, augmentation)[0])
         with torch.no_grad():
             wanted = _seen(self.teacher, x)
         finest, *coarser = (_apart(*pair) for pair in zip(_seen(model, x), wanted, strict=True))

@@ -39,8 +39,8 @@ NO_SOLVE = Solve(SolverName.FPI, 0, 0.0)
 ADJOINT_TOLERANCE = 1e-4
 
 Validate = Callable[[Ldeq], dict[str, float]]
-Objective = Callable[[Ldeq, Recipe, Faces, Tensor, Stage], float]
-"""Leaves the gradient of chosen faces' loss in a model and returns the loss."""
+Objective = Callable[[Ldeq, Recipe, Faces, Stage], float]
+"""Leaves the gradient of the loss of a step's faces in a model and returns the loss."""
 
 
 @dataclass(slots=True)
@@ -197,7 +197,7 @@ def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage,
     parts = chosen.chunk(len(run.workers))
     run.optimiser.zero_grad(set_to_none=True)
     jobs = [
-        run.pool.submit(objective, worker, recipe, faces, part, stage)
+        run.pool.submit(objective, worker, recipe, faces[part], stage)
         for worker, part in zip(run.workers, parts, strict=False)
     ]
     value = float(np.mean([job.result() for job in jobs]))
@@ -209,25 +209,24 @@ def _step(run: _Run, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage,
     return value
 
 
-def landmarks_objective(model: Ldeq, recipe: Recipe, faces: Faces, chosen: Tensor, stage: Stage) -> float:
+def landmarks_objective(model: Ldeq, recipe: Recipe, faces: Faces, stage: Stage) -> float:
     """Leave the gradient of :func:`~model.training.objective.landmark_loss` in ``model`` and return the loss."""
     model.zero_grad(set_to_none=True)
     paired = bool(torch.rand(()) < recipe.pair_chance)
     untracked = int(torch.multinomial(torch.tensor(recipe.untracked), 1))
-    pictures = faces.images[chosen], faces.landmarks[chosen], faces.weights[chosen]
     how = stage.input_size, recipe.model.crop_scale, recipe.augmentation.narrowed(stage.geometry)
     # The geometry of augmentation and moves stays in float32: bfloat16 would round half a cell away.
-    half = autocast(pictures[0].device.type)
+    half = autocast(faces.images.device.type)
     earlier = None
     if paired:
-        before, now, landmarks, weights = augment_twice(*pictures, *how)
+        before, now, landmarks, weights = augment_twice(faces, *how)
         with half, torch.no_grad():
             earlier = untracked_state(model, model.stem(network_input(before)), max(untracked, 1))
         z = moved_state(earlier, 1.0, recipe.moves)
         with half:
             u = model.stem(network_input(now))
     else:
-        now, landmarks, weights = augment(*pictures, *how)
+        now, landmarks, weights = augment(faces, *how)
         with half:
             u = model.stem(network_input(now))
             z = untracked_state(model, u, untracked)

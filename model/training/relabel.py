@@ -41,7 +41,7 @@ def relabelled(
     done = 0
     for chosen in torch.split(torch.from_numpy(rows), batch) if len(rows) else ():
         given = faces.landmarks[chosen]
-        own = from_crop(mirrored_points(model, faces, chosen, input_size), given, model.config.crop_scale)
+        own = from_crop(mirrored_points(model, faces[chosen], input_size), given, model.config.crop_scale)
         moved = torch.from_numpy(by_networks)[chosen, None].repeat(1, POINTS)
         moved[:, LIFTED] = True
         landmarks[chosen] = torch.where(moved[..., None].to(given.device), (given + own) / 2, given)

@@ -84,13 +84,13 @@ def search_labels(
     if config.landmarks != faces.landmarks.shape[1]:
         raise ModelError(f"the model finds {config.landmarks} points, the faces have {faces.landmarks.shape[1]}")
     some = torch.linspace(0, len(faces) - 1, min(NOISE_FACES, len(faces))).long()
-    seen = (mirrored_heatmaps(model, faces, part, size) for part in torch.split(some, batch))
+    seen = (mirrored_heatmaps(model, faces[part], size) for part in torch.split(some, batch))
     read = [(*read_points(heatmaps), labels) for heatmaps, labels in seen]  # heatmaps of all would take a gigabyte
     points, spread, labels = (torch.cat(parts) for parts in zip(*read, strict=True))
     noise = fit_noise(points, spread, labels, faces.weights[some], settings.label_share)
     found, network = [], []
     for part in torch.split(torch.arange(len(faces)), batch):
-        landmarks, points = _search(model, faces, part, size, noise, settings)
+        landmarks, points = _search(model, faces[part], size, noise, settings)
         found.append(landmarks)
         network.append(points)
         report(int(part[-1]) + 1)
@@ -99,36 +99,33 @@ def search_labels(
     return aligned, movements(faces, moved, torch.cat(network))
 
 
-def mirrored_heatmaps(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> tuple[Tensor, Tensor]:
-    """Return the heatmaps of some faces, the mean of those of the plain and the mirrored picture, and their labels.
+def mirrored_heatmaps(model: Ldeq, faces: Faces, size: int) -> tuple[Tensor, Tensor]:
+    """Return the heatmaps of faces, the mean of those of the plain and the mirrored picture, and their labels.
 
     Args:
         model: in evaluation mode, on the faces' device.
         faces: with their labels, whose boxes the crops are cut by.
-        chosen: rows of the faces.
         size: side of the crops in pixels.
 
     Returns:
         heatmaps (n, k, h, h) and labels (n, k, 2) in crop units.
     """
     config = model.config
-    crops, labels = plain_crops(faces.images[chosen], faces.landmarks[chosen], size, config.crop_scale)
+    crops, labels = plain_crops(faces, size, config.crop_scale)
     return mirrored_mean(cold_heatmaps(model, crops), cold_heatmaps(model, crops.flip(3))), labels
 
 
-def mirrored_points(model: Ldeq, faces: Faces, chosen: Tensor, size: int) -> Tensor:
-    """Return a model's points (n, k, 2) of some faces in crop units, from the plain and the mirrored picture."""
-    points: Tensor = read_points(mirrored_heatmaps(model, faces, chosen, size)[0])[0]
+def mirrored_points(model: Ldeq, faces: Faces, size: int) -> Tensor:
+    """Return a model's points (n, k, 2) of faces in crop units, from the plain and the mirrored picture."""
+    points: Tensor = read_points(mirrored_heatmaps(model, faces, size)[0])[0]
     return points
 
 
-def _search(
-    model: Ldeq, faces: Faces, chosen: Tensor, size: int, noise: Noise, settings: AlignmentSettings
-) -> tuple[Tensor, Tensor]:
+def _search(model: Ldeq, faces: Faces, size: int, noise: Noise, settings: AlignmentSettings) -> tuple[Tensor, Tensor]:
     """Return the labels found and the network's own points, in picture pixels."""
-    heatmaps, labels = mirrored_heatmaps(model, faces, chosen, size)
-    found = align(heatmaps, labels, faces.weights[chosen], noise, settings)
-    given = faces.landmarks[chosen]
+    heatmaps, labels = mirrored_heatmaps(model, faces, size)
+    found = align(heatmaps, labels, faces.weights, noise, settings)
+    given = faces.landmarks
     moved = from_crop(found, given, model.config.crop_scale)
     stayed = (found == labels).all(dim=-1, keepdim=True)
     return torch.where(stayed, given, moved), from_crop(read_points(heatmaps)[0], given, model.config.crop_scale)

@@ -82,8 +82,7 @@ def solve_faces(engine: Engine, faces: Faces, report: Callable[[int], None] = la
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         for rows in torch.split(torch.arange(len(faces)), BATCH):
-            given = faces.images[rows], faces.landmarks[rows], faces.weights[rows]
-            crops, truth, _ = augment(*given, config.input_size, config.crop_scale, augmentation)
+            crops, truth, _ = augment(faces[rows], config.input_size, config.crop_scale, augmentation)
             u = engine.encode(as_pictures(crops))
             points, spread = engine.decode(cold_state(engine, u)[0])
             parts.append(solved_of(engine, u, points, spread, truth.numpy()))

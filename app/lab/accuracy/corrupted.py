@@ -108,7 +108,7 @@ def see(model: Ldeq, faces: Faces, report: Callable[[int], None] = lambda done: 
     """Solve every face, plain and mirrored, in the crop of its labels."""
     heatmaps, labels = [], []
     for part in torch.split(torch.arange(len(faces)), BATCH):
-        seen, own = mirrored_heatmaps(model, faces, part, model.config.input_size)
+        seen, own = mirrored_heatmaps(model, faces[part], model.config.input_size)
         heatmaps.append(seen)
         labels.append(own)
         report(int(part[-1]) + 1)
