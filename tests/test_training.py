@@ -30,9 +30,10 @@ from model.topology import MIRROR, POINTS, REGIONS
 from model.training import loop
 from model.training.augment import Augmentation, augment, augment_twice
 from model.training.data import CANVAS, Faces, load_faces
+from model.training.gradient import Gradient
 from model.training.loop import CHECKPOINT, train
 from model.training.objective import LossWeights, Moves, landmark_loss, moved_state
-from model.training.recipe import ALIGNMENTS, GRADIENTS, IMPLICIT, Recipe, Stage, conversion_for, recipe_for
+from model.training.recipe import ALIGNMENTS, Recipe, Stage, conversion_for, recipe_for
 from model.training.semantic import ALIGNED, LabelSearch
 from model.weights import load_weights, read_card, save_weights
 
@@ -626,10 +627,10 @@ def test_cuda_is_taken_where_it_is_and_refused_where_not() -> None:
 def test_implicit_gradients_train_too(faces: Faces, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "REPORT_SECONDS", 0.0)
     lines: list[str] = []
-    train(faces, recipe(11, gradient=IMPLICIT), tmp_path, report=lines.append)
+    train(faces, recipe(11, gradient=Gradient.IMPLICIT), tmp_path, report=lines.append)
     losses = [float(line.rsplit(" ", 1)[1]) for line in lines]
     assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
-    assert json.loads((tmp_path / "recipe.json").read_text())["gradient"] == IMPLICIT
+    assert json.loads((tmp_path / "recipe.json").read_text())["gradient"] == Gradient.IMPLICIT
 
 
 @pytest.mark.usefixtures("steps")
@@ -679,7 +680,7 @@ def test_options_reach_the_recipe(folder: Path, tmp_path: Path, monkeypatch: pyt
     assert (changed.alignments, changed.learning_rate, changed.gradient, changed.minutes) == (
         ALIGNMENTS,
         2e-4,
-        IMPLICIT,
+        Gradient.IMPLICIT,
         3.0,
     )
 
@@ -697,10 +698,6 @@ def test_torch_that_cannot_tell_of_bfloat16_trains_in_float32(monkeypatch: pytes
 def test_an_unknown_gradient_is_refused() -> None:
     with pytest.raises(ModelError, match="jfb, implicit"):
         recipe(1, gradient="guess")
-
-
-def test_the_command_offers_exactly_the_gradients() -> None:
-    assert train_command.GRADIENTS == GRADIENTS
 
 
 def test_the_command_offers_exactly_the_presets() -> None:

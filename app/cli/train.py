@@ -14,6 +14,7 @@ from app.cli.training_options import add_data_options, check_positive, open_devi
 from app.core.errors import EXIT_OK, UserError
 from app.core.files import check_new_file, make_folder, writing
 from model.errors import ModelError
+from model.training.gradient import Gradient
 
 if TYPE_CHECKING:
     from model.config import LdeqConfig
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 CONFIGS = ("ldeq-s", "ldeq-xs", "ldeq-l")
 CALIBRATION_FACES = 48
 """Solved to measure the ranges of the int8 cell; more change nothing."""
-GRADIENTS = ("jfb", "implicit")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -74,7 +74,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="search for better labels during training, between the given ones and what the network sees",
     )
     parser.add_argument(
-        "--gradient", choices=GRADIENTS, help="gradient of the fixed point: jfb is cheap (default), implicit is exact"
+        "--gradient",
+        choices=[each.value for each in Gradient],
+        help="gradient of the fixed point: jfb is cheap (default), implicit is exact",
     )
     parser.add_argument(
         "--validate-list", type=Path, metavar="LIST", help="WFLW list on which NME is measured during training"
@@ -115,7 +117,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
     recipe = (conversion_for if args.landmarks == 68 else recipe_for)(args.config, args.minutes)
     if args.gradient is not None:
-        recipe = replace(recipe, gradient=args.gradient)
+        recipe = replace(recipe, gradient=Gradient(args.gradient))
     if args.input_size is not None:
         recipe = recipe_of_size(recipe, args.input_size)
     if args.learning_rate is not None:

@@ -25,9 +25,10 @@ from model.training.augment import augment, augment_twice
 from model.training.autocast import autocast
 from model.training.data import Faces
 from model.training.face_mesh import published_encoder
+from model.training.gradient import Gradient
 from model.training.implicit import Solve, implicit_state
 from model.training.objective import landmark_loss, moved_state, network_input, untracked_state
-from model.training.recipe import JFB, Recipe, Stage
+from model.training.recipe import Recipe, Stage
 from model.training.semantic import LabelSearch
 from model.weights import FACE_MESH, load_initial, read_card, save_weights
 
@@ -241,7 +242,7 @@ def landmarks_objective(model: Ldeq, recipe: Recipe, faces: Faces, stage: Stage)
 
 def _tracked(model: Ldeq, u: Tensor, z: Tensor, recipe: Recipe) -> Tensor:
     """Return the evaluation of the cell at z that carries the gradient."""
-    if recipe.gradient == JFB:
+    if recipe.gradient == Gradient.JFB:
         out: Tensor = model.cell(z, u)
         return out
     solver, steps = recipe.model.solver, recipe.model.max_steps

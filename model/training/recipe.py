@@ -8,11 +8,8 @@ from typing import Any
 from model.config import LdeqConfig, preset
 from model.errors import ModelError
 from model.training.augment import Augmentation
+from model.training.gradient import Gradient
 from model.training.objective import LossWeights, Moves
-
-JFB = "jfb"
-IMPLICIT = "implicit"
-GRADIENTS = (JFB, IMPLICIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +47,7 @@ class Recipe:
         weight_decay: of AdamW.
         clip_norm: gradient norm limit.
         ema_decay: of the averaged weights, the ones that are shipped.
-        gradient: "jfb" takes the last evaluation's gradient for the fixed point's (Fung et al., 2022), "implicit"
-            solves for the latter, see :mod:`model.training.implicit`.
+        gradient: how the fixed point's is found.
         untracked: chance of 0, 1, 2, ... evaluations before the one that carries the gradient.
         pair_chance: chance that a batch is photographed twice, so that the tracked evaluation starts from the
             moved state of an earlier view, as in a video.
@@ -72,7 +68,7 @@ class Recipe:
     weight_decay: float = 1e-2
     clip_norm: float = 10.0
     ema_decay: float = 0.9995
-    gradient: str = JFB
+    gradient: Gradient = Gradient.JFB
     untracked: tuple[float, ...] = (0.0, 0.4, 0.35, 0.25)
     pair_chance: float = 0.4
     warm_chance: float = 0.25
@@ -87,8 +83,8 @@ class Recipe:
             raise ModelError("a recipe needs a positive number of minutes and at least one stage")
         if abs(sum(stage.share for stage in self.stages) - 1) > 1e-6:
             raise ModelError("the shares of a recipe's stages must sum to 1")
-        if self.gradient not in GRADIENTS:
-            raise ModelError(f"the gradient must be one of {', '.join(GRADIENTS)}, not {self.gradient!r}")
+        if self.gradient not in tuple(Gradient):
+            raise ModelError(f"the gradient must be one of {', '.join(Gradient)}, not {self.gradient!r}")
         if abs(sum(self.untracked) - 1) > 1e-6 or min(self.untracked) < 0:
             raise ModelError("the chances of untracked evaluations must sum to 1")
         if not all(0 < share < 1 for share in self.alignments) or list(self.alignments) != sorted(self.alignments):
