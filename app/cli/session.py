@@ -71,7 +71,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     happened.add_argument(
         "--kinds",
         nargs="+",
-        choices=tuple(EventKind),
+        choices=[each.value for each in EventKind],
         metavar="KIND",
         help=f"only these: {', '.join(EventKind)}",
     )
