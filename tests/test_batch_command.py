@@ -220,16 +220,16 @@ def test_all_workers_take_the_engine_that_track_takes(tmp_path: Path, monkeypatc
     from app.batch.resources import resolve_engine
     from app.core.settings import EngineSettings
     from model.engine import open as opening
-    from model.engine.choice import Choice
+    from model.engine.choice import Choice, Place
 
     known, measured = {}, []
 
-    def measure(card: Any, threads: int, open_one: Any) -> tuple[Choice, None]:
-        measured.append(threads)
-        known[threads] = Choice(EngineName.OPENVINO, {})
-        return known[threads], None
+    def measure(place: Place, open_one: Any) -> tuple[Choice, None]:
+        measured.append(place.threads)
+        known[place.threads] = Choice(EngineName.OPENVINO, {})
+        return known[place.threads], None
 
-    monkeypatch.setattr(opening, "remembered", lambda card, threads: known.get(threads))
+    monkeypatch.setattr(opening, "remembered", lambda place: known.get(place.threads))
     monkeypatch.setattr(opening, "measure", measure)
     monkeypatch.setattr(opening, "default_threads", lambda: 4)
     monkeypatch.setattr(opening, "candidates", lambda: ("onnx",))

@@ -19,7 +19,7 @@ import pytest
 from app.core.places import DEFAULT_WEIGHTS, ROOT
 from model.engine import choice, nvidia
 from model.engine import open as opening
-from model.engine.choice import Choice, Cuda, cuda_candidates, fastest, remembered
+from model.engine.choice import Choice, Cuda, Place, cuda_candidates, fastest, remembered
 from model.engine.fallback import open_plainest
 from model.engine.names import EngineName
 from model.engine.onnx_engine import OnnxEngine
@@ -97,15 +97,15 @@ def opener(opened: list[str]) -> choice.Open:
 def test_the_choice_is_remembered_for_these_weights_and_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "candidates", lambda: ("onnx", "openvino"))
     card, opened = read_card(DEFAULT_WEIGHTS), list[str]()
-    choice.open_fastest(card, 1, opener(opened))
-    choice.open_fastest(card, 1, opener(opened))
+    choice.open_fastest(Place(card, 1), opener(opened))
+    choice.open_fastest(Place(card, 1), opener(opened))
     assert opened == ["onnx", "openvino", "openvino"]
-    known = remembered(card, 1)
+    known = remembered(Place(card, 1))
     assert known is not None
     assert (known.engine, set(known.milliseconds)) == ("openvino", {"onnx", "openvino"})
-    assert remembered(card, 2) is None
+    assert remembered(Place(card, 2)) is None
     monkeypatch.setattr(choice, "candidates", lambda: ("onnx",))
-    assert remembered(card, 1) is None, "what was uninstalled must not be opened"
+    assert remembered(Place(card, 1)) is None, "what was uninstalled must not be opened"
 
 
 def test_an_engine_that_does_not_open_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,7 +116,7 @@ def test_an_engine_that_does_not_open_is_passed_over(monkeypatch: pytest.MonkeyP
             raise ModelError("no such instruction")
         return Slow()
 
-    assert isinstance(choice.open_fastest(read_card(DEFAULT_WEIGHTS), 1, open_one), Slow)
+    assert isinstance(choice.open_fastest(Place(read_card(DEFAULT_WEIGHTS), 1), open_one), Slow)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"x": 1}', "null"])
@@ -125,14 +125,14 @@ def test_a_damaged_memory_is_measured_again(own_cache: Path, monkeypatch: pytest
     own_cache.mkdir()
     (own_cache / choice.FILE_NAME).write_text(text)
     opened = list[str]()
-    choice.open_fastest(read_card(DEFAULT_WEIGHTS), 1, opener(opened))
+    choice.open_fastest(Place(read_card(DEFAULT_WEIGHTS), 1), opener(opened))
     assert len(opened) == 2
     assert len(json.loads((own_cache / choice.FILE_NAME).read_text())) >= 1
 
 
 def test_auto_takes_what_was_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.engine.open.candidates", lambda: ("onnx", "openvino"))
-    monkeypatch.setattr("model.engine.open.open_fastest", lambda card, threads, open_one: open_one("onnx-int8"))
+    monkeypatch.setattr("model.engine.open.open_fastest", lambda place, open_one: open_one("onnx-int8"))
     assert open_engine(DEFAULT_WEIGHTS, "auto", "cpu", 1).name == "onnxruntime, CPU, int8"
 
 
@@ -233,7 +233,7 @@ def test_the_doctor_says_which_is_fastest_and_by_how_much(monkeypatch: pytest.Mo
     for module in ("app.setup.doctor.acceleration", "model.engine.choice"):
         monkeypatch.setattr(f"{module}.candidates", lambda: ("onnx", "openvino"))
     assert "next start" in says()
-    choice.open_fastest(read_card(DEFAULT_WEIGHTS), 1, opener([]))
+    choice.open_fastest(Place(read_card(DEFAULT_WEIGHTS), 1), opener([]))
     assert re.match(r"openvino, on the CPU with 1 thread \(onnx \d+\.\d ms, openvino \d+\.\d ms", says())
 
 
@@ -282,10 +282,11 @@ def test_on_a_card_the_fastest_is_measured_once(monkeypatch: pytest.MonkeyPatch,
     assert names == ["torch, CUDA"] * 2
     assert opened == ["onnx cuda", "torch-f32 cuda", "torch cuda", "torch cuda"]
     card = read_card(DEFAULT_WEIGHTS)
-    assert remembered(card, 1) is None, "what holds for the card says nothing of the CPU"
-    assert remembered(card, 1, Cuda("another card", CARD.engines)) is None
-    assert remembered(card, 7, CARD) == remembered(card, 1, CARD), "threads of the CPU do not matter there"
-    assert remembered(card, 1, Cuda(CARD.card, (EngineName.ONNX,))) is None, "what was uninstalled must not be opened"
+    assert remembered(Place(card, 1)) is None, "what holds for the card says nothing of the CPU"
+    assert remembered(Place(card, 1, Cuda("another card", CARD.engines))) is None
+    assert remembered(Place(card, 7, CARD)) == remembered(Place(card, 1, CARD)), "threads of the CPU do not matter"
+    fewer = Cuda(CARD.card, (EngineName.ONNX,))
+    assert remembered(Place(card, 1, fewer)) is None, "what was uninstalled must not be opened"
 
 
 def test_what_fails_on_a_card_is_passed_over(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -303,11 +304,12 @@ def test_what_opens_and_does_not_run_is_passed_over(
             raise RuntimeError("CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH\npage two")
 
     monkeypatch.setattr(choice, "candidates", lambda: ("onnx", "openvino"))
-    found = choice.open_fastest(read_card(DEFAULT_WEIGHTS), 1, lambda name: Misfit() if name == "onnx" else Slow())
+    place = Place(read_card(DEFAULT_WEIGHTS), 1)
+    found = choice.open_fastest(place, lambda name: Misfit() if name == "onnx" else Slow())
     assert not isinstance(found, Misfit)
     assert "onnx was opened and failed (CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH)" in caplog.text
     with pytest.raises(ModelError, match=r"onnx was opened and failed \(CUDNN"):
-        choice.open_fastest(read_card(DEFAULT_WEIGHTS), 2, lambda name: Misfit())
+        choice.open_fastest(Place(read_card(DEFAULT_WEIGHTS), 2), lambda name: Misfit())
 
 
 def test_a_card_on_which_nothing_runs_leaves_the_cpu(
@@ -415,7 +417,8 @@ def test_torch_is_not_imported_to_learn_that_it_is_not_needed(tmp_path: Path) ->
         "from app.core.settings import DEFAULT_WEIGHTS; from model.weights import read_card\n"
         "opening.open_engine(DEFAULT_WEIGHTS, 'auto', 'auto', 1)\n"
         "cuda = choice.Cuda('card', ('onnx', 'torch-f32', 'torch'))\n"
-        "choice._remember(read_card(DEFAULT_WEIGHTS), 1, choice.Choice('onnx', {}), cuda)\n"
+        "place = choice.Place(read_card(DEFAULT_WEIGHTS), 1, cuda)\n"
+        "choice.remember(choice.FILE_NAME, place.key, choice.Choice('onnx', {}))\n"
         "opening.cuda_candidates = lambda graphs: cuda\n"
         "real = opening._open; opening._open = lambda w, e, d, t: real(w, e, 'cpu', t)\n"
         "print(opening.open_engine(DEFAULT_WEIGHTS, 'auto', 'cuda', 1).name, 'torch' in sys.modules)\n"

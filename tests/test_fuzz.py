@@ -126,19 +126,19 @@ def test_a_damaged_memory_of_the_fastest_engine_is_none(tmp_path: Path, monkeypa
     from model.engine import choice
 
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *args, **options: str(tmp_path))
-    card = read_card(WEIGHTS / "ldeq-s.safetensors")
+    place = choice.Place(read_card(WEIGHTS / "ldeq-s.safetensors"), 1)
     kept = choice.Choice(EngineName.ONNX, {EngineName.ONNX: 12.5})
-    choice._remember(card, 1, kept)
-    assert choice.remembered(card, 1) == kept
+    choice.remember(choice.FILE_NAME, place.key, kept)
+    assert choice.remembered(place) == kept
     (file,) = tmp_path.glob(choice.FILE_NAME)
     data = file.read_bytes()
     dice = random.Random(0)
     for way in [damaged_json] * 150 + [damaged] * 50:
         file.write_bytes(way(data, dice))
-        found = choice.remembered(card, 1)
+        found = choice.remembered(place)
         assert found is None or found.engine in choice.candidates()
-        choice._remember(card, 1, kept)
-        assert choice.remembered(card, 1) == kept
+        choice.remember(choice.FILE_NAME, place.key, kept)
+        assert choice.remembered(place) == kept
 
 
 def test_a_damaged_training_checkpoint_is_one_sentence(tmp_path: Path) -> None:

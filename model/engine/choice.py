@@ -33,6 +33,7 @@ AGREEMENT = 0.01
 """Engines whose landmarks lie farther from the first one's on average, in crop sides, are out, however fast."""
 
 Open = Callable[[EngineName], Engine]
+"""Opens an engine by its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,32 @@ class Cuda:
     engines: tuple[EngineName, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where weights are to run.
+
+    Attributes:
+        card: of the weights.
+        threads: of the engine.
+        cuda: the graphics card; None: the CPU.
+    """
+
+    card: WeightsCard
+    threads: int
+    cuda: Cuda | None = None
+
+    @property
+    def engines(self) -> tuple[EngineName, ...]:
+        """Those that could run there with what is installed, the one to compare with first."""
+        return candidates() if self.cuda is None else self.cuda.engines
+
+    @property
+    def key(self) -> str:
+        """What a choice holds for: the computer, the libraries, the weights, and the threads or the card."""
+        packages, what = (PACKAGES, f"{self.threads} threads") if self.cuda is None else (CUDA_PACKAGES, self.cuda.card)
+        return circumstances(packages, self.card, what)
+
+
 def candidates() -> tuple[EngineName, ...]:
     """Return the engines that the CPU could run with what is installed; onnxruntime first."""
     openvino = importlib.util.find_spec("openvino") is not None
@@ -74,32 +101,30 @@ def cuda_candidates(graphs: bool) -> Cuda | None:
     return None if card is None else Cuda(card, onnx + torch)
 
 
-def open_fastest(card: WeightsCard, threads: int, open_one: Open, cuda: Cuda | None = None) -> Engine:
+def open_fastest(place: Place, open_one: Open) -> Engine:
     """Open the remembered engine, or all of them, of which the fastest is kept and remembered.
-
-    Args:
-        card: of the weights.
-        threads: of the engine.
-        open_one: opens an engine by its name.
-        cuda: the graphics card that is to run it; None: the CPU.
 
     Raises:
         ModelError: if none can be opened.
     """
-    known = remembered(card, threads, cuda)
+    known = remembered(place)
     if known is not None:
         try:
             return open_one(known.engine)
         except ModelError as error:
             log.warning("the engine that was fastest here does not open any more: %s", error)
-    return measure(card, threads, open_one, cuda)[1]
+    return measure(place, open_one)[1]
 
 
-def measure(card: WeightsCard, threads: int, open_one: Open, cuda: Cuda | None = None) -> tuple[Choice, Engine]:
-    """Open all engines, keep and remember the fastest; arguments and errors as of :func:`open_fastest`."""
-    engines = _open_all(candidates() if cuda is None else cuda.engines, open_one)
+def measure(place: Place, open_one: Open) -> tuple[Choice, Engine]:
+    """Open all engines, keep and remember the fastest.
+
+    Raises:
+        ModelError: if none can be opened.
+    """
+    engines = _open_all(place.engines, open_one)
     choice = fastest(engines)
-    _remember(card, threads, choice, cuda)
+    remember(FILE_NAME, place.key, choice)
     return choice, engines[choice.engine]
 
 
@@ -148,20 +173,10 @@ def fastest(engines: Mapping[EngineName, Engine]) -> Choice:
     return Choice(best, milliseconds)
 
 
-def remembered(card: WeightsCard, threads: int, cuda: Cuda | None = None) -> Choice | None:
-    """Return what was chosen before for what :func:`open_fastest` would be given, None if nothing was."""
+def remembered(place: Place) -> Choice | None:
+    """Return what was chosen before for a place, None if nothing was."""
     try:
-        choice = from_plain(Choice, recall(FILE_NAME, _key(card, threads, cuda)))
+        choice = from_plain(Choice, recall(FILE_NAME, place.key))
     except JsonError:
         return None
-    return choice if choice.engine in (candidates() if cuda is None else cuda.engines) else None
-
-
-def _remember(card: WeightsCard, threads: int, choice: Choice, cuda: Cuda | None = None) -> None:
-    remember(FILE_NAME, _key(card, threads, cuda), choice)
-
-
-def _key(card: WeightsCard, threads: int, cuda: Cuda | None) -> str:
-    """Return what a choice holds for: the computer, the libraries, the weights, and the threads or the card."""
-    place = f"{threads} threads" if cuda is None else cuda.card
-    return circumstances(PACKAGES if cuda is None else CUDA_PACKAGES, card, place)
+    return choice if choice.engine in place.engines else None

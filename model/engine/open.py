@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from model.engine.base import Engine
-from model.engine.choice import Cuda, candidates, cuda_candidates, measure, open_fastest, remembered
+from model.engine.choice import Cuda, Place, candidates, cuda_candidates, measure, open_fastest, remembered
 from model.engine.names import Device, EngineName
 from model.engine.onnx_engine import Int8Engine, OnnxEngine, has_graphs
 from model.errors import ModelError
@@ -38,27 +38,27 @@ def open_engine(
         ModelError: for unusable weights, unknown names, or an explicitly chosen engine or device that does not work.
     """
     try:
-        name, place = EngineName(engine), Device(device)
+        name, where = EngineName(engine), Device(device)
     except ValueError as error:
         raise ModelError(f"there is no such engine or device: {error}") from None
     threads = default_threads() if threads is None else threads
     graphs = has_graphs(weights)
-    if place != Device.CPU and name not in CPU_ONLY:
+    if where != Device.CPU and name not in CPU_ONLY:
         cuda = cuda_candidates(graphs)
-        if place == Device.CUDA:
+        if where == Device.CUDA:
             return _open_on_cuda(weights, name, threads, graphs, cuda)
         if cuda is not None and name in (EngineName.AUTO, *cuda.engines):
             try:
                 return _open_on_cuda(weights, name, threads, graphs, cuda)
             except ModelError as error:
                 log.warning("CUDA is installed but does not run here, so the CPU is used: %s", error)
-    place = Device.CPU if place == Device.AUTO else place
+    where = Device.CPU if where == Device.AUTO else where
     if name == EngineName.AUTO:
         only = _only_engine(graphs)
         if only is None:
-            return open_fastest(read_card(weights), threads, lambda each: _open(weights, each, place, threads))
+            return open_fastest(Place(read_card(weights), threads), lambda each: _open(weights, each, where, threads))
         name = only
-    return _open(weights, name, place, threads)
+    return _open(weights, name, where, threads)
 
 
 def automatic_engine(weights: Path, threads: int | None = None) -> EngineName:
@@ -78,10 +78,10 @@ def automatic_engine(weights: Path, threads: int | None = None) -> EngineName:
     if only is not None:
         return only
     threads = default_threads() if threads is None else threads
-    card = read_card(weights)
-    known = remembered(card, threads)
+    place = Place(read_card(weights), threads)
+    known = remembered(place)
     if known is None:
-        known, _ = measure(card, threads, lambda name: _open(weights, name, Device.CPU, threads))
+        known, _ = measure(place, lambda name: _open(weights, name, Device.CPU, threads))
     return known.engine
 
 
@@ -105,7 +105,8 @@ def default_threads() -> int:
 def _open_on_cuda(weights: Path, engine: EngineName, threads: int, graphs: bool, cuda: Cuda | None) -> Engine:
     """Open an engine on CUDA; without a card the engine's own error is raised."""
     if engine == EngineName.AUTO and cuda is not None and len(cuda.engines) > 1:
-        return open_fastest(read_card(weights), threads, lambda name: _open(weights, name, Device.CUDA, threads), cuda)
+        place = Place(read_card(weights), threads, cuda)
+        return open_fastest(place, lambda name: _open(weights, name, Device.CUDA, threads))
     if engine == EngineName.AUTO:
         plain = EngineName.ONNX if graphs else EngineName.TORCH
         engine = plain if cuda is None else cuda.engines[0]

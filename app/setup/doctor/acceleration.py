@@ -12,7 +12,7 @@ from pathlib import Path
 from app.core.settings import EngineSettings
 from app.core.system_libraries import can_load
 from app.setup.doctor.finding import Finding, Status
-from model.engine.choice import Choice, candidates, cuda_candidates, remembered
+from model.engine.choice import Choice, Place, candidates, cuda_candidates, remembered
 from model.engine.nvidia import DRIVER
 from model.engine.onnx_engine import CUDA_PROVIDER, graph_paths, has_graphs
 from model.engine.open import default_threads
@@ -93,11 +93,11 @@ def check_fastest(settings: EngineSettings) -> list[Finding]:
     if len(names) == 1:
         text = "onnxruntime is the only one installed for the CPU; pip install openvino adds one"
     else:
-        text = _choice_text(names, place, remembered(card, threads))
+        text = _choice_text(names, place, remembered(Place(card, threads)))
     findings = [Finding(FASTEST, Status.OK, text)]
     cuda = cuda_candidates(has_graphs(settings.weights))
     if cuda is not None:
-        choice = remembered(card, threads, cuda)
+        choice = remembered(Place(card, threads, cuda))
         findings.append(Finding(FASTEST, Status.OK, _choice_text(cuda.engines, f"on CUDA ({cuda.card})", choice)))
     return findings
 
