@@ -54,6 +54,12 @@ REGIONS: tuple[Region, ...] = (
     Region("pupils", (96, 97), (255, 255, 255), ()),
 )
 
+EYES: NDArray[np.intp] = np.arange(60, 76)
+MOUTH: NDArray[np.intp] = np.arange(76, 96)
+"""Lids and lips, without pupils."""
+EYES_AND_MOUTH: NDArray[np.intp] = np.concatenate([EYES, MOUTH])
+"""The points that blinks and speech move."""
+
 EXPRESSIVE: tuple[Region, ...] = tuple(region for region in REGIONS if region.name in ("eyes", "brows", "mouth"))
 """The regions that expressions move."""
 
@@ -114,8 +120,8 @@ def mirror_map(count: int) -> NDArray[np.intp]:
 
 
 def flipped(points: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Return the points (n, 2) of a crop, in crop units, as those of its mirror image; n is 98 or 68."""
-    return np.asarray(points[mirror_map(len(points))] * (-1, 1) + (1, 0))
+    """Return the points (..., n, 2) of a crop, in crop units, as those of its mirror image; n is 98 or 68."""
+    return np.asarray(points[..., mirror_map(points.shape[-2]), :] * (-1.0, 1.0) + (1.0, 0.0))
 
 
 def eye_corners(count: int) -> tuple[int, int]:
@@ -128,13 +134,6 @@ def eye_corners(count: int) -> tuple[int, int]:
 def region_points(region: Region, count: int) -> NDArray[np.intp]:
     """Return a region's indices in a scheme of ``count`` points; the 68 points have no pupils."""
     return np.array(region.points) if count == POINTS else np.flatnonzero(np.isin(TO_68, region.points))
-
-
-EYES: NDArray[np.intp] = np.arange(60, 76)
-MOUTH: NDArray[np.intp] = np.arange(76, 96)
-"""Lids and lips, without pupils."""
-EYES_AND_MOUTH: NDArray[np.intp] = np.concatenate([EYES, MOUTH])
-"""The points that blinks and speech move."""
 
 
 def inter_ocular(landmarks: NDArray[np.floating]) -> Array:

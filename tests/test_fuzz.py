@@ -124,11 +124,12 @@ def test_no_value_of_a_weights_card_ends_otherwise_than_with_a_sentence(name: st
 @pytest.mark.slow
 def test_a_damaged_memory_of_the_fastest_engine_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from model.engine import choice
+    from model.engine.measured import remember
 
     monkeypatch.setattr(platformdirs, "user_cache_dir", lambda *args, **options: str(tmp_path))
     place = choice.Place(read_card(WEIGHTS / "ldeq-s.safetensors"), 1)
     kept = choice.Choice(EngineName.ONNX, {EngineName.ONNX: 12.5})
-    choice.remember(choice.FILE_NAME, place.key, kept)
+    remember(choice.FILE_NAME, place.key, kept)
     assert choice.remembered(place) == kept
     (file,) = tmp_path.glob(choice.FILE_NAME)
     data = file.read_bytes()
@@ -137,7 +138,7 @@ def test_a_damaged_memory_of_the_fastest_engine_is_none(tmp_path: Path, monkeypa
         file.write_bytes(way(data, dice))
         found = choice.remembered(place)
         assert found is None or found.engine in choice.candidates()
-        choice.remember(choice.FILE_NAME, place.key, kept)
+        remember(choice.FILE_NAME, place.key, kept)
         assert choice.remembered(place) == kept
 
 

@@ -121,12 +121,12 @@ class _OnDevice:
         self._rows.append(residual)
         better = self._active & (residual < self._lowest)
         self._lowest = xp.where(better, residual, self._lowest)
-        self.best = xp.where(_column(better, state), state, self.best)
+        self.best = xp.where(column(better, state), state, self.best)
         self._active = self._active & xp.isfinite(residual) & (residual >= self._tolerance)
 
     def hold(self, proposed: Array) -> Array:
         xp = array_namespace(proposed)
-        return xp.where(_column(self._active, proposed), proposed, self.best)
+        return xp.where(column(self._active, proposed), proposed, self.best)
 
     def report(self, started: int, choice: Choice) -> SolveReport:
         xp = array_namespace(self._lowest)
@@ -141,9 +141,9 @@ def _choose(chosen: list[bool], first: Array, second: Array) -> Array:
     if not any(chosen):
         return second
     xp = array_namespace(first)
-    return xp.where(_column(xp.asarray(chosen, device=device(first)), first), first, second)
+    return xp.where(column(xp.asarray(chosen, device=device(first)), first), first, second)
 
 
-def _column(mask: Array, like: Array) -> Array:
-    """Give a mask (n,) the dimensions of ``like`` (n, ...)."""
-    return array_namespace(mask).reshape(mask, (mask.shape[0], *[1] * (like.ndim - 1)))
+def column(each: Array, like: Array) -> Array:
+    """Give a value for each sample (n,) the dimensions of ``like`` (n, ...)."""
+    return array_namespace(each).reshape(each, (each.shape[0], *[1] * (like.ndim - 1)))

@@ -16,7 +16,7 @@ from model.conventions import ShapeConversion, face_frame, to_300w
 from model.engine.base import Engine
 from model.geometry import to_complex
 from model.rwr.cold import cold_state
-from model.topology import MIRROR, MIRROR_68, inter_ocular
+from model.topology import flipped, inter_ocular
 from model.training.data import Faces
 from model.training.frozen import as_pictures, plain_crops
 
@@ -57,7 +57,7 @@ def fit_conversion(points: NDArray[np.floating], labels: NDArray[np.floating], m
         labels: (n, 68, 2) of the same faces in the same units, where their mirror images agree.
         modes: how many modes of the shape the offsets depend on; 0 gives constant ones.
     """
-    points, labels = (_both_ways(each, order) for each, order in ((points, MIRROR), (labels, MIRROR_68)))
+    points, labels = (np.concatenate([each, flipped(each)]) for each in (points, labels))
     shapes, eyes = face_frame(points)
     missing = to_complex(labels - to_300w(points)) / eyes[:, None]
     mean = shapes.mean(axis=0)
@@ -88,10 +88,3 @@ def try_modes(
             float((np.linalg.norm(found - labels, axis=-1).mean(axis=1) / inter_ocular(labels)).mean()) * 100
         )
     return errors
-
-
-def _both_ways(points: NDArray[np.floating], order: NDArray[np.intp]) -> Array:
-    """Return points (n, k, 2) in crop units as they are and mirrored, (2 n, k, 2)."""
-    mirrored = points[:, order].astype(np.float64)
-    mirrored[..., 0] = 1 - mirrored[..., 0]
-    return np.concatenate([points, mirrored])

@@ -23,6 +23,7 @@ from model.config import SolverName
 from model.errors import ModelError
 from model.network import Ldeq
 from model.solvers import SOLVER_FUNCTIONS, SolveReport, StopReason
+from model.solvers.progress import column
 
 Function = Callable[[Tensor], Tensor]
 Listener = Callable[[SolveReport], None]
@@ -164,23 +165,20 @@ def _solved_better_than_zero(y: Tensor, gradient: Tensor, report: SolveReport) -
         math.inf if sample.stopped == StopReason.NOT_FINITE else sample.residual for sample in report.per_sample
     ]
     error = torch.tensor(relative, dtype=y.dtype, device=y.device) * _norm(y)
-    return _column(error <= _norm(gradient), y)
+    better: Tensor = column(error <= _norm(gradient), y)
+    return better
 
 
 def _size(values: Tensor) -> Tensor:
     """Return each sample's norm, shaped to divide (n, ...); 1 where it is 0 or not finite."""
     norm = _norm(values)
-    return _column(torch.where((norm > 0) & norm.isfinite(), norm, 1.0), values)
+    size: Tensor = column(torch.where((norm > 0) & norm.isfinite(), norm, 1.0), values)
+    return size
 
 
 def _norm(values: Tensor) -> Tensor:
     norm: Tensor = torch.linalg.vector_norm(values.detach().flatten(1), dim=1)
     return norm
-
-
-def _column(each: Tensor, like: Tensor) -> Tensor:
-    """Give (n,) the dimensions of ``like`` (n, ...)."""
-    return each.reshape(-1, *[1] * (like.ndim - 1))
 
 
 class _Autocast:

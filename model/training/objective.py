@@ -1,4 +1,4 @@
-"""One training step's loss: Jacobian-free backpropagation through the last evaluation of the cell."""
+"""What a training step is made of: states to start from, moved as between frames, and the loss of what follows."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from model.heatmap import mirrored as mirrored_heatmaps
 from model.repair.network import Summary
+from model.solvers.progress import column
 from model.topology import mirror_map
 
 DOUBTFUL = (0.03, 0.10)
@@ -58,7 +59,7 @@ def mirror(seen: Summary, landmarks: Tensor, counts: Tensor, mirrored: Tensor) -
         return 0.5 + (points[:, order] - 0.5) * side
 
     def where(changed: Tensor, same: Tensor) -> Tensor:
-        return torch.where(mirrored.view(-1, *[1] * (same.ndim - 1)), changed, same)
+        return torch.where(column(mirrored, same), changed, same)
 
     whole = Summary(
         where(mirrored_heatmaps(seen.maps), seen.maps),
