@@ -10,10 +10,11 @@ if everything := os.environ.pop("LC_ALL", ""):
     os.environ["LC_CTYPE"] = everything
 os.environ["LC_TIME"] = os.environ["LC_MESSAGES"] = "C"
 
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, NoReturn
@@ -41,8 +42,8 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Do not even import files whose every test is left out by its marker; it takes a third of the fast tests' time."""
     if collection_path.suffix != ".py":
         return None
-    text = collection_path.read_text(encoding="utf-8")
-    unwanted = (f"pytestmark = pytest.mark.{marker}\n" in text for marker in left_out(config.option.markexpr))
+    marks = re.search(r"^pytestmark = .*", collection_path.read_text(encoding="utf-8"), re.MULTILINE)
+    unwanted = (marks and f"pytest.mark.{marker}" in marks[0] for marker in left_out(config.option.markexpr))
     return True if any(unwanted) else None
 
 
@@ -91,6 +92,17 @@ def _processes_are_marked(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse_python)
     monkeypatch.setattr(BaseProcess, "start", refuse)
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Let PyTorch have one thread: tiny layers gain nothing from more, which wait for each other on a busy computer."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -23,7 +23,7 @@ from model.training.data import Faces
 from model.training.frozen import PLAIN, cold_heatmaps, from_crop, plain_crops
 from model.training.semantic import ALIGNED, LabelSearch, movements, search_labels, without_common, write_labels
 from model.weights import save_weights
-from tests.test_training import write_faces
+from tests.training_fakes import write_faces
 
 pytestmark = pytest.mark.slow
 

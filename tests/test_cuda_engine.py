@@ -6,7 +6,7 @@ Everything runs on the CPU, too, where recordings are rehearsed in the same buff
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ from tests.fakes import SquareDetector
 from tests.test_faults_engine import play, replacements
 from tests.test_torch_engine import CONFIG
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 NEEDS_CUDA = pytest.mark.cuda
 SIDE = CONFIG.input_size
@@ -52,15 +52,6 @@ SIDE = CONFIG.input_size
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=NEEDS_CUDA)])
 def device(request: pytest.FixtureRequest) -> str:
     return str(request.param)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Two threads for so small a model wait for each other, the more the busier the computer."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

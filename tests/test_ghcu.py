@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,22 +38,14 @@ from model.training.ghcu import GhcuRecipe, choose_thresholds, train_ghcu
 from model.training.spoil import mirror, spoil
 from model.weights import save_weights
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
-from tests.test_training import write_faces
 from tests.test_w300 import write_pts
+from tests.training_fakes import write_faces
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 SIZE = 32
 SHAPE = GhcuConfig(POINTS, SIZE, True, pool=4, channels=(8, 8), hidden=24, low=0.05, high=0.10)
 TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8, max_steps=2)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def face_shapes(count: int) -> Tensor:

@@ -11,7 +11,7 @@ between the same computation in float32 and in float64.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -33,7 +33,7 @@ from model.rwr.settings import RELEASED
 from model.solvers import SOLVER_FUNCTIONS
 from tests.official_fakes import WFLW_ARGUMENTS, deterministic_state, released_shapes, write_checkpoint
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 FIXTURE = Path(__file__).with_name("data") / "official_parity_small.json"
 UNIT = Crop(0.5, 0.5, 1.0)
@@ -54,15 +54,6 @@ def imported(fixture: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
     checkpoint = write_checkpoint(folder / "final.pth.tar", deterministic_state(shapes), WFLW_ARGUMENTS)
     assert cli.main(["import-official", str(checkpoint), "-o", str(folder / "small.safetensors")]) == 0
     return folder / "small.safetensors"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums run in the fixture's order as far as the processor allows."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def released_uncertainty(z: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ from model.training.whole import (
     narrowed_from,
 )
 from model.weights import load_weights, read_card, save_weights
-from tests.test_training import GEOMETRY_ONLY, StepClock, face, write_faces
+from tests.training_fakes import GEOMETRY_ONLY, StepClock, face, write_faces
 
 pytestmark = pytest.mark.slow
 

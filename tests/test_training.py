@@ -7,7 +7,7 @@ import errno
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -36,60 +36,11 @@ from model.training.objective import LossWeights, Moves, landmark_loss, moved_st
 from model.training.recipe import ALIGNMENTS, Recipe, Stage, conversion_for, recipe_for
 from model.training.semantic import ALIGNED, LabelSearch
 from model.weights import load_weights, read_card, save_weights
+from tests.training_fakes import GEOMETRY_ONLY, SIDE, StepClock, face, write_faces
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 CONFIG = LdeqConfig(name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2)
-GEOMETRY_ONLY = Augmentation(
-    mirror_chance=0.0,
-    colour_chance=0.0,
-    grey_chance=0.0,
-    blur_chance=0.0,
-    low_resolution_chance=0.0,
-    noise_chance=0.0,
-    occluder_chance=0.0,
-)
-SIDE = 160
-
-
-def face(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Draw a "face": a bright ellipse with eyes, and 98 points on it."""
-    random = np.random.default_rng(seed)
-    picture = np.full((SIDE, SIDE, 3), 40, np.uint8)
-    centre = (float(random.uniform(65, 95)), float(random.uniform(65, 95)))
-    radius = float(random.uniform(35, 45))
-    cv2.circle(picture, (round(centre[0]), round(centre[1])), round(radius), (210, 180, 150), -1)
-    for side in (-1, 1):
-        eye = (round(centre[0] + side * radius / 2), round(centre[1] - radius / 3))
-        cv2.circle(picture, eye, 5, (20, 20, 60), -1)
-    angle = np.arange(POINTS) / POINTS * 2 * np.pi
-    points = np.stack([np.cos(angle), np.sin(angle)], axis=-1) * radius + centre
-    points[60] = (centre[0] - radius / 2, centre[1] - radius / 3)
-    points[72] = (centre[0] + radius / 2, centre[1] - radius / 3)
-    return picture, points.astype(np.float32)
-
-
-def write_faces(folder: Path, count: int, names: Sequence[str] | None = None) -> Path:
-    """Write faces in the format of the training data: labels.npz and two tars of webp pictures."""
-    folder.mkdir()
-    drawn = [face(seed) for seed in range(count)]
-    names = names or [f"face{row:03}.webp" for row in range(count)]
-    for number in range(2):
-        with tarfile.open(folder / f"faces-{number}.tar", "w") as tar:
-            for row in range(number, count, 2):
-                picture = cv2.cvtColor(drawn[row][0], cv2.COLOR_RGB2BGR)
-                data = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
-                entry = tarfile.TarInfo(f"faces/{names[row]}")
-                entry.size = len(data)
-                tar.addfile(entry, io.BytesIO(data))
-    np.savez(
-        folder / "labels.npz",
-        name=np.array(names),
-        source=np.array(["wflw" if row % 2 else "drawn" for row in range(count)]),
-        landmarks=np.stack([points for _, points in drawn]),
-        weight=np.ones((count, POINTS), np.float32),
-    )
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -108,26 +59,6 @@ def recipe(seconds: float, **changes: Any) -> Recipe:
         CONFIG, seconds / 60, (stage,), learning_rate=5e-3, warmup=0.0, ema_decay=0.9, augmentation=GEOMETRY_ONLY
     )
     return dataclasses.replace(plain, **changes)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _one_thread() -> Iterator[None]:
-    """Tiny layers gain nothing from threads, and waiting threads hold up whatever else runs."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-class StepClock:
-    """A clock that ticks half a second at each look, so that a run has the same steps on any computer."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        self.now += 0.5
-        return self.now
 
 
 @pytest.fixture

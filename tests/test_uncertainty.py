@@ -26,7 +26,7 @@ from model.uncertainty import NOTE, PERCENTS, Calibration, read_calibration, see
 from model.weights import read_card, save_weights, write_card
 from tests.fakes import face_image, face_points, portrait
 from tests.test_evaluation import list_line
-from tests.test_training import write_faces
+from tests.training_fakes import write_faces
 
 pytestmark = pytest.mark.slow
 
