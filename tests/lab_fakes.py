@@ -22,6 +22,19 @@ from tests.sources_fakes import write_video
 SIDE = 100.0
 
 
+def list_line(points: NDArray[np.floating], flags: str | None, path: str) -> str:
+    """Return a line of a WFLW list for points (98, 2); without the six attributes it has no box, either."""
+    (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
+    middle = [] if flags is None else [f"{x1:.0f} {y1:.0f} {x2:.0f} {y2:.0f}", " ".join(flags)]
+    return " ".join([*(f"{value:.4f}" for value in points.ravel()), *middle, path])
+
+
+def write_pts(path: Path, points: NDArray[np.floating]) -> None:
+    """Write points (n, 2) as 300W does."""
+    lines = "\n".join(f"{x + 1:.4f} {y + 1:.4f}" for x, y in points)
+    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n")
+
+
 def square_clip(
     root: Path,
     name: str,
@@ -35,9 +48,17 @@ def square_clip(
     write_video(root / "videos" / f"{name}.mp4", [face_image(320, 240, x, 120, SIDE) for x in shown])
     truth, boxes = (np.stack([face_points(x, 120, SIDE) for x in centres]) for centres in (labelled, boxed))
     np.save(root / "landmarks" / f"{name}.npy", truth)
-    np.save(root / "bboxes" / f"{name}.npy", np.hstack([boxes.min(axis=1), boxes.max(axis=1)]))
+    corners = [boxes.min(axis=1), boxes.max(axis=1), np.ones((len(boxes), 1))]  # WFLW-V has a fifth column
+    np.save(root / "bboxes" / f"{name}.npy", np.hstack(corners))
     files = next(files for files in find_videos(root) if files.name == name)
     return ClipFiles(files, "g")
+
+
+def add_video(root: Path, name: str, frames: int = 6) -> NDArray[np.float32]:
+    """Write a clip of a square that drifts, see :func:`square_clip`, and return its landmarks (frames, 98, 2)."""
+    centres = [150 + 3 * t for t in range(frames)]
+    square_clip(root, name, centres, centres, centres)
+    return np.stack([face_points(x, 120, SIDE) for x in centres])
 
 
 def clip_of(truth: NDArray[np.floating], group: str = "g") -> EncodedClip:

@@ -7,11 +7,9 @@ import json
 import math
 import shutil
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -38,10 +36,10 @@ from model.rwr.settings import RELEASED, RwrSettings
 from model.weights import WeightsCard, write_card
 from tests import sources_fakes
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
+from tests.lab_fakes import SIDE, add_video, list_line
 
 pytestmark = pytest.mark.slow
 
-SIDE = 100.0
 Points = NDArray[np.float32]
 
 
@@ -66,12 +64,6 @@ class Offset:
         self.closed = True
 
 
-def list_line(points: Points, flags: str | None, path: str) -> str:
-    (x1, y1), (x2, y2) = points.min(axis=0), points.max(axis=0)
-    middle = [] if flags is None else [f"{x1:.0f} {y1:.0f} {x2:.0f} {y2:.0f}", " ".join(flags)]
-    return " ".join([*(f"{value:.4f}" for value in points.ravel()), *middle, path])
-
-
 @pytest.fixture
 def wflw(tmp_path: Path) -> Path:
     """Three pictures and their list; the third face has no attribute."""
@@ -84,29 +76,6 @@ def wflw(tmp_path: Path) -> Path:
         lines.append(list_line(face_points(x, 120, SIDE), flags, name))
     (tmp_path / "list.txt").write_text("\n".join(lines) + "\n")
     return tmp_path
-
-
-def write_video(path: Path, pictures: list[NDArray[np.uint8]]) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=Fraction(25))
-        stream.height, stream.width = pictures[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.bit_rate = 4_000_000
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-
-
-def add_video(root: Path, name: str, frames: int = 6) -> Points:
-    """Add one video of a drifting square in WFLW-V form; returns its landmarks."""
-    for folder in ("videos", "landmarks", "bboxes"):
-        (root / folder).mkdir(exist_ok=True)
-    centres = [150 + 3 * t for t in range(frames)]
-    truth = np.stack([face_points(x, 120, SIDE) for x in centres])
-    write_video(root / "videos" / f"{name}.mp4", [face_image(320, 240, x, 120, SIDE) for x in centres])
-    np.save(root / "landmarks" / f"{name}.npy", truth)
-    np.save(root / "bboxes" / f"{name}.npy", np.hstack([truth.min(axis=1), truth.max(axis=1), np.ones((frames, 1))]))
-    return truth
 
 
 @pytest.fixture

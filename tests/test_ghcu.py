@@ -38,7 +38,7 @@ from model.training.ghcu import GhcuRecipe, choose_thresholds, train_ghcu
 from model.training.spoil import mirror, spoil
 from model.weights import save_weights
 from tests.fakes import SquareDetector, SquareEngine, face_image, face_points
-from tests.test_w300 import write_pts
+from tests.lab_fakes import write_pts
 from tests.training_fakes import write_faces
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]

@@ -31,8 +31,7 @@ from model.rwr.recurrence import Recurrence
 from model.rwr.settings import RELEASED, RwrSettings
 from model.rwr.solution import Solution
 from tests.fakes import SquareEngine
-from tests.lab_fakes import clip_of, swinging
-from tests.test_evaluation import add_video
+from tests.lab_fakes import add_video, clip_of, swinging
 
 pytestmark = pytest.mark.slow
 

@@ -25,7 +25,7 @@ from model.training.uncertainty import Solved, fit, held, widened
 from model.uncertainty import NOTE, PERCENTS, Calibration, read_calibration, seen_at
 from model.weights import read_card, save_weights, write_card
 from tests.fakes import face_image, face_points, portrait
-from tests.test_evaluation import list_line
+from tests.lab_fakes import list_line
 from tests.training_fakes import write_faces
 
 pytestmark = pytest.mark.slow

@@ -23,14 +23,9 @@ from model.network import Ldeq
 from model.topology import MIRROR_68, REGIONS, TO_68, inter_ocular, inter_pupil_68, mirror_map, region_points
 from model.weights import WeightsCard, load_initial, save_weights, write_card
 from tests.fakes import SquareEngine, face_image, face_points
+from tests.lab_fakes import SIDE, write_pts
 
-SIDE = 100.0
 TINY = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
-
-
-def write_pts(path: Path, points: NDArray[np.floating]) -> None:
-    lines = "\n".join(f"{x + 1:.4f} {y + 1:.4f}" for x, y in points)
-    path.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{lines}\n}}\n")
 
 
 @pytest.fixture
