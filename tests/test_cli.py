@@ -108,7 +108,31 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"LDEQ Live {VERSION}\n"
 
 
-WRONG = [["lvie"], ["live", "--rwr", "perhaps"], ["train"], ["live", "--what"]]
+@pytest.mark.parametrize(
+    ("word", "says"),
+    [("tarck", "perhaps track is meant"), ("talk.mp4", "give: --source talk.mp4"), ("gone.mp4", "--help lists all")],
+)
+def test_what_is_no_command_is_one_sentence(
+    word: str, says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("talk.mp4").touch()
+    assert cli.main([word]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"ldeq-live: There is no command {word}")
+    assert says in error
+    assert error.count("\n") == 1
+
+
+def test_a_backslash_before_a_quotation_mark_is_told_on_windows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")  # which passes on: batch "C:\\My Videos\\" -o out --csv
+    assert cli.main(["batch", 'C:\\My Videos" -o out --csv']) == 2
+    assert "leave out the backslash" in capsys.readouterr().err
+
+
+WRONG = [["live", "--rwr", "perhaps"], ["train"], ["live", "--what"]]
 
 
 @pytest.mark.parametrize("argv", WRONG)

@@ -104,6 +104,7 @@ def test_a_file_called_like_a_word_can_be_opened(clip: Path, name: str, monkeypa
         ("C:\\missing.mp4", "There is no file or folder"),
         ("x" * 5000, "There is no file or folder"),
         ("a\0b", "There is no file or folder"),
+        ("0", "There is no file or folder 0: give camera:0"),
     ],
 )
 def test_anything_else_is_one_sentence(spec: str, words: str) -> None:

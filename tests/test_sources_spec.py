@@ -43,12 +43,24 @@ USUAL = CameraFormat()
         ("camera:cam@home@640x480@15", "cam@home", CameraFormat(640, 480, 15.0)),
         ("camera:cam@640x480@1280x720@60", "cam@640x480", CameraFormat(1280, 720, 60.0)),
         ("camera:8x8@", "8x8@", USUAL),
+        ("/dev/video3", "3", USUAL),
     ],
 )
 def test_cameras(typed: str, name: str, requested: CameraFormat | None) -> None:
     spec = parse_source(typed)
     assert spec == CameraSpec(name, requested)
     assert spec.kind is SourceKind.CAMERA
+
+
+def test_links_to_devices_are_cameras(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = {"/dev/v4l/by-id/usb-left": "/dev/video2", "/dev/sr0": "/dev/sr0"}
+    monkeypatch.setattr("app.sources.spec.os.path.realpath", lambda path: links[path])
+    assert parse_source("/dev/v4l/by-id/usb-left") == CameraSpec("2")
+    assert parse_source("/dev/sr0") == PathSpec("/dev/sr0")
+
+
+def test_a_device_that_no_file_can_be_is_a_path() -> None:
+    assert parse_source("/dev/video\0") == PathSpec("/dev/video\0")
 
 
 @pytest.mark.parametrize(

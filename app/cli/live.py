@@ -17,7 +17,7 @@ from app.core.modes import Baseline
 from app.core.presets import PRESETS, PresetName
 from app.core.settings import ModelChoice, parse_follow
 from app.gui.presenters.palettes import Theme
-from app.sources.spec import PathSpec, parse_source
+from app.sources.spec import PathSpec, missing, parse_source
 
 if TYPE_CHECKING:
     from app.gui.live.presenters.model import ModelInUse
@@ -177,6 +177,4 @@ def check_source(typed: str) -> None:
     """
     source = parse_source(typed)
     if isinstance(source, PathSpec) and not source.exists:
-        raise SourceError(
-            f"There is no file or folder {typed}: check its name, or give camera, screen, demo or a stream's URL."
-        )
+        raise missing(source)

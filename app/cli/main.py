@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import importlib
 import io
 import logging
@@ -75,6 +76,11 @@ def _run(argv: Sequence[str]) -> int:
         print(f"LDEQ Live {VERSION}")
         return EXIT_OK
     command = after[0] if after else None
+    joined = next((word for word in argv if '"' in word), None) if sys.platform == "win32" else None
+    if joined is not None:  # no name can hold a quotation mark there
+        raise UserError(f"In {joined} Windows has joined a name with what follows; leave out the backslash at its end.")
+    if command is not None and command not in COMMANDS:
+        raise UserError(_no_command(command))
     rest: list[str] = []
     if command == "test" and not {"-h", "--help"} & set(after[1:2]):
         # pytest's options are its own; argparse would take some of them for ours.
@@ -85,6 +91,16 @@ def _run(argv: Sequence[str]) -> int:
     code: int = _module(args.command).run(args)
     sys.stdout.flush()
     return code
+
+
+def _no_command(word: str) -> str:
+    """Return what to say where a command is mistyped, or a video is given in its place."""
+    close = difflib.get_close_matches(word, COMMANDS, 1)
+    if close:
+        return f"There is no command {word}; perhaps {close[0]} is meant. main.py --help lists all."
+    if os.path.exists(word):
+        return f"There is no command {word}; to watch it in the window give: --source {word}, to track it: track {word}"
+    return f"There is no command {word}. main.py --help lists all."
 
 
 def _command_index(argv: Sequence[str]) -> int:

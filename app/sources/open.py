@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.core.errors import SourceError
 from app.sources.base import Source
-from app.sources.spec import CameraSpec, DemoSpec, PathSpec, ScreenSpec, SourceKind, SourceSpec, StreamSpec
+from app.sources.spec import CameraSpec, DemoSpec, PathSpec, ScreenSpec, SourceKind, SourceSpec, StreamSpec, missing
 
 _SESSION = "session.json"
 """A folder that contains it is a recorded session."""
@@ -61,9 +61,7 @@ def _open_path(spec: PathSpec) -> Source:
 
     path = spec.path
     if not spec.exists:
-        raise SourceError(
-            f"There is no file or folder {path}: check its name, or give camera, screen, demo or a stream's URL."
-        )
+        raise missing(spec)
     match spec.kind:
         case SourceKind.FOLDER if (path / _SESSION).is_file():
             return VideoSource(_session_video(path), path.resolve().name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -47,6 +48,7 @@ _SCREEN_PART = re.compile(
     r"(?:@(?P<left>\d{1,6}),(?P<top>\d{1,6}),(?P<width>\d{1,6})[xX\u00d7](?P<height>\d{1,6}))?",
     re.IGNORECASE,
 )
+_DEVICE = re.compile(r"/dev/video(\d+)")
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _FILE = re.compile(r"file://(?:localhost)?(?=/)", re.IGNORECASE)
 _DRIVE = re.compile(r"/[a-z]:/", re.IGNORECASE)
@@ -266,6 +268,8 @@ def parse_source(text: str) -> SourceSpec:
         return DemoSpec()
     if (camera := _parse_camera(text)) is not None:
         return camera
+    if text.startswith("/dev/") and (number := _device_number(text)) is not None:
+        return CameraSpec(number)
     if _SCREEN.match(text):
         return _parse_screen(text)
     if (file := _FILE.match(text)) is not None:
@@ -274,9 +278,27 @@ def parse_source(text: str) -> SourceSpec:
     return StreamSpec(text) if _URL.match(text) else PathSpec(text)
 
 
+def missing(spec: PathSpec) -> SourceError:
+    """Return the error for a path at which there is nothing."""
+    if spec.typed.isdecimal():
+        return SourceError(f"There is no file or folder {spec.typed}: give camera:{spec.typed} for the camera.")
+    return SourceError(
+        f"There is no file or folder {spec.path}: check its name, or give camera, screen, demo or a stream's URL."
+    )
+
+
 def public_text(spec: SourceSpec) -> str:
     """Return ``spec`` as it is typed, but without what may be secret, for files that are passed on."""
     return spec.label if isinstance(spec, StreamSpec) else str(spec)
+
+
+def _device_number(path: str) -> str | None:
+    """Return the number of a camera that is given by its device, or by a link to it, such as those in /dev/v4l."""
+    try:
+        found = _DEVICE.fullmatch(os.path.realpath(path))
+    except ValueError:  # a name that no file can have
+        return None
+    return None if found is None else found[1]
 
 
 def _parse_camera(text: str) -> CameraSpec | None:
