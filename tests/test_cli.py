@@ -77,6 +77,31 @@ def test_options_of_every_command_come_first(monkeypatch: pytest.MonkeyPatch) ->
     assert seen[0].json
 
 
+@pytest.mark.parametrize(
+    ("words", "copy", "source"),
+    [
+        (["--copy-video", "talk.mp4"], "close", "talk.mp4"),
+        (["--copy-video", "exact", "talk.mp4"], "exact", "talk.mp4"),
+        (["talk.mp4", "--copy-video"], "close", "talk.mp4"),
+        (["--copy-video", "--ghcu", "--", "close"], "close", "close"),
+        (["--copy-video", "--", "exact"], "close", "exact"),
+        (["--ghcu", "--", "--copy-video"], None, "--copy-video"),
+    ],
+)
+def test_an_option_without_its_value_does_not_take_the_next_word(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], copy: str | None, source: str
+) -> None:
+    seen: list[argparse.Namespace] = []
+    replaced(monkeypatch, "track", lambda args: seen.append(args) or 0)
+    assert cli.main(["track", "--session", "x", *words]) == 0
+    assert (seen[0].copy_video, seen[0].input) == (copy, source)
+
+
+def test_a_wrong_value_is_named_where_no_other_word_may_follow(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["live", "--lsl", "everywhere"]) == 2
+    assert "invalid choice: 'everywhere'" in capsys.readouterr().err
+
+
 def test_help_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--help"]) == 0
     lines = capsys.readouterr().out.splitlines()

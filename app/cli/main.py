@@ -114,6 +114,24 @@ def _command_index(argv: Sequence[str]) -> int:
 class _Parser(argparse.ArgumentParser):
     """Ends with one line, whatever words it complains about."""
 
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]  # as the base class
+        words = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(self._with_values(words), namespace)
+
+    def _with_values(self, words: list[str]) -> list[str]:
+        """Return the words with its default behind each option whose value is left out, lest it take an input."""
+        if not self._get_positional_actions():
+            return words
+        end = words.index("--") if "--" in words else len(words)
+        given = list(words)
+        for place, word in enumerate(words[:end]):
+            option = self._option_string_actions.get(word)
+            if option is not None and option.nargs == "?" and option.choices is not None:
+                value = words[place + 1] if place + 1 < end else None
+                if value not in option.choices:
+                    given[place] = f"{word}={option.const}"
+        return given
+
     def error(self, message: str) -> NoReturn:
         super().error(_one_line(message))
 
