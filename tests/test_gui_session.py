@@ -22,6 +22,7 @@ from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
 from app.gui.live.presenters.state import RecordingPlan, SessionState
 from app.gui.presenters.actions import ActionName
+from app.sessions.form import create_folder
 from app.sources.spec import CameraSpec, SourceSpec, parse_source
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -45,6 +46,10 @@ class Bench:
     def recorder(self, plan: RecordingPlan) -> FakeRecorder:
         if plan.path.name == "forbidden.mp4":
             raise RecordingError("The folder is closed to you; choose another one.")
+        if plan.path.name == "taken":
+            plan.path.mkdir()
+            (plan.path / "frames.csv").touch()  # another window is faster
+            create_folder(plan.path)
         self.recorders.append(FakeRecorder(plan))
         return self.recorders[-1]
 
@@ -234,6 +239,22 @@ def test_a_recording_that_cannot_begin_is_told(bench: Bench, tmp_path: Path) -> 
     bench.session.record(tmp_path / "file" / "a.mp4")
     wait_until(lambda: bench.state.finished is not None and bench.state.finished.path.name == "a.mp4")
     assert bench.state.stage == "running"
+
+
+def test_of_two_windows_that_record_at_once_both_do(bench: Bench, tmp_path: Path) -> None:
+    bench.session.play(parse_source("demo"))
+    bench.reach("running")
+    recorder = bench.record(tmp_path / "taken")
+    frames = recorder.frames
+    wait_until(lambda: recorder.frames > frames + 3)  # it goes on under its own name
+    assert bench.state.recording is not None
+    assert bench.state.recording.path == recorder.plan.path != tmp_path / "taken"
+    assert recorder.plan.path.name.startswith("session-")
+    bench.session.finish_recording()
+    wait_until(lambda: bench.state.finished is not None)
+    assert bench.state.finished is not None
+    assert bench.state.finished.error is None
+    assert len(bench.recorders) == 1
 
 
 def test_a_driver_that_throws_leaves_the_session_alive() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -17,8 +19,9 @@ from app.core.frame import FaceResult, FrameResult
 from app.core.modes import Mode
 from app.core.runs import runs
 from app.core.settings import TrackingSettings
-from app.holdstill.card import make_card
-from app.holdstill.card_file import LARGEST, card_path, list_cards, read_card, write_card
+from app.holdstill import card_file
+from app.holdstill.card import Card, make_card
+from app.holdstill.card_file import LARGEST, card_path, list_cards, read_card, write_card, write_new_card
 from app.holdstill.comparison import Change, ModeChange, compare, compare_modes, flicker_interval
 from app.holdstill.measurement import LONGEST_GAP, HoldStillError, measure
 from app.holdstill.samples import RESTLESS_SPEED, Sampler
@@ -39,6 +42,7 @@ from tests.holdstill_fakes import (
     sampler,
     still_face,
 )
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -331,6 +335,42 @@ def test_the_head_is_followed_through_turns_and_nearing() -> None:
     path = follow_head(times, turning)
     assert np.abs(path.landmarks - turning).max() < 0.02
     assert path.speed.max() < 1e-9
+
+
+def test_of_two_tests_that_end_at_once_both_cards_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready, wrote = threading.Barrier(2), []
+    free = card_file.card_path
+
+    def found_free(folder: Path, made: Card) -> Path:
+        path = free(folder, made)
+        if not ready.broken:
+            with contextlib.suppress(threading.BrokenBarrierError):
+                ready.wait(PATIENCE_SECONDS)  # both have found it free
+                ready.abort()
+        return path
+
+    monkeypatch.setattr(card_file, "card_path", found_free)
+    made = make_card(figures(), circumstances(tmp_path))
+    threads = [
+        threading.Thread(target=lambda name=name: wrote.append(write_new_card(tmp_path, made.labelled(name))))  # type: ignore[misc]
+        for name in ("Ada", "Grace")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SECONDS)
+    assert {file.card.label for file in list_cards(tmp_path)} == {"Ada", "Grace"}
+    assert {file.path for file in list_cards(tmp_path)} == set(wrote)
+
+
+def test_a_card_that_cannot_be_written_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, values: object) -> None:
+        raise RecordingError("The disk is full.")
+
+    monkeypatch.setattr(card_file, "write_json", full)
+    with pytest.raises(RecordingError, match="disk is full"):
+        write_new_card(tmp_path, make_card(figures(), circumstances(tmp_path)))
+    assert not list(tmp_path.glob("*.json"))
 
 
 def test_a_card_survives_the_disk(tmp_path: Path) -> None:

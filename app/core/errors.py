@@ -26,3 +26,7 @@ class SourceError(UserError):
 
 class RecordingError(UserError):
     """An output that cannot be written."""
+
+
+class NameTaken(RecordingError):
+    """There is something under the name of a new output; under another one it could be written."""

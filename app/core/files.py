@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from app.core.errors import RecordingError
+from app.core.errors import NameTaken, RecordingError
 from model import files, json_files
 
 
@@ -177,7 +177,7 @@ def check_new_folder(folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise RecordingError(f"{folder} is a file; choose another name for the folder.")
         if folder.is_dir() and any(folder.iterdir()):
-            raise RecordingError(f"{folder} exists already and holds files; choose another name.")
+            raise NameTaken(f"{folder} exists already and holds files; choose another name.")
     if ends_badly(folder.name):
         raise RecordingError(f"{folder} ends in a space or a dot, which Windows drops; choose another name.")
     check_folder(nearest_folder(folder), folder)

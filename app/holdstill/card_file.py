@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import UserError
-from app.core.files import make_folder, write_json
+from app.core.files import make_folder, write_json, writing
 from app.holdstill.card import Card
 from model.files import is_there
 from model.json_files import JsonError, from_plain, read_object, to_plain
@@ -50,6 +50,28 @@ def write_card(path: Path, card: Card) -> None:
     """
     make_folder(path.parent)
     write_json(path, {"format": FORMAT, "version": VERSION, **to_plain(card)})
+
+
+def write_new_card(folder: Path, card: Card) -> Path:
+    """Write a card under a free name and return it; two windows that write at once get different names.
+
+    Raises:
+        RecordingError: if it cannot be written; nothing is left then.
+    """
+    make_folder(folder)
+    while True:
+        path = card_path(folder, card)
+        with writing(path):
+            try:
+                path.touch(exist_ok=False)
+            except FileExistsError:
+                continue
+        try:
+            write_card(path, card)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        return path
 
 
 def read_card(path: Path) -> Card:

@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from app.core.errors import RecordingError, UserError
+from app.core.errors import NameTaken, UserError
 from app.core.files import check_new_folder, make_folder, write_json, writing
 from model.files import is_file, sync_folder
 from model.json_files import JsonError, read_json
@@ -91,7 +91,8 @@ def create_folder(folder: Path) -> None:
     """Create a folder for a new session or replay. Of several programs that create it at once, one gets it.
 
     Raises:
-        RecordingError: if it exists and is not empty, or cannot be created.
+        NameTaken: it exists and is not empty.
+        RecordingError: it cannot be created.
     """
     check_new_folder(folder)
     make_folder(folder)
@@ -99,7 +100,5 @@ def create_folder(folder: Path) -> None:
         try:
             (folder / FRAMES).touch(exist_ok=False)
         except FileExistsError as error:
-            raise RecordingError(
-                f"Another program has just created {folder}; try again, or choose another name."
-            ) from error
+            raise NameTaken(f"Another program has just created {folder}; try again, or choose another name.") from error
     sync_folder(folder.parent)

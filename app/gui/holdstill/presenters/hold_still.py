@@ -21,7 +21,7 @@ from app.core.frame import FrameResult
 from app.core.settings import TrackingSettings
 from app.gui.presenters.background import Background, in_background
 from app.holdstill.card import Card, Circumstances, camera_of, make_card
-from app.holdstill.card_file import CardFile, card_path, list_cards, write_card
+from app.holdstill.card_file import CardFile, card_path, list_cards, write_card, write_new_card
 from app.holdstill.measurement import measure
 from app.holdstill.samples import TEST_SECONDS, Sampler
 from app.holdstill.text import CardSheet, ComparisonSheet, Sheet, card_sheet, comparison_sheet
@@ -309,12 +309,13 @@ class HoldStill:
         """Write the card and its picture; a card that cannot be written is shown all the same."""
         problem = note = ""
         folder = self._folder()
-        wanted = path or card_path(folder, sheet.card)
         try:
-            write_card(wanted, sheet.card)
-            path = wanted
-            self._save_picture(sheet, wanted.with_suffix(".png"))
-            note = f"Saved as {wanted.name}, and as a picture beside it."
+            if path is None:
+                path = write_new_card(folder, sheet.card)
+            else:
+                write_card(path, sheet.card)
+            self._save_picture(sheet, path.with_suffix(".png"))
+            note = f"Saved as {path.name}, and as a picture beside it."
         except UserError as error:
             problem = str(error)
         others = list_cards(folder)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from app.core.errors import UserError
-from app.core.files import failure
+from app.core.errors import NameTaken, UserError
+from app.core.files import failure, unique_path
 from app.gui.live.presenters.state import Live, Recording, RecordingPlan, RecordingState
 from app.sessions.recorder import RecordingSummary
 
@@ -17,6 +18,11 @@ log = logging.getLogger(__name__)
 FINISH_SECONDS = 20.0
 
 MakeRecorder = Callable[[RecordingPlan], Recording]
+
+
+def session_path(folder: Path) -> Path:
+    """Return a free name for a new session."""
+    return unique_path(folder, "session", "")
 
 
 class ActiveRecording:
@@ -33,7 +39,11 @@ class ActiveRecording:
         """Begin to record ``live`` as planned; where that cannot be, return a summary that says why."""
         try:
             plan.path.parent.mkdir(parents=True, exist_ok=True)
-            recorder = make(plan)
+            try:
+                recorder = make(plan)
+            except NameTaken:  # by another window that began in the same second
+                plan = replace(plan, path=session_path(plan.path.parent))
+                recorder = make(plan)
         except (UserError, OSError) as error:
             return _failed(error, plan.path)
         live.add_consumer(recorder.offer)
@@ -43,7 +53,7 @@ class ActiveRecording:
 
     @property
     def path(self) -> Path:
-        """The session's folder."""
+        """The session's folder; another than was planned if that name was taken."""
         return self._path
 
     @property

@@ -290,6 +290,9 @@ class LiveSession:
             self._publish(finished=recording)
             self._forget_record(wanted)
             return
+        with self._condition:
+            if self._wanted.record == path:
+                self._wanted = replace(self._wanted, record=recording.path)
         self._recording = recording
         self._publish(recording=recording.state)
 
