@@ -216,7 +216,7 @@ def test_a_frame_without_faces_is_told_too() -> None:
     message = json.loads(datagram)
     assert (message["frame"], message["count"], message["faces"], message["parts"]) == (3, 0, [], 1)
     (bundle,) = OscEncoder()(frame_result(index=3, faces=0))
-    assert contents([bundle]) == {"/ldeq/frame": [3, pytest.approx(0.1), 0, 320, 180]}
+    assert contents([bundle]) == {"/ldeq/frame": [3, pytest.approx(0.1), 0, 320, 180], "/ldeq/time": [0, 100000]}
 
 
 def contents(datagrams: list[bytes]) -> dict[str, list[Any]]:
@@ -230,6 +230,7 @@ def test_osc_reads_back() -> None:
     points = face()
     found = contents(OscEncoder()(result_of(points, read_signals=lambda: KNOWN)))
     assert found.pop("/ldeq/frame") == [7, pytest.approx(7 / 30), 1, 320, 180]
+    assert found.pop("/ldeq/time") == [0, 233333]
     assert {address.removeprefix("/ldeq/face/0/"): values for address, values in found.items()} == {
         "id": [0],
         "mode": ["rwr"],
@@ -268,7 +269,20 @@ def test_osc_leaves_out_what_is_not_known() -> None:
     assert not {"/ldeq/face/0/closure", "/ldeq/face/0/perclos", "/ldeq/face/0/radius80"} & found.keys()
     points[0] = np.inf
     found = contents(OscEncoder()(result_of(points, flicker=None)))
-    assert set(found) == {"/ldeq/frame", *(f"/ldeq/face/0/{name}" for name in ("id", "mode", "evaluations", "warm"))}
+    assert set(found) == {
+        *("/ldeq/frame", "/ldeq/time"),
+        *(f"/ldeq/face/0/{name}" for name in ("id", "mode", "evaluations", "warm")),
+    }
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [(36000.033333, [36000, 33333]), (1.79e9 + 0.25, [1790000000, 250000]), (-0.25, [-1, 750000]), (np.nan, None)],
+)
+def test_osc_tells_the_time_to_a_microsecond_after_hours_too(seconds: float, expected: list[int] | None) -> None:
+    result = frame_result(faces=0)
+    found = contents(OscEncoder()(replace(result, frame=replace(result.frame, timestamp=seconds))))
+    assert found.get("/ldeq/time") == expected
 
 
 def test_faces_keep_their_slots() -> None:

@@ -21,6 +21,7 @@ LENGTH_BYTES = 4
 """OSC 1.0: a bundle begins with its name and time tag, and each message in it with its length."""
 
 FORGET_FRAMES = 30
+MICRO = 1_000_000
 
 
 class FaceNumbers:
@@ -56,6 +57,8 @@ class OscEncoder:
         """Return the frame's bundles, at least one."""
         frame = result.frame
         messages = [message(f"{ROOT}/frame", "ifiii", frame.index, frame.timestamp, len(result.faces), *frame.size)]
+        if math.isfinite(frame.timestamp):  # OSC's floats of 32 bits are off by milliseconds after some hours
+            messages.append(message(f"{ROOT}/time", "ii", *divmod(round(frame.timestamp * MICRO), MICRO)))
         numbers = self._numbers.assign([face.face for face in result.faces])
         for number, face in zip(numbers, result.faces, strict=True):
             messages += _face(f"{ROOT}/face/{number}", face)
