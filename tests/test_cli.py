@@ -285,6 +285,27 @@ def test_closed_output_ends_no_command(tmp_path: Path, closed: int) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.process
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a full disk")
+@pytest.mark.parametrize("words", [("--version",), ("session", "list", ".")])
+@pytest.mark.parametrize("buffered", [True, False])
+def test_output_to_a_full_disk_ends_with_one_sentence(words: tuple[str, ...], buffered: bool) -> None:
+    unbuffered = {} if buffered else {"PYTHONUNBUFFERED": "1"}
+    others = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "main.py"), *words],
+            env={**others, **unbuffered, "LDEQ_PYTHON_ENV": "current"},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "ldeq-live: Cannot write what is printed: the disk is full; free some space or choose another folder.\n"
+    )
+
+
 def test_a_log_that_grew_starts_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(log, "log_folder", lambda: tmp_path)
     monkeypatch.setattr(log, "LARGEST", 10)

@@ -60,6 +60,11 @@ def main(argv: list[str] | None = None) -> int:
         _silence_output()
         return EXIT_FAILURE
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and _output_fails():
+            from app.core.files import failure  # needs packages, which may be missing
+
+            _silence_output()
+            return _fail(str(failure(Path("what is printed"), error)), EXIT_FAILURE, debug)
         from model.errors import ModelError  # the library takes a while to import
 
         if isinstance(error, ModelError):
@@ -73,7 +78,7 @@ def _run(argv: Sequence[str]) -> int:
     if not after or after[0].startswith("-"):
         after = [*after] if any(word in ANSWERED_HERE for word in before) else [DEFAULT_COMMAND, *after]
     if "--version" in before:
-        print(f"LDEQ Live {VERSION}")
+        print(f"LDEQ Live {VERSION}", flush=True)
         return EXIT_OK
     command = after[0] if after else None
     joined = next((word for word in argv if '"' in word), None) if sys.platform == "win32" else None
@@ -190,8 +195,17 @@ def _escape_unprintable() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _output_fails() -> bool:
+    """Whether what is printed cannot be written, as to a full disk."""
+    try:
+        print(flush=True)  # flushing alone tells nothing where nothing waits
+    except OSError:
+        return True
+    return False
+
+
 def _silence_output() -> None:
-    """Keep the interpreter from complaining about the closed pipe when it flushes at exit."""
+    """Keep the interpreter from complaining about a closed pipe or a full disk when it flushes at exit."""
     devnull = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(devnull, sys.stdout.fileno())
