@@ -363,6 +363,23 @@ def test_stopping_reaches_the_tasks_through_the_folder(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / ".batch" / "cluster").exists()
 
 
+def test_stopping_needs_no_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = videos(tmp_path / "in", a="wait", b="wait", c="ok")
+    touch = Path.touch
+
+    def full(path: Path, *args: Any, **kwargs: Any) -> None:
+        if path.name == task_module.STOP:
+            raise OSError(28, "No space left on device")
+        touch(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "touch", full)
+    ray = FakeRay(slow=1)
+    runner = RayCluster(ray, follow_orders, HERE, most=2)  # type: ignore[arg-type]
+    found = run(runner, jobs(tmp_path / "out", paths), lambda: ray.most == 2)
+    assert {name: outcome.state for name, outcome in found.items()} == {"a": JobState.STOPPED, "b": JobState.STOPPED}
+    assert ray.ended
+
+
 def test_clusters_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UserError, match=r"cannot be reached at nowhere:1 \(Could not reach it\); check"):
         RayCluster(FakeRay(), follow_orders, "nowhere:1")  # type: ignore[arg-type]

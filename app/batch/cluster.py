@@ -7,7 +7,7 @@ import pickle
 import shutil
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -129,8 +129,7 @@ class RayCluster:
                 if not stopping and stopped():
                     stopping = True
                     waiting.clear()
-                    place.mkdir(parents=True, exist_ok=True)
-                    (place / STOP).touch()  # every computer sees the output folder
+                    self._tell_to_stop(place, running.values())
                 while waiting and len(running) < self._most:
                     job = waiting.popleft()
                     tries[job.name] += 1
@@ -141,7 +140,8 @@ class RayCluster:
                     job = attempt.job
                     if isinstance(found, _NeverBegun):
                         tries[job.name] -= 1
-                    outcome = None if isinstance(found, Exception) else attempt.adopt(found)
+                    gone = stopping and not attempt.workspace.exists()
+                    outcome = None if gone or isinstance(found, Exception) else attempt.adopt(found)
                     attempt.end()
                     if outcome is not None:
                         yield job, outcome, tries[job.name]
@@ -157,6 +157,16 @@ class RayCluster:
             # Tasks still running belong to a run that was aborted; Ray ends them with it.
             self._ray.shutdown()
             shutil.rmtree(place.parent, ignore_errors=True)
+
+    @staticmethod
+    def _tell_to_stop(place: Path, running: Iterable[_Try]) -> None:
+        """Leave a file that says so, since every computer sees the output folder."""
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            (place / STOP).touch()
+        except OSError:  # such as on a full disk; a try without its workspace ends as well
+            for attempt in running:
+                attempt.end()
 
     def _start(self, attempt: _Try) -> Any:
         weights = attempt.job.settings.engine.weights
