@@ -19,7 +19,7 @@ from app.media.encoding import EXACT
 from app.media.video import VideoWriter
 from app.sources.base import Playable, Playback, Seekable
 from app.sources.demo import DemoClip
-from app.sources.images import PHOTO_SECONDS, open_folder
+from app.sources.images import PHOTO_SECONDS, ImageSource, open_folder, open_picture
 from app.sources.open import open_source
 from app.sources.paced import PacedSource
 from app.sources.spec import parse_source
@@ -300,6 +300,25 @@ def test_a_picture_that_is_shown_on_and_on_is_no_photo_among_others(clock: FakeC
     assert [frame is not None and frame.continues for frame in frames] == [False, True, True]
     assert not source.info.photos  # or a replay would solve each of them on its own
     source.close()
+
+
+def test_a_single_picture_is_read_once(clock: FakeClock) -> None:
+    opened: list[ImageSource] = []
+
+    def reopen() -> ImageSource:
+        opened.append(open_picture(PORTRAIT))
+        return opened[-1]
+
+    source = PacedSource(reopen, loop=True)
+    frames = [source.read() for _ in range(5)]
+    check_growing(frames)
+    first = frames[0]
+    assert first is not None
+    assert all(frame is not None and frame.image is first.image for frame in frames)
+    assert [frame is not None and frame.continues for frame in frames] == [False, True, True, True, True]
+    assert len(opened) == 1
+    source.close()
+    assert source.read() is None
 
 
 def test_the_next_loop_is_opened_before_the_seam_and_beside_the_reader(clip: Path, clock: FakeClock) -> None:

@@ -77,6 +77,7 @@ class PacedSource:
         self._seekable = isinstance(self._source, Seekable) and not single
         self._start = self._source.start if isinstance(self._source, Seekable) else 0.0
         self._duration = self._source.duration if isinstance(self._source, Seekable) else None
+        self._single = single
         self._seamless = self._info.demo or single
         # The condition guards what is steered; it is never held while the inner source works.
         self._changed = threading.Condition()
@@ -94,6 +95,7 @@ class PacedSource:
         self._last = 0.0
         self._held: Frame | None = None
         self._decoded: deque[Frame] = deque()
+        self._only: Frame | None = None
         self._anchor: tuple[float, float] | None = None
         self._pace = 1.0
 
@@ -277,10 +279,14 @@ class PacedSource:
         frame = self._decoded.popleft() if self._decoded else self._source.read()
         if frame is not None:
             self._in_loop += 1
+            self._only = frame if self._single and self._in_loop == 1 else None
             self._open_ahead(frame)
             return frame
         if not self._loop or not self._in_loop or self._closed:
             return None
+        if self._only is not None:  # a large photo takes longer to decode than it is shown
+            self._continue_loop(self._only)
+            return replace(self._only, continues=True)
         self._source.close()
         opened = _Opened(self._reopen()) if self._next_loop is None else self._next_loop.result()
         with self._changed:
@@ -300,7 +306,9 @@ class PacedSource:
 
     def _open_ahead(self, frame: Frame) -> None:
         """Open the next loop on another thread once ``frame`` is near the end of this one."""
-        if not self._loop or self._duration is None or frame.timestamp < self._start + self._duration - _AHEAD_SECONDS:
+        if not self._loop or self._duration is None or self._only is not None:
+            return
+        if frame.timestamp < self._start + self._duration - _AHEAD_SECONDS:
             return
         with self._changed:
             if self._next_loop is None and not self._closed:
