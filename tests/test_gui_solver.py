@@ -184,6 +184,8 @@ class TestResets:
         view = history(frame(0.0, START), frame(2.5, WARM)).view(2.5)
         assert view.warm_seconds == pytest.approx(2.5)
         assert texts(view)["Warm for"] == "7 frames, 2.5 s"
+        view = history(frame(0.0, START), frame(2.5, replace(WARM, age=1))).view(2.5)
+        assert texts(view)["Warm for"] == "1 frame, 2.5 s"
 
     def test_another_face_and_another_source_begin_anew(self) -> None:
         choice = FaceChoice()

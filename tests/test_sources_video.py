@@ -36,6 +36,15 @@ def test_ntsc_rate_and_times_are_exact(tmp_path: Path) -> None:
     assert source.read() is None
 
 
+def test_one_damaged_part_is_told_as_one(tmp_path: Path) -> None:
+    source = VideoSource(write_video(tmp_path / "a.mp4", [numbered(i) for i in range(3)]))
+    source.damaged = 1
+    assert "1 part of it could not be decoded and was left out" in source.note
+    source.damaged = 2
+    assert "2 parts of it could not be decoded and were left out" in source.note
+    source.close()
+
+
 def test_pictures_are_rgb_in_order(tmp_path: Path) -> None:
     red = np.zeros((48, 64, 3), np.uint8)
     red[..., 0] = 255

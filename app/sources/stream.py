@@ -164,9 +164,9 @@ class StreamSource:
                 return None
             else:
                 self._state = StreamState.FAILED
+                after = counted(self._index, "frame")
                 raise SourceError(
-                    f"The connection to {self._name} was lost after {self._index} frames ({_reason(reason)}); "
-                    "open it again."
+                    f"The connection to {self._name} was lost after {after} ({_reason(reason)}); open it again."
                 )
         return None
 

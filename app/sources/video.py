@@ -14,6 +14,7 @@ from av.video.frame import VideoFrame
 
 from app.core.errors import SourceError
 from app.core.frame import Frame
+from app.core.text_table import counted
 from app.sources.base import CLOCK_BACK, FALLBACK_RATE, LEAP, SourceInfo, adaptation_remark
 from app.sources.decode import (
     READ_ERRORS,
@@ -146,10 +147,11 @@ class VideoSource:
     def note(self) -> str:
         """One sentence about what could not be read, or was not foreseen in ``info.remark``; "" for nothing."""
         if self.truncated:
-            known = f" of {self._declared}" if self._declared else ""
-            return f"{self.path.name} ends too early, it was cut off: {self._index}{known} frames could be read."
+            read = f"{self._index} of {self._declared} frames" if self._declared else counted(self._index, "frame")
+            return f"{self.path.name} ends too early, it was cut off: {read} could be read."
         if self.damaged:
-            return f"{self.path.name} is damaged: {self.damaged} parts of it could not be decoded and were left out."
+            parts, were = counted(self.damaged, "part"), "was" if self.damaged == 1 else "were"
+            return f"{self.path.name} is damaged: {parts} of it could not be decoded and {were} left out."
         later = [done for done in self._presentation.adaptations if done not in self._info.adaptations]
         return adaptation_remark(later, "Some pictures")
 

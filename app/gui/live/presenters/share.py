@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from app.core.errors import UserError
+from app.core.text_table import counted
 from app.gui.presenters.options import Option
 from app.sharing.channel import ChannelKind, ChannelStatus
 from app.sharing.settings import Address, CameraPicture, LslReach, SharingSettings, parse_address
@@ -204,5 +205,5 @@ def _line(status: ChannelStatus) -> StatusLine:
     if status.rate:
         return StatusLine(f"Sent {status.rate:.0f}/s {where}", StatusTone.GOOD)
     if status.sent:
-        return StatusLine(f"Nothing to send now; {status.sent} frames sent {where}", StatusTone.WAITING)
+        return StatusLine(f"Nothing to send now; {counted(status.sent, 'frame')} sent {where}", StatusTone.WAITING)
     return StatusLine("Ready; nothing tracked yet", StatusTone.WAITING)

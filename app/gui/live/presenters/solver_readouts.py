@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from app.core.presets import preset_of
+from app.core.text_table import counted
 from app.gui.live.presenters.solver import WINDOW_SECONDS, Reset, Residuals, SolverView
 from app.gui.presenters.faces import face_name
 from app.gui.presenters.readouts import NOTHING, Row
@@ -121,7 +122,7 @@ def _saved_help(view: SolverView) -> str:
 def _age(frames: int, seconds: float) -> str:
     minutes, rest = divmod(seconds, 60)
     time = f"{int(minutes)}:{int(rest):02d} min" if minutes else f"{rest:.1f} s"
-    return f"{frames} frames, {time}"
+    return f"{counted(frames, 'frame')}, {time}"
 
 
 def _starts(view: SolverView) -> str:
