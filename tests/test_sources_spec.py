@@ -134,6 +134,13 @@ def test_paths_say_what_is_there(tmp_path: Path) -> None:
     assert (missing.kind, missing.exists) == (SourceKind.FILE, False)
 
 
+def test_spaces_around_what_was_typed_count_where_a_file_has_them(tmp_path: Path) -> None:
+    (tmp_path / "a ").mkdir()
+    assert parse_source(f"{tmp_path}/a ") == PathSpec(f"{tmp_path}/a ")
+    assert parse_source(f" {tmp_path}/b.mp4 ") == PathSpec(f"{tmp_path}/b.mp4")
+    assert parse_source(" demo ") == DemoSpec()
+
+
 def test_a_picture_that_ends_in_its_first_bytes_is_one_all_the_same(tmp_path: Path) -> None:
     head = b"RIFF\x20\0\0\0WEBPVP8X\x0a\0\0\0\x02"  # 0x02: an animation
     for length in range(len(head) + 1):

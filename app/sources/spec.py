@@ -261,7 +261,7 @@ def parse_source(text: str) -> SourceSpec:
     Raises:
         SourceError: nothing was typed, or a camera or screen that cannot exist.
     """
-    text = text.strip()
+    whole, text = PathSpec(text), text.strip()
     if not text:
         raise SourceError("No source was named: give a camera, a screen, a file, a folder, a stream's URL or demo.")
     if text.lower() == SourceKind.DEMO:
@@ -275,7 +275,9 @@ def parse_source(text: str) -> SourceSpec:
     if (file := _FILE.match(text)) is not None:
         path = unquote(text[file.end() :])
         return PathSpec(path[1:] if _DRIVE.match(path) else path)
-    return StreamSpec(text) if _URL.match(text) else PathSpec(text)
+    if _URL.match(text):
+        return StreamSpec(text)
+    return whole if whole.exists else PathSpec(text)  # a name may begin or end with a space
 
 
 def missing(spec: PathSpec) -> SourceError:
