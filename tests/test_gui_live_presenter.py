@@ -441,6 +441,27 @@ def test_a_camera_that_is_back_plays_on(bench: Bench, clock: list[float]) -> Non
     assert WAITING not in bench.text
 
 
+def test_a_camera_is_known_by_its_name_from_then_on(bench: Bench, clock: list[float]) -> None:
+    bench.play("camera:1@640x480@30")
+    assert bench.kept["source"] == "camera:1@640x480@30"
+    bench.presenter.watch_cameras(None)
+    bench.presenter.watch_cameras([SECOND])
+    assert bench.kept["source"] == "camera:1@640x480@30", "a name that is not listed opens nothing"
+    bench.presenter.watch_cameras([WEBCAM, SECOND])
+    assert bench.kept["source"] == f"camera:{WEBCAM.name}@640x480@30"
+    assert bench.live.source == "camera:1@640x480@30"
+    bench.presenter.toggle(ActionName.PLAY)
+    bench.presenter.toggle(ActionName.PLAY)
+    bench.run(f"camera:{WEBCAM.name}@640x480@30")
+
+
+def test_the_first_camera_stays_the_first(bench: Bench, clock: list[float]) -> None:
+    bench.presenter.play(None)
+    bench.run("camera:0")
+    bench.presenter.watch_cameras([WEBCAM])
+    assert bench.kept["source"] is None
+
+
 def test_a_new_camera_is_offered_and_taken(bench: Bench, clock: list[float]) -> None:
     bench.presenter.watch_cameras([WEBCAM])
     assert bench.text == ""

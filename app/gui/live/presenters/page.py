@@ -206,13 +206,26 @@ class LivePresenter:
 
     def watch_cameras(self, cameras: Sequence[CameraChoice] | None) -> None:
         """Play on with a camera that is back, and offer one that is new; ``cameras`` are those found last."""
-        advice = self._hotplug.look(cameras, self.session.state, time.perf_counter())
+        state = self.session.state
+        self._know_by_name(state, cameras or ())
+        advice = self._hotplug.look(cameras, state, time.perf_counter())
         self._banners.outlook = WAITING if advice.waiting else ""
         if advice.resume is not None:
             self.session.play(advice.resume)
         elif advice.offer is not None:
             self._offered = advice.offer.spec
             self.say(f"{advice.offer.name} is connected.", Tone.INFO, (ActionName.USE_CAMERA,))
+
+    def _know_by_name(self, state: SessionState, cameras: Sequence[CameraChoice]) -> None:
+        """Ask for the camera that plays by its name the next time; its number may be another one's by then."""
+        source, info = state.source, state.info
+        if state.stage != LiveState.RUNNING or info is None or source is None or source != self._requested:
+            return
+        if isinstance(source, CameraSpec) and any(camera.name == info.name for camera in cameras):
+            named = replace(source, name=info.name)
+            if named != source and not info.name.isdecimal():  # which would be taken for a number
+                self._requested = named
+                self.choose(source=str(named))
 
     def toggle(self, action: ActionName) -> bool:
         """Do what ``action`` stands for; return False for actions that only a window can do."""
