@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,8 +26,9 @@ from app.core.frame import FrameResult
 from app.core.modes import Mode
 from app.core.settings import TrackingSettings
 from app.gui.holdstill.presenters.hold_still import COUNTDOWN_SECONDS, HoldStill, HoldStillStage, card_choices
+from app.gui.holdstill.views import card_page
 from app.gui.holdstill.views.card_drawing import FINE, HEIGHT, WIDTH, save_sheet, sheet_image
-from app.gui.holdstill.views.card_page import CardPage
+from app.gui.holdstill.views.card_page import CardPage, CardView
 from app.gui.holdstill.views.overlay import SIZE, HoldStillOverlay
 from app.gui.live.presenters.state import SessionState
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
@@ -315,6 +317,22 @@ def test_cards_are_drawn_in_the_modes_colours(application: QApplication, palette
             assert (pixels[..., :3] == wanted).all(-1).sum() > 2000, mode
         ground = QColor(palette.ground)
         assert pixels[4, 4, :3].tolist() == [ground.blue(), ground.green(), ground.red()]
+
+
+def test_a_card_is_told_to_screen_readers(
+    application: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    view = CardView()
+    qtbot.addWidget(view)
+    monkeypatch.setattr(card_page, "QAccessible", SimpleNamespace(isActive=lambda: True))
+    for sheet, words in (
+        (card_sheet(card("Ada")), "RwR flicker"),
+        (comparison_sheet(card("Ada"), card("Grace", rwr=0.3)), "Grace"),
+        (None, ""),
+    ):
+        view.show_sheet(sheet)
+        assert words in view.accessibleDescription()
+    assert not view.accessibleDescription()
 
 
 def test_the_picture_is_a_whole_png_or_a_sentence(application: QApplication, tmp_path: Path) -> None:

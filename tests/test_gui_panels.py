@@ -8,13 +8,14 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import TypeVar
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QColor, QImage, QKeySequence, QShortcut
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QColor, QImage, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -30,13 +31,17 @@ from app.gui.live.presenters.solver_readouts import WEIGHT_STEPS, step_of, weigh
 from app.gui.live.views.flicker import FlickerNumbers, FlickerTrace, RegionBars
 from app.gui.live.views.heatmap import HeatMapView
 from app.gui.live.views.solver import CONTROLS_WIDTH, SolverPanel
+from app.gui.presenters.banner import Banner, Tone
 from app.gui.presenters.colour_scale import HEAT_COLOURS, LEVELS
 from app.gui.presenters.compare import CompareView
 from app.gui.presenters.faces import FaceChoice, identity_colour
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.presenters.picture import prepare
+from app.gui.presenters.readouts import Caption, Hud
 from app.gui.presenters.zoom import FaceZoom
 from app.gui.theme import theme
+from app.gui.widgets import banner as banner_module
+from app.gui.widgets.banner import BannerView
 from app.gui.widgets.segments import Segments
 from app.gui.widgets.toggle import Toggle
 from app.gui.widgets.video import VideoView
@@ -234,6 +239,44 @@ class TestSegments:
         assert seeks == []
         segments.show_options(baseline_options(Mode.COLD), Mode.EMA)  # the same choices under other names
         assert segments.buttons[Mode.EMA].hasFocus()
+
+
+@pytest.mark.parametrize(("kind", "said"), [(FlickerNumbers, "RwR: 0.50 % now"), (RegionBars, "Brows: RwR 0.50 %")])
+def test_figures_that_are_painted_are_told_to_screen_readers(
+    application: QApplication, qtbot: QtBot, kind: type[FlickerNumbers | RegionBars], said: str
+) -> None:
+    widget = shown(qtbot, kind())
+    widget.show_flicker(flicker(rwr=0.5))
+    spoken = QAccessible.queryAccessibleInterface(widget)
+    assert spoken.text(QAccessible.Text.Name)
+    assert said in spoken.text(QAccessible.Text.Description)
+    widget.show_flicker(flicker())
+    assert "not" in spoken.text(QAccessible.Text.Description)
+
+
+def test_words_on_the_picture_are_told_to_screen_readers(application: QApplication, qtbot: QtBot) -> None:
+    view = shown(qtbot, VideoView())
+    spoken = QAccessible.queryAccessibleInterface(view)
+    view.show_hud(Hud(message="Opening talk.mp4…"))
+    assert spoken.text(QAccessible.Text.Description) == "Opening talk.mp4…"
+    view.show_hud(Hud(notice="No face in view", caption=Caption(Mode.RWR, "RwR on")))
+    assert spoken.text(QAccessible.Text.Description) == "No face in view RwR on"
+
+
+@pytest.mark.parametrize(("tone", "politeness"), [(Tone.GOOD, "Polite"), (Tone.ERROR, "Assertive")])
+def test_messages_are_announced_to_screen_readers(
+    application: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, tone: Tone, politeness: str
+) -> None:
+    told: list[QAccessibleAnnouncementEvent] = []
+    kinds = QAccessible.AnnouncementPoliteness
+    monkeypatch.setattr(
+        banner_module, "QAccessible", SimpleNamespace(AnnouncementPoliteness=kinds, updateAccessibility=told.append)
+    )
+    picture = shown(qtbot, QWidget())
+    view = BannerView(picture)
+    view.show_banner(Banner("saved", tone, "Saved."))
+    view.show_banner(None)
+    assert [(event.message(), event.politeness()) for event in told] == [("Saved.", kinds[politeness])]
 
 
 class TestSolverPanel:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeyEvent
 from PySide6.QtWidgets import QBoxLayout, QFrame, QLabel, QLineEdit, QPushButton, QSizePolicy, QWidget
 
 from app.gui.presenters.actions import OFFERS, ActionName
-from app.gui.presenters.banner import Banner
+from app.gui.presenters.banner import Banner, Tone
 from app.gui.widgets.controls import rename
 from app.gui.widgets.layouts import in_column, in_row
 
@@ -72,6 +72,14 @@ class BannerView(QFrame):
         self._fit()
         self.show()
         self.raise_()
+        self._announce(banner)
+
+    def _announce(self, banner: Banner) -> None:
+        """Have a screen reader say the message, since the keyboard never gets to it."""
+        told = QAccessibleAnnouncementEvent(self, banner.text)
+        if banner.tone == Tone.ERROR:
+            told.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
+        QAccessible.updateAccessibility(told)
 
     def fit(self, width: int) -> None:
         """Be so wide, and as high as the sentence and the offers need."""

@@ -113,7 +113,8 @@ class VideoView(QWidget):
         """Write ``hud`` on the picture."""
         if hud != self._hud:
             self._hud = hud
-            self.setAccessibleDescription("" if hud.caption is None else hud.caption.text)
+            said = hud.message, hud.notice, "" if hud.caption is None else hud.caption.text
+            self.setAccessibleDescription(" ".join(filter(None, said)))
             self.update()
 
     def show_face(self, face: int | None) -> None:

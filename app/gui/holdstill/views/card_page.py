@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QPointF, QSize, Qt, Signal
-from PySide6.QtGui import QPainter, QPaintEvent, QPixmap, QShowEvent
+from PySide6.QtGui import QAccessible, QPainter, QPaintEvent, QPixmap, QShowEvent
 from PySide6.QtWidgets import QLineEdit, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.holdstill.presenters.hold_still import HoldStill, HoldStillStage, card_choices
@@ -15,7 +15,7 @@ from app.gui.widgets.controls import menu_text, rename, small_label
 from app.gui.widgets.layouts import in_column, in_row
 from app.gui.widgets.page_button import PageButton
 from app.gui.widgets.recording_sign import RecordingSign
-from app.holdstill.text import CardSheet, Sheet
+from app.holdstill.text import CardSheet, Sheet, card_lines, comparison_lines
 
 LONGEST_LABEL = 48
 
@@ -40,6 +40,8 @@ class CardView(QWidget):
         """Show a card, or two compared; None clears the view."""
         if sheet is not self._sheet:
             self._sheet, self._drawn = sheet, None
+            if QAccessible.isActive():
+                self.setAccessibleDescription("\n".join(_lines(sheet)))
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -62,6 +64,13 @@ class CardView(QWidget):
             draw_sheet(painter, sheet, theme.palette())
             painter.end()
         return self._drawn
+
+
+def _lines(sheet: Sheet | None) -> list[str]:
+    """Return what a screen reader says of a card, or of two compared."""
+    if sheet is None:
+        return []
+    return card_lines(sheet.card) if isinstance(sheet, CardSheet) else comparison_lines(sheet.comparison)
 
 
 class CardPage(QWidget):

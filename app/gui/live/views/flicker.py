@@ -18,7 +18,7 @@ from app.gui.presenters.scale import GrowingScale
 from app.gui.theme import theme
 from app.gui.widgets.charts import draw_curve
 from app.gui.widgets.drawing import AT_LEFT, AT_RIGHT, draw_plate, smooth_painter
-from model.topology import REGIONS
+from model.topology import REGIONS, Region
 
 NUMBERS_HEIGHT = 78
 
@@ -34,6 +34,7 @@ class FlickerNumbers(QWidget):
             "Landmark motion that the picture does not explain, in % of the distance between the outer eye corners. "
             f"Large: the last {NOW_SECONDS:g} s. Small: the last {RECENT_SECONDS:g} s."
         )
+        self.setAccessibleName("Flicker")
 
     def sizeHint(self) -> QSize:
         """As high as a column needs."""
@@ -44,6 +45,7 @@ class FlickerNumbers(QWidget):
         texts = {mode: flicker_texts(flicker, mode) for mode in flicker.pair}
         if texts != self._texts:
             self._texts = texts
+            self.setAccessibleDescription(". ".join(_in_words(mode, own) for mode, own in texts.items()))
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -74,6 +76,13 @@ class FlickerNumbers(QWidget):
         painter.drawText(QRectF(box.left(), 58, box.width(), 18), AT_LEFT, text)
 
 
+def _in_words(mode: str, texts: FlickerTexts) -> str:
+    """Return a column as a screen reader says it."""
+    if texts.recent == NOTHING:
+        return f"{MODE_NAMES[mode]}: not solved"
+    return f"{MODE_NAMES[mode]}: {texts.now} % now, {texts.recent} % over {RECENT_SECONDS:g} s"
+
+
 TRACE_HEIGHT = 118
 TRACE_LEFT, TRACE_RIGHT, TRACE_BOTTOM = 42.0, 16.0, 18.0
 """Room for the figures on the left, and for the labels below, the outermost of which stand half outside the axis."""
@@ -95,6 +104,7 @@ class FlickerTrace(QWidget):
         self.setFixedHeight(TRACE_HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip("Flicker of every frame of the last 10 s, in % of the inter-ocular distance")
+        self.setAccessibleName("Flicker of the last 10 s")
 
     def show_flicker(self, flicker: FlickerView) -> None:
         """Draw the pair's traces."""
@@ -130,6 +140,11 @@ class FlickerTrace(QWidget):
             draw_curve(painter, x, area.bottom() - self._flicker.modes[mode].trace * (area.height() / top))
 
 
+def _region_in_words(region: Region, values: tuple[tuple[str, float], ...]) -> str:
+    figures = ", ".join(f"{MODE_NAMES[mode]} {value:.{DECIMALS}f} %" for mode, value in values)
+    return f"{region.name.capitalize()}: {figures or 'not measured'}"
+
+
 LINE_HEIGHT = 19
 NAME_WIDTH = 66
 FIGURE_WIDTH = 38
@@ -149,6 +164,7 @@ class RegionBars(QWidget):
         self._top = self._scale.top
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setToolTip("Flicker of each region over the last 5 s; the figure is the larger bar's")
+        self.setAccessibleName("Flicker by region")
 
     def sizeHint(self) -> QSize:
         """One line per region."""
@@ -168,6 +184,7 @@ class RegionBars(QWidget):
         top = self._scale.see(max((value for row in shown for _, value in row), default=0.0), flicker.now)
         if (shown, top) != (self._shown, self._top):
             self._shown, self._top = shown, top
+            self.setAccessibleDescription(". ".join(map(_region_in_words, REGIONS, shown)))
             self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
