@@ -11,7 +11,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -103,6 +104,21 @@ def test_choices_outlive_the_window(open_window: Open, qtbot: QtBot, tmp_path: P
     assert "drawer" in second.page.open
     assert second.view.picture is not None
     assert second.view.picture.private
+
+
+def test_a_place_that_is_no_text_is_left_out(open_window: Open) -> None:
+    window = open_window(geometry="\ud800")  # as a damaged file may hold
+    assert window.isVisible()
+
+
+def test_a_folder_that_is_not_there_yet_is_shown_by_the_one_above_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    shown: list[QUrl] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", shown.append)
+    main_window._open_folder(tmp_path)
+    main_window._open_folder(tmp_path / "Videos" / "LDEQ Live")
+    assert [url.toLocalFile() for url in shown] == [str(tmp_path)] * 2
 
 
 class Shown(QObject):

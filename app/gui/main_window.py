@@ -21,6 +21,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMainWindow, QStackedWidget
 
+from app.core.files import nearest_folder
 from app.core.frame import FrameResult
 from app.gui.dropped import DroppedKind, dropped_sources, kind_of
 from app.gui.holdstill.presenters.hold_still import HoldStill
@@ -504,4 +505,5 @@ class MainWindow(QMainWindow):
 
 
 def _open_folder(folder: Path) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+    """Show a folder in the system's file manager; before anything was recorded, the nearest one above it."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(nearest_folder(folder))))

@@ -64,7 +64,7 @@ class WindowState:
         available = window.screen().availableGeometry()
         window.resize(min(START_SIZE[0], available.width()), min(START_SIZE[1], available.height()))
         if presenter.chosen.geometry:
-            window.restoreGeometry(QByteArray.fromBase64(presenter.chosen.geometry.encode()))
+            window.restoreGeometry(QByteArray.fromBase64(presenter.chosen.geometry.encode(errors="replace")))
         page.open_parts(presenter.chosen.panels)
         page.view.set_compare_view(presenter.chosen.compare_view)
         page.view.set_divider(presenter.chosen.divider)
