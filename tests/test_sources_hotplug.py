@@ -11,7 +11,7 @@ def test_marks_change_when_a_device_comes_or_goes(tmp_path: Path) -> None:
     none = camera_marks("linux", tmp_path)
     assert none == camera_marks("linux", tmp_path)
     (tmp_path / "video0").touch()
-    (tmp_path / "video0").chmod(0o600)
+    (tmp_path / "video0").chmod(0o400)
     (tmp_path / "null").touch()
     one = camera_marks("linux", tmp_path)
     assert one is not None
