@@ -70,7 +70,7 @@ def test_nothing_is_written_for_nothing(path: Path) -> None:
 
 def test_many_changes_are_one_writing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[Remembered] = []
-    monkeypatch.setattr(Memory, "_write", lambda self, current: written.append(current))
+    monkeypatch.setattr(Memory, "_write", lambda self, current, changes: written.append(current))
     memory = Memory(path, quiet=30.0)
     for step in range(50):
         memory.update(geometry=str(step))
@@ -87,10 +87,31 @@ def test_it_is_written_without_being_closed(path: Path) -> None:
     assert memory.close(PATIENCE_SECONDS)
 
 
+def test_two_windows_keep_what_was_chosen_in_each(path: Path) -> None:
+    first, second = Memory(path), Memory(path)
+    first.update(theme=Theme.LIGHT, mirror=True)
+    assert first.close(PATIENCE_SECONDS)
+    second.update(privacy=True)
+    second.update(mirror=False)
+    assert second.close(PATIENCE_SECONDS)
+    assert Memory(path).current == Remembered(theme=Theme.LIGHT, mirror=False, privacy=True)
+
+
+def test_what_could_not_be_written_is_written_with_the_next(path: Path, tmp_path: Path) -> None:
+    path.parent.write_text("in the way")
+    memory = Memory(path, quiet=0.0)
+    memory.update(theme=Theme.LIGHT)
+    wait_until(lambda: memory._changed_at is None)
+    path.parent.unlink()
+    memory.update(privacy=True)
+    assert memory.close(PATIENCE_SECONDS)
+    assert Memory(path).current == Remembered(theme=Theme.LIGHT, privacy=True)
+
+
 def test_changing_does_not_wait_for_the_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     free = threading.Event()
     freed: list[bool] = []
-    monkeypatch.setattr(Memory, "_write", lambda self, current: freed.append(free.wait(PATIENCE_SECONDS)))
+    monkeypatch.setattr(Memory, "_write", lambda self, current, changes: freed.append(free.wait(PATIENCE_SECONDS)))
     memory = Memory(path, quiet=0.0)
     for theme in ("dark", "light", "dark"):
         memory.update(theme=theme)

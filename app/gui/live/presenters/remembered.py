@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 VERSION = 1
 FOLDER_NAME = "LDEQ Live"
 FILE_NAME = "window.json"
+_UNREADABLE = (OSError, ValueError, UserError)
 QUIET_SECONDS = 0.5
 """The file is written when nothing has changed for so long, so that dragging a window is one change."""
 
@@ -108,6 +109,8 @@ def default_path() -> Path:
 class Memory:
     """Loads choices and writes them back atomically, on a thread of its own.
 
+    Of two windows that are open at once each writes what was chosen in it, and leaves the rest as the other wrote it.
+
     Args:
         path: the file; its folder is made when it is first written.
         quiet: seconds without a change before it is written.
@@ -120,6 +123,8 @@ class Memory:
         self._quiet = quiet
         self._condition = threading.Condition()
         self._changed_at: float | None = None
+        self._changes: dict[str, Any] = {}
+        """Fields that were chosen here and are not written yet."""
         self._closed = False
         self._thread: threading.Thread | None = None
         self._current = self._load()
@@ -137,6 +142,7 @@ class Memory:
             if changed == self._current or self._closed:
                 return
             self._current = changed
+            self._changes |= changes
             self._changed_at = time.monotonic()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
@@ -159,32 +165,41 @@ class Memory:
                 self._condition.wait_for(lambda: self._closed or self._changed_at is not None)
                 while not self._closed and (left := self._left()) > 0:
                     self._condition.wait(left)
-                closed, changed, current = self._closed, self._changed_at is not None, self._current
-                self._changed_at = None
-            if changed:
-                self._write(current)
+                closed, changes, current = self._closed, self._changes, self._current
+                self._changed_at, self._changes = None, {}
+            if changes:
+                self._write(current, changes)
             if closed:
                 return
 
     def _left(self) -> float:
         return (self._changed_at or 0.0) + self._quiet - time.monotonic()
 
-    def _write(self, current: Remembered) -> None:
+    def _write(self, current: Remembered, changes: dict[str, Any]) -> None:
+        try:
+            known = self._read()
+        except _UNREADABLE:
+            known = current
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(self.path, {"version": VERSION, **to_plain(current)})
+            write_json(self.path, {"version": VERSION, **to_plain(replace(known, **changes))})
         except OSError as error:
             log.warning("choices could not be saved to %s: %s", self.path, error)
+            with self._condition:
+                self._changes = changes | self._changes  # with the next one
+
+    def _read(self) -> Remembered:
+        values = read_object(self.path)
+        if values.get("version") != VERSION:
+            raise ValueError(f"it has version {values.get('version')!r}, known is {VERSION}")
+        return from_plain(Remembered, values)
 
     def _load(self) -> Remembered:
         try:
-            values = read_object(self.path)
-            if values.get("version") != VERSION:
-                raise ValueError(f"it has version {values.get('version')!r}, known is {VERSION}")
-            return from_plain(Remembered, values)
+            return self._read()
         except FileNotFoundError:
             return Remembered()
-        except (OSError, ValueError, UserError) as error:
+        except _UNREADABLE as error:
             self.note = f"Your saved choices could not be read, so the window starts as new{self._set_aside()}."
             log.warning("%s cannot be used: %s", self.path, error)
             return Remembered()
