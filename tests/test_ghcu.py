@@ -284,6 +284,16 @@ def test_a_ghcu_that_is_written_elsewhere_has_to_be_moved(
 
 
 @pytest.mark.slow
+def test_one_face_is_too_few_to_learn_from(
+    weights: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train-ghcu", "--weights", str(weights), "--data", str(data), "--minutes", "0.01", "--limit-faces", "1"]
+    assert cli.main([*words, "--out", str(tmp_path / "out")]) == 2
+    assert "a GHCU needs 2 faces or more" in capsys.readouterr().err
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.slow
 def test_the_command_leaves_weights_card_and_graph(trained: Path) -> None:
     path = ghcu_path(trained)
     card = read_ghcu_card(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -104,6 +105,16 @@ def test_the_lab_writes_page_pictures_and_json(
     # Every dot says what it is: at least cold and RwR, in two groups and three plots.
     assert len(html.titles) >= 2 * 3 * 2
     assert any(title.startswith("RwR: NMF ") for title in html.titles)
+
+
+def test_a_clip_whose_name_is_no_text_has_its_place_on_the_page(weights: Path, tmp_path: Path) -> None:
+    clips, out, path = tmp_path / "clips", tmp_path / "out", [150 + 10 * math.sin(t) for t in range(10)]
+    clips.mkdir()
+    square_clip(clips, "a", path, path, path)
+    for file in clips.rglob("a.*"):
+        file.rename(file.with_name(os.fsdecode(b"caf\xe9") + file.suffix))
+    assert cli.main(["lab", str(clips), "--methods", "rwr", "--weights", str(weights), "--out", str(out)]) == 0
+    assert "caf?" in (out / "lab.html").read_text(encoding="utf-8")
 
 
 def test_json_alone(clips: Path, weights: Path, tmp_path: Path) -> None:

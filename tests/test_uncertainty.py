@@ -131,6 +131,12 @@ def test_the_command_enters_it_beside_the_other_notes(
     assert "every second unseen face" in capsys.readouterr().out
     assert cli.main([*words, "--images", str(images), "--device", "cuda"]) == EXIT_BAD_INPUT
     assert "leave --device out" in capsys.readouterr().err
+    assert cli.main([*words, "--images", str(images), "--limit-faces", "1"]) == EXIT_BAD_INPUT
+    assert "needs 2 faces or more" in capsys.readouterr().err
+    (tmp_path / "list.txt").write_text(lines[0])
+    assert cli.main([*words, "--images", str(images)]) == EXIT_BAD_INPUT
+    assert "list.txt names 1 face; give 2 or more" in capsys.readouterr().err
+    assert read_card(weights) == after
 
 
 @pytest.mark.parametrize(

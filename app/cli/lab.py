@@ -129,5 +129,5 @@ def _write_page(folder: Path, experiment: Experiment, provenance: dict[str, Any]
     for name, picture in pictures.items():
         write_whole(folder / f"{name}.png", picture.png)
         write_whole(folder / f"{name}.pdf", picture.pdf)
-    write_whole(target, page(experiment, pictures, provenance).encode())
+    write_whole(target, page(experiment, pictures, provenance).encode(errors="replace"))  # names need not be text
     return target

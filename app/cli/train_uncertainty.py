@@ -12,7 +12,7 @@ from app.cli.training_options import add_data_options, check_positive, open_face
 from app.core.errors import EXIT_OK, UserError
 from app.core.files import writing
 from app.core.places import DEFAULT_WEIGHTS
-from app.core.text_table import table
+from app.core.text_table import counted, table
 from model.engine.names import Device
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FACES = 640
 """Of those that people labelled with 98 points."""
+LEAST = 2
+"""Faces to learn from; and unseen ones, half of which scale the discs and half check them."""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
@@ -69,8 +71,10 @@ def run(args: argparse.Namespace) -> int:
     args.limit_faces = args.limit_faces or FACES
     card = read_card(args.weights)
     engine = open_engine(args.weights, device="cpu")
-    unseen = _solve_unseen(engine, args.list, args.images)
     faces = open_faces(args, torch.device("cpu"), card.config.landmarks)
+    if len(faces) < LEAST:
+        raise UserError(f"The uncertainty of landmarks needs {LEAST} faces or more to learn from; there is only one.")
+    unseen = _solve_unseen(engine, args.list, args.images)
     with tqdm(total=len(faces), unit="face", disable=None, file=sys.stderr) as bar:
         learned = solve_faces(engine, faces, report=lambda done: bar.update(done - bar.n))
     chosen, others = (unseen[half::2] for half in (0, 1))
@@ -97,6 +101,8 @@ def _solve_unseen(engine: Engine, path: Path, images: Path) -> Solved:
     from model.training.uncertainty import joined, solved_of
 
     faces = read_list(path)
+    if len(faces) < LEAST:
+        raise UserError(f"{path} names {counted(len(faces), 'face')}; give {LEAST} or more.")
     check_images(images, faces)
     parts = []
     for face in faces:

@@ -120,7 +120,7 @@ def train_ghcu(
         the card of what was written (no graph yet, see :func:`model.repair.export.export_ghcu`).
 
     Raises:
-        ModelError: for weights that cannot be read or find other points than the faces have.
+        ModelError: for weights that cannot be read or find other points than the faces have, and for too few faces.
     """
     from safetensors.torch import save
 
@@ -129,8 +129,10 @@ def train_ghcu(
     config = model.config
     if config.landmarks != faces.landmarks.shape[1]:
         raise ModelError(f"{weights} finds {config.landmarks} points, the faces have {faces.landmarks.shape[1]}")
-    torch.manual_seed(recipe.seed)
     aside = torch.arange(len(faces)) % HELD_OUT == 0
+    if aside.all():
+        raise ModelError("a GHCU needs 2 faces or more, some to learn from and some to calibrate it")
+    torch.manual_seed(recipe.seed)
     network = GhcuNetwork(GhcuConfig(config.landmarks, config.heatmap_size, config.half_pixel)).to(device)
     mean, modes = shape_model(*_both_ways(faces), network.config.modes)
     network.mean_shape.copy_(mean)
