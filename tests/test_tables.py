@@ -19,7 +19,8 @@ from app.core.errors import RecordingError
 from app.core.frame import Estimate, FrameResult
 from app.core.modes import Mode
 from app.media import tables
-from app.media.tables import COLUMNS, FLICKER, CsvTable, open_table
+from app.media.tables import COLUMNS, FLICKER, OF_PICTURES, CsvTable, open_table
+from app.tracking.conditions import face_conditions
 from model.signals.track import NAMES, SignalTracker
 from model.solvers import SolveReport
 from model.solvers.report import StopReason
@@ -63,9 +64,35 @@ def test_rows_of_pictures_name_their_files(path: Path) -> None:
         table.write(item, item.frame.timestamp)
     table.close()
     rows = read(path)
-    assert tuple(rows[0]) == (*COLUMNS, "file")
+    assert tuple(rows[0]) == (*COLUMNS, *OF_PICTURES, "file")
     assert [row["file"] for row in rows] == [names[0], names[1], names[3], names[3]]
     assert [row["height"] for row in rows] == [rows[0]["height"]] * 4
+
+
+def test_rows_of_pictures_tell_where_the_face_is_and_how_well_it_can_be_seen(path: Path) -> None:
+    image = np.random.default_rng(1).integers(60, 140, (48, 64, 3), np.uint8)
+    points = landmarks((50.0, 24.0), 20.0)
+    known = replace(estimate(points=points), radius80=np.full(98, 3.0, np.float32))
+    gone = estimate(points=np.full((98, 2), np.nan, np.float32))
+    table = open_table(path, files=["a.png", "b.png", "c.png"])
+    for index, faces in enumerate(([known], [estimate(), gone], [])):
+        table.write(result(index, faces=faces, image=image.copy()), 0.0)
+    table.close()
+    first, second, *others = read(path)
+    seen = face_conditions(image, points)
+    assert seen.face is not None
+    assert {name: float(first[name]) for name in OF_PICTURES} == pytest.approx(
+        {
+            **dict(zip(("left", "top", "right", "bottom"), (*points.min(axis=0), *points.max(axis=0)), strict=True)),
+            "doubt": 3 / seen.face.inter_ocular,
+            **{name: getattr(seen, name) for name in ("light", "contrast", "sharpness", "noise")},
+            "cut_off": seen.face.cut_off,
+        },
+        abs=1e-3,
+    )
+    assert 0 < float(first["cut_off"]) < 1
+    assert (second["doubt"], second["light"] is None) == (None, False)
+    assert {row[name] for row in others for name in OF_PICTURES} == {None}
 
 
 def test_radii_are_written_where_they_are_known(path: Path) -> None:

@@ -9,8 +9,8 @@ the picture does not explain, overall and by region, percent of the inter-ocular
 was not measured), then the signals of :data:`model.signals.track.SIGNALS` (head pose, eyes, mouth, brows, gaze; empty
 where they are not known), then ``r80_0 ... r80_97`` (radius of the disc that holds a landmark with a probability of
 80 %, frame pixels; empty with weights of which :mod:`model.uncertainty` has no constants), then ``width`` and
-``height`` of the frame in pixels, which may change within a stream or a folder, and for a folder of pictures ``file``,
-the name of each. A frame without a face has one row with
+``height`` of the frame in pixels, which may change within a stream or a folder. Tables of pictures also have the
+columns :data:`OF_PICTURES` and ``file``, the name of each. A frame without a face has one row with
 everything between ``time`` and ``width`` empty, so frames can be counted. Where two modes are compared each face has
 two rows, the chosen mode first.
 
@@ -34,6 +34,7 @@ import numpy as np
 from app.core.errors import RecordingError
 from app.core.files import check_still_there, check_writable, failure, finish, writing
 from app.core.frame import Estimate, FrameResult
+from app.tracking.conditions import face_conditions
 from model.files import move_whole
 from model.signals.track import NAMES, SIGNALS, signal_values
 from model.topology import POINTS, REGIONS
@@ -53,6 +54,9 @@ REPORT = ("evaluations", "residual", "warm", "reset_reason", "age", *FLICKER)
 BEFORE_SIGNALS = (*("frame", "time", "face", "mode"), *COORDINATES, *UNCERTAINTIES, *REPORT)
 """All columns of tables by versions that knew no signals."""
 COLUMNS = (*BEFORE_SIGNALS, *NAMES, *RADII, "width", "height")
+OF_PICTURES = ("left", "top", "right", "bottom", "doubt", "light", "contrast", "sharpness", "noise", "cut_off")
+"""Columns of tables of pictures: the box of the landmarks in frame pixels, ``doubt`` (mean of ``r80`` over the
+inter-ocular distance) and :class:`app.tracking.conditions.Conditions`."""
 FILE = "file"
 """Last column of tables of pictures."""
 FLUSH_SECONDS = 0.2
@@ -125,15 +129,18 @@ class CsvTable:
         self._path = path
         self._files = [f",{_quoted(name)}" for name in files]
         self._file = path.open("wb", buffering=_BUFFER)
-        self._file.write((",".join((*COLUMNS, FILE) if files else COLUMNS) + "\n").encode())
+        self._file.write((",".join((*COLUMNS, *OF_PICTURES, FILE) if files else COLUMNS) + "\n").encode())
         self._file.flush()
         self._flushed = clock.monotonic()
 
     def write(self, result: FrameResult, time: float) -> None:
         """Append the rows of one frame; see :class:`LandmarkTable`."""
         try:
-            end = self._files[result.frame.index] if self._files else ""
             for row in _rows(result, time):
+                end = ""
+                if self._files:
+                    seen = ("" if value is None else f"{value:.4f}" for value in _of_picture(result, row[-1]))
+                    end = f",{','.join(seen)}{self._files[result.frame.index]}"
                 self._file.write(f"{_line(row)}{end}\n".encode(errors="replace"))
             now = clock.monotonic()
             if now - self._flushed >= FLUSH_SECONDS:
@@ -157,7 +164,10 @@ class ParquetTable:
         self._part = path.with_name(path.name + ".part")
         schema = table_schema().with_metadata({ABOUT: json.dumps(about)} if about else None)
         if files:
+            for name in OF_PICTURES:
+                schema = schema.append(pyarrow.field(name, pyarrow.float32()))
             schema = schema.append(pyarrow.field(FILE, pyarrow.string()))
+        self._of_pictures = bool(files)
         self._group = _RowGroup(schema, ROW_GROUP, files)
         self._next_group = min(FIRST_GROUP, ROW_GROUP)
         self._closed = False
@@ -168,7 +178,7 @@ class ParquetTable:
         """Append the rows of one frame; see :class:`LandmarkTable`."""
         with writing(self._path):
             for row in _rows(result, time):
-                self._group.add(row)
+                self._group.add(row, _of_picture(result, row[-1]) if self._of_pictures else ())
                 if len(self._group) == self._next_group:
                     self._write_group()
                     self._next_group = ROW_GROUP
@@ -235,8 +245,8 @@ class _RowGroup:
     def __len__(self) -> int:
         return self._length
 
-    def add(self, row: Row) -> None:
-        """Take one row."""
+    def add(self, row: Row, of_picture: Sequence[float | None] = ()) -> None:
+        """Take one row, with the values of :data:`OF_PICTURES` in tables of those."""
         index, time, (width, height), face, estimate = row
         place, self._length = self._length, self._length + 1
         radii = None if estimate is None else estimate.radius80
@@ -252,6 +262,7 @@ class _RowGroup:
             *((None,) * len(REPORT) if estimate is None else _report(estimate)),
             *((None,) * len(NAMES) if signals is None else signal_values(signals)),
             *(width, height),
+            *of_picture,
             *((self._files[index],) if self._files else ()),
         )
         for name, value in zip(self._others, values, strict=True):
@@ -289,6 +300,18 @@ def _rows(result: FrameResult, time: float) -> Iterator[Row]:
         yield index, time, size, face.face, face.estimate
         if face.other is not None:
             yield index, time, size, face.face, face.other
+
+
+def _of_picture(result: FrameResult, estimate: Estimate | None) -> tuple[float | None, ...]:
+    """Return the values of the columns :data:`OF_PICTURES`, None where there is no face."""
+    if estimate is None or not np.isfinite(estimate.landmarks).all():
+        return (None,) * len(OF_PICTURES)
+    points, radii = estimate.landmarks, estimate.radius80
+    seen = face_conditions(result.frame.image, points)
+    assert seen.face is not None
+    doubt = None if radii is None else _finite(float(radii.mean()) / max(seen.face.inter_ocular, 1e-6))
+    box = map(float, (*points.min(axis=0), *points.max(axis=0)))
+    return (*box, doubt, seen.light, seen.contrast, seen.sharpness, seen.noise, seen.face.cut_off)
 
 
 def _report(estimate: Estimate) -> tuple[float | str | None, ...]:
