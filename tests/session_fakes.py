@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -15,6 +16,7 @@ from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.metadata import EngineFacts, SourceFacts
 from app.sessions.plan import RecordingChoices, SessionPlan
 from app.sessions.recorder import SessionRecorder
+from app.sessions.replay import replay
 from app.sessions.session import Session, open_session
 from app.tracking.pipeline import Pipeline
 from tests.fakes import SquareDetector, SquareEngine, face_image
@@ -79,3 +81,8 @@ def tracked(
             tracker.configure(changes[index])
         results.append(tracker.process(Frame(index + 2, 5 + index / 30, scene(index + 2), 5 + index / 30)))
     return results[1:]
+
+
+def again(session: Session, tracking: TrackingSettings | None = None, **options: Any) -> Any:
+    """Track a session of bright squares again; options as of :func:`app.sessions.replay.replay`."""
+    return replay(session, tracking or TrackingSettings(), EngineSettings(), build=square_pipeline, **options)

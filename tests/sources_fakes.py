@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +21,8 @@ from app.core.errors import SourceError
 from app.core.frame import Frame
 from app.sources import paced
 from app.sources.base import SourceInfo
+from app.sources.stream import StreamLimits
+from tests.fakes import face_image
 from tests.waiting import PATIENCE_SECONDS
 
 
@@ -215,3 +219,80 @@ def fake_clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     monkeypatch.setattr(paced, "time", clock)
     monkeypatch.setattr(paced, "threading", SimpleNamespace(Condition=clock.condition, Thread=threading.Thread))
     return clock
+
+
+class FakeSource:
+    """Frames of a still face; ``frames`` of them, then the end, an error, or silence."""
+
+    note = ""
+
+    def __init__(self, frames: int = 10**9, live: bool = True, then: str = "end", patience: float = 5.0) -> None:
+        self.info = SourceInfo("fake", 320, 240, 30.0, None if live else frames, live, patience=patience)
+        self.frames = frames
+        self.then = then
+        self.index = 0
+        self.closed = threading.Event()
+        self.image = face_image(320, 240, 160, 120, 80)
+
+    def read(self) -> Frame | None:
+        if self.index >= self.frames:
+            if self.then == "raise":
+                raise SourceError("The camera was unplugged; plug it in again.")
+            if self.then == "silence":
+                self.closed.wait()
+            return None
+        if self.info.live:
+            self.closed.wait(0.002)
+        frame = Frame(self.index, self.index / 30, self.image, time.perf_counter())
+        self.index += 1
+        return frame
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+PATIENT = StreamLimits(PATIENCE_SECONDS, PATIENCE_SECONDS, attempts=2, wait_seconds=0.01)
+"""For servers that answer or hang up."""
+HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: video/x-flv\r\n"
+
+
+class Server:
+    """Answers each connection with the next of ``answers``: bytes, then hang up; "stall" keeps silent; None refuses."""
+
+    def __init__(self, *answers: bytes | str | None) -> None:
+        self.answers = list(answers)
+        self.served = 0
+        self._closing = False
+        self._held: list[socket.socket] = []
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._address = self._socket.getsockname()
+        self.url = f"http://127.0.0.1:{self._address[1]}/live"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        while True:
+            connection, _ = self._socket.accept()
+            if self._closing:
+                connection.close()
+                self._socket.close()
+                return
+            answer = self.answers.pop(0) if self.answers else None
+            self.served += 1
+            with suppress(OSError):  # the client has hung up already
+                connection.recv(4096)
+                if isinstance(answer, bytes):
+                    connection.sendall(answer.removesuffix(b"STALL"))
+            if isinstance(answer, str) or (answer or b"").endswith(b"STALL"):
+                self._held.append(connection)
+            else:
+                connection.close()
+
+    def close(self) -> None:
+        self._closing = True
+        with suppress(OSError), socket.create_connection(self._address):
+            pass  # wakes the thread, unless a client that came late has done so
+        for connection in self._held:
+            connection.close()
+        self._thread.join(PATIENCE_SECONDS)
+        assert not self._thread.is_alive()

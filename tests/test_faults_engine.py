@@ -23,7 +23,7 @@ from model.engine.names import Device, EngineName
 from model.engine.onnx_engine import OnnxEngine
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.session_fakes import record
-from tests.test_live import FakeSource
+from tests.sources_fakes import FakeSource
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow

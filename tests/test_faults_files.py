@@ -34,8 +34,7 @@ from tests.fakes import SquareDetector, SquareEngine
 from tests.recording_fakes import result
 from tests.session_fakes import EXACT as EXACT_CHOICES
 from tests.session_fakes import plan, record, scene, tracked
-from tests.sources_fakes import read_all, write_video
-from tests.test_sources_stream import HEAD, PATIENT, Server
+from tests.sources_fakes import HEAD, PATIENT, Server, read_all, write_video
 from tests.waiting import PATIENCE_SECONDS, PROCESS_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from app.core.errors import SourceError, UserError
+from app.core.errors import UserError
 from app.core.frame import Frame, FrameResult
 from app.core.settings import TrackingSettings
-from app.sources.base import Playback, SourceInfo
+from app.sources.base import Playback
 from app.sources.open import open_source
 from app.sources.paced import PacedSource
 from app.sources.spec import PathSpec
@@ -22,38 +21,8 @@ from app.tracking.live import LivePipeline, LiveState
 from app.tracking.pipeline import Pipeline
 from model.errors import ModelError
 from tests.fakes import SquareDetector, SquareEngine, face_image
-from tests.sources_fakes import write_video
+from tests.sources_fakes import FakeSource, write_video
 from tests.waiting import PATIENCE_SECONDS, wait_until
-
-
-class FakeSource:
-    """Frames of a still face; ``frames`` of them, then the end, an error, or silence."""
-
-    note = ""
-
-    def __init__(self, frames: int = 10**9, live: bool = True, then: str = "end", patience: float = 5.0) -> None:
-        self.info = SourceInfo("fake", 320, 240, 30.0, None if live else frames, live, patience=patience)
-        self.frames = frames
-        self.then = then
-        self.index = 0
-        self.closed = threading.Event()
-        self.image = face_image(320, 240, 160, 120, 80)
-
-    def read(self) -> Frame | None:
-        if self.index >= self.frames:
-            if self.then == "raise":
-                raise SourceError("The camera was unplugged; plug it in again.")
-            if self.then == "silence":
-                self.closed.wait()
-            return None
-        if self.info.live:
-            self.closed.wait(0.002)
-        frame = Frame(self.index, self.index / 30, self.image, time.perf_counter())
-        self.index += 1
-        return frame
-
-    def close(self) -> None:
-        self.closed.set()
 
 
 def build(settings: TrackingSettings | None = None) -> Pipeline:

@@ -26,8 +26,7 @@ from app.sessions.video import SessionVideo
 from model.metrics.flicker_meter import FlickerReading
 from model.topology import REGIONS
 from tests.recording_fakes import COLD_ESTIMATE, estimate, index_of, landmarks, read_video, result
-from tests.session_fakes import EXACT, record, told, tracked
-from tests.test_sessions_replay import again
+from tests.session_fakes import EXACT, again, record, told, tracked
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ import threading
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ from model.errors import ModelError
 from model.rwr.settings import RwrSettings
 from tests.fakes import face_image
 from tests.recording_fakes import make_video, result
-from tests.session_fakes import EXACT, SIZE, plan, record, scene, square_pipeline, tracked
+from tests.session_fakes import EXACT, SIZE, again, plan, record, scene, square_pipeline, tracked
 from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
@@ -64,10 +64,6 @@ def same(a: Estimates, b: Estimates) -> bool:
     names = [field.name for field in fields(Estimates) if field.name != "face"]
     pairs = [(getattr(a, name), getattr(b, name)) for name in names]
     return all(np.array_equal(x, y, equal_nan=x.dtype.kind == "f") for x, y in pairs)
-
-
-def again(session: Session, tracking: TrackingSettings | None = None, **options: Any) -> Any:
-    return replay(session, tracking or TrackingSettings(), ENGINE, build=square_pipeline, **options)
 
 
 def test_an_exact_session_replays_bit_for_bit(session: Session) -> None:

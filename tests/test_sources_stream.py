@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -22,56 +20,11 @@ from app.sources import stream
 from app.sources.decode import has_end
 from app.sources.spec import StreamSpec
 from app.sources.stream import StreamLimits, StreamSource, StreamState
-from tests.sources_fakes import numbered, read_all, write_video
+from tests.sources_fakes import HEAD, PATIENT, Server, numbered, read_all, write_video
 from tests.waiting import PATIENCE_SECONDS
 
 FLV_HEAD = 13
 """Bytes before the first tag."""
-PATIENT = StreamLimits(PATIENCE_SECONDS, PATIENCE_SECONDS, attempts=2, wait_seconds=0.01)
-"""For servers that answer or hang up."""
-HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: video/x-flv\r\n"
-
-
-class Server:
-    """Answers each connection with the next of ``answers``: bytes, then hang up; "stall" keeps silent; None refuses."""
-
-    def __init__(self, *answers: bytes | str | None) -> None:
-        self.answers = list(answers)
-        self.served = 0
-        self._closing = False
-        self._held: list[socket.socket] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._address = self._socket.getsockname()
-        self.url = f"http://127.0.0.1:{self._address[1]}/live"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        while True:
-            connection, _ = self._socket.accept()
-            if self._closing:
-                connection.close()
-                self._socket.close()
-                return
-            answer = self.answers.pop(0) if self.answers else None
-            self.served += 1
-            with suppress(OSError):  # the client has hung up already
-                connection.recv(4096)
-                if isinstance(answer, bytes):
-                    connection.sendall(answer.removesuffix(b"STALL"))
-            if isinstance(answer, str) or (answer or b"").endswith(b"STALL"):
-                self._held.append(connection)
-            else:
-                connection.close()
-
-    def close(self) -> None:
-        self._closing = True
-        with suppress(OSError), socket.create_connection(self._address):
-            pass  # wakes the thread, unless a client that came late has done so
-        for connection in self._held:
-            connection.close()
-        self._thread.join(PATIENCE_SECONDS)
-        assert not self._thread.is_alive()
 
 
 @pytest.fixture(scope="module")
