@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -20,9 +19,7 @@ LIFTED = np.setdiff1d(np.arange(POINTS), TO_68)
 """The points that 300W lacks; networks added them."""
 
 
-def relabelled(
-    model: Ldeq, faces: Faces, input_size: int, batch: int = 16, report: Callable[[int], None] = lambda done: None
-) -> Faces:
+def relabelled(model: Ldeq, faces: Faces, input_size: int, batch: int = 16) -> Faces:
     """Return the faces with every label of a network halfway to the model's own point; labels of people stay.
 
     Two opinions with errors of their own are better together: the model sees each face plain and mirrored.
@@ -32,19 +29,15 @@ def relabelled(
         faces: with the given labels.
         input_size: side of the crops.
         batch: faces at a time.
-        report: called with the number of faces seen.
     """
     by_networks = np.char.startswith(faces.sources.astype(str), NETWORKS)
     by_both = faces.sources == W300
     landmarks = faces.landmarks.clone()
     rows = np.flatnonzero(by_networks | by_both)
-    done = 0
     for chosen in torch.split(torch.from_numpy(rows), batch) if len(rows) else ():
         given = faces.landmarks[chosen]
         own = from_crop(mirrored_points(model, faces[chosen], input_size), given, model.config.crop_scale)
         moved = torch.from_numpy(by_networks)[chosen, None].repeat(1, POINTS)
         moved[:, LIFTED] = True
         landmarks[chosen] = torch.where(moved[..., None].to(given.device), (given + own) / 2, given)
-        done += len(chosen)
-        report(done)
     return replace(faces, landmarks=landmarks)
