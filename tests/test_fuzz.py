@@ -143,13 +143,13 @@ def test_a_damaged_memory_of_the_fastest_engine_is_none(tmp_path: Path, monkeypa
 
 
 def test_a_damaged_training_checkpoint_is_one_sentence(tmp_path: Path) -> None:
-    from model.training.loop import _load_checkpoint
+    from model.training.run import read_checkpoint
 
     path = tmp_path / "checkpoint.pt"
     for seed in range(30):
         path.write_bytes(random.Random(seed).randbytes(200) if seed % 2 else b"PK\x03\x04" + bytes(seed))
         with pytest.raises(ModelError, match="is damaged or no checkpoint; restore it"):
-            _load_checkpoint(path, None, None)  # type: ignore[arg-type]
+            read_checkpoint(path)
 
 
 def test_words_with_line_breaks_stay_one_line(capsys: pytest.CaptureFixture[str]) -> None:

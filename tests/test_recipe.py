@@ -24,7 +24,6 @@ from model.training.augment import Augmentation
 from model.training.average import averaged
 from model.training.data import SEEN_ELSEWHERE, Faces, load_faces
 from model.training.face_mesh import published_encoder
-from model.training.loop import CHECKPOINT
 from model.training.recipe import (
     Recipe,
     Stage,
@@ -36,6 +35,7 @@ from model.training.recipe import (
     with_profiles,
 )
 from model.training.relabel import LIFTED, relabelled
+from model.training.run import CHECKPOINT, Run
 from model.training.whole import (
     BEGUN,
     FIRST,
@@ -226,20 +226,16 @@ def test_a_light_model_learns_from_its_teacher(tmp_path: Path, monkeypatch: pyte
 
 
 def test_new_face_mesh_features_learn_faster() -> None:
-    from model.training.loop import _set_learning_rate, _start
-
     recipe = dataclasses.replace(tiny_recipe(1), face_mesh_rate=5.0)
-    run = _start(recipe, torch.device("cpu"), None)
-    _set_learning_rate(run.optimiser, recipe, 0.0)
+    run = Run.begin(recipe, torch.device("cpu"), None)
+    run.set_learning_rate(recipe)
     own, mesh = run.optimiser.param_groups
     assert mesh["lr"] == 5 * own["lr"] == 5 * recipe.learning_rate
     assert len(own["params"]) + len(mesh["params"]) == len(list(run.model.parameters()))
 
 
 def test_a_first_model_begins_with_the_published_features(tmp_path: Path) -> None:
-    from model.training.loop import _start
-
-    run = _start(tiny_recipe(1), torch.device("cpu"), None, 1, FACE_MESH)
+    run = Run.begin(tiny_recipe(1), torch.device("cpu"), None, 1, FACE_MESH)
     published = published_encoder(FACE_MESH).state_dict()
     assert isinstance(run.model.stem, Stem)
     assert run.model.stem.mesh is not None
@@ -248,7 +244,7 @@ def test_a_first_model_begins_with_the_published_features(tmp_path: Path) -> Non
     path = tmp_path / "plain.safetensors"
     plain = Ldeq(dataclasses.replace(CONFIG, face_mesh=False)).eval()
     save_weights(path, plain, {})
-    more = _start(tiny_recipe(1), torch.device("cpu"), path, 1, FACE_MESH).model.eval()
+    more = Run.begin(tiny_recipe(1), torch.device("cpu"), path, 1, FACE_MESH).model.eval()
     x = torch.randn(1, 3, 64, 64)
     with torch.inference_mode():
         u, v = plain.stem(x), more.stem(x)

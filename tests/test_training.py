@@ -31,9 +31,10 @@ from model.training import loop
 from model.training.augment import Augmentation, augment, augment_twice
 from model.training.data import CANVAS, Faces, load_faces
 from model.training.gradient import Gradient
-from model.training.loop import CHECKPOINT, train
+from model.training.loop import train
 from model.training.objective import LossWeights, Moves, landmark_loss, moved_state
 from model.training.recipe import ALIGNMENTS, Recipe, Stage, conversion_for, recipe_for
+from model.training.run import CHECKPOINT, Run
 from model.training.semantic import ALIGNED, LabelSearch
 from model.weights import load_weights, read_card, save_weights
 from tests.training_fakes import GEOMETRY_ONLY, SIDE, StepClock, face, write_faces
@@ -293,7 +294,7 @@ def test_errors_count_relative_to_the_distance_of_the_eyes() -> None:
 
 
 def test_workers_share_the_weights_and_average_their_gradients(faces: Faces) -> None:
-    run = loop._start(recipe(1), torch.device("cpu"), None, workers=2)
+    run = Run.begin(recipe(1), torch.device("cpu"), None, workers=2)
     first, second = run.workers
     chosen = torch.arange(8)
     loop._step(run, recipe(1), faces, chosen, recipe(1).stages[0], loop.landmarks_objective)
@@ -302,7 +303,7 @@ def test_workers_share_the_weights_and_average_their_gradients(faces: Faces) -> 
     for worker, value in zip(run.workers, (1.0, 3.0), strict=True):
         for parameter in worker.parameters():
             parameter.grad = torch.full_like(parameter, value)
-    loop._gather_gradients(run.workers)
+    run.gather_gradients(2)
     assert all((parameter.grad == 2.0).all() for parameter in first.parameters() if parameter.grad is not None)
 
 
@@ -473,7 +474,7 @@ def test_a_full_disk_ends_training_in_one_sentence(
     line = ["train", "--data", str(folder), "--out", str(tmp_path / "out"), "--device", "cpu", "--workers", "1"]
     assert cli.main([*line, "--minutes", "0.01"]) == 0
     before = (tmp_path / "out" / CHECKPOINT).read_bytes()
-    monkeypatch.setattr(loop, "open_whole", lambda path: Full())
+    monkeypatch.setattr("model.training.run.open_whole", lambda path: Full())
     assert cli.main([*line, "--minutes", "0.02", "--resume"]) != 0
     said = capsys.readouterr()
     assert "add --resume to go on from" in said.out
@@ -571,7 +572,7 @@ def test_labels_are_searched_within_a_run_and_kept_for_its_end(
     trained_on: list[torch.Tensor] = []
     step = loop._step
 
-    def noted(run: loop._Run, plan: Recipe, now: Faces, *rest: object) -> float:
+    def noted(run: Run, plan: Recipe, now: Faces, *rest: object) -> float:
         trained_on.append(now.landmarks)
         return step(run, plan, now, *rest)  # type: ignore[arg-type]
 

@@ -130,7 +130,8 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 def train_recipe(args: argparse.Namespace, recipe: Recipe) -> int:
     """Train ``recipe`` with the folders and limits of ``args``."""
     from model.engine.export import export_onnx
-    from model.training.loop import CHECKPOINT, train
+    from model.training.loop import train
+    from model.training.run import CHECKPOINT
 
     checkpoint = args.out / CHECKPOINT
     faces, workers = _begin(args, checkpoint, recipe, recipe.minutes)
@@ -283,7 +284,7 @@ def _teacher(args: argparse.Namespace, recipe: Recipe, usual: Path) -> Path:
 @contextmanager
 def _workshop(args: argparse.Namespace, runs: Sequence[str], recipes: Sequence[Recipe]) -> Iterator[Workshop]:
     """Open what the runs of these folders and recipes share; Ctrl+C says how to go on."""
-    from model.training.loop import CHECKPOINT
+    from model.training.run import CHECKPOINT
     from model.training.whole import Workshop
 
     checkpoint = args.out / runs[0] / CHECKPOINT

@@ -15,10 +15,11 @@ from model.files import open_whole
 from model.network import Ldeq
 from model.training.data import Faces
 from model.training.lighten import Imitation, lightened
-from model.training.loop import CHECKPOINT, Objective, Validate, train
+from model.training.loop import Objective, Validate, train
 from model.training.narrow import narrowed
 from model.training.recipe import Recipe
 from model.training.relabel import relabelled
+from model.training.run import CHECKPOINT
 from model.weights import load_weights, read_card, save_weights, sha256
 
 FIRST, REFINED = "first", "refined"
