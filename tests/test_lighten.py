@@ -12,8 +12,9 @@ from model.config import LdeqConfig, preset
 from model.errors import ModelError
 from model.network import Ldeq, LightStem, Stem
 from model.training.lighten import Imitation, lightened
-from tests.test_narrow import multiplications, unlike_a_new_one
-from tests.test_recipe import of_shape, some_faces, tiny_recipe
+from tests.training_fakes import multiplications, of_shape, some_faces, tiny_recipe, unlike_a_new_one
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 HEAVY = LdeqConfig(name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2, face_mesh=True)
 LIGHT = replace(HEAVY, light=True)

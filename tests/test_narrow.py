@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
 from model.config import LdeqConfig, preset
 from model.errors import ModelError
 from model.network import Ldeq
 from model.training.narrow import narrowed
+from tests.training_fakes import multiplications, unlike_a_new_one
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 NARROW = LdeqConfig(name="narrow", input_size=64, injection=8, width=16, increment=8)
 MOST_MACS = 0.2e9
@@ -35,37 +37,6 @@ def widened(model: Ldeq) -> Ldeq:
         state[name] = value
     wide.load_state_dict(state)
     return wide
-
-
-def unlike_a_new_one(model: Ldeq) -> Ldeq:
-    """Give the normalisations numbers of their own, as after training."""
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
-            nn.init.uniform_(module.weight, 0.5, 1.5)
-            nn.init.normal_(module.bias, std=0.2)
-        if isinstance(module, nn.BatchNorm2d):
-            assert module.running_mean is not None
-            assert module.running_var is not None
-            nn.init.normal_(module.running_mean, std=0.2)
-            nn.init.uniform_(module.running_var, 0.5, 1.5)
-    return model.eval()
-
-
-def multiplications(model: Ldeq) -> int:
-    """Return how many the stem and one evaluation of the cell take for one face."""
-    counts: list[int] = []
-
-    def count(module: nn.Conv2d, inputs: object, output: torch.Tensor) -> None:
-        counts.append(output[0].numel() * module.weight[0].numel())
-
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d):
-            module.register_forward_hook(count)
-    size = model.config.input_size
-    with torch.inference_mode():
-        u = model.stem(torch.zeros(1, 3, size, size))
-        model.cell(model.zero_state(u), u)
-    return sum(counts)
 
 
 def test_the_channels_that_are_read_stay() -> None:

@@ -15,7 +15,6 @@ from app.cli import main as cli
 from app.cli import train as train_command
 from app.core.errors import EXIT_BAD_INPUT
 from app.core.places import FACE_MESH
-from model.config import LdeqConfig
 from model.conventions import SHIFT_300W, WFLW_SHIFT, moved_right, to_300w
 from model.errors import ModelError
 from model.network import Ldeq, Stem, normalise_image
@@ -26,7 +25,6 @@ from model.training.data import SEEN_ELSEWHERE, Faces, load_faces
 from model.training.face_mesh import published_encoder
 from model.training.recipe import (
     Recipe,
-    Stage,
     continuation_for,
     lightening_for,
     narrowing_for,
@@ -48,23 +46,9 @@ from model.training.whole import (
     narrowed_from,
 )
 from model.weights import load_weights, read_card, save_weights
-from tests.training_fakes import GEOMETRY_ONLY, StepClock, face, write_faces
+from tests.training_fakes import TINY, StepClock, faces_of, of_shape, some_faces, tiny_recipe, write_faces
 
-pytestmark = pytest.mark.slow
-
-CONFIG = LdeqConfig(
-    name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2, face_mesh=True, half_pixel=True
-)
-
-
-def faces_of(*sources: str) -> Faces:
-    drawn = [face(seed) for seed in range(len(sources))]
-    return Faces(
-        torch.from_numpy(np.stack([picture for picture, _ in drawn])),
-        torch.from_numpy(np.stack([points for _, points in drawn])),
-        torch.ones(len(sources), POINTS),
-        np.array(sources),
-    )
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 
 @torch.inference_mode()
@@ -100,7 +84,7 @@ def test_labels_of_networks_move_halfway_and_those_of_people_stay(monkeypatch: p
     faces = faces_of("wflw", "ensemble-utk", "300w", "ensemble-wider")
     centre = torch.full((1, POINTS, 2), 0.5)
     monkeypatch.setattr("model.training.relabel.mirrored_points", lambda *_: centre)
-    found = relabelled(Ldeq(CONFIG).eval(), faces, 64, batch=1)
+    found = relabelled(Ldeq(TINY).eval(), faces, 64, batch=1)
     low, high = faces.landmarks.amin(dim=1), faces.landmarks.amax(dim=1)
     halfway = (faces.landmarks + ((low + high) / 2)[:, None]) / 2
     assert torch.equal(found.landmarks[0], faces.landmarks[0])
@@ -142,15 +126,6 @@ def test_narrowed_augmentation_keeps_the_middle() -> None:
     assert whole_range.narrowed(1.0) == whole_range
 
 
-def tiny_recipe(steps: int) -> Recipe:
-    stages = (Stage(0.5, 64, 2, {}), Stage(0.5, 64, 2, {}, geometry=0.5))
-    return Recipe(CONFIG, steps / 120, stages, learning_rate=1e-3, warmup=0.0, augmentation=GEOMETRY_ONLY)
-
-
-def some_faces() -> Faces:
-    return faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
-
-
 def check_labels_moved(out: Path, faces: Faces) -> None:
     with np.load(out / RELABELLED) as found:
         assert not np.allclose(found["landmarks"][1], faces.landmarks[1])
@@ -179,7 +154,7 @@ def test_weights_are_made_in_two_runs_that_go_on_where_they_stopped(
 def test_finished_weights_take_the_place_of_the_first_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
     init = tmp_path / "finished.safetensors"
-    save_weights(init, Ldeq(dataclasses.replace(CONFIG, face_mesh=False)).eval(), {})
+    save_weights(init, Ldeq(dataclasses.replace(TINY, face_mesh=False)).eval(), {})
     recipe = dataclasses.replace(tiny_recipe(2), face_mesh_rate=5.0)
     shop = Workshop(some_faces(), tmp_path / "run")
     weights = from_finished(shop, recipe, init, FACE_MESH)
@@ -199,14 +174,10 @@ def check_goes_on(make: Callable[[], Path], recipe: Recipe, lines: list[str]) ->
     assert lines[-1].startswith("resumed")
 
 
-def of_shape(recipe: Recipe, *, face_mesh: bool = True, light: bool = False) -> Recipe:
-    return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, face_mesh=face_mesh, light=light))
-
-
 def test_a_narrowed_model_begins_with_its_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
     teacher = tmp_path / "teacher.safetensors"
-    wide = dataclasses.replace(CONFIG, injection=16, width=32, increment=16, input_size=128)
+    wide = dataclasses.replace(TINY, injection=16, width=32, increment=16, input_size=128)
     save_weights(teacher, Ldeq(wide).eval(), {})
     recipe = of_shape(tiny_recipe(2), face_mesh=False)
     lines: list[str] = []
@@ -218,7 +189,7 @@ def test_a_narrowed_model_begins_with_its_teacher(tmp_path: Path, monkeypatch: p
 def test_a_light_model_learns_from_its_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("model.training.loop.time.perf_counter", StepClock())
     teacher = tmp_path / "teacher.safetensors"
-    save_weights(teacher, Ldeq(CONFIG).eval(), {})
+    save_weights(teacher, Ldeq(TINY).eval(), {})
     recipe = of_shape(tiny_recipe(2), light=True)
     lines: list[str] = []
     shop = Workshop(some_faces(), tmp_path / "run", report=lines.append)
@@ -242,7 +213,7 @@ def test_a_first_model_begins_with_the_published_features(tmp_path: Path) -> Non
     for name, value in run.model.stem.mesh.encoder.state_dict().items():
         torch.testing.assert_close(value, published[name])
     path = tmp_path / "plain.safetensors"
-    plain = Ldeq(dataclasses.replace(CONFIG, face_mesh=False)).eval()
+    plain = Ldeq(dataclasses.replace(TINY, face_mesh=False)).eval()
     save_weights(path, plain, {})
     more = Run.begin(tiny_recipe(1), torch.device("cpu"), path, 1, FACE_MESH).model.eval()
     x = torch.randn(1, 3, 64, 64)
@@ -268,7 +239,7 @@ def test_the_command_makes_every_file(finished: bool, tmp_path: Path, monkeypatc
     words = ["train", "--recipe", "ldeq-s-mesh", "--data", str(folder), "--out", str(tmp_path / "run")]
     if finished:
         init = tmp_path / "finished.safetensors"
-        save_weights(init, Ldeq(CONFIG).eval(), {})
+        save_weights(init, Ldeq(TINY).eval(), {})
         words += ["--init", str(init)]
     assert cli.main([*words, "--device", "cpu"]) == 0
     assert (tmp_path / "run" / FIRST).exists() != finished
@@ -278,7 +249,7 @@ def test_the_command_makes_every_file(finished: bool, tmp_path: Path, monkeypatc
 def test_the_command_makes_a_light_model_of_its_teacher(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_faces(tmp_path / "faces", 4)
     teacher, out = tmp_path / "teacher.safetensors", tmp_path / "run"
-    save_weights(teacher, Ldeq(CONFIG).eval(), {})
+    save_weights(teacher, Ldeq(TINY).eval(), {})
     light = of_shape(tiny_recipe(1), light=True)
     monkeypatch.setattr("model.training.recipe.lightening_for", lambda *_: light)
     monkeypatch.setattr("model.training.recipe.continuation_for", lambda *_: light)
@@ -336,7 +307,7 @@ def test_the_command_offers_exactly_the_recipes() -> None:
 
 def test_what_a_run_without_a_checkpoint_has_left_is_not_taken_for_that_of_other_weights(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    config = dataclasses.replace(CONFIG, face_mesh=False)
+    config = dataclasses.replace(TINY, face_mesh=False)
     paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
     for path in paths:
         save_weights(path, Ldeq(config).eval(), {})
@@ -360,17 +331,17 @@ def test_what_a_run_without_a_checkpoint_has_left_is_not_taken_for_that_of_other
 
 def test_the_command_averages_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = write_faces(tmp_path / "faces", 4)
-    models = [Ldeq(CONFIG).eval() for _ in range(2)]
+    models = [Ldeq(TINY).eval() for _ in range(2)]
     paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
     for path, model in zip(paths, models, strict=True):
         save_weights(path, model, {})
     words = ["train", "--data", str(folder), "--device", "cpu", "--out", str(tmp_path / "mean"), "--average"]
     assert cli.main([*words, *map(str, paths)]) == 0
-    mean = load_weights(tmp_path / "mean" / f"{CONFIG.name}.safetensors").state_dict()
+    mean = load_weights(tmp_path / "mean" / f"{TINY.name}.safetensors").state_dict()
     for name, value in models[0].state_dict().items():
         expected = (value + models[1].state_dict()[name]) / 2 if value.is_floating_point() else value
         torch.testing.assert_close(mean[name], expected)
-    assert (tmp_path / "mean" / f"{CONFIG.name}-cell-int8.onnx").is_file()
+    assert (tmp_path / "mean" / f"{TINY.name}-cell-int8.onnx").is_file()
     assert cli.main([*words, *map(str, paths)]) != 0
     assert "exists already; choose another name." in capsys.readouterr().err
 
@@ -402,7 +373,7 @@ def test_an_average_takes_nothing_that_is_for_training(
 
 def test_only_runs_of_one_model_are_averaged(tmp_path: Path) -> None:
     paths = [tmp_path / f"{name}.safetensors" for name in ("one", "other")]
-    for path, config in zip(paths, (CONFIG, dataclasses.replace(CONFIG, increment=24)), strict=True):
+    for path, config in zip(paths, (TINY, dataclasses.replace(TINY, increment=24)), strict=True):
         save_weights(path, Ldeq(config).eval(), {})
     with pytest.raises(ModelError, match="another shape"):
         averaged(paths)

@@ -1,7 +1,8 @@
-"""Training faces that are drawn, and a clock by which a run has the same steps on any computer."""
+"""Training faces, tiny recipes and models, and a clock by which a run has the same steps on any computer."""
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import tarfile
 from collections.abc import Sequence
@@ -9,10 +10,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import nn
 
+from model.config import LdeqConfig
+from model.network import Ldeq
 from model.topology import POINTS
 from model.training.augment import Augmentation
+from model.training.data import Faces
+from model.training.recipe import Recipe, Stage
+
+TINY = LdeqConfig(
+    name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2, face_mesh=True, half_pixel=True
+)
 
 GEOMETRY_ONLY = Augmentation(
     mirror_chance=0.0,
@@ -76,3 +87,57 @@ class StepClock:
     def __call__(self) -> float:
         self.now += 0.5
         return self.now
+
+
+def faces_of(*sources: str) -> Faces:
+    drawn = [face(seed) for seed in range(len(sources))]
+    return Faces(
+        torch.from_numpy(np.stack([picture for picture, _ in drawn])),
+        torch.from_numpy(np.stack([points for _, points in drawn])),
+        torch.ones(len(sources), POINTS),
+        np.array(sources),
+    )
+
+
+def some_faces() -> Faces:
+    return faces_of("wflw", "ensemble-utk", "wflw", "ensemble-utk")
+
+
+def tiny_recipe(steps: int) -> Recipe:
+    stages = (Stage(0.5, 64, 2, {}), Stage(0.5, 64, 2, {}, geometry=0.5))
+    return Recipe(TINY, steps / 120, stages, learning_rate=1e-3, warmup=0.0, augmentation=GEOMETRY_ONLY)
+
+
+def of_shape(recipe: Recipe, *, face_mesh: bool = True, light: bool = False) -> Recipe:
+    return dataclasses.replace(recipe, model=dataclasses.replace(recipe.model, face_mesh=face_mesh, light=light))
+
+
+def unlike_a_new_one(model: Ldeq) -> Ldeq:
+    """Give the normalisations numbers of their own, as after training."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.normal_(module.bias, std=0.2)
+        if isinstance(module, nn.BatchNorm2d):
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            nn.init.normal_(module.running_mean, std=0.2)
+            nn.init.uniform_(module.running_var, 0.5, 1.5)
+    return model.eval()
+
+
+def multiplications(model: Ldeq) -> int:
+    """Return how many the stem and one evaluation of the cell take for one face."""
+    counts: list[int] = []
+
+    def count(module: nn.Conv2d, inputs: object, output: torch.Tensor) -> None:
+        counts.append(output[0].numel() * module.weight[0].numel())
+
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(count)
+    size = model.config.input_size
+    with torch.inference_mode():
+        u = model.stem(torch.zeros(1, 3, size, size))
+        model.cell(model.zero_state(u), u)
+    return sum(counts)
