@@ -65,7 +65,7 @@ def test_list_is_in_order_with_unique_names(devices: list[SimpleNamespace]) -> N
 
 
 def test_a_place_is_where_a_camera_is_plugged_in_not_when(tmp_path: Path) -> None:
-    port = tmp_path / "usb1" / "1-4:1.0"
+    port = tmp_path / "usb1" / "1-4"
     port.mkdir(parents=True)
     known = tmp_path / "video4linux"
     for number in (0, 2):  # the same port has another number the second time
