@@ -803,6 +803,35 @@ def test_the_keyboard_comes_back_from_what_is_hidden(open_window: Open, qtbot: Q
     assert window.hasFocus()
 
 
+def test_esc_takes_the_keyboard_from_a_slider(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    window.act(ActionName.DRAWER)
+    slider = window.page.drawer.solver.weight.slider
+    slider.setFocus(Qt.FocusReason.TabFocusReason)
+    press(window, qtbot, Qt.Key.Key_Escape)
+    assert window.focusWidget() is window
+    window.act(ActionName.FULL_SCREEN)
+    slider.setFocus(Qt.FocusReason.TabFocusReason)
+    press(window, qtbot, Qt.Key.Key_Escape)
+    assert window.isFullScreen()
+    press(window, qtbot, Qt.Key.Key_Escape)
+    assert not window.isFullScreen()
+
+
+def test_the_button_beside_a_streams_address_is_pressed_by_the_keyboard(open_window: Open, qtbot: QtBot) -> None:
+    window = open_window()
+    wait_for_picture(window, qtbot)
+    window.page.address.ask()
+    window.page.address.line.setText("rtsp://camera/1")
+    window.page.address.play.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(window.page.address.play, Qt.Key.Key_Space)
+    state = window.presenter.session
+    qtbot.waitUntil(lambda: state.state.source == StreamSpec("rtsp://camera/1"), timeout=PATIENCE_MS)
+    assert state.state.recording is None
+    assert not window.page.address.isVisible()
+
+
 def test_a_sheet_asked_for_on_another_page_is_shown_even_if_it_was_left_open(open_window: Open, qtbot: QtBot) -> None:
     window = open_window()
     window.act(ActionName.PREFERENCES)

@@ -375,6 +375,8 @@ class MainWindow(QMainWindow):
         elif self.page.banner.banner is not None:
             self.presenter.dismiss(self.page.banner.banner)
             self.refresh()
+        elif self.focusWidget() not in (None, self):
+            self.setFocus()  # a slider would keep the arrow keys
         elif self.isFullScreen():
             self.window_state.toggle_full_screen()
 

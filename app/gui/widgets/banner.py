@@ -10,6 +10,7 @@ from app.gui.presenters.actions import OFFERS, ActionName
 from app.gui.presenters.banner import Banner, Tone
 from app.gui.widgets.controls import rename
 from app.gui.widgets.layouts import in_column, in_row
+from app.gui.widgets.page_button import PageButton
 
 MARGINS = (16, 10, 8, 10)
 INDENT = 20
@@ -146,10 +147,9 @@ class AddressEntry(QFrame):
         self.line.setPlaceholderText("rtsp://… or http://…")
         self.line.setAccessibleName("Address of the stream")
         self.line.returnPressed.connect(self._enter)
-        play = QPushButton("Play")
-        play.setObjectName("offer")
-        play.clicked.connect(self._enter)
-        in_row(QLabel("Stream"), (self.line, 1), play, on=self, margins=(16, 10, 10, 10), spacing=12)
+        self.play = PageButton("Play", "Play this stream (Return)", self._enter)
+        self.play.setObjectName("offer")
+        in_row(QLabel("Stream"), (self.line, 1), self.play, on=self, margins=(16, 10, 10, 10), spacing=12)
         self.hide()
 
     def ask(self) -> None:
