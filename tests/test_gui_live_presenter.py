@@ -207,6 +207,17 @@ def test_tracking_rests_while_nobody_needs_it(bench: Bench) -> None:
     assert not bench.live.resting
 
 
+def test_a_rest_does_not_look_as_if_the_computer_were_too_slow(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(desk_module, "time", SimpleNamespace(perf_counter=lambda: clock.now))
+    counted = []
+    for now, unseen in [(0.0, False), (1.5, False), (2.0, True), (2.5, False), (3.5, False)]:
+        clock.now = now
+        bench.presenter.rest(unseen)
+        counted.append(bench.presenter.facts(None).captured_fps is not None)
+    assert counted == [False, True, False, False, True]
+
+
 # What was chosen is how it begins, and what is chosen is kept
 
 

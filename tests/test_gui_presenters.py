@@ -29,7 +29,7 @@ from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.settings import recordings_folder
 from app.gui.live.presenters.snapshot import save_in_background, save_snapshot
 from app.gui.live.presenters.state import RecordingState, SessionState
-from app.gui.live.presenters.timing import Latency, LatencyMeter, RateMeter
+from app.gui.live.presenters.timing import CountMeter, Latency, LatencyMeter, RateMeter
 from app.gui.presenters import actions
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.banner import Banner, Tone
@@ -85,6 +85,22 @@ class TestRate:
         meter = RateMeter()
         meter.tick(1.0)
         assert meter.rate(1.0) is None
+
+
+class TestCount:
+    def test_grows_by_so_much_a_second(self) -> None:
+        meter = CountMeter()
+        assert [meter.rate(15 * i, i / 2) for i in range(4)] == [None, None, 30.0, 30.0]
+        for i in range(4, 40):
+            meter.rate(45 + 5 * (i - 3), i / 2)
+        assert meter.rate(45 + 5 * 37, 20.0) == pytest.approx(10.0), "only the last seconds count"
+
+    def test_begins_anew_with_the_number(self) -> None:
+        meter = CountMeter()
+        for i in range(5):
+            meter.rate(100 * i, float(i))
+        assert meter.rate(3, 5.0) is None
+        assert meter.rate(33, 6.0) == 30.0
 
 
 class TestLatency:
@@ -161,14 +177,13 @@ class TestReadouts:
         assert hud(facts(noted, frame_result(faces=0))).notice == "Connection lost; trying again."
 
     def test_a_computer_that_skips_most_frames_is_told(self) -> None:
-        state = running()
-        assert isinstance(state.status, LiveStatus)
-        slow = replace(state, status=replace(state.status, captured=100, processed=20, skipped=80))
-        assert hud(facts(slow, frame_result(), fps=6.0)).notice == BEHIND
-        assert hud(facts(slow, frame_result(faces=2), fps=6.0)).notice == BEHIND
-        assert hud(facts(slow, frame_result(), fps=24.0)).notice == "", "skipped at first, while the model loaded"
-        assert hud(facts(slow, frame_result(faces=0), fps=6.0)).notice == "No face in view"
-        assert hud(facts(running(), frame_result(), fps=6.0)).notice == "", "the camera delivers no more"
+        slow = replace(facts(running(), frame_result(), fps=6.0), captured_fps=30.0)
+        assert hud(slow).notice == BEHIND
+        assert hud(replace(slow, result=frame_result(faces=2))).notice == BEHIND
+        assert hud(replace(slow, result=frame_result(faces=0))).notice == "No face in view"
+        assert hud(replace(slow, fps=24.0)).notice == "", "skipped at first, while the model loaded"
+        assert hud(replace(slow, captured_fps=6.0)).notice == "", "the camera delivers no more"
+        assert hud(replace(slow, captured_fps=None)).notice == "", "not counted long enough"
 
     def test_the_demo_is_always_labelled(self) -> None:
         assert hud(facts(running(DEMO))).demo

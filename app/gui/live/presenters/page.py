@@ -30,7 +30,7 @@ from app.gui.live.presenters.share import ShareForm, ShareReading, read_form
 from app.gui.live.presenters.signals import NeutralCapture
 from app.gui.live.presenters.solver import SolverHistory, SolverView
 from app.gui.live.presenters.state import SessionState
-from app.gui.live.presenters.timing import LatencyMeter, RateMeter
+from app.gui.live.presenters.timing import CountMeter, LatencyMeter, RateMeter
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.banner import NOTICE_SECONDS, Banner, Tone
 from app.gui.presenters.faces import FaceChoice
@@ -85,6 +85,7 @@ class LivePresenter:
         self._neutral = NeutralCapture()
         self.zoom = FaceZoom(self._faces)
         self._rate = RateMeter()
+        self._captured = CountMeter()
         self._latency = LatencyMeter()
         self._banners = Banners()
         self._requested: SourceSpec | None = None
@@ -133,8 +134,12 @@ class LivePresenter:
     def rest(self, unseen: bool) -> None:
         """Pause tracking while the picture is ``unseen``, unless it is recorded, shared or measured."""
         live = self.session.live
+        resting = unseen and not self._needed
         if live is not None:
-            live.rest(unseen and not self._needed)
+            live.rest(resting)
+        if resting:  # or the first seconds after it would look as if the computer were too slow
+            self._rate.clear()
+            self._captured.clear()
 
     @property
     def _needed(self) -> bool:
@@ -354,9 +359,9 @@ class LivePresenter:
 
     def facts(self, result: FrameResult | None) -> Facts:
         """Return everything the readouts need; ``result`` is what is in view."""
-        now = time.perf_counter()
+        now, state = time.perf_counter(), self.session.state
         return Facts(
-            state=self.session.state,
+            state=state,
             result=result,
             flicker=self._flicker.view(now),
             fps=self._rate.rate(now),
@@ -369,6 +374,7 @@ class LivePresenter:
             sharing=self.sharing.status(),
             model=self.model.name,
             caption=self.first_look.caption,
+            captured_fps=None if state.status is None else self._captured.rate(state.status.captured, now),
         )
 
     def _consume(self, result: FrameResult) -> None:

@@ -42,6 +42,7 @@ class Facts:
         sharing: the status of each channel to other programs.
         model: name of the model that runs.
         caption: what the first look says, while it is shown.
+        captured_fps: frames that the source gave a second lately; None where that is not known.
     """
 
     state: SessionState
@@ -57,6 +58,7 @@ class Facts:
     sharing: tuple[ChannelStatus, ...] = ()
     model: str = ""
     caption: Caption | None = None
+    captured_fps: float | None = None
 
     @property
     def face(self) -> FaceResult | None:
@@ -228,9 +230,8 @@ def _notice(facts: Facts) -> str:
 
 def _falls_behind(facts: Facts) -> bool:
     """Whether this computer tracks so few of the frames that motion between them tells little of flicker."""
-    status = facts.state.status
-    few = status is not None and status.processed < LEAST_SHARE * status.captured
-    return few and facts.fps is not None and facts.fps < LEAST_FPS
+    tracked, captured = facts.fps, facts.captured_fps
+    return tracked is not None and captured is not None and tracked < min(LEAST_FPS, LEAST_SHARE * captured)
 
 
 def _number(value: float | None) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 
 RATE_SECONDS = 2.0
 LATENCY_SECONDS = 5.0
+LEAST_COUNTED = 1.0
 
 
 class RateMeter:
@@ -48,6 +49,27 @@ class RateMeter:
         # The last two stay, so that less than one event per window still has a rate.
         while len(self._times) > 2 and now - self._times[0] > self._seconds:
             self._times.popleft()
+
+
+class CountMeter:
+    """How fast a number that somebody else counts grows, over the last :data:`RATE_SECONDS`; used by one thread."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def rate(self, count: int, now: float) -> float | None:
+        """Note the number at ``now`` seconds; return its growth a second, None for the first :data:`LEAST_COUNTED`."""
+        if self._seen and count < self._seen[-1][1]:
+            self.clear()  # it began anew
+        self._seen.append((now, count))
+        while now - self._seen[0][0] > RATE_SECONDS:
+            self._seen.popleft()
+        seconds, before = now - self._seen[0][0], self._seen[0][1]
+        return (count - before) / seconds if seconds >= LEAST_COUNTED else None
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._seen.clear()
 
 
 @dataclass(frozen=True, slots=True)
