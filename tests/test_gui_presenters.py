@@ -24,7 +24,7 @@ from app.gui.live.presenters.banners import NO_CAMERA, OFFER_SECONDS, Banners
 from app.gui.live.presenters.chooser import Ask, CameraChoice, choices
 from app.gui.live.presenters.flicker import FlickerView, ModeFlicker
 from app.gui.live.presenters.hints import Hint, HintKind
-from app.gui.live.presenters.readouts import BEHIND, Facts, flicker_texts, headline, hud, rows, verdict
+from app.gui.live.presenters.readouts import Facts, flicker_texts, headline, hud, rows, verdict
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.settings import recordings_folder
 from app.gui.live.presenters.snapshot import save_in_background, save_snapshot
@@ -178,8 +178,11 @@ class TestReadouts:
 
     def test_a_computer_that_skips_most_frames_is_told(self) -> None:
         slow = replace(facts(running(), frame_result(), fps=6.0), captured_fps=30.0)
-        assert hud(slow).notice == BEHIND
-        assert hud(replace(slow, result=frame_result(faces=2))).notice == BEHIND
+        alone = "This computer skips most frames: choose a faster model in the preferences."
+        assert hud(slow).notice == alone
+        assert hud(replace(slow, result=frame_result(faces=2))).notice == alone
+        comparing = replace(slow.state, tracking=TrackingSettings(compare=True))
+        assert "stop comparing" in hud(replace(slow, state=comparing)).notice
         assert hud(replace(slow, result=frame_result(faces=0))).notice == "No face in view"
         assert hud(replace(slow, fps=24.0)).notice == "", "skipped at first, while the model loaded"
         assert hud(replace(slow, captured_fps=6.0)).notice == "", "the camera delivers no more"

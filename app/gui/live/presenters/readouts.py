@@ -21,7 +21,7 @@ from app.tracking.live import LiveState
 
 LEAST_FPS, LEAST_SHARE = 12.0, 0.5
 """Frames tracked a second, and the share of those captured, below which the user is told how to have more."""
-BEHIND = "This computer skips most frames: stop comparing, or choose a faster model in the preferences."
+BEHIND = "This computer skips most frames: {}choose a faster model in the preferences."
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +224,7 @@ def _notice(facts: Facts) -> str:
     if faces == 0:
         return "No face in view"
     if _falls_behind(facts):
-        return BEHIND
+        return BEHIND.format("stop comparing, or " if facts.state.tracking.compare else "")
     return f"{faces} faces" if faces > 1 else ""
 
 
