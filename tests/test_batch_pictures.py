@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow.parquet
 import pytest
 
+from app.batch.cluster import HERE, RayCluster
 from app.batch.inputs import find_inputs, read_list
 from app.batch.job import Job, OutputKind
 from app.batch.names import output_names
@@ -30,6 +31,7 @@ from app.sources.picture_files import read_picture
 from model.geometry import Crop
 from tests.batch_fakes import InlineRunner, weights
 from tests.recording_fakes import FakePipeline, estimate, landmarks, picture
+from tests.test_batch_cluster import FakeRay
 
 
 def parse(*words: object) -> argparse.Namespace:
@@ -417,3 +419,18 @@ def test_a_part_that_fails_fails_the_folder_and_the_next_run_does_it_again(
 
 def _no_memory(*settings: Any) -> Any:
     raise MemoryError
+
+
+@pytest.mark.usefixtures("small_shares")
+def test_parts_on_a_cluster(tmp_path: Path, photos: Path, model: tuple[str, Path]) -> None:
+    out, ray = tmp_path / "out", FakeRay(dying={".batch/parts/photos/2": 1})
+
+    def cluster(jobs: Any) -> RayCluster:
+        return RayCluster(ray, work, HERE, most=2, is_reachable=ray.reached)  # type: ignore[arg-type]
+
+    assert batch.run(parse(photos, "-o", out, *KINDS, *model), open_runner=cluster) == 0
+    assert len(rows(out / "photos.csv")) == 5
+    assert len(list((out / "photos_landmarks").iterdir())) == 5
+    (told,) = files(out)
+    assert (told["state"], told["tries"]) == ("done", 2)
+    assert not (out / ".batch" / "cluster").exists()
