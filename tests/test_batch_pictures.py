@@ -212,6 +212,10 @@ def test_annotated_copies_of_pictures(tmp_path: Path, photos: Path, model: tuple
     table = pyarrow.parquet.read_table(out / "photos.parquet")
     assert table["file"].to_pylist() == ["1.png", "2.png", "3.png", "4.png", "10.png"]
     assert run(*words)[0] == []
+    (photos / "2.png").unlink()
+    assert run(*words) == ([], 1)
+    assert run(*words, "--overwrite") == (["photos"], 0)
+    assert sorted(path.name for path in (out / "photos_landmarks").iterdir()) == ["1.png", "10.png", "3.png", "4.png"]
     (out / "photos_landmarks" / "10.png").unlink()
     assert run(*words) == ([], 1)
     assert run(*words, "--overwrite") == ([], 1)  # what was changed since may be a person's own

@@ -68,6 +68,7 @@ def find_inputs(words: Iterable[str], outputs: Path) -> Inputs:
     """
     found = Inputs()
     known: dict[Path, int] = {}
+    pictures: list[dict[str, Path]] = []
     for word in words:
         empty = True
         for each in _inputs_of(word, real_path(outputs), found):
@@ -75,20 +76,15 @@ def find_inputs(words: Iterable[str], outputs: Path) -> Inputs:
             place = known.setdefault(real_path(each.path), len(found.inputs))
             if place == len(found.inputs):
                 found.inputs.append(each)
-            else:
-                found.inputs[place] = _joined(found.inputs[place], each)
+                pictures.append({})
+            for path in each.pictures:
+                pictures[place].setdefault(path.name, path)
         if empty and word not in found.missing:
             verb = "matches" if glob.has_magic(word) else "holds"
             found.missing[word] = f"{word} {verb} no video or picture that could be tracked; check its name."
-    found.inputs = _placed(found.inputs)
+    joined = zip(found.inputs, pictures, strict=True)
+    found.inputs = _placed([replace(each, pictures=in_natural_order(own.values())) for each, own in joined])
     return found
-
-
-def _joined(first: Input, again: Input) -> Input:
-    """Return an input that was named twice, perhaps with other pictures of the same folder."""
-    names = {path.name for path in first.pictures}
-    more = [path for path in again.pictures if path.name not in names]
-    return replace(first, pictures=in_natural_order([*first.pictures, *more])) if more else first
 
 
 def _placed(inputs: list[Input]) -> list[Input]:
