@@ -81,6 +81,8 @@ def test_a_folder_with_videos_is_one_of_videos(tmp_path: Path, capsys: pytest.Ca
     assert [each.path.name for each in inputs.inputs] == ["a.mp4"]
     assert inputs.beside == {str(tmp_path / "talks"): 3}
     assert found(tmp_path, "talks", "talks/frames") == {"a": [], "frames": ["1.png", "2.png"]}
+    assert found(tmp_path, "talks/*") == {"a": []}
+    assert found(tmp_path, "talks/**/*.*g") == {"talks": ["poster.jpg"], "talks/frames": ["1.png", "2.png"]}
 
 
 def test_names_stay_when_other_folders_come(tmp_path: Path) -> None:

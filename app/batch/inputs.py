@@ -46,7 +46,7 @@ class Inputs:
         inputs: each file once, in the order of the words, those of a folder by name.
         missing: words that name no input, with a sentence that says why.
         sessions: recorded sessions in searched folders, whose videos were left out.
-        beside: searched folders whose pictures were left out because there are videos, with the number of pictures.
+        beside: folders and patterns whose pictures were left out because there are videos, with their number.
         unread: folders below searched ones that the system does not let be read.
     """
 
@@ -60,7 +60,8 @@ class Inputs:
 def find_inputs(words: Iterable[str], outputs: Path) -> Inputs:
     """Return the inputs that ``words`` name.
 
-    Pictures of one folder are one input, whether the folder or the pictures themselves were named.
+    Pictures of one folder are one input, whether the folder or the pictures themselves were named. Where a word finds
+    videos as well, pictures are left out.
 
     Args:
         words: files, folders, or patterns such as ``talks/**/*.mp4`` that no shell expanded.
@@ -70,16 +71,19 @@ def find_inputs(words: Iterable[str], outputs: Path) -> Inputs:
     known: dict[Path, int] = {}
     pictures: list[dict[str, Path]] = []
     for word in words:
-        empty = True
-        for each in _inputs_of(word, real_path(outputs), found):
-            empty = False
+        inputs = list(_inputs_of(word, real_path(outputs), found))
+        videos = [each for each in inputs if not each.pictures]
+        if videos and len(videos) < len(inputs):
+            found.beside[word] = sum(len(each.pictures) for each in inputs)
+            inputs = videos
+        for each in inputs:
             place = known.setdefault(real_path(each.path), len(found.inputs))
             if place == len(found.inputs):
                 found.inputs.append(each)
                 pictures.append({})
             for path in each.pictures:
                 pictures[place].setdefault(path.name, path)
-        if empty and word not in found.missing:
+        if not inputs and word not in found.missing:
             verb = "matches" if glob.has_magic(word) else "holds"
             found.missing[word] = f"{word} {verb} no video or picture that could be tracked; check its name."
     joined = zip(found.inputs, pictures, strict=True)
@@ -167,7 +171,7 @@ def _named(path: Path) -> Input:
 
 
 def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Input]:
-    """Yield a file itself, or all videos in and below a folder; if there are none, the pictures of each folder."""
+    """Yield a file itself, or all videos and the pictures of each folder in and below a folder."""
     if not path.is_dir():
         yield _named(path)
         return
@@ -185,8 +189,6 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Inpu
             found.unread.append(str(error.filename))
 
     real = real_path(path)
-    videos: list[Input] = []
-    pictures: list[Input] = []
     for folder, folders, files in os.walk(path, onerror=refused):
         here = Path(folder)
         sessions = [here / name for name in folders if is_session(here / name)]
@@ -198,16 +200,11 @@ def _under(path: Path, outputs: Path, found: Inputs, word: str) -> Iterator[Inpu
             and here / name not in sessions
             and real / (here / name).relative_to(path) != outputs
         )
-        videos += [
-            Input(here / name, (here / name).relative_to(path))
-            for name in sorted(files)
-            if _has_suffix(name, VIDEO_SUFFIXES)
-        ]
+        for name in sorted(files):
+            if _has_suffix(name, VIDEO_SUFFIXES):
+                yield Input(here / name, (here / name).relative_to(path))
         if any(_has_suffix(name, PICTURE_SUFFIXES) for name in files) and (listed := list_pictures(here)):
-            pictures.append(Input(here, here.relative_to(path), listed))
-    if videos and pictures:
-        found.beside[word] = sum(len(each.pictures) for each in pictures)
-    yield from videos or pictures
+            yield Input(here, here.relative_to(path), listed)
 
 
 def _has_suffix(name: str, suffixes: frozenset[str]) -> bool:
