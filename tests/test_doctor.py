@@ -303,7 +303,7 @@ def test_a_driver_without_cuda_in_onnxruntime_is_a_warning_with_the_reason(
     (finding,) = acceleration.check_onnxruntime(model_file)
     assert finding.status == Status.WARNING
     assert "missing" in finding.text or "CUDA" in finding.text
-    assert f'-m pip install "onnxruntime-gpu[cuda,cudnn]=={ort.__version__}"' in finding.advice
+    assert f"-m pip install 'onnxruntime-gpu[cuda,cudnn]=={ort.__version__}'" in finding.advice
 
 
 @pytest.mark.parametrize(("platform", "says"), [("linux", "delete .venv"), ("win32", "to train on it")])

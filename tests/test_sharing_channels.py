@@ -21,6 +21,7 @@ import pytest
 from numpy.typing import NDArray
 from pythonosc.osc_bundle import OscBundle
 
+from app.core.commands import install_command
 from app.core.frame import FrameResult
 from app.media.overlay import draw_overlay
 from app.media.privacy import without_faces
@@ -486,6 +487,31 @@ def test_a_missing_package_is_explained(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(SharingError, match=r"needs the package pyvirtualcam; install it with: .*pip install") as raised:
         VirtualCameraOutlet(CameraPicture.ANNOTATED, False).send(frame_result())
     assert raised.value.pause > 0
+
+
+@pytest.mark.parametrize(
+    ("platform", "python", "command"),
+    [
+        ("linux", "/home/ada/l d/.venv/bin/python", "'/home/ada/l d/.venv/bin/python' -m pip install 'a[b,c]==1.0'"),
+        (
+            "win32",
+            r"C:\Users\Ada L\.venv\python.exe",
+            r'"C:\Users\Ada L\.venv\python.exe" -m pip install "a[b,c]==1.0"',
+        ),
+        ("win32", r"C:\ldeq\.venv\python.exe", r'C:\ldeq\.venv\python.exe -m pip install "a[b,c]==1.0"'),
+    ],
+)
+def test_commands_to_copy_are_quoted(monkeypatch: pytest.MonkeyPatch, platform: str, python: str, command: str) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(sys, "executable", python)
+    assert install_command("a[b,c]==1.0") == command
+
+
+def test_a_package_is_installed_for_a_program_in_a_folder_with_a_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyvirtualcam", None)
+    monkeypatch.setattr(sys, "executable", "/l d/python")
+    with pytest.raises(SharingError, match="'/l d/python' -m pip"):
+        VirtualCameraOutlet(CameraPicture.ANNOTATED, False).send(frame_result())
 
 
 @pytest.mark.parametrize(

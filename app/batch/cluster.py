@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from app.batch.nodes import Nodes
 from app.batch.pool import TRIES, FinishedJob, RunProgress
 from app.batch.records import FOLDER, WORKSPACES
 from app.batch.task import CHECK_SECONDS, STOP, node_file, program_checksum, remote_task
+from app.core.commands import install_command
 from app.core.errors import UserError
 from app.core.files import failure, writing
 from app.core.places import ROOT
@@ -50,9 +50,7 @@ def import_ray() -> Ray:
     try:
         import ray
     except ImportError as error:
-        raise UserError(
-            f"--ray needs the package ray; install it with: {sys.executable} -m pip install {RAY}"
-        ) from error
+        raise UserError(f"--ray needs the package ray; install it with: {install_command(RAY)}") from error
     package: Ray = ray
     return package
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from app.core.commands import install_command
 from app.core.frame import FrameResult
 from app.sharing.settings import LslReach, SharingError
 from model.signals.track import SIGNALS, signal_values
@@ -73,7 +73,7 @@ def open_lsl_streams(reach: LslReach) -> LslStreams:
         import pylsl
     except ImportError as error:
         raise SharingError(
-            f"Lab Streaming Layer needs the package pylsl; install it with: {sys.executable} -m pip install {PYLSL}",
+            f"Lab Streaming Layer needs the package pylsl; install it with: {install_command(PYLSL)}",
             RETRY_SECONDS,
         ) from error
     except RuntimeError as error:  # pylsl found no liblsl that it can load

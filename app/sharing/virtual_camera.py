@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from app.core.commands import install_command
 from app.core.frame import FrameResult
 from app.media.overlay import draw_overlay
 from app.media.privacy import without_faces
@@ -49,8 +50,7 @@ def open_virtual_camera(width: int, height: int, frame_rate: float) -> CameraDev
         import pyvirtualcam
     except ImportError as error:
         raise SharingError(
-            f"A virtual camera needs the package pyvirtualcam; install it with: {sys.executable} -m pip install "
-            f"{PYVIRTUALCAM}",
+            f"A virtual camera needs the package pyvirtualcam; install it with: {install_command(PYVIRTUALCAM)}",
             RETRY_SECONDS,
         ) from error
     try:

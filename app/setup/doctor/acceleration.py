@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.core.commands import install_command
 from app.core.settings import EngineSettings
 from app.core.system_libraries import can_load
 from app.setup.doctor.finding import Finding, Status
@@ -66,7 +67,7 @@ def check_onnxruntime(weights: Path) -> list[Finding]:
     if CUDA_PROVIDER in bound:
         return [Finding("onnxruntime", Status.OK, f"{text}; runs on CUDA")]
     package = f"onnxruntime-gpu[cuda,cudnn]=={ort.__version__}"
-    advice = f'install the CUDA and cuDNN that it was built for with: "{sys.executable}" -m pip install "{package}"'
+    advice = f"install the CUDA and cuDNN that it was built for with: {install_command(package)}"
     return [Finding("onnxruntime", Status.WARNING, f"{text}; runs on the CPU: {cuda_reason(done.stderr)}", advice)]
 
 
