@@ -61,8 +61,8 @@ class FakeSession:
         status = LiveStatus(self.stage, INFO, "fake, CPU")
         return SessionState(CameraSpec("0"), 1, True, status, self.tracking)
 
-    def configure(self, tracking: TrackingSettings) -> None:
-        self.tracking = tracking
+    def configure(self, change: Callable[[TrackingSettings], TrackingSettings]) -> None:
+        self.tracking = change(self.tracking)
 
 
 class Bench:

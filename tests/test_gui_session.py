@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -147,7 +148,7 @@ def test_a_chosen_camera_that_fails_is_not_replaced(bench: Bench) -> None:
 def test_switching_rwr_does_not_restart(bench: Bench) -> None:
     bench.session.play(parse_source("demo"))
     bench.reach("running")
-    bench.session.configure(TrackingSettings(rwr=False, compare=True))
+    bench.session.configure(lambda tracking: replace(tracking, rwr=False, compare=True))
     assert bench.state.tracking.compare
     wait_until(lambda: bench.lives[0].tracking == TrackingSettings(rwr=False, compare=True))
     assert len(bench.lives) == 1
@@ -155,10 +156,30 @@ def test_switching_rwr_does_not_restart(bench: Bench) -> None:
 
 def test_settings_changed_while_stopped_apply_to_the_next_start(bench: Bench) -> None:
     with bench.session._condition:  # the session's thread sees both at once
-        bench.session.configure(TrackingSettings(rwr=False))
+        bench.session.configure(lambda tracking: replace(tracking, rwr=False))
         bench.session.play(parse_source("demo"))
     bench.reach("running")
     assert not bench.lives[0].begun_with.rwr
+
+
+def test_what_two_threads_change_at_once_is_both_kept(bench: Bench) -> None:
+    begun = threading.Event()
+
+    def other() -> None:
+        begun.wait(PATIENCE_SECONDS)
+        bench.session.configure(lambda tracking: replace(tracking, follow="first"))
+
+    def slowly(tracking: TrackingSettings) -> TrackingSettings:
+        begun.set()
+        thread.join(0.2)
+        return replace(tracking, rwr=False)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    before, after = bench.session.configure(slowly)
+    thread.join()
+    assert (before.rwr, after.rwr) == (True, False)
+    assert (bench.state.tracking.rwr, bench.state.tracking.follow) == (False, "first")
 
 
 def test_records_and_finishes(bench: Bench, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ class Session(Protocol):
 
     @property
     def state(self) -> SessionState: ...
-    def configure(self, tracking: TrackingSettings) -> None: ...
+    def configure(self, change: Callable[[TrackingSettings], TrackingSettings]) -> object: ...
 
 
 SavePicture = Callable[[Sheet, Path], None]
@@ -176,7 +176,7 @@ class HoldStill:
             self._fail("Nothing plays; start a camera first and then the test.")
             return
         self._switched = True
-        self._session.configure(replace(state.tracking, compare=True, measure_flicker=True))
+        self._session.configure(lambda tracking: replace(tracking, compare=True, measure_flicker=True))
         self._face = face
         self._sampler = None
         self._started = self._clock()
@@ -360,8 +360,10 @@ class HoldStill:
         """Undo what the test switched on, as far as the user did not choose it meanwhile."""
         if self._switched:
             self._switched = False
-            now, chosen = self._session.state.tracking, self._chosen()
-            self._session.configure(replace(now, compare=chosen.compare, measure_flicker=chosen.measure_flicker))
+            own = self._chosen()
+            self._session.configure(
+                lambda tracking: replace(tracking, compare=own.compare, measure_flicker=own.measure_flicker)
+            )
 
 
 def countdown_view(left: float, face: bool) -> HoldStillView:

@@ -41,7 +41,7 @@ class FirstLook:
         configure: tracks with these settings from the next frame on.
     """
 
-    def __init__(self, configure: Callable[[TrackingSettings], None]) -> None:
+    def __init__(self, configure: Callable[[TrackingSettings], object]) -> None:
         self._configure = configure
         self._stage = _Stage.IDLE
         self._own = TrackingSettings()

@@ -93,7 +93,7 @@ class LivePresenter:
         self._offered: SourceSpec | None = None
         self.sharing = Sharing(self.share_reading.settings)
         self.session = make_session(settings.chosen.tracking, (self._consume,), changed, self._forget)
-        self.first_look = FirstLook(self.session.configure)
+        self.first_look = FirstLook(lambda own: self.session.configure(lambda now: replace(now, rwr=own.rwr)))
         self.player = Player(lambda: self.session.playable)
         self._measurements: tuple[Measurement, ...] = ()
         self._doings: dict[ActionName, Callable[[], None]] = {
@@ -242,9 +242,7 @@ class LivePresenter:
 
     def change_tracking(self, change: Change) -> None:
         """Track as ``change`` makes of the settings in force, from the next frame on."""
-        before = self.session.state.tracking
-        after = change(before)
-        self.session.configure(after)
+        before, after = self.session.configure(change)
         # Of the session's settings what changed alone: others may be those of the hold-still test.
         changed = {
             name: getattr(after, name)
@@ -313,10 +311,9 @@ class LivePresenter:
 
     def _follow(self, face: int | None) -> None:
         """Let ``face`` come first until another source plays; its number means nothing at the next start."""
-        tracking = self.session.state.tracking
         follow = self._chosen.tracking.follow if face is None else str(face)
-        if follow != tracking.follow:
-            self.session.configure(replace(tracking, follow=follow))
+        if follow != self.session.state.tracking.follow:
+            self.session.configure(lambda tracking: replace(tracking, follow=follow))
 
     def painted(self, captured: float, painted: float) -> None:
         """Record that a frame reached the screen."""

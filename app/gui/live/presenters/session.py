@@ -17,6 +17,7 @@ from app.core.frame import FrameResult
 from app.core.memory import give_back
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
+from app.gui.live.presenters.choices import Change
 from app.gui.live.presenters.recording import FINISH_SECONDS, ActiveRecording, MakeRecorder
 from app.gui.live.presenters.state import Live, RecordingPlan, SessionState
 from app.sessions.plan import RecordingChoices
@@ -138,9 +139,10 @@ class LiveSession:
         """Stop the source; a recording is finished first."""
         self._want(lambda w: replace(w, play=w.play + 1, playing=False, record=None))
 
-    def configure(self, tracking: TrackingSettings) -> None:
-        """Use other settings from the next frame on."""
-        self._want(lambda w: replace(w, tracking=tracking))
+    def configure(self, change: Change) -> tuple[TrackingSettings, TrackingSettings]:
+        """Use what ``change`` makes of the settings from the next frame on; return those before and after it."""
+        before, after = self._want(lambda w: replace(w, tracking=change(w.tracking)))
+        return before.tracking, after.tracking
 
     def record(self, path: Path, choices: RecordingChoices | None = None) -> None:
         """Record what plays into the folder ``path``; nothing happens while nothing plays."""
@@ -148,10 +150,8 @@ class LiveSession:
 
     def finish_recording(self) -> bool:
         """End the recording and keep its file; return whether there was one, or one was about to begin."""
-        with self._condition:
-            wanted = self._wanted.record is not None
-        self._want(lambda w: replace(w, record=None))
-        return wanted
+        before, _ = self._want(lambda w: replace(w, record=None))
+        return before.record is not None
 
     def close(self) -> None:
         """Finish the recording, stop everything and end the thread; returns at once, see :meth:`join`."""
@@ -162,14 +162,16 @@ class LiveSession:
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def _want(self, change: Callable[[_Wanted], _Wanted]) -> None:
-        with self._condition:
-            if self._wanted.closed:
-                return
-            self._wanted = change(self._wanted)
+    def _want(self, change: Callable[[_Wanted], _Wanted]) -> tuple[_Wanted, _Wanted]:
+        with self._condition:  # two threads that change something at once must not undo each other's
+            before = self._wanted
+            if before.closed:
+                return before, before
+            self._wanted = after = change(before)
             self._stir = True
             self._condition.notify_all()
         self._changed()
+        return before, after
 
     def _run(self) -> None:
         tidied = time.monotonic()
