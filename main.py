@@ -60,5 +60,20 @@ def starts(command: list) -> bool:
         return False
 
 
+def in_own_console() -> bool:
+    """Return whether Windows opened a console for this file, as on a double click, and closes it with what it says."""
+    if sys.platform != "win32" or len(sys.argv) > 1:
+        return False
+    if "PROMPT" in os.environ or "WT_SESSION" in os.environ:  # set by its terminals
+        return False
+    import ctypes
+
+    processes = ctypes.windll.kernel32.GetConsoleProcessList((ctypes.c_uint * 3)(), 3)
+    return 1 <= processes <= 2  # this one and the launcher; 0 without any console
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    exit_code = main()
+    if exit_code and in_own_console():
+        input("Press Enter to close this window. ")
+    sys.exit(exit_code)

@@ -446,6 +446,33 @@ def test_a_file_that_is_no_program_is_no_python(monkeypatch: pytest.MonkeyPatch,
     assert starter.where_to_get_one() in starter.wrong_python((3, 9), "main.py")
 
 
+@pytest.mark.parametrize(
+    ("platform", "processes", "terminal", "own"),
+    [
+        ("win32", 2, "", True),
+        ("win32", 3, "", False),
+        ("win32", 0, "", False),
+        ("win32", 2, "PROMPT", False),
+        ("win32", 2, "WT_SESSION", False),
+        ("linux", 2, "", False),
+    ],
+)
+def test_a_double_click_on_windows_is_told_from_a_terminal(
+    platform: str, processes: int, terminal: str, own: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = SimpleNamespace(GetConsoleProcessList=lambda found, most: processes)
+    monkeypatch.setattr("ctypes.windll", SimpleNamespace(kernel32=kernel), raising=False)
+    monkeypatch.setattr(sys, "platform", platform)
+    for name in ("PROMPT", "WT_SESSION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(sys, "argv", ["main.py"])
+    if terminal:
+        monkeypatch.setenv(terminal, "x")
+    assert starter.in_own_console() is own
+    monkeypatch.setattr(sys, "argv", ["main.py", "doctor"])
+    assert not starter.in_own_console(), "a task that runs by itself must not wait for anybody"
+
+
 def test_main_keeps_to_syntax_that_old_pythons_read() -> None:
     import ast
 
