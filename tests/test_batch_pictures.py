@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from app.batch.names import output_names
 from app.batch.worker import track_job
 from app.cli import batch, track
 from app.cli.batch_progress import BatchProgress
+from app.cli.main import _escape_unprintable as escape_unprintable
 from app.core.frame import FaceResult, Frame, FrameResult
 from app.core.modes import Mode
 from app.core.places import PORTRAIT
@@ -380,6 +382,22 @@ def test_parts_of_folders_in_each_other_do_not_touch(tmp_path: Path, model: tupl
 
     run(*words, work=failing)
     assert run(*words) == ([".batch/parts/p/2", ".batch/parts/p/1/2"], 0)
+
+
+@pytest.mark.skipif(os.name == "nt" or sys.platform == "darwin", reason="names are text there")
+@pytest.mark.usefixtures("small_shares")
+def test_names_that_are_no_text(tmp_path: Path, model: tuple[str, Path]) -> None:
+    name = os.fsdecode(b"caf\xe9")
+    for index in range(4):
+        save(tmp_path / "in" / name / f"{name}{index}.png", picture(index) if index else np.zeros((8, 8, 3), np.uint8))
+    (tmp_path / "in" / name / "cut.png").write_bytes(b"")
+    out = tmp_path / "out"
+    for done in ([f".batch/parts/{name}/1", f".batch/parts/{name}/2"], []):
+        escape_unprintable()
+        assert run(tmp_path / "in", "-o", out, *KINDS, *model) == (done, 0)
+    assert [row["file"] for row in rows(out / f"{name}.csv")] == [f"caf?{index}.png" for index in range(4)]
+    (told,) = files(out)
+    assert (told["without_face"], list(told["unreadable"])) == ([f"{name}0.png"], ["cut.png"])
 
 
 @pytest.mark.usefixtures("small_shares")

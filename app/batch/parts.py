@@ -122,15 +122,17 @@ def _join_parquet(parts: Sequence[Share], path: Path) -> None:
 
     start, first, writer = 0, None, None
     with ExitStack() as stack:
+        target = stack.enter_context(path.open("wb"))
         for table, count in parts:
-            rows = pyarrow.parquet.read_table(table)
+            with table.open("rb") as file:  # pyarrow takes no path that is not text
+                rows = pyarrow.parquet.read_table(file)
             frames = rows["frame"].to_numpy() + start
             if first is None and len(frames):
                 first = frames[0]
             times = (frames - (first or 0)) * PHOTO_SECONDS
             for place, values in enumerate((frames, times)):
                 rows = rows.set_column(place, rows.schema.field(place), pyarrow.array(values))
-            writer = writer or stack.enter_context(parquet_writer(path, rows.schema))
+            writer = writer or stack.enter_context(parquet_writer(target, rows.schema))
             writer.write_table(rows)
             start += count
 

@@ -205,7 +205,7 @@ class ParquetTable:
             self._group.clear()
 
 
-def parquet_writer(file: IO[bytes] | Path, schema: pyarrow.Schema) -> pyarrow.parquet.ParquetWriter:
+def parquet_writer(file: IO[bytes], schema: pyarrow.Schema) -> pyarrow.parquet.ParquetWriter:
     """Return what writes rows of a landmark table."""
     import pyarrow.parquet
 
