@@ -146,6 +146,13 @@ def test_a_result_is_rebuilt_for_drawing(folder: Path) -> None:
     assert all(face.other is not None and face.other.mode == "cold" for face in second.faces)
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_a_session_in_a_folder_whose_name_is_no_text_is_read(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9") / "talk"
+    record(folder, [result(0), result(1)])
+    assert open_session(folder).recorded.faces
+
+
 def test_without_parquet_the_csv_is_read(folder: Path) -> None:
     points = landmarks() + np.float32(0.12345)
     exact = record(folder, [result(0, faces=[estimate(points=points)]), result(1, faces=[]), result(2)])

@@ -133,9 +133,11 @@ def _read(path: Path, choose: Callable[[list[str]], list[str]]) -> pyarrow.Table
     if path.suffix == ".parquet":
         import pyarrow.parquet
 
-        # Not memory-mapped: a session may be deleted while it is open, also on Windows.
-        names = pyarrow.parquet.read_schema(path).names
-        return pyarrow.parquet.read_table(path, columns=choose(names), memory_map=False)
+        # Not memory-mapped: a session may be deleted while it is open, also on Windows. Not by its path, which need not
+        # be text.
+        with path.open("rb") as file:
+            names = pyarrow.parquet.read_schema(file).names
+            return pyarrow.parquet.read_table(file, columns=choose(names))
     import pyarrow
     import pyarrow.csv
 
