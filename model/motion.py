@@ -34,8 +34,6 @@ EXPRESSION_LIMIT = 0.08
 """Local motion of brows, eyes and mouth believed by half, see :class:`FlowMotion`: faster than lips and lids are."""
 STEADY_SHARE = 0.45
 """The limit of contour and nose over it: what moves faster there is no expression."""
-LOCAL_ERROR = 0.35
-"""Error of a measured local motion over its length, standard deviation."""
 SHIFT_FROM = 0.02
 """Motion in crop sides from which on the last frame's crop is moved along before computing flow."""
 FIT_STEPS = 5
@@ -56,12 +54,12 @@ class Motion:
     Attributes:
         head: the head's motion at each point (n, 2).
         local: each point's motion against it (n, 2).
-        doubt: standard deviation of the error of ``local`` (n,), besides the one it has at rest.
+        unbelieved: length of what was measured against the head but is no part of ``local`` (n,).
     """
 
     head: Array
     local: Array
-    doubt: Array
+    unbelieved: Array
 
     @property
     def whole(self) -> Array:
@@ -191,8 +189,7 @@ class FlowMotion:
         length = np.sqrt((local**2).sum(axis=1))
         believed = inside * _believed(local, limit)
         shift = np.array([crop.centre_x - source.centre_x, crop.centre_y - source.centre_y])
-        doubt = np.hypot(LOCAL_ERROR, 1 - believed) * length
-        return Motion(head * pixel + shift, believed[:, None] * local * pixel, doubt * pixel)
+        return Motion(head * pixel + shift, believed[:, None] * local * pixel, (1 - believed) * length * pixel)
 
     def _field_to(self, old: Image, new: Image, crop: Crop, shift: Array) -> _Field:
         """Return the flow to ``crop`` of this frame, from the crop of the last one that resembles it most."""

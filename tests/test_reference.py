@@ -47,7 +47,7 @@ def play(steps: list[tuple[float | None, float | None]]) -> tuple[list[float], l
     found, expected = [], []
     for seconds, flow.motion in steps:
         moved = motion.to(image, CROP, POINTS, seconds)
-        found.append(float("nan") if moved is None else float(moved.head[0, 0]))
+        found.append(float("nan") if moved is None else float(moved.motion[0, 0]))
         expected.append(float(flow.expected[0, 0]))
     return found, expected
 
@@ -64,11 +64,11 @@ def test_head_and_landmarks_have_gains_of_their_own() -> None:
     for flow.motion in (2.0, 4.0):
         moved = motion.to(image, CROP, POINTS)
     assert moved is not None
-    np.testing.assert_allclose(moved.whole, np.tile([0.6 * 4 + 0.4 * 2, 0.8 * 40 + 0.2 * 20], (98, 1)))
+    np.testing.assert_allclose(moved.motion, np.tile([0.6 * 4 + 0.4 * 2, 0.8 * 40 + 0.2 * 20], (98, 1)))
     motion.note(image)
     moved = motion.to(image, CROP, POINTS)
     assert moved is not None
-    np.testing.assert_allclose(moved.whole, np.tile([4.0, 40.0], (98, 1)), err_msg="nothing is known before")
+    np.testing.assert_allclose(moved.motion, np.tile([4.0, 40.0], (98, 1)), err_msg="nothing is known before")
 
 
 def test_a_motion_that_was_not_measured_or_is_long_past_foretells_nothing() -> None:

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from app.core.places import CANONICAL_FACE
 from model.config import LdeqConfig
 from model.errors import ModelError
 from model.geometry import Crop
 from model.heatmap import decode
-from model.motion import Motion
 from model.rwr.batch import solve_batch
 from model.rwr.cold import cold_solve, cold_state
 from model.rwr.objective import RecurrenceTerm
 from model.rwr.recurrence import Recurrence
-from model.rwr.reference import FRAME_SECONDS, MotionGains, ReferenceMotion
+from model.rwr.reference import FRAME_SECONDS, MotionGains, MovedReference, ReferenceMotion
 from model.rwr.settings import RELEASED, RwrSettings
 from model.rwr.warm_start import Memory, warp_state
 from model.rwr.weight import Adaptation, AdaptiveWeight
@@ -220,9 +220,9 @@ def test_the_weight_is_told_of_a_frame_once_and_in_crop_sides() -> None:
     engine, weight = SquareEngine(), NotedWeight()
     state, new = injection(engine), injection(engine, 104)
     memory = Memory(state, CROP, CROP.to_frame(engine.decode(state)[0][0]))
-    motion = Motion(np.tile([3.0, 0.0], (98, 1)), np.tile([0.0, 1.0], (98, 1)), np.full(98, 4.0))
-    start = memory.warped(CROP, True, motion.whole)
-    term = RecurrenceTerm(engine, CROP, memory, 3.0, weight, motion, start)
+    moved = MovedReference(np.tile([3.0, 1.0], (98, 1)), np.full(98, 4.0))
+    start = memory.warped(CROP, True, moved.motion)
+    term = RecurrenceTerm(engine, CROP, memory, 3.0, weight, moved, start)
     found = CROP.to_crop(memory.landmarks + np.float32(3.0))
     for spread in (np.full(98, 0.02, np.float32), np.full(98, 0.03, np.float32)):
         np.testing.assert_allclose(term(new, found, spread), (new + 3 * start) / 4, atol=1e-6)
@@ -386,13 +386,12 @@ def test_after_the_picture_was_not_followed_its_motion_begins_anew() -> None:
 
 def test_the_reference_follows_expressions_that_the_picture_shows() -> None:
     motion = ReferenceMotion(MotionGains(1.0, 1.0))
-    points = face_points(100, 90, 50).astype(np.float64)
-    points[90] = (100.0, 112.0)
+    points = np.loadtxt(CANONICAL_FACE, delimiter=",", skiprows=1) * 40 + (100, 83)
     motion.note(textured())
     moved = motion.to(textured(2.0, 0.6), CROP, points)
     assert moved is not None
-    assert 0.3 < moved.whole[90, 1] < 0.7, "the lips opened by 0.6 pixels"
-    np.testing.assert_allclose(moved.whole[0], (2.0, 0.0), atol=0.25)
+    assert 0.3 < moved.motion[94, 1] < 0.7, "the lower lip went down by 0.6 pixels"
+    np.testing.assert_allclose(moved.motion[0], (2.0, 0.0), atol=0.25)
 
 
 def test_a_picture_of_another_size_tells_no_motion() -> None:

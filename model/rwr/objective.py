@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from model.engine.base import Engine, State
 from model.geometry import Crop
-from model.motion import Motion, fit_similarity
+from model.motion import fit_similarity
+from model.rwr.reference import MovedReference
 from model.rwr.warm_start import Memory, alike
 from model.rwr.weight import AdaptiveWeight
 
@@ -34,13 +35,13 @@ class RecurrenceTerm:
         memory: Memory,
         base: float,
         weight: AdaptiveWeight | None,
-        motion: Motion | None,
+        moved: MovedReference | None,
         start: State,
     ) -> None:
         self._engine, self._crop, self._memory = engine, crop, memory
         self._base, self._weight = base, weight
-        self._motion = None if motion is None else motion.whole
-        self._doubt = None if motion is None else motion.doubt / crop.side
+        self._motion = None if moved is None else moved.motion
+        self._doubt = None if moved is None else moved.doubt / crop.side
         self._reference = start
         self._weights: NDArray[np.float64] | None = None
         self.fresh_spreads: list[NDArray[np.float32]] = []

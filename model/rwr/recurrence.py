@@ -118,18 +118,18 @@ class Recurrence:
             if self._weight is not None:
                 self._weight.reset()
             return None
-        motion = None
+        moved = None
         if picture is not None:
-            motion = self._motion.to(picture, crop, memory.landmarks.astype(np.float64), seconds)
+            moved = self._motion.to(picture, crop, memory.landmarks.astype(np.float64), seconds)
         start, half_pixel = memory.state, self._engine.config.half_pixel
-        if motion is not None:
-            start = memory.warped(crop, half_pixel, motion.whole)
+        if moved is not None:
+            start = memory.warped(crop, half_pixel, moved.motion)
         elif settings.follow_crop:
             start = memory.warped(crop, half_pixel)
         if settings.recurrence_weight == 0:
             return WarmProblem(start, None)
         weight = settings.recurrence_weight
-        return WarmProblem(start, RecurrenceTerm(self._engine, crop, memory, weight, self._weight, motion, start))
+        return WarmProblem(start, RecurrenceTerm(self._engine, crop, memory, weight, self._weight, moved, start))
 
     def finish(
         self, crop: Crop, decoded: Decoded, report: SolveReport, fresh_spread: NDArray[np.float32] | None = None

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from model.errors import ModelError
 from model.geometry import Crop
-from model.motion import FlowMotion, Motion
+from model.motion import FlowMotion
+from model.rwr.expressions import expression
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -31,6 +32,21 @@ FRAME_SECONDS = 1 / 25
 a shorter."""
 LONGEST_SECONDS = 10.0
 """A motion this old is ignored; so are clocks that jump."""
+LOCAL_ERROR = 0.3
+"""Error of a motion against the head over its length, standard deviation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MovedReference:
+    """Where the last frame's landmarks are.
+
+    Attributes:
+        motion: how they have moved (n, 2), frame pixels.
+        doubt: standard deviation of its error (n,), frame pixels, besides the one it has while the face rests.
+    """
+
+    motion: Array
+    doubt: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +58,8 @@ class MotionGains:
         local: of each landmark's motion against the head.
     """
 
-    head: float = 0.85
-    local: float = 0.8
+    head: float = 0.9
+    local: float = 0.9
 
     def __post_init__(self) -> None:
         if not (0 < self.head <= 1 and 0 < self.local <= 1):
@@ -70,7 +86,7 @@ class ReferenceMotion:
         """Begin anew at the last image."""
         self._head = self._local = None
 
-    def to(self, image: Image, crop: Crop, landmarks: Array, seconds: float | None = None) -> Motion | None:
+    def to(self, image: Image, crop: Crop, landmarks: Array, seconds: float | None = None) -> MovedReference | None:
         """Return how ``landmarks`` (n, 2) of the last frame have moved; None if unknown.
 
         Args:
@@ -88,9 +104,11 @@ class ReferenceMotion:
         if measured is None:
             self._head = self._local = None
             return None
+        local = expression(measured.local, landmarks)
+        doubt = np.hypot(LOCAL_ERROR * np.sqrt((local**2).sum(axis=1)), measured.unbelieved)
         self._head = self._blend(self._head, measured.head, self._gains.head, longer)
-        self._local = self._blend(self._local, measured.local, self._gains.local, longer)
-        return Motion(self._head, self._local, measured.doubt)
+        self._local = self._blend(self._local, local, self._gains.local, longer)
+        return MovedReference(self._head + self._local, doubt)
 
     def _time_passes(self, seconds: float | None) -> float:
         """Return the time since the last frame over the time between the two frames before it."""

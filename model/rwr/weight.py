@@ -40,7 +40,7 @@ OUTLIER = 3.0
 NOISE_GAIN = 0.05
 """What one frame counts in the noise."""
 AMBIGUITY_LIMITS = (0.3, 3.0)
-LARGEST_NOISE, SURE_JUMP = 0.08, 0.16
+LARGEST_NOISE, SURE_JUMP = 0.1, 0.2
 """Innovations larger than noise, in crop sides: from the first on the picture gains, at the second it alone counts."""
 
 
