@@ -13,7 +13,7 @@ from app.cli import main as cli
 from app.core.errors import UserError
 from app.core.places import DEFAULT_WEIGHTS, REQUIREMENTS
 from app.core.settings import EngineSettings
-from app.core.system_libraries import WAYLAND_LIBRARIES, WINDOW_LIBRARIES, X11_LIBRARIES, Packages, family
+from app.core.system_libraries import RUNTIME, WAYLAND_LIBRARIES, WINDOW_LIBRARIES, X11_LIBRARIES, Packages, family
 from app.gui.display import window_problem
 from app.setup.doctor import acceleration, computer, devices, weights
 from app.setup.doctor.finding import Finding, Status, findings_of
@@ -36,6 +36,24 @@ def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def status(findings: list[Finding]) -> list[str]:
     return [finding.status for finding in findings]
+
+
+def test_a_library_that_windows_cannot_load_says_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = ImportError("DLL load failed while importing onnxruntime_pybind11_state: The specified module ...\nmore")
+    lost = OSError("The specified module could not be found")
+    lost.winerror = 126  # type: ignore[attr-defined,unused-ignore]
+
+    def broken() -> list[Finding]:
+        raise missing
+
+    assert RUNTIME not in cli._unexpected(missing, None)
+    monkeypatch.setattr(sys, "platform", "win32")
+    for error in (missing, lost):
+        sentence = cli._unexpected(error, None)
+        assert f"install {RUNTIME}" in sentence
+        assert "\n" not in sentence
+    assert RUNTIME in findings_of("onnxruntime", broken)[0].advice
+    assert RUNTIME not in cli._unexpected(OSError("something else"), None)
 
 
 def test_the_report_ends_with_0_only_if_nothing_is_a_problem(

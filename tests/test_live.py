@@ -13,6 +13,7 @@ import pytest
 from app.core.errors import UserError
 from app.core.frame import Frame, FrameResult
 from app.core.settings import TrackingSettings
+from app.core.system_libraries import RUNTIME
 from app.sources.base import Playback
 from app.sources.open import open_source
 from app.sources.paced import PacedSource
@@ -155,6 +156,15 @@ def test_what_cannot_be_opened_is_reported(error: Exception) -> None:
         wait_until(lambda live=live: live.status.state == LiveState.FAILED)  # type: ignore[misc]
         assert str(error) in live.status.error
         assert live.stop(PATIENCE_SECONDS)
+
+
+def test_a_library_that_windows_cannot_load_is_no_internal_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.core.system_libraries.sys.platform", "win32")
+    live = LivePipeline(FakeSource, refuse(ImportError("DLL load failed while importing x")), TrackingSettings())  # type: ignore[arg-type]
+    live.start()
+    wait_until(lambda: live.status.state == LiveState.FAILED)
+    assert RUNTIME in live.status.error
+    assert live.stop(PATIENCE_SECONDS)
 
 
 def test_source_is_closed_when_the_engine_fails() -> None:

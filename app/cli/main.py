@@ -17,6 +17,7 @@ from typing import NoReturn
 from app.cli.log import start_log
 from app.core.errors import EXIT_BAD_INPUT, EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_OK, UserError
 from app.core.memory import share_one_heap
+from app.core.system_libraries import runtime_problem
 from app.core.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -162,6 +163,8 @@ def _unexpected(error: Exception, log_path: Path | None) -> str:
         from app.setup.doctor.finding import install_advice
 
         return f"the package {error.name} is missing in {sys.executable}; {install_advice()}"
+    if (problem := runtime_problem(error)) is not None:
+        return problem
     kind = type(error).__name__
     what = f"{kind}: {error}" if str(error) else kind
     where = f"the details are in {log_path}" if log_path else "start again with --debug to see the details"

@@ -1,4 +1,4 @@
-"""Shared libraries that Qt and MediaPipe expect from a Linux system, and the packages that bring them.
+"""Shared libraries that packages expect from the system, and what brings them: for Linux by name, for Windows as one.
 
 Without one of them Qt ends the whole process, and MediaPipe cannot be imported. So they are all looked for before, and
 one sentence names every package that is missing.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import platform
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -69,6 +70,22 @@ WAYLAND_LIBRARIES = {
 COMMANDS = {"debian": "sudo apt install", "fedora": "sudo dnf install", "arch": "sudo pacman -S --needed"}
 NAMES = {"debian": "Debian or Ubuntu", "fedora": "Fedora", "arch": "Arch"}
 """The families of distributions, by the word that ``/etc/os-release`` has for them."""
+
+
+RUNTIME = "https://aka.ms/vs/17/release/vc_redist.x64.exe"
+"""Microsoft's Visual C++ Redistributable, which onnxruntime, PyTorch and MediaPipe need and a new Windows may lack."""
+NOT_FOUND, NOT_STARTED = 126, 1114
+"""Windows' errors for a library that is missing, or whose own libraries are, and for one that does not start."""
+
+
+def runtime_problem(error: BaseException) -> str | None:
+    """Return one sentence if ``error`` is that of a library that Windows cannot load, None for any other."""
+    if sys.platform != "win32":
+        return None
+    if "DLL load failed" not in str(error) and getattr(error, "winerror", None) not in (NOT_FOUND, NOT_STARTED):
+        return None
+    what = (str(error).splitlines() or [""])[0].rstrip(".")
+    return f"Windows cannot load a library ({what}): install {RUNTIME} and start again."
 
 
 def can_load(library: str) -> bool:

@@ -15,6 +15,7 @@ from app.core.events import EngineReplaced
 from app.core.frame import Frame, FrameResult
 from app.core.settings import TrackingSettings
 from app.core.slot import LatestSlot
+from app.core.system_libraries import runtime_problem
 from app.sources.base import Playable, Playback, Source, SourceInfo
 from app.sources.capture import CaptureThread
 from app.tracking.pipeline import Pipeline
@@ -199,7 +200,8 @@ class LivePipeline:
             self._fail(str(error))
         except Exception as error:
             log.exception("the live pipeline failed")
-            self._fail(f"Tracking stopped because of an internal error ({error!r}); the log has the details.")
+            internal = f"Tracking stopped because of an internal error ({error!r}); the log has the details."
+            self._fail(runtime_problem(error) or internal)
         finally:
             if source is not None:
                 source.close()

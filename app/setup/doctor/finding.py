@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from app.core.system_libraries import runtime_problem
 from app.setup.start import CHOICE
 
 log = logging.getLogger(__name__)
@@ -58,5 +59,5 @@ def findings_of(topic: str, check: Check) -> list[Finding]:
     except Exception as error:
         log.info("the check of %s broke", topic, exc_info=error)
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        advice = "report it with the output of main.py --debug doctor"
+        advice = runtime_problem(error) or "report it with the output of main.py --debug doctor"
         return [Finding(topic, Status.PROBLEM, f"the check broke: {what}", advice)]
