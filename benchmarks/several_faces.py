@@ -10,14 +10,22 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from unittest import mock
+
+import numpy as np
+from numpy.typing import NDArray
 
 from app.core.settings import EngineSettings, TrackingSettings
 from app.lab.speed.crowd import Crowd
 from app.tracking import face_solver
 from app.tracking.pipeline import build_pipeline
 from benchmarks.script import parser_of, run_script
+from model.engine.base import Engine, State
+from model.geometry import Crop
 from model.rwr.batch import solve_batch
+from model.rwr.recurrence import Recurrence, calculated
+from model.rwr.solution import Solution, split
 
 
 def main() -> None:
@@ -34,35 +42,39 @@ def main() -> None:
 
 def measure(count: int, frames: int) -> tuple[float, float]:
     """Return median seconds of the solve of a frame with ``count`` faces: as a batch, and one by one."""
-    pipelines = [
-        build_pipeline(EngineSettings(threads=1), TrackingSettings(max_faces=count, detect_every=10**6))
-        for _ in range(2)
-    ]
+    settings = TrackingSettings(max_faces=count, detect_every=10**6)
     seconds: list[list[float]] = [[], []]
     crowd = Crowd(count)
-    for _ in range(frames):
-        frame = crowd.read()
-        if frame is None:
-            break
-        for way, pipeline in enumerate(pipelines):
-            solve = solve_batch if way == 0 else one_by_one
-            with mock.patch.object(face_solver, "solve_batch", solve):
-                started = time.perf_counter()
-                result = pipeline.process(frame)
-                if len(result.faces) == count and all(face.estimate.report.warm for face in result.faces):
-                    seconds[way].append(time.perf_counter() - started)
-    for pipeline in pipelines:
-        pipeline.close()
+    with ExitStack() as stack:
+        pipelines = [
+            stack.enter_context(closing(build_pipeline(EngineSettings(threads=1), settings))) for _ in range(2)
+        ]
+        for _ in range(frames):
+            frame = crowd.read()
+            if frame is None:
+                break
+            for way, pipeline in enumerate(pipelines):
+                solve = solve_batch if way == 0 else one_by_one
+                with mock.patch.object(face_solver, "solve_batch", solve):
+                    started = time.perf_counter()
+                    result = pipeline.process(frame)
+                    if len(result.faces) == count and all(face.estimate.report.warm for face in result.faces):
+                        seconds[way].append(time.perf_counter() - started)
     return statistics.median(seconds[0]), statistics.median(seconds[1])
 
 
-def one_by_one(engine, recurrences: Sequence, u, crops, image=None, timestamp=None):  # type: ignore[no-untyped-def]
+def one_by_one(
+    engine: Engine,
+    recurrences: Sequence[Recurrence],
+    u: State,
+    crops: Sequence[Crop],
+    image: NDArray[np.uint8] | None = None,
+    seconds: float | None = None,
+) -> list[Solution]:
     """Solve as ``model.rwr.batch.solve_batch``, but every face by itself."""
     del engine
-    return [
-        recurrence.solve(u[i : i + 1], crop, image, timestamp)
-        for i, (recurrence, crop) in enumerate(zip(recurrences, crops, strict=True))
-    ]
+    each = split(calculated(u))
+    return [own.solve(u, crop, image, seconds) for own, u, crop in zip(recurrences, each, crops, strict=True)]
 
 
 if __name__ == "__main__":
