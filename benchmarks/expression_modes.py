@@ -10,7 +10,6 @@ after the motion estimate changed; the result, ``model/rwr/expressions.npz``, is
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from tqdm import tqdm
 from app.core.places import CANONICAL_FACE
 from app.lab.accuracy.wflw_v import VideoFiles, read_frames, read_labels
 from app.lab.flicker.clips import find_clips
+from benchmarks.script import parser_of, run_script
 from model.geometry import Crop, to_complex
 from model.motion import CROP_SIZE, FlowMotion, fit_similarity
 from model.rwr.expressions import FILE
@@ -42,7 +42,7 @@ CROP_SCALE = 1.25
 
 def main() -> None:
     """Write the file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("clips", type=Path, nargs="+")
     parser.add_argument("--without", nargs="*", default=[], metavar="ID", help="clips to leave out")
     parser.add_argument("-o", "--out", type=Path, default=FILE)
@@ -115,4 +115,4 @@ def modes(measured: Array, true: Array) -> tuple[Array, Array, Array]:
 
 
 if __name__ == "__main__":
-    main()
+    run_script(main)

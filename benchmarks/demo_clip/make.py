@@ -5,7 +5,6 @@ Only needed to change the clip; the result is part of the project. About two min
 
 from __future__ import annotations
 
-import argparse
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from app.core.places import ASSETS
 from benchmarks.demo_clip.face import Face
 from benchmarks.demo_clip.motion import FPS, FRAMES, HEIGHT, OCCLUDED, STILL, WIDTH, pose
 from benchmarks.demo_clip.render import Renderer
-from benchmarks.script import run_script
+from benchmarks.script import parser_of, run_script
 
 _ENCODER = {"crf": "17", "preset": "slow", "g": "60", "threads": "2", "movflags": "+faststart"}
 _BT709 = 1
@@ -28,7 +27,7 @@ _BT709 = 1
 
 def main() -> None:
     """Render every frame into ``demo.mp4`` and write ``demo_motion.npz``."""
-    parser = argparse.ArgumentParser(description="Render the built-in demo clip.")
+    parser = parser_of(__doc__)
     parser.add_argument("--portrait", type=Path, default=ASSETS / "portrait.jpg")
     parser.add_argument("-o", "--out", type=Path, default=ASSETS, help="folder for demo.mp4 and demo_motion.npz")
     parser.add_argument("--crf", default=_ENCODER["crf"], help="x264 quality, lower is better")
