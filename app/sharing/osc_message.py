@@ -22,6 +22,8 @@ LENGTH_BYTES = 4
 
 FORGET_FRAMES = 30
 MICRO = 1_000_000
+LARGEST_SECONDS = 2**31 - 1
+"""What an integer of OSC holds."""
 
 
 class FaceNumbers:
@@ -57,7 +59,7 @@ class OscEncoder:
         """Return the frame's bundles, at least one."""
         frame = result.frame
         messages = [message(f"{ROOT}/frame", "ifiii", frame.index, frame.timestamp, len(result.faces), *frame.size)]
-        if math.isfinite(frame.timestamp):  # OSC's floats of 32 bits are off by milliseconds after some hours
+        if abs(frame.timestamp) < LARGEST_SECONDS:  # OSC's floats of 32 bits are off by milliseconds after some hours
             messages.append(message(f"{ROOT}/time", "ii", *divmod(round(frame.timestamp * MICRO), MICRO)))
         numbers = self._numbers.assign([face.face for face in result.faces])
         for number, face in zip(numbers, result.faces, strict=True):
