@@ -39,20 +39,20 @@ PRESETS: tuple[Preset, ...] = (
     Preset(
         PresetName.CALM,
         "Calm",
-        "The steadiest: up to a tenth less flicker than balanced, but expressions follow 0.2 frames late. For avatars "
-        "and overlays.",
-        RwrSettings(recurrence_weight=12.0, gains=MotionGains(local=0.6), adaptation=Adaptation(following=0.4)),
+        "The steadiest: 3 to 20 % less flicker than balanced, but expressions follow 0.1 frames late. For avatars and "
+        "overlays.",
+        RwrSettings(recurrence_weight=12.0, gains=MotionGains(local=0.8), adaptation=Adaptation(following=0.3)),
     ),
     Preset(
         PresetName.BALANCED,
         "Balanced",
-        "The default: almost as steady, and expressions follow 0.1 frames late. For most uses.",
+        "The default: almost as steady, and expressions follow less than 0.1 frames late. For most uses.",
         RwrSettings(),
     ),
     Preset(
         PresetName.FAST,
         "Fast",
-        "One evaluation a frame and no measurable delay, with 5 to 10 % more flicker than balanced. For quick motion.",
+        "One evaluation a frame and no measurable delay, with 4 to 7 % more flicker than balanced. For quick motion.",
         RwrSettings(evaluations=1, recurrence_weight=2.0, gains=MotionGains(head=1.0, local=1.0)),
     ),
 )
