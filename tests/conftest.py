@@ -29,8 +29,6 @@ forget_qt_plugins()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Shells start jobs in the background so, and processes pass it on: Ctrl-C would end no command that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup has it ignored
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

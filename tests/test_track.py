@@ -188,10 +188,13 @@ def test_a_terminal_that_is_closed_finishes_the_files(video: Path, tmp_path: Pat
         signal.raise_signal(signal.SIGHUP)  # by the shell
         signal.raise_signal(signal.SIGHUP)  # by the system
 
-    pipeline = Interrupting(closed)
-    assert run(video, "--parquet", tmp_path / "out.parquet", pipeline=pipeline) == 130
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # which nohup has ignored
+    try:
+        assert run(video, "--parquet", tmp_path / "out.parquet", pipeline=Interrupting(closed)) == 130
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
     assert pyarrow.parquet.read_table(tmp_path / "out.parquet").num_rows == 9
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows tells nobody that a terminal is closed")
