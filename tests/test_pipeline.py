@@ -9,6 +9,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -207,6 +208,23 @@ def test_an_uncertain_face_that_the_detector_sees_stays_warm() -> None:
     results = play(pipeline, [image(300)] * 30)
     assert all(result.faces[0].estimate.report.warm for result in results[1:])
     assert detector.looks < 8
+
+
+def test_heatmaps_that_rwr_carries_along_raise_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector = SquareDetector()
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings())
+    solve = pipeline._solver.solve
+
+    def widened(*args: Any) -> Any:
+        solved, replaced = solve(*args)
+        for face in solved:
+            for mode, solution in face.solutions.items():
+                face.solutions[mode] = replace(solution, uncertainty=solution.uncertainty + SIDE)
+        return solved, replaced
+
+    monkeypatch.setattr(pipeline._solver, "solve", widened)
+    play(pipeline, [image(300)] * 30)
+    assert detector.looks == 1 + 29 // TrackingSettings().detect_every
 
 
 def test_a_crop_that_drifted_off_its_face_is_brought_back() -> None:

@@ -331,7 +331,7 @@ class Pipeline:
                     name: solution.landmarks for name, solution in solutions.items()
                 }
                 readings = face.meter.measure(frame.image, crop, landmarks)
-        reason = doubt(track.box, box, main.uncertainty, self._policy)
+        reason = doubt(track.box, box, main.fresh_spread, self._policy)
         if not reason:
             track.sure = crop
         track.doubt = None if track.trust and reason is LossReason.UNCERTAIN else reason

@@ -33,8 +33,9 @@ class Policy:
         centre_slack: the crop is kept while the face's centre is within this share of its side; a crop
             that followed every jitter would make the landmarks flicker.
         side_slack: the crop is kept while the wanted side differs by less than this share.
-        max_spread: mean uncertainty over the landmark box side above which the face is doubted. 99 % of the validation
-            faces are below it and half of the face-free crops above with ``ldeq-s``; see :data:`COARSE_SPREAD`.
+        max_spread: mean spread of the heatmaps over the landmark box side above which the face is doubted. 99 % of the
+            validation faces are below it and half of the face-free crops above with ``ldeq-s``; see
+            :data:`COARSE_SPREAD`.
         max_jump: centre movement in one frame, in box sides, above which the face is doubted.
         max_growth: factor of box side change in one frame above which the face is doubted.
         turn_slack: degrees by which a face may be turned in its crop before the crop turns with it; with ``ldeq-s``
@@ -190,16 +191,16 @@ def loss(box: Box, width: int, height: int, policy: Policy) -> LossReason | None
     return None
 
 
-def doubt(previous: Box | None, box: Box, uncertainty: NDArray[np.floating], policy: Policy) -> LossReason | None:
+def doubt(previous: Box | None, box: Box, spread: NDArray[np.floating], policy: Policy) -> LossReason | None:
     """Return why a result should be checked with the detector, None if it looks right.
 
     Args:
         previous: the box around the last frame's landmarks.
         box: around this one's.
-        uncertainty: of the landmarks (98,), frame pixels.
+        spread: of the newest evaluation's heatmaps (98,), frame pixels; those that RwR carries along are wider.
         policy: of the tracker.
     """
-    if float(uncertainty.mean()) > policy.max_spread * box.side:
+    if float(spread.mean()) > policy.max_spread * box.side:
         return LossReason.UNCERTAIN
     if previous is not None:
         if math.hypot(*box.from_last(previous)) > policy.max_jump:
