@@ -210,9 +210,9 @@ def test_an_uncertain_face_that_the_detector_sees_stays_warm() -> None:
     assert detector.looks < 8
 
 
-def test_heatmaps_that_rwr_carries_along_raise_no_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
-    detector = SquareDetector()
-    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings())
+def test_heatmaps_that_rwr_carries_along_ask_the_detector_and_lose_no_face(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector, policy, every = SquareDetector(), Policy(), TrackingSettings().detect_every
+    pipeline = Pipeline(SquareEngine(), detector, TrackingSettings(), policy)
     solve = pipeline._solver.solve
 
     def widened(*args: Any) -> Any:
@@ -223,8 +223,13 @@ def test_heatmaps_that_rwr_carries_along_raise_no_doubt(monkeypatch: pytest.Monk
         return solved, replaced
 
     monkeypatch.setattr(pipeline._solver, "solve", widened)
-    play(pipeline, [image(300)] * 30)
-    assert detector.looks == 1 + 29 // TrackingSettings().detect_every
+    play(pipeline, [image(300)] * (policy.trust + every))
+    assert detector.looks > 2
+    monkeypatch.setattr(detector, "detect", lambda image: [])
+    monkeypatch.setattr(detector, "sees", lambda image, crop: False)
+    results = play(pipeline, [image(300)] * (policy.trust + policy.misses))
+    lost = [any(isinstance(event, FaceLost) for event in result.events) for result in results]
+    assert lost.index(True) >= policy.misses - 1 > policy.trust + policy.doubted_misses
 
 
 def test_a_crop_that_drifted_off_its_face_is_brought_back() -> None:

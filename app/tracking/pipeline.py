@@ -47,6 +47,7 @@ from app.tracking.tracker import (
     match,
     next_crop,
     policy_for,
+    too_wide,
     watch_motion,
 )
 from model.config import LANDMARKS
@@ -225,7 +226,8 @@ class Pipeline:
         """Run the detector if a track needs it, drop the faces it no longer finds, and return new ones."""
         self._since_look += 1
         due = self._since_look >= self._settings.detect_every
-        doubted = any(face.track.doubt or face.track.misses or face.track.disputes for face in self._faces)
+        tracks = [face.track for face in self._faces]
+        doubted = any(track.doubt or track.misses or track.disputes or track.hazy for track in tracks)
         if self._faces and not doubted and not due:
             return []
         self._since_look = 0
@@ -334,6 +336,7 @@ class Pipeline:
         reason = doubt(track.box, box, main.fresh_spread, self._policy)
         if not reason:
             track.sure = crop
+        track.hazy = not track.trust and too_wide(main.uncertainty, box, self._policy)
         track.doubt = None if track.trust and reason is LossReason.UNCERTAIN else reason
         track.trust = max(0, track.trust - 1)
         watch_motion(track, box, self._policy)

@@ -95,6 +95,7 @@ class Track:
         disputes: detector runs in a row that found it elsewhere.
         doubt: why the last result is doubted, None if it is not.
         trust: frames left in which uncertain landmarks raise no doubt.
+        hazy: whether the heatmaps, with what RwR carries along in them, are so wide that the detector should look.
         sure: the crop of the last frame whose landmarks were not in doubt.
         velocity: movement of the landmark box in the last frame, box sides.
         unrest: how abruptly it moved lately, see :func:`unrest`; 0 is at rest or in even motion.
@@ -110,6 +111,7 @@ class Track:
     disputes: int = 0
     doubt: LossReason | None = None
     trust: int = 0
+    hazy: bool = False
     sure: Crop | None = None
     velocity: tuple[float, float] | None = None
     unrest: float = 0.0
@@ -191,6 +193,11 @@ def loss(box: Box, width: int, height: int, policy: Policy) -> LossReason | None
     return None
 
 
+def too_wide(spread: NDArray[np.floating], box: Box, policy: Policy) -> bool:
+    """Return whether heatmaps of these spreads (98,), frame pixels, are wider than those of faces."""
+    return float(spread.mean()) > policy.max_spread * box.side
+
+
 def doubt(previous: Box | None, box: Box, spread: NDArray[np.floating], policy: Policy) -> LossReason | None:
     """Return why a result should be checked with the detector, None if it looks right.
 
@@ -200,7 +207,7 @@ def doubt(previous: Box | None, box: Box, spread: NDArray[np.floating], policy: 
         spread: of the newest evaluation's heatmaps (98,), frame pixels; those that RwR carries along are wider.
         policy: of the tracker.
     """
-    if float(spread.mean()) > policy.max_spread * box.side:
+    if too_wide(spread, box, policy):
         return LossReason.UNCERTAIN
     if previous is not None:
         if math.hypot(*box.from_last(previous)) > policy.max_jump:
