@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import platformdirs
@@ -136,6 +138,13 @@ def test_whole_warm_frames_are_measured() -> None:
     frames = model_choice.warm_frames(settings)
     assert len(frames) == model_choice.WARM
     assert min(frames) > 0
+
+
+def test_what_other_programs_take_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = SimpleNamespace(perf_counter=lambda: 1000 * time.perf_counter(), process_time=time.process_time)
+    monkeypatch.setattr(model_choice, "time", busy)
+    frames = model_choice.warm_frames(EngineSettings(engine=EngineName.ONNX, device=Device.CPU, threads=1))
+    assert 0 < max(frames) < 1000
 
 
 def test_the_doctor_says_which_model_runs_and_why(small: Path, computer: Callable[..., Measured]) -> None:
