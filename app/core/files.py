@@ -7,8 +7,8 @@ import io
 import os
 import sys
 import threading
-from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
@@ -52,6 +52,22 @@ def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = Non
         count += 1
         path = folder / f"{name}-{count}{suffix}"
     return path
+
+
+def take_name(free_path: Callable[[], Path]) -> Path:
+    """Create an empty file under a free name and return it; two that look for one at once get different names.
+
+    Args:
+        free_path: returns a path at which there is nothing, in a folder that exists.
+
+    Raises:
+        RecordingError: if it cannot be created.
+    """
+    while True:
+        path = free_path()
+        with writing(path), suppress(FileExistsError):
+            path.touch(exist_ok=False)
+            return path
 
 
 def make_folder(folder: Path) -> None:

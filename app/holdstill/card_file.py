@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app.core.errors import UserError
-from app.core.files import make_folder, write_json, writing
+from app.core.files import make_folder, take_name, write_json
 from app.holdstill.card import Card
 from model.files import is_there
 from model.json_files import JsonError, from_plain, read_object, to_plain
@@ -59,19 +59,13 @@ def write_new_card(folder: Path, card: Card) -> Path:
         RecordingError: if it cannot be written; nothing is left then.
     """
     make_folder(folder)
-    while True:
-        path = card_path(folder, card)
-        with writing(path):
-            try:
-                path.touch(exist_ok=False)
-            except FileExistsError:
-                continue
-        try:
-            write_card(path, card)
-        except BaseException:
-            path.unlink(missing_ok=True)
-            raise
-        return path
+    path = take_name(lambda: card_path(folder, card))
+    try:
+        write_card(path, card)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return path
 
 
 def read_card(path: Path) -> Card:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.core.errors import RecordingError, UserError
-from app.core.files import make_folder, unique_path, write_whole, writing
+from app.core.files import make_folder, take_name, unique_path, write_whole
 from app.core.frame import FrameResult
 from app.gui.presenters.background import Background, in_background
 from app.media.overlay import draw_overlay
@@ -34,7 +34,7 @@ def save_snapshot(result: FrameResult, folder: Path) -> tuple[Path, Path]:
     """
     drawn, plain = (_encoded(image, folder) for image in (draw_overlay(result, text=False), result.frame.image))
     make_folder(folder)
-    annotated = _new_file(folder)
+    annotated = take_name(lambda: unique_path(folder, "snapshot", ".png"))
     clean = annotated.with_name(f"{annotated.stem}-clean.png")
     try:
         write_whole(annotated, drawn)
@@ -71,15 +71,6 @@ def save_in_background(
             done(path, "")
 
     background(run)
-
-
-def _new_file(folder: Path) -> Path:
-    """Create an empty file, so that a snapshot taken at the same time finds another name."""
-    while True:
-        path = unique_path(folder, "snapshot", ".png")
-        with writing(path), suppress(FileExistsError):
-            path.touch(exist_ok=False)
-            return path
 
 
 def _encoded(image: NDArray[np.uint8], folder: Path) -> bytes:
