@@ -112,19 +112,20 @@ def warm_frames(settings: EngineSettings) -> list[float]:
     """
     picture = read_picture(PORTRAIT)
     pipeline = build_pipeline(settings, TrackingSettings())
-    milliseconds: list[float] = []
-    spent = 0.0
+
+    def milliseconds(index: int) -> float:
+        started = time.perf_counter()
+        pipeline.process(Frame(index, index / 30, picture, started))
+        return 1e3 * (time.perf_counter() - started)
+
     try:
-        for index in range(COLD + WARM):
-            if index == COLD:
-                spent = time.process_time()
-            started = time.perf_counter()
-            pipeline.process(Frame(index, index / 30, picture, started))
-            milliseconds.append(1e3 * (time.perf_counter() - started))
-        own = 1e3 * (time.process_time() - spent) / WARM
+        for index in range(COLD):
+            milliseconds(index)
+        begun = time.process_time()
+        measured = [milliseconds(index) for index in range(COLD, COLD + WARM)]
+        own = 1e3 * (time.process_time() - begun) / WARM
     finally:
         pipeline.close()
-    measured = milliseconds[COLD:]
     return [min(each, own) for each in measured] if _on_processor(settings) else measured
 
 
