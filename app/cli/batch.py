@@ -158,14 +158,16 @@ def _open_cluster(args: argparse.Namespace, jobs: Sequence[Job]) -> JobRunner:
     return RayCluster(import_ray(), track_job, args.ray, most=args.workers, device=args.device)
 
 
+def _left_out(count: int, thing: str) -> str:
+    return f"{counted(count, thing)} {'was' if count == 1 else 'were'} left out"
+
+
 def _print(report: BatchReport, plan: BatchPlan) -> None:
     if plan.inputs.sessions:
-        count = len(plan.inputs.sessions)
-        many = "1 session was" if count == 1 else f"{count} sessions were"
-        print(f"{many} left out; session replay tracks their pictures again.")
+        print(f"{_left_out(len(plan.inputs.sessions), 'session')}; session replay tracks their pictures again.")
     for folder, count in plan.inputs.beside.items():
-        were = counted(count, "picture") + (" was" if count == 1 else " were")
-        print(f"{were} left out of {folder}, which holds videos; name the folders of pictures to track them.")
+        left_out = _left_out(count, "picture")
+        print(f"{left_out} of {folder}, which holds videos; name the folders of pictures to track them.")
     if plan.inputs.unread:
         first, *others = plan.inputs.unread
         more = f" and {len(others)} more" if others else ""
