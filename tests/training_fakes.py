@@ -19,20 +19,16 @@ from model.network import Ldeq
 from model.topology import POINTS
 from model.training.augment import Augmentation
 from model.training.data import Faces
+from model.training.frozen import PLAIN
 from model.training.recipe import Recipe, Stage
 
 TINY = LdeqConfig(
     name="tiny", input_size=64, injection=8, width=16, increment=8, max_steps=2, face_mesh=True, half_pixel=True
 )
 
-GEOMETRY_ONLY = Augmentation(
-    mirror_chance=0.0,
-    colour_chance=0.0,
-    grey_chance=0.0,
-    blur_chance=0.0,
-    low_resolution_chance=0.0,
-    noise_chance=0.0,
-    occluder_chance=0.0,
+_USUAL = Augmentation()
+GEOMETRY_ONLY = dataclasses.replace(
+    PLAIN, shift=_USUAL.shift, scale_low=_USUAL.scale_low, scale_high=_USUAL.scale_high, rotation=_USUAL.rotation
 )
 
 SIDE = 160
