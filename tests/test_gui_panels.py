@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QColor, QImage, QKeySequence, QShortcut
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QColor, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -50,6 +50,7 @@ from model.geometry import Crop
 from model.rwr.settings import RwrSettings
 from model.topology import POINTS
 from tests.gui_fakes import estimate, frame_result
+from tests.painted import pixels
 from tests.waiting import PATIENCE_MS
 
 Pixels = NDArray[np.uint8]
@@ -76,13 +77,6 @@ def shown(qtbot: QtBot, widget: W, width: int = 400, height: int = 260) -> W:
     widget.resize(width, height)
     widget.show()
     return widget
-
-
-def pixels(widget: QWidget) -> Pixels:
-    """Return what a widget paints, (h, w, 3) RGB."""
-    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
 
 def count(painted: Pixels, colour: str | tuple[int, int, int], tolerance: int = 12) -> int:

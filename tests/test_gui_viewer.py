@@ -69,6 +69,7 @@ from app.sessions.plan import RecordingChoices
 from app.sessions.replay import replay
 from app.sessions.session import Session, open_session
 from app.sessions.take import Take
+from tests.painted import has_colour, pixels
 from tests.session_fakes import EXACT, SIZE, record, square_pipeline, tracked
 from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
@@ -684,16 +685,6 @@ def page(application: QApplication, qtbot: QtBot, folder: Path) -> Iterator[View
     made.stop()
 
 
-def pixels(widget: QWidget) -> np.ndarray:
-    image = widget.grab().toImage().convertToFormat(widget.grab().toImage().Format.Format_RGB32)
-    return np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.width(), 4)[..., 2::-1]
-
-
-def has_colour(widget: QWidget, colour: str) -> int:
-    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-    return int((pixels(widget) == wanted).all(-1).sum())
-
-
 def test_the_list_opens_a_session(application: QApplication, qtbot: QtBot, folder: Path) -> None:
     library = Library(folder.parent)
     view = LibraryView(library, print)
@@ -753,8 +744,7 @@ def test_privacy_blurs_the_pictures_of_the_list(application: QApplication, qtbot
 
     def contrast() -> float:
         qtbot.waitUntil(lambda: path in view._pictures, timeout=PATIENCE_MS)
-        image = view._pictures[path].convertToFormat(QImage.Format.Format_RGB32)
-        return float(np.frombuffer(image.constBits(), np.uint8).reshape(120, 214, 4)[..., :3].std())
+        return float(pixels(view._pictures[path]).std())
 
     assert contrast() > 60
     view.blur(True)
@@ -1066,9 +1056,13 @@ def test_space_plays_a_session_and_pauses_it(page: ViewerView) -> None:
 
 
 @pytest.mark.parametrize("palette", [DARK, LIGHT])
-def test_how_far_work_is_can_be_seen(page: ViewerView, application: QApplication, palette: Palette) -> None:
+def test_how_far_work_is_can_be_seen(
+    page: ViewerView, application: QApplication, folder: Path, palette: Palette
+) -> None:
     theme.apply(application, palette)
-    page.panel.show_view(replace(page.viewer.view(), job=JobView("Replay: calm", 0.25), can_replay=False))
+    job = page.viewer._job = Job("Replay: calm", folder, lambda tell, _: tell(1, 4), lambda _: None)
+    job.run()
+    page.refresh()
     bar = page.panel.findChild(QProgressBar)
     assert bar is not None
     application.processEvents()

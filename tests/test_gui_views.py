@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
@@ -23,6 +22,7 @@ from app.gui.presenters.palettes import DARK, LIGHT, Palette, Theme
 from app.gui.theme import theme
 from tests.fakes import portrait
 from tests.gui_fakes import SIZE, FakeLive, fake_parts
+from tests.painted import pixels
 from tests.session_fakes import record, tracked
 from tests.waiting import PATIENCE_MS
 
@@ -64,13 +64,6 @@ def open_window(qapp: QApplication, qtbot: QtBot, tmp_path: Path, monkeypatch: p
     theme.apply(qapp, DARK)
 
 
-def grabbed(window: MainWindow) -> Image:
-    """Return what the window looks like, (height, width, 3) RGB."""
-    image = window.grab().toImage().convertToFormat(QImage.Format.Format_RGB888)
-    rows = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine())
-    return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
-
-
 def share_of(image: Image, colour: str) -> float:
     """Return the share of pixels that have exactly this colour."""
     red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
@@ -102,7 +95,7 @@ class Album:
 
     def take(self, name: str, window: MainWindow, shown: tuple[bool, bool, bool] = LIVE) -> None:
         def seen() -> None:
-            image = grabbed(window)
+            image = pixels(window)
             assert is_painted(image, *self._palettes), f"{name} is blank, or in another theme's colours"
             assert chips(image) == shown, f"{name} shows other chips"
             same = [other for other, known in self.views.items() if np.array_equal(known, image)]
@@ -122,7 +115,7 @@ def test_the_live_page_and_its_sheets(open_window: Open, qtbot: QtBot) -> None:
         album.take(name, window)
     window.act(ActionName.DRAWER)
     for sheet in (ActionName.PREFERENCES, ActionName.SHARE, ActionName.KEYS, ActionName.TOUR):
-        before = grabbed(window)
+        before = pixels(window)
         window.act(sheet)
         album.take(sheet, window)
         assert share_of(album.views[sheet], DARK.card) > share_of(before, DARK.card) + 0.02, sheet

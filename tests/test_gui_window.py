@@ -62,6 +62,7 @@ from app.sources.opencv import forget_qt_plugins
 from app.sources.spec import CameraSpec, PathSpec, StreamSpec
 from model.topology import POINTS, REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
+from tests.painted import pixels
 from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS, wait_until
 
 
@@ -873,19 +874,13 @@ def test_the_file_dialog_shows_all_that_can_be_played_beside_what_plays(
 LONG = Hint(HintKind.BACKLIT, lost=False).sentence()
 
 
-def seen(view: VideoView) -> NDArray[np.uint8]:
-    image = view.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
-    pixels = np.frombuffer(image.constBits(), np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
-    return pixels[:, : image.width(), :3].copy()
-
-
 def test_a_long_notice_stays_within_a_narrow_picture(application: QApplication, qtbot: QtBot) -> None:
     view = VideoView()
     qtbot.addWidget(view)
     view.resize(312, 240)
-    empty = seen(view)
+    empty = pixels(view)
     view.show_hud(Hud(notice=LONG))
-    shown = seen(view)
+    shown = pixels(view)
     assert not np.array_equal(shown, empty)
     for edge in (shown[:, :10] == empty[:, :10], shown[:, -10:] == empty[:, -10:]):
         assert edge.all()
@@ -897,9 +892,9 @@ def test_a_recording_covers_no_other_words_in_a_narrow_picture(application: QApp
     view.resize(312, 240)
     hud = Hud(demo=True, private=True)
     view.show_hud(hud)
-    words = seen(view)[:40]
+    words = pixels(view)[:40]
     view.show_hud(replace(hud, recording="REC 00:12  ·  3 dropped"))
-    assert np.array_equal(seen(view)[:40], words)
+    assert np.array_equal(pixels(view)[:40], words)
 
 
 @pytest.mark.parametrize("view_name", ["split", "side by side", "overlay"])
@@ -912,9 +907,9 @@ def test_a_notice_covers_no_other_words(view_name: str, application: QApplicatio
     hud = Hud(mode="● RwR   ○ Cold   ◌ 80 % region")
     view.show_picture(picture)
     view.show_hud(hud)
-    names = seen(view)[-40:]
+    names = pixels(view)[-40:]
     view.show_hud(replace(hud, notice="2 faces are in view"))
-    assert np.array_equal(seen(view)[-40:], names)
+    assert np.array_equal(pixels(view)[-40:], names)
 
 
 @pytest.mark.parametrize("view_name", ["split", "side by side"])
@@ -924,13 +919,13 @@ def test_the_legend_of_the_points_covers_no_mode(view_name: str, application: QA
     view.resize(472, 234)
     view.set_compare_view(view_name)
     view.show_picture(prepare(frame_result(tracking=TrackingSettings(compare=True)), view.device_size, mirrored=False))
-    names = seen(view)[-40:]
+    names = pixels(view)[-40:]
     view.show_heat({})
-    assert np.array_equal(seen(view)[-40:], names), "without a reading there is no legend"
+    assert np.array_equal(pixels(view)[-40:], names), "without a reading there is no legend"
     view.show_heat({Mode.RWR: np.zeros(POINTS, np.uint8)})
-    marked = seen(view)
+    marked = pixels(view)
     view.show_hud(Hud(notice="2 faces are in view"))
-    assert not np.array_equal(marked[:-40], seen(view)[:-40])
+    assert not np.array_equal(marked[:-40], pixels(view)[:-40])
     for middle in (slice(160, 226), slice(248, 312)):  # the names of both modes
         assert np.array_equal(marked[-38:-16, middle], names[-38:-16, middle])
 
@@ -945,7 +940,7 @@ def test_a_long_notice_begins_within_a_low_picture(application: QApplication, qt
     high.resize(312, 240)
     for each in (view, high):
         each.show_hud(Hud(mode="● RwR", notice=LONG))
-    low_ink, high_ink = (int((seen(each) > 150).all(axis=2).sum()) for each in (view, high))
+    low_ink, high_ink = (int((pixels(each) > 150).all(axis=2).sum()) for each in (view, high))
     assert low_ink > 0.9 * high_ink
 
 
