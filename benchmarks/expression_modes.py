@@ -5,7 +5,7 @@
 CLIPS are folders in WFLW-V form with exact labels or nearly so. Of every list of IDs in them every second clip is used,
 the first included, so that the others can tell what the modes are worth. The motion measured at the true landmarks of
 one frame, against their true motion, gives the covariances; every motion counts as its mirror image, too. Only needed
-after the motion estimate changed; the result, ``model/rwr/expressions.npz``, is part of the project.
+after the motion estimate changed; the result, ``model/expressions.npz``, is part of the project.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from app.core.places import CANONICAL_FACE
 from app.lab.accuracy.wflw_v import VideoFiles, read_frames, read_labels
 from app.lab.flicker.clips import find_clips
 from benchmarks.script import parser_of, run_script
+from model.expressions import FILE
 from model.geometry import Crop, to_complex
 from model.motion import CROP_SIZE, FlowMotion, fit_similarity
-from model.rwr.expressions import FILE
 from model.topology import MIRROR, POINTS
 
 Array = NDArray[np.float64]
@@ -100,7 +100,7 @@ def _turned(motion: Array, face: NDArray[np.complex128], landmarks: Array) -> Ar
 
 
 def modes(measured: Array, true: Array) -> tuple[Array, Array, Array]:
-    """Return what :mod:`model.rwr.expressions` calls read, write and strengths, of motions (n, 98, 2)."""
+    """Return what :mod:`model.expressions` calls read, write and strengths, of motions (n, 98, 2)."""
     seen, known = (each.reshape(len(each), -1) for each in (measured, true))
     share = 1 / (LEAST_MOTION + (seen**2).mean(axis=1))
     share /= share.sum()

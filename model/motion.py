@@ -4,7 +4,7 @@ Dense optical flow sees where texture went, but at single points it is noisy, an
 the occluder. A similarity fitted robustly to the flow at all points sees where the head went, but not
 the mouth. The estimate is the similarity, plus what brows, eyes and mouth do against it: a mesh fitted to the
 two pictures (:mod:`model.mesh_motion`), which starts from the flow and is believed as far as an expression could
-move a point in one frame.
+move a point in one frame. Much of that is noise; what is likely of it is told by :mod:`model.expressions`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from model.expressions import expression
 from model.geometry import Crop
 from model.mesh_motion import MOVING, blurred, mesh_motion, read_at
 from model.topology import POINTS, TO_68, inter_ocular
@@ -53,17 +54,19 @@ class Motion:
 
     Attributes:
         head: the head's motion at each point (n, 2).
-        local: each point's motion against it (n, 2).
+        local: each point's motion against it, as measured (n, 2).
+        likely: what is likely of that, less its noise (n, 2).
         unbelieved: length of what was measured against the head but is no part of ``local`` (n,).
     """
 
     head: Array
     local: Array
+    likely: Array
     unbelieved: Array
 
     @property
     def whole(self) -> Array:
-        """Both parts together (n, 2)."""
+        """Both parts together, as measured (n, 2)."""
         return np.asarray(self.head + self.local)
 
 
@@ -189,7 +192,8 @@ class FlowMotion:
         length = np.sqrt((local**2).sum(axis=1))
         believed = inside * _believed(local, limit)
         shift = np.array([crop.centre_x - source.centre_x, crop.centre_y - source.centre_y])
-        return Motion(head * pixel + shift, believed[:, None] * local * pixel, (1 - believed) * length * pixel)
+        local = believed[:, None] * local * pixel
+        return Motion(head * pixel + shift, local, expression(local, before), (1 - believed) * length * pixel)
 
     def _field_to(self, old: Image, new: Image, crop: Crop, shift: Array) -> _Field:
         """Return the flow to ``crop`` of this frame, from the crop of the last one that resembles it most."""

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from app.core.places import CANONICAL_FACE
-from model.rwr.expressions import _modes, expression
+from model.expressions import _modes, expression
 from model.topology import MIRROR, REGIONS, TO_68
 
 Array = NDArray[np.float64]

@@ -35,7 +35,7 @@ class Measured:
         if self.motion is None:
             return None
         right, down = np.tile([self.motion, 0.0], (98, 1)), np.tile([0.0, 10 * self.motion], (98, 1))
-        return Motion(right, down, np.zeros(98))
+        return Motion(right, down, down, np.zeros(98))
 
 
 def play(steps: list[tuple[float | None, float | None]]) -> tuple[list[float], list[float]]:

@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from model.errors import ModelError
 from model.geometry import Crop
 from model.motion import FlowMotion
-from model.rwr.expressions import expression
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -104,10 +103,9 @@ class ReferenceMotion:
         if measured is None:
             self._head = self._local = None
             return None
-        local = expression(measured.local, landmarks)
-        doubt = np.hypot(LOCAL_ERROR * np.sqrt((local**2).sum(axis=1)), measured.unbelieved)
+        doubt = np.hypot(LOCAL_ERROR * np.sqrt((measured.likely**2).sum(axis=1)), measured.unbelieved)
         self._head = self._blend(self._head, measured.head, self._gains.head, longer)
-        self._local = self._blend(self._local, local, self._gains.local, longer)
+        self._local = self._blend(self._local, measured.likely, self._gains.local, longer)
         return MovedReference(self._head + self._local, doubt)
 
     def _time_passes(self, seconds: float | None) -> float:
