@@ -13,16 +13,20 @@ from app.core.errors import UserError
 from app.lab.accuracy.predict import RectPredictor
 from app.lab.accuracy.wflw_v import VideoFiles, read_frames, read_labels
 from app.lab.flicker.attribution import repeated
+from app.lab.flicker.clips import ClipFiles
 from model.config import LdeqConfig
 from model.engine.base import Engine
 from model.filters import Ema, LandmarkFilter, OneEuro
 from model.geometry import Crop
+from model.motion import CROP_SIZE, fit_similarity
 from model.rwr.settings import RELEASED, RwrSettings
-from model.topology import inter_ocular
+from model.topology import POINTS, inter_ocular
 
 Points = NDArray[np.float32]
 Array = NDArray[np.float64]
 
+REAL = "real"
+"""The group of clips whose labels are another network's."""
 LABELS_STAND = 0.003
 """Labels that move by less than this share of the inter-ocular distance stand still."""
 TOO_MANY_REPEATS = 0.1
@@ -31,9 +35,10 @@ TOO_MANY_REPEATS = 0.1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """A clip and what is known of it: pictures, labels (n, 98, 2), crops, landmarks by mode."""
+    """A clip and what is known of it: its group, pictures, labels (n, 98, 2), crops, landmarks by mode."""
 
     name: str
+    group: str
     images: list[NDArray[np.uint8]]
     truth: Points
     crops: list[Crop]
@@ -41,9 +46,23 @@ class Clip:
     model_modes: tuple[str, ...]
 
     @property
-    def animated(self) -> bool:
+    def exact(self) -> bool:
         """Labels are exact: the clip was made by moving a picture."""
-        return self.name.startswith("anim")
+        return self.group != REAL
+
+    @property
+    def true_motion(self) -> Array:
+        """How the labels move between frames (n - 1, 98, 2)."""
+        return np.diff(self.truth.astype(np.float64), axis=0)
+
+    def rests(self) -> NDArray[np.bool_]:
+        """Return in which steps (n - 1,) the labels hardly move against the head."""
+        local = []
+        for before, step, crop in zip(self.truth, self.true_motion, self.crops[1:], strict=False):
+            pixel = crop.side / CROP_SIZE
+            local.append(step - fit_similarity(before / pixel, step / pixel, np.ones(POINTS)) * pixel)
+        speed = np.sqrt((np.array(local) ** 2).sum(axis=-1).mean(axis=-1)) / inter_ocular(self.truth)[1:]
+        return np.asarray(speed < LABELS_STAND)
 
 
 def track(
@@ -88,8 +107,17 @@ def synthetic(truth: Points, times: Sequence[float], rng: np.random.Generator) -
     return {name: landmarks.astype(np.float32) for name, landmarks in modes.items()}
 
 
-def load(files: VideoFiles, engine: Engine | None, seed: int) -> Clip:
+def exact_filter(clip: Clip, weight: float) -> Points:
+    """Return the cold landmarks (n, 98, 2) drawn by ``weight`` to where the true motion takes the last answer."""
+    found = [clip.modes["cold"][0].astype(np.float64)]
+    for seen, step in zip(clip.modes["cold"][1:], clip.true_motion, strict=True):
+        found.append((seen + weight * (found[-1] + step)) / (1 + weight))
+    return np.stack(found).astype(np.float32)
+
+
+def load(clip: ClipFiles, engine: Engine | None, seed: int) -> Clip:
     """Read a clip and make all of its modes."""
+    files = clip.files
     decoded = list(read_frames(files.video))
     times, images = [when for when, _ in decoded], [image for _, image in decoded]
     truth, boxes = read_labels(files)
@@ -111,7 +139,7 @@ def load(files: VideoFiles, engine: Engine | None, seed: int) -> Clip:
             model_modes[f"one-euro {cutoff} {beta}"] = one_euro
     scale = (LdeqConfig() if engine is None else engine.config).crop_scale
     crops = [Crop.around_box(x1, y1, x2, y2, scale) for x1, y1, x2, y2 in boxes.tolist()]
-    return Clip(files.name, images, truth, crops, model_modes | modes, tuple(model_modes))
+    return Clip(files.name, clip.group, images, truth, crops, model_modes | modes, tuple(model_modes))
 
 
 def labels_ignore_repeats(clip: Clip) -> bool:

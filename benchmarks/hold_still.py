@@ -4,6 +4,8 @@
 
 1. One picture of the demo clip, shown again and again with fresh sensor noise, is a face that keeps perfectly still.
    The test is run over it several times, and under other conditions: more noise, less light, blur, a smaller picture.
+   All motion of landmarks there is flicker, so the meter's readings are set against the truth; so is what it reads for
+   landmarks that stand still.
 2. True head motion of the demo clip is added to landmarks of its still part, scaled to several speeds: how much of it
    the wander takes for noise.
 3. Landmarks that are glued to the true head, seen by the flicker meter in the clip's still part: the meter's own floor.
@@ -22,7 +24,6 @@ from app.core.frame import Frame
 from app.core.modes import Mode
 from app.core.places import DEMO_CLIP
 from app.core.settings import EngineSettings, TrackingSettings
-from app.holdstill.card import Figures
 from app.holdstill.measurement import measure
 from app.holdstill.samples import Sample, Sampler, Sitting
 from app.sources.demo import DemoClip, SensorNoise, demo_truth
@@ -51,16 +52,18 @@ def main() -> None:
     args = parser.parse_args()
     picture = _still_picture()
     found: dict[str, object] = {}
-    print(f"{'condition':<26}{'RwR flicker':>12}{'wander':>9}{'cold flicker':>14}{'wander':>9}{'noise':>7}{'light':>7}")
+    columns = "".join(f"{mode + ' flicker':>13}{'true':>8}{'wander':>8}" for mode in ("RwR", "cold"))
+    print(f"{'condition':<26}{columns}{'floor':>8}{'noise':>7}{'light':>7}")
     for name, (seed, change) in _conditions(picture).items():
-        figures = _sit(change, seed, args.seconds)
-        found[name] = asdict(figures)
-        rwr, cold = figures.modes
-        print(
-            f"{name:<26}{rwr.flicker.percent:12.4f}{rwr.wander.percent:9.4f}{cold.flicker.percent:14.4f}"
-            f"{cold.wander.percent:9.4f}{figures.light.noise:7.2f}{figures.light.light:7.0f}",
-            flush=True,
-        )
+        sitting = _sit(change, seed, args.seconds)
+        figures, true = measure(sitting, args.seconds), _true(sitting)
+        floor = _still_floor(change, seed, sitting)
+        found[name] = asdict(figures) | {"true": true, "floor": floor}
+        cells = [
+            f"{mode.flicker.percent:13.4f}{known:8.4f}{mode.wander.percent:8.4f}"
+            for mode, known in zip(figures.modes, true, strict=True)
+        ]
+        print(f"{name:<26}{''.join(cells)}{floor:8.4f}{figures.light.noise:7.2f}{figures.light.light:7.0f}", flush=True)
     sitting = _demo_sitting()
     found["speeds"] = _speeds(sitting)
     found["floor"] = _floor(sitting)
@@ -102,7 +105,7 @@ def _conditions(picture: Image) -> dict[str, tuple[int, Callable[[int], Image]]]
     }
 
 
-def _sit(make: Callable[[int], Image], seed: int, seconds: float) -> Figures:
+def _sit(make: Callable[[int], Image], seed: int, seconds: float) -> Sitting:
     pipeline = build_pipeline(EngineSettings(), TrackingSettings(compare=True))
     sampler = Sampler(seconds)
     try:
@@ -114,7 +117,27 @@ def _sit(make: Callable[[int], Image], seed: int, seconds: float) -> Figures:
                 sampler.add(result, frame.captured)
     finally:
         pipeline.close()
-    return measure(sampler.sitting(), seconds)
+    return sampler.sitting()
+
+
+def _true(sitting: Sitting) -> list[float]:
+    """Return the true flicker of RwR and cold on a face that keeps still, which is all of their motion, %."""
+    found = []
+    for mode in (Mode.RWR, Mode.COLD):
+        points = np.array([sample.modes[mode].landmarks for sample in sitting.samples], np.float64)
+        steps = np.diff(points, axis=0) / inter_ocular(points)[1:, None, None]
+        found.append(100 * float(np.sqrt((steps**2).sum(axis=-1).mean())))
+    return found
+
+
+def _still_floor(make: Callable[[int], Image], seed: int, sitting: Sitting) -> float:
+    """Return what the meter reads in the pictures of a sitting's first seconds for landmarks that stand still, %."""
+    points = np.mean([sample.modes[Mode.COLD].landmarks for sample in sitting.samples], axis=0).astype(np.float32)
+    meter, crop, squares = FlickerMeter(), Crop.around_points(points, 1.25), []
+    for index in range(2 * FPS):
+        reading = meter.measure(make(1000 * seed + index), crop, {Mode.COLD: points})[Mode.COLD]
+        squares.append(np.nan if reading is None else reading.overall**2)
+    return float(np.sqrt(np.nanmean(squares)))
 
 
 def _demo_sitting() -> Sitting:

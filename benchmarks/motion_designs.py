@@ -1,13 +1,16 @@
-"""Motion estimates that were tried for the flicker measure and lost; kept to reproduce the comparison."""
+"""What landmarks are due to move for the flicker measure: the product's estimate and others, to be compared."""
 
 from __future__ import annotations
+
+from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.motion import CROP_SIZE, Array, Image, fit_similarity
+from model.metrics.flicker_meter import explained
+from model.motion import CROP_SIZE, EXPRESSION_LIMIT, Array, FlowMotion, Image, fit_similarity
 
 LK_WINDOW = (21, 21)
 LK_LEVELS = 3
@@ -16,7 +19,64 @@ LK_AGREEMENT = 0.5
 EVERY_POINT = np.ones(98)
 
 
-class NoMotion:
+class MotionEstimate(Protocol):
+    """Estimates the motion of a face's points from one frame to the next."""
+
+    def due(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> tuple[Array, Array] | None:
+        """Return the motion (98, 2) and the variance of its error (98,); arguments as for ``FlowMotion.parts``."""
+        ...
+
+
+class Sure:
+    """A motion estimate that knows nothing of its error."""
+
+    def due(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> tuple[Array, Array] | None:
+        """Return the motion."""
+        motion = self.between(old, new, crop, before, after)
+        return None if motion is None else (motion, np.zeros(len(motion)))
+
+    def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
+        """Return the motion (98, 2)."""
+        raise NotImplementedError
+
+
+class Product:
+    """The head's motion, what is likely of an expression's, and the error of the latter."""
+
+    def __init__(self) -> None:
+        self._flow = FlowMotion()
+
+    def due(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> tuple[Array, Array] | None:
+        """Return what the flicker meter takes."""
+        motion = self._flow.parts(old, new, crop, before, after)
+        return None if motion is None else explained(motion)
+
+
+class Measured(Sure):
+    """The head's motion and what was measured against it, as far as it is believed."""
+
+    def __init__(self, expression_limit: float = EXPRESSION_LIMIT) -> None:
+        self._flow = FlowMotion(expression_limit)
+
+    def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
+        """Return all that was measured."""
+        motion = self._flow.parts(old, new, crop, before, after)
+        return None if motion is None else motion.head + motion.local
+
+
+class Likely(Sure):
+    """The head's motion and what is likely of an expression's, its error left out."""
+
+    def __init__(self) -> None:
+        self._flow = FlowMotion()
+
+    def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
+        """Return what RwR's reference follows."""
+        motion = self._flow.parts(old, new, crop, before, after)
+        return None if motion is None else motion.head + motion.likely
+
+
+class NoMotion(Sure):
     """Every landmark motion is flicker."""
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array:
@@ -24,7 +84,7 @@ class NoMotion:
         return np.zeros(before.shape)
 
 
-class LandmarkSimilarity:
+class LandmarkSimilarity(Sure):
     """The face moves as most of its landmarks do; the image is not looked at."""
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array:
@@ -32,7 +92,7 @@ class LandmarkSimilarity:
         return fit_similarity(before, after - before, EVERY_POINT)
 
 
-class SparseFlow:
+class SparseFlow(Sure):
     """Pyramidal Lucas-Kanade at the landmarks; those that fail the backward check follow the others."""
 
     def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import Protocol
 
 import cv2
 import numpy as np
@@ -63,27 +62,6 @@ class Motion:
     local: Array
     likely: Array
     unbelieved: Array
-
-    @property
-    def whole(self) -> Array:
-        """Both parts together, as measured (n, 2)."""
-        return np.asarray(self.head + self.local)
-
-
-class MotionEstimate(Protocol):
-    """Estimates the motion of a face's points from one frame to the next."""
-
-    def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
-        """Return the motion (n, 2) of the points ``before`` in frame pixels; None if it cannot be estimated.
-
-        Args:
-            old: the last frame, RGB (h, w, 3).
-            new: this frame, the same size.
-            crop: the square around the face in this frame.
-            before: landmarks (n, 2) in the last frame, 98 or 68, frame pixels.
-            after: landmarks (n, 2) in this frame; a hint where to look, never an answer.
-        """
-        ...
 
 
 @dataclass(eq=False)
@@ -154,13 +132,16 @@ class FlowMotion:
         self._field: _Field | None = None
         self._fit: _Fit | None = None
 
-    def between(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Array | None:
-        """Return the motion of the points ``before``; see :class:`MotionEstimate`."""
-        motion = self.parts(old, new, crop, before, after)
-        return None if motion is None else motion.whole
-
     def parts(self, old: Image, new: Image, crop: Crop, before: Array, after: Array) -> Motion | None:
-        """Return the points' motion in its parts, whose sum :meth:`between` returns; arguments and None as there."""
+        """Return the motion of the points ``before`` in its parts; None if it cannot be estimated.
+
+        Args:
+            old: the last frame, RGB (h, w, 3).
+            new: this frame, the same size.
+            crop: the square around the face in this frame.
+            before: landmarks (n, 2) in the last frame, 98 or 68, frame pixels.
+            after: landmarks (n, 2) in this frame; a hint where to look, never an answer.
+        """
         crop = crop.upright  # flow turns with nothing: the last frame's crop may have been turned otherwise
         if self._fit is not None and self._fit.answers(old, new, crop, before):
             return self._fit.motion

@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.metrics.flicker_meter import FlickerMeter, FlickerReading, FlickerWindow, reading_of
-from model.motion import FlowMotion, fit_similarity
+from model.metrics.flicker_meter import FlickerMeter, FlickerReading, FlickerWindow, explained, reading_of
+from model.motion import FlowMotion, Motion, fit_similarity
 from model.topology import REGIONS, TO_68
 from tests.fakes import face_points
 
@@ -112,6 +112,25 @@ def test_brightness_and_sensor_noise_are_no_motion() -> None:
     picture, points = moved(2, 0)
     darker = picture.astype(np.float32) * 0.8 + 5 + rng.normal(size=(360, 400, 1)) * 4
     assert read((TEXTURE, FACE), (np.clip(darker, 0, 255).astype(np.uint8), points)).overall < 0.6
+
+
+def test_sensor_noise_hardly_reads_on_a_still_face() -> None:
+    rng = np.random.default_rng(0)
+    meter, squares = FlickerMeter(), []
+    for _ in range(6):
+        picture = np.clip(TEXTURE + rng.normal(0, 8, TEXTURE.shape), 0, 255).astype(np.uint8)
+        reading = meter.measure(picture, crop_of(FACE), {"cold": FACE})["cold"]
+        squares += [] if reading is None else [reading.overall**2]
+    assert np.sqrt(np.mean(squares)) < 0.05
+
+
+def test_landmarks_that_make_an_expression_on_a_still_face_flicker_by_all_of_it() -> None:
+    opened = FACE.copy()
+    opened[list(REGIONS[NAMES.index("mouth")].points)[7:12]] += (0, 4)
+    opened[12:21] += (0, 3)
+    expected = reading_of(opened - FACE, np.zeros((98, 2)), INTER_OCULAR)
+    reading = read((TEXTURE, FACE), (TEXTURE, opened))
+    assert reading.overall == pytest.approx(expected.overall, rel=0.02)
 
 
 def test_an_object_crossing_a_part_of_the_face_does_not_carry_its_landmarks_along() -> None:
@@ -220,10 +239,10 @@ def test_the_kept_grey_crop_is_not_mistaken_for_another_frames() -> None:
     kept = FlowMotion()
     for (old, before), (new, after) in pairwise(frames):
         args = (old, new, crop, before.astype(np.float64), after.astype(np.float64))
-        one, other = kept.between(*args), FlowMotion().between(*args)
+        one, other = kept.parts(*args), FlowMotion().parts(*args)
         assert one is not None
         assert other is not None
-        np.testing.assert_allclose(one, other, atol=1e-6)
+        np.testing.assert_allclose(one.head + one.local, other.head + other.local, atol=1e-6)
 
 
 def test_flow_shared_between_two_who_ask_is_that_of_each_alone() -> None:
@@ -233,19 +252,19 @@ def test_flow_shared_between_two_who_ask_is_that_of_each_alone() -> None:
         jittered = before + np.float32(0.5)
         for points in (before, jittered):
             args = (old, new, crop, points.astype(np.float64), after.astype(np.float64))
-            together, alone = shared.between(*args), FlowMotion().between(*args)
+            together, alone = shared.parts(*args), FlowMotion().parts(*args)
             assert together is not None
             assert alone is not None
-            np.testing.assert_array_equal(together, alone)
+            np.testing.assert_array_equal(together.head + together.local, alone.head + alone.local)
 
 
 def test_the_68_points_move_as_the_98_do() -> None:
     (old, before), (new, after) = moved(0, 0), moved(3.4, -2.3, 2.0)
-    all_points = FlowMotion().between(old, new, crop_of(FACE), before.astype(float), after.astype(float))
-    fewer = FlowMotion().between(old, new, crop_of(FACE), before[TO_68].astype(float), after[TO_68].astype(float))
+    all_points = FlowMotion().parts(old, new, crop_of(FACE), before.astype(float), after.astype(float))
+    fewer = FlowMotion().parts(old, new, crop_of(FACE), before[TO_68].astype(float), after[TO_68].astype(float))
     assert all_points is not None
     assert fewer is not None
-    np.testing.assert_allclose(fewer, all_points[TO_68], atol=0.4)
+    np.testing.assert_allclose(fewer.head + fewer.local, (all_points.head + all_points.local)[TO_68], atol=0.4)
 
 
 def test_similarity_fit_is_exact_and_shrugs_off_a_third_of_outliers() -> None:
@@ -268,6 +287,21 @@ def test_reading_by_hand() -> None:
     assert reading.points is not None
     assert reading.points.dtype == np.float32
     assert reading.points.tolist() == [0.0] * 96 + [10.0, 0.0]
+
+
+def test_the_error_of_what_was_due_adds_to_a_reading() -> None:
+    motion, variance = np.zeros((98, 2)), np.zeros(98)
+    motion[0], variance[0], variance[96] = (3, 4), 144, 4
+    reading = reading_of(motion, np.zeros((98, 2)), 50.0, variance)
+    assert reading.overall == pytest.approx(2 * np.sqrt((25 + 144 + 4) / 98))
+    assert reading.points is not None
+    assert reading.points[[0, 96]].tolist() == pytest.approx([26, 4])
+
+
+def test_landmarks_that_follow_a_likely_expression_exactly_read_half_of_it() -> None:
+    head, likely = np.tile([1.0, 2.0], (98, 1)), np.tile([0.6, 0.8], (98, 1))
+    due, variance = explained(Motion(head, 2 * likely, likely, np.zeros(98)))
+    assert reading_of(head + likely, due, 50.0, variance).overall == pytest.approx(2 * 0.5)
 
 
 def test_points_of_a_reading_make_up_its_regions_and_whole() -> None:

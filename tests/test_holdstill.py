@@ -496,7 +496,7 @@ def test_a_cards_sentences_tell_what_is_out_of_the_ordinary() -> None:
     made = card()
     low, high = (
         replace(made.figures.modes[0], flicker=replace(made.figures.modes[0].flicker, percent=p))
-        for p in (0.074, 0.076)
+        for p in (0.014, 0.016)
     )
     assert (near_floor(low), near_floor(high)) == (True, False)
     pace = replace(made.figures.pace, latency_p50=0.02, latency_p95=0.05, skipped=3)

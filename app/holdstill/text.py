@@ -13,7 +13,7 @@ from model.metrics.confidence import Figure
 from model.topology import REGIONS
 
 SAME_WITHIN = 0.01
-METER_FLOOR = 0.05
+METER_FLOOR = 0.01
 """What the flicker meter reads in % for landmarks that follow a still head exactly (benchmarks/hold_still.py)."""
 NEAR = 1.5
 """Readings below this multiple of the floor are dominated by the meter's own noise."""

@@ -1,24 +1,25 @@
 """Flicker without ground truth: landmark motion that the image itself does not explain.
 
 From frame t-1 to t landmark l moves by x_t,l - x_t-1,l. According to the image alone, this spot of the face
-moved by m_t,l (:mod:`model.motion`). What is left is the live flicker measure,
+moved by h_t,l + e_t,l: with the head, and as an expression is likely to move it (:mod:`model.motion`). The
+latter is known with an error s_t,l of half of its length. The live flicker measure is what is left,
 
-    F_t = 100 / d_t * sqrt( mean_l |x_t,l - x_t-1,l - m_t,l|^2 )      in % of the inter-ocular distance d_t.
+    F_t = 100 / d_t * sqrt( mean_l ( |x_t,l - x_t-1,l - h_t,l - e_t,l|^2 + s_t,l^2 ) )      in % of the distance d_t
 
-With the true motion in place of m this is the flicker that NMF sums up (:func:`model.metrics.flicker.nmf`), up to
-the face size it divides by. Several modes of the same face (with RwR, without, filtered) are measured against
-the same m, so their difference does not depend on the motion estimate.
+between the eyes. With the true motion this is the flicker that NMF sums up (:func:`model.metrics.flicker.nmf`),
+up to the face size it divides by. Several modes of the same face (with RwR, without, filtered) are measured against
+the same motion and error.
 
 Limits:
 
 - It does not measure accuracy: landmarks glued to the wrong spots of the face have no flicker, and drift that is slow
   against the frame rate adds almost nothing.
 - It has an error of its own: motion that the flow misses (fast turns, blinks, an occluder over most of the
-  face) counts as flicker, about 0.2 to 0.8 % per frame on ordinary video. Below that floor the true
-  difference of modes is larger than that of their readings.
+  face) counts as flicker, about 0.2 % per frame on a resting face and 0.5 % on a speaking one. Below that floor the
+  true difference of modes is larger than that of their readings.
 - It does not measure lag: a filter that trails behind the face reads low while the face moves evenly and
   high when it starts or stops. Readings of filters say nothing about how late their landmarks are.
-- A tracker that follows the optical flow itself would read 0 whatever it does.
+- It favours trackers that move their points by the same flow: what the flow errs in counts for others only.
 
 ``docs/reports/flicker-ranking.md`` shows that it ranks trackers as NMF does.
 """
@@ -32,12 +33,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.geometry import Crop
-from model.motion import FlowMotion, MotionEstimate
+from model.motion import FlowMotion, Motion
 from model.topology import REGION_OF_POINT, REGIONS, inter_ocular
 
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 
+EXPRESSION_ERROR = 0.5
+"""Error of the likely motion of an expression over its length, standard deviation, as it is in RwR's landmarks."""
 SMALLEST_FACE = 0.1
 """The inter-ocular distance counts as at least this share of the crop's side; in full profile it vanishes."""
 
@@ -68,15 +71,23 @@ class _Seen:
 _REGION_SIZES = np.bincount(REGION_OF_POINT, minlength=len(REGIONS))
 
 
-def reading_of(motion: NDArray[np.floating], explained: NDArray[np.floating], scale: float) -> FlickerReading:
-    """Return the reading for landmarks that moved by ``motion`` (98, 2) where ``explained`` (98, 2) was due.
+def explained(motion: Motion) -> tuple[Array, Array]:
+    """Return how landmarks were due to move (n, 2) and the variance of its error (n,), in the unit of ``motion``."""
+    return motion.head + motion.likely, EXPRESSION_ERROR**2 * (motion.likely**2).sum(axis=-1)
+
+
+def reading_of(
+    motion: NDArray[np.floating], due: NDArray[np.floating], scale: float, variance: Array | float = 0.0
+) -> FlickerReading:
+    """Return the reading for landmarks that moved by ``motion`` (98, 2) where ``due`` (98, 2) was right.
 
     Args:
         motion: in frame pixels.
-        explained: in frame pixels.
+        due: in frame pixels.
         scale: inter-ocular distance in frame pixels.
+        variance: of the error of ``due`` (98,), in squared frame pixels.
     """
-    squared = ((motion.astype(np.float64) - explained) ** 2).sum(axis=-1) * (100.0 / scale) ** 2
+    squared = (((motion.astype(np.float64) - due) ** 2).sum(axis=-1) + variance) * (100.0 / scale) ** 2
     regions = np.bincount(REGION_OF_POINT, weights=squared, minlength=len(REGIONS)) / _REGION_SIZES
     return FlickerReading(
         float(np.sqrt(squared.mean())),
@@ -92,7 +103,7 @@ class FlickerMeter:
     Call :meth:`reset` where the next frame does not continue the last one (scene cut, seek, new identity).
     """
 
-    def __init__(self, motion: MotionEstimate | None = None) -> None:
+    def __init__(self, motion: FlowMotion | None = None) -> None:
         self._motion = motion or FlowMotion()
         self._last: _Seen | None = None
 
@@ -128,12 +139,13 @@ class FlickerMeter:
         before, after = (
             np.add.reduce([seen[mode] for mode in judged]) / len(judged) for seen in (last.landmarks, finite)
         )
-        explained = self._motion.between(last.image, image, crop, before, after)
-        if explained is None:
+        motion = self._motion.parts(last.image, image, crop, before, after)
+        if motion is None:
             return readings
+        due, variance = explained(motion)
         scale = max(float(inter_ocular(after)), SMALLEST_FACE * crop.side)
         for mode in judged:
-            readings[mode] = reading_of(finite[mode] - last.landmarks[mode], explained, scale)
+            readings[mode] = reading_of(finite[mode] - last.landmarks[mode], due, scale, variance)
         return readings
 
 
