@@ -100,9 +100,9 @@ def bar(qtbot: QtBot) -> ScrubBar:
     bar = ScrubBar()
     qtbot.addWidget(bar)
     bar.resize(900, 40)
-    bar.show()
-    bar.show_playback(Playback(15.0, 60.0, True, 1.0))
-    qtbot.waitExposed(bar)
+    with qtbot.waitExposed(bar, timeout=PATIENCE_MS):
+        bar.show()
+        bar.show_playback(Playback(15.0, 60.0, True, 1.0))
     return bar
 
 

@@ -614,8 +614,8 @@ def test_every_button_of_the_bar_is_on_a_small_window(
     qtbot.addWidget(page)
     page.open_parts((PagePart.PANEL, PagePart.DRAWER))
     page.resize(width, height)
-    page.show()
-    qtbot.waitExposed(page)
+    with qtbot.waitExposed(page, timeout=PATIENCE_MS):
+        page.show()
     QApplication.processEvents()
     assert page.size().toTuple() == (width, height)
     edges = []
@@ -638,8 +638,8 @@ def test_the_heat_map_leaves_room_for_the_solver(
     drawer = LabDrawer()
     qtbot.addWidget(drawer)
     drawer.resize(width, drawer.height())
-    drawer.show()
-    qtbot.waitExposed(drawer)
+    with qtbot.waitExposed(drawer, timeout=PATIENCE_MS):
+        drawer.show()
     cards = drawer.findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
     left, right = (card.geometry() for card in cards)
     assert left.width() == heat
@@ -657,8 +657,8 @@ def test_the_lab_shows_its_sliders_alone_where_nothing_else_fits(application: QA
     drawer = LabDrawer()
     drawer.setParent(page)  # as in the page's body, which clips it where the window is small
     drawer.resize(316, drawer.height())
-    page.show()
-    qtbot.waitExposed(page)
+    with qtbot.waitExposed(page, timeout=PATIENCE_MS):
+        page.show()
     heat, solver = drawer.findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
     assert (heat.isVisible(), solver.isVisible()) == (False, True)
     assert drawer.rect().contains(solver.geometry())
@@ -700,8 +700,8 @@ def test_the_name_of_the_demo_is_read_in_a_narrow_window(width: int, application
     page = LivePage()
     qtbot.addWidget(page)
     page.resize(width, 600)
-    page.show()
-    qtbot.waitExposed(page)
+    with qtbot.waitExposed(page, timeout=PATIENCE_MS):
+        page.show()
     page.bar.source.show_name("Demo clip")
     assert page.bar.source.room_for_name >= page.bar.source.fontMetrics().horizontalAdvance("Demo clip")
 
@@ -713,8 +713,8 @@ def test_a_sheet_has_the_height_of_the_page_and_leaves_the_message_and_the_bar_f
     qtbot.addWidget(page)
     page.resize(960, 520)
     page.open_parts((PagePart.PANEL, PagePart.DRAWER))
-    page.show()
-    qtbot.waitExposed(page)
+    with qtbot.waitExposed(page, timeout=PATIENCE_MS):
+        page.show()
     sheet = PreferencesSheet(page)
     page.sheets.toggle(lambda: sheet)
 
@@ -740,8 +740,8 @@ def test_the_bar_is_never_missing_while_the_width_changes(application: QApplicat
     page = LivePage()
     qtbot.addWidget(page)
     page.resize(1300, 700)
-    page.show()
-    qtbot.waitExposed(page)
+    with qtbot.waitExposed(page, timeout=PATIENCE_MS):
+        page.show()
     for width in (1000, 1300):
         page.resize(width, 700)  # painted before anything that waits in the queue is done
         assert page.bar.isVisible()
