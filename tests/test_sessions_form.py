@@ -208,12 +208,13 @@ def test_a_killed_recording_is_recovered(folder: Path, exact: bool) -> None:
         from pathlib import Path
         from app.core.events import FaceFound
         from app.media import tables
-        from app.sessions.recorder import SessionRecorder
+        from app.sessions import recorder as recording
         from app.sessions.plan import RecordingChoices
         from tests.recording_fakes import result
         from tests.session_fakes import plan
         tables.FLUSH_SECONDS = 0.0
-        recorder = SessionRecorder(Path(sys.argv[1]), plan(RecordingChoices(exact={exact})))
+        recording.PICTURE_SECONDS = 3600.0  # none is refused on a busy computer
+        recorder = recording.SessionRecorder(Path(sys.argv[1]), plan(RecordingChoices(exact={exact})))
         for index in range(18):
             recorder.offer(replace(result(index), events=() if index else (FaceFound(0),)))
         while recorder.frames < 18:
