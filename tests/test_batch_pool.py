@@ -21,11 +21,17 @@ from app.batch.resources import WORKER_MEMORY, Computer, WorkerPlacement, availa
 from app.core.errors import UserError
 from app.core.places import ROOT
 from tests.batch_fakes import FRAMES, Diary, follow_orders, jobs, never, videos
-from tests.waiting import wait_until
+from tests.waiting import PROCESS_SECONDS, wait_until
 
 pytestmark = pytest.mark.process
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="workers kill themselves with a signal")
+
+
+@pytest.fixture(autouse=True)
+def _a_worker_may_take_its_time_to_exit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may still be starting, which takes long on a busy computer."""
+    monkeypatch.setattr("app.batch.pool.EXIT_SECONDS", PROCESS_SECONDS)
 
 
 TWO = (WorkerPlacement(), WorkerPlacement())

@@ -190,7 +190,8 @@ def begin(
 ) -> Iterator[Callable[..., Person]]:
     """Open windows; at the end close them, and see that no thread is left."""
     theme.apply(qapp, DARK)
-    monkeypatch.setattr("app.sessions.recorder.PICTURE_SECONDS", PATIENCE_MS / 1000)  # a busy machine drops nothing
+    monkeypatch.setattr("app.sessions.recorder.PICTURE_SECONDS", PATIENCE_SECONDS)  # a busy machine drops nothing
+    monkeypatch.setattr("app.gui.viewer.views.viewer.STOP_SECONDS", PATIENCE_SECONDS)  # nor leaves what it removes
     before = set(threading.enumerate())
     people: list[Person] = []
 
