@@ -297,12 +297,11 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         page, presenter = self.page, self.presenter
-        # Queued: notifications come from other threads, and from code that is still changing what they report.
-        self._signals.changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
-        self._signals.changed.connect(self.card.refresh, Qt.ConnectionType.QueuedConnection)
-        self._signals.saved.connect(self._snapshot_saved, Qt.ConnectionType.QueuedConnection)
-        self._signals.dropped.connect(self._open_dropped, Qt.ConnectionType.QueuedConnection)
-        self._bridge.ready.connect(self._show_newest, Qt.ConnectionType.QueuedConnection)
+        self._signals.changed.connect(self.refresh)
+        self._signals.changed.connect(self.card.refresh)
+        self._signals.saved.connect(self._snapshot_saved)
+        self._signals.dropped.connect(self._open_dropped)
+        self._bridge.ready.connect(self._show_newest)
         connect_page(page, presenter, self.act)
         self.view.resized.connect(self._tell_bridge)
         page.banner.offered.connect(self._take_offer)

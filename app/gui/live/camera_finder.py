@@ -10,6 +10,7 @@ from typing import TypeVar
 from PySide6.QtCore import QObject, Signal
 
 from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
+from app.gui.widgets.emitting import emitter
 from app.sources.camera import POLL_SECONDS, camera_marks
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class CameraFinder(QObject):
         self._asked = False
         self._stopped = False
         self._turn = threading.Condition()
+        self._tell_found, self._tell_changed = emitter(self.found), emitter(self.changed)
         self._thread = threading.Thread(target=self._run, name="live-cameras", daemon=True)
 
     @property
@@ -97,10 +99,7 @@ class CameraFinder(QObject):
                 if self._stopped:
                     return
                 asked, self._asked = self._asked, False
-            try:
-                self._look(asked)
-            except RuntimeError:
-                return  # the window, and this object's signals with it, are gone
+            self._look(asked)
 
     def _look(self, asked: bool) -> None:
         marks = _guarded(self._marks, None, "looking for cameras")
@@ -111,9 +110,9 @@ class CameraFinder(QObject):
         self._cameras = tuple(_guarded(self._find, (), "listing cameras"))
         if asked:
             self._screens = tuple(_guarded(self._find_screens, (), "listing screens"))
-            self.found.emit()
+            self._tell_found()
         if before is not None and before != self._cameras:
-            self.changed.emit()
+            self._tell_changed()
 
 
 def _guarded(look: Callable[[], T], otherwise: T, doing: str) -> T:

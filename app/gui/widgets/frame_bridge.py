@@ -57,7 +57,7 @@ class FrameBridge(QObject):
         if private and not self._private and shown is not None and not shown.private:
             self._private = True
             self._pictures.put(made_private(shown))
-            self.ready.emit()
+            self._tell()
         self._private = private
 
     def take(self) -> Picture | None:

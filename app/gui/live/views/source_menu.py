@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 
 from app.gui.live.camera_finder import CameraFinder
 from app.gui.live.presenters.chooser import Ask, CameraChoice, Choice, ScreenChoice, choices
@@ -42,7 +42,7 @@ class SourceMenu(QObject):
         self._play = play
         self._shown: tuple[Choice, ...] = ()
         self._finder = CameraFinder(find_cameras, find_screens)
-        self._finder.found.connect(self._fill, Qt.ConnectionType.QueuedConnection)
+        self._finder.found.connect(self._fill)
         page.bar.chosen.connect(self._choose)
         page.bar.menu_opened.connect(self._fill)
         page.bar.menu_opened.connect(self._finder.search)

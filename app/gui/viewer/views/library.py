@@ -183,8 +183,8 @@ class LibraryView(QWidget):
         self._working = False
         self._rows: tuple[SessionRow, ...] = ()
         self._thumbnails = _Thumbnails()
-        self._thumbnails.loaded.connect(self._keep_picture, Qt.ConnectionType.QueuedConnection)
-        self._changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
+        self._thumbnails.loaded.connect(self._keep_picture)
+        self._changed.connect(self.refresh)
         library.listen(emitter(self._changed))
         self.grid = _Grid()
         self._tile = _Tile(self._pictures)

@@ -222,9 +222,9 @@ class ViewerView(QWidget):
         self.compare_view.setMinimumWidth(self.compare_view.sizeHint().width() + 24)  # the chosen one is bold
 
     def _connect(self) -> None:
-        self._changed.connect(self.refresh, Qt.ConnectionType.QueuedConnection)
+        self._changed.connect(self.refresh)
         self.viewer.listen(emitter(self._changed))
-        self._bridge.ready.connect(self._show_newest, Qt.ConnectionType.QueuedConnection)
+        self._bridge.ready.connect(self._show_newest)
         self.picture.resized.connect(self._fit)
         self.compare_view.chosen.connect(self._set_compare_view)
         self.scrub.pause_asked.connect(self._player.pause)
