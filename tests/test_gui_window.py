@@ -129,7 +129,7 @@ def test_frames_reach_the_screen_and_their_latency_is_known(open_window: Open, q
     window = open_window()
     wait_for_picture(window, qtbot)
     qtbot.waitUntil(lambda: window.presenter.facts(None).latency is not None, timeout=PATIENCE_MS)
-    assert window.page.bar.source.name == "Demo"
+    qtbot.waitUntil(lambda: window.page.bar.source.name == "Demo", timeout=PATIENCE_MS)
 
 
 def test_keys_switch_the_modes(open_window: Open, qtbot: QtBot) -> None:
