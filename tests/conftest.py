@@ -17,13 +17,16 @@ import sys
 from collections.abc import Generator, Iterator
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import platformdirs
 import pytest
 
 from app.cli import log
 from app.sources.opencv import forget_qt_plugins
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
 
 forget_qt_plugins()
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -103,6 +106,15 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def application(qapp: QApplication) -> QApplication:
+    """Return the application in its usual colours, whatever the test before has left."""
+    from app.gui.theme import theme
+
+    theme.apply(qapp)
+    return qapp
 
 
 @pytest.fixture(autouse=True, scope="session")

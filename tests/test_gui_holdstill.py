@@ -32,7 +32,6 @@ from app.gui.holdstill.views.card_page import CardPage, CardView
 from app.gui.holdstill.views.overlay import SIZE, HoldStillOverlay
 from app.gui.live.presenters.state import SessionState
 from app.gui.presenters.palettes import DARK, LIGHT, Palette
-from app.gui.theme import theme
 from app.holdstill.card import Format, SourceKind, camera_of
 from app.holdstill.card_file import CardFile, read_card, write_card
 from app.holdstill.samples import TEST_SECONDS
@@ -117,12 +116,6 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
-
-
-@pytest.fixture
-def application(qapp: QApplication) -> QApplication:
-    theme.apply(qapp)
-    return qapp
 
 
 def test_ten_seconds_become_a_card(bench: Bench) -> None:

@@ -6,7 +6,6 @@ import os
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TypeVar
@@ -63,13 +62,6 @@ W = TypeVar("W", bound=QWidget)
 def qapp_args() -> list[str]:
     forget_qt_plugins()
     return ["ldeq-live"]
-
-
-@pytest.fixture
-def application(qapp: QApplication) -> Iterator[QApplication]:
-    theme.apply(qapp, DARK)
-    yield qapp
-    theme.apply(qapp, DARK)
 
 
 def shown(qtbot: QtBot, widget: W, width: int = 400, height: int = 260) -> W:

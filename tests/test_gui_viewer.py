@@ -109,12 +109,6 @@ def viewer() -> Iterator[Viewer]:
 
 
 @pytest.fixture
-def application(qapp: QApplication) -> QApplication:
-    theme.apply(qapp)
-    return qapp
-
-
-@pytest.fixture
 def start_player(session: Session) -> Iterator[StartPlayer]:
     players: list[SessionPlayer] = []
 

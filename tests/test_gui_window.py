@@ -72,12 +72,6 @@ def qapp_args() -> list[str]:
     return ["ldeq-live"]
 
 
-@pytest.fixture(scope="session")
-def application(qapp: QApplication) -> QApplication:
-    theme.apply(qapp)
-    return qapp
-
-
 Open = Callable[..., MainWindow]
 Points = NDArray[np.float32]
 
