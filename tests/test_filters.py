@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -11,7 +12,14 @@ from numpy.typing import NDArray
 from model.errors import ModelError
 from model.filters import ConstantVelocity, Ema, LandmarkFilter, OneEuro, SavitzkyGolay
 
-ALL = [Ema(0.3), OneEuro(1.0, 0.1), SavitzkyGolay(5, 2), SavitzkyGolay(5, 2, 2), ConstantVelocity()]
+FILTERS = [Ema(0.3), OneEuro(1.0, 0.1), SavitzkyGolay(5, 2), SavitzkyGolay(5, 2, 2), ConstantVelocity()]
+
+
+@pytest.fixture(params=FILTERS, ids=lambda smoothing: type(smoothing).__name__)
+def smoothing(request: pytest.FixtureRequest) -> LandmarkFilter:
+    """Return each kind of filter in turn, one that has seen nothing."""
+    fresh: LandmarkFilter = copy.deepcopy(request.param)
+    return fresh
 
 
 def feed(smoothing: LandmarkFilter, values: NDArray[np.floating], fps: float = 30.0) -> NDArray[np.float32]:
@@ -72,16 +80,13 @@ def test_one_euro_depends_on_time_not_on_frames() -> None:
     assert fast[2::2] == pytest.approx(slow[1:31], abs=0.03)
 
 
-@pytest.mark.parametrize("smoothing", ALL, ids=lambda smoothing: type(smoothing).__name__)
 def test_reset_forgets(smoothing: LandmarkFilter) -> None:
     feed(smoothing, np.full(5, 100.0))
     smoothing.reset()
     assert feed(smoothing, np.array([1.0]))[0] == 1.0
 
 
-@pytest.mark.parametrize("smoothing", ALL, ids=lambda smoothing: type(smoothing).__name__)
 def test_landmarks_that_are_not_finite_leave_no_trace(smoothing: LandmarkFilter) -> None:
-    smoothing.reset()
     points = np.ones((98, 2), np.float32)
     smoothing.update(points, 0.0)
     bad = points.copy()
