@@ -112,6 +112,8 @@ class Person:
             self.qtbot.keyClick(self.window, key, held)
 
     def click(self, widget: QWidget) -> None:
+        """Click on a widget once it can be used: the window shows that some work has ended a moment later."""
+        self.wait(lambda: widget.isVisible() and widget.isEnabled())
         self.qtbot.mouseClick(widget, Qt.MouseButton.LeftButton)
 
     def wait(self, seen: Callable[[], object]) -> None:
