@@ -17,7 +17,7 @@ from app.holdstill.measurement import measure
 from app.holdstill.samples import Sampler
 from app.tracking.conditions import Conditions, FaceView
 from model.geometry import Crop
-from model.metrics.flicker_meter import reading_of
+from model.metrics.flicker_meter import METER, reading_of
 from model.solvers import SolveReport
 from model.solvers.report import StopReason
 from model.topology import MIRROR, POINTS, inter_ocular
@@ -99,7 +99,7 @@ def card(label: str = "", camera: str = "HD Webcam", **noise: float) -> Card:
         Camera(camera, SourceKind.CAMERA, Format(1280, 720, 30.0), Format(1920, 1080, 30.0)),
         EngineFacts("fake, CPU", "ldeq-s.safetensors", "65a424e4" * 8),
         {"rwr": True, "compare": True},
-        Software("0.1.0", "3.11.9", "Linux x86_64"),
+        Software("0.1.0", "3.11.9", "Linux x86_64", METER),
         figures(**noise),
     )
 

@@ -8,6 +8,7 @@ from app.sessions.form import SessionState
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -62,9 +63,11 @@ from app.gui.viewer.views.library import LibraryView
 from app.gui.viewer.views.timeline import TimelineView, take_colour
 from app.gui.viewer.views.viewer import ViewerView
 from app.gui.window_state import LEAST_SIZE
+from app.sessions.compare import OTHER_METER
 from app.sessions.events import Event, EventKind
 from app.sessions.form import METADATA, RECORDED
 from app.sessions.listing import SessionEntry
+from app.sessions.metadata import METER_KEY
 from app.sessions.plan import RecordingChoices
 from app.sessions.replay import replay
 from app.sessions.session import Session, open_session
@@ -486,6 +489,20 @@ def test_a_replay_as_recorded_is_the_same_bit_for_bit(viewer: Viewer, folder: Pa
     np.testing.assert_array_equal(result.faces[0].other.landmarks, result.faces[0].estimate.landmarks)
     viewer.dismiss()
     assert viewer.view().message is None
+
+
+def test_flicker_of_another_meter_is_not_compared_without_a_word(viewer: Viewer, folder: Path) -> None:
+    facts = json.loads((folder / METADATA).read_text())
+    del facts["versions"][METER_KEY]  # as in recordings from before the meter was changed
+    (folder / METADATA).write_text(json.dumps(facts))
+    viewer.open(folder)
+    viewer.replay(Way.AS_RECORDED, Beside.NOTHING)
+    assert OTHER_METER in viewer.view().verdict
+    viewer.replay(Way.COLD, Beside.NOTHING)
+    viewer.show("as-recorded")
+    assert viewer.view().columns == ("Replay: as-recorded", "Replay: cold")
+    assert viewer.view().verdict
+    assert OTHER_METER not in viewer.view().verdict
 
 
 def test_takes_change_places_and_are_left_alone(viewer: Viewer, folder: Path) -> None:

@@ -29,6 +29,7 @@ from app.holdstill.stillness import SPEED_SECONDS, blinking, follow_head, smooth
 from app.holdstill.text import card_lines, comparison_verdict, modes_verdict, near_floor, pace_text
 from app.tracking.conditions import Conditions
 from model.geometry import to_complex
+from model.metrics.flicker_meter import METER
 from model.topology import POINTS, REGIONS
 from tests.holdstill_fakes import (
     CONDITIONS,
@@ -520,6 +521,8 @@ def test_cards_are_compared_with_what_else_was_different() -> None:
     assert compare(first, replace(first, settings={**first.settings, "new": 1})).differences == (
         "new: default \u2192 1",
     )
+    measured_otherwise = replace(first, software=replace(first.software, flicker_meter=METER - 1))
+    assert compare(measured_otherwise, first).differences == (f"flicker meter: {METER - 1} \u2192 {METER}",)
 
 
 @pytest.mark.parametrize(("light", "differences"), [(109.0, ()), (110.5, ()), (112.0, ("light: 100 \u2192 112",))])

@@ -14,6 +14,7 @@ from app.core.settings import TrackingSettings
 from app.core.version import VERSION
 from app.sessions.plain import to_plain
 from app.sources.base import SourceInfo
+from model.metrics.flicker_meter import METER
 from model.weights import sha256
 
 
@@ -207,6 +208,7 @@ class Software:
     ldeq_live: str
     python: str
     system: str
+    flicker_meter: int = 1  # of cards that do not name it
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,7 @@ def make_card(figures: Figures, circumstances: Circumstances) -> Card:
         camera=circumstances.camera,
         engine=EngineFacts(circumstances.engine, circumstances.weights.name, _checksum(circumstances.weights)),
         settings=to_plain(circumstances.tracking),
-        software=Software(VERSION, platform.python_version(), f"{platform.system()} {platform.machine()}"),
+        software=Software(VERSION, platform.python_version(), f"{platform.system()} {platform.machine()}", METER),
         figures=figures,
     )
 

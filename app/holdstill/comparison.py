@@ -138,6 +138,7 @@ def _differences(first: Card, second: Card) -> list[str]:
         ("engine", first.engine.name, second.engine.name),
         ("weights", _weights(first), _weights(second)),
         ("version", first.software.ldeq_live, second.software.ldeq_live),
+        ("flicker meter", str(first.software.flicker_meter), str(second.software.flicker_meter)),
     ):
         if before != after:
             texts.append(f"{name}: {before} \u2192 {after}")

@@ -12,12 +12,15 @@ from app.core.settings import TrackingSettings
 from app.core.text_table import table
 from app.sessions.estimates import Estimates
 from app.sessions.events import EventKind
-from app.sessions.metadata import EngineFacts
+from app.sessions.metadata import EngineFacts, meter_of
 from app.sessions.take import Take
 from model.topology import REGIONS, inter_ocular
 
 CLOSE = 0.5
 """Largest mean distance of two takes' faces that count as the same, in inter-ocular distances."""
+
+OTHER_METER = "Another flicker meter measured one of them: replay it and compare the replay."
+"""Said of takes whose flicker cannot be compared."""
 
 Array = NDArray[np.float64]
 
@@ -39,6 +42,7 @@ class TakeFigures:
         evaluations: of the network, per face and frame.
         resets: cold starts of RwR.
         fps: frames a second at the median frame's tracking time.
+        meter: which flicker meter measured them.
     """
 
     name: str
@@ -52,6 +56,7 @@ class TakeFigures:
     evaluations: float | None
     resets: int
     fps: float | None
+    meter: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,11 @@ class Comparison:
     identical: bool | None = None
     common_frames: int = 0
 
+    @property
+    def same_meter(self) -> bool:
+        """Whether their flicker can be compared: both or neither are from before the meter was changed."""
+        return self.a.meter == self.b.meter
+
     def lines(self) -> list[str]:
         """Return the comparison as lines for people."""
         a, b = self.a, self.b
@@ -92,6 +102,8 @@ class Comparison:
             rows.append(("cold starts of RwR", str(a.resets), str(b.resets)))
             rows.append(("frames a second", _number(a.fps, 1), _number(b.fps, 1)))
         lines = table(("", a.name, b.name), rows).splitlines()
+        if not self.same_meter:
+            lines.append(OTHER_METER)
         if self.identical:
             lines.append(f"The landmarks are the same, bit for bit, in all {self.common_frames} common frames.")
         elif self.distance is not None:
@@ -204,6 +216,7 @@ def _figures(take: Take, found: Estimates, mode: str | None, measured: NDArray[n
         float(found.evaluations.mean()) if len(found) else None,
         sum(event.kind == EventKind.RESET for event in take.events),
         take.fps if np.isfinite(take.fps) else None,
+        meter_of(take.versions),
     )
 
 

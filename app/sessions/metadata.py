@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from app.sessions.plain import from_plain, to_plain
 from app.sources.base import Adaptation, SourceInfo
 from model.engine.measured import package_versions
 from model.errors import ModelError
+from model.metrics.flicker_meter import METER
 from model.weights import sha256
 
 PACKAGES = (
@@ -25,6 +27,7 @@ PACKAGES = (
     *("torch", "scipy", "av", "pillow", "pillow-heif", "pyarrow", "safetensors", "array-api-compat"),
 )
 """Packages whose versions may change what is computed or stored."""
+METER_KEY = "flicker meter"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +211,13 @@ def now() -> str:
 def versions() -> dict[str, str]:
     """Return the versions of everything that may change the results."""
     system = f"{platform.system()} {platform.machine()}"
-    return {"python": platform.python_version(), "system": system, **package_versions(PACKAGES)}
+    own = {METER_KEY: str(METER)}
+    return {"python": platform.python_version(), "system": system, **own, **package_versions(PACKAGES)}
+
+
+def meter_of(versions: Mapping[str, str]) -> str:
+    """Return which flicker meter measured a take with these ``versions``; before they named it there was one."""
+    return versions.get(METER_KEY, "1")
 
 
 def read_metadata(folder: Path) -> SessionMetadata:

@@ -39,6 +39,8 @@ from model.topology import REGION_OF_POINT, REGIONS, inter_ocular
 Image = NDArray[np.uint8]
 Array = NDArray[np.float64]
 
+METER = 2
+"""Counted up when readings are no longer comparable with those of before; 1 took the measured motion for the truth."""
 EXPRESSION_ERROR = 0.5
 """Error of the likely motion of an expression over its length, standard deviation, as it is in RwR's landmarks."""
 SMALLEST_FACE = 0.1

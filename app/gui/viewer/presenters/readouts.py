@@ -13,7 +13,7 @@ from app.gui.presenters.readouts import NOTHING
 from app.gui.viewer.presenters.jobs import JobView, Outcome
 from app.gui.viewer.presenters.takes import PartFigures, ShownTake, replay_title
 from app.gui.viewer.presenters.timeline import Timeline
-from app.sessions.compare import Comparison
+from app.sessions.compare import OTHER_METER, Comparison
 from app.sessions.form import RECORDED, SessionState
 from app.sessions.session import Session
 
@@ -132,6 +132,8 @@ def verdict(shown: Sequence[ShownTake], figures: Sequence[PartFigures], comparis
         else:
             more = "less" if change < 0 else "more"
             sentences.append(f"{shown[1].title} flickers {abs(change):.0%} {more} in this part.")
+    if comparison is not None and not comparison.same_meter:
+        sentences.append(OTHER_METER)
     if comparison is not None and comparison.identical:
         sentences.append("Their landmarks are the same, bit for bit.")
     elif comparison is not None and comparison.distance is not None:
@@ -275,7 +277,8 @@ def facts_of(
     columns = tuple(take.title for take in shown)
     words = verdict(shown, opened.figures, opened.comparison)
     if other is not None:
-        rows, columns, words = other_session_rows(other), (other.a.name, other.b.name), ""
+        rows, columns = other_session_rows(other), (other.a.name, other.b.name)
+        words = "" if other.same_meter else OTHER_METER
     return ViewerFacts(
         stage=ViewerStage.OPEN,
         title=name,
