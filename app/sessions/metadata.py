@@ -211,8 +211,8 @@ def now() -> str:
 def versions() -> dict[str, str]:
     """Return the versions of everything that may change the results."""
     system = f"{platform.system()} {platform.machine()}"
-    own = {METER_KEY: str(METER)}
-    return {"python": platform.python_version(), "system": system, **own, **package_versions(PACKAGES)}
+    own = {"python": platform.python_version(), "system": system, METER_KEY: str(METER)}
+    return own | package_versions(PACKAGES)
 
 
 def meter_of(versions: Mapping[str, str]) -> str:
