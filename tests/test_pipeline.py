@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -104,7 +105,7 @@ class WatchedGpu(Watched):
 
 @pytest.mark.parametrize(("engine", "threads"), [(Watched(), 2), (WatchedGpu(), 1)])
 @pytest.mark.slow
-def test_crops_are_encoded_beside_the_tracker_and_never_at_once(engine: Watched, threads: int) -> None:
+def test_only_an_engine_on_the_processor_is_used_by_a_second_thread(engine: Watched, threads: int) -> None:
     before = set(threading.enumerate())
     pipeline = Pipeline(engine, SquareDetector(), TrackingSettings(compare=True))
     results = play(pipeline, [image(300 + 3 * t) for t in range(12)])
@@ -112,10 +113,41 @@ def test_crops_are_encoded_beside_the_tracker_and_never_at_once(engine: Watched,
     wait_until(lambda: set(threading.enumerate()) <= before)
     plain = play(build(compare=True), [image(300 + 3 * t) for t in range(12)])
     assert len(engine.callers["encode"]) == threads  # newcomers are encoded on the tracker's own
-    assert engine.callers["evaluate"] == {threading.get_ident()}
-    assert not engine.at_once
+    assert len(engine.callers["evaluate"]) == threads
+    assert not (engine.at_once and threads == 1)
     for one, other in zip(results, plain, strict=True):
         assert np.array_equal(one.faces[0].estimate.landmarks, other.faces[0].estimate.landmarks)
+
+
+class Meeting(SquareEngine):
+    """Evaluates only when a second thread wants to as well, where that is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.barrier: threading.Barrier | None = None
+
+    def evaluate(self, z: State, u: State) -> State:
+        if self.barrier is not None and threading.get_ident() not in self.met:
+            self.met.add(threading.get_ident())
+            self.barrier.wait(10)
+        return super().evaluate(z, u)
+
+    def meet(self) -> None:
+        """Let the first evaluations of two threads wait for each other."""
+        self.met: set[int] = set()
+        self.barrier = threading.Barrier(2)
+
+
+def test_rwr_and_the_cold_solve_are_calculated_beside_each_other() -> None:
+    engine = Meeting()
+    with closing(Pipeline(engine, SquareDetector(), TrackingSettings(compare=True))) as pipeline:
+        play(pipeline, [image(300)] * 2)
+        engine.meet()
+        face = pipeline.process(Frame(2, 0.1, image(300), 0.0)).faces[0]
+    assert len(engine.met) == 2
+    assert face.estimate.report.warm
+    assert face.other is not None
+    assert not face.other.report.warm
 
 
 @pytest.mark.parametrize("rwr", [True, False])

@@ -116,7 +116,7 @@ class FaceSolver:
     """Crops, encodes and solves the faces of a frame; owns the engine, and replaces it when it fails.
 
     RwR measures how the picture moved before it needs the network, which encodes the crops meanwhile: an asynchronous
-    engine by itself, any other on a background thread. No two threads ever use the engine at once.
+    engine by itself, any other on a background thread, which then goes on with the cold solve if one is wanted too.
 
     Args:
         engine: runs the model.
@@ -221,11 +221,12 @@ class FaceSolver:
         u = self._encode_beside(pictures, times) if beside else self._encode(self._engine, pictures, times)
         by_mode: dict[Mode, list[Solution]] = {}
         with times.timed("solve"):
+            cold = self._solve_cold_later(u, crops, beside) if modes != (Mode.RWR,) else None
             if Mode.RWR in modes:
                 recurrences = [face.recurrence for face in faces]
                 by_mode[Mode.RWR] = solve_batch(self._engine, recurrences, u, crops, frame.image, frame.timestamp)
-            if modes != (Mode.RWR,):
-                by_mode[Mode.COLD] = cold_solutions(self._engine, calculated(u), crops)
+            if cold is not None:
+                by_mode[Mode.COLD] = cold()
         if settings.ghcu:
             self._repair(by_mode, crops, times)
         if self._calibration is not None:
@@ -327,6 +328,17 @@ class FaceSolver:
         engine = self._engine
         with times.timed("encode"):  # handing over; waiting counts as solving
             return self._worker.submit(lambda: engine.encode(pictures)).result
+
+    def _solve_cold_later(
+        self, u: State | Callable[[], State], crops: Sequence[Crop], beside: bool
+    ) -> Callable[[], list[Solution]]:
+        """Return what returns the cold answers, which the background thread calculates already if ``beside``."""
+        engine = self._engine
+
+        def solve() -> list[Solution]:
+            return cold_solutions(engine, calculated(u), crops)
+
+        return self._worker.submit(solve).result if beside else solve
 
     def _repair(self, by_mode: dict[Mode, list[Solution]], crops: Sequence[Crop], times: StageTimes) -> None:
         """Let the GHCU repair the reported landmarks; the states that the next frame starts from stay as they are."""

@@ -15,7 +15,10 @@ State = Any
 
 
 class Engine(Protocol):
-    """Runs an LDEQ of k landmarks. Between calls, states stay in the engine's own arrays (numpy, or GPU memory)."""
+    """Runs an LDEQ of k landmarks. Between calls, states stay in the engine's own arrays (numpy, or GPU memory).
+
+    Several threads may call it at once, unless it is :class:`Asynchronous`.
+    """
 
     @property
     def config(self) -> LdeqConfig:
