@@ -171,15 +171,15 @@ GIB = 2**30
     [
         (10, Computer(2, 20 * GIB), None, [(1, None)] * 2),
         (10, Computer(8, None), None, [(1, None)] * 8),
-        (3, Computer(8, 20 * GIB), None, [(1, None)] * 3),
+        (3, Computer(8, 20 * GIB), None, [(2, None)] * 3),
         (1, Computer(16, 20 * GIB), None, [(4, None)]),
-        (1, Computer(2, 20 * GIB), None, [(1, None)]),
+        (1, Computer(2, 20 * GIB), None, [(2, None)]),
         (10, Computer(8, int(2.5 * WORKER_MEMORY)), None, [(2, None)] * 2),
         (10, Computer(8, 1), None, [(4, None)]),
         (10, Computer(2, 20 * GIB), 3, [(1, None)] * 3),
         (2, Computer(2, 20 * GIB), 3, [(1, None)] * 2),
         (10, Computer(16, 90 * GIB, ("0", "1")), None, [(4, "0"), (4, "1")]),
-        (10, Computer(16, 90 * GIB, ("2", "5")), 5, [(1, "2"), (1, "5"), (1, "2"), (1, "5"), (1, "2")]),
+        (10, Computer(16, 90 * GIB, ("2", "5")), 5, [(2, "2"), (2, "5"), (2, "2"), (2, "5"), (2, "2")]),
     ],
 )
 def test_workers_share_cores_memory_and_cards(jobs: int, computer: Any, workers: int | None, expected: Any) -> None:

@@ -13,7 +13,7 @@ from app.core.errors import UserError
 from app.core.settings import EngineSettings
 from model.engine.names import EngineName
 from model.engine.nvidia import DRIVER
-from model.engine.open import MOST_THREADS, automatic_engine
+from model.engine.open import automatic_engine, default_threads
 from model.errors import ModelError
 
 WORKER_MEMORY = 600 * 2**20
@@ -79,9 +79,7 @@ def place_workers(jobs: int, computer: Computer, workers: int | None = None) -> 
         if computer.memory is not None:
             count = min(count, computer.memory // WORKER_MEMORY)
     count = max(1, min(count, jobs))
-    # As in track, half of a worker's cores are left to decoding and other programs: with one thread on every core of a
-    # busy computer a frame took 80 ms of processor time instead of 32.
-    threads = max(1, min(MOST_THREADS, computer.cores // count // 2))
+    threads = default_threads(max(1, computer.cores // count))  # as in track
     cards = computer.cards
     return tuple(WorkerPlacement(threads, cards[index % len(cards)] if cards else None) for index in range(count))
 

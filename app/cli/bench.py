@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where engines run (default: cpu)")
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, at most 4)"
+        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, 2 to 4)"
     )
     parser.add_argument("--frames", type=int, default=150, metavar="N", help="frames measured by stage (default: 150)")
     parser.add_argument(

@@ -41,7 +41,7 @@ def add_engine_options(
         "--device", choices=DEVICES, default="auto", help="where it runs (default: auto, CUDA if it works)"
     )
     parser.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, at most 4)"
+        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, 2 to 4)"
     )
     parser.add_argument(
         "--symmetric",

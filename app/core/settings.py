@@ -39,7 +39,7 @@ class EngineSettings:
         weights: a .safetensors file with its .json.
         engine: see :func:`model.engine.open.open_engine`; AUTO is the fastest exact one.
         device: AUTO is CUDA if it works, otherwise the CPU.
-        threads: CPU threads of the engine; None for half of the processors, at most 4.
+        threads: CPU threads of the engine; None for half of the processors, 2 to 4.
         symmetric: every crop is seen as it is and mirrored, see :mod:`model.engine.symmetric`.
     """
 

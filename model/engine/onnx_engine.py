@@ -138,6 +138,8 @@ def session(path: Path, device: str, threads: int | None) -> Any:
     ort = import_onnxruntime()
     options = ort.SessionOptions()
     options.log_severity_level = SILENT
+    # Threads that spin while they wait take the processor from those that capture, track and paint.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if threads is not None:
         options.intra_op_num_threads = threads
     providers = [CUDA_PROVIDER, CPU_PROVIDER] if device == "cuda" else [CPU_PROVIDER]

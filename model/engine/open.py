@@ -15,7 +15,7 @@ from model.weights import read_card
 
 log = logging.getLogger(__name__)
 
-MOST_THREADS = 4
+LEAST_THREADS, MOST_THREADS = 2, 4
 CPU_ONLY = (EngineName.ONNX_INT8, EngineName.OPENVINO)
 TORCH = (EngineName.TORCH, EngineName.TORCH_F32)
 
@@ -93,13 +93,16 @@ def _only_engine(graphs: bool) -> EngineName | None:
     return names[0] if len(names) == 1 else None
 
 
-def default_threads() -> int:
-    """Return half of the processors, from 1 to 4.
+def default_threads(processors: int | None = None) -> int:
+    """Return half of the processors, at least 2 where there are as many, and at most 4.
 
-    Capture, painting and encoding need the others: a pool that takes every core waits at each layer for the thread
-    that was preempted, which made solves many times slower beside other work.
+    Capture, painting and encoding need the others. With two processors the model's second thread takes what they leave.
+
+    Args:
+        processors: that the program may use; None for all of the computer's.
     """
-    return max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2))
+    processors = processors or os.cpu_count() or 1
+    return min(processors, max(LEAST_THREADS, min(MOST_THREADS, processors // 2)))
 
 
 def _open_on_cuda(weights: Path, engine: EngineName, threads: int, graphs: bool, cuda: Cuda | None) -> Engine:
