@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,9 +31,11 @@ READ, PAINT, WRITE = "decode video", "paint", "encode"
 DETECT, CROP, MOTION, FLICKER, REST, TOTAL, CPU = "detect", "crop", "motion", "flicker", "rest", "frame", "frame, CPU"
 STAGES = (READ, DETECT, CROP, STEM, CELL, DECODE, MOTION, FLICKER, REST, TOTAL, CPU, PAINT, WRITE)
 """In a frame's order. "motion" is what is left of a solve: the picture's motion, moving the state and pulling it.
-"frame" is the pipeline's whole time, "frame, CPU" what its thread calculated of it; "detect" counts where it ran. On a
+"frame" is the pipeline's whole time, "frame, CPU" what all its threads calculated; "detect" counts where it ran. On a
 GPU every step is waited for here, so that its time is its own, and a frame takes longer than end to end."""
 WARM_UP = 10
+PAUSE = 0.01
+"""Seconds in which threads that read ahead or write behind come to an end, so that no stage counts their work."""
 
 
 class TimedEngine:
@@ -130,6 +133,7 @@ def run_stages(
     Returns:
         times by engine, and those of what no engine has a part in: reading, painting and recording.
     """
+    cv2.setNumThreads(1)  # as for any pipeline of the program
     timed = {name: TimedEngine(engine) for name, engine in engines.items()}
     pipelines = {name: Pipeline(engine, MediaPipeDetector(), TrackingSettings()) for name, engine in timed.items()}
     times, common = {name: Times() for name in engines}, Times()
@@ -144,6 +148,7 @@ def run_stages(
                     read = time.perf_counter() - started
                     if frame is None:
                         break
+                    time.sleep(PAUSE)
                     into = times if count >= WARM_UP else {name: Times() for name in engines}
                     for name, pipeline in pipelines.items():
                         result = _one(pipeline, timed[name], frame, into[name])
@@ -159,9 +164,9 @@ def run_stages(
 
 
 def _one(pipeline: Pipeline, engine: TimedEngine, frame: Frame, times: Times) -> FrameResult:
-    started = time.thread_time()
+    started = time.process_time()
     result = pipeline.process(frame)
-    cpu = time.thread_time() - started
+    cpu = time.process_time() - started
     steps, evaluations = engine.take()
     seconds = result.seconds
     known = {step: steps.get(step, 0.0) for step in (STEM, CELL, DECODE)}
