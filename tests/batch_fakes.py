@@ -42,6 +42,9 @@ def follow_orders(job: Job, stopped: Stopped, tell: FrameProgress) -> Outcome:
             if not marker.exists():
                 marker.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
+        case ["hang-up"]:
+            tell.__self__._pipe.close()  # type: ignore[attr-defined]
+            time.sleep(PROCESS_SECONDS)
         case ["wait"]:
             end = time.monotonic() + PROCESS_SECONDS
             while not stopped():

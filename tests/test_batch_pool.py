@@ -78,6 +78,18 @@ def test_one_bad_video_costs_the_others_nothing(tmp_path: Path) -> None:
     assert {place[2] for place in places} == {"3"}
 
 
+def test_a_worker_that_does_not_end_is_said_to_have_stopped_answering(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.batch.pool.EXIT_SECONDS", 0.1)
+    tasks = jobs(tmp_path / "out", videos(tmp_path / "in", a="hang-up"))
+    ((outcome, tries),) = run(tasks).values()
+    assert (outcome.state, tries) == (JobState.FAILED, 2)
+    assert "stopped answering, 2 times" in outcome.error
+    worker = int(table(tasks[0])[0])
+    wait_until(lambda: not _alive(worker))
+
+
 def test_stopping_ends_running_jobs_and_begins_no_more(tmp_path: Path) -> None:
     paths = videos(tmp_path / "in", a="wait", b="wait", c="ok", d="ok")
     diary = Diary()

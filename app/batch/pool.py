@@ -23,7 +23,7 @@ TRIES = 2
 CHECK_SECONDS = 0.2
 """Seconds between two checks of whether the person wants to stop."""
 EXIT_SECONDS = 5.0
-"""How long an idle worker may take to exit."""
+"""How long a worker may take to exit, once idle or after its pipe has closed."""
 
 RunProgress = Callable[[Job, int, int | None], None]
 FinishedJob = tuple[Job, Outcome, int]
@@ -124,13 +124,16 @@ class ProcessPool:
             what, *rest = worker.pipe.recv()
         except (EOFError, OSError, pickle.UnpicklingError):
             worker.process.join(EXIT_SECONDS)
+            code = worker.process.exitcode
+            if code is None:
+                worker.process.kill()  # so that it does not work on beside the one that replaces it
             worker.job, worker.gone = None, True
             if stopping:
                 yield job, Outcome(JobState.STOPPED), tries
             elif tries < TRIES:
                 waiting.appendleft(job)
             else:
-                yield job, Outcome(JobState.FAILED, _killed(job, worker.process.exitcode, tries)), tries
+                yield job, Outcome(JobState.FAILED, _killed(job, code, tries)), tries
             return
         if what == Message.PROGRESS:
             progress(job, *rest)
@@ -156,7 +159,10 @@ def _blocked_signals() -> Iterator[None]:
 
 
 def _killed(job: Job, code: int | None, tries: int) -> str:
-    how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with code {code}"
+    if code is None:
+        how = "stopped answering"
+    else:
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
     return (
         f"The process that tracked {job.input} {how}, {tries} times; perhaps memory ran out: use fewer --workers, or "
         "try it alone with track."
