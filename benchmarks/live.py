@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.core.frame import FrameResult
-from app.core.memory import share_one_heap
+from app.core.memory import set_aside, share_one_heap
 from app.core.places import DEMO_CLIP
 from app.lab.speed.live import Retimed
 from app.sources.base import Source
@@ -177,7 +177,9 @@ def open_window(settings: LiveSettings, fps: float) -> MainWindow:
             return Retimed(VideoSource(Path(str(source))), fps)
 
         build = partial(settings.model.build, tracking)
-        return LivePipeline(lambda: PacedSource(reopen, loop=True), build, tracking)
+        opened = LivePipeline(lambda: PacedSource(reopen, loop=True), build, tracking)
+        opened.add_consumer(lambda _: set_aside())  # as the program does
+        return opened
 
     parts = replace(live_parts(settings), live=live)
     return MainWindow(settings, partial(LiveSession, parts), lambda: [])

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ from app.gui.window_state import LEAST_SIZE, fitted
 from app.sessions.form import METADATA
 from app.sessions.recorder import RecordingSummary
 from app.sources.opencv import forget_qt_plugins
-from app.sources.spec import CameraSpec, PathSpec, StreamSpec
+from app.sources.spec import CameraSpec, DemoSpec, PathSpec, StreamSpec
 from model.topology import POINTS, REGIONS
 from tests.gui_fakes import SIZE, FakeLive, fake_parts, frame_result
 from tests.painted import pixels
@@ -275,6 +276,18 @@ def test_closing_while_recording_finishes_the_file(open_window: Open, qtbot: QtB
     close(window, qtbot)
     assert window.presenter.session.state.finished is not None
     assert window.presenter.session.state.recording is None
+
+
+def test_what_is_loaded_by_the_first_result_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
+    consumers: list[Callable[[object], object]] = []
+    aside: list[bool] = []
+    monkeypatch.setattr(window_module, "LivePipeline", lambda *parts: SimpleNamespace(add_consumer=consumers.append))
+    monkeypatch.setattr(window_module, "set_aside", lambda: aside.append(True))
+    window_module.live_parts(LiveSettings()).live(DemoSpec(), TrackingSettings())
+    assert not aside
+    for consumer in consumers:
+        consumer(None)
+    assert aside
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -67,3 +68,19 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not memory.share_one_heap()
     assert not memory.give_back()
+
+
+def test_what_is_there_is_set_aside_once() -> None:
+    memory.set_aside.cache_clear()
+    gc.unfreeze()
+    try:
+        memory.set_aside()
+        frozen = gc.get_freeze_count()
+        assert frozen > 10_000  # this interpreter's modules
+        later = [[number] for number in range(1000)]
+        memory.set_aside()
+        assert gc.get_freeze_count() <= frozen
+        assert gc.is_tracked(later)
+    finally:
+        gc.unfreeze()
+        memory.set_aside.cache_clear()

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.core.ending import answering
+from app.core.memory import set_aside
 from app.core.settings import EngineSettings, TrackingSettings
 from app.gui.live.presenters.chooser import CameraChoice, ScreenChoice
 from app.gui.live.presenters.remembered import Memory
@@ -84,11 +85,13 @@ def live_parts(settings: LiveSettings) -> SessionParts:
         from app.sources.open import open_source
 
         loop = settings.realtime_loop
-        return LivePipeline(
+        live = LivePipeline(
             partial(open_source, source, realtime=loop, loop=loop),
             partial(settings.model.build, tracking),
             tracking,
         )
+        live.add_consumer(lambda _: set_aside())  # by the first result everything has been loaded
+        return live
 
     def cameras() -> list[SourceSpec]:
         return [camera.spec for camera in find_cameras()]
