@@ -208,6 +208,20 @@ def test_the_card_stays_inside_a_small_window() -> None:
     assert (x, y) == (12, 12) or (12 <= x <= 48 and 12 <= y <= 128)
 
 
+@pytest.mark.parametrize(
+    ("target", "message", "expected"),
+    [
+        ((1130, 90, 280, 30), (200, 100, 720, 48), (774, 164)),  # below the message
+        ((1130, 190, 280, 30), (200, 200, 720, 48), (774, 24)),  # above it, which is nearer
+        ((1130, 90, 280, 30), (20, 100, 720, 48), (774, 25)),  # the message is not in the way
+    ],
+)
+def test_the_card_leaves_a_message_readable(
+    target: tuple[int, int, int, int], message: tuple[int, int, int, int], expected: tuple[int, int]
+) -> None:
+    assert card_place(target, (340, 160), (1440, 860), message) == expected
+
+
 def test_every_key_is_listed_once() -> None:
     groups = key_groups()
     listed = [action for group in groups for action in group.actions]

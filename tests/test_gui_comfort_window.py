@@ -11,15 +11,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import QEvent, QObject, Qt, QUrl
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.core.modes import Baseline
 from app.core.settings import TrackingSettings
 from app.gui import main_window
 from app.gui.live.presenters import first_look as look
+from app.gui.live.presenters.banners import NO_CAMERA
 from app.gui.live.presenters.remembered import Memory, Remembered
 from app.gui.live.presenters.session import LiveSession, SessionParts
 from app.gui.live.presenters.settings import LiveSettings
@@ -30,6 +31,7 @@ from app.gui.main_window import MainWindow
 from app.gui.presenters.actions import ActionName
 from app.gui.presenters.palettes import DARK, LIGHT
 from app.gui.theme import theme
+from app.gui.window_state import LEAST_SIZE
 from app.media.privacy import blurred
 from tests.gui_fakes import FakeLive, FakeRecorder, fake_parts, frame_result
 from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
@@ -196,6 +198,24 @@ def test_closing_the_window_does_not_use_up_the_tour(open_window: Open, qtbot: Q
     memory.update(source="demo")
     close(open_window(memory), qtbot)
     assert not memory.current.tour_seen
+
+
+@pytest.mark.parametrize("size", [LEAST_SIZE, (1000, 620), (1440, 860)])
+def test_the_tour_leaves_what_is_said_of_the_camera_readable(
+    open_window: Open, qtbot: QtBot, size: tuple[int, int]
+) -> None:
+    window = open_window(parts=fake_parts(cameras=()), source=None, tour_seen=False, first_look_seen=True)
+    window.resize(*size)
+    page = window.page
+
+    def both_are_readable() -> None:
+        assert page.tour.isVisible()
+        assert page.banner.isVisible()
+        assert page.banner.banner.text == NO_CAMERA
+        read = [each for each in page.banner.findChildren(QWidget) if each.isVisible()]
+        assert not any(page.tour.geometry().intersects(QRect(each.mapTo(page, QPoint()), each.size())) for each in read)
+
+    qtbot.waitUntil(both_are_readable, timeout=PATIENCE_MS)
 
 
 @pytest.fixture

@@ -103,15 +103,19 @@ GAP = 16
 MARGIN = 12
 
 
-def card_place(target: Box, card: tuple[int, int], window: tuple[int, int]) -> tuple[int, int]:
+def card_place(
+    target: Box, card: tuple[int, int], window: tuple[int, int], message: Box = (0, 0, 0, 0)
+) -> tuple[int, int]:
     """Return where a card of this size stands beside what it points at, inside the window.
 
-    Left, right, above or below: where it covers least of the target and moves least to stay inside.
+    Left, right, above or below the target, or moved from there to above or below the message: where it covers least of
+    the message, then least of the target, and moves least.
 
     Args:
         target: in the window.
         card: width and height.
         window: width and height.
+        message: a box in the window that is to be read as well; without width if there is none.
     """
     left, top, width, height = target
     middle_x, middle_y = left + width // 2 - card[0] // 2, top + height // 2 - card[1] // 2
@@ -121,6 +125,7 @@ def card_place(target: Box, card: tuple[int, int], window: tuple[int, int]) -> t
         (middle_x, top - GAP - card[1]),
         (middle_x, top + height + GAP),
     )
+    around = (message[1] - GAP - card[1], message[1] + message[3] + GAP) if message[2] else ()
 
     def inside(place: tuple[int, int]) -> tuple[int, int]:
         x, y = (
@@ -128,11 +133,14 @@ def card_place(target: Box, card: tuple[int, int], window: tuple[int, int]) -> t
         )
         return x, y
 
-    def badness(place: tuple[int, int]) -> tuple[int, int]:
-        x, y = inside(place)
-        wide = min(x + card[0], left + width) - max(x, left)
-        high = min(y + card[1], top + height) - max(y, top)
-        covered = max(0, wide) * max(0, high)
-        return covered, abs(x - place[0]) + abs(y - place[1])
+    def covered(place: tuple[int, int], box: Box) -> int:
+        wide = min(place[0] + card[0], box[0] + box[2]) - max(place[0], box[0])
+        high = min(place[1] + card[1], box[1] + box[3]) - max(place[1], box[1])
+        return max(0, wide) * max(0, high)
 
-    return inside(min(places, key=badness))
+    def badness(choice: tuple[tuple[int, int], tuple[int, int]]) -> tuple[int, int, int]:
+        place, at = choice
+        return covered(at, message), covered(at, target), abs(at[0] - place[0]) + abs(at[1] - place[1])
+
+    choices = [(place, inside((place[0], y))) for place in places for y in (place[1], *around)]
+    return min(choices, key=badness)[1]

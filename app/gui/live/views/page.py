@@ -73,7 +73,7 @@ class LivePage(QWidget):
             TourTarget.FLICKER: self.panel.flicker,
             TourTarget.RECORDING: self.bar.record,
         }
-        self.tour = TourCard(self, targets)
+        self.tour = TourCard(self, targets, self._message_box)
         self.sheets = Sheets(self._room_for_sheets)
         self._left = in_column((self.view, 1), self.scrub, self.drawer, self.bar, spacing=0)
         body = QWidget()  # clips the drawer where there is no room for all of it
@@ -161,6 +161,12 @@ class LivePage(QWidget):
         self.tour.follow()
         if self.sheets.opened is not None:
             self.sheets.opened.follow()
+
+    def _message_box(self) -> QRect:
+        """Return where the message over the picture is; an empty box if there is none."""
+        if not self.banner.isVisible():
+            return QRect()
+        return QRect(self.banner.mapTo(self, QPoint()), self.banner.size())
 
     def _room_for_sheets(self) -> QRect:
         """Return where sheets lie: beside the panel.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from PySide6.QtCore import QPoint, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QPaintEvent, QPen, QRegion
 from PySide6.QtWidgets import QLabel, QWidget
 
-from app.gui.live.presenters.tour import Tour, TourTarget, card_place
+from app.gui.live.presenters.tour import Box, Tour, TourTarget, card_place
 from app.gui.theme import theme
 from app.gui.widgets.controls import label, push_button
 from app.gui.widgets.drawing import smooth_painter
@@ -25,6 +25,8 @@ class TourCard(Sheet):
     Args:
         parent: the window's central widget; the card may lie anywhere on it.
         targets: the widget that each step points at, by the step's target.
+        find_message: returns where a message is shown that the card must not cover, in the parent's coordinates; an
+            empty box where there is none.
 
     Signals:
         finished: the tour was finished or skipped; it need not be shown again.
@@ -32,11 +34,14 @@ class TourCard(Sheet):
 
     finished = Signal()
 
-    def __init__(self, parent: QWidget, targets: Mapping[TourTarget, QWidget]) -> None:
+    def __init__(
+        self, parent: QWidget, targets: Mapping[TourTarget, QWidget], find_message: Callable[[], QRect] = QRect
+    ) -> None:
         super().__init__(parent, "Tour", WIDTH)
         self.targets = targets
+        self._find_message = find_message
         self._tour = Tour()
-        self._beside = QRect()
+        self._beside = QRect(), QRect()
         self.ring = _Ring(parent)
         self._progress = label("step")
         self._text = QLabel()
@@ -60,22 +65,20 @@ class TourCard(Sheet):
         return self.go_on
 
     def follow(self) -> None:
-        """Stay beside the step's target, which may have moved, been hidden or shown again."""
-        if self.isVisible() and self._target_box() != self._beside:
+        """Stay beside the step's target and off the message, which may have moved, been hidden or shown again."""
+        if self.isVisible() and (self._target_box(), self._find_message()) != self._beside:
             self.fit()
 
     def fit(self) -> None:
         """Place the card beside the step's target."""
         super().fit()
-        box = self._beside = self._target_box()
+        self._beside = box, message = self._target_box(), self._find_message()
         if box.isEmpty():
             self.ring.hide()
             return
         ground = self._ground
         left, top = card_place(
-            (box.x(), box.y(), box.width(), box.height()),
-            (self.width(), self.height()),
-            (ground.width(), ground.height()),
+            _as_box(box), (self.width(), self.height()), (ground.width(), ground.height()), _as_box(message)
         )
         self.move(left, top)
         self.ring.surround(box)
@@ -137,6 +140,10 @@ class _Ring(QWidget):
         painter.setPen(QPen(QColor(theme.palette().tones["info"]), RING_WIDTH))
         edge = RING_WIDTH / 2
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(edge, edge, -edge, -edge), RING_RADIUS, RING_RADIUS)
+
+
+def _as_box(box: QRect) -> Box:
+    return box.x(), box.y(), box.width(), box.height()
 
 
 def _corners(box: QRect) -> QRegion:
