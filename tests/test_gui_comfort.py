@@ -211,8 +211,9 @@ def test_the_card_stays_inside_a_small_window() -> None:
 @pytest.mark.parametrize(
     ("target", "message", "expected"),
     [
-        ((1130, 90, 280, 30), (200, 100, 720, 48), (774, 164)),  # below the message
-        ((1130, 190, 280, 30), (200, 200, 720, 48), (774, 24)),  # above it, which is nearer
+        ((1130, 90, 280, 30), (200, 100, 720, 48), (1088, 136)),  # below the target, not left of it
+        ((1130, 90, 280, 30), (0, 100, 1440, 48), (1088, 164)),  # below the message
+        ((1130, 290, 280, 30), (0, 270, 1440, 70), (1088, 94)),  # above it
         ((1130, 90, 280, 30), (20, 100, 720, 48), (774, 25)),  # the message is not in the way
     ],
 )
