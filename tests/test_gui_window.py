@@ -647,7 +647,7 @@ def test_the_heat_map_leaves_room_for_the_solver(
     drawer.resize(width, drawer.height())
     with qtbot.waitExposed(drawer, timeout=PATIENCE_MS):
         drawer.show()
-    cards = drawer.findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
+    cards = drawer.widget().findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
     left, right = (card.geometry() for card in cards)
     assert left.width() == heat
     assert [column.isVisible() for column in drawer.solver._columns] == [number < columns for number in range(3)]
@@ -666,13 +666,32 @@ def test_the_lab_shows_its_sliders_alone_where_nothing_else_fits(application: QA
     drawer.resize(316, drawer.height())
     with qtbot.waitExposed(page, timeout=PATIENCE_MS):
         page.show()
-    heat, solver = drawer.findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
+    heat, solver = drawer.widget().findChildren(QFrame, "card", Qt.FindChildOption.FindDirectChildrenOnly)
     assert (heat.isVisible(), solver.isVisible()) == (False, True)
     assert drawer.rect().contains(solver.geometry())
     inside = [widget for widget in solver.findChildren(QWidget) if widget.isVisible()]
     assert all(solver.rect().contains(QRect(each.mapTo(solver, QPoint()), each.size())) for each in inside)
     drawer.resize(468, drawer.height())
     assert heat.isVisible()
+
+
+def test_all_of_the_lab_is_reached_in_the_smallest_window(application: QApplication, qtbot: QtBot) -> None:
+    page = LivePage()
+    qtbot.addWidget(page)
+    page.open_parts((PagePart.PANEL, PagePart.DRAWER))
+    page.resize(*LEAST_SIZE)
+    with qtbot.waitExposed(page, timeout=PATIENCE_MS):
+        page.show()
+    QApplication.processEvents()
+    drawer, reset = page.drawer, page.drawer.solver.reset
+    body = drawer.parentWidget()
+    assert body.rect().contains(drawer.geometry())
+    drawer.ensureWidgetVisible(reset)
+    place = QRect(reset.mapTo(drawer.viewport(), QPoint()), reset.size())
+    assert drawer.viewport().rect().contains(place)
+    page.resize(1000, 620)
+    QApplication.processEvents()
+    assert drawer.height() == drawer.widget().height()
 
 
 @pytest.mark.parametrize("width", [284, 316, 444, 720])

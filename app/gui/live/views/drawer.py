@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QFrame, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QWidget
 
 from app.gui.live.presenters.flicker import FlickerView
 from app.gui.live.presenters.heatmap import OPTIONS, HeatKind
@@ -19,8 +19,8 @@ HEAT_WIDTH, LEAST_HEAT_WIDTH = 324, 196
 SPACING = 10
 
 
-class LabDrawer(QWidget):
-    """Heat map and solver side by side; costs nothing while it is closed.
+class LabDrawer(QScrollArea):
+    """Heat map and solver side by side, scrolled where the window is low; costs nothing while it is closed.
 
     Signals:
         weight_changed: see :class:`SolverPanel`, as for the next two.
@@ -34,7 +34,12 @@ class LabDrawer(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setFixedHeight(HEIGHT)
+        self.setMaximumHeight(HEIGHT)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.heat = HeatMapView()
         self.what = Segments("What the heat map shows")
         self.what.show_options(OPTIONS, HeatKind.FLICKER)
@@ -46,13 +51,21 @@ class LabDrawer(QWidget):
         self._heat_card = _card(self.what, (self.heat, 1))
         self._solver_card = _card(self.solver)
         cards = self._heat_card, (self._solver_card, 1)
-        self._row = in_row(*cards, on=self, margins=(14, 10, 8, 0), spacing=SPACING)
+        lab = QWidget()
+        lab.setObjectName("panel")
+        lab.setMinimumHeight(HEIGHT)
+        self._row = in_row(*cards, on=lab, margins=(14, 10, 8, 0), spacing=SPACING)
+        self.setWidget(lab)
+
+    def sizeHint(self) -> QSize:
+        """Room for all of it."""
+        return QSize(super().sizeHint().width(), HEIGHT)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Make the heat map narrower where another column of the solver would not fit, and leave it out for sliders."""
         frame = self._solver_card.minimumSizeHint().width() - self.solver.minimumSizeHint().width()
         margins = self._row.contentsMargins()
-        room = self.width() - margins.left() - margins.right() - SPACING - frame
+        room = self.viewport().width() - margins.left() - margins.right() - SPACING - frame
         solver = next((width for width in SOLVER_WIDTHS if room - width >= LEAST_HEAT_WIDTH), SOLVER_WIDTHS[-1])
         self._heat_card.setFixedWidth(min(max(room - solver, LEAST_HEAT_WIDTH), HEAT_WIDTH))
         self._heat_card.setVisible(room - solver >= LEAST_HEAT_WIDTH)
