@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -314,6 +315,20 @@ def test_record_pressed_twice_before_it_begins_records_nothing(bench: Bench) -> 
     wait_until(lambda: bench.live.status.processed > shown + 30)
     assert bench.presenter.session.state.recording is None
     assert all(recorder.stopped for recorder in bench.recorders)
+
+
+def test_record_never_makes_the_window_wait_for_the_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking: list[threading.Thread] = []
+    real = Path.exists
+
+    def exists(path: Path, **how: Any) -> bool:
+        asking.append(threading.current_thread())
+        return real(path, **how)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    bench.record()
+    assert asking
+    assert threading.current_thread() not in asking
 
 
 def test_another_model_is_tried_where_one_failed(bench: Bench) -> None:

@@ -278,6 +278,20 @@ def test_of_two_windows_that_record_at_once_both_do(bench: Bench, tmp_path: Path
     assert len(bench.recorders) == 1
 
 
+def test_stopped_and_begun_again_in_the_same_second_are_two_recordings(bench: Bench, tmp_path: Path) -> None:
+    bench.session.play(parse_source("demo"))
+    bench.reach("running")
+    first = bench.record(tmp_path / "a")
+    (tmp_path / "a").mkdir()
+    with bench.session._condition:  # the session's thread sees neither on its own
+        bench.session.finish_recording()
+        bench.session.record(tmp_path / "a")
+    wait_until(lambda: len(bench.recorders) == 2 and bench.recorders[1].frames > 0)
+    assert first.stopped
+    assert bench.recorders[1].path.parent == tmp_path
+    assert bench.recorders[1].path != tmp_path / "a"
+
+
 def test_a_driver_that_throws_leaves_the_session_alive() -> None:
     broken = [True]
 

@@ -37,6 +37,11 @@ _REASONS = {
 }
 
 
+def dated_name(stem: str, now: datetime | None = None) -> str:
+    """Return ``stem-20260131-142501`` for ``now``, or the present."""
+    return f"{stem}-{now or datetime.now():%Y%m%d-%H%M%S}"
+
+
 def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = None) -> Path:
     """Return a path in ``folder`` that does not exist yet: ``stem-20260131-142501.mp4``, then ``...-2.mp4``.
 
@@ -46,7 +51,7 @@ def unique_path(folder: Path, stem: str, suffix: str, now: datetime | None = Non
         suffix: with its dot.
         now: the time in the name; the present if not given.
     """
-    name = f"{stem}-{(now or datetime.now()):%Y%m%d-%H%M%S}"
+    name = dated_name(stem, now)
     path, count = folder / f"{name}{suffix}", 1
     while files.is_there(path):
         count += 1

@@ -22,7 +22,7 @@ from app.gui.live.presenters.hotplug import WAITING, CameraHotplug
 from app.gui.live.presenters.model import smaller_shipped
 from app.gui.live.presenters.preferences import Preferences
 from app.gui.live.presenters.readouts import Facts
-from app.gui.live.presenters.recording import session_path
+from app.gui.live.presenters.recording import wished_path
 from app.gui.live.presenters.remembered import Remembered
 from app.gui.live.presenters.session import LiveSession
 from app.gui.live.presenters.settings import LiveSettings, recordings_folder
@@ -457,7 +457,7 @@ class LivePresenter:
     def _toggle_record(self) -> None:
         if not self.session.finish_recording() and self.session.state.can_record:
             choices = self._chosen.preferences.choices
-            self.session.record(session_path(self.folder), choices)
+            self.session.record(wished_path(self.folder), choices)
 
 
 def _kept(source: SourceSpec | None) -> str | None:

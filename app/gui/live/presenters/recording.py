@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.core.errors import NameTaken, UserError
-from app.core.files import failure, unique_path
+from app.core.files import dated_name, failure, unique_path
 from app.gui.live.presenters.state import Live, Recording, RecordingPlan, RecordingState
 from app.sessions.recorder import RecordingSummary
+from model.files import is_there
 
 log = logging.getLogger(__name__)
 
@@ -20,8 +21,12 @@ FINISH_SECONDS = 20.0
 MakeRecorder = Callable[[RecordingPlan], Recording]
 
 
-def session_path(folder: Path) -> Path:
-    """Return a free name for a new session."""
+def wished_path(folder: Path) -> Path:
+    """Return a name for a new session without looking whether it is free: a folder on a network may hang."""
+    return folder / dated_name("session")
+
+
+def _free_path(folder: Path) -> Path:
     return unique_path(folder, "session", "")
 
 
@@ -36,13 +41,19 @@ class ActiveRecording:
 
     @classmethod
     def start(cls, make: MakeRecorder, live: Live, plan: RecordingPlan) -> ActiveRecording | RecordingSummary:
-        """Begin to record ``live`` as planned; where that cannot be, return a summary that says why."""
+        """Begin to record ``live`` as planned, under another name if that is taken; may wait for the disk.
+
+        Returns:
+            The recording; where it cannot be, a summary that says why.
+        """
         try:
+            if is_there(plan.path):
+                plan = replace(plan, path=_free_path(plan.path.parent))
             plan.path.parent.mkdir(parents=True, exist_ok=True)
             try:
                 recorder = make(plan)
             except NameTaken:  # by another window that began in the same second
-                plan = replace(plan, path=session_path(plan.path.parent))
+                plan = replace(plan, path=_free_path(plan.path.parent))
                 recorder = make(plan)
         except (UserError, OSError) as error:
             return _failed(error, plan.path)

@@ -56,6 +56,7 @@ class _Wanted:
     playing: bool
     tracking: TrackingSettings
     record: Path | None = None
+    recordings: int = 0
     choices: RecordingChoices | None = None
     closed: bool = False
 
@@ -93,6 +94,7 @@ class LiveSession:
         self._candidates: list[SourceSpec] = []
         self._applied = tracking
         self._recording: ActiveRecording | None = None
+        self._recordings = 0
         self._hanging: list[Live] = []
         self._thread = threading.Thread(target=self._run, name="live-session", daemon=True)
         self._thread.start()
@@ -145,8 +147,13 @@ class LiveSession:
         return before.tracking, after.tracking
 
     def record(self, path: Path, choices: RecordingChoices | None = None) -> None:
-        """Record what plays into the folder ``path``; nothing happens while nothing plays."""
-        self._want(lambda w: replace(w, record=path if w.playing else None, choices=choices))
+        """Record what plays into the folder ``path``, or beside it if it is taken; nothing happens while nothing plays.
+
+        One that runs is finished first, also if it was asked for under the same name.
+        """
+        self._want(
+            lambda w: replace(w, record=path if w.playing else None, recordings=w.recordings + 1, choices=choices)
+        )
 
     def finish_recording(self) -> bool:
         """End the recording and keep its file; return whether there was one, or one was about to begin."""
@@ -271,7 +278,8 @@ class LiveSession:
         over = self.state.stage in (LiveState.ENDED, LiveState.FAILED) or (
             self._recording is not None and self._recording.broken
         )
-        if self._recording is not None and (over or wanted.record != self._recording.path):
+        unwanted = wanted.record is None or wanted.recordings != self._recordings
+        if self._recording is not None and (over or unwanted):
             self._finish()
         if over:
             self._forget_record(wanted)
@@ -287,14 +295,12 @@ class LiveSession:
             return
         choices = wanted.choices or RecordingChoices()
         plan = RecordingPlan(path, state.source, state.info, state.status.engine, choices)
+        self._recordings = wanted.recordings
         recording = ActiveRecording.start(self._parts.recorder, live, plan)
         if isinstance(recording, RecordingSummary):
             self._publish(finished=recording)
             self._forget_record(wanted)
             return
-        with self._condition:
-            if self._wanted.record == path:
-                self._wanted = replace(self._wanted, record=recording.path)
         self._recording = recording
         self._publish(recording=recording.state)
 
@@ -306,7 +312,7 @@ class LiveSession:
 
     def _forget_record(self, seen: _Wanted) -> None:
         with self._condition:
-            if self._wanted.record is not None and self._wanted.record == seen.record:
+            if self._wanted.recordings == seen.recordings:
                 self._wanted = replace(self._wanted, record=None)
 
     def _publish(self, **changes: object) -> None:
