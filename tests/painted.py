@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtGui import QImage
+from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QWidget
 
 
@@ -19,7 +19,11 @@ def pixels(painted: QWidget | QImage) -> NDArray[np.uint8]:
     return rows[:, : 3 * image.width()].reshape(image.height(), image.width(), 3).copy()
 
 
-def has_colour(painted: QWidget | QImage, colour: str) -> int:
-    """Return how many pixels have exactly this colour, given as "#rrggbb"."""
-    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
-    return int((pixels(painted) == wanted).all(-1).sum())
+def count_colour(
+    painted: QWidget | QImage | NDArray[np.uint8], colour: str | tuple[int, int, int], tolerance: int = 0
+) -> int:
+    """Return how many pixels have a colour; each of its parts may differ by ``tolerance``."""
+    wanted = QColor(colour) if isinstance(colour, str) else QColor(*colour)
+    rgb = np.array([wanted.red(), wanted.green(), wanted.blue()])
+    found = painted if isinstance(painted, np.ndarray) else pixels(painted)
+    return int((np.abs(found.astype(int) - rgb) <= tolerance).all(axis=-1).sum())

@@ -32,8 +32,8 @@ from app.sources.demo import DemoClip
 from app.sources.picture_files import read_picture
 from model.geometry import Crop
 from tests.batch_fakes import InlineRunner, weights
+from tests.ray_fakes import FakeRay
 from tests.recording_fakes import FakePipeline, estimate, landmarks, picture
-from tests.test_batch_cluster import FakeRay
 
 
 def parse(*words: object) -> argparse.Namespace:

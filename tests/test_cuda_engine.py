@@ -39,9 +39,8 @@ from model.rwr.recurrence import Recurrence
 from model.rwr.settings import RwrSettings
 from model.solvers import progress
 from model.weights import load_weights, save_weights
+from tests.engine_fakes import CONFIG, play, replacements
 from tests.fakes import SquareDetector
-from tests.test_faults_engine import play, replacements
-from tests.test_torch_engine import CONFIG
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

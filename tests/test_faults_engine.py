@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from app.core.errors import EXIT_FAILURE, UserError
 from app.core.event_texts import event_text
 from app.core.events import DetectorFailed, EngineReplaced, FaceLost, LossReason, ResetReason
-from app.core.frame import Frame, FrameResult
+from app.core.frame import Frame
 from app.core.settings import EngineSettings, TrackingSettings
 from app.sessions.events import EventKind
 from app.tracking.detector import FAILURES_IN_A_ROW, Detection
@@ -21,6 +21,7 @@ from app.tracking.live import LivePipeline, LiveState
 from app.tracking.pipeline import Pipeline, build_pipeline
 from model.engine.names import Device, EngineName
 from model.engine.onnx_engine import OnnxEngine
+from tests.engine_fakes import play, replacements
 from tests.fakes import SquareDetector, SquareEngine, face_image
 from tests.session_fakes import record
 from tests.sources_fakes import FakeSource
@@ -89,18 +90,6 @@ class FlakyDetector(SquareDetector):
         if self._bad(self.looks):
             raise RuntimeError("graph is broken.\npage two")
         return found
-
-
-def frames(count: int) -> list[Frame]:
-    return [Frame(i, i / 30, face_image(320, 240, 120 + 2 * i, 120, 80), 100 + i / 30) for i in range(count)]
-
-
-def play(pipeline: Pipeline, count: int = 12) -> list[FrameResult]:
-    return [pipeline.process(frame) for frame in frames(count)]
-
-
-def replacements(results: list[FrameResult]) -> list[EngineReplaced]:
-    return [event for result in results for event in result.events if isinstance(event, EngineReplaced)]
 
 
 def with_spare(engine: SquareEngine, **settings: object) -> Pipeline:

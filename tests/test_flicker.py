@@ -14,22 +14,13 @@ from model.metrics.flicker_meter import FlickerMeter, FlickerReading, FlickerWin
 from model.motion import FlowMotion, Motion, fit_similarity
 from model.topology import REGIONS, TO_68
 from tests.fakes import face_points
+from tests.motion_fakes import texture
 
 Points = NDArray[np.float32]
 SIDE = 180.0
 INTER_OCULAR = SIDE / 2
 CENTRE = (200.0, 180.0)
 NAMES = [region.name for region in REGIONS]
-
-
-def texture(width: int = 400, height: int = 360) -> NDArray[np.uint8]:
-    """A picture with detail at several sizes, like skin and hair."""
-    rng = np.random.default_rng(5)
-    total = np.zeros((height, width), np.float32)
-    for size, weight in ((3, 0.5), (8, 1.0), (20, 1.0)):
-        coarse = rng.normal(size=(height // size + 2, width // size + 2)).astype(np.float32)
-        total += weight * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.repeat(np.clip(total * 30 + 128, 0, 255).astype(np.uint8)[:, :, None], 3, axis=2)
 
 
 TEXTURE = texture()

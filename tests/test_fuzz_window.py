@@ -15,8 +15,8 @@ from app.gui.live.presenters.settings import LiveSettings
 from app.gui.main_window import MainWindow
 from app.sessions.plain import to_plain
 from tests.fuzz_damage import ODD_VALUES
-from tests.test_gui_random import Workshop
 from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
+from tests.workshop_fakes import Workshop
 
 WINDOWS = 5
 FIELDS = ("geometry", "source", "compare_view", "divider", "panels", "theme", "folder", "mirror", "tracking", "share")

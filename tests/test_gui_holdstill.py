@@ -40,7 +40,7 @@ from app.sources.base import SourceInfo
 from app.sources.spec import CameraFormat
 from app.tracking.live import LiveStatus
 from tests.holdstill_fakes import FPS, Points, card, noisy, results, still_face
-from tests.painted import has_colour
+from tests.painted import count_colour
 from tests.waiting import PATIENCE_MS
 
 pytestmark = pytest.mark.slow
@@ -305,7 +305,7 @@ def test_cards_are_drawn_in_the_modes_colours(application: QApplication, palette
         image = sheet_image(sheet, palette)
         assert (image.width(), image.height()) == (WIDTH * FINE, HEIGHT * FINE)
         for mode in (Mode.RWR, Mode.COLD):
-            assert has_colour(image, palette.modes[mode]) > 2000, mode
+            assert count_colour(image, palette.modes[mode]) > 2000, mode
         assert image.pixelColor(4, 4) == QColor(palette.ground)
 
 

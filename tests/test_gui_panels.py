@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QPoint, Qt
-from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QColor, QKeySequence, QShortcut
+from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QKeySequence, QShortcut
 from PySide6.QtWidgets import QApplication, QVBoxLayout, QWidget
 from pytestqt.qtbot import QtBot
 
@@ -49,10 +49,12 @@ from model.geometry import Crop
 from model.rwr.settings import RwrSettings
 from model.topology import POINTS
 from tests.gui_fakes import estimate, frame_result
-from tests.painted import pixels
+from tests.painted import count_colour, pixels
 from tests.waiting import PATIENCE_MS
 
 Pixels = NDArray[np.uint8]
+NEAR = 12
+"""Levels by which a colour differs at most from the one that it is painted with."""
 WAIT_MS = 20000
 
 W = TypeVar("W", bound=QWidget)
@@ -69,13 +71,6 @@ def shown(qtbot: QtBot, widget: W, width: int = 400, height: int = 260) -> W:
     widget.resize(width, height)
     widget.show()
     return widget
-
-
-def count(painted: Pixels, colour: str | tuple[int, int, int], tolerance: int = 12) -> int:
-    """Return how many pixels have a colour."""
-    wanted = QColor(colour) if isinstance(colour, str) else QColor(*colour)
-    rgb = np.array([wanted.red(), wanted.green(), wanted.blue()])
-    return int((np.abs(painted.astype(int) - rgb) <= tolerance).all(axis=-1).sum())
 
 
 def flicker(pair: tuple[Mode, Mode] = (Mode.RWR, Mode.COLD), now: float = 10.0, **values: float) -> FlickerView:
@@ -95,13 +90,13 @@ class TestFlickerCard:
         view = shown(qtbot, widget(), 300, 130)
         view.show_flicker(flicker((Mode.RWR, Mode.EMA), rwr=0.4, ema=0.8, cold=1.0))
         painted = pixels(view)
-        assert count(painted, DARK.modes[Mode.RWR], 40) > 20
-        assert count(painted, DARK.modes[Mode.EMA], 40) > 20
-        assert count(painted, DARK.modes[Mode.COLD]) == 0
+        assert count_colour(painted, DARK.modes[Mode.RWR], 40) > 20
+        assert count_colour(painted, DARK.modes[Mode.EMA], 40) > 20
+        assert count_colour(painted, DARK.modes[Mode.COLD], NEAR) == 0
         view.show_flicker(flicker((Mode.COLD, Mode.ONE_EURO), 20.0, cold=0.9, one_euro=0.5))
         painted = pixels(view)
-        assert count(painted, DARK.modes[Mode.RWR]) == 0
-        assert count(painted, DARK.modes[Mode.ONE_EURO], 40) > 20
+        assert count_colour(painted, DARK.modes[Mode.RWR], NEAR) == 0
+        assert count_colour(painted, DARK.modes[Mode.ONE_EURO], 40) > 20
 
     @pytest.mark.parametrize("widget", [FlickerTrace, FlickerNumbers, RegionBars])
     def test_follows_dark_and_light(self, application: QApplication, qtbot: QtBot, widget: type) -> None:
@@ -109,8 +104,8 @@ class TestFlickerCard:
         view.show_flicker(flicker(rwr=0.4, cold=0.8))
         theme.apply(application, LIGHT)
         painted = pixels(view)
-        assert count(painted, LIGHT.modes[Mode.RWR], 40) > 20
-        assert count(painted, DARK.modes[Mode.RWR]) == 0
+        assert count_colour(painted, LIGHT.modes[Mode.RWR], 40) > 20
+        assert count_colour(painted, DARK.modes[Mode.RWR], NEAR) == 0
 
     def test_a_gap_is_not_bridged(self, application: QApplication, qtbot: QtBot) -> None:
         view = shown(qtbot, FlickerTrace(), 320, 118)
@@ -120,8 +115,8 @@ class TestFlickerCard:
         view.show_flicker(replace(whole, modes=whole.modes | {Mode.RWR: replace(whole.modes[Mode.RWR], trace=trace)}))
         painted = pixels(view)
         middle = painted[:, painted.shape[1] // 2 - 10 : painted.shape[1] // 2 + 10]
-        assert count(painted, DARK.modes[Mode.RWR], 60) > 20
-        assert count(middle, DARK.modes[Mode.RWR], 60) == 0
+        assert count_colour(painted, DARK.modes[Mode.RWR], 60) > 20
+        assert count_colour(middle, DARK.modes[Mode.RWR], 60) == 0
 
     def test_nothing_is_painted_again_for_the_same_figures(self, application: QApplication, qtbot: QtBot) -> None:
         view = shown(qtbot, RegionBars(), 300, 130)
@@ -142,16 +137,16 @@ class TestHeatMap:
         left, right = painted[40:220, :200], painted[40:220, 200:]
         hot = tuple(HEAT_COLOURS[-1].tolist())
         calm = tuple(HEAT_COLOURS[0].tolist())
-        assert count(right, hot) > 200
-        assert count(left, hot) == 0
-        assert count(left, calm) > 50
-        assert count(right, calm) == 0
+        assert count_colour(right, hot, NEAR) > 200
+        assert count_colour(left, hot, NEAR) == 0
+        assert count_colour(left, calm, NEAR) > 50
+        assert count_colour(right, calm, NEAR) == 0
 
     def test_the_change_is_one_face(self, application: QApplication, qtbot: QtBot) -> None:
         view = shown(qtbot, HeatMapView())
         view.show_what(HeatKind.CHANGE)
         view.show_flicker(flicker(rwr=0.1, cold=3.0))
-        assert count(pixels(view)[40:220], "#1f6fe5") > 200
+        assert count_colour(pixels(view)[40:220], "#1f6fe5", NEAR) > 200
 
     def test_is_not_brought_up_to_date_while_hidden_or_too_often(self, application: QApplication, qtbot: QtBot) -> None:
         view = shown(qtbot, HeatMapView())
@@ -175,7 +170,8 @@ class TestHeatMap:
         small, large = pixels(view), pixels(wanted)
         view.resize(640, 420)
         stretched = pixels(view)
-        assert count(stretched, tuple(HEAT_COLOURS[-1].tolist())) > count(small, tuple(HEAT_COLOURS[-1].tolist()))
+        hottest = tuple(HEAT_COLOURS[-1].tolist())
+        assert count_colour(stretched, hottest, NEAR) > count_colour(small, hottest, NEAR)
         assert (stretched != large).any()
         qtbot.waitUntil(lambda: bool((pixels(view) == large).all()), timeout=WAIT_MS)
 
@@ -333,8 +329,8 @@ class TestSolverPanel:
         panel = shown(qtbot, SolverPanel(), 820, 250)
         panel.show_view(self.solver().view(1.0), 1.0)
         painted = pixels(panel.chart)
-        assert count(painted, DARK.modes[Mode.RWR]) > 30
-        assert count(painted, DARK.modes[Mode.COLD]) > 30
+        assert count_colour(painted, DARK.modes[Mode.RWR], NEAR) > 30
+        assert count_colour(painted, DARK.modes[Mode.COLD], NEAR) > 30
 
     def test_cold_starts_are_listed(self, application: QApplication, qtbot: QtBot) -> None:
         panel = shown(qtbot, SolverPanel(), 820, 250)
@@ -466,27 +462,27 @@ class TestVideoView:
         view = self.view(qtbot, compared(faces=2))
         view.show_face(1)
         painted = pixels(view)
-        filled = count(painted, identity_colour(1))
+        filled = count_colour(painted, identity_colour(1), NEAR)
         assert filled > 150
-        assert 20 < count(painted, identity_colour(0)) < filled
+        assert 20 < count_colour(painted, identity_colour(0), NEAR) < filled
         one = self.view(qtbot, compared())
-        assert count(pixels(one), identity_colour(0), 2) == 0
+        assert count_colour(pixels(one), identity_colour(0), 2) == 0
 
     def test_heat_colours_the_face_shown(self, application: QApplication, qtbot: QtBot) -> None:
         view = self.view(qtbot, compared())
         view.show_face(0)
         view.show_heat({Mode.RWR: np.full(POINTS, LEVELS - 1, np.uint8)})
         hot = tuple(HEAT_COLOURS[-1].tolist())
-        assert count(pixels(view), hot, 30) > 100
+        assert count_colour(pixels(view), hot, 30) > 100
         view.show_heat(None)
         view.update()
-        assert count(pixels(view), hot, 8) == 0
+        assert count_colour(pixels(view), hot, 8) == 0
 
 
 def test_a_switch_asks_for_its_colour_when_painted(application: QApplication, qtbot: QtBot) -> None:
     switch = shown(qtbot, Toggle("RwR", lambda: theme.palette().modes[Mode.RWR]), 40, 24)
     switch.setChecked(True)
     qtbot.waitUntil(lambda: switch.property("position") == 1.0, timeout=PATIENCE_MS)
-    assert count(pixels(switch), DARK.modes[Mode.RWR]) > 100
+    assert count_colour(pixels(switch), DARK.modes[Mode.RWR], NEAR) > 100
     theme.apply(application, LIGHT)
-    assert count(pixels(switch), LIGHT.modes[Mode.RWR]) > 100
+    assert count_colour(pixels(switch), LIGHT.modes[Mode.RWR], NEAR) > 100

@@ -72,7 +72,7 @@ from app.sessions.plan import RecordingChoices
 from app.sessions.replay import replay
 from app.sessions.session import Session, open_session
 from app.sessions.take import Take
-from tests.painted import has_colour, pixels
+from tests.painted import count_colour, pixels
 from tests.session_fakes import EXACT, SIZE, record, square_pipeline, tracked
 from tests.waiting import PATIENCE_MS, PATIENCE_SECONDS
 
@@ -775,7 +775,7 @@ def test_the_timeline_is_drawn_and_answers_the_mouse(
     view.resize(600, view.height())
     view.show_timeline(timeline_of(session.seconds, (shown,), session.events))
     view.show()
-    assert has_colour(view, palette.modes[Mode.RWR]) > 20
+    assert count_colour(view, palette.modes[Mode.RWR]) > 20
     middle = QPoint(view.width() // 2, 60)
     with qtbot.waitSignal(view.sought) as sought:
         qtbot.mouseClick(view, Qt.MouseButton.LeftButton, pos=middle)
@@ -796,7 +796,7 @@ def test_the_timeline_is_drawn_and_answers_the_mouse(
         qtbot.mouseRelease(view, Qt.MouseButton.LeftButton, pos=middle + QPoint(80, 0))
     view.show_part((0.2, 0.4))
     view.show_position(0.3)
-    assert has_colour(view, palette.text) > 20
+    assert count_colour(view, palette.text) > 20
     theme.apply(application)
 
 
@@ -1077,6 +1077,6 @@ def test_how_far_work_is_can_be_seen(
     bar = page.panel.findChild(QProgressBar)
     assert bar is not None
     application.processEvents()
-    done = has_colour(bar, palette.tones["info"]) / (bar.width() * bar.height())
+    done = count_colour(bar, palette.tones["info"]) / (bar.width() * bar.height())
     assert done == pytest.approx(0.25, abs=0.03)
     assert "Replay: calm: 25%" in [label.text() for label in page.panel.findChildren(QLabel)]

@@ -2,49 +2,21 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from app.core.places import ASSETS
 from model.geometry import Crop
 from model.mesh_motion import MOVING, TRIANGLES, _mesh, _summed, blurred, mesh_motion
 from model.motion import FlowMotion, Motion
 from model.topology import EYES, REGIONS
-from tests.test_flicker import texture
+from tests.motion_fakes import FACE, MOUTH, PICTURE, SIZE, UNIT, Array, shown
 
-UNIT = 60.0
-"""Inter-ocular distance in pixels."""
-SIZE = 160
 UPPER_LIDS = np.r_[61:64, 69:72]
 LOWER_LIDS = np.r_[65:68, 73:76]
-MOUTH = np.r_[76:96]
-
-Array = NDArray[np.float64]
 
 
-def face() -> NDArray[np.float32]:
-    points = np.loadtxt(ASSETS / "canonical_face.csv", delimiter=",", skiprows=1)
-    return (points * UNIT / (points[72, 0] - points[60, 0]) + (SIZE / 2, 0.42 * SIZE)).astype(np.float32)
-
-
-FACE = face()
 STILL = np.zeros((98, 2))
-PICTURE = np.ascontiguousarray(texture(SIZE, SIZE)[:, :, 0])
-
-
-def shown(moves: Array, wide: float) -> NDArray[np.uint8]:
-    """Return the picture after ``moves`` (98, 2), which carry along what lies within about ``wide`` pixels."""
-    y, x = np.mgrid[:SIZE, :SIZE].astype(np.float64)
-    near = np.exp(-((x[..., None] - FACE[:, 0]) ** 2 + (y[..., None] - FACE[:, 1]) ** 2) / (2 * wide**2))
-    strength = 1 - np.prod(1 - near[..., np.abs(moves).sum(axis=1) > 0], axis=-1)
-    shift = near @ moves / (near.sum(axis=-1) + 1e-9)[..., None] * strength[..., None]
-    places = np.stack([x, y], axis=-1) - shift
-    flat = places.astype(np.float32)
-    return np.asarray(
-        cv2.remap(PICTURE, flat[..., 0].copy(), flat[..., 1].copy(), cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    )
 
 
 def fitted(new: NDArray[np.uint8], start: Array = STILL) -> Array:

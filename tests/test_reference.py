@@ -4,38 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from model.errors import ModelError
 from model.geometry import Crop
-from model.motion import Motion
 from model.rwr.reference import FRAME_SECONDS, LONGEST_SECONDS, MotionGains, ReferenceMotion
+from tests.motion_fakes import Measured
 
 CROP = Crop(50, 50, 80)
 POINTS = np.zeros((98, 2))
 GAINS = MotionGains(head=0.6, local=0.8)
-
-
-class Measured:
-    """Stands in for the optical flow: the head moves right by what is given, each landmark down by ten times that."""
-
-    def __init__(self) -> None:
-        self.motion: float | None = 0.0
-        self.expected = POINTS
-
-    def parts(
-        self,
-        old: NDArray[np.uint8],
-        new: NDArray[np.uint8],
-        crop: Crop,
-        before: NDArray[np.float64],
-        after: NDArray[np.float64],
-    ) -> Motion | None:
-        self.expected = after
-        if self.motion is None:
-            return None
-        right, down = np.tile([self.motion, 0.0], (98, 1)), np.tile([0.0, 10 * self.motion], (98, 1))
-        return Motion(right, down, down, np.zeros(98))
 
 
 def play(steps: list[tuple[float | None, float | None]]) -> tuple[list[float], list[float]]:

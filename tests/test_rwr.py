@@ -25,7 +25,7 @@ from model.rwr.warm_start import Memory, warp_state
 from model.rwr.weight import Adaptation, AdaptiveWeight
 from model.solvers import ColdReason
 from tests.fakes import SquareEngine, face_image, face_points
-from tests.test_reference import Measured
+from tests.motion_fakes import Measured
 
 CROP = Crop(100.0, 90.0, 80.0)
 

@@ -11,7 +11,7 @@ from model.geometry import Crop
 from model.rwr.recurrence import Recurrence
 from model.rwr.settings import RwrSettings
 from tests.fakes import SquareEngine
-from tests.test_mesh_motion import FACE, MOUTH, PICTURE, SIZE, UNIT, shown
+from tests.motion_fakes import FACE, MOUTH, PICTURE, SIZE, UNIT, shown
 
 CROP = Crop(SIZE / 2 - 0.5, SIZE / 2 - 0.5, SIZE)
 JITTER = 0.01 * UNIT

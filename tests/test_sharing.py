@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
 from app.cli.sharing_options import add_sharing_options, sharing_settings
 from app.core.errors import UserError
-from app.core.frame import FrameResult
 from app.sharing.json_message import STEPS, json_datagrams
 from app.sharing.osc_message import FORGET_FRAMES, FaceNumbers, OscEncoder
 from app.sharing.settings import Address, CameraPicture, LslReach, SharingError, SharingSettings, parse_address
@@ -24,26 +22,11 @@ from app.sharing.udp import LARGEST, pack
 from model.signals.eyes import EyeState
 from model.signals.face import FaceSignals
 from model.signals.head import HeadPose
-from model.signals.track import NAMES, ReadSignals, Signals, SignalTracker
+from model.signals.track import NAMES, Signals
 from model.topology import POINTS
 from tests.gui_fakes import frame_result
+from tests.sharing_fakes import Points, result_of
 from tests.signals_fakes import face
-
-Points = NDArray[np.float32]
-
-
-def signals_of(points: Points) -> ReadSignals:
-    return SignalTracker().update(points, (1280, 720), 0.0)
-
-
-def result_of(*faces: Points, **changes: Any) -> FrameResult:
-    result = frame_result(index=7, faces=len(faces))
-    found = []
-    for known, points in zip(result.faces, faces, strict=True):
-        values: dict[str, Any] = {"landmarks": points, "read_signals": signals_of(points)} | changes
-        found.append(replace(known, estimate=replace(known.estimate, **values)))
-    return replace(result, faces=tuple(found))
-
 
 KNOWN = Signals(
     FaceSignals(HeadPose(1, 2, 3, 4, 5, 6), 7, 8, 9, 10, 11, 12, 13, 14, (15, 16), (17, 18)), EyeState(0.25, 19, 0.5)

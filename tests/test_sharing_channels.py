@@ -32,8 +32,8 @@ from app.sharing.udp import UdpOutlet
 from app.sharing.virtual_camera import VirtualCameraOutlet, open_virtual_camera
 from model.signals.expression import measure_expression
 from tests.gui_fakes import frame_result
+from tests.sharing_fakes import result_of
 from tests.signals_fakes import face
-from tests.test_sharing import result_of
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "guide" / "sharing.md"

@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model.config import LdeqConfig
 from model.engine.torch_engine import TorchEngine
 from model.network import Ldeq
 from model.rwr.cold import cold_state
 from model.weights import load_weights, save_weights
-
-CONFIG = LdeqConfig(name="tiny", input_size=64, injection=16, width=16, increment=8)
+from tests.engine_fakes import CONFIG
 
 
 def test_a_model_in_memory_runs_as_its_file_does(tmp_path: Path) -> None:
