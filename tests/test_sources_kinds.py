@@ -205,6 +205,23 @@ def unrelated(index: int) -> PIL.Image.Image:
     return PIL.Image.fromarray(coarse).resize((96, 64), PIL.Image.Resampling.BICUBIC)
 
 
+def taken_at(second: int) -> PIL.Image.Exif:
+    """Return what a camera notes of a picture that it took in that second of a minute."""
+    exif = PIL.Image.Exif()
+    exif.get_ifd(0x8769)[0x9003] = f"2026:11:30 12:00:{second:02}"
+    return exif
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_burst_of_a_camera_is_a_video(tmp_path: Path, damaged: bool) -> None:
+    for index in range(12):
+        exif = taken_at(4 * index if damaged else index // 3)
+        if damaged and index % 2:
+            exif.get_ifd(0x8769)[0x9003] = "0000:00:00 00:00:00"
+        moving(index).save(tmp_path / f"IMG_{index:04}.jpg", exif=exif)
+    assert not open_folder(tmp_path).info.photos
+
+
 def test_a_numbered_sequence_is_a_video(tmp_path: Path) -> None:
     for index in range(95, 115):
         moving(index).save(tmp_path / f"shot_{index}.png")
@@ -223,6 +240,7 @@ def test_a_numbered_sequence_is_a_video(tmp_path: Path) -> None:
         ("sizes", "their sizes differ"),
         ("turned", "their sizes differ"),
         ("content", "neighbours do not resemble each other"),
+        ("times", "they were taken seconds apart"),
     ],
 )
 def test_photos_do_not_continue_each_other(tmp_path: Path, case: str, reason: str) -> None:
@@ -233,6 +251,8 @@ def test_photos_do_not_continue_each_other(tmp_path: Path, case: str, reason: st
             image = image.resize((64, 96))
         turned = {"exif": b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"}
         image.save(tmp_path / name, **(turned if case == "turned" and index == 5 else {}))  # type: ignore[arg-type]
+        if case == "times":
+            image.save(tmp_path / name, exif=taken_at(4 * index))
     source = open_folder(tmp_path)
     assert source.info.remark == f"The 12 pictures are taken as photos, each on its own, since {reason}."
     frames = read_all(source)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.core.errors import SourceError
 from app.sources.opencv import cv2
-from app.sources.picture_files import picture_size, read_picture
+from app.sources.picture_files import picture_size, read_picture, time_taken
 
 _Item = TypeVar("_Item")
 
@@ -28,6 +28,8 @@ _ALIKE = 0.85
 apart have 0.95 and more, photos of different people that are aligned by their eyes up to 0.7."""
 _SAME_GREY = 6.0
 """Thumbnails that differ by no more grey levels on average resemble each other, too: dark or empty pictures."""
+_APART_SECONDS = 2.0
+"""Least time between two photos; the times that cameras note are whole seconds, so that a burst's may differ by 1."""
 _REGULAR = 0.8
 """Least share of steps between numbers that are equal: some pictures of a sequence may be missing."""
 
@@ -40,6 +42,8 @@ def why_photos(paths: Sequence[Path]) -> str:
         return "their names are not numbered consecutively"
     if len({size for path in _spread(paths, SIZES) if (size := picture_size(path)) is not None}) > 1:
         return "their sizes differ"
+    if _apart(paths):
+        return "they were taken seconds apart"
     if not _alike(paths):
         return "neighbours do not resemble each other"
     return ""
@@ -54,6 +58,18 @@ def _numbered(paths: Sequence[Path]) -> bool:
     steps = Counter(later[1] - earlier[1] for earlier, later in itertools.pairwise(names))
     step, count = steps.most_common(1)[0]
     return step > 0 and count >= _REGULAR * steps.total()
+
+
+def _apart(paths: Sequence[Path]) -> bool:
+    """Whether cameras note for most neighbours that seconds passed between them."""
+    pairs = _spread(list(itertools.pairwise(paths)), PAIRS)
+    times = [(time_taken(first), time_taken(second)) for first, second in pairs]
+    apart = [
+        abs((later - earlier).total_seconds()) >= _APART_SECONDS
+        for earlier, later in times
+        if earlier is not None and later is not None
+    ]
+    return 2 * sum(apart) > len(pairs)
 
 
 def _alike(paths: Sequence[Path]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _ORIENTATION = 0x0112
 """EXIF's tag: 1 is upright, 2 to 8 are the other ways in which a picture may be turned and mirrored."""
+_EXIF, _TAKEN = 0x8769, 0x9003
+"""EXIF's tags: its second part, and therein when the picture was taken (DateTimeOriginal)."""
 _WIDE_MODES = ("F", "I")
 """Pillow's names for values of 32 bits: of unknown range, so that they would come out black or white."""
 _STORED = "original_orientation"
@@ -95,6 +98,19 @@ def picture_size(path: Path) -> tuple[int, int] | None:
     except Exception:  # whatever Pillow raises for damaged or unknown files
         return None
     return (height, width) if turned else (width, height)
+
+
+def time_taken(path: Path) -> datetime | None:
+    """Return when a camera says that it took a picture, to a second; None where it says nothing, and for PNG."""
+    try:
+        data = path.read_bytes()
+        with warnings.catch_warnings(), open_image(data) as image:
+            warnings.simplefilter("ignore")
+            if image.format == "PNG":  # see picture_size; cameras write none
+                return None
+            return datetime.strptime(str(image.getexif().get_ifd(_EXIF).get(_TAKEN, "")), "%Y:%m:%d %H:%M:%S")
+    except Exception:  # whatever Pillow raises for damaged or unknown files, and times that are none
+        return None
 
 
 def turn(image: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
