@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PySide6.QtCore import QEvent, QMimeData, QPoint, QPointF, QRect, Qt, QTimer, QUrl
-from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPainter
+from PySide6.QtGui import QColor, QDragEnterEvent, QDropEvent, QImage, QPainter, QWheelEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QFrame, QLabel, QPushButton, QWidget
 from pytestqt.qtbot import QtBot
@@ -686,6 +686,14 @@ def test_all_of_the_lab_is_reached_in_the_smallest_window(application: QApplicat
     drawer, reset = page.drawer, page.drawer.solver.reset
     body = drawer.parentWidget()
     assert body.rect().contains(drawer.geometry())
+    slider = drawer.solver.weight.slider
+    before, centre = slider.value(), slider.rect().center()
+    wheel = QWheelEvent(
+        *(QPointF(centre), QPointF(slider.mapToGlobal(centre)), QPoint(), QPoint(0, 120)),
+        *(Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False),
+    )
+    QApplication.sendEvent(slider, wheel)
+    assert (slider.value(), wheel.isAccepted()) == (before, False), "the wheel is for what scrolls"
     drawer.ensureWidgetVisible(reset)
     place = QRect(reset.mapTo(drawer.viewport(), QPoint()), reset.size())
     assert drawer.viewport().rect().contains(place)

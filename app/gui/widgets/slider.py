@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QEvent, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPaintEvent
+from PySide6.QtGui import QColor, QKeyEvent, QMouseEvent, QPaintEvent, QWheelEvent
 from PySide6.QtWidgets import QSlider, QWidget
 
 from app.gui.theme import theme
@@ -49,6 +49,13 @@ class _Slider(QSlider):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Follow the mouse."""
         self._follow(event)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Leave the wheel to what scrolls, unless the keyboard is here."""
+        if self.hasFocus():
+            super().wheelEvent(event)
+        else:
+            event.ignore()
 
     def _follow(self, event: QMouseEvent) -> None:
         if event.buttons() & Qt.MouseButton.LeftButton:
