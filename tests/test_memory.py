@@ -6,6 +6,7 @@ import gc
 import os
 import subprocess
 import sys
+import weakref
 
 import pytest
 
@@ -70,11 +71,20 @@ def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not memory.give_back()
 
 
+class Cyclic:
+    itself: Cyclic
+
+
 def test_what_is_there_is_set_aside_once() -> None:
     memory.set_aside.cache_clear()
     gc.unfreeze()
     try:
+        garbage = Cyclic()
+        garbage.itself = garbage
+        freed = weakref.ref(garbage)
+        del garbage
         memory.set_aside()
+        assert freed() is None
         frozen = gc.get_freeze_count()
         assert frozen > 10_000  # this interpreter's modules
         later = [[number] for number in range(1000)]

@@ -67,6 +67,7 @@ def set_aside() -> None:
     A collection stops every thread. With the libraries, the engine and the window loaded a full one took 50 to 90 ms,
     in which nothing was tracked, painted or recorded; of what comes after that, it takes a few.
     """
+    gc.collect()  # what is garbage already would be kept as well
     gc.freeze()
 
 
