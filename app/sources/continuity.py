@@ -42,9 +42,10 @@ def why_photos(paths: Sequence[Path]) -> str:
         return "their names are not numbered consecutively"
     if len({size for path in _spread(paths, SIZES) if (size := picture_size(path)) is not None}) > 1:
         return "their sizes differ"
-    if _apart(paths):
+    pairs = _spread(list(itertools.pairwise(paths)), PAIRS)
+    if _apart(pairs):
         return "they were taken seconds apart"
-    if not _alike(paths):
+    if not _alike(pairs):
         return "neighbours do not resemble each other"
     return ""
 
@@ -60,9 +61,8 @@ def _numbered(paths: Sequence[Path]) -> bool:
     return step > 0 and count >= _REGULAR * steps.total()
 
 
-def _apart(paths: Sequence[Path]) -> bool:
+def _apart(pairs: Sequence[tuple[Path, Path]]) -> bool:
     """Whether cameras note for most neighbours that seconds passed between them."""
-    pairs = _spread(list(itertools.pairwise(paths)), PAIRS)
     times = [(time_taken(first), time_taken(second)) for first, second in pairs]
     apart = [
         abs((later - earlier).total_seconds()) >= _APART_SECONDS
@@ -72,10 +72,10 @@ def _apart(paths: Sequence[Path]) -> bool:
     return 2 * sum(apart) > len(pairs)
 
 
-def _alike(paths: Sequence[Path]) -> bool:
+def _alike(pairs: Sequence[tuple[Path, Path]]) -> bool:
     """Whether most neighbours resemble each other; a video may be cut here and there."""
     alike = []
-    for first, second in _spread(list(itertools.pairwise(paths)), PAIRS):
+    for first, second in pairs:
         try:
             alike.append(_resemble(_thumbnail(first), _thumbnail(second)))
         except SourceError:
