@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.engine_options import add_weights_options, weights_of
+from app.cli.engine_options import add_threads_option, add_weights_options, weights_of
 from app.core.errors import EXIT_OK, UserError
 from app.core.places import DEMO_CLIP
 from app.core.settings import ENGINES
@@ -38,9 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="only this engine; repeatable",
     )
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where engines run (default: cpu)")
-    parser.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, 2 to 4)"
-    )
+    add_threads_option(parser)
     parser.add_argument("--frames", type=int, default=150, metavar="N", help="frames measured by stage (default: 150)")
     parser.add_argument(
         "--seconds", type=float, default=4.0, metavar="S", help="length of each end-to-end turn (default: 4)"

@@ -40,13 +40,18 @@ def add_engine_options(
     parser.add_argument(
         "--device", choices=DEVICES, default="auto", help="where it runs (default: auto, CUDA if it works)"
     )
-    parser.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, 2 to 4)"
-    )
+    add_threads_option(parser)
     parser.add_argument(
         "--symmetric",
         action="store_true",
         help="let the model see each face and its mirror image: 1 to 3 %% less error, for 1.5 x the time of a frame",
+    )
+
+
+def add_threads_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads``, those of the model."""
+    parser.add_argument(
+        "--threads", type=int, metavar="N", help="CPU threads of the model (default: half of the processors, 2 to 4)"
     )
 
 
