@@ -89,6 +89,9 @@ class Pipeline:
             open_spare: opens an engine to replace one that failed; without it a failure ends the run.
             calibration: tells how far off landmarks may be; without it results have no ``radius80``.
         """
+        # OpenCV's worker threads spin while they wait, 5.6 ms of CPU time per frame; a face is too small to gain by
+        # them.
+        cv2.setNumThreads(1)
         self._policy = policy or policy_for(engine.config)
         self._solver = FaceSolver(engine, self._policy, open_ghcu, open_spare, calibration)
         self._detector = FaultTolerantDetector(detector)
@@ -389,8 +392,6 @@ def build_pipeline(engine: EngineSettings, tracking: TrackingSettings) -> Pipeli
         UserError: the detector's model is missing, or the model has other landmarks than the application.
         ModelError: unusable weights or devices, or a GHCU that is asked for but missing.
     """
-    # OpenCV's worker threads spin while they wait, 5.6 ms of CPU time per frame; a face is too small to gain by them.
-    cv2.setNumThreads(1)
     opened = engine_of(engine)
     if opened.config.landmarks != LANDMARKS:
         raise UserError(

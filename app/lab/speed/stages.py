@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -133,7 +132,6 @@ def run_stages(
     Returns:
         times by engine, and those of what no engine has a part in: reading, painting and recording.
     """
-    cv2.setNumThreads(1)  # as for any pipeline of the program
     timed = {name: TimedEngine(engine) for name, engine in engines.items()}
     pipelines = {name: Pipeline(engine, MediaPipeDetector(), TrackingSettings()) for name, engine in timed.items()}
     times, common = {name: Times() for name in engines}, Times()
